@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"errors"
-	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -51,15 +50,11 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 // journal, and the events that are older than they are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
-		seen, err := seenByAll(tx)
-		if err != nil {
-			return err
-		}
 		return errors.Join(
 			tx.DeleteSessions(t.now()),
 			tx.DeleteGrants(t.grantsOver()),
 			tx.DeleteLog(t.now().Add(-logRetention)),
-			tx.DeleteMarks(seen, t.now().Add(-DeltaLife-time.Hour)),
+			t.sweepJournal(tx),
 		)
 	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = t.Store.Update(ctx, func(tx Tx) error {
@@ -78,16 +73,27 @@ const logRetention = 30 * 24 * time.Hour //bound:life the provisioning log
 // "Validity of the token".
 const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
 
-// seenByAll returns the number up to which every job has read the journal: none will ask for what
-// is before it.
-func seenByAll(r Reader) (int64, error) {
-	jobs, err := r.Jobs("")
-	seen := int64(math.MaxInt64)
-	for _, j := range jobs {
-		n, _ := strconv.ParseInt(j.Watermark, 10, 64) // empty: nothing seen yet, and nothing is removed
-		seen = min(seen, n)
+// sweepJournal removes what is older than any state of a delta query. A job that has not read it
+// yet, since it is paused or its target has not answered for so long, looks at everything when it
+// goes on.
+func (t *Tenant) sweepJournal(tx Tx) error {
+	gone, err := tx.LastMark(t.now().Add(-DeltaLife - time.Hour))
+	if err != nil || gone == 0 {
+		return err
 	}
-	return seen, err
+	jobs, err := tx.Jobs("")
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if seen, _ := strconv.ParseInt(j.Watermark, 10, 64); j.Watermark != "" && seen < gone {
+			j.reset()
+			if err := tx.PutJob(j); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.DeleteMarks(gone)
 }
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged

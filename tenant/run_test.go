@@ -102,3 +102,84 @@ func rows(t *testing.T, file string, tables ...string) map[string]int {
 	}
 	return count
 }
+
+// TestAJobThatIsNotRunDoesNotHoldTheJournal makes changes that a paused job has not seen, and waits
+// for longer than the journal goes back.
+func TestAJobThatIsNotRunDoesNotHoldTheJournal(t *testing.T) {
+	ctx := t.Context()
+	tn := tenanttest.New(t, "http://127.0.0.1")
+	var ahead time.Duration
+	tn.Now = func() time.Time { return time.Now().Add(ahead) }
+	app, err := tn.Instantiate(ctx, tenanttest.Actor, tenant.Gallery[0], "App")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := tn.CreateJob(ctx, tenanttest.Actor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := func() tenant.Job {
+		t.Helper()
+		now, err := tn.Job(ctx, j.ServicePrincipalID, j.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now
+	}
+	left := func() (n int) {
+		t.Helper()
+		if err := tn.Store.View(ctx, func(r tenant.Reader) error {
+			marks, _, err := r.Marks(0)
+			n = len(marks)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	read := func(watermark string) {
+		t.Helper()
+		now := job()
+		now.Watermark = watermark
+		if err := tn.Store.Update(ctx, func(tx tenant.Tx) error { return tx.PutJob(now) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		u := tenant.User{UserPrincipalName: name + "@northwind.example", DisplayName: name}
+		if _, err := tn.CreateUser(ctx, tenanttest.Actor, u, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range []struct {
+		name, watermark string
+		ahead           time.Duration
+		after           string
+		left            int
+	}{
+		{"fresh marks stay", "1", tenant.DeltaLife, "1", 4},
+		{"what has been read goes", "3", tenant.DeltaLife + 2*time.Hour, "3", 1},
+	} {
+		read(x.watermark)
+		if ahead = x.ahead; tn.Sweep(ctx) != nil || job().Watermark != x.after || left() != x.left {
+			t.Errorf("%s: the job has read to %q, %d marks are left", x.name, job().Watermark, left())
+		}
+	}
+	for _, name := range []string{"e", "f"} {
+		u := tenant.User{UserPrincipalName: name + "@northwind.example", DisplayName: name}
+		if _, err := tn.CreateUser(ctx, tenanttest.Actor, u, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := job().Evaluation
+	ahead += tenant.DeltaLife + 2*time.Hour
+	if err := tn.Sweep(ctx); err != nil || left() != 1 {
+		t.Errorf("a job that is paused holds %d marks, %v", left(), err)
+	}
+	if now := job(); now.Watermark != "" || now.Evaluation == before {
+		t.Errorf("the job has read to %q, and would go on from there", now.Watermark)
+	}
+	if err := tn.Sweep(ctx); err != nil || job().Evaluation != before+1 {
+		t.Errorf("it is reset again and again: %v", err)
+	}
+}

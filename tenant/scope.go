@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 
@@ -40,7 +41,10 @@ type Scope struct {
 func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also []Mark) (scope Scope, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		scope = Scope{}
-		after, _ := strconv.ParseInt(watermark, 10, 64) // empty: everything is read anyway
+		after := int64(math.MaxInt64) // everything is read anyway
+		if watermark != "" {
+			after, _ = strconv.ParseInt(watermark, 10, 64)
+		}
 		marks, last, err := r.Marks(after)
 		if err != nil {
 			return err

@@ -273,12 +273,15 @@ type Change struct {
 type changeReader interface {
 	Marks(after int64) (marks []Mark, last int64, err error)
 	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
+	// LastMark is the number of the newest change before a time; 0: there is none. The newest of all
+	// does not count: numbers go on from it.
+	LastMark(before time.Time) (int64, error)
 }
 
 // changeWriter writes what changed in the directory, which jobs and replicas follow.
 type changeWriter interface {
-	AppendMarks([]Change) error                      // gives them their numbers
-	DeleteMarks(before int64, older time.Time) error // the newest stays: numbers go on from it
+	AppendMarks([]Change) error // gives them their numbers
+	DeleteMarks(upTo int64) error
 }
 
 func (m *Touched) add(kind ObjectKind, id PrincipalID) {

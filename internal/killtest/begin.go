@@ -110,6 +110,9 @@ func (w *world) fill(ctx context.Context) (names []string, err error) {
 		}
 		w.leavers = append(w.leavers, p.id)
 	}
+	for _, x := range w.workers {
+		x.bosses = w.leavers
+	}
 	return names, nil
 }
 

@@ -72,9 +72,6 @@ func (w *world) acknowledge(s source) {
 			lost(p.key+"'s name", p.name.settle(u.UserPrincipalName))
 			lost(p.key+"'s title", p.title.settle(u.JobTitle))
 			lost(p.key+" is enabled", p.enabled.settle(strconv.FormatBool(*u.AccountEnabled)))
-			if s.users[p.manager.known].ID == "" { // deleted
-				p.manager.known = ""
-			}
 			lost(p.key+"'s manager", p.manager.settle(s.managers[p.id]))
 			for g, v := range p.member {
 				in := map[bool]string{true: "yes"}[slices.Contains(s.members[g.id], p.id)]
@@ -215,8 +212,7 @@ func (directory) person(
 	extension, _ := c[scim.EnterpriseURN].(map[string]any)
 	boss, _ := extension["manager"].(map[string]any)
 	id, _ := boss["value"].(string)
-	// who is not at the center is nobody's manager there, and does not replace another one
-	if by[id] != manager && (manager == "" || there[manager] != nil) {
+	if by[id] != manager {
 		list = append(list, fmt.Sprintf("the manager is %q, not %q", by[id], manager))
 	}
 	return list

@@ -140,8 +140,9 @@ type worker struct {
 	groups       []*group
 	own          *group
 	people       []*person
-	made         int // people
-	numbered     int // titles and names
+	bosses       []string // ids of people who are never deleted: a manager who is leaves no trace at the tenant
+	made         int      // people
+	numbered     int      // titles and names
 	chance       *rand.Rand
 	acknowledged int
 	undo         []change // the last changes, taken back
@@ -249,10 +250,7 @@ func (x *worker) do(ctx context.Context, v *value, to string, send func(context.
 }
 
 func (x *worker) setManager(ctx context.Context, d directory, p *person) error {
-	boss := x.people[x.chance.IntN(len(x.people))]
-	if boss == p || boss.exists.known == "" || boss.id == "" {
-		return nil
-	}
+	boss := x.bosses[x.chance.IntN(len(x.bosses))]
 	before := p.manager.known
 	set := func(ctx context.Context, to string) (err error) {
 		if at := "/users/" + p.id + "/manager/$ref"; to == "" {
@@ -264,7 +262,7 @@ func (x *worker) setManager(ctx context.Context, d directory, p *person) error {
 		return err
 	}
 	x.undo = append(x.undo, func(ctx context.Context) error { return set(ctx, before) })
-	return set(ctx, boss.id)
+	return set(ctx, boss)
 }
 
 // replace deletes a person and makes another one.

@@ -191,12 +191,15 @@ func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []t
 	return changes, err
 }
 
-func (t tx) DeleteMarks(before int64, older time.Time) error {
-	return t.Do(
-		`DELETE FROM marks WHERE time < $2 AND seq < $1 AND seq < (SELECT MAX(seq) FROM marks)`, before,
-		older.UnixMilli(),
+func (t tx) LastMark(before time.Time) (last int64, err error) {
+	err = t.Row(
+		`SELECT COALESCE(MAX(seq), 0) FROM marks WHERE time < $1 AND seq < (SELECT MAX(seq) FROM marks)`,
+		[]any{before.UnixMilli()}, &last,
 	)
+	return last, err
 }
+
+func (t tx) DeleteMarks(upTo int64) error { return t.Do(`DELETE FROM marks WHERE seq <= $1`, upTo) }
 
 func (t tx) DeleteLog(before time.Time) error {
 	return t.Do(`DELETE FROM provisioning_log WHERE time < $1`, before.UnixMilli())

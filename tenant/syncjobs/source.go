@@ -3,6 +3,7 @@ package syncjobs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -102,7 +103,8 @@ type memory struct {
 	tenant     *tenant.Tenant
 	holding    tenant.Holding
 	job        tenant.JobID
-	evaluation int  // of the job when the cycle began
+	evaluation int // of the job when the cycle began
+	began      time.Time
 	again      bool // what has failed for a reason that may pass is tried although its time has not come
 }
 
@@ -133,6 +135,9 @@ func (m memory) SetWatermark(ctx context.Context, watermark string, compared boo
 		}
 		if err != nil || j.Evaluation != m.evaluation { // what was asked for meanwhile has not been done by this cycle
 			return err
+		}
+		if m.tenant.Now().Sub(m.began) > tenant.DeltaLife { // the journal may not go back so far
+			watermark = ""
 		}
 		if j.Watermark = watermark; compared {
 			j.Compare, j.ComparedAt = false, m.tenant.Now().UTC()

@@ -108,7 +108,7 @@ func (r *Runner) runJob(
 	if err != nil {
 		return done, err
 	}
-	engine, err := r.engine(j, memory{r.Tenant, h.Holding, j.ID, j.Evaluation, again})
+	engine, err := r.engine(j, r.memory(h.Holding, j, again))
 	if err != nil {
 		return done, err
 	}
@@ -200,7 +200,18 @@ func judge(failure error) (code, reason string) {
 // Engine is the engine of a job, as its settings have it. In again, objects that failed for a
 // reason that may pass are tried although their time has not come.
 func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) {
-	return r.engine(j, memory{r.Tenant, tenant.Holding{}, j.ID, j.Evaluation, again})
+	return r.engine(j, r.memory(tenant.Holding{}, j, again))
+}
+
+func (r *Runner) memory(h tenant.Holding, j tenant.Job, again bool) memory {
+	return memory{
+		tenant:     r.Tenant,
+		holding:    h,
+		job:        j.ID,
+		evaluation: j.Evaluation,
+		began:      r.Tenant.Now(),
+		again:      again,
+	}
 }
 
 func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
@@ -245,7 +256,7 @@ func (r *Runner) OnDemand(
 		defer leave(false, time.Time{})
 		ctx, h = working, claimed
 	}
-	e, err := r.engine(j, memory{r.Tenant, h.Holding, j.ID, j.Evaluation, false})
+	e, err := r.engine(j, r.memory(h.Holding, j, false))
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}

@@ -416,9 +416,13 @@ func marks(t *testing.T, s tenant.Store) {
 		return errors.Join(err, e2, e3)
 	})
 	update(t, s, func(tx tenant.Tx) error {
+		for at, want := range map[int64]int64{5: 0, 6: 63, 100: 63} {
+			if last, err := tx.LastMark(time.UnixMilli(at)); err != nil || last != want {
+				t.Errorf("the last mark before %d is %d, want %d, %v", at, last, want, err)
+			}
+		}
 		return errors.Join(
-			tx.DeleteMarks(63, time.UnixMilli(7)), tx.DeleteMarks(1000, time.UnixMilli(5)),
-			tx.DeleteMarks(64, time.UnixMilli(8)), tx.DeleteMarks(1000, time.UnixMilli(8)),
+			tx.DeleteMarks(63),
 			tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}}}),
 		)
 	})
