@@ -74,7 +74,8 @@ func (t *Tenant) FinishCycle(
 		j.Users = users
 		j.Groups = groups
 		j.Last = &x
-		if failure == nil {
+		if j.Failures++; failure == nil {
+			j.Failures = 0
 			j.LastSuccess = &x
 			j.SteadyLast = x.Ended
 			j.AllowDeletes = false

@@ -45,6 +45,7 @@ type Job struct {
 	Compare       bool      // with what the target has, at the next look at everything
 	ComparedAt    time.Time // when that was last done
 	Asked         int       // goes up with everything that an administrator does to the job
+	Failures      int       // cycles in a row that could not be done
 	Last          *Execution
 	LastSuccess   *Execution
 	SteadyFirst   time.Time // when the first full cycle was done

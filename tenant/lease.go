@@ -126,6 +126,13 @@ func (t *Tenant) BeatLease(ctx context.Context, h Holding, done, total int) erro
 	})
 }
 
+// Standing is who works on a job, and when its next cycle is due although nothing changes.
+type Standing struct {
+	Node  string // empty: none, or the only one
+	State LeaseState
+	Next  time.Time // zero: not known here
+}
+
 // Pulse is what a node must see to know that there is something to do.
 type Pulse struct {
 	Last   int64  // the number of the newest change of the directory

@@ -273,8 +273,8 @@ type Change struct {
 type changeReader interface {
 	Marks(after int64) (marks []Mark, last int64, err error)
 	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
-	// LastMark is the number of the newest change before a time; 0: there is none. The newest of all
-	// does not count: numbers go on from it.
+	// LastMark is the number of the newest change before a time; 0: there is none. The newest of
+	// all does not count: numbers go on from it.
 	LastMark(before time.Time) (int64, error)
 }
 

@@ -28,10 +28,11 @@ type Handler struct {
 	Log    *slog.Logger
 	// Metadata writes the federation metadata of an application. The SAML door provides it.
 	Metadata func(tenant.Application) ([]byte, error)
-	// Test is Test Connection; Progress says how far a running cycle is. The job runner provides
-	// both.
+	// Test is Test Connection; Progress says how far a running cycle is, and Standing who works on
+	// a job. The job runner provides them.
 	Test     func(ctx context.Context, target tenant.Target) error
 	Progress func(jobID string) (done, total int, ok bool)
+	Standing func(id tenant.JobID) tenant.Standing
 	// OnDemand provisions one object of a job, and of a group the named members. The job runner
 	// provides it.
 	OnDemand func(

@@ -221,6 +221,7 @@ type provisioningData struct {
 	HasToken    bool
 	Running     bool
 	Done, Total int
+	Standing    tenant.Standing
 	Log         []tenant.LogEntry
 	Failures    bool
 }
@@ -238,6 +239,7 @@ func provisioning(p page) error {
 	if len(jobs) > 0 {
 		d.Job, d.HasToken = &jobs[0], jobs[0].Credentials.SealedToken != ""
 		d.Done, d.Total, d.Running = p.h.Progress(string(jobs[0].ID))
+		d.Standing = p.h.Standing(jobs[0].ID)
 		q := tenant.LogQuery{JobID: jobs[0].ID, Limit: pageSize}
 		if d.Failures {
 			q.Status = "failure"

@@ -329,7 +329,10 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 
 func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 	s := &graph.Status{
-		Progress:                     []graph.Progress{},
+		Progress: []graph.Progress{},
+
+		CountSuccessiveCompleteFailures: j.Failures,
+
 		SteadyStateFirstAchievedTime: j.SteadyFirst,
 		SteadyStateLastAchievedTime:  j.SteadyLast,
 		LastExecution:                executionToWire(j.Last),

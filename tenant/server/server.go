@@ -66,6 +66,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 			Metadata: idp.Metadata,
 			Test:     cfg.Jobs.Test,
 			Progress: cfg.Jobs.Progress,
+			Standing: cfg.Jobs.Standing,
 			OnDemand: cfg.Jobs.OnDemand,
 		},
 	} {

@@ -140,7 +140,9 @@ func (l *loop) lookAll(ctx context.Context) time.Duration {
 		if t.running {
 			continue
 		}
-		if wait := l.wait(j, t); wait > 0 {
+		wait := l.wait(j, t)
+		l.expect(j.ID, t, wait)
+		if wait > 0 {
 			next = min(next, wait)
 			continue
 		}
@@ -150,6 +152,7 @@ func (l *loop) lookAll(ctx context.Context) time.Duration {
 		if !active[id] && !t.running {
 			t.probe.stop()
 			delete(l.jobs, id)
+			l.forget(id)
 		}
 	}
 	return next

@@ -2,6 +2,7 @@ package syncjobs_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ func TestALeaverIsDisabledSoonAfterTheWayIsWhole(t *testing.T) {
 			time.Sleep(outage / 3)
 			e.Change(http.MethodPatch, "/users/"+elena, map[string]any{"accountEnabled": false}, nil)
 			time.Sleep(outage * 2 / 3)
+			if how == pairtest.Refuse {
+				says(t, e, "as soon as the target answers")
+			}
 			if asked := way.Asked() - before; asked > 100 {
 				t.Errorf("the target was asked %d times while it was out of order", asked)
 			}
@@ -47,6 +51,22 @@ func TestALeaverIsDisabledSoonAfterTheWayIsWhole(t *testing.T) {
 			if took > limit {
 				t.Errorf("the leavers are disabled only after %s", took)
 			}
+			says(t, e, "Next cycle: when something changes")
 		})
 	}
+}
+
+// says waits until the job's page says something.
+func says(t *testing.T, e pairtest.Ends, text string) {
+	t.Helper()
+	admin := e.TenantAdministrator()
+	var page string
+	for range 50 {
+		page = admin.Get(e.Tenant.AdminCenterURL + "apps/" + e.Tenant.ApplicationID + "/provisioning")
+		if strings.Contains(page, text) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // a poll
+	}
+	t.Errorf("the page does not say %q: %s", text, page)
 }

@@ -33,6 +33,7 @@ type Runner struct {
 	mu       sync.Mutex
 	progress map[string]provisioning.Progress // of running cycles, by job
 	desks    map[tenant.JobID]chan struct{}   // one works on a job at a time
+	expected map[tenant.JobID]tenant.Standing // between cycles
 }
 
 // AnswerTimeout bounds how long a target may take for one answer.
@@ -49,6 +50,7 @@ func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
 		wake:     make(chan struct{}, 1),
 		progress: map[string]provisioning.Progress{},
 		desks:    map[tenant.JobID]chan struct{}{},
+		expected: map[tenant.JobID]tenant.Standing{},
 	}
 	t.Changed = r.Wake
 	return r
