@@ -14,13 +14,14 @@ import (
 var ErrOccupied = sqldb.ErrOccupied
 
 // Backup writes a consistent copy to a new file while the store is in use; see sqldb.DB.Backup. The
-// copy is checked as a restore will check it.
-func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int)) error {
+// copy is checked as a restore will check it. With accept, objects that break a rule are no reason
+// to have no backup; a database that is damaged always is.
+func (s *Store) Backup(ctx context.Context, path string, accept bool, progress func(done, total int)) error {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	verify := func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, nil) }
+	verify := func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, accept, nil) }
 	return s.db.Backup(ctx, path, sqldb.Copying{Migrations: dir, Verify: verify, Progress: progress})
 }
 
@@ -30,6 +31,7 @@ type Restoration struct {
 	Database string // where to: a postgres:// URL or the path of an SQLite file
 	Folder   string // on PostgreSQL: where the backup is copied to and looked at
 	Replace  bool   // whether data that is there gives way
+	Accept   bool   // whether objects that break a rule are restored too; a damaged database never is
 	// Opens says whether secrets that the backup has can be opened: without its master key it would
 	// be worth little.
 	Opens func(center.Reader) error
@@ -52,7 +54,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Table:      "permission_sets",
 		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindInstance + `'`,
 		Replace:    r.Replace,
-		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Opens) },
+		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Accept, r.Opens) },
 		Progress:   r.Progress,
 	})
 	if err != nil && !errors.Is(err, ErrOccupied) && !errors.Is(err, sqldb.ErrInUse) {
@@ -62,13 +64,17 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 }
 
 // checkCopy brings a copy to this release's schema and looks at all of it.
-func checkCopy(ctx context.Context, path string, opens func(center.Reader) error) (err error) {
+func checkCopy(ctx context.Context, path string, accept bool, opens func(center.Reader) error) (err error) {
 	s, err := Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	problems, err := s.Check(ctx, func(int) {})
+	check := s.db.Check
+	if !accept {
+		check = func(ctx context.Context) ([]string, error) { return s.Check(ctx, func(int) {}) }
+	}
+	problems, err := check(ctx)
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,16 @@ func TestOnlyAGoodBackupIsRestored(t *testing.T) {
 		t.Errorf("after refusals there are %d users, want the 1 that was there", n)
 	}
 
+	elsewhere := filepath.Join(folder, "accepted.db")
+	r := store.Restoration{Backup: damaged, Database: elsewhere, Accept: true, Opens: opens}
+	if _, err := store.Restore(ctx, r); err != nil {
+		t.Errorf("what breaks a rule and is accepted: %v", err)
+	}
+	r.Backup = garbage
+	if _, err := store.Restore(ctx, r); err == nil {
+		t.Error("a damaged file is accepted")
+	}
+
 	asked := 0
 	count := func(r center.Reader) error {
 		asked++

@@ -21,7 +21,7 @@ import (
 type backups struct {
 	name, command, file string
 	// write writes one to a file.
-	write func(ctx context.Context, dsn, file string, progress func(done, total int)) error
+	write func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error
 	// restore makes one the half's data; opens proves the master key.
 	restore func(ctx context.Context, h *half, r restoration) (kept string, err error)
 }
@@ -30,6 +30,7 @@ type backups struct {
 type restoration struct {
 	file     string
 	force    bool
+	accept   bool
 	env      func(string) (string, bool)
 	progress func(done, total int)
 }
@@ -38,13 +39,13 @@ var centerBackups = backups{
 	name:    "center",
 	command: "gatehouse",
 	file:    centerFile,
-	write: func(ctx context.Context, dsn, file string, progress func(done, total int)) (err error) {
+	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
 		s, err := centerstore.OpenBeside(ctx, dsn)
 		if err != nil {
 			return err
 		}
 		defer s.Close() //nolint:errcheck // nothing was written to it
-		return s.Backup(ctx, file, progress)
+		return s.Backup(ctx, file, accept, progress)
 	},
 	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
 		opens := func(reader center.Reader) error {
@@ -63,6 +64,7 @@ var centerBackups = backups{
 			Database: h.dsn(centerFile),
 			Folder:   h.data,
 			Replace:  r.force,
+			Accept:   r.accept,
 			Opens:    opens,
 			Progress: r.progress,
 		})
@@ -73,13 +75,13 @@ var tenantBackups = backups{
 	name:    "tenant",
 	command: "gatehouse tenant",
 	file:    tenantFile,
-	write: func(ctx context.Context, dsn, file string, progress func(done, total int)) error {
+	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
 		s, err := tenantstore.OpenBeside(ctx, dsn)
 		if err != nil {
 			return err
 		}
 		defer s.Close() //nolint:errcheck // nothing was written to it
-		return s.Backup(ctx, file, progress)
+		return s.Backup(ctx, file, accept, progress)
 	},
 	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
 		opens := func(reader tenant.Reader) error {
@@ -95,6 +97,7 @@ var tenantBackups = backups{
 			Database: h.dsn(tenantFile),
 			Folder:   h.data,
 			Replace:  r.force,
+			Accept:   r.accept,
 			Opens:    opens,
 			Progress: r.progress,
 		})
@@ -104,7 +107,7 @@ var tenantBackups = backups{
 // backupCommands are the commands that back a half's data up and restore it.
 func (w *world) backupCommands(b backups) []*cobra.Command {
 	words := strings.NewReplacer("HALF", b.name, "GATEHOUSE", b.command)
-	var asJSON, force bool
+	var asJSON, force, accept bool
 	h := &half{}
 	backup := &cobra.Command{
 		Use:   "backup FILE",
@@ -120,7 +123,7 @@ The copy does not contain the master key, so it reveals no secrets on its own. K
 		Example: words.Replace(`  GATEHOUSE backup /backups/HALF-$(date +%F).db --data /var/lib/gatehouse`),
 		Args:    terminal.OneArg("the file to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return w.backup(cmd.Context(), b, h, args[0], asJSON)
+			return w.backup(cmd.Context(), b, h, args[0], accept, asJSON)
 		},
 	}
 	restore := &cobra.Command{
@@ -136,7 +139,7 @@ interrupted, run it again.`),
 		Example: words.Replace(`  cp /safe/master.key ./HALF/ && GATEHOUSE restore HALF-2026-11-25.db --data ./HALF`),
 		Args:    terminal.OneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := restoration{args[0], force, w.env, terminal.Bar(w.err, "restore")}
+			r := restoration{args[0], force, accept, w.env, terminal.Bar(w.err, "restore")}
 			return w.restore(cmd.Context(), b, h, r, asJSON)
 		},
 	}
@@ -148,13 +151,16 @@ interrupted, run it again.`),
 			words.Replace("postgres:// URL, if the HALF does not use SQLite in the data folder"),
 		)
 		f.BoolVar(&asJSON, "json", false, "print one JSON object")
+		f.BoolVar(
+			&accept, "accept-problems", false, "accept objects that break a rule; a damaged file is always refused",
+		)
 	}
 	restore.Flags().BoolVar(&force, "force", false, "replace the data that is there")
 	return []*cobra.Command{backup, restore}
 }
 
-func (w *world) backup(ctx context.Context, b backups, h *half, file string, asJSON bool) error {
-	err := b.write(ctx, h.dsn(b.file), file, terminal.Bar(w.err, "backup"))
+func (w *world) backup(ctx context.Context, b backups, h *half, file string, accept, asJSON bool) error {
+	err := b.write(ctx, h.dsn(b.file), file, accept, terminal.Bar(w.err, "backup"))
 	if errors.Is(err, sqldb.ErrNoDatabase) {
 		where := h.data
 		if h.database != "" {

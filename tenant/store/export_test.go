@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -9,4 +11,9 @@ import (
 func ForgetPages(r tenant.Reader) error {
 	t, _ := r.(tx)
 	return t.Query("PRAGMA shrink_memory", nil, func(sqldb.Row) error { return nil })
+}
+
+// Damage runs a statement that no rule would.
+func (s *Store) Damage(ctx context.Context, query string) error {
+	return s.db.Update(ctx, func(t sqldb.Tx) error { return t.Do(query) })
 }
