@@ -202,14 +202,20 @@ func (c *Center) CreateInvitedUser(
 	return u, err
 }
 
+// NewUser is a user who was made with a password to hand over.
+type NewUser struct {
+	User
+	Password authn.Secret
+}
+
 // CreateUserWithPassword is CreateUser, and OneTimePassword for the new user: both or neither.
 func (c *Center) CreateUserWithPassword(
 	ctx context.Context, by audit.Actor, u User, rules ...func(User) error,
-) (User, authn.Secret, error) {
+) (NewUser, error) {
 	password := authn.NewSecret(12)
 	leave, err := c.place(ctx, "set by "+by.Name)
 	if err != nil {
-		return u, "", err
+		return NewUser{}, err
 	}
 	hash := authn.HashPassword(password)
 	leave()
@@ -220,7 +226,7 @@ func (c *Center) CreateUserWithPassword(
 		return errors.Join(putPassword(tx, string(u.ID), hash, true, ""),
 			tx.AppendEvent(c.event(by, ActionUpdatePassword.name, string(u.ID), nil)))
 	}, rules...)
-	return u, authn.Secret(password), err
+	return NewUser{u, authn.Secret(password)}, err
 }
 
 // OneTimePassword makes a password for an administrator to hand over. It must be replaced at the

@@ -32,7 +32,7 @@ const (
 // Without a socket, such as on a file system that has none, it warns, and the server takes no
 // orders.
 func Serve(data string, on Administrators, log *slog.Logger) (done func()) {
-	l, cleanUp, err := listen(data)
+	l, err := listen(data)
 	if err != nil {
 		log.Warn("gatehouse administrators will not work while this server runs", "error", err)
 		return func() {}
@@ -67,22 +67,27 @@ func Serve(data string, on Administrators, log *slog.Logger) (done func()) {
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 		defer cancel()
-		if err := errors.Join(server.Shutdown(ctx), cleanUp()); err != nil {
+		if err := errors.Join(server.Shutdown(ctx), l.cleanUp()); err != nil {
 			log.Warn("end taking orders", "error", err)
 		}
 		<-ended
 	}
 }
 
-// listen makes the socket in a folder of its own, which is closed to others before the
-// socket is there.
-func listen(data string) (l net.Listener, cleanUp func() error, err error) {
+// socket is a socket that listens, in a folder of its own.
+type socket struct {
+	net.Listener
+	cleanUp func() error // takes the folder away
+}
+
+// listen makes the socket, in a folder that is closed to others before the socket is there.
+func listen(data string) (*socket, error) {
 	folder, err := filepath.Abs(filepath.Join(data, socketFolder))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	path := filepath.Join(folder, socketName)
-	cleanUp = func() error { // nothing else in there is ours
+	cleanUp := func() error { // nothing else in there is ours
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -92,24 +97,25 @@ func listen(data string) (l net.Listener, cleanUp func() error, err error) {
 		return nil
 	}
 	if err := errors.Join(cleanUp(), os.Mkdir(folder, 0o700)); err != nil { // of a server that was killed
-		return nil, nil, err
+		return nil, err
 	}
 	if len(path) > maxSocketPath { // the socket is elsewhere, and a link leads there
 		short, err := os.MkdirTemp("", "gatehouse-")
 		if err != nil {
-			return nil, nil, errors.Join(err, cleanUp())
+			return nil, errors.Join(err, cleanUp())
 		}
 		link := path
 		cleanUp = func() error { return errors.Join(os.Remove(link), os.Remove(folder), os.RemoveAll(short)) }
 		if err := os.Symlink(filepath.Join(short, socketName), path); err != nil {
-			return nil, nil, errors.Join(err, cleanUp())
+			return nil, errors.Join(err, cleanUp())
 		}
 		path = filepath.Join(short, socketName)
 	}
-	if l, err = (&net.ListenConfig{}).Listen(context.Background(), "unix", path); err != nil {
-		return nil, nil, errors.Join(err, cleanUp())
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, errors.Join(err, cleanUp())
 	}
-	return l, cleanUp, nil
+	return &socket{l, cleanUp}, nil
 }
 
 // closedToOthers refuses the folder of a socket that somebody else may have made: one outside the

@@ -29,12 +29,13 @@ func (c Condition) Meets(object map[string]any) bool { return c.meets(object) }
 // query capabilities".
 func (c Condition) Advanced() bool { return c.advanced }
 
-// Equals returns the property and the text when the whole condition is that they are equal.
-func (c Condition) Equals() (property, value string, ok bool) {
-	if c.equals == nil {
-		return "", "", false
+// Equals returns the text when the whole condition is that a property equals it. It may be asked of
+// no condition.
+func (c *Condition) Equals(property string) (value string, ok bool) {
+	if c == nil || c.equals == nil || c.equals[0] != property {
+		return "", false
 	}
-	return c.equals[0], c.equals[1], true
+	return c.equals[1], true
 }
 
 // Bounds of a $filter: our own choice, except for the operands of in, which is the directory's.

@@ -64,8 +64,9 @@ func TestFilters(t *testing.T) {
 }
 
 func equalsIs(c Condition, property, value string) bool {
-	p, v, ok := c.Equals()
-	return ok && p == property && v == value
+	v, ok := c.Equals(property)
+	_, other := c.Equals(property + "x")
+	return ok && v == value && !other
 }
 
 // FuzzParseFilter: whatever is asked, parsing ends, and what is taken can be applied.

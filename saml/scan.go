@@ -31,23 +31,23 @@ func scan(data []byte) error {
 			}
 			continue
 		}
-		name, kind, err := s.tag()
+		tag, err := s.tag()
 		switch {
 		case err != nil:
 			return err
-		case kind == startTag || kind == emptyTag:
+		case tag.kind == startTag || tag.kind == emptyTag:
 			if len(open) == 0 && seen {
 				return errors.New("the document must have exactly one root element")
 			}
 			seen = true
-			if kind == startTag {
-				open = append(open, name)
+			if tag.kind == startTag {
+				open = append(open, tag.name)
 			}
 			if len(open) > maxDepth {
 				return errors.New("the document is nested too deeply")
 			}
-		case kind == endTag:
-			if len(open) == 0 || !bytes.Equal(open[len(open)-1], name) {
+		case tag.kind == endTag:
+			if len(open) == 0 || !bytes.Equal(open[len(open)-1], tag.name) {
 				return errMalformed
 			}
 			open = open[:len(open)-1]
@@ -116,16 +116,16 @@ func (s *scanner) declaration() error {
 			}
 			return nil
 		}
-		name, value, err := inside.attribute()
+		a, err := inside.attribute()
 		switch {
 		case err != nil || !gap:
 			return errMalformed
-		case n == 0 && name == "version" && value == "1.0":
-		case n == 1 && name == "encoding":
-			if !strings.EqualFold(value, "utf-8") {
+		case n == 0 && a.name == "version" && a.value == "1.0":
+		case n == 1 && a.name == "encoding":
+			if !strings.EqualFold(a.value, "utf-8") {
 				return errors.New("only UTF-8 is read")
 			}
-		case n > 0 && name == "standalone" && (value == "yes" || value == "no"):
+		case n > 0 && a.name == "standalone" && (a.value == "yes" || a.value == "no"):
 		default:
 			return errMalformed
 		}
@@ -193,63 +193,71 @@ func reference(name string) bool {
 		(n >= 0x10000 && n <= utf8.MaxRune)
 }
 
+// tag is a tag, or a comment, which has no name.
+type tag struct {
+	kind tagKind
+	name []byte
+}
+
 // tag reads a tag or a comment.
-func (s *scanner) tag() (name []byte, kind tagKind, err error) {
+func (s *scanner) tag() (tag, error) {
 	switch {
 	case s.consume("<!--"):
 		// XML 1.0 §2.5: no "--" inside. References are not read in comments, so an "&" is a letter.
 		end := bytes.Index(s.rest, []byte("--"))
 		if end < 0 || !bytes.HasPrefix(s.rest[end:], []byte("-->")) ||
 			characters(bytes.ReplaceAll(s.rest[:end], []byte("&"), nil)) != nil {
-			return nil, comment, errMalformed
+			return tag{}, errMalformed
 		}
 		s.rest = s.rest[end+3:]
-		return nil, comment, nil
+		return tag{kind: comment}, nil
 	// Canonicalization turns it into text, and readers differ in whether a name that a section
 	// begins ends there.
 	case s.consume("<![CDATA["):
-		return nil, comment, errors.New("a CDATA section is not allowed")
+		return tag{}, errors.New("a CDATA section is not allowed")
 	// Entities that read files or multiply (XXE, "billion laughs"), and attributes that have
 	// defaults for some parsers only.
 	case s.consume("<!"):
-		return nil, comment, errors.New("a DOCTYPE or another directive is not allowed")
+		return tag{}, errors.New("a DOCTYPE or another directive is not allowed")
 	case s.consume("<?"):
-		return nil, comment, errors.New("processing instructions are not allowed")
+		return tag{}, errors.New("processing instructions are not allowed")
 	case s.consume("</"):
-		if name = s.name(); name == nil {
-			return nil, endTag, errMalformed
+		name := s.name()
+		if name == nil {
+			return tag{}, errMalformed
 		}
 		s.blanks()
 		if !s.consume(">") {
-			return nil, endTag, errMalformed
+			return tag{}, errMalformed
 		}
-		return name, endTag, nil
+		return tag{endTag, name}, nil
 	}
 	s.rest = s.rest[1:]
 	// Namespaces in XML 1.0 §3: an element cannot have this prefix, which signers and readers
 	// resolve differently.
-	if name = s.name(); name == nil || bytes.HasPrefix(name, []byte("xmlns:")) {
-		return nil, startTag, errMalformed
+	name := s.name()
+	if name == nil || bytes.HasPrefix(name, []byte("xmlns:")) {
+		return tag{}, errMalformed
 	}
 	for {
 		gap := s.blanks()
 		switch {
 		case s.consume("/>"):
-			return name, emptyTag, nil
+			return tag{emptyTag, name}, nil
 		case s.consume(">"):
-			return name, startTag, nil
+			return tag{startTag, name}, nil
 		case !gap:
-			return nil, startTag, errMalformed
+			return tag{}, errMalformed
 		}
-		attribute, value, err := s.attribute()
+		a, err := s.attribute()
 		if err != nil {
-			return nil, startTag, err
+			return tag{}, err
 		}
 		// Namespaces in XML 1.0 §3: these two prefixes cannot be declared, and no prefix can be
 		// taken back.
-		if prefix, ok := strings.CutPrefix(attribute, "xmlns:"); ok &&
-			(prefix == "xmlns" || prefix == "xml" || value == "") {
-			return nil, startTag, errMalformed
+		if prefix, ok := strings.CutPrefix(a.name, "xmlns:"); ok &&
+			(prefix == "xmlns" || prefix == "xml" || a.value == "") {
+			return tag{}, errMalformed
 		}
 	}
 }
@@ -282,27 +290,30 @@ func (s *scanner) name() []byte {
 	return name
 }
 
-func (s *scanner) attribute() (name, value string, err error) {
+// attribute is one of a tag.
+type attribute struct{ name, value string }
+
+func (s *scanner) attribute() (attribute, error) {
 	raw := s.name()
 	if raw == nil {
-		return "", "", errMalformed
+		return attribute{}, errMalformed
 	}
 	s.blanks()
 	if !s.consume("=") {
-		return "", "", errMalformed
+		return attribute{}, errMalformed
 	}
 	s.blanks()
 	if len(s.rest) == 0 || (s.rest[0] != '"' && s.rest[0] != '\'') {
-		return "", "", errMalformed
+		return attribute{}, errMalformed
 	}
 	end := bytes.IndexByte(s.rest[1:], s.rest[0])
 	if end < 0 {
-		return "", "", errMalformed
+		return attribute{}, errMalformed
 	}
 	text := s.rest[1 : 1+end]
 	s.rest = s.rest[end+2:]
 	if bytes.IndexByte(text, '<') >= 0 {
-		return "", "", errMalformed
+		return attribute{}, errMalformed
 	}
-	return string(raw), string(text), characters(text)
+	return attribute{string(raw), string(text)}, characters(text)
 }

@@ -26,9 +26,9 @@ type Desk struct {
 	// valid.
 	Session func(ctx context.Context, secret string) (name string, err error)
 	// SignIn checks a password, and opens a session or says what it waits for. known is of a
-	// browser that somebody has signed in with before. With refused set, err says why; the person
-	// is not told. It fails with ErrBusy when the password was not looked at.
-	SignIn func(r *http.Request, name, password, known string) (e Entry, refused bool, err error)
+	// browser that somebody has signed in with before. It fails with ErrRefused, and with ErrBusy
+	// when the password was not looked at.
+	SignIn func(r *http.Request, name, password, known string) (Entry, error)
 	// Administrators is what the half does for and with its administrators.
 	Administrators Administrators
 	// SignedInAnew ends the session that the browser had before.
@@ -57,6 +57,9 @@ func (v Visit) Header() http.Header { return v.ResponseWriter.Header() }
 // name is locked would tell that it exists.
 const WrongPassword = "The user name or password is incorrect. After several failed attempts, wait a few " +
 	"minutes before you try again."
+
+// ErrRefused is what a sign-in fails with that a half refuses. The person is not told why.
+var ErrRefused = errors.New("the sign-in is refused")
 
 // ErrBusy is what a sign-in fails with when so many passwords are being checked that this one was
 // not looked at.
@@ -119,13 +122,13 @@ func (d *Desk) showSignIn(w http.ResponseWriter, status int, returnTo, problem s
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	returnTo := LocalPath(r.PostFormValue("return"), d.Prefix+"/")
-	e, refused, err := d.SignIn(
+	e, err := d.SignIn(
 		r, r.PostFormValue("username"), r.PostFormValue("password"), CookieValue(r, d.URL, d.Cookie+knownSuffix),
 	)
 	switch {
 	case errors.Is(err, ErrBusy):
 		d.showSignIn(w, http.StatusServiceUnavailable, returnTo, Busy)
-	case refused:
+	case errors.Is(err, ErrRefused):
 		d.showSignIn(w, http.StatusUnauthorized, returnTo, WrongPassword)
 	case err != nil:
 		d.failed(w, r, returnTo, err)

@@ -45,10 +45,13 @@ func busy(err error) error {
 	return err
 }
 
-func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
+func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, error) {
 	by := actor(r, audit.Anonymous, name)
 	p, err := a.c.SignInAdministrator(r.Context(), by, name, password, "", browser(r, known))
-	return entry(p), refusal.CodeOf(err) != refusal.None && refusal.CodeOf(err) != center.StoreUnavailable, busy(err)
+	if code := refusal.CodeOf(err); code != refusal.None && code != center.StoreUnavailable {
+		err = errors.Join(web.ErrRefused, err)
+	}
+	return entry(p), busy(err)
 }
 
 // Waits implements web.Administrators.

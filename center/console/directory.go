@@ -121,11 +121,11 @@ func createUser(p page) error {
 		}
 		return p.Done("/console/users/"+string(u.ID), "The user is created, and an invitation is on its way.")
 	case "once":
-		u, secret, err := p.h.Center.CreateUserWithPassword(p.Context(), p.by, u, center.User.CheckAWS)
+		u, err := p.h.Center.CreateUserWithPassword(p.Context(), p.by, u, center.User.CheckAWS)
 		if err != nil {
 			return err
 		}
-		return showUser(p, u.ID, secret.Reveal())
+		return showUser(p, u.ID, u.Password.Reveal())
 	}
 	u, err := p.h.Center.CreateUser(p.Context(), p.by, u, center.User.CheckAWS)
 	if err != nil {

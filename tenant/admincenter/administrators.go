@@ -43,10 +43,12 @@ func browser(r *http.Request, known string) tenant.Browser {
 	return tenant.Browser{Known: known, UserAgent: r.UserAgent()}
 }
 
-func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, bool, error) {
+func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, error) {
 	e, err := a.t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
-	code := refusal.CodeOf(err)
-	return entry(e), code != refusal.None && code.Kind() != refusal.Unavailable, busy(err)
+	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
+		err = errors.Join(web.ErrRefused, err)
+	}
+	return entry(e), busy(err)
 }
 
 // Waits implements web.Administrators.

@@ -68,14 +68,8 @@ func (h *Handler) groups() collection {
 func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
 	return func(after string, limit int) (list []object, err error) {
 		var groups []tenant.Group
-		property := ""
-		value := ""
-		simple := false
-		if o.condition != nil {
-			property, value, simple = o.condition.Equals()
-		}
-		if simple && property == "displayName" {
-			groups, err = h.Tenant.GroupsByName(ctx, value)
+		if name, ok := o.condition.Equals("displayName"); ok {
+			groups, err = h.Tenant.GroupsByName(ctx, name)
 			groups = slices.DeleteFunc(groups, func(g tenant.Group) bool { return string(g.ID) <= after })
 			groups = groups[:min(limit, len(groups))]
 		} else {

@@ -175,9 +175,8 @@ func (h *Handler) users() collection {
 // looked up.
 func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, limit int) ([]object, error) {
 	return func(after string, limit int) ([]object, error) {
-		if o.condition != nil {
-			if property, value, ok := o.condition.Equals(); ok &&
-				(property == "userPrincipalName" || property == "id") {
+		for _, property := range []string{"userPrincipalName", "id"} {
+			if value, ok := o.condition.Equals(property); ok {
 				u, err := h.Tenant.UserByIDOrName(ctx, value)
 				if refusal.KindOf(err) == refusal.NotFound {
 					return nil, nil

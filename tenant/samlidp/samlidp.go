@@ -129,11 +129,12 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
 		return
 	}
-	a, acs, err := h.accept(r, request)
+	accepted, err := h.accept(r, request)
 	if err != nil {
 		h.fail(w, r, "", err)
 		return
 	}
+	a, acs := accepted.Application, accepted.acs
 	in, ok := h.person(w, r, request, a, acs)
 	if !ok {
 		return
@@ -196,33 +197,40 @@ func (h *Handler) wrongDestination(r *http.Request, destination string, signed b
 	return "the Destination is " + destination + ": expected " + h.Tenant.SignInURL()
 }
 
+// accepted is the application that a request is of, and where its response goes.
+type accepted struct {
+	tenant.Application
+	acs string
+}
+
 // accept applies Entra's rules for requests. Source: SAML protocol page.
-func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (tenant.Application, string, error) {
+func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (accepted, error) {
 	a, err := h.Tenant.ApplicationByIdentifier(r.Context(), request.Issuer)
 	if err != nil {
-		return a, "", err
+		return accepted{}, err
 	}
 	age := h.Tenant.Now().Sub(request.IssueInstant)
 	wrong := h.wrongDestination(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
-		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: wrong}
+		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: wrong}
 	case request.ID[0] >= '0' && request.ID[0] <= '9':
-		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
+		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
 	case request.HasSubject:
-		return a, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
+		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
 	case request.Comparison != "" && request.Comparison != "exact":
-		return a, "", &refusal.Error{
+		return accepted{}, &refusal.Error{
 			Code:   tenant.SAMLInvalid,
 			Detail: "the Comparison of RequestedAuthnContext must be exact",
 		}
 	case !slices.Contains(nameIDFormats, request.NameIDFormat):
-		return a, "", &refusal.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
+		return accepted{}, &refusal.Error{Code: tenant.NameIDPolicyInvalid, Detail: request.NameIDFormat}
 	case age > requestAge || age < -saml.Skew:
-		return a, "", &refusal.Error{Code: tenant.RequestExpired, Detail: request.IssueInstant.Format(time.RFC3339)}
+		at := request.IssueInstant.Format(time.RFC3339)
+		return accepted{}, &refusal.Error{Code: tenant.RequestExpired, Detail: at}
 	}
 	acs, err := a.ReplyURL(request.ACSURL)
-	return a, acs, err
+	return accepted{a, acs}, err
 }
 
 // unsolicited is the user access URL: the tile of an application. With a sign-on URL it leads
