@@ -95,6 +95,24 @@ func ofNodes(c *cluster) []failure {
 	}
 }
 
+// upgrade replaces one node after the other, while the others serve.
+func upgrade(c *cluster) failure {
+	return failure{
+		name: "the nodes are upgraded, in turn",
+		happens: func(ctx context.Context, h *happened) error {
+			h.whole = time.Now()
+			var errs []error
+			for _, n := range c.nodes {
+				errs = append(errs, n.cmd.Process.Signal(syscall.SIGTERM))
+				<-n.ended
+				errs = append(errs, c.start(n), n.ready())
+				pauseFor(ctx, settle)
+			}
+			return errors.Join(errs...)
+		},
+	}
+}
+
 func ofTheDatabase(c *cluster) []failure {
 	return []failure{
 		{

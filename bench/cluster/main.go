@@ -19,19 +19,20 @@ import (
 
 func main() {
 	program := flag.String("program", "bin/gatehouse", "the program to run")
+	from := flag.String("from", "", "a program of the release before, which the nodes are upgraded from first")
 	only := flag.String("only", "", "the failures whose names have this in them")
 	keep := flag.String("keep", "", "folder for the data and the logs, which stay (default: a temporary one)")
 	rounds := flag.Int("rounds", 1, "how often everything fails but the primary server")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *program, *keep, *only, *rounds); err != nil {
+	if err := run(ctx, *program, *from, *keep, *only, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, program, dir, only string, rounds int) error {
+func run(ctx context.Context, program, from, dir, only string, rounds int) error {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "gatehouse-cluster-")
 		if err != nil {
@@ -42,11 +43,16 @@ func run(ctx context.Context, program, dir, only string, rounds int) error {
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	c, err := open(ctx, program, dir)
+	first := program
+	if from != "" {
+		first = from
+	}
+	c, err := open(ctx, first, dir)
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	c.program = program
 	l, err := newLoad(ctx, c)
 	if err != nil {
 		return err
@@ -57,6 +63,9 @@ func run(ctx context.Context, program, dir, only string, rounds int) error {
 	fmt.Printf("%-34s %9s %9s %9s %9s %9s %9s\n",
 		"failure", "requests", "in flight", "beyond", "of reads", "longest", "resumed")
 	var failed error
+	if from != "" {
+		failed = l.meet(ctx, upgrade(c))
+	}
 	for round := range rounds {
 		for _, f := range failures(c) {
 			if !strings.Contains(f.name, only) || (f.last && round < rounds-1) || ctx.Err() != nil {

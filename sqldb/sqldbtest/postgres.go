@@ -254,9 +254,16 @@ func (s *server) up() *exec.Cmd {
 	return s.command("pg_ctl", "-D", s.dir+"/data", "-w", "-l", s.dir+"/log", "-o", options, "start")
 }
 
-// command runs as the user postgres when the tests run as root, which the server refuses.
+// As lets a program run as the server's user, in the server's folder.
+func (s *Server) As(c *exec.Cmd) *exec.Cmd { return s.as(c) }
+
+// command is one of PostgreSQL's programs.
 func (s *server) command(name string, args ...string) *exec.Cmd {
-	c := exec.Command(filepath.Join(s.bin, name), args...) // #nosec G204 -- test harness
+	return s.as(exec.Command(filepath.Join(s.bin, name), args...)) // #nosec G204 -- test harness
+}
+
+// as runs as the user postgres when the tests run as root, which the server refuses.
+func (s *server) as(c *exec.Cmd) *exec.Cmd {
 	c.Dir = s.dir
 	if os.Getuid() == 0 {
 		if uid, gid, err := postgresUser(); err == nil {

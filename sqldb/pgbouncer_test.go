@@ -1,0 +1,94 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestBehindPgBouncer has a pooler give each transaction any server connection: there are fewer of
+// them than the nodes have. Statements are not prepared then, as the URL says.
+func TestBehindPgBouncer(t *testing.T) {
+	server := sqldbtest.NewServer(t)
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		program = "/usr/sbin/pgbouncer" // Debian's
+	}
+	if _, err := os.Stat(program); err != nil {
+		sqldbtest.Skip(t, "PgBouncer is not installed (apt-get install pgbouncer)")
+	}
+	dir := server.Socket()
+	config := fmt.Sprintf(`[databases]
+* = host=%s port=5432 user=postgres
+[pgbouncer]
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 200
+listen_addr =
+unix_socket_dir = %s
+listen_port = 6432
+auth_type = any
+logfile = %s
+`, dir, dir, filepath.Join(dir, "pgbouncer.log"))
+	file := filepath.Join(dir, "pgbouncer.ini")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { // #nosec G306 -- no secret is in it
+		t.Fatal(err)
+	}
+	c := server.As(exec.Command(program, "-q", file)) // #nosec G204 -- above
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	dsn := "postgres:///postgres?user=postgres&sslmode=disable&port=6432&host=" + dir + "&default_query_exec_mode=exec"
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // between two looks
+		if _, err := os.Stat(filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(filepath.Join(dir, "pgbouncer.log")) // #nosec G304 -- above
+			t.Fatalf("PgBouncer does not start: %s", log)
+		}
+	}
+	var nodes [2]*DB
+	var all sync.WaitGroup
+	for i := range nodes {
+		all.Go(func() {
+			db, err := Open(context.Background(), dsn, withMigrations(adds))
+			if err != nil {
+				t.Error(err)
+			}
+			nodes[i] = db
+		})
+	}
+	if all.Wait(); t.Failed() {
+		return
+	}
+	for i := range 80 {
+		all.Go(func() {
+			db := nodes[i%2]
+			if err := note(db, strconv.Itoa(i)); err != nil {
+				t.Error(err)
+			}
+			if err := read(db, strconv.Itoa(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := count(t, nodes[0]); n != 80 {
+		t.Errorf("%d notes, want 80", n)
+	}
+	for _, db := range nodes {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
