@@ -119,7 +119,7 @@ func (l *load) meet(ctx context.Context, f failure) error {
 	defer l.mu.Unlock()
 	var requests, inFlight, beyond, reads, late int
 	var longest time.Duration
-	resumed := time.Time{}
+	resumed, codes := time.Time{}, map[int]int{}
 	for _, a := range l.answers {
 		if a.began.Before(from) {
 			continue
@@ -133,6 +133,7 @@ func (l *load) meet(ctx context.Context, f failure) error {
 			inFlight++
 		} else {
 			beyond++
+			codes[a.status]++
 		}
 		if a.read {
 			reads++
@@ -159,7 +160,7 @@ func (l *load) meet(ctx context.Context, f failure) error {
 		err = errors.Join(err, fmt.Errorf("resumed after %s", took))
 	}
 	if !f.outage && beyond > f.allowed {
-		err = errors.Join(err, fmt.Errorf("%d requests failed that were not under way", beyond))
+		err = errors.Join(err, fmt.Errorf("requests failed that were not under way, by status: %v", codes))
 	}
 	if f.readable && reads > 0 {
 		err = errors.Join(err, fmt.Errorf("%d reads failed", reads))
