@@ -63,6 +63,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/broker", "authn center refusal saml"},
 	{"center/organizations", "center"},
 	{"center/metrics", "center"},
+	{"tenant/metrics", "tenant"},
 	{"center/iam", "center center/broker refusal saml"},
 	{"tenant/graphserver", "audit graph provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/oauth", "audit authn refusal tenant web"},

@@ -30,6 +30,10 @@ type Report struct {
 
 	Created, Updated, Disabled, Deleted, Failed int
 
+	// InStep says whether the target is known to have what was read, after the cycle. In a dry run
+	// it is that of before.
+	InStep tenant.InStep
+
 	Objects []provisioning.Entry // one for each object: users before groups, by name
 }
 
@@ -81,6 +85,8 @@ func (s *Synchronizer) cycle(
 	report.Read = pulled.Objects
 	report.Changes = done.Exported()+done.Failed > 0
 	report.Took = time.Since(began)
+	inStep, unread := s.config.State.InStep(context.WithoutCancel(ctx), s.job.ID)
+	report.InStep, err = inStep, errors.Join(err, unread)
 	var cycle *syncjobs.CycleError
 	if errors.As(err, &cycle) {
 		failed = cycle.Err

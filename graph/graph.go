@@ -269,6 +269,18 @@ type Status struct {
 	SteadyStateLastAchievedTime        time.Time     `json:"steadyStateLastAchievedTime"`
 	SynchronizedEntryCountByType       []CountByType `json:"synchronizedEntryCountByType"`
 	LastSuccessfulExecutionWithExports *Execution    `json:"lastSuccessfulExecutionWithExports"`
+	// InStep is our own: Microsoft's service does not say it.
+	InStep *InStep `json:"gatehouseInStep,omitempty"`
+}
+
+// InStep says whether a job's target is known to have what the directory has.
+type InStep struct {
+	Equal      bool      `json:"equal"`
+	Since      time.Time `json:"sinceDateTime"` // since when that is so
+	Uncertain  int       `json:"uncertain"`     // objects whose last request has no answer
+	Failing    int       `json:"failing"`
+	Pending    int       `json:"pending"`          // changes that no cycle has looked at
+	ComparedAt time.Time `json:"comparedDateTime"` // with what the target has; the year 1: never
 }
 
 // Execution is one cycle of a job.

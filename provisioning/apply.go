@@ -15,6 +15,7 @@ type planned struct {
 	candidate
 	link  Link
 	known bool // there was a link
+	open  bool // it is in doubt
 	step
 }
 
@@ -24,7 +25,7 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return planned{}, false, err
 	}
-	p := planned{candidate: o, link: link, known: err == nil}
+	p := planned{candidate: o, link: link, known: err == nil, open: link.Doubt.open(c.Now())}
 	p.link.Ref = o.Ref
 	p.step = c.plan(o, link)
 	if c.compares(p.link, o) { // as the target has it, which is put into the link when it is its turn
@@ -37,7 +38,7 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 // any more is.
 func (p planned) intent() (Intent, bool) {
 	i := Intent{Ref: p.Ref, Keys: p.identity()}
-	return i, p.link.Doubt != nil || (p.unfit == nil && p.action != Other)
+	return i, p.open || (p.unfit == nil && p.action != Other)
 }
 
 // identity is what an object is found by when nobody knows whether it was created.
@@ -52,7 +53,7 @@ func (o candidate) identity() map[string]string {
 }
 
 // provision brings one object into line, and remembers and logs how it went.
-func (c *cycle) provision(ctx context.Context, p planned) error {
+func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	began := time.Now()
 	o, link := p.candidate, p.link
 	manager := link.Manager
@@ -60,7 +61,8 @@ func (c *cycle) provision(ctx context.Context, p planned) error {
 		link.Doubt = suspicion(link.Doubt)
 	}
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
-	doubtful := link.Doubt != nil
+	doubtful := link.Doubt.open(c.Now())
+	link.Batch = batch
 	err := c.settle(ctx, o, &link)
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
@@ -86,7 +88,7 @@ func (c *cycle) provision(ctx context.Context, p planned) error {
 	link.Manager = o.Manager
 	target := link.TargetID
 	if err == nil && done.action == Delete {
-		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted()}
+		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted(), Batch: batch}
 	}
 	entry := c.entry(o, target, done, err, time.Since(began))
 	c.tell(entry)
@@ -185,7 +187,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	case Update, Disable:
 		err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes)...)
 		if isNotFound(err) { // somebody deleted it at the target: match again
-			*link = Link{Ref: o.Ref, Doubt: link.Doubt}
+			*link = Link{Ref: o.Ref, Doubt: link.Doubt, Batch: link.Batch}
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}

@@ -133,6 +133,7 @@ type mortal struct {
 	dead bool
 	away bool   // the target
 	wait func() // what is carried out late
+	ids  int
 }
 
 // step counts a line. act says whether it is carried out, and then whether its answer arrives.
@@ -404,7 +405,6 @@ func (x *target) mortal(
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	n := 0
 	engine := provisioning.Engine{
 		Source:   d,
 		Memory:   m,
@@ -412,7 +412,7 @@ func (x *target) mortal(
 		Mappings: mappings(t),
 		Now:      func() time.Time { return *now },
 		Workers:  1,
-		NewID:    func() string { n++; return fmt.Sprintf("%d-%d", now.Unix(), n) },
+		NewID:    func() string { m.ids++; return fmt.Sprint(m.ids) }, // never the same twice
 	}
 	engine.Hurry()
 	return engine.Run(ctx)

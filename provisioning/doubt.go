@@ -120,9 +120,14 @@ func (c *cycle) suspect(ctx context.Context, ref Ref, refused Link) error {
 	return c.keep(ctx, link)
 }
 
-// membersOf are the members that a doubt is about.
-func membersOf(d *Doubt) []string {
-	if d == nil {
+// open says whether the target must be looked at, at a time.
+func (d *Doubt) open(at time.Time) bool {
+	return d != nil && (!d.Looked || !at.Before(d.Since.Add(lateness)))
+}
+
+// membersOf are the members that are in doubt, at a time.
+func membersOf(d *Doubt, at time.Time) []string {
+	if !d.open(at) {
 		return nil
 	}
 	return d.Members
@@ -141,6 +146,9 @@ func (c *cycle) recover(ctx context.Context) error {
 			link, err := c.Memory.Link(ctx, i.Ref)
 			if err != nil && !errors.Is(err, ErrUnknown) {
 				return err
+			}
+			if link.Batch == b.ID { // what is in doubt of it, is in the link
+				return nil
 			}
 			link.Ref = i.Ref
 			link.Doubt = link.Doubt.doubted(b.Began, i)
@@ -165,6 +173,12 @@ func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	case !d.Since.IsZero():
 		link.RetryAt = c.Now()
 	}
+	switch behind := link.Failure != "" || (link.Doubt != nil && !link.Doubt.Looked); {
+	case !behind:
+		link.Since = time.Time{}
+	case link.Since.IsZero():
+		link.Since = c.Now()
+	}
 	err := c.Memory.Keep(ctx, link, entries...)
 	if err != nil {
 		c.unkept.Store(true)
@@ -175,10 +189,10 @@ func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 
 // settle finds out what the target has of an object that is in doubt, and puts that into its link.
 func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
-	if link.Doubt == nil {
+	at := c.Now()
+	if !link.Doubt.open(at) {
 		return nil
 	}
-	at := c.Now()
 	var there scim.Resource
 	var err error
 	if link.TargetID != "" {
@@ -190,7 +204,7 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 		err = c.retry(ctx, func() error { return c.Target.Do(ctx, http.MethodGet, path, query, nil, &there) })
 		switch {
 		case isNotFound(err):
-			*link = Link{Ref: link.Ref, Manager: link.Manager, Doubt: link.Doubt}
+			*link = Link{Ref: link.Ref, Manager: link.Manager, Doubt: link.Doubt, Batch: link.Batch}
 		case err != nil:
 			return err
 		}
@@ -265,7 +279,7 @@ type work interface {
 // to be sent is kept before. plan returns false for an object about which nothing is to be done.
 func announced[T work](
 	ctx context.Context, c *cycle, workers int, objects []candidate,
-	plan func(context.Context, candidate) (T, bool, error), do func(context.Context, T) error,
+	plan func(context.Context, candidate) (T, bool, error), do func(ctx context.Context, x T, batch string) error,
 ) error {
 	var batch []T
 	var intents []Intent
@@ -276,7 +290,7 @@ func announced[T work](
 		}
 		id, err := c.begin(ctx, intents)
 		if err == nil {
-			err = each(ctx, workers, batch, do)
+			err = each(ctx, workers, batch, func(ctx context.Context, x T) error { return do(ctx, x, id) })
 			c.over(id)
 		}
 		batch, intents = nil, nil
@@ -314,7 +328,8 @@ func (c *cycle) begin(ctx context.Context, intents []Intent) (id string, err err
 	ended := c.ended
 	c.ended = nil
 	c.mu.Unlock()
-	b := Batch{fmt.Sprintf("%s/%d", c.result.Cycle, c.batches.Add(1)), c.Now(), intents}
+	cycle := c.result.Cycle[:min(len(c.result.Cycle), 18)] // half a UUID: it is in every link
+	b := Batch{fmt.Sprintf("%s/%d", cycle, c.batches.Add(1)), c.Now(), intents}
 	return b.ID, c.Memory.Begin(ctx, b, ended...)
 }
 

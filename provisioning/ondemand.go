@@ -220,7 +220,7 @@ func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err = c.changeMembers(ctx, o, &link, "Add", ids, 0, false)
+	_, err = c.changeMembers(ctx, o, &link, "Add", ids, noted{}, false)
 	return err
 }
 

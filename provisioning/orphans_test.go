@@ -30,7 +30,7 @@ func (x *target) compare(t *testing.T, d *directory, m provisioning.Memory, set 
 		engine := provisioning.Engine{
 			Source: d, Memory: m, Target: x.client, Mappings: mappings(t), Reread: true,
 			Now:   func() time.Time { return now },
-			NewID: func() string { return now.String() },
+			NewID: func() string { return now.String()[11:] },
 		}
 		engine.Hurry()
 		if set != nil {

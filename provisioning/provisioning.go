@@ -84,6 +84,8 @@ type Link struct {
 	Tries    int               // how often it has failed in a row
 	RetryAt  time.Time         // when it is retried although nothing has changed
 	Doubt    *Doubt            // nil: what the target has is known
+	Since    time.Time         // since when the target is not known to have what it should; zero: it is
+	Batch    string            // the last batch of which this link has the outcome
 }
 
 // Memory remembers between cycles. What it has returned from must survive a crash: what was begun,

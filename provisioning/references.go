@@ -101,8 +101,9 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 }
 
 // manager sends a user's manager.
-func (c *cycle) manager(ctx context.Context, m managed) error {
+func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 	o, link := m.candidate, m.link
+	link.Batch = batch
 	change := m.Change
 	err := c.patch(ctx, &link, nil, c.Dialect.patch([]Change{change})...)
 	if stop := stops(err); stop != nil {
@@ -183,15 +184,15 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 		}
 	}
 	if !m.asks {
-		m.compare()
+		m.compare(c.Now())
 		m.notedR = min(len(m.remove), batchMembers)
 		m.notedA = min(len(m.add), batchMembers-m.notedR)
 	}
 	return m, m.asks || len(m.add)+len(m.remove) > 0, nil
 }
 
-func (m *membership) compare() {
-	doubtful := membersOf(m.link.Doubt)
+func (m *membership) compare(at time.Time) {
+	doubtful := membersOf(m.link.Doubt, at)
 	m.add = without(m.wanted, without(m.link.Members, doubtful))
 	m.remove = without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
 }
@@ -199,7 +200,7 @@ func (m *membership) compare() {
 // planRemovals is planMembers for those who are to lose a membership, before anything else is done.
 func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool, error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
-	if errors.Is(err, ErrUnknown) || (err == nil && len(link.Members)+len(membersOf(link.Doubt)) == 0) {
+	if errors.Is(err, ErrUnknown) || (err == nil && len(link.Members)+len(membersOf(link.Doubt, c.Now())) == 0) {
 		return membership{}, false, nil
 	}
 	if err != nil {
@@ -207,7 +208,7 @@ func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool
 	}
 	m, _, err := c.planMembers(ctx, o)
 	if m.asks && err == nil {
-		m.compare()
+		m.compare(c.Now())
 		m.notedR = min(len(m.remove), batchMembers)
 	}
 	m.asks = false
@@ -216,13 +217,13 @@ func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool
 }
 
 // removeMembers is members for planRemovals. What fails is tried once more when all else is done.
-func (c *cycle) removeMembers(ctx context.Context, m membership) error {
-	_, err := c.changeMembers(ctx, m.candidate, &m.link, "Remove", m.remove, m.notedR, true)
+func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) error {
+	_, err := c.changeMembers(ctx, m.candidate, &m.link, "Remove", m.remove, noted{batch, m.notedR}, true)
 	return err
 }
 
 // members brings a group's members into line, in batches, remembering now and then what is done.
-func (c *cycle) members(ctx context.Context, m membership) error {
+func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	o, link := m.candidate, &m.link
 	if m.asks {
 		now, err := c.membersNow(ctx, o, *link, m.wanted)
@@ -236,17 +237,21 @@ func (c *cycle) members(ctx context.Context, m membership) error {
 			return c.keep(ctx, *link, e)
 		}
 		link.Members = now
-		m.compare()
+		m.compare(c.Now())
 	}
-	removed, err := c.changeMembers(ctx, o, link, "Remove", m.remove, m.notedR, false)
+	first := noted{batch, m.notedR}
+	if m.notedA > 0 {
+		first.batch = "" // its outcome is known with that of the others
+	}
+	removed, err := c.changeMembers(ctx, o, link, "Remove", m.remove, first, false)
 	if err != nil {
 		return err
 	}
-	added, err := c.changeMembers(ctx, o, link, "Add", m.add, m.notedA, false)
+	added, err := c.changeMembers(ctx, o, link, "Add", m.add, noted{batch, m.notedA}, false)
 	if err != nil || !removed || !added { // what failed waits for another cycle
 		return err
 	}
-	if link.Tries > 0 || len(membersOf(link.Doubt)) > 0 {
+	if link.Tries > 0 || (link.Doubt != nil && len(link.Doubt.Members) > 0) {
 		link.Tries, link.Doubt = 0, link.Doubt.resent(c.Now())
 		return c.keep(ctx, *link)
 	}
@@ -257,22 +262,31 @@ func (c *cycle) members(ctx context.Context, m membership) error {
 // a crash, which changes nothing.
 const saveEach = 32 //bound:none how often, not how much
 
+// noted says how many of a group's members are noted already, and in which batch; none is named
+// when its outcome is not known before others are sent too.
+type noted struct {
+	batch string
+	many  int
+}
+
 // changeMembers adds or removes members in batches, and remembers now and then what is done: the
-// link of a large group is large. It returns false when the target refused. noted is how many of
-// the ids are noted already. A failure of the first try is not told, since there is another one.
+// link of a large group is large. It returns false when the target refused. A failure of the first
+// try is not told, since there is another one.
 func (c *cycle) changeMembers(
-	ctx context.Context, o candidate, link *Link, op string, ids []string, noted int, first bool,
+	ctx context.Context, o candidate, link *Link, op string, ids []string, have noted, first bool,
 ) (ok bool, err error) {
 	for from, to := 0, 0; from < len(ids); from = to {
-		id := ""
-		if to = noted; from > 0 || noted == 0 {
+		id, own := have.batch, from > 0 || have.many == 0
+		if to = have.many; own {
 			to = min(from+batchMembers, len(ids))
 			if id, err = c.begin(ctx, []Intent{{Ref: o.Ref, Members: ids[from:to]}}); err != nil {
 				return false, err
 			}
 		}
-		ok, err := c.changeSome(ctx, o, link, op, ids[from:to], first)
-		c.over(id)
+		ok, err := c.changeSome(ctx, o, link, op, ids[from:to], id, first)
+		if own {
+			c.over(id)
+		}
 		if err != nil || !ok {
 			return false, err
 		}
@@ -282,18 +296,18 @@ func (c *cycle) changeMembers(
 
 // changeSome changes as many members as are noted together, and remembers them.
 func (c *cycle) changeSome(
-	ctx context.Context, o candidate, link *Link, op string, ids []string, first bool,
+	ctx context.Context, o candidate, link *Link, op string, ids []string, batch string, first bool,
 ) (ok bool, err error) {
 	sent := 0
 	var entries []Entry
 	var suspects []string
-	for batch := range slices.Chunk(ids, MaxMembers) {
+	for some := range slices.Chunk(ids, MaxMembers) {
 		began := time.Now()
-		err = c.patch(ctx, link, batch, c.Dialect.members(op, batch)...)
+		err = c.patch(ctx, link, some, c.Dialect.members(op, some)...)
 		if isRefusal(err) { // the group, or one of them, may have been deleted there
 			link.Doubt = suspicion(link.Doubt)
 			if op == "Add" {
-				suspects = batch
+				suspects = some
 			}
 		}
 		if stops(err) == nil && (err == nil || !first) {
@@ -302,9 +316,9 @@ func (c *cycle) changeSome(
 			case err != nil:
 				c.judge(link, err)
 			case op == "Add":
-				e.Added = c.named(batch)
+				e.Added = c.named(some)
 			default:
-				e.Removed = c.named(batch)
+				e.Removed = c.named(some)
 			}
 			c.tell(e)
 			entries = append(entries, e)
@@ -312,7 +326,10 @@ func (c *cycle) changeSome(
 		if err != nil {
 			break
 		}
-		sent += len(batch)
+		sent += len(some)
+	}
+	if batch != "" {
+		link.Batch = batch
 	}
 	if op == "Add" {
 		link.Members = slices.Concat(link.Members, without(ids[:sent], link.Members))

@@ -175,7 +175,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	if err != nil {
 		return nil, err
 	}
-	asked := slices.Concat(link.Members, without(membersOf(link.Doubt), link.Members))
+	asked := slices.Concat(link.Members, without(membersOf(link.Doubt, c.Now()), link.Members))
 	if c.found[o.Ref] {
 		asked = wanted
 	}

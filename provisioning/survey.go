@@ -23,7 +23,7 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 				return s, err
 			}
 			action := c.plan(o, link).action
-			doubtful := link.Doubt != nil && !link.Doubt.Looked && (o.Gone || !o.inScope || !o.Active) && !o.unjudged
+			doubtful := link.Doubt.open(c.Now()) && (o.Gone || !o.inScope || !o.Active) && !o.unjudged
 			if action == Disable || action == Delete || doubtful {
 				s.leaving = append(s.leaving, o)
 			}

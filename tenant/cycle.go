@@ -76,6 +76,9 @@ func (t *Tenant) FinishCycle(
 		j.Last = &x
 		if j.Failures++; failure == nil {
 			j.Failures = 0
+			if err := j.noteInStep(tx, x); err != nil {
+				return err
+			}
 			j.LastSuccess = &x
 			j.SteadyLast = x.Ended
 			j.AllowDeletes = false

@@ -44,6 +44,7 @@ type Job struct {
 	Evaluation    int
 	Compare       bool      // with what the target has, at the next look at everything
 	ComparedAt    time.Time // when that was last done
+	EqualSince    time.Time // since when the target has what the directory has; zero: it has not
 	Asked         int       // goes up with everything that an administrator does to the job
 	Failures      int       // cycles in a row that could not be done
 	Last          *Execution
@@ -106,6 +107,8 @@ type Link struct {
 	Tries    int
 	RetryAt  time.Time // when it is looked at again although nothing has changed
 	Doubt    *Doubt    // nil: what the target has is known
+	Since    time.Time // since when the target is not known to have what it should
+	Batch    string    // the last one of which this link has the outcome
 }
 
 // Doubt is what a job does not know of an object: whether its last requests were carried out.

@@ -86,7 +86,7 @@ func (t *Tenant) sweepJournal(tx Tx) error {
 		return err
 	}
 	for _, j := range jobs {
-		if seen, _ := strconv.ParseInt(j.Watermark, 10, 64); j.Watermark != "" && seen < gone {
+		if j.Watermark != "" && number(j.Watermark) < gone {
 			j.reset()
 			if err := tx.PutJob(j); err != nil {
 				return err
@@ -94,6 +94,13 @@ func (t *Tenant) sweepJournal(tx Tx) error {
 		}
 	}
 	return tx.DeleteMarks(gone)
+}
+
+// number is the number of the last mark that a watermark stands for. An empty one is of a job that
+// has seen nothing.
+func number(watermark string) int64 {
+	n, _ := strconv.ParseInt(watermark, 10, 64)
+	return n
 }
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged

@@ -43,7 +43,7 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 		scope = Scope{}
 		after := int64(math.MaxInt64) // everything is read anyway
 		if watermark != "" {
-			after, _ = strconv.ParseInt(watermark, 10, 64)
+			after = number(watermark)
 		}
 		marks, last, err := r.Marks(after)
 		if err != nil {

@@ -276,6 +276,7 @@ type changeReader interface {
 	// LastMark is the number of the newest change before a time; 0: there is none. The newest of
 	// all does not count: numbers go on from it.
 	LastMark(before time.Time) (int64, error)
+	CountMarks(after int64) (n int, oldest time.Time, err error)
 }
 
 // changeWriter writes what changed in the directory, which jobs and replicas follow.

@@ -62,7 +62,58 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first provisioning cycle")
+	cmd.AddCommand(w.connectStatusCommand())
 	return cmd
+}
+
+// connectStatusCommand tells whether the two sides are in step.
+func (w *world) connectStatusCommand() *cobra.Command {
+	s := &connectSettings{}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the center is known to have what the tenant has, and since when",
+		Long: `Reads the provisioning job of an enterprise application in the tenant, and says whether its
+target is known to have what the directory has. If not: how many objects are uncertain (a request
+has no answer), how many are failing, and how many changes no cycle has looked at.
+
+The exit code is 0 if the two sides are in step, 2 if they are not, and 1 if something went wrong.
+It is as good as what the target has answered: "Restart provisioning" compares everything.`,
+		Args:        terminal.NoArgs,
+		Annotations: map[string]string{changesExitTwo: ""},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return w.connectStatus(cmd.Context(), s) },
+	}
+	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
+	cmd.Flags().StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
+	cmd.Flags().BoolVar(&s.asJSON, "json", false, "print a JSON list with one object for each job")
+	return cmd
+}
+
+func (w *world) connectStatus(ctx context.Context, s *connectSettings) error {
+	if mistakes := s.tenant.check(); len(mistakes) > 0 {
+		return terminal.UsageError{Err: errors.Join(mistakes...)}
+	}
+	tenant, err := s.tenant.client(ctx, outbound.Operator.Client(administer.Timeout), w.say)
+	if err != nil {
+		return err
+	}
+	jobs, err := connect.Status(ctx, tenant, s.name)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if !s.asJSON {
+			for _, line := range j.Lines() {
+				fmt.Fprintln(w.out, terminal.Inline(line))
+			}
+		}
+		if j.InStep == nil || !*j.InStep {
+			err = errChanges
+		}
+	}
+	if s.asJSON {
+		err = errors.Join(json.NewEncoder(w.out).Encode(jobs), err)
+	}
+	return err
 }
 
 // config checks the settings and reports all mistakes at once.

@@ -15,6 +15,19 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
+// serveMetrics serves a half's own metrics at an address, if there is one, as long as the half
+// serves.
+func (h *half) serveMetrics(ctx context.Context, address string, own prometheus.Collector) error {
+	if address == "" {
+		return nil
+	}
+	serve, err := listenForMetrics(ctx, address, h.log, &h.health, own)
+	if err == nil {
+		h.background = append(h.background, serve)
+	}
+	return err
+}
+
 // listenForMetrics listens at a loopback address. What it returns answers Prometheus there, and who
 // asks whether the program is ready, until its context is done.
 func listenForMetrics(

@@ -96,12 +96,8 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	}
 	defer h.takeOrders(server.Controlled{Center: c})()
 	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
-	if s.metrics != "" {
-		serve, err := listenForMetrics(ctx, s.metrics, h.log, &h.health, metrics.New(c))
-		if err != nil {
-			return err
-		}
-		h.background = append(h.background, serve)
+	if err := h.serveMetrics(ctx, s.metrics, metrics.New(c)); err != nil {
+		return err
 	}
 	if err := s.credentials.Connect(ctx, c); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -115,6 +117,12 @@ type syncSummary struct {
 	Deleted  int     `json:"deleted"`
 	Failed   int     `json:"failed"`
 	Seconds  float64 `json:"seconds"`
+
+	InStep    bool      `json:"in_step"` // the target is known to have what was read
+	Since     time.Time `json:"since"`   // since when that is so, or not so
+	Uncertain int       `json:"uncertain"`
+	Failing   int       `json:"failing"`
+	Pending   int       `json:"pending"`
 }
 
 // entry prints an entry as it comes.
@@ -212,12 +220,24 @@ func (p *syncPrinter) summary(r dirsync.Report) {
 		Deleted:  r.Deleted,
 		Failed:   r.Failed,
 		Seconds:  r.Took.Seconds(),
+
+		InStep:    r.InStep.Equal,
+		Since:     r.InStep.Since,
+		Uncertain: r.InStep.Uncertain,
+		Failing:   r.InStep.Failing,
+		Pending:   r.InStep.Pending,
 	}
 	if p.asJSON {
 		_ = json.NewEncoder(p.out).Encode(map[string]syncSummary{"summary": sum}) // as above
 		return
 	}
 	took := r.Took.Round(time.Millisecond)
+	if !p.dryRun && !r.InStep.Equal {
+		defer fmt.Fprintf(
+			p.out, "Not in step since %s: %d uncertain, %d failing, %d changes pending.\n",
+			r.InStep.Since.UTC().Format(time.DateTime+" UTC"), sum.Uncertain, sum.Failing, sum.Pending,
+		)
+	}
 	if !r.Changes {
 		fmt.Fprintf(p.out, "Nothing to change. %d objects read in %s.\n", r.Read, took)
 		return
@@ -239,9 +259,14 @@ type syncMetrics struct {
 	seconds   prometheus.Gauge
 	succeeded prometheus.Gauge
 	waiting   prometheus.Gauge
+	behind    prometheus.GaugeFunc
+	outOfStep *prometheus.GaugeVec
+	standing  *atomic.Pointer[tenant.InStep] // after the last cycle
 }
 
 func newSyncMetrics() *syncMetrics {
+	standing := &atomic.Pointer[tenant.InStep]{}
+	standing.Store(&tenant.InStep{})
 	return &syncMetrics{
 		prometheus.NewCounterVec(
 			prometheus.CounterOpts{
@@ -266,11 +291,27 @@ func newSyncMetrics() *syncMetrics {
 			Name: "gatehouse_sync_failed_objects",
 			Help: "Objects that failed in the last cycle.",
 		}),
+		prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{
+				Name: "gatehouse_sync_seconds_since_in_step",
+				Help: "Seconds since the target was last known to have what was read; 0: it has.",
+			},
+			func() float64 { return standing.Load().Behind(time.Now()).Seconds() },
+		),
+		prometheus.NewGaugeVec(
+			prometheus.GaugeOpts{
+				Name: "gatehouse_sync_out_of_step",
+				Help: "Objects whose last request has no answer (uncertain), that failed, and changes that wait " +
+					"(pending).",
+			},
+			[]string{"why"},
+		),
+		standing,
 	}
 }
 
 func (m *syncMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.objects, m.cycles, m.seconds, m.succeeded, m.waiting}
+	return []prometheus.Collector{m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.outOfStep}
 }
 
 func (m *syncMetrics) entry(e provisioning.Entry) {
@@ -280,6 +321,12 @@ func (m *syncMetrics) entry(e provisioning.Entry) {
 }
 
 func (m *syncMetrics) cycle(r dirsync.Report, err error) {
+	if !r.InStep.Since.IsZero() {
+		m.standing.Store(&r.InStep)
+		m.outOfStep.WithLabelValues("uncertain").Set(float64(r.InStep.Uncertain))
+		m.outOfStep.WithLabelValues("failing").Set(float64(r.InStep.Failing))
+		m.outOfStep.WithLabelValues("pending").Set(float64(r.InStep.Pending))
+	}
 	if err != nil {
 		m.cycles.WithLabelValues("failed").Inc()
 		return

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/metrics"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
@@ -71,6 +72,9 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				h.background = append(h.background, queue.Run)
 				t.Notify = server.Notifier(queue)
 			}
+			if err := h.serveMetrics(ctx, r.metrics, metrics.New(t)); err != nil {
+				return err
+			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
 			jobs.Interval = r.interval
 			return h.run(ctx, l, server.Handler(t, r.config(h, jobs)), t.Run)
@@ -93,15 +97,20 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 }
 
 // rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its
-// clock.
+// clock, and where it is watched.
 type rehearsal struct {
 	interval, lag time.Duration
 	requests      int
 	movable       bool
+	metrics       string // the address that Prometheus asks
 }
 
 func (r *rehearsal) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVar(
+		&r.metrics, "metrics", "",
+		"loopback address to serve Prometheus metrics at, such as 127.0.0.1:9091 (default: none)",
+	)
 	f.DurationVar(
 		&r.interval, "cycle", 0,
 		"time between provisioning cycles, such as Entra ID's 40m (default: a cycle starts when something changes)",

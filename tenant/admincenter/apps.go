@@ -224,6 +224,7 @@ type provisioningData struct {
 	Standing    tenant.Standing
 	Log         []tenant.LogEntry
 	Failures    bool
+	InStep      tenant.InStep
 }
 
 func provisioning(p page) error {
@@ -238,6 +239,9 @@ func provisioning(p page) error {
 	d := provisioningData{Failures: p.URL.Query().Get("status") == "failure"}
 	if len(jobs) > 0 {
 		d.Job, d.HasToken = &jobs[0], jobs[0].Credentials.SealedToken != ""
+		if d.InStep, err = p.h.Tenant.InStep(p.Context(), jobs[0].ID); err != nil {
+			return err
+		}
 		d.Done, d.Total, d.Running = p.h.Progress(string(jobs[0].ID))
 		d.Standing = p.h.Standing(jobs[0].ID)
 		q := tenant.LogQuery{JobID: jobs[0].ID, Limit: pageSize}

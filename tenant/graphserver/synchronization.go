@@ -59,7 +59,11 @@ func (h *Handler) createJob(ctx context.Context, r request) (int, any, error) {
 		return 0, nil, badRequest("The templateId is not one of the application's synchronization templates.")
 	}
 	j, err := h.Tenant.CreateJob(ctx, r.by, a.ServicePrincipalID, in.TemplateID)
-	return http.StatusCreated, h.jobToWire(j), err
+	if err != nil {
+		return 0, nil, err
+	}
+	made, err := h.jobToWire(ctx, j)
+	return http.StatusCreated, made, err
 }
 
 // jobs returns the jobs of the application that the request names.
@@ -78,7 +82,9 @@ func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
 	}
 	all := make([]graph.SynchronizationJob, len(jobs))
 	for i, j := range jobs {
-		all[i] = h.jobToWire(j)
+		if all[i], err = h.jobToWire(ctx, j); err != nil {
+			return 0, nil, err
+		}
 	}
 	return h.answerList(r, jobType, objects(all))
 }
@@ -96,7 +102,11 @@ func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, jobType, h.jobToWire(j))
+	out, err := h.jobToWire(ctx, j)
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(r, jobType, out)
 }
 
 // changeJob runs a change of the job that the request names.
@@ -327,12 +337,24 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 	return http.StatusNoContent, nil, nil
 }
 
-func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
+func (h *Handler) jobToWire(ctx context.Context, j tenant.Job) (graph.SynchronizationJob, error) {
+	inStep, err := h.Tenant.InStep(ctx, j.ID)
+	if err != nil {
+		return graph.SynchronizationJob{}, err
+	}
 	s := &graph.Status{
 		Progress: []graph.Progress{},
 
 		CountSuccessiveCompleteFailures: j.Failures,
 
+		InStep: &graph.InStep{
+			Equal:      inStep.Equal,
+			Since:      inStep.Since,
+			Uncertain:  inStep.Uncertain,
+			Failing:    inStep.Failing,
+			Pending:    inStep.Pending,
+			ComparedAt: inStep.ComparedAt,
+		},
 		SteadyStateFirstAchievedTime: j.SteadyFirst,
 		SteadyStateLastAchievedTime:  j.SteadyLast,
 		LastExecution:                executionToWire(j.Last),
@@ -380,7 +402,7 @@ func (h *Handler) jobToWire(j tenant.Job) graph.SynchronizationJob {
 		TemplateID: j.TemplateID,
 		Schedule:   &graph.Schedule{Interval: "PT40M", State: string(j.State)},
 		Status:     s,
-	}
+	}, nil
 }
 
 func executionToWire(x *tenant.Execution) *graph.Execution {

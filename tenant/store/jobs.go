@@ -205,6 +205,17 @@ func (t tx) DeleteLog(before time.Time) error {
 	return t.Do(`DELETE FROM provisioning_log WHERE time < $1`, before.UnixMilli())
 }
 
+// CountMarks counts the marks after one, and returns when the first of them was made.
+func (t tx) CountMarks(after int64) (n int, oldest time.Time, err error) {
+	var at int64
+	if err := t.Row(
+		`SELECT COUNT(*), COALESCE(MIN(time), 0) FROM marks WHERE seq > $1`, []any{after}, &n, &at,
+	); err != nil || n == 0 {
+		return 0, time.Time{}, err
+	}
+	return n, time.UnixMilli(at).UTC(), nil
+}
+
 func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {
 	if err := t.Row(`SELECT COALESCE(MAX(seq), 0) FROM marks`, nil, &last); err != nil {
 		return nil, 0, err

@@ -188,6 +188,8 @@ func remembered(l tenant.Link) provisioning.Link {
 	return provisioning.Link{
 		Ref:      refOf(l),
 		Doubt:    (*provisioning.Doubt)(l.Doubt),
+		Since:    l.Since,
+		Batch:    l.Batch,
 		TargetID: l.TargetID,
 		Adopted:  l.Adopted,
 		Sent:     l.Sent,
@@ -216,6 +218,8 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Tries:    l.Tries,
 				RetryAt:  l.RetryAt,
 				Doubt:    (*tenant.Doubt)(l.Doubt),
+				Since:    l.Since,
+				Batch:    l.Batch,
 			}),
 		)
 	})
