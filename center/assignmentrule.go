@@ -208,7 +208,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 			for _, s := range some {
 				err := c.applyStep(tx, rule, s)
 				// of one account: nothing is written yet
-				if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
+				if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 					problem, err = fmt.Sprintf("account %s: %v", s.account, err), nil
 				}
 				if err != nil {

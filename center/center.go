@@ -205,7 +205,7 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
-	if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
+	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
 	if err == nil && refused != nil {

@@ -123,7 +123,7 @@ func (c *Center) redeem(
 		return tokens, err
 	}
 	if err != nil {
-		if refusal.CodeOf(err) == refusal.None || refusal.CodeOf(err) == StoreUnavailable {
+		if refusal.CodeOf(err) == refusal.None || refusal.KindOf(err) == refusal.Unavailable {
 			return tokens, err
 		}
 		return tokens, c.Refuse(ctx, by, "CreateToken", client.Name, err)

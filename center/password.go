@@ -320,7 +320,7 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 		})
 		if err == nil {
 			c.Mailer.Send(mail)
-		} else if code := refusal.CodeOf(err); code == refusal.None || code == StoreUnavailable {
+		} else if code := refusal.CodeOf(err); code == refusal.None || code.Kind() == refusal.Unavailable {
 			c.Log.Error("forgotten password", "request_id", by.RequestID, "error", err)
 		}
 	})

@@ -31,7 +31,8 @@ var (
 	StoreUnavailable = Refusals.New("store-unavailable", refusal.Unavailable,
 		"the database is not available: it cannot be reached, or its disk is full",
 		"try again in a few seconds; no confirmed change is lost")
-	ConcurrentChange = Refusals.New("concurrent-change", refusal.Conflict,
+	// ConcurrentChange may pass, unlike conflicts, which say that something is taken.
+	ConcurrentChange = Refusals.New("concurrent-change", refusal.Unavailable,
 		"others kept changing the same objects at the same time", "repeat the request; it changed nothing")
 )
 

@@ -256,6 +256,9 @@ func (c *sqliteConn) endSnapshot() error {
 		return nil
 	}
 	c.reading = false
+	if c.AutocommitEnabled() { // SQLite has ended it by itself, as it does on some failures of the disk
+		return nil
+	}
 	return c.run("ROLLBACK")
 }
 

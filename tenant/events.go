@@ -55,7 +55,8 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It
 // returns err. What the database could not do is not recorded.
 func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
-	if refusal.CodeOf(err) == StoreUnavailable { // nobody was refused, and there is nowhere to record it
+	// nobody was refused, and there is nowhere to record it
+	if code := refusal.CodeOf(err); code == StoreUnavailable || code == ConcurrentChange {
 		return err
 	}
 	e := t.event(by, action, subject, err)

@@ -326,7 +326,7 @@ func (t *Tenant) change(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
-	if code := refusal.CodeOf(err); code != refusal.None && code != StoreUnavailable {
+	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}
 	if err == nil && len(touched.changes) > 0 && t.Changed != nil {

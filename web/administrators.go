@@ -189,7 +189,7 @@ func (d *Desk) done(v Visit, err error, notice string) error {
 		return v.Done(d.Prefix+"/account", notice)
 	}
 	_, lines := d.Explain(err)
-	if len(lines) == 0 {
+	if len(lines) == 0 || d.unavailable(err) {
 		return err
 	}
 	return d.showAccount(v, http.StatusBadRequest, capital(strings.Join(lines, " ")))

@@ -71,7 +71,11 @@ const Busy = "Too many people are signing in at the moment, and this attempt was
 	"seconds."
 
 // Unavailable is what people are told when the database cannot be reached, or its disk is full.
-const Unavailable = "The service is not available at the moment. Try again in a few seconds."
+const Unavailable = "The service is not available at the moment. It comes back by itself: try again in a few seconds."
+
+// UnavailableTitle is the title of a page that says so. Middleware has a page that was only read
+// load itself again.
+const UnavailableTitle = "Back in a moment"
 
 // RetryLater tells a program when to retry. Middleware does so for every answer with 503. Source:
 // RFC 9110, 10.2.3.
@@ -235,5 +239,8 @@ func (v Visit) fail(err error) {
 		}
 	}
 	m.Lines = lines
+	if status == http.StatusServiceUnavailable {
+		m.Title = UnavailableTitle
+	}
 	v.desk.Pages.Render(v.ResponseWriter, status, "message", v.view(m.Title, "", m))
 }

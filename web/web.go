@@ -91,7 +91,7 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		if o.Secure {
 			h["Strict-Transport-Security"] = strictTLS
 		}
-		seen := &recorder{ResponseWriter: w, status: http.StatusOK}
+		seen := &recorder{ResponseWriter: w, status: http.StatusOK, reads: r.Method == http.MethodGet}
 		defer func() {
 			if p := recover(); p != nil {
 				o.Log.Error(
@@ -118,14 +118,26 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	wrote  bool
+	reads  bool // whether the request was only to read
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if status == http.StatusServiceUnavailable && r.Header().Get("Retry-After") == "" {
-		RetryLater(r)
+	if status == http.StatusServiceUnavailable {
+		r.later()
 	}
 	r.status, r.wrote = status, true
 	r.ResponseWriter.WriteHeader(status)
+}
+
+// later says when to come back. Browsers do so by themselves, to a page that they were to read.
+// Source: HTML, "Refresh" (7.7 of its HTTP headers).
+func (r *recorder) later() {
+	if r.Header().Get("Retry-After") == "" {
+		RetryLater(r)
+	}
+	if r.reads && strings.HasPrefix(r.Header().Get("Content-Type"), "text/html") {
+		r.Header().Set("Refresh", "5")
+	}
 }
 
 func (r *recorder) Write(p []byte) (int, error) {

@@ -104,7 +104,11 @@ func Answer(err error, words func(refused *refusal.Error, answer *awsapi.Error))
 	var wire *awsapi.Error
 	switch {
 	case errors.As(err, &refused):
-		e := byKind[refusal.KindOf(err)]
+		kind := refused.Code.Kind()
+		if refused.Code == center.ConcurrentChange { // as AWS says it: clients of theirs know what to do
+			kind = refusal.Conflict
+		}
+		e := byKind[kind]
 		e.Message = refused.Error()
 		words(refused, &e)
 		return &e

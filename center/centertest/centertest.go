@@ -31,12 +31,18 @@ var Actor = audit.Actor{
 // New returns a center on a fresh SQLite store, as if it were reached at url.
 func New(t testing.TB, url string) *center.Center {
 	t.Helper()
+	return On(t, fresh(t), url)
+}
+
+// fresh is an empty store on SQLite.
+func fresh(t testing.TB) center.Store {
+	t.Helper()
 	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "center.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return On(t, s, url)
+	return s
 }
 
 // On returns a center on a store.

@@ -35,8 +35,14 @@ const (
 // center before.
 func Serve(t testing.TB, prepare ...func(*center.Center)) *Server {
 	t.Helper()
+	return ServeOn(t, fresh(t), prepare...)
+}
+
+// ServeOn is Serve on a store of the caller's.
+func ServeOn(t testing.TB, s center.Store, prepare ...func(*center.Center)) *Server {
+	t.Helper()
 	at := httptest.NewUnstartedServer(nil)
-	c := New(t, "http://"+at.Listener.Addr().String())
+	c := On(t, s, "http://"+at.Listener.Addr().String())
 	for _, f := range prepare {
 		f(c)
 	}

@@ -48,7 +48,7 @@ func busy(err error) error {
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, error) {
 	by := actor(r, audit.Anonymous, name)
 	p, err := a.c.SignInAdministrator(r.Context(), by, name, password, "", browser(r, known))
-	if code := refusal.CodeOf(err); code != refusal.None && code != center.StoreUnavailable {
+	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		err = errors.Join(web.ErrRefused, err)
 	}
 	return entry(p), busy(err)

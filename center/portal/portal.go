@@ -344,6 +344,7 @@ func lines(pairs [][2]string, before, between, after string) string {
 
 // fail tells a signed-in person that something was refused, without the reason's details.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, err error) {
+	title := "No access"
 	status, text := http.StatusForbidden, "You do not have this role in this account. Ask an administrator for "+
 		"the assignment."
 	switch code := refusal.CodeOf(err); {
@@ -351,7 +352,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		status, text = http.StatusBadGateway, "AWS refused to open this role. Give your administrator this "+
 			"reference: the audit log has the reason."
 	case refusal.KindOf(err) == refusal.Unavailable:
-		status, text = http.StatusServiceUnavailable, "This is not possible at the moment. Try again in a minute."
+		title, text = web.UnavailableTitle, web.Unavailable
+		status = http.StatusServiceUnavailable
 	case refusal.KindOf(err) == refusal.Invalid:
 		status, text = http.StatusBadRequest, "The link is not valid: it must lead to an https address of the AWS "+
 			"console."
@@ -361,8 +363,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		status, text = http.StatusInternalServerError, "Something went wrong on our side. Try again."
 		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
 	}
-	h.pages.Render(w, status, "message", h.view(u, "No access", web.Message{
-		Title:     "No access",
+	h.pages.Render(w, status, "message", h.view(u, title, web.Message{
+		Title:     title,
 		Lines:     []string{text},
 		Reference: web.RequestID(r),
 		Link:      "/start",

@@ -314,8 +314,6 @@ func answerTo(p profile, err error) *scim.Error {
 	case errors.As(err, &refused):
 		e = byKind[refusal.KindOf(err)]
 		switch {
-		case refused.Code == center.ConcurrentChange: // not AWS's 409, which says that a name is taken for good
-			e = scim.Error{Status: http.StatusServiceUnavailable, Detail: refused.Error() + "."}
 		case refused.Code == center.VersionChanged:
 			e = scim.Error{Status: http.StatusPreconditionFailed, Detail: refused.Error() + "."}
 		case e.Status == http.StatusBadRequest: // which attribute, and why: the sender knows the values

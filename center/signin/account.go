@@ -32,7 +32,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 			case err == nil:
 				web.SetNotice(w, h.Center.URL, notice)
 				http.Redirect(w, r, AccountPath, http.StatusSeeOther)
-			case code == refusal.None || code == center.StoreUnavailable:
+			case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
 				h.fail(w, r, err)
 			case code == center.SignInFailed || code == center.SignInLocked:
 				h.account(
@@ -144,7 +144,7 @@ func (h *Handler) addDevice(w http.ResponseWriter, r *http.Request, u center.Use
 		)
 		v.Narrow = true
 		h.pages.Render(w, http.StatusOK, "register", v)
-	case code == refusal.None || code == center.StoreUnavailable:
+	case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
 		h.fail(w, r, err)
 	default:
 		h.account(w, r, u, http.StatusConflict, "", explain(err))

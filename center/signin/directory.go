@@ -75,7 +75,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 		)
 	case code == center.SignInBusy:
 		h.form(w, r, http.StatusServiceUnavailable, d, web.Busy)
-	case code != refusal.None && code != center.StoreUnavailable:
+	case code != refusal.None && code.Kind() != refusal.Unavailable:
 		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
 	case err != nil:
 		h.fail(w, r, err)
@@ -111,7 +111,7 @@ func (h *Handler) step(take step) http.HandlerFunc {
 			h.finishStep(w, r, p)
 		case code == center.TicketInvalid:
 			h.startOver(w, r)
-		case code == center.StoreUnavailable || code == refusal.None:
+		case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
 			h.fail(w, r, err)
 		default:
 			h.next(w, r, refused(err, http.StatusUnauthorized), explain(err))

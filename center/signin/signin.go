@@ -420,18 +420,19 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 // fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusForbidden
+	title, status := "We could not sign you in", http.StatusForbidden
 	text := "An unexpected error occurred. Try again. If the error persists, give your administrator this reference."
 	switch code := refusal.CodeOf(err); {
 	case code == refusal.None:
 		status = http.StatusInternalServerError
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	case code.Kind() == refusal.Unavailable:
-		status, text = http.StatusServiceUnavailable, web.Unavailable
+		title, text = web.UnavailableTitle, web.Unavailable
+		status = http.StatusServiceUnavailable
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
-		Title:     "We could not sign you in",
+		Title:     title,
 		Lines:     []string{text},
 		Reference: web.RequestID(r),
 		Link:      "/start",

@@ -110,10 +110,11 @@ func Answer(err error) Failure {
 		center.GrantInvalid:          {"InvalidGrantException", 0, "invalid_grant", ""},
 		center.SlowDown:              {"SlowDownException", 0, "slow_down", ""},
 		center.GrantTypeUnsupported:  {"UnsupportedGrantTypeException", 0, "unsupported_grant_type", ""},
-		center.StoreUnavailable:      {"InternalServerException", http.StatusServiceUnavailable, "server_error", ""},
 	}[code]
 	switch {
 	case ok:
+	case code.Kind() == refusal.Unavailable:
+		f = Failure{"InternalServerException", http.StatusServiceUnavailable, "server_error", ""}
 	case code == refusal.None:
 		return Failure{"InternalServerException", http.StatusInternalServerError, "server_error", "internal error"}
 	default:

@@ -308,7 +308,7 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 // fail shows that something did not work. The reason is in the audit log under the reference id,
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusBadRequest
+	title, status := "That did not work", http.StatusBadRequest
 	text := "The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
 		"If the error persists, give your administrator this reference."
 	switch code := refusal.CodeOf(err); {
@@ -316,15 +316,16 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusInternalServerError
 		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	case code.Kind() == refusal.Unavailable:
-		status, text = http.StatusServiceUnavailable, web.Unavailable
+		title, text = web.UnavailableTitle, web.Unavailable
+		status = http.StatusServiceUnavailable
 		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(
 		w,
 		status,
 		"message",
-		h.view(center.User{}, "That did not work", web.Message{
-			Title:     "That did not work",
+		h.view(center.User{}, title, web.Message{
+			Title:     title,
 			Lines:     []string{text},
 			Reference: web.RequestID(r),
 			Link:      "/start",

@@ -1,6 +1,7 @@
 package sqldbtest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,37 +15,50 @@ import (
 // disk does that is gone, until mend is called.
 func BreakDisk(t testing.TB, path string) (mend func()) {
 	t.Helper()
+	// A folder opens, and can neither be read nor written.
+	return instead(t, path, func(string) (int, error) {
+		return unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+}
+
+// RefuseWrites has every write of an SQLite database fail that this process has open, as on a disk
+// that takes none any more, until mend is called.
+func RefuseWrites(t testing.TB, path string) (mend func()) {
+	t.Helper()
+	return instead(t, path, func(file string) (int, error) { return unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+}
+
+// instead puts something else in the place of the open files of a database.
+func instead(t testing.TB, path string, other func(file string) (int, error)) (mend func()) {
+	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var open []int
+	open := map[int]string{}
 	for _, e := range entries {
 		n, err := strconv.Atoi(e.Name())
 		file, unknown := os.Readlink(filepath.Join("/proc/self/fd", e.Name()))
 		if err != nil || unknown != nil || (file != path && file != path+"-wal") {
 			continue
 		}
-		open = append(open, n)
+		open[n] = file
 	}
 	if len(open) == 0 {
 		t.Fatalf("nothing has %s open", path)
 	}
 	kept := map[int]int{} // where a file was, and where it is meanwhile
-	for _, n := range open {
+	for n, file := range open {
 		meanwhile, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) // #nosec G115 -- small numbers
 		if err != nil {
 			t.Fatal(err)
 		}
 		kept[n] = meanwhile
-	}
-	// A folder opens, and can neither be read nor written.
-	folder, err := unix.Open(filepath.Dir(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range kept {
-		if err := unix.Dup3(folder, n, unix.O_CLOEXEC); err != nil {
+		stands, err := other(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(unix.Dup3(stands, n, unix.O_CLOEXEC), unix.Close(stands)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +70,6 @@ func BreakDisk(t testing.TB, path string) (mend func()) {
 			}
 			_ = unix.Close(meanwhile)
 		}
-		_ = unix.Close(folder)
 		if len(failed) > 0 {
 			t.Errorf("mend the disk: %s", strings.Join(failed, "; "))
 		}

@@ -179,6 +179,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, doing string, err
 		Link:      "/myapps",
 		LinkText:  "Your applications",
 	}
+	if status == http.StatusServiceUnavailable {
+		m.Title = web.UnavailableTitle
+	}
 	h.pages.Render(w, status, "message", h.view(m.Title, m))
 }
 

@@ -38,6 +38,15 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	t.Provision = cfg.Jobs.Run
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
+	mount(mux, t, cfg)
+	return web.Middleware(mux, web.Options{
+		Log:     t.Log,
+		Proxies: cfg.Proxies,
+		Secure:  strings.HasPrefix(t.URL, "https:"),
+	})
+}
+
+func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
 	idp := &samlidp.Handler{
@@ -72,9 +81,4 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	} {
 		door.Mount(mux)
 	}
-	return web.Middleware(mux, web.Options{
-		Log:     t.Log,
-		Proxies: cfg.Proxies,
-		Secure:  strings.HasPrefix(t.URL, "https:"),
-	})
 }

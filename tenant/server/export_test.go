@@ -1,0 +1,4 @@
+package server
+
+// Mount puts the doors on a mux.
+var Mount = mount
