@@ -49,7 +49,7 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 			return err
 		})
 		p := new(scim.Problem)
-		refused := errors.As(err, &p) && stops(err) == nil && !MayPass(err)
+		refused := errors.As(err, &p) && stops(err) == nil
 		switch {
 		case err != nil && !refused:
 			return nil, err
