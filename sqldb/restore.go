@@ -16,6 +16,9 @@ import (
 // ErrOccupied says that a database is where one was to be restored.
 var ErrOccupied = errors.New("a database already exists")
 
+// ErrProblems is wrapped by what a half says of a copy in which its check has found something.
+var ErrProblems = errors.New("the data is damaged")
+
 // The names of the copy that is to become the database, and of what was there before.
 const (
 	copySuffix = ".new"

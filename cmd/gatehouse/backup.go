@@ -169,7 +169,7 @@ func (w *world) backup(ctx context.Context, b backups, h *half, file string, acc
 		return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", where, b.name)
 	}
 	if err != nil {
-		return fmt.Errorf("back up: %w", err)
+		return fmt.Errorf("back up: %w", remedyOf(err, accept))
 	}
 	info, err := os.Stat(file)
 	if err != nil {
@@ -195,7 +195,7 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 		return fmt.Errorf("%s already has data; --force replaces it", where)
 	}
 	if err != nil {
-		return err
+		return remedyOf(err, r.accept)
 	}
 	serve := map[string]string{centerFile: "gatehouse serve", tenantFile: "gatehouse tenant"}[b.file]
 	words := "Restored into %s. Start it with: %s --data %s"
@@ -208,4 +208,12 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 		words, args = "Restored into the database. Start it with: %s --data %s --database …", []any{serve, h.data}
 	}
 	return w.result(asJSON, map[string]any{"data": h.data, "kept": kept}, words, args...)
+}
+
+// remedyOf says what to do about data in which the check has found something.
+func remedyOf(err error, accepted bool) error {
+	if errors.Is(err, sqldb.ErrProblems) && !accepted {
+		return fmt.Errorf("%w. Restore or repair what is damaged, or take it as it is with --accept-problems", err)
+	}
+	return err
 }

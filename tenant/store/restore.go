@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -93,7 +94,7 @@ func checkCopy(ctx context.Context, path string, accept bool, opens func(tenant.
 		return err
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("the data is damaged: %s", problems[0])
+		return fmt.Errorf("%w: %s", sqldb.ErrProblems, strings.Join(problems, "; "))
 	}
 	if opens == nil {
 		return nil
