@@ -81,6 +81,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
 	{"terminal", ""},
 	{"control", "audit authn names sqldb"},
+	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"},

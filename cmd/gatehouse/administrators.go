@@ -20,6 +20,7 @@ import (
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/control"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -54,20 +55,20 @@ func (a *administratorCommands) there() error {
 		if _, given := a.env("GATEHOUSE_MASTER_KEY"); given {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(a.data, keyFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(a.data, datafolder.MasterKey)); err != nil {
 			const missing = "the master key is not in %s: name its folder with --data, or set GATEHOUSE_MASTER_KEY: %w"
 			return fmt.Errorf(missing, a.data, err)
 		}
 		return nil
 	}
-	if _, err := os.Stat(a.dsn(a.file)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(a.folder().DSN(a.file)); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s has no such data: name its folder with --data, or use --database", a.data)
 	}
 	return nil
 }
 
 func (w *world) administratorsCommand() *cobra.Command {
-	a := &administratorCommands{world: w, file: centerFile, check: center.CheckPassword}
+	a := &administratorCommands{world: w, file: datafolder.Center, check: center.CheckPassword}
 	a.open = func(ctx context.Context) (control.Data, error) {
 		c, err := openCenter(ctx, &a.half, w.env, center.DefaultRegion)
 		if err != nil {
@@ -79,7 +80,7 @@ func (w *world) administratorsCommand() *cobra.Command {
 }
 
 func (w *world) tenantAdministratorsCommand() *cobra.Command {
-	a := &administratorCommands{world: w, file: tenantFile, check: tenant.CheckPassword}
+	a := &administratorCommands{world: w, file: datafolder.Tenant, check: tenant.CheckPassword}
 	a.open = func(ctx context.Context) (control.Data, error) {
 		t, err := openTenant(ctx, &a.half, w.env, "", "", nil)
 		if err != nil {

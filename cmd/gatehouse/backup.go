@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	centerstore "github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantstore "github.com/gatehouse-id/gatehouse/tenant/store"
@@ -38,7 +39,7 @@ type restoration struct {
 var centerBackups = backups{
 	name:    "center",
 	command: "gatehouse",
-	file:    centerFile,
+	file:    datafolder.Center,
 	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
 		s, err := centerstore.OpenBeside(ctx, dsn)
 		if err != nil {
@@ -61,7 +62,7 @@ var centerBackups = backups{
 		}
 		return centerstore.Restore(ctx, centerstore.Restoration{
 			Backup:   r.file,
-			Database: h.dsn(centerFile),
+			Database: h.folder().DSN(datafolder.Center),
 			Folder:   h.data,
 			Replace:  r.force,
 			Accept:   r.accept,
@@ -74,7 +75,7 @@ var centerBackups = backups{
 var tenantBackups = backups{
 	name:    "tenant",
 	command: "gatehouse tenant",
-	file:    tenantFile,
+	file:    datafolder.Tenant,
 	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
 		s, err := tenantstore.OpenBeside(ctx, dsn)
 		if err != nil {
@@ -94,7 +95,7 @@ var tenantBackups = backups{
 		}
 		return tenantstore.Restore(ctx, tenantstore.Restoration{
 			Backup:   r.file,
-			Database: h.dsn(tenantFile),
+			Database: h.folder().DSN(datafolder.Tenant),
 			Folder:   h.data,
 			Replace:  r.force,
 			Accept:   r.accept,
@@ -160,7 +161,7 @@ interrupted, run it again.`),
 }
 
 func (w *world) backup(ctx context.Context, b backups, h *half, file string, accept, asJSON bool) error {
-	err := b.write(ctx, h.dsn(b.file), file, accept, terminal.Bar(w.err, "backup"))
+	err := b.write(ctx, h.folder().DSN(b.file), file, accept, terminal.Bar(w.err, "backup"))
 	if errors.Is(err, sqldb.ErrNoDatabase) {
 		where := h.data
 		if h.database != "" {
@@ -197,7 +198,7 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 	if err != nil {
 		return remedyOf(err, r.accept)
 	}
-	serve := map[string]string{centerFile: "gatehouse serve", tenantFile: "gatehouse tenant"}[b.file]
+	serve := map[string]string{datafolder.Center: "gatehouse serve", datafolder.Tenant: "gatehouse tenant"}[b.file]
 	words := "Restored into %s. Start it with: %s --data %s"
 	args := []any{h.data, serve, h.data}
 	if kept != "" {

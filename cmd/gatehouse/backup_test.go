@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -43,7 +44,7 @@ func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
 	}
 	people := good("export", "--data", folder)
 	stop()
-	key, err := os.ReadFile(filepath.Join(folder, keyFile)) // #nosec G304 -- the test's own
+	key, err := os.ReadFile(filepath.Join(folder, datafolder.MasterKey)) // #nosec G304 -- the test's own
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
 		bad("master.key", half(name, "restore", file(name), "--data", elsewhere, "--database", dsn)...)
 		bad("no "+name, half(name, "backup", file("x"), "--data", elsewhere, "--database", dsn)...)
 	}
-	if err := os.WriteFile(filepath.Join(elsewhere, keyFile), key, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(elsewhere, datafolder.MasterKey), key, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	bad("other data", "restore", file("tenant"), "--data", elsewhere, "--database", postgres["center"])
@@ -85,7 +86,7 @@ func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
 	end()
 
 	back := t.TempDir()
-	if err := os.WriteFile(filepath.Join(back, keyFile), key, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(back, datafolder.MasterKey), key, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	good("restore", file("center again"), "--data", back)

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -34,7 +35,7 @@ func (d *dataFlags) flags(cmd *cobra.Command) {
 
 // beside opens the store to look at it, also while a server serves from it.
 func (d *dataFlags) beside(ctx context.Context) (*store.Store, error) {
-	s, err := store.OpenBeside(ctx, d.dsn(centerFile))
+	s, err := store.OpenBeside(ctx, d.folder().DSN(datafolder.Center))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s has no center's data: name its folder with --data, or use --database", d.data)
 	}

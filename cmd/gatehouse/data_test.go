@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
@@ -26,7 +27,7 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 	folder, elsewhere := t.TempDir(), t.TempDir()
 	d, stop := startDemo(t, "--data", folder)
 	data := filepath.Join(folder, "center")
-	if _, err := os.Stat(filepath.Join(data, centerFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(data, datafolder.Center)); err != nil {
 		data = folder
 	}
 	good := func(args ...string) string {

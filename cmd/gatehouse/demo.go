@@ -18,6 +18,7 @@ import (
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/mail"
@@ -46,7 +47,6 @@ type demo struct {
 }
 
 const (
-	secretsFile   = "demo.sealed"
 	defaultPeople = 25
 	defaultGroups = 6
 )
@@ -227,4 +227,4 @@ func (d *demo) walk(ctx context.Context) (company.Connected, error) {
 	return connected, err
 }
 
-func (d *demo) keysFile() string { return filepath.Join(d.data, secretsFile) }
+func (d *demo) keysFile() string { return filepath.Join(d.data, datafolder.DemoKeys) }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/control"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -129,7 +130,7 @@ func TestNobodyElseReadsTheFilesOfAnyCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := in("data")
-	if _, err := os.Stat(filepath.Join(data, "center", centerFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(data, "center", datafolder.Center)); err == nil {
 		data = filepath.Join(data, "center")
 	}
 	run(false, "backup", in("safe/backup.db"), "--data", data)

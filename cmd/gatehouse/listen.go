@@ -11,9 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +19,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
-	"github.com/gatehouse-id/gatehouse/control"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -245,11 +242,22 @@ func (l *networkList) Set(text string) (err error) {
 // Type implements pflag.Value.
 func (*networkList) Type() string { return "networks" }
 
+func (h *half) folder() datafolder.Folder {
+	return datafolder.Folder{Path: h.data, Database: h.database}
+}
+
+// masterKey says where the master key is: in GATEHOUSE_MASTER_KEY, or in a file in the data folder.
+func (h *half) masterKey(env func(string) (string, bool)) authn.MasterKey {
+	text, _ := env("GATEHOUSE_MASTER_KEY")
+	return h.folder().MasterKey(text)
+}
+
+// makeFolder makes the data folder, and warns where others can read it.
 func (h *half) makeFolder() error {
-	if err := os.MkdirAll(h.data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+	if err := h.folder().Make(); err != nil {
+		return err
 	}
-	if err := keepPrivate(h.data); err != nil && h.log != nil { // a volume that is another one's, perhaps
+	if err := h.folder().KeepPrivate(); err != nil && h.log != nil { // a volume that is another one's, perhaps
 		h.log.Warn(
 			"other users may be able to read the data folder, and removing their rights failed", "folder", h.data,
 			"error", err,
@@ -258,44 +266,12 @@ func (h *half) makeFolder() error {
 	return nil
 }
 
-// masterKey says where the master key is: in GATEHOUSE_MASTER_KEY, or in a file in the data folder.
-func (h *half) masterKey(env func(string) (string, bool)) authn.MasterKey {
-	text, _ := env("GATEHOUSE_MASTER_KEY")
-	return authn.MasterKey{Text: text, File: filepath.Join(h.data, keyFile)}
-}
-
-// ownFiles are what stands in a data folder and nobody else may read.
-var ownFiles = []string{keyFile, centerFile, tenantFile, secretsFile, control.FirstStartFile}
-
-// keepPrivate takes the rights of others to a data folder and its files away: a copy or a volume
-// may have brought them. Databases do so by themselves. A folder of something else, in which
-// nothing of ours is yet, is left as it is.
-func keepPrivate(folder string) error {
-	entries, err := os.ReadDir(folder)
-	ours := err == nil && len(entries) == 0
-	for _, e := range entries {
-		ours = ours || slices.Contains(ownFiles, e.Name())
-	}
-	if !ours {
+// place makes the data folder, and refuses one from which the half's database has gone.
+func (h *half) place(file, other string) error {
+	if err := h.makeFolder(); err != nil {
 		return err
 	}
-	err = authn.KeepPrivate(folder)
-	for _, name := range ownFiles {
-		err = errors.Join(err, authn.KeepPrivate(filepath.Join(folder, name)))
-	}
-	old, _ := filepath.Glob(filepath.Join(folder, "*.db.before-*")) // the pattern is a good one
-	for _, path := range old {
-		err = errors.Join(err, authn.KeepPrivate(path))
-	}
-	return err
-}
-
-// dsn is where the database of a half is.
-func (h *half) dsn(file string) string {
-	if h.database != "" {
-		return h.database
-	}
-	return h.data + "/" + file
+	return h.folder().CheckPlace(file, other)
 }
 
 // run serves a half and does its own work, which goes on until the last request has its answer. It

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	company "github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
@@ -191,7 +192,7 @@ func TestTheDemoContinuesWhereItWas(t *testing.T) {
 	if info, err := os.Stat(dir + "/master.key"); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the master key: %v, %v; want a file of mode 0600", info, err)
 	}
-	sealed, err := os.ReadFile(dir + "/" + secretsFile)
+	sealed, err := os.ReadFile(dir + "/" + datafolder.DemoKeys)
 	if err != nil || bytes.Contains(sealed, []byte(first.Admin.Password)) {
 		t.Errorf("the demo's secrets lie open in the data folder (%v)", err)
 	}

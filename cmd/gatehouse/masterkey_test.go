@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -33,7 +34,7 @@ func refused(t *testing.T, env func(string) (string, bool), args ...string) stri
 func TestAHalfStartsOnlyWithItsMasterKey(t *testing.T) {
 	t.Parallel()
 	const other = "b3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXMhISE="
-	for half, file := range map[string]string{"serve": centerFile, "tenant": tenantFile} {
+	for half, file := range map[string]string{"serve": datafolder.Center, "tenant": datafolder.Tenant} {
 		for _, engine := range []string{"SQLite", "PostgreSQL"} {
 			t.Run(half+" on "+engine, func(t *testing.T) {
 				t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 )
 
 // TestNothingBeginsAnewWhereDataWas takes the database away and leaves something. Each command that
@@ -21,15 +22,15 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 		name, file string
 		leave      []string
 	}{
-		{"the key of a center", centerFile, []string{keyFile}},
-		{"the key and an empty file", centerFile, []string{keyFile, centerFile}},
-		{"the log of a center", centerFile, []string{centerFile + "-wal"}},
-		{"the journal of a center", centerFile, []string{centerFile + "-journal"}},
-		{"what a restore kept", centerFile, []string{centerFile + ".before-20261128T180830Z"}},
-		{"the copy of a restore", centerFile, []string{centerFile + ".new"}},
-		{"the lock of a center", centerFile, []string{centerFile + ".lock", tenantFile}},
-		{"the key of a tenant", tenantFile, []string{keyFile}},
-		{"the log of a tenant", tenantFile, []string{tenantFile + "-wal"}},
+		{"the key of a center", datafolder.Center, []string{datafolder.MasterKey}},
+		{"the key and an empty file", datafolder.Center, []string{datafolder.MasterKey, datafolder.Center}},
+		{"the log of a center", datafolder.Center, []string{datafolder.Center + "-wal"}},
+		{"the journal of a center", datafolder.Center, []string{datafolder.Center + "-journal"}},
+		{"what a restore kept", datafolder.Center, []string{datafolder.Center + ".before-20261128T180830Z"}},
+		{"the copy of a restore", datafolder.Center, []string{datafolder.Center + ".new"}},
+		{"the lock of a center", datafolder.Center, []string{datafolder.Center + ".lock", datafolder.Tenant}},
+		{"the key of a tenant", datafolder.Tenant, []string{datafolder.MasterKey}},
+		{"the log of a tenant", datafolder.Tenant, []string{datafolder.Tenant + "-wal"}},
 	} {
 		data := t.TempDir()
 		for _, name := range c.leave {
@@ -42,13 +43,13 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 			}
 		}
 		commands := [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"import", filepath.Join(data, c.leave[0])}}
-		if c.file == tenantFile { // the commands of that half
+		if c.file == datafolder.Tenant { // the commands of that half
 			commands = [][]string{{"tenant", "--listen", "127.0.0.1:0"}}
 		}
 		for _, args := range commands {
 			code, _, errOut := call(t, "", env, append(args, "--data", data)...)
 			if code != exitFailed || !strings.Contains(errOut, c.leave[0]) ||
-				!strings.Contains(errOut, restoreWith[c.file]) {
+				!strings.Contains(errOut, datafolder.RestoreWith[c.file]) {
 				t.Errorf("%s: %s: %d %s", c.name, args[0], code, errOut)
 			}
 		}
@@ -59,7 +60,7 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 	}
 	// A first start that died before it had a key is no loss, and the halves may share a folder.
 	data := t.TempDir()
-	if err := os.WriteFile(filepath.Join(data, centerFile), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, datafolder.Center), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h := &half{data: data}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -112,10 +113,10 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 
 // openCenter opens the center's data and reads or makes the instance.
 func openCenter(ctx context.Context, h *half, env func(string) (string, bool), region string) (*center.Center, error) {
-	if err := h.place(centerFile, tenantFile); err != nil {
+	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn(centerFile), sqldb.Tell(func(text string) { h.log.Warn(text) }))
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), sqldb.Tell(func(text string) { h.log.Warn(text) }))
 	if err != nil {
 		return nil, err
 	}

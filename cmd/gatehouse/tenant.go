@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/metrics"
@@ -137,10 +138,10 @@ func (r *rehearsal) clock() *tenant.Clock {
 func openTenant(
 	ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock,
 ) (*tenant.Tenant, error) {
-	if err := h.place(tenantFile, centerFile); err != nil {
+	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.dsn(tenantFile), sqldb.Tell(func(text string) { h.log.Warn(text) }))
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), sqldb.Tell(func(text string) { h.log.Warn(text) }))
 	if err != nil {
 		return nil, err
 	}

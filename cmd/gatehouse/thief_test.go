@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -45,7 +46,7 @@ func TestACopyOfTheDatabasesTellsNoSecret(t *testing.T) {
 			return err
 		}
 		data, err := os.ReadFile(file) // #nosec G304 G122 -- the test's own
-		if e.Name() == centerFile {
+		if e.Name() == datafolder.Center {
 			backup := filepath.Join(t.TempDir(), "backup.db")
 			if code, _, errOut := call(t, "", nil, "backup", backup, "--data", filepath.Dir(file)); code != exitDone {
 				t.Fatal(errOut)

@@ -1,0 +1,116 @@
+// Package datafolder is the folder in which a half keeps what it must not lose: its database,
+// unless that is in PostgreSQL, and the master key. It says what belongs there, keeps others from
+// reading it, and refuses to begin anew where data has gone.
+//
+// It may import authn, control and sqldb.
+package datafolder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/control"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+)
+
+// The names of what a data folder has.
+const (
+	Center    = "center.db"
+	Tenant    = "tenant.db"
+	MasterKey = "master.key"
+	DemoKeys  = "demo.sealed"
+)
+
+// own are what stands in a data folder and nobody else may read.
+var own = []string{MasterKey, Center, Tenant, DemoKeys, control.FirstStartFile}
+
+// RestoreWith is the command that brings a half's database back.
+var RestoreWith = map[string]string{Center: "gatehouse restore", Tenant: "gatehouse tenant restore"}
+
+// Folder is the data folder of a half, or of both.
+type Folder struct {
+	Path     string
+	Database string // URL of PostgreSQL; empty: SQLite, in the folder
+}
+
+// DSN is where the database of a half is. file is its name in the folder.
+func (f Folder) DSN(file string) string {
+	if f.Database != "" {
+		return f.Database
+	}
+	return filepath.Join(f.Path, file)
+}
+
+// MasterKey says where the master key is: in a text that is given, or in a file in the folder.
+func (f Folder) MasterKey(text string) authn.MasterKey {
+	return authn.MasterKey{Text: text, File: filepath.Join(f.Path, MasterKey)}
+}
+
+// Make makes the folder, for its owner alone.
+func (f Folder) Make() error {
+	if err := os.MkdirAll(f.Path, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	return nil
+}
+
+// KeepPrivate takes the rights of others to the folder and its files away: a copy or a volume may
+// have brought them. Databases do so by themselves. A folder of something else, in which nothing of
+// ours is yet, is left as it is.
+func (f Folder) KeepPrivate() error {
+	entries, err := os.ReadDir(f.Path)
+	ours := err == nil && len(entries) == 0
+	for _, e := range entries {
+		ours = ours || slices.Contains(own, e.Name())
+	}
+	if !ours {
+		return err
+	}
+	err = authn.KeepPrivate(f.Path)
+	for _, name := range own {
+		err = errors.Join(err, authn.KeepPrivate(filepath.Join(f.Path, name)))
+	}
+	old, _ := filepath.Glob(filepath.Join(f.Path, "*.db.before-*")) // the pattern is a good one
+	for _, path := range old {
+		err = errors.Join(err, authn.KeepPrivate(path))
+	}
+	return err
+}
+
+// CheckPlace refuses a folder from which a half's database has gone: a start would begin anew
+// there, with other keys, and nobody would notice that everything is lost. The master key may also
+// be that of the other half, whose data stands beside it.
+func (f Folder) CheckPlace(file, other string) error {
+	if f.Database != "" {
+		return nil
+	}
+	lost, err := sqldb.Missing(f.DSN(file))
+	if err != nil || !lost {
+		return err
+	}
+	left, err := sqldb.Remains(f.DSN(file))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(f.Path, MasterKey)); err == nil {
+		if lost, err = sqldb.Missing(f.DSN(other)); err != nil {
+			return err
+		}
+		if lost {
+			left = append(left, MasterKey)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return fmt.Errorf(
+		"%s: %w: %s. Nothing was started and nothing was changed. Put %s back, or restore a backup: "+
+			"%s FILE --data %s. To begin with empty data, move those files away first",
+		f.Path, sqldb.ErrRemains, strings.Join(left, ", "), file, RestoreWith[file], f.Path,
+	)
+}
