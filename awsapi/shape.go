@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -77,10 +78,11 @@ type Pattern struct {
 	Match func(string) bool
 }
 
-// NewPattern compiles a model's pattern. It panics on a broken one.
+// NewPattern is a model's pattern. It is compiled when a text comes first, since models have many
+// and requests few; a broken one panics then, which the tests of the models find.
 func NewPattern(text string) *Pattern {
-	re := regexp.MustCompile(`^(?:` + text + `)$`)
-	return &Pattern{text, re.MatchString}
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + text + `)$`) })
+	return &Pattern{text, func(s string) bool { return re().MatchString(s) }}
 }
 
 // maxProblems bounds how many violations one answer names.

@@ -65,7 +65,7 @@ func accessControl(all []AssertedAttribute) (map[string]string, error) {
 		if !ok || len(a.Values) == 0 || a.Values[0] == "" {
 			continue
 		}
-		if !tagKey.MatchString(key) {
+		if !isTagKey(key) {
 			return nil, refuse("a key of 1 to 128 letters, digits, spaces and _ . : / = + - @", key)
 		}
 		if utf8.RuneCountInString(a.Values[0]) > maxAttributeValue {
@@ -100,7 +100,7 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 		}
 	}
 	slices.SortFunc(tags, func(a, b Tag) int { return strings.Compare(a.Key, b.Key) })
-	return slices.DeleteFunc(tags, func(t Tag) bool { return !tagValue.MatchString(t.Value) }), nil
+	return slices.DeleteFunc(tags, func(t Tag) bool { return !isTagValue(t.Value) }), nil
 }
 
 // primaryEmail is the path of the one source that is no text of its own.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -53,7 +52,7 @@ const maxUnits = 6 //bound:depth organizational units above an account, with the
 // MaxAccounts bounds the accounts of an instance. Source: user guide, quotas.
 const MaxAccounts = 7000 //bound:rows accounts
 
-var accountID = regexp.MustCompile(`^\d{12}$`)
+var accountID = newPattern(`^\d{12}$`)
 
 // PutAccount adds an account or changes it. It fails with QuotaExceeded or a code of kind Invalid.
 func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) error {
@@ -93,7 +92,7 @@ func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Acc
 }
 
 func (a Account) check() error {
-	if !accountID.MatchString(a.ID) {
+	if !accountID.match(a.ID) {
 		return &refusal.Error{Code: InvalidValue, Field: "AccountId", Subject: a.ID, Detail: "use 12 digits"}
 	}
 	if a.Name == "" {

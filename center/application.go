@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -131,8 +130,8 @@ const (
 )
 
 var (
-	applicationURL = regexp.MustCompile(`^https?://[-a-zA-Z0-9+&@#/%?=~_|!:,.;]{1,500}$`)
-	scopeName      = regexp.MustCompile(`^[A-Za-z0-9_]{1,50}(:[A-Za-z0-9_]{1,50}){0,2}$`)
+	applicationURL = newPattern(`^https?://[-a-zA-Z0-9+&@#/%?=~_|!:,.;]{1,500}$`)
+	scopeName      = newPattern(`^[A-Za-z0-9_]{1,50}(:[A-Za-z0-9_]{1,50}){0,2}$`)
 )
 
 func (a Application) check() error {
@@ -161,7 +160,7 @@ func (a Application) check() error {
 		return err
 	}
 	for _, s := range a.AccessScopes {
-		if !scopeName.MatchString(s.Scope) || len(s.Targets) > maxInList {
+		if !scopeName.match(s.Scope) || len(s.Targets) > maxInList {
 			return refuse("Scope", "use one to three names separated by colons, and at most 10 targets")
 		}
 	}
@@ -216,7 +215,7 @@ func (a Application) checkAddresses(old Application) error {
 // StartURL is where the application is opened; empty: it has no address that a browser may be sent
 // to.
 func (a Application) StartURL() string {
-	if _, err := authn.ParseWebAddress(a.URL); err != nil || !applicationURL.MatchString(a.URL) {
+	if _, err := authn.ParseWebAddress(a.URL); err != nil || !applicationURL.match(a.URL) {
 		return ""
 	}
 	return a.URL

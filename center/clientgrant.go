@@ -315,6 +315,6 @@ func (c *Center) AuthorizeClient(
 // verifierMatches says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.
 func verifierMatches(codeVerifier, codeChallenge string) bool {
 	sum := sha256.Sum256([]byte(codeVerifier))
-	return verifier.MatchString(codeVerifier) &&
+	return verifier.match(codeVerifier) &&
 		authn.Equal(base64.RawURLEncoding.EncodeToString(sum[:]), codeChallenge)
 }

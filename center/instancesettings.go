@@ -3,7 +3,6 @@ package center
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"time"
 
@@ -43,8 +42,8 @@ type Region struct {
 const MaxRegions = 6 //bound:rows Regions of an instance
 
 var (
-	instanceName = regexp.MustCompile(`^[\w+=,.@-]{0,255}$`)
-	regionName   = regexp.MustCompile(`^([a-z]+-){2,3}\d$`)
+	instanceName = newPattern(`^[\w+=,.@-]{0,255}$`)
+	regionName   = newPattern(`^([a-z]+-){2,3}\d$`)
 )
 
 // instanceSettings reads the settings of the instance that arn names, or fails with
@@ -72,7 +71,7 @@ func (c *Center) InstanceSettings(ctx context.Context) (s InstanceSettings, err 
 // RenameInstance gives the instance a name.
 func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionUpdateInstance, func(s *InstanceSettings) error {
-		if !instanceName.MatchString(name) {
+		if !instanceName.match(name) {
 			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "Name",
@@ -88,7 +87,7 @@ func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string
 func (c *Center) AddRegion(ctx context.Context, by audit.Actor, name string) error {
 	return c.changeInstance(ctx, by, ActionAddRegion, func(s *InstanceSettings) error {
 		switch {
-		case !regionName.MatchString(name):
+		case !regionName.match(name):
 			return &refusal.Error{Code: InvalidValue, Field: "RegionName", Detail: "use a name such as eu-central-1"}
 		case name == c.Instance.Region || slices.ContainsFunc(s.Regions, func(r Region) bool { return r.Name == name }):
 			return &refusal.Error{Code: RegionExists, Subject: name}
@@ -207,7 +206,7 @@ func checkAccessControl(attributes []AccessControlAttribute) error {
 	}
 	seen := map[string]bool{}
 	for _, a := range attributes {
-		if !tagKey.MatchString(a.Key) || seen[a.Key] {
+		if !isTagKey(a.Key) || seen[a.Key] {
 			return &refusal.Error{
 				Code:    InvalidValue,
 				Field:   "AccessControlAttributes.Key",

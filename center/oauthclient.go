@@ -3,7 +3,6 @@ package center
 import (
 	"encoding/json"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -184,10 +183,10 @@ func (c *Center) AWSStartURL() string {
 }
 
 // challenge is a PKCE challenge by S256. Source: RFC 7636, 4.2.
-var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+var challenge = newPattern(`^[A-Za-z0-9_-]{43}$`)
 
 // IsChallenge says whether a text has the form of a PKCE challenge by S256.
-func IsChallenge(text string) bool { return challenge.MatchString(text) }
+func IsChallenge(text string) bool { return challenge.match(text) }
 
 // verifier is a PKCE verifier. Source: RFC 7636, 4.1.
-var verifier = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+var verifier = newPattern(`^[A-Za-z0-9._~-]{43,128}$`)

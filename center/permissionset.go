@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -68,16 +67,16 @@ const (
 )
 
 var (
-	permissionSetName = regexp.MustCompile(`^[\w+=,.@-]{1,32}$`)
-	policyName        = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
-	policyPath        = regexp.MustCompile(`^/([A-Za-z0-9.,+@=_-]+/)*$`)
-	managedPolicyARN  = regexp.MustCompile(`^arn:(aws|aws-us-gov|aws-cn):iam::aws:policy/[\w+=,.@/-]{1,512}$`)
+	permissionSetName = newPattern(`^[\w+=,.@-]{1,32}$`)
+	policyName        = newPattern(`^[\w+=,.@-]{1,128}$`)
+	policyPath        = newPattern(`^/([A-Za-z0-9.,+@=_-]+/)*$`)
+	managedPolicyARN  = newPattern(`^arn:(aws|aws-us-gov|aws-cn):iam::aws:policy/[\w+=,.@/-]{1,512}$`)
 )
 
 // check applies the limits of the sso-admin model.
 func (p PermissionSet) check() error {
 	switch {
-	case !permissionSetName.MatchString(p.Name):
+	case !permissionSetName.match(p.Name):
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "Name",
@@ -97,7 +96,7 @@ func (p PermissionSet) check() error {
 		}
 	}
 	for _, policy := range p.ManagedPolicies {
-		if !managedPolicyARN.MatchString(policy) {
+		if !managedPolicyARN.match(policy) {
 			return &refusal.Error{
 				Code:   InvalidValue,
 				Field:  "ManagedPolicyArn",
@@ -159,7 +158,7 @@ func (b *Boundary) check() error {
 		}
 	case b.CustomerPolicy != nil:
 		return b.CustomerPolicy.check()
-	case !managedPolicyARN.MatchString(b.ManagedPolicy):
+	case !managedPolicyARN.match(b.ManagedPolicy):
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "ManagedPolicyArn",
@@ -171,13 +170,13 @@ func (b *Boundary) check() error {
 
 func (r PolicyReference) check() error {
 	switch {
-	case !policyName.MatchString(r.Name):
+	case !policyName.match(r.Name):
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Name",
 			Detail: "use 1 to 128 letters, digits or + = , . @ - _",
 		}
-	case len(r.Path) > maxPolicyPath || !policyPath.MatchString(r.Path):
+	case len(r.Path) > maxPolicyPath || !policyPath.match(r.Path):
 		return &refusal.Error{
 			Code:   InvalidValue,
 			Field:  "CustomerManagedPolicyReference.Path",

@@ -2,9 +2,10 @@ package center
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -20,12 +21,19 @@ type Tag struct {
 // resources".
 const maxTags = 50 //bound:rows tags of a resource
 
-// tagKey is the rule for keys of tags, and of the attributes for access control that become tags;
-// tagValue that for their values.
-var (
-	tagKey   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$`)
-	tagValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
-)
+// isTagKey is the rule for keys of tags, and of the attributes for access control that become tags.
+func isTagKey(text string) bool { return text != "" && isTagText(text, 128) }
+
+// isTagValue is the rule for their values.
+func isTagValue(text string) bool { return isTagText(text, 256) }
+
+// isTagText says whether text has at most so many characters, and only those that tags may have. A
+// regular expression for it takes six megabytes: a state for each character, with all letters.
+func isTagText(text string, most int) bool {
+	return utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.Z, unicode.N) && !strings.ContainsRune("_.:/=+-@", r)
+	})
+}
 
 // withTags returns old with more added or replaced by key, in the order of the keys.
 func withTags(old, more []Tag) ([]Tag, error) {
@@ -38,11 +46,11 @@ func withTags(old, more []Tag) ([]Tag, error) {
 		switch {
 		case seen[t.Key]:
 			return nil, refuse("duplicate key")
-		case !tagKey.MatchString(t.Key):
+		case !isTagKey(t.Key):
 			return nil, refuse("use keys of 1 to 128 letters, digits, spaces and _ . : / = + - @")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
 			return nil, refuse("keys that begin with aws: are reserved")
-		case !tagValue.MatchString(t.Value):
+		case !isTagValue(t.Value):
 			return nil, refuse("use values of at most 256 letters, digits, spaces and _ . : / = + - @")
 		}
 		seen[t.Key] = true

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -41,9 +40,9 @@ const MaxTokenIssuers = 10 //bound:rows trusted token issuers
 const maxIssuer = 512 //bound:text the address of a trusted token issuer, in bytes
 
 var (
-	tokenIssuerName = regexp.MustCompile(`^[\w+=,.@-]{1,255}$`)
-	claimPath       = regexp.MustCompile(`^\p{L}+([._]\p{L}+){0,2}$`)
-	storePath       = regexp.MustCompile(`^\p{L}+(\.\p{L}+){0,2}$`)
+	tokenIssuerName = newPattern(`^[\w+=,.@-]{1,255}$`)
+	claimPath       = newPattern(`^\p{L}+([._]\p{L}+){0,2}$`)
+	storePath       = newPattern(`^\p{L}+(\.\p{L}+){0,2}$`)
 )
 
 func (i TokenIssuer) check() error {
@@ -52,14 +51,14 @@ func (i TokenIssuer) check() error {
 	}
 	u, err := url.Parse(i.IssuerURL)
 	switch {
-	case !tokenIssuerName.MatchString(i.Name):
+	case !tokenIssuerName.match(i.Name):
 		return refuse("Name", "use 1 to 255 letters, digits or + = , . @ - _")
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" ||
 		u.Fragment != "" || len(i.IssuerURL) > maxIssuer:
 		return refuse("IssuerUrl", "use an http or https URL without a query or fragment")
-	case !claimPath.MatchString(i.ClaimAttributePath):
+	case !claimPath.match(i.ClaimAttributePath):
 		return refuse("ClaimAttributePath", "use the name of a claim, such as email")
-	case !storePath.MatchString(i.IdentityStoreAttributePath):
+	case !storePath.match(i.IdentityStoreAttributePath):
 		return refuse("IdentityStoreAttributePath", "use the path of an attribute, such as emails.value")
 	}
 	return nil

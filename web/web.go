@@ -24,6 +24,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -174,7 +175,7 @@ type View struct {
 
 // Pages renders the pages of one door.
 type Pages struct {
-	byName map[string]*template.Template
+	byName map[string]func() *template.Template
 	log    *slog.Logger
 }
 
@@ -204,12 +205,13 @@ var functions = template.FuncMap{
 	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
 }
 
-// NewPages parses every page in dir, a folder of .html files that define "content". Files whose
-// names begin with an underscore hold parts that all pages of the folder can use. It panics on a
-// broken template, which a test finds.
+// NewPages are the pages in dir, a folder of .html files that define "content". Files whose names
+// begin with an underscore hold parts that all pages of the folder can use.
+//
+// A page is parsed when it is shown first: each is a tree of its own with the layout and the parts,
+// and most processes show few of them. A broken one panics then, which a test finds.
 func NewPages(dir fs.FS, log *slog.Logger) *Pages {
-	p := &Pages{byName: map[string]*template.Template{}, log: log}
-	layout := parse(template.New("").Funcs(functions), files, "layout.html")
+	p := &Pages{byName: map[string]func() *template.Template{}, log: log}
 	names, err := fs.Glob(dir, "[^_]*.html")
 	if err != nil {
 		panic(err)
@@ -218,10 +220,13 @@ func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 	if err != nil {
 		panic(err)
 	}
-	parse(layout, dir, parts...)
+	layout := sync.OnceValue(func() *template.Template {
+		return parse(parse(template.New("").Funcs(functions), files, "layout.html"), dir, parts...)
+	})
 	for _, name := range names {
-		t := template.Must(layout.Clone())
-		p.byName[strings.TrimSuffix(path.Base(name), ".html")] = parse(t, dir, name)
+		p.byName[strings.TrimSuffix(name, ".html")] = sync.OnceValue(func() *template.Template {
+			return parse(template.Must(layout().Clone()), dir, name)
+		})
 	}
 	return p
 }
@@ -255,7 +260,7 @@ var origin = regexp.MustCompile(`^(https?://[A-Za-z0-9._:\[\]-]+)([/?#]|$)`)
 // checked: the content security policy must name it.
 func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v View, target string) {
 	var b bytes.Buffer
-	if err := p.byName[page].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := p.byName[page]().ExecuteTemplate(&b, "layout.html", v); err != nil {
 		p.log.Error("render", "page", page, "error", err)
 		http.Error(w, "Internal error.", http.StatusInternalServerError)
 		return
