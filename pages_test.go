@@ -2,12 +2,17 @@ package gatehouse
 
 import (
 	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // onItsOwn is the opening tag of an element that begins a line: a block, a row, a cell, a field or
@@ -59,5 +64,34 @@ func TestPagesCanBeReviewed(t *testing.T) {
 	}
 	if pages < 70 {
 		t.Errorf("only %d pages were found", pages)
+	}
+}
+
+// TestPagesAreWhole shows every page once, with nothing: a page is parsed when it is shown first,
+// and a broken one panics then.
+func TestPagesAreWhole(t *testing.T) {
+	shown := 0
+	folders := []string{"web/desk", "demo/pages"}
+	for _, half := range []string{"center", "tenant"} {
+		more, err := filepath.Glob(half + "/*/pages")
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, more...)
+	}
+	for _, folder := range folders {
+		pages := web.NewPages(os.DirFS(folder), slog.New(slog.DiscardHandler))
+		files, err := filepath.Glob(folder + "/[^_]*.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			page := strings.TrimSuffix(filepath.Base(file), ".html")
+			pages.Render(httptest.NewRecorder(), http.StatusOK, page, web.View{})
+			shown++
+		}
+	}
+	if shown < 60 {
+		t.Errorf("only %d pages were shown", shown)
 	}
 }

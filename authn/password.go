@@ -37,23 +37,24 @@ var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
 // What a hash has used is garbage of 19 MiB, of which the collector would let as much lie as all
 // else takes: the attempts of strangers would double the memory. So it is collected after every
-// second hash, where that takes a small part of the time of the two: where the collector has little
-// to read.
+// hash, or every second one, where that takes a small part of the time of hashing: where the
+// collector has little to read.
 const (
-	collectEach  = 2        //bound:memory hashes whose memory has not been collected
-	collectBelow = 16 << 20 //bound:none bytes that the collector reads; above, it collects when it likes
+	collectEach   = 8 << 20  //bound:none bytes that the collector reads; above, it collects after every second
+	collectSecond = 16 << 20 //bound:none bytes that the collector reads; above, it collects when it likes
 )
 
 var hashed atomic.Uint32
 
 // collect has the garbage of hashes collected where that is due and cheap.
 func collect() {
-	if hashed.Add(1)%collectEach != 0 {
-		return
+	below := uint64(collectEach)
+	if hashed.Add(1)%2 == 0 {
+		below = collectSecond
 	}
 	read := []metrics.Sample{{Name: "/gc/scan/heap:bytes"}}
 	metrics.Read(read)
-	if read[0].Value.Kind() == metrics.KindUint64 && read[0].Value.Uint64() < collectBelow {
+	if read[0].Value.Kind() == metrics.KindUint64 && read[0].Value.Uint64() < below {
 		runtime.GC()
 	}
 }

@@ -113,6 +113,32 @@ func (a *api) set(name string) *string {
 	).PermissionSet.PermissionSetArn
 }
 
+// TestPatternsOfTheModel compiles every pattern, which otherwise happens when it is needed.
+func TestPatternsOfTheModel(t *testing.T) {
+	patterns := 0
+	var walk func(*awsapi.Shape)
+	walk = func(s *awsapi.Shape) {
+		if s == nil {
+			return
+		}
+		if s.Pattern != nil {
+			s.Pattern.Match("")
+			patterns++
+		}
+		for _, m := range s.Members {
+			walk(m)
+		}
+		walk(s.Of)
+		walk(s.Key)
+	}
+	for _, s := range door.Shapes {
+		walk(s)
+	}
+	if patterns < 100 {
+		t.Errorf("only %d patterns were found", patterns)
+	}
+}
+
 // TestTheTableOfOperations keeps docs/sso-admin.md what the code is: every operation of the model,
 // its required input, and whether it answers.
 func TestTheTableOfOperations(t *testing.T) {
