@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -9,8 +10,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// What may pass is tried again after a second, two, four … a minute, for as long as it fails.
+// What may pass is tried again after a second, and then after longer pauses, a minute at most, for
+// as long as it fails. A pause is a quarter of the time for which it has failed: what takes access
+// away follows soon, although the target answers everything else and nobody can see that it is
+// well.
 const (
+	growth     = 1.25
 	firstPause = time.Second //bound:none the shortest pause
 	MaxPause   = time.Minute //bound:wait what may pass, until it is tried again
 )
@@ -59,8 +64,11 @@ func Pause(tries int, err error) time.Duration {
 	if !MayPass(err) {
 		return min(firstEscrow<<doublings, maxEscrow)
 	}
-	pause := min(firstPause<<doublings, MaxPause)
-	pause = pause*3/4 + rand.N(pause/4+1) //nolint:gosec // nothing is to be kept secret
+	pause := MaxPause
+	if longer := math.Pow(growth, float64(max(tries, 1)-1)); longer < float64(MaxPause/firstPause) {
+		pause = time.Duration(longer * float64(firstPause))
+	}
+	pause = pause*17/20 + rand.N(pause*3/20+1) //nolint:gosec // nothing is to be kept secret
 	if p := new(scim.Problem); errors.As(err, &p) {
 		pause = max(pause, min(p.RetryAfter, MaxPause))
 	}

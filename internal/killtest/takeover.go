@@ -15,62 +15,87 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// TakeOver runs two nodes of the tenant on one database, disables people at the second one, kills
-// it soon, and returns how long it took at most until the center refused them, with the first node
-// alone. Every other time the center stands still when the node dies, so that the node is in the
-// middle of a cycle.
-func TakeOver(ctx context.Context, c Config) (worst time.Duration, err error) {
+// end is how a node ends in the middle of the work.
+type end int
+
+const (
+	killed      end = iota
+	killedLater     // while the center stands still, so that it is in the middle of a cycle
+	stopped         // it stands still, goes on when another one has taken over, and knows nothing of that
+	ends
+)
+
+func (e end) String() string {
+	return [...]string{"was killed", "was killed in a cycle", "stood still"}[e]
+}
+
+// TakeOver runs two nodes of the tenant on one database, disables people at the second one, ends it
+// soon, and returns the figures. Worst is how long it took until the center refused them, with the
+// first node alone.
+func TakeOver(ctx context.Context, c Config) (Figures, error) {
 	w := &world{Config: c, chance: rand.New(rand.NewPCG(c.Seed, 0))} // #nosec G404 -- to be repeated
 	defer w.end()
 	if err := w.begin(ctx); err != nil {
-		return 0, fmt.Errorf("begin: %w", err)
+		return w.figures, fmt.Errorf("begin: %w", err)
 	}
 	second, err := newHalf(c, "second", "tenant", "--database", c.Database, "--url", w.tenant.url())
 	if err != nil {
-		return 0, err
+		return w.figures, err
 	}
 	defer second.end()
 	if err := copyKey(w.tenant.data, second.data); err != nil {
-		return 0, err
+		return w.figures, err
 	}
+	if err := second.start(ctx); err != nil {
+		return w.figures, err
+	}
+	for ; w.figures.Kills < c.Kills; w.figures.Kills++ {
+		if err := w.endOf(ctx, second, end(w.figures.Kills)%ends); err != nil {
+			return w.figures, err
+		}
+		if err := w.compare(ctx); err != nil {
+			return w.figures, err
+		}
+	}
+	return w.figures, nil
+}
+
+// endOf ends a node in a way, and has it back when the other one has taken over.
+func (w *world) endOf(ctx context.Context, node *half, how end) (err error) {
 	there := w.directory
-	there.graph = &graph.Client{BaseURL: second.url() + "/v1.0", HTTP: there.graph.HTTP}
-	for i := range c.Kills {
-		if err := second.start(ctx); err != nil {
-			return worst, err
-		}
-		l := &leaver{id: w.leavers[i%len(w.leavers)]}
-		if err := l.comeBack(ctx, w.directory); err != nil {
-			return worst, err
-		}
-		pause(ctx, between(w.chance, 0, 1500*time.Millisecond)) // whichever node has worked has rested
-		still := i%2 == 1
-		if still {
-			err = w.center.cmd.Process.Signal(syscall.SIGSTOP)
-		}
-		if err := errors.Join(err, l.set(ctx, there, false)); err != nil {
-			return worst, err
-		}
-		after := between(w.chance, 0, 250*time.Millisecond)
-		if still {
-			after += 250 * time.Millisecond
-		}
-		pause(ctx, after)
-		second.kill()
-		if still {
-			err = w.center.cmd.Process.Signal(syscall.SIGCONT)
-		}
-		if err != nil {
-			return worst, err
-		}
-		if err := l.refused(ctx, w.directory, time.Now()); err != nil {
-			return worst, err
-		}
-		c.Log("the node died %s after it had taken the change (in a cycle: %v); refused after %s",
-			after.Round(time.Millisecond), still, l.took.Round(time.Millisecond))
-		worst = max(worst, l.took)
+	there.graph = &graph.Client{BaseURL: node.url() + "/v1.0", HTTP: there.graph.HTTP}
+	l := &leaver{id: w.leavers[w.figures.Kills%len(w.leavers)]}
+	if err := l.comeBack(ctx, w.directory); err != nil {
+		return err
 	}
-	return worst, nil
+	pause(ctx, between(w.chance, 0, 1500*time.Millisecond)) // whichever node has worked has rested
+	after := between(w.chance, 0, 250*time.Millisecond)
+	if how == killedLater {
+		after += 250 * time.Millisecond
+		err = w.center.cmd.Process.Signal(syscall.SIGSTOP)
+	}
+	if err := errors.Join(err, l.set(ctx, there, false)); err != nil {
+		return err
+	}
+	pause(ctx, after)
+	if how == stopped {
+		err = node.cmd.Process.Signal(syscall.SIGSTOP)
+	} else {
+		node.kill()
+	}
+	if how == killedLater {
+		err = w.center.cmd.Process.Signal(syscall.SIGCONT)
+	}
+	if err := errors.Join(err, l.refused(ctx, w.directory, time.Now())); err != nil {
+		return err
+	}
+	w.Log("the node %s %s after it had taken the change; refused after %s", how, after.Round(time.Millisecond),
+		l.took.Round(time.Millisecond))
+	w.figures.Worst = max(w.figures.Worst, l.took)
+	if how == stopped {
+		return node.cmd.Process.Signal(syscall.SIGCONT)
+	}
+	return node.start(ctx)
 }
 
 // copyKey gives a second node the master key of the first one.

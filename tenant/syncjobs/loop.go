@@ -153,6 +153,7 @@ func (l *loop) lookAll(ctx context.Context) time.Duration {
 			t.probe.stop()
 			delete(l.jobs, id)
 			l.forget(id)
+			l.running.Go(func() { l.letGo(ctx, id) })
 		}
 	}
 	return next
@@ -181,6 +182,8 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 		return j.Quarantine.NextAttempt.Sub(now)
 	case !t.tryAt.IsZero() && t.asked == j.Asked:
 		return time.Until(t.tryAt)
+	case !t.tryAt.IsZero():
+		return 0
 	case j.Last == nil || j.Watermark == "" || j.Quarantine != nil:
 		return 0
 	case t.asked != j.Asked && l.Interval == 0:

@@ -242,6 +242,23 @@ func (n *nodes) beat(ctx context.Context, progress func(tenant.JobID) (done, tot
 	}
 }
 
+// letGo gives back the lease of a job that is no longer active, unless it is worked on.
+func (r *Runner) letGo(ctx context.Context, id tenant.JobID) {
+	desk := r.desk(id)
+	select {
+	case desk <- struct{}{}:
+	default:
+		return
+	}
+	defer func() { <-desk }()
+	r.nodes.mu.Lock()
+	h := r.nodes.held[id]
+	r.nodes.mu.Unlock()
+	if h != nil {
+		r.nodes.rest(ctx, h, false, time.Time{})
+	}
+}
+
 // end gives back all leases.
 func (n *nodes) end(ctx context.Context) {
 	n.mu.Lock()

@@ -28,12 +28,11 @@ type cluster struct {
 }
 
 // newCluster makes nodes whose job provisions to a target.
-func newCluster(t *testing.T, target http.HandlerFunc) *cluster {
+func newCluster(t *testing.T, url string, target http.HandlerFunc) *cluster {
 	t.Helper()
 	ctx := context.Background()
 	at := httptest.NewServer(target)
 	t.Cleanup(at.Close)
-	url := sqldbtest.Postgres(t)
 	c := &cluster{}
 	for i := range c.tenants {
 		s, err := store.Open(ctx, url)
@@ -97,7 +96,7 @@ func center(post func()) http.HandlerFunc {
 func TestOneNodeAtATimeRunsAJob(t *testing.T) {
 	t.Parallel()
 	var posts atomic.Int32
-	c := newCluster(t, center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
 		posts.Add(1)
 		time.Sleep(20 * time.Millisecond) // the target takes its time
 	}))
@@ -127,7 +126,7 @@ func TestANodeThatLostTheLeaseWritesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	posted, goOn := make(chan struct{}), make(chan struct{})
-	c := newCluster(t, center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
 		posted <- struct{}{}
 		<-goOn
 	}))
@@ -185,7 +184,7 @@ func TestOnDemandWaitsForACycleElsewhere(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	posted, goOn := make(chan struct{}, 10), make(chan struct{})
-	c := newCluster(t, center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
 		posted <- struct{}{}
 		<-goOn
 	}))
@@ -222,4 +221,58 @@ func TestOnDemandWaitsForACycleElsewhere(t *testing.T) {
 			t.Errorf("node %d thinks that a cycle runs", i)
 		}
 	}
+}
+
+// TestBothNodesGoOnWhenTheDatabaseIsBack stops the database of two nodes, one of which has a job
+// whose target does not answer.
+func TestBothNodesGoOnWhenTheDatabaseIsBack(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	var posts atomic.Int32
+	answer := center(func() { posts.Add(1) })
+	postgres := sqldbtest.NewServer(t)
+	c := newCluster(t, postgres.URL(), func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		answer(w, r)
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, r := range c.jobs {
+		running.Go(func() { r.Run(ctx) })
+	}
+	defer running.Wait()
+	defer cancel()
+	soon := func(what string, limit time.Duration, condition func() bool) {
+		t.Helper()
+		for began := time.Now(); !condition(); time.Sleep(10 * time.Millisecond) { // a poll
+			if time.Since(began) > limit {
+				t.Fatalf("%s: not within %s", what, limit)
+			}
+		}
+	}
+	holder := func() string {
+		p, err := c.tenants[0].Pulse(ctx)
+		if err != nil || len(p.Leases) == 0 || p.Leases[0].State != tenant.LeaseWaiting {
+			return ""
+		}
+		return p.Leases[0].Owner
+	}
+	c.newUser(t, "ada")
+	soon("ada", 10*time.Second, func() bool { return posts.Load() == 1 })
+	down.Store(true)
+	c.newUser(t, "bob")
+	soon("a node that waits for the target", 10*time.Second, func() bool { return holder() != "" })
+	soon("both nodes know which one", 3*time.Second, func() bool {
+		is := holder()
+		return is != "" && c.jobs[0].Standing(c.job.ID).Node == is && c.jobs[1].Standing(c.job.ID).Node == is
+	})
+	postgres.Stop(t)
+	time.Sleep(4 * time.Second) // for as long as a lease lives without its beat
+	postgres.Start(t)
+	down.Store(false)
+	soon("bob", 5*time.Second, func() bool { return posts.Load() == 2 })
+	c.newUser(t, "eve")
+	soon("eve", 5*time.Second, func() bool { return posts.Load() == 3 })
 }
