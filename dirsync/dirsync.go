@@ -33,7 +33,7 @@ import (
 
 // Config says what is read, what is written, and how.
 type Config struct {
-	State  *tenant.Tenant // remembers what was read and sent; nothing else may write to it
+	State  *tenant.Tenant // remembers what was read and sent; nothing else may write to it; Close closes it
 	Source *graph.Client
 	Target string // the SCIM endpoint; a query may name the dialect, as provisioning.DialectOf reads it
 	Token  string // the target's access token
@@ -78,6 +78,9 @@ const (
 	noteSource = "sync/source"
 	noteJob    = "sync/service-principal"
 )
+
+// Close closes the state.
+func (s *Synchronizer) Close() error { return s.config.State.Store.Close() }
 
 // Open finds or makes the job of the state, and brings it in line with the configuration. It asks
 // the target what it is, and the source for the application or the groups, and changes neither.

@@ -20,7 +20,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
-	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -144,62 +143,69 @@ func (s *syncSettings) check() error {
 // openSync opens the state and reads the settings into it.
 func (w *world) openSync(
 	ctx context.Context, s *syncSettings, log *slog.Logger, onEntry func(provisioning.Entry),
-) (y *dirsync.Synchronizer, closeState func() error, err error) {
+) (*synchronizer, error) {
 	mappings, err := s.readMappings()
 	if err := errors.Join(s.check(), err); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	state, closeState, err := w.openState(ctx, s.state, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	progress := &syncProgress{world: w}
 	client := outbound.Operator.Client(administer.Timeout)
 	source, err := s.source.client(ctx, client, w.say)
-	if err == nil {
-		y, err = dirsync.Open(ctx, dirsync.Config{
-			State:          state,
-			Source:         source,
-			Target:         s.to,
-			Token:          s.scimToken,
-			HTTP:           client,
-			Log:            log,
-			Application:    s.application,
-			Groups:         s.groups,
-			Nested:         s.nested,
-			Mappings:       mappings,
-			Adopt:          s.adopt,
-			DryRun:         s.dryRun,
-			SkipOutOfScope: s.skipOutOfScope,
-			MaxDeletions:   s.maxDeletions,
-			OnRead:         progress.read,
-			OnEntry:        onEntry,
-			OnProgress:     progress.write,
-		})
-	}
 	if err != nil {
-		return nil, nil, errors.Join(err, closeState())
+		return nil, err
 	}
-	return y, closeState, nil
+	y := &synchronizer{}
+	folder := s.state
+	if folder == "" {
+		if folder, err = os.MkdirTemp("", "gatehouse-sync-"); err != nil {
+			return nil, err
+		}
+		y.temporary = folder
+	}
+	state, err := openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil)
+	if err != nil {
+		return nil, errors.Join(err, y.Close())
+	}
+	progress := &syncProgress{world: w}
+	y.Synchronizer, err = dirsync.Open(ctx, dirsync.Config{
+		State:          state,
+		Source:         source,
+		Target:         s.to,
+		Token:          s.scimToken,
+		HTTP:           client,
+		Log:            log,
+		Application:    s.application,
+		Groups:         s.groups,
+		Nested:         s.nested,
+		Mappings:       mappings,
+		Adopt:          s.adopt,
+		DryRun:         s.dryRun,
+		SkipOutOfScope: s.skipOutOfScope,
+		MaxDeletions:   s.maxDeletions,
+		OnRead:         progress.read,
+		OnEntry:        onEntry,
+		OnProgress:     progress.write,
+	})
+	if err != nil {
+		return nil, errors.Join(err, state.Store.Close(), y.Close())
+	}
+	return y, nil
 }
 
-// openState opens the folder that remembers, or a temporary one.
-func (w *world) openState(ctx context.Context, folder string, log *slog.Logger) (
-	t *tenant.Tenant, closeState func() error, err error,
-) {
-	remove := func() error { return nil }
-	if folder == "" {
-		temp, err := os.MkdirTemp("", "gatehouse-sync-")
-		if err != nil {
-			return nil, nil, err
-		}
-		folder = temp
-		remove = func() error { return os.RemoveAll(temp) }
+// synchronizer is one whose state is in a folder that remembers, or in a temporary one.
+type synchronizer struct {
+	*dirsync.Synchronizer
+	temporary string // removed at the end; empty: none
+}
+
+// Close closes the state.
+func (y *synchronizer) Close() (err error) {
+	if y.Synchronizer != nil {
+		err = y.Synchronizer.Close()
 	}
-	if t, err = openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil); err != nil {
-		return nil, nil, errors.Join(err, remove())
+	if y.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(y.temporary))
 	}
-	return t, func() error { return errors.Join(t.Store.Close(), remove()) }, nil
+	return err
 }
 
 // syncProgress draws how many objects were read, then how far the writing is. Both begin again with

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -107,7 +108,7 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 			t.Errorf("%s: the difference is\n%s", name, out)
 		}
 		out := sync(exitDone, "--json") // who failed before is not tried again so soon
-		var last struct{ Summary syncSummary }
+		var last struct{ Summary dirsync.Summary }
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 ||
 			last.Summary.Full || last.Summary.Read > 6 {

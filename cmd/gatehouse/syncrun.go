@@ -9,41 +9,38 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
-	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // sync runs cycles: one, or one after the other until it is told to stop.
 func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (err error) {
-	m := newSyncMetrics()
+	m := dirsync.NewMetrics()
 	out := &syncPrinter{out: w.out, asJSON: s.asJSON, dryRun: s.dryRun, live: !s.dryRun && !terminal.Is(w.err)}
-	y, closeState, err := w.openSync(ctx, s, log, func(e provisioning.Entry) {
-		m.entry(e)
+	y, err := w.openSync(ctx, s, log, func(e provisioning.Entry) {
+		m.Entry(e)
 		out.entry(e)
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeState()) }()
+	defer func() { err = errors.Join(err, y.Close()) }()
 	if s.metrics != "" {
-		serve, err := listenForMetrics(ctx, s.metrics, log, &inbound.Health{}, m.collectors()...)
+		serve, err := listenForMetrics(ctx, s.metrics, log, &inbound.Health{}, m.Collectors()...)
 		if err != nil {
 			return err
 		}
 		go serve(ctx)
 	}
 	done := func(r dirsync.Report, err error) {
-		m.cycle(r, err)
+		m.Cycle(r, err)
 		out.report(r, err)
 	}
 	if s.every > 0 {
@@ -81,50 +78,6 @@ type syncPrinter struct {
 	mu                   sync.Mutex // several requests are under way at once
 }
 
-// syncLine is what sync --json prints for each change. It is an interface: fields are added, never
-// changed or removed.
-type syncLine struct {
-	Time     time.Time    `json:"time"`
-	Cycle    string       `json:"cycle"`
-	Kind     string       `json:"kind"`
-	ID       string       `json:"id"`
-	Name     string       `json:"name"`
-	TargetID string       `json:"target_id,omitempty"`
-	Action   string       `json:"action"`
-	Status   string       `json:"status"`
-	Code     string       `json:"code,omitempty"`
-	Reason   string       `json:"reason,omitempty"`
-	Changes  []syncChange `json:"changes,omitempty"`
-	Added    []string     `json:"added,omitempty"`
-	Removed  []string     `json:"removed,omitempty"`
-}
-
-type syncChange struct {
-	Path string `json:"path"`
-	Old  string `json:"old"`
-	New  string `json:"new"`
-}
-
-// syncSummary is what it prints for each cycle.
-type syncSummary struct {
-	Cycle    string  `json:"cycle"`
-	DryRun   bool    `json:"dry_run"`
-	Full     bool    `json:"full"` // everything was read
-	Read     int     `json:"read"`
-	Created  int     `json:"created"`
-	Updated  int     `json:"updated"`
-	Disabled int     `json:"disabled"`
-	Deleted  int     `json:"deleted"`
-	Failed   int     `json:"failed"`
-	Seconds  float64 `json:"seconds"`
-
-	InStep    bool      `json:"in_step"` // the target is known to have what was read
-	Since     time.Time `json:"since"`   // since when that is so, or not so
-	Uncertain int       `json:"uncertain"`
-	Failing   int       `json:"failing"`
-	Pending   int       `json:"pending"`
-}
-
 // entry prints an entry as it comes.
 func (p *syncPrinter) entry(e provisioning.Entry) {
 	if !p.live {
@@ -150,24 +103,7 @@ func (p *syncPrinter) report(r dirsync.Report, err error) {
 
 func (p *syncPrinter) print(e provisioning.Entry) {
 	if p.asJSON {
-		line := syncLine{
-			Time:     e.Time.UTC(),
-			Cycle:    e.Cycle,
-			Kind:     string(e.Ref.Kind),
-			ID:       e.Ref.ID,
-			Name:     e.Name,
-			TargetID: e.TargetID,
-			Action:   string(e.Action),
-			Status:   string(e.Outcome),
-			Code:     e.Code,
-			Reason:   e.Reason,
-			Added:    e.Added,
-			Removed:  e.Removed,
-		}
-		for _, c := range e.Changes {
-			line.Changes = append(line.Changes, syncChange(c))
-		}
-		_ = json.NewEncoder(p.out).Encode(line) // whoever closes the output does not want it
+		_ = json.NewEncoder(p.out).Encode(dirsync.Describe(e)) // whoever closes the output does not want it
 		return
 	}
 	mark := map[provisioning.Action]string{
@@ -209,26 +145,9 @@ func shown(value string) string {
 }
 
 func (p *syncPrinter) summary(r dirsync.Report) {
-	sum := syncSummary{
-		Cycle:    r.Cycle,
-		DryRun:   p.dryRun,
-		Full:     r.Full,
-		Read:     r.Read,
-		Created:  r.Created,
-		Updated:  r.Updated,
-		Disabled: r.Disabled,
-		Deleted:  r.Deleted,
-		Failed:   r.Failed,
-		Seconds:  r.Took.Seconds(),
-
-		InStep:    r.InStep.Equal,
-		Since:     r.InStep.Since,
-		Uncertain: r.InStep.Uncertain,
-		Failing:   r.InStep.Failing,
-		Pending:   r.InStep.Pending,
-	}
+	sum := r.Summary(p.dryRun)
 	if p.asJSON {
-		_ = json.NewEncoder(p.out).Encode(map[string]syncSummary{"summary": sum}) // as above
+		_ = json.NewEncoder(p.out).Encode(map[string]dirsync.Summary{"summary": sum}) // as above
 		return
 	}
 	took := r.Took.Round(time.Millisecond)
@@ -252,91 +171,6 @@ func (p *syncPrinter) summary(r dirsync.Report) {
 	)
 }
 
-// syncMetrics are the metrics of sync.
-type syncMetrics struct {
-	objects   *prometheus.CounterVec
-	cycles    *prometheus.CounterVec
-	seconds   prometheus.Gauge
-	succeeded prometheus.Gauge
-	waiting   prometheus.Gauge
-	behind    prometheus.GaugeFunc
-	outOfStep *prometheus.GaugeVec
-	standing  *atomic.Pointer[tenant.InStep] // after the last cycle
-}
-
-func newSyncMetrics() *syncMetrics {
-	standing := &atomic.Pointer[tenant.InStep]{}
-	standing.Store(&tenant.InStep{})
-	return &syncMetrics{
-		prometheus.NewCounterVec(
-			prometheus.CounterOpts{
-				Name: "gatehouse_sync_objects_total",
-				Help: "Provisioned objects by action and status.",
-			},
-			[]string{"action", "status"},
-		),
-		prometheus.NewCounterVec(
-			prometheus.CounterOpts{Name: "gatehouse_sync_cycles_total", Help: "Cycles by status."},
-			[]string{"status"},
-		),
-		prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "gatehouse_sync_cycle_seconds",
-			Help: "How long the last cycle took.",
-		}),
-		prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "gatehouse_sync_last_success_timestamp_seconds",
-			Help: "When the last successful cycle ended, in Unix time.",
-		}),
-		prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "gatehouse_sync_failed_objects",
-			Help: "Objects that failed in the last cycle.",
-		}),
-		prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{
-				Name: "gatehouse_sync_seconds_since_in_step",
-				Help: "Seconds since the target was last known to have what was read; 0: it has.",
-			},
-			func() float64 { return standing.Load().Behind(time.Now()).Seconds() },
-		),
-		prometheus.NewGaugeVec(
-			prometheus.GaugeOpts{
-				Name: "gatehouse_sync_out_of_step",
-				Help: "Objects whose last request has no answer (uncertain), that failed, and changes that wait " +
-					"(pending).",
-			},
-			[]string{"why"},
-		),
-		standing,
-	}
-}
-
-func (m *syncMetrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.outOfStep}
-}
-
-func (m *syncMetrics) entry(e provisioning.Entry) {
-	if e.Outcome != provisioning.Skipped {
-		m.objects.WithLabelValues(string(e.Action), string(e.Outcome)).Inc()
-	}
-}
-
-func (m *syncMetrics) cycle(r dirsync.Report, err error) {
-	if !r.InStep.Since.IsZero() {
-		m.standing.Store(&r.InStep)
-		m.outOfStep.WithLabelValues("uncertain").Set(float64(r.InStep.Uncertain))
-		m.outOfStep.WithLabelValues("failing").Set(float64(r.InStep.Failing))
-		m.outOfStep.WithLabelValues("pending").Set(float64(r.InStep.Pending))
-	}
-	if err != nil {
-		m.cycles.WithLabelValues("failed").Inc()
-		return
-	}
-	m.cycles.WithLabelValues("succeeded").Inc()
-	m.seconds.Set(r.Took.Seconds())
-	m.succeeded.SetToCurrentTime()
-	m.waiting.Set(float64(r.Failed))
-}
-
 // explainer adds to the command explain how a person is provisioned, with the settings of sync.
 func (w *world) explainer() administer.Explainer {
 	s := &syncSettings{}
@@ -353,11 +187,11 @@ func (w *world) explainer() administer.Explainer {
 
 // explainPerson prints the five steps of one person's provisioning, and changes nothing.
 func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string, log *slog.Logger) (err error) {
-	y, closeState, err := w.openSync(ctx, s, log, nil)
+	y, err := w.openSync(ctx, s, log, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeState()) }()
+	defer func() { err = errors.Join(err, y.Close()) }()
 	x, err := y.Explain(ctx, name)
 	if err != nil {
 		return err

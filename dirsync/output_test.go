@@ -1,0 +1,85 @@
+package dirsync_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-id/gatehouse/dirsync"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+func TestWhatProgramsAreTold(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	line := dirsync.Describe(provisioning.Entry{
+		Time:    at,
+		Cycle:   "c",
+		Ref:     provisioning.Ref{Kind: provisioning.User, ID: "1"},
+		Name:    "ada",
+		Action:  provisioning.Update,
+		Outcome: provisioning.Success,
+		Changes: []provisioning.Change{{Path: "title", Old: "", New: "Boss"}},
+	})
+	report := dirsync.Report{
+		Cycle:   "c",
+		Read:    2,
+		Updated: 1,
+		Took:    1500 * time.Millisecond,
+		InStep:  tenant.InStep{Since: at, Failing: 1},
+	}
+	for want, told := range map[string]any{
+		`{"time":"2026-11-28T12:00:00Z","cycle":"c","kind":"User","id":"1","name":"ada","action":"Update",` +
+			`"status":"Success","changes":[{"path":"title","old":"","new":"Boss"}]}`: line,
+		`{"cycle":"c","dry_run":true,"full":false,"read":2,"created":0,"updated":1,"disabled":0,"deleted":0,` +
+			`"failed":0,"seconds":1.5,"in_step":false,"since":"2026-11-28T12:00:00Z","uncertain":0,"failing":1,` +
+			`"pending":0}`: report.Summary(true),
+	} {
+		if got, err := json.Marshal(told); err != nil || !strings.EqualFold(string(got), want) {
+			t.Errorf("it is told %s, %v; want %s", got, err, want)
+		}
+	}
+}
+
+func TestWhatPrometheusIsTold(t *testing.T) {
+	t.Parallel()
+	m := dirsync.NewMetrics()
+	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Success})
+	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Skipped})
+	m.Cycle(dirsync.Report{Failed: 3, Took: 2 * time.Second, InStep: tenant.InStep{Since: time.Now(), Pending: 4}}, nil)
+	m.Cycle(dirsync.Report{}, errors.New("the source did not answer"))
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, one := range f.GetMetric() {
+			name := strings.TrimPrefix(f.GetName(), "gatehouse_sync_")
+			for _, l := range one.GetLabel() {
+				name += " " + strings.ToLower(l.GetValue())
+			}
+			got[name] = one.GetCounter().GetValue() + one.GetGauge().GetValue()
+		}
+	}
+	for name, want := range map[string]float64{
+		"objects_total create success": 1,
+		"objects_total create skipped": 0,
+		"cycles_total succeeded":       1,
+		"cycles_total failed":          1,
+		"cycle_seconds":                2,
+		"failed_objects":               3,
+		"out_of_step pending":          4,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
