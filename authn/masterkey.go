@@ -39,7 +39,7 @@ func (k MasterKey) Load() (*Sealer, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf(
 				"%w: there is no %s. Without it nobody can open the secrets in the data, and with a "+
-					"new one they would be lost, so nothing was started and nothing was changed. %s", ErrNoMasterKey,
+					"new one they would be lost, so nothing was started, and no key was made. %s", ErrNoMasterKey,
 				k.File, remedy)
 		}
 		if err != nil {
@@ -74,8 +74,8 @@ func (k MasterKey) Other(err error) error {
 	if k.Text != "" {
 		where = "GATEHOUSE_MASTER_KEY"
 	}
-	return fmt.Errorf("%w: %s has another one. It opens no secret in the data, so nothing was started and "+
-		"nothing was changed. %s", ErrOtherMasterKey, where, remedy)
+	return fmt.Errorf("%w: %s has another one. It opens no secret in the data, so nothing was started, and no key "+
+		"was made. %s", ErrOtherMasterKey, where, remedy)
 }
 
 // LoadOrMake reads the key for empty data, or makes the file (mode 0600).

@@ -180,8 +180,8 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 			cancel()
 		}
 	})
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if ctx.Err() != nil { // somebody else reads again, and need not wait until the lease ends
+		return false, errors.Join(ctx.Err(), c.giveBackImport(context.WithoutCancel(ctx), o.LeasedUntil))
 	}
 	o.Changes = nil
 	o.Total = 0
@@ -195,6 +195,18 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	}
 	o.FinishedAt, o.LeasedUntil = c.now(), time.Time{}
 	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganizationImport(o) })
+}
+
+// giveBackImport ends the lease of an import that was not finished.
+func (c *Center) giveBackImport(ctx context.Context, leasedUntil time.Time) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		o, err := tx.OrganizationImport()
+		if err != nil || !o.LeasedUntil.Equal(leasedUntil) { // somebody else has it
+			return err
+		}
+		o.LeasedUntil = time.Time{}
+		return tx.PutOrganizationImport(o)
+	})
 }
 
 // importAccounts makes the changes, or says what they would be.

@@ -216,10 +216,25 @@ func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 	} else {
 		err = c.Roles.Keep(limited, leased.set.RoleIn(job.AccountID, job.RoleName))
 	}
-	if ctx.Err() != nil {
-		return false, ctx.Err() // the lease ends by itself, and somebody does the job again
+	if ctx.Err() != nil { // somebody else does the job again, and need not wait until the lease ends
+		return false, errors.Join(ctx.Err(), c.giveBackRoleJob(context.WithoutCancel(ctx), job))
 	}
 	return true, c.concludeRoleJob(ctx, job, leased.set, err)
+}
+
+// giveBackRoleJob ends the lease of a job that was not finished, as if it had not been taken.
+func (c *Center) giveBackRoleJob(ctx context.Context, taken RoleJob) error {
+	return c.Store.Update(ctx, func(tx Tx) error {
+		job, err := tx.RoleJob(taken.RoleName)
+		if errors.Is(err, refusal.ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(taken.LeasedUntil)) {
+			return nil // somebody else has it
+		}
+		if err != nil {
+			return err
+		}
+		job.LeasedUntil, job.Attempts = time.Time{}, job.Attempts-1
+		return tx.PutRoleJob(job)
+	})
 }
 
 // leasedRole is a job that is leased, with what it takes to do it.

@@ -268,20 +268,52 @@ func TestWhatChangesWhileIAMIsAsked(t *testing.T) {
 	w.work()
 	w.want("the user gone", 0, 0, map[center.AssignmentRequest]center.RequestStatus{r: center.Failed})
 
-	// The process dies in the middle: when its lease has ended, another one does the work.
-	dying, die := context.WithCancel(ctx)
-	w.iam.keep = die
+	// The process is told to end in the middle: while it works nobody takes the job, and afterwards
+	// another one does the work at once.
+	ending, end := context.WithCancel(ctx)
+	w.iam.keep = func() {
+		end()
+		if worked, err := w.WorkOnRole(ctx); worked || err != nil {
+			t.Errorf("a job is taken that somebody works on: %v, %v", worked, err)
+		}
+	}
 	w.create(w.ada)
-	if worked, err := w.WorkOnRole(dying); worked || err == nil {
-		t.Errorf("a dying process concludes: %v, %v", worked, err)
+	if worked, err := w.WorkOnRole(ending); worked || err == nil {
+		t.Errorf("a process that ends concludes: %v, %v", worked, err)
 	}
 	w.iam.keep = nil
+	if worked, err := w.WorkOnRole(ctx); !worked || err != nil {
+		t.Errorf("a job that was given back is not taken: %v, %v", worked, err)
+	}
+	w.want("after it was given back", 1, 1, nil)
+	w.aDeadProcess()
+}
+
+// aDeadProcess dies in the middle of a job, whose lease the store keeps: when it has ended, another
+// process does the work.
+func (w *roleWorld) aDeadProcess() {
+	w.t.Helper()
+	ctx := context.Background()
+	if _, err := w.ProvisionPermissionSet(ctx, centertest.Actor, w.set.ARN, ""); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.Store.Update(ctx, func(tx center.Tx) error {
+		job, err := tx.NextRoleJob(w.now)
+		if err != nil {
+			return err
+		}
+		job.LeasedUntil = w.now.Add(3 * time.Minute).Truncate(time.Millisecond)
+		return tx.PutRoleJob(job)
+	}); err != nil {
+		w.t.Fatal(err)
+	}
 	if worked, err := w.WorkOnRole(ctx); worked || err != nil {
-		t.Errorf("a job is taken that somebody works on: %v, %v", worked, err)
+		w.t.Errorf("a job is taken that is leased: %v, %v", worked, err)
 	}
 	w.now = w.now.Add(5 * time.Minute)
-	w.work()
-	w.want("after the lease", 1, 1, nil)
+	if worked, err := w.WorkOnRole(ctx); !worked || err != nil {
+		w.t.Errorf("after the lease: %v, %v", worked, err)
+	}
 }
 
 func TestACenterThatKeepsNoRolesChecksNone(t *testing.T) {

@@ -26,6 +26,8 @@ const (
 const (
 	lookEach = time.Second     //bound:rate what a program looks at to say whether it is ready
 	patience = 2 * time.Second //bound:wait what a program looks at to say whether it is ready
+	// a connection to a database that has gone without a word is given up
+	lookTimeout = 10 * time.Second //bound:wait one look at what makes a program ready
 )
 
 // Health says at AlivePath whether a program lives, and at ReadyPath whether it should be sent
@@ -167,7 +169,9 @@ func (h *Health) check(ctx context.Context) map[string]error {
 }
 
 func (h *Health) look(ctx context.Context, done chan struct{}) {
-	found := h.Look(ctx)
+	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+	found := h.Look(bounded)
+	cancel()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.found, h.at = found, time.Now()

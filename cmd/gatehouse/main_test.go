@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -370,7 +371,10 @@ func TestFailuresToStartAreClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := t.TempDir()
-	if err := os.WriteFile(broken+"/master.key", []byte("short"), 0o600); err != nil {
+	if err := errors.Join(
+		os.WriteFile(broken+"/master.key", []byte("short"), 0o600), // the key is the other half's, perhaps
+		os.WriteFile(broken+"/tenant.db", []byte("data"), 0o600),
+	); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {

@@ -64,7 +64,7 @@ func TestAHalfStartsOnlyWithItsMasterKey(t *testing.T) {
 				}
 				says := func(said string, parts ...string) {
 					t.Helper()
-					for _, part := range append(parts, "Copy master.key", "nothing was changed") {
+					for _, part := range append(parts, "Copy master.key", "no key was made") {
 						if !strings.Contains(said, part) {
 							t.Errorf("%q is not in %s", part, said)
 						}
