@@ -73,6 +73,30 @@ func (k AccessKey) Secret(sealer *authn.Sealer) (authn.Secret, error) {
 	return authn.Secret(plain), err
 }
 
+// CheckSealed says which access keys a master key does not open, in a line for each.
+func CheckSealed(ctx context.Context, s Store, key authn.MasterKey) (problems []string, err error) {
+	var keys []AccessKey
+	if err := s.View(ctx, func(r Reader) (err error) {
+		keys, err = r.AccessKeys()
+		return err
+	}); err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	sealer, err := key.LoadFor(func(sealer *authn.Sealer) error {
+		_, err := keys[0].Secret(sealer)
+		return err
+	})
+	if err != nil {
+		return []string{"master key: " + err.Error()}, nil
+	}
+	for _, k := range keys[1:] {
+		if _, err := k.Secret(sealer); err != nil {
+			problems = append(problems, "access key: the secret of "+k.ID+" cannot be opened")
+		}
+	}
+	return problems, nil
+}
+
 // OpenedKey is an access key with its secret.
 type OpenedKey struct {
 	AccessKey

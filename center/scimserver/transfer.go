@@ -91,11 +91,15 @@ type ImportOptions struct {
 	Progress func()
 }
 
-// ImportResult counts what an import did, or would do.
+// ImportResult counts what an import did, or would do. Commands print it as JSON: fields are added,
+// never changed.
 type ImportResult struct {
-	Created, Updated, Left int // Left: they were there already
-	Failed                 int
-	Failures               []string // the first hundred, with their line numbers
+	DryRun   bool     `json:"dry_run"`
+	Created  int      `json:"created"`
+	Updated  int      `json:"updated"`
+	Left     int      `json:"left"` // they were there already
+	Failed   int      `json:"failed"`
+	Failures []string `json:"failures"` // the first hundred, with their line numbers
 }
 
 // maxLine bounds one line: a group of 200,000 members has about 16 MiB.
@@ -114,6 +118,7 @@ func Import(ctx context.Context, c *center.Center, by audit.Actor, r io.Reader, 
 	if err == nil {
 		err = im.groupsAndManagers(ctx)
 	}
+	im.result.DryRun = o.DryRun
 	slices.Sort(im.result.Failures)
 	return im.result, err
 }

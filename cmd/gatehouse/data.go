@@ -51,15 +51,6 @@ func (w *world) result(asJSON bool, v any, words string, args ...any) error {
 	return err
 }
 
-// opens returns what opens secrets with the folder's master key, unless it is not the one that the
-// key's secret was sealed with.
-func (d *dataFlags) opens(env func(string) (string, bool), k center.AccessKey) (*authn.Sealer, error) {
-	return d.masterKey(env).LoadFor(func(s *authn.Sealer) error {
-		_, err := k.Secret(s)
-		return err
-	})
-}
-
 func (w *world) exportCommand() *cobra.Command {
 	d := &dataFlags{}
 	cmd := &cobra.Command{
@@ -154,22 +145,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		false: "%d created, %d changed, %d unchanged, %d failed",
 		true:  "Dry run, nothing was changed: %d created, %d changed, %d unchanged, %d failed",
 	}[o.DryRun]
-	err = w.result(
-		d.asJSON,
-		map[string]any{
-			"created":  result.Created,
-			"updated":  result.Updated,
-			"left":     result.Left,
-			"failed":   result.Failed,
-			"failures": result.Failures,
-			"dry_run":  o.DryRun,
-		},
-		verb,
-		result.Created,
-		result.Updated,
-		result.Left,
-		result.Failed,
-	)
+	err = w.result(d.asJSON, result, verb, result.Created, result.Updated, result.Left, result.Failed)
 	if err == nil && result.Failed > 0 {
 		err = fmt.Errorf("%d lines could not be imported", result.Failed)
 	}
@@ -198,7 +174,7 @@ is 1 if something is wrong.`,
 			_ = bar.Finish()
 			if err == nil {
 				var more []string
-				more, err = d.sealed(ctx, w.env, s)
+				more, err = center.CheckSealed(ctx, s, d.masterKey(w.env))
 				problems = append(problems, more...)
 			}
 			if err := errors.Join(err, s.Close()); err != nil {
@@ -221,28 +197,4 @@ is 1 if something is wrong.`,
 	}
 	d.flags(cmd)
 	return cmd
-}
-
-// sealed says which access keys the master key does not open.
-func (d *dataFlags) sealed(
-	ctx context.Context, env func(string) (string, bool), s *store.Store,
-) (problems []string, err error) {
-	var keys []center.AccessKey
-	if err := s.View(ctx, func(r center.Reader) (err error) {
-		keys, err = r.AccessKeys()
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	var sealer *authn.Sealer
-	for _, k := range keys {
-		if sealer == nil {
-			if sealer, err = d.opens(env, k); err != nil {
-				return []string{"master key: " + err.Error()}, nil
-			}
-		} else if _, err := k.Secret(sealer); err != nil {
-			problems = append(problems, "access key: the secret of "+k.ID+" cannot be opened")
-		}
-	}
-	return problems, nil
 }
