@@ -138,7 +138,10 @@ running. Each change ends the administrator's sessions and is written to the aud
 
 // tell says what was done, and prints a one-time password by itself on standard output.
 func (a *administratorCommands) tell(answer control.Answer, done, name string) error {
-	fmt.Fprintf(a.err, done+"\n%s", name, answer.Notice)
+	fmt.Fprintf(a.err, done+"\n", name)
+	if answer.Notice != "" {
+		fmt.Fprintln(a.err, strings.TrimSpace(answer.Notice))
+	}
 	if answer.Password == "" {
 		return nil
 	}
