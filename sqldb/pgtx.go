@@ -261,7 +261,7 @@ func (c *pgTx) scan(q *pgx.QueuedQuery, scan func(Row) error) {
 }
 
 // assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
-// it divides by how many rows were changed, or by how many times as many as were expected.
+// it divides by zero when fewer rows were changed than expected.
 func (c *pgTx) assume(
 	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (changed int64, err error) {
@@ -279,8 +279,8 @@ func (c *pgTx) assume(
 	}
 	q, err := c.queue(
 		fmt.Sprintf(
-			"WITH changed AS (%s%s) SELECT %s1 / (count(*) / %d) FROM changed", query, returning, firsts.String(),
-			rows,
+			"WITH changed AS (%s%s) SELECT %s1 / CASE WHEN count(*) < %d THEN 0 ELSE 1 END FROM changed",
+			query, returning, firsts.String(), rows,
 		),
 		args, true,
 	)
