@@ -34,7 +34,7 @@ func NewLookup(table, key, condition string) *Lookup {
 // in one round. None is answered by a statement that was sent before it arrived.
 func (t Tx) Find(l *Lookup, key string) (doc string, err error) {
 	c, together := t.conn.(*pgStatement)
-	if !together || len(key) > maxRoundKey {
+	if !together || c.alone || len(key) > maxRoundKey {
 		err = t.Row(l.one, []any{key}, &doc)
 		return doc, err
 	}
@@ -230,11 +230,25 @@ func (g *rounds) connect() (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
 	defer cancel()
-	if g.conn, err = g.engine.pool.Acquire(ctx); err == nil && g.track.on.Load() {
+	if g.conn, err = g.engine.pool.Acquire(ctx); err != nil {
+		return err
+	}
+	if err := set(ctx, g.conn.Conn(), alwaysPlanned); err != nil {
+		g.disconnect(err)
+		return err
+	}
+	if g.track.on.Load() {
 		g.track.prepare(ctx, g.conn.Conn())
 	}
-	return err
+	return nil
 }
+
+// The plans of these statements do not depend on their arguments, but the server would not notice
+// and plan each time anew, which takes longer than to carry them out.
+const (
+	alwaysPlanned  = "SET plan_cache_mode = force_generic_plan"
+	plannedAsUsual = "RESET plan_cache_mode"
+)
 
 // disconnect gives the connection back, and with it the proof of what is remembered.
 func (g *rounds) disconnect(failed error) {
@@ -243,6 +257,13 @@ func (g *rounds) disconnect(failed error) {
 		return
 	}
 	g.engine.suspect(g.conn, failed)
+	if !g.conn.Conn().IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), rollbackWait)
+		defer cancel()
+		if err := set(ctx, g.conn.Conn(), plannedAsUsual); err != nil {
+			_ = g.conn.Conn().Close(ctx)
+		}
+	}
 	g.conn.Release()
 	g.conn = nil
 }

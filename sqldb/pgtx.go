@@ -40,6 +40,7 @@ type pgStatement struct {
 	engine *postgres
 	conn   *pgxpool.Conn // nil until it is needed: lookups have one of their own
 	failed error         // the server's failure or the connection's, whatever becomes of it
+	alone  bool          // whether its lookup does not travel with others
 }
 
 func (c *pgStatement) connect(ctx context.Context) (err error) {

@@ -82,8 +82,8 @@ type tracker struct {
 // among running. Aborted ones have left nothing to see.
 type snapshot struct {
 	xmin, xmax int64
-	running    []int64
-	backend    int64 // the server's process, which a pooler may change under us
+	running    string // numbers with commas between them
+	backend    int64  // the server's process, which a pooler may change under us
 	// replays says whether the server was a standby: its snapshots do not list who is running.
 	replays bool
 }
@@ -105,7 +105,7 @@ var changesSince = fmt.Sprintf(
 	`SELECT CAST(pg_current_snapshot() AS TEXT), CAST(pg_backend_pid() AS BIGINT),
 		pg_is_in_recovery(), (SELECT array_agg(what) FROM (
 		(SELECT what FROM gatehouse_changes WHERE at >= $1 LIMIT %d) UNION ALL
-		(SELECT what FROM gatehouse_changes WHERE at = ANY($2) LIMIT %d)) c)`, maxNoted, maxNoted,
+		(SELECT what FROM gatehouse_changes WHERE at = ANY(CAST($2 AS BIGINT[])) LIMIT %d)) c)`, maxNoted, maxNoted,
 )
 
 // trimmed is how the name of a change begins that says that those before a transaction may be gone.
@@ -123,11 +123,12 @@ func (k *tracker) queue(b *pgx.Batch) {
 	})
 }
 
-func (k *tracker) since() (began int64, running []int64) {
-	if k.seen.xmax == 0 { // everything is new in any case
-		return math.MaxInt64, []int64{}
+// since are the arguments of changesSince. Where nothing is proven everything is new in any case.
+func (k *tracker) since() (began int64, running string) {
+	if k.seen.xmax == 0 {
+		return math.MaxInt64, "{}"
 	}
-	return k.seen.xmax, append([]int64{}, k.seen.running...)
+	return k.seen.xmax, "{" + k.seen.running + "}"
 }
 
 // prepare makes the statement for ask.
@@ -138,20 +139,16 @@ func (k *tracker) prepare(ctx context.Context, c *pgx.Conn) {
 	}
 }
 
+// types are for reading lists of texts. Only one goroutine reads them.
+var types = pgtype.NewMap()
+
 // ask is queue for a round of its own, as most are: it costs a third of the time.
 func (k *tracker) ask(c *pgconn.PgConn) error {
 	if err := c.Conn().SetDeadline(time.Now().Add(roundTimeout)); err != nil {
 		return err
 	}
 	began, running := k.since()
-	list := []byte{'{'}
-	for i, xid := range running {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		list = strconv.AppendInt(list, xid, 10)
-	}
-	args := [][]byte{strconv.AppendInt(nil, began, 10), append(list, '}')}
+	args := [][]byte{strconv.AppendInt(nil, began, 10), []byte(running)}
 	answer := c.ExecStatement(context.Background(), k.prepared, args, nil, nil)
 	k.noted, k.next = nil, snapshot{}
 	var bad error
@@ -160,7 +157,7 @@ func (k *tracker) ask(c *pgconn.PgConn) error {
 		k.next.backend, bad = strconv.ParseInt(string(values[1]), 10, 64)
 		k.next.replays = string(values[2]) != "f"
 		if values[3] != nil {
-			bad = errors.Join(bad, pgtype.NewMap().Scan(pgtype.TextArrayOID, pgx.TextFormatCode, values[3], &k.noted))
+			bad = errors.Join(bad, types.Scan(pgtype.TextArrayOID, pgx.TextFormatCode, values[3], &k.noted))
 		}
 		bad = errors.Join(bad, k.next.read(string(values[0])))
 	}
@@ -174,17 +171,10 @@ func (k *tracker) ask(c *pgconn.PgConn) error {
 func (s *snapshot) read(text string) (err error) {
 	low, rest, _ := strings.Cut(text, ":")
 	high, list, _ := strings.Cut(rest, ":")
-	s.running = nil
 	if s.xmin, err = strconv.ParseInt(low, 10, 64); err == nil {
 		s.xmax, err = strconv.ParseInt(high, 10, 64)
 	}
-	for list != "" && err == nil {
-		var one string
-		var xid int64
-		one, list, _ = strings.Cut(list, ",")
-		xid, err = strconv.ParseInt(one, 10, 64)
-		s.running = append(s.running, xid)
-	}
+	s.running = list
 	return err
 }
 
@@ -259,7 +249,7 @@ func (k *tracker) begin(ctx context.Context, p *postgres, what []Tracked, watch 
 			err = k.create(ctx, p, missing)
 		}
 		if err == nil {
-			err = p.pool.QueryRow(ctx, changesSince, int64(math.MaxInt64), []int64{}).Scan(nil, nil, nil, nil)
+			err = p.pool.QueryRow(ctx, changesSince, int64(math.MaxInt64), "{}").Scan(nil, nil, nil, nil)
 		}
 		if err == nil {
 			break
@@ -328,24 +318,28 @@ func (t Tracked) trigger() string {
 }
 
 func (t Tracked) function(name string) string {
-	condition := t.Condition
-	if condition == "" {
-		condition = "true"
-	}
-	note := `INSERT INTO gatehouse_changes (at, what) VALUES (` + thisTransaction + `, `
 	return `CREATE OR REPLACE FUNCTION ` + name + `() RETURNS trigger LANGUAGE plpgsql AS $$
-		DECLARE changed ` + t.Table + `%ROWTYPE;
 		BEGIN
 			IF TG_OP = 'TRUNCATE' THEN
-				` + note + `'` + trimmed + strconv.Itoa(math.MaxInt64) + `');
-				RETURN NULL;
-			END IF;
-			IF TG_OP = 'INSERT' THEN changed := NEW; ELSE changed := OLD; END IF;
-			IF ` + condition + ` THEN
-				` + note + t.Name + `);
+				` + noteRow + `'` + trimmed + strconv.Itoa(math.MaxInt64) + `');
+			ELSIF TG_OP = 'INSERT' THEN
+				` + t.noteOf("NEW") + `
+			ELSE
+				` + t.noteOf("OLD") + `
 			END IF;
 			RETURN NULL;
 		END $$`
+}
+
+const noteRow = `INSERT INTO gatehouse_changes (at, what) VALUES (` + thisTransaction + `, `
+
+// noteOf notes one row, which has the name by which triggers know it.
+func (t Tracked) noteOf(row string) string {
+	do := noteRow + t.Name + `);`
+	if t.Condition != "" {
+		do = `IF ` + t.Condition + ` THEN ` + do + ` END IF;`
+	}
+	return strings.ReplaceAll(do, "changed.", row+".")
 }
 
 func (t Tracked) statements() []string {

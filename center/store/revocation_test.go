@@ -274,6 +274,14 @@ func disable(id center.UserID) func(context.Context, *center.Center) error {
 	}
 }
 
+// requests are how what is remembered is asked for: in no request, in one that reads, and in one
+// that is going to write.
+var requests = []func(*center.Center) context.Context{
+	func(*center.Center) context.Context { return context.Background() },
+	func(c *center.Center) context.Context { return c.Moment(context.Background(), false) },
+	func(c *center.Center) context.Context { return c.Moment(context.Background(), true) },
+}
+
 // TestNothingRevokedIsGoodOnAnotherNode: what is used on one node all the time, so that it is
 // remembered at every moment, is revoked on another. No use that began after the revocation was
 // acknowledged is good.
@@ -294,7 +302,7 @@ func TestNothingRevokedIsGoodOnAnotherNode(t *testing.T) {
 				var late atomic.Int32
 				stop := make(chan struct{})
 				var users sync.WaitGroup
-				for range 3 {
+				for _, request := range requests {
 					users.Go(func() {
 						for {
 							select {
@@ -303,7 +311,7 @@ func TestNothingRevokedIsGoodOnAnotherNode(t *testing.T) {
 							default:
 							}
 							after := revoked.Load()
-							if one.use(ctx, b) == nil && after {
+							if one.use(request(b), b) == nil && after {
 								late.Add(1)
 							}
 						}
@@ -315,8 +323,8 @@ func TestNothingRevokedIsGoodOnAnotherNode(t *testing.T) {
 					err = one.revoke(ctx, a)
 				}
 				revoked.Store(true)
-				for range 3 {
-					if one.use(ctx, b) == nil {
+				for _, request := range requests {
+					if one.use(request(b), b) == nil {
 						late.Add(1)
 					}
 				}
