@@ -34,9 +34,11 @@ func TestARestoreThatIsKilledIsRepeated(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "notes.db")
 			copyFiles(t, folder, filepath.Dir(path))
 			cmd := exec.Command(os.Args[0], "-test.run=^TestARestoreThatIsKilledIsRepeated$") // #nosec G204 -- itself
-			cmd.Env = append(
-				os.Environ(), fmt.Sprintf("RESTORE_DIES_AT=%d", step), "RESTORE_FROM="+backup, "RESTORE_TO="+path,
-			)
+			cmd.Dir = filepath.Dir(path)
+			cmd.Env = append(os.Environ(), fmt.Sprintf("RESTORE_DIES_AT=%d", step))
+			if err := os.Symlink(backup, filepath.Join(cmd.Dir, "backup")); err != nil {
+				t.Fatal(err)
+			}
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				if step < 10 {
@@ -130,7 +132,7 @@ func dieRestoring(t *testing.T, at string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := restoration(os.Getenv("RESTORE_FROM"), os.Getenv("RESTORE_TO"))
+	r := restoration("backup", "notes.db")
 	r.Replace = true
 	r.Step = deadlyStep(n)
 	if _, err := Restore(context.Background(), r); err != nil {

@@ -272,7 +272,11 @@ func TestARestoreIntoPostgreSQLThatIsKilledIsRepeated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := ledgerRestoration(os.Getenv("RESTORE_FROM"), os.Getenv("RESTORE_TO"), os.Getenv("RESTORE_IN"))
+		dsn, err := os.ReadFile("dsn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := ledgerRestoration("backup", string(dsn), "data")
 		r.Replace, r.Step = true, deadlyStep(n)
 		if _, err := Restore(context.Background(), r); err != nil {
 			t.Fatal(err)
@@ -288,8 +292,15 @@ func TestARestoreIntoPostgreSQLThatIsKilledIsRepeated(t *testing.T) {
 	if err := source.Close(); err != nil {
 		t.Fatal(err)
 	}
-	dsn, folder := sqldbtest.Postgres(t), t.TempDir()
+	dsn, at := sqldbtest.Postgres(t), t.TempDir()
 	steps := 0
+	folder := filepath.Join(at, "data")
+	if err := errors.Join(
+		os.Mkdir(folder, 0o700), os.Symlink(backup, filepath.Join(at, "backup")),
+		os.WriteFile(filepath.Join(at, "dsn"), []byte(dsn), 0o600),
+	); err != nil {
+		t.Fatal(err)
+	}
 	for step := 1; ; step++ {
 		old := openLedger(t, dsn)
 		err := old.Update(ctx, func(t Tx) error {
@@ -304,10 +315,8 @@ func TestARestoreIntoPostgreSQLThatIsKilledIsRepeated(t *testing.T) {
 		}
 		test := "-test.run=^TestARestoreIntoPostgreSQLThatIsKilledIsRepeated$"
 		cmd := exec.Command(os.Args[0], test) // #nosec G204 -- itself
-		cmd.Env = append(
-			os.Environ(), fmt.Sprintf("RESTORE_DIES_AT=%d", step), "RESTORE_FROM="+backup, "RESTORE_TO="+dsn,
-			"RESTORE_IN="+folder,
-		)
+		cmd.Dir = at
+		cmd.Env = append(os.Environ(), fmt.Sprintf("RESTORE_DIES_AT=%d", step))
 		out, err := cmd.CombinedOutput()
 		if err == nil {
 			break
