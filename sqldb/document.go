@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,12 +99,14 @@ func (t Tx) Do(query string, args ...any) error {
 // Known joins to a failure of the database's own the error that a half's store promises for it:
 // unavailable to what may pass, unknown to an update that may have been kept all the same, conflict
 // to what lost against others again and again. A database that was closed is one that passes:
-// another process, or the next, has it.
+// another process, or the next, has it. So is a request whose time was over while it waited for its
+// turn.
 func Known(err, unavailable, unknown, conflict error) error {
 	if errors.Is(err, ErrUnknownOutcome) {
 		return errors.Join(unknown, err)
 	}
-	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrClosed) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrClosed) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, context.Canceled) {
 		return errors.Join(unavailable, err)
 	}
 	if errors.Is(err, ErrConflict) {
