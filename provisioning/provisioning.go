@@ -459,9 +459,10 @@ func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) 
 // due lists the objects that failed and are to be tried again by now.
 func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	failing, err := c.Memory.Failed(ctx)
-	for now, i := c.Now(), 0; i < len(failing); i++ {
-		if failing[i].Now || !now.Before(failing[i].RetryAt) {
-			refs = append(refs, failing[i].Ref)
+	now := c.Now()
+	for _, f := range failing {
+		if f.Now || !now.Before(f.RetryAt) {
+			refs = append(refs, f.Ref)
 		}
 	}
 	return refs, err

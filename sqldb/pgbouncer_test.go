@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,9 @@ logfile = %s
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
 	dsn := "postgres:///postgres?user=postgres&sslmode=disable&port=6432&host=" + dir + "&default_query_exec_mode=exec"
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) { // between two looks
-		if _, err := os.Stat(filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
+		// Its socket is there before it listens.
+		if connection, err := net.Dial("unix", filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
+			_ = connection.Close()
 			break
 		}
 		if time.Now().After(deadline) {
