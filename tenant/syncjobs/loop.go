@@ -52,6 +52,10 @@ func (r *Runner) Run(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
+			select {
+			case <-r.wake: // a change of this burst, which the cycle sees
+			default:
+			}
 			for _, t := range l.jobs {
 				t.changed = true
 			}
