@@ -107,7 +107,7 @@ var tenantBackups = backups{
 
 // backupCommands are the commands that back a half's data up and restore it.
 func (w *world) backupCommands(b backups) []*cobra.Command {
-	words := strings.NewReplacer("HALF", b.name, "GATEHOUSE", b.command)
+	words := strings.NewReplacer("HALF", b.name, "COMMAND", b.command)
 	var asJSON, force, accept bool
 	h := &half{}
 	backup := &cobra.Command{
@@ -121,7 +121,7 @@ name. If the database is damaged, the command fails and writes nothing.
 
 The copy does not contain the master key, so it reveals no secrets on its own. Keep master.key
 (or GATEHOUSE_MASTER_KEY) in another place: a restore needs both.`),
-		Example: words.Replace(`  GATEHOUSE backup /backups/HALF-$(date +%F).db --data /var/lib/gatehouse`),
+		Example: words.Replace(`  COMMAND backup /backups/HALF-$(date +%F).db --data /var/lib/gatehouse`),
 		Args:    terminal.OneArg("the file to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return w.backup(cmd.Context(), b, h, args[0], accept, asJSON)
@@ -137,7 +137,7 @@ verified. The data folder must have the master key that sealed the backup's secr
 With --force it replaces data that is there, damaged or not. SQLite files that were there stay
 under another name; what was in PostgreSQL is gone, so back it up first. If the command is
 interrupted, run it again.`),
-		Example: words.Replace(`  cp /safe/master.key ./HALF/ && GATEHOUSE restore HALF-2026-11-25.db --data ./HALF`),
+		Example: words.Replace(`  cp /safe/master.key ./HALF/ && COMMAND restore HALF-2026-11-25.db --data ./HALF`),
 		Args:    terminal.OneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := restoration{args[0], force, accept, w.env, terminal.Bar(w.err, "restore")}

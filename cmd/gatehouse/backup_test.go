@@ -65,7 +65,12 @@ func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
 	if now := good("export", "--database", postgres["center"]); now != people {
 		t.Errorf("in PostgreSQL there are\n%s\nwant\n%s", now, people)
 	}
-	good("check", "--data", elsewhere, "--database", postgres["center"])
+	keyless := t.TempDir()
+	for name, dsn := range postgres {
+		good(half(name, "check", "--data", elsewhere, "--database", dsn)...)
+		bad("master key", half(name, "check", "--data", keyless, "--database", dsn)...)
+		bad("no "+name+"'s data", half(name, "check", "--data", keyless)...)
+	}
 
 	address := strings.TrimPrefix(d.Center.URL, "http://")
 	served, end := startIn(
@@ -95,6 +100,9 @@ func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
 		t.Errorf("back in SQLite there are\n%s", now)
 	}
 	good("check", "--data", back)
+	if out := good("tenant", "check", "--data", folder, "--json"); !strings.Contains(out, `"problems":[]`) {
+		t.Errorf("check says %s", out)
+	}
 	good("tenant", "backup", file("tenant again"), "--database", postgres["tenant"])
 	good("tenant", "restore", file("tenant again"), "--data", back)
 	good("restore", file("center"), "--data", elsewhere, "--database", postgres["center"], "--force")

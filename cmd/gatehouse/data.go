@@ -20,20 +20,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-// dataFlags are the flags of commands that work on a center's data without its server.
+// dataFlags are the flags of commands that work on a half's data without its server.
 type dataFlags struct {
 	half
 	asJSON bool
 }
 
-func (d *dataFlags) flags(cmd *cobra.Command) {
+func (d *dataFlags) flags(cmd *cobra.Command, half string) {
 	f := cmd.Flags()
-	f.StringVar(&d.data, "data", "gatehouse-center", "the center's data folder")
-	f.StringVar(&d.database, "database", "", "postgres:// URL, if the center does not use SQLite in the data folder")
+	f.StringVar(&d.data, "data", "gatehouse-"+half, "the "+half+"'s data folder")
+	f.StringVar(
+		&d.database, "database", "", "postgres:// URL, if the "+half+" does not use SQLite in the data folder",
+	)
 	f.BoolVar(&d.asJSON, "json", false, "print one JSON object")
 }
 
-// beside opens the store to look at it, also while a server serves from it.
+// beside opens a center's store to look at it, also while a server serves from it.
 func (d *dataFlags) beside(ctx context.Context) (*store.Store, error) {
 	s, err := store.OpenBeside(ctx, d.folder().DSN(datafolder.Center))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,7 +97,7 @@ writes to standard output. It does not export passwords, second factors or sessi
 			return nil
 		},
 	}
-	d.flags(cmd)
+	d.flags(cmd, "center")
 	return cmd
 }
 
@@ -114,7 +116,7 @@ cannot import, and imports the others.`,
 		Args: terminal.OneArg("the file"),
 		RunE: func(cmd *cobra.Command, args []string) error { return w.importFile(cmd.Context(), d, args[0], o) },
 	}
-	d.flags(cmd)
+	d.flags(cmd, "center")
 	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that exist")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would change and change nothing")
 	return cmd
@@ -150,51 +152,4 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		err = fmt.Errorf("%d lines could not be imported", result.Failed)
 	}
 	return err
-}
-
-func (w *world) checkCommand() *cobra.Command {
-	d := &dataFlags{}
-	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Verify every invariant of a center's data (safe while the center is running)",
-		Long: `Checks the database file and every object: that it can be read and is stored under its own keys,
-that names and addresses are unique, that memberships and sessions belong to users and groups
-that exist, and that the master key opens the sealed secrets. It changes nothing. The exit code
-is 1 if something is wrong.`,
-		Example: `  gatehouse check --data ./center`,
-		Args:    terminal.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			s, err := d.beside(ctx)
-			if err != nil {
-				return err
-			}
-			bar, seen := terminal.Counter(w.err, "check"), 0
-			problems, err := s.Check(ctx, func(rows int) { _ = bar.Add(rows - seen); seen = rows })
-			_ = bar.Finish()
-			if err == nil {
-				var more []string
-				more, err = center.CheckSealed(ctx, s, d.masterKey(w.env))
-				problems = append(problems, more...)
-			}
-			if err := errors.Join(err, s.Close()); err != nil {
-				return fmt.Errorf("check: %w", err)
-			}
-			for _, p := range problems {
-				fmt.Fprintln(w.err, terminal.Inline(p))
-			}
-			if err := w.result(
-				d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)},
-				"%d rows checked, %d problems", seen, len(problems),
-			); err != nil {
-				return err
-			}
-			if len(problems) > 0 {
-				return errors.New("the data is damaged: restore a backup, or report the problems")
-			}
-			return nil
-		},
-	}
-	d.flags(cmd)
-	return cmd
 }

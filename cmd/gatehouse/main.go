@@ -132,7 +132,8 @@ environment, and the environment overrides the file.`,
 	terminal.Settings(root, w.env)
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
-		w.administratorsCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(), w.versionCommand(),
+		w.administratorsCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(centerInspection),
+		w.versionCommand(),
 	)
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	root.AddCommand(administer.Commands(

@@ -81,7 +81,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			return h.run(ctx, l, server.Handler(t, r.config(h, jobs)), t.Run)
 		},
 	}
-	cmd.AddCommand(w.tenantImportCommand(), w.tenantAdministratorsCommand())
+	cmd.AddCommand(w.tenantImportCommand(), w.tenantAdministratorsCommand(), w.checkCommand(tenantInspection))
 	cmd.AddCommand(w.backupCommands(tenantBackups)...)
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)

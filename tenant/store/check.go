@@ -14,20 +14,26 @@ import (
 const maxFindings = 20 //bound:list findings that a check of a tenant's data tells
 
 // Check looks for damage, on one snapshot: in the database itself, and in each object, which must
-// be readable and stand under its own id. It returns a line for each finding.
-func (s *Store) Check(ctx context.Context) ([]string, error) {
+// be readable and stand under its own id. It returns a line for each finding; progress is called
+// from time to time with how many rows were checked.
+func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, error) {
 	damage, err := s.db.Check(ctx)
 	if err != nil || len(damage) >= maxFindings {
 		return damage, err
 	}
 	var found []string
 	err = s.db.View(ctx, func(db sqldb.Tx) error {
-		t := tx{db}
+		t, rows := tx{db}, 0
 		found = slices.Clone(damage) // the view may begin again
+		looked := func() {
+			if rows++; rows%1000 == 0 {
+				progress(rows)
+			}
+		}
 		if _, err := t.Organization(); err != nil {
 			found = append(found, fmt.Sprintf("the organization cannot be read: %v", err))
 		}
-		for _, look := range []func(tx) ([]string, error){
+		for _, look := range []func(tx, func()) ([]string, error){
 			readable("user", `SELECT id, doc FROM users`, func(u tenant.User) string { return string(u.ID) }),
 			readable("group", `SELECT id, doc FROM user_groups`, func(g tenant.Group) string { return string(g.ID) }),
 			readable[tenant.Application]("application", `SELECT id, doc FROM applications`, nil),
@@ -40,14 +46,15 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			readable[tenant.LogEntry]("log entry", `SELECT id, doc FROM provisioning_log`, nil),
 			strangeMembers,
 		} {
-			more, err := look(t)
+			more, err := look(t, looked)
 			if err != nil {
 				return err
 			}
 			if found = append(found, more...); len(found) >= maxFindings {
-				return nil
+				break
 			}
 		}
+		progress(rows)
 		return nil
 	})
 	return found, err
@@ -55,9 +62,10 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 
 // readable looks at the objects of one table; id is where they have the key that they stand under,
 // or nil.
-func readable[T any](what, query string, id func(T) string) func(tx) ([]string, error) {
-	return func(t tx) (found []string, err error) {
+func readable[T any](what, query string, id func(T) string) func(tx, func()) ([]string, error) {
+	return func(t tx, looked func()) (found []string, err error) {
 		err = t.Query(query, nil, func(r sqldb.Row) error {
+			looked()
 			var key, doc string
 			if err := r.Scan(&key, &doc); err != nil {
 				return err
@@ -77,7 +85,7 @@ func readable[T any](what, query string, id func(T) string) func(tx) ([]string, 
 }
 
 // strangeMembers looks for members of groups that do not exist.
-func strangeMembers(t tx) (found []string, err error) {
+func strangeMembers(t tx, _ func()) (found []string, err error) {
 	query := `SELECT m.group_id, m.member_id FROM members m
 		WHERE NOT EXISTS (SELECT 1 FROM user_groups g WHERE g.id = m.group_id) LIMIT 20`
 	err = t.Query(query, nil, func(r sqldb.Row) error {

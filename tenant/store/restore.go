@@ -87,7 +87,7 @@ func checkCopy(ctx context.Context, path string, accept bool, opens func(tenant.
 	defer func() { err = errors.Join(err, s.Close()) }()
 	check := s.db.Check
 	if !accept {
-		check = s.Check
+		check = func(ctx context.Context) ([]string, error) { return s.Check(ctx, func(int) {}) }
 	}
 	problems, err := check(ctx)
 	if err != nil {
