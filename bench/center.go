@@ -36,14 +36,11 @@ type identityCenter struct {
 // startCenter starts a center on a fresh data folder, on PostgreSQL where database is its URL, and
 // connects it to an identity provider that nobody asks anything.
 func startCenter(program, dir, database string) (*identityCenter, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	c := &identityCenter{address: l.Addr().String()}
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
+	c := &identityCenter{address: address}
 	c.args = []string{"serve", "--listen", c.address, "--data", filepath.Join(dir, "center"), "--log-level", "warn"}
 	if database != "" {
 		c.args = append(c.args, "--database", database)
@@ -67,6 +64,15 @@ func startCenter(program, dir, database string) (*identityCenter, error) {
 		}
 	}
 	return c, c.provision()
+}
+
+// freeAddress is an address on loopback that nobody listens at.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // run starts the program and waits for its first answer.

@@ -44,7 +44,8 @@ func main() {
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
 	only := flag.String(
-		"only", "walk,store,signin,access,sync", "which parts to run: walk, store, signin, access, sync",
+		"only", "walk,store,signin,access,sync",
+		"which parts to run: walk, store, signin, access, sync; nodes needs -database, an empty one",
 	)
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
@@ -101,7 +102,10 @@ func run(s settings, parts []string, asJSON bool) error {
 	for _, part := range []struct {
 		name    string
 		measure func(settings, string) ([]figure, error)
-	}{{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs}} {
+	}{
+		{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs},
+		{"nodes", nodes},
+	} {
 		if !slices.Contains(parts, part.name) {
 			continue
 		}
