@@ -67,6 +67,7 @@ type Configuration struct {
 	EntityID        string   `json:"EntityId"`
 	SignInURL       string   `json:"SignInUrl"`
 	Thumbprints     []string // SHA-256 of the certificates, in hexadecimal
+	Notes           []string `json:",omitempty"` // what an administrator should know about the metadata
 	Status          string   // ENABLED or PENDING
 }
 

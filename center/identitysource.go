@@ -77,12 +77,19 @@ func (s IdentitySource) changeTo(to SourceType, idp *IdPConfiguration, now time.
 type IdPConfiguration struct {
 	ID           string
 	EntityID     string
-	SignInURL    string   // SingleSignOnService, HTTP-Redirect
+	SignInURL    string   // SingleSignOnService, HTTP-Redirect; empty: there is HTTP-POST only
 	SignInPOST   string   // SingleSignOnService, HTTP-POST; may be empty
 	UsePOST      bool     // requests go by HTTP-POST
 	SignRequests bool     // requests are signed
 	Certificates [][]byte // DER; the only keys whose signatures are accepted; all at once
+	Notes        []string `json:",omitempty"` // what an administrator should know about the metadata
 	CreatedAt    time.Time
+}
+
+// withBinding sends requests by HTTP-POST where the identity provider takes them by nothing else.
+func (i IdPConfiguration) withBinding() IdPConfiguration {
+	i.UsePOST = i.SignInPOST != "" && (i.UsePOST || i.SignInURL == "")
+	return i
 }
 
 // Confirmation is the word that a person types before the identity source changes.
@@ -111,15 +118,21 @@ func (i IdPConfiguration) check() error {
 // CheckAddresses refuses a configuration whose addresses browsers must not be sent to, with
 // MetadataInvalid.
 func (i IdPConfiguration) CheckAddresses() error {
-	for _, address := range []string{i.SignInURL, i.SignInPOST} {
-		if address == "" && i.SignInURL != "" {
-			continue
+	if i.SignInURL == "" && i.SignInPOST == "" {
+		return &refusal.Error{
+			Code:   MetadataInvalid,
+			Field:  "SingleSignOnService",
+			Detail: "no address for the HTTP-Redirect or the HTTP-POST binding",
 		}
-		if u, err := authn.ParseWebAddress(address); err != nil || !u.Confidential() {
+	}
+	for _, s := range []struct{ binding, address string }{
+		{"HTTP-Redirect", i.SignInURL}, {"HTTP-POST", i.SignInPOST},
+	} {
+		if u, err := authn.ParseWebAddress(s.address); s.address != "" && (err != nil || !u.Confidential()) {
 			return &refusal.Error{
 				Code:   MetadataInvalid,
 				Field:  "SingleSignOnService",
-				Detail: "use an https address for the HTTP-Redirect binding",
+				Detail: "use an https address for the " + s.binding + " binding instead of " + s.address,
 			}
 		}
 	}
@@ -345,6 +358,7 @@ func effectOn(r Reader, u User, from, to SourceType, known map[string]bool) (Eff
 func (c *Center) CreateIdPConfiguration(
 	ctx context.Context, by audit.Actor, idp IdPConfiguration,
 ) (IdPConfiguration, error) {
+	idp = idp.withBinding()
 	idp.ID, idp.CreatedAt = c.NewID(), c.now()
 	err := c.change(ctx, by, ActionCreateExternalIdPConfigurationForDirectory, func(tx Tx) (string, error) {
 		if err := idp.check(); err != nil {

@@ -7,9 +7,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -49,8 +51,20 @@ func ReadCertificate(data []byte) ([]byte, error) {
 		data = block.Bytes
 	}
 	cert, err := x509.ParseCertificate(data)
-	if err != nil {
-		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "neither PEM nor DER"}
+	if err != nil { // as in metadata: base64 without PEM's lines around it
+		plain := strings.Join(strings.Fields(string(data)), "")
+		if der, decoding := base64.StdEncoding.DecodeString(plain); decoding == nil {
+			cert, err = x509.ParseCertificate(der)
+		}
+	}
+	switch {
+	case err != nil && strings.Contains(err.Error(), "negative serial number"):
+		return nil, &refusal.Error{
+			Code:   CertificateInvalid,
+			Detail: "its serial number is negative, which RFC 5280 §4.1.2.2 does not allow: have the provider renew it",
+		}
+	case err != nil:
+		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "neither PEM nor DER nor base64"}
 	}
 	switch key := cert.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -59,7 +73,11 @@ func ReadCertificate(data []byte) ([]byte, error) {
 		}
 	case *ecdsa.PublicKey:
 	default:
-		return nil, &refusal.Error{Code: CertificateInvalid, Detail: "use an RSA or an elliptic-curve key"}
+		return nil, &refusal.Error{
+			Code: CertificateInvalid,
+			Detail: "it has a key of the kind " + cert.PublicKeyAlgorithm.String() +
+				", which no accepted signature is made with: use RSA or ECDSA",
+		}
 	}
 	return cert.Raw, nil
 }

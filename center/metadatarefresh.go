@@ -118,7 +118,8 @@ func (c *Center) AcceptMetadata(ctx context.Context, by audit.Actor, seen string
 		accepted.SignInURL = s.Watch.Offered.SignInURL
 		accepted.SignInPOST = s.Watch.Offered.SignInPOST
 		accepted.Certificates = s.Watch.Offered.Certificates
-		accepted.UsePOST = accepted.UsePOST && accepted.SignInPOST != ""
+		accepted.Notes = s.Watch.Offered.Notes
+		accepted = accepted.withBinding()
 		watch := *s.Watch
 		watch.Offered = nil
 		s.IdP = &accepted

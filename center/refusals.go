@@ -67,7 +67,7 @@ var (
 var (
 	MetadataInvalid = Refusals.New("idp-metadata-invalid", refusal.Invalid,
 		"the identity provider's metadata cannot be used",
-		"download the application's Federation Metadata XML again and upload it unchanged")
+		"correct what is named, or download the metadata from the identity provider again and upload it unchanged")
 	SourceNotConfigured = Refusals.New("identity-source-not-configured", refusal.Conflict,
 		"no identity provider metadata has been uploaded", "upload the metadata first")
 	SourceUnchanged = Refusals.New("identity-source-unchanged", refusal.Conflict,

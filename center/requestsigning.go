@@ -48,8 +48,8 @@ const requestKeyPurpose = "request-key"
 var ErrNoRequestKey = errors.New("requests are not signed")
 
 // SetRequests says how requests go to the identity provider in force: signed or not, by HTTP-POST
-// or HTTP-Redirect. It fails with SourceNotConfigured, and for HTTP-POST with MetadataInvalid when
-// the provider's metadata had no address for it.
+// or HTTP-Redirect. It fails with SourceNotConfigured, and with MetadataInvalid when the provider's
+// metadata had no address for the binding.
 func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post bool) error {
 	var key RequestKey
 	if sign { // ahead of the transaction, which should be short and may run more than once
@@ -69,6 +69,13 @@ func (c *Center) SetRequests(ctx context.Context, by audit.Actor, sign, post boo
 					Code:   MetadataInvalid,
 					Field:  "SingleSignOnService",
 					Detail: "the metadata had no address for the HTTP-POST binding",
+				}
+			}
+			if !post && s.IdP.SignInURL == "" {
+				return s.IdP.EntityID, &refusal.Error{
+					Code:   MetadataInvalid,
+					Field:  "SingleSignOnService",
+					Detail: "the metadata had no address for the HTTP-Redirect binding",
 				}
 			}
 			s.IdP.SignRequests, s.IdP.UsePOST = sign, post

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"strings"
 	"time"
+
+	dsig "github.com/russellhaering/goxmldsig"
 )
 
 // LogoutRequest is a service provider's request to end a session.
@@ -63,8 +67,13 @@ func ParseLogout(param string) (LogoutRequest, error) {
 }
 
 // LogoutResponseURL is where to send the browser with the answer to a LogoutRequest, by the
-// HTTP-Redirect binding.
-func LogoutResponseURL(destination, issuer, inResponseTo, relayState string, now time.Time) (string, error) {
+// HTTP-Redirect binding, signed by key (SAML bindings §3.4.4.1) in the way of Entra ID: what is
+// escaped is in lower case, and signed so, and Signature stands before SigAlg. Who verifies must
+// take the query as it came, which is what many first learn from the real one. Source: reports of
+// php-saml, ruby-saml and pysaml2 about Entra ID and AD FS.
+func LogoutResponseURL(
+	destination, issuer, inResponseTo, relayState string, now time.Time, key SigningKey,
+) (string, error) {
 	root := responseElement("samlp:LogoutResponse", destination, issuer, inResponseTo, now)
 	root.CreateElement("samlp:Status").CreateElement("samlp:StatusCode").CreateAttr("Value", statusSuccess)
 	data, err := write(root)
@@ -79,11 +88,35 @@ func LogoutResponseURL(destination, issuer, inResponseTo, relayState string, now
 	if err != nil {
 		return "", err
 	}
-	q := u.Query()
-	q.Set("SAMLResponse", param)
+	query := "SAMLResponse=" + lowerEscape(param)
 	if relayState != "" {
-		q.Set("RelayState", relayState)
+		query += "&RelayState=" + lowerEscape(relayState)
 	}
-	u.RawQuery = q.Encode()
+	algorithm := "&SigAlg=" + lowerEscape(dsig.RSASHA256SignatureMethod)
+	signature, err := key.signQuery(query + algorithm)
+	if err != nil {
+		return "", err
+	}
+	query += "&Signature=" + lowerEscape(signature) + algorithm
+	if u.RawQuery != "" {
+		query = u.RawQuery + "&" + query
+	}
+	u.RawQuery = query
 	return u.String(), nil
 }
+
+// lowerEscape escapes a value of a query as .NET's HttpUtility does.
+func lowerEscape(s string) string {
+	return escapes.ReplaceAllStringFunc(url.QueryEscape(s), func(code string) string {
+		switch code {
+		case "%21", "%2A", "%28", "%29":
+			plain, _ := url.QueryUnescape(code) // it is one
+			return plain
+		case "~":
+			return "%7e"
+		}
+		return strings.ToLower(code)
+	})
+}
+
+var escapes = regexp.MustCompile(`%[0-9A-F]{2}|~`)

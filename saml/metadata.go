@@ -1,13 +1,10 @@
 package saml
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/beevik/etree"
 )
@@ -22,13 +19,11 @@ type ServiceProvider struct {
 // IdentityProvider is what a service provider learns from an identity provider's metadata.
 type IdentityProvider struct {
 	EntityID     string
-	SignInURL    string // HTTP-Redirect
-	SignInPOST   string // HTTP-POST; may be empty
+	SignInURL    string // HTTP-Redirect; may be empty where SignInPOST is not
+	SignInPOST   string // HTTP-POST; may be empty where SignInURL is not
 	Certificates []*x509.Certificate
+	Ignored      []string // keys of the metadata that are not among Certificates, with the reason why
 }
-
-// minRSA is the smallest RSA key that is trusted, in bits.
-const minRSA = 2048 //bound:none the smallest key that is trusted, in bits
 
 // ServiceProviderMetadata writes a service provider's metadata. Signed assertions are wanted.
 func ServiceProviderMetadata(sp ServiceProvider) ([]byte, error) {
@@ -65,107 +60,6 @@ func document(root *etree.Element, byteOrderMark bool) ([]byte, error) {
 		head = "\ufeff" + head
 	}
 	return append([]byte(head), body...), nil
-}
-
-// ParseServiceProvider reads a service provider's metadata.
-func ParseServiceProvider(data []byte) (ServiceProvider, error) {
-	root, err := parse(data, MaxMetadata)
-	if err != nil {
-		return ServiceProvider{}, fmt.Errorf("read the metadata: %w", err)
-	}
-	if !is(root, nsMetadata, "EntityDescriptor") {
-		return ServiceProvider{}, errors.New("the metadata's root is not an EntityDescriptor")
-	}
-	sp := ServiceProvider{EntityID: attr(root, "entityID")}
-	for _, role := range children(root, nsMetadata, "SPSSODescriptor") {
-		for _, acs := range children(role, nsMetadata, "AssertionConsumerService") {
-			if attr(acs, "Binding") != BindingPOST {
-				continue
-			}
-			if attr(acs, "isDefault") == "true" {
-				sp.ACSURLs = append([]string{attr(acs, "Location")}, sp.ACSURLs...)
-			} else {
-				sp.ACSURLs = append(sp.ACSURLs, attr(acs, "Location"))
-			}
-		}
-	}
-	switch {
-	case sp.EntityID == "":
-		return ServiceProvider{}, errors.New("the metadata has no entityID")
-	case len(sp.ACSURLs) == 0:
-		return ServiceProvider{}, errors.New(
-			"the metadata has no AssertionConsumerService with the HTTP-POST binding; is it a service provider's?",
-		)
-	}
-	return sp, nil
-}
-
-// ParseIdentityProvider reads an identity provider's metadata. Only signing keys of the
-// IDPSSODescriptor count: Entra's document has WS-Federation roles with keys of their own. A
-// signature over the document is not judged, since the administrator who uploads it is who vouches
-// for it.
-func ParseIdentityProvider(data []byte) (IdentityProvider, error) {
-	root, err := parse(data, MaxMetadata)
-	if err != nil {
-		return IdentityProvider{}, fmt.Errorf("read the metadata: %w", err)
-	}
-	if !is(root, nsMetadata, "EntityDescriptor") {
-		return IdentityProvider{}, errors.New("the metadata's root is not an EntityDescriptor")
-	}
-	role := child(root, nsMetadata, "IDPSSODescriptor")
-	if role == nil {
-		return IdentityProvider{}, errors.New("the metadata has no IDPSSODescriptor; is it an identity provider's?")
-	}
-	idp := IdentityProvider{EntityID: attr(root, "entityID")}
-	for _, s := range children(role, nsMetadata, "SingleSignOnService") {
-		switch attr(s, "Binding") {
-		case BindingRedirect:
-			idp.SignInURL = attr(s, "Location")
-		case BindingPOST:
-			idp.SignInPOST = attr(s, "Location")
-		}
-	}
-	for _, key := range children(role, nsMetadata, "KeyDescriptor") {
-		if use := attr(key, "use"); use != "" && use != "signing" {
-			continue
-		}
-		certs, err := keyCertificates(key)
-		if err != nil {
-			return IdentityProvider{}, err
-		}
-		idp.Certificates = append(idp.Certificates, certs...)
-	}
-	switch {
-	case idp.EntityID == "":
-		return IdentityProvider{}, errors.New("the metadata has no entityID")
-	case idp.SignInURL == "":
-		return IdentityProvider{}, errors.New("the metadata has no SingleSignOnService with the HTTP-Redirect binding")
-	case len(idp.Certificates) == 0:
-		return IdentityProvider{}, errors.New("the metadata has no signing certificate")
-	}
-	return idp, nil
-}
-
-func keyCertificates(key *etree.Element) (certs []*x509.Certificate, err error) {
-	for _, info := range children(key, nsSignature, "KeyInfo") {
-		for _, data := range children(info, nsSignature, "X509Data") {
-			for _, c := range children(data, nsSignature, "X509Certificate") {
-				der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text(c)), ""))
-				if err != nil {
-					return nil, errors.New("a certificate in the metadata is not base64")
-				}
-				cert, err := x509.ParseCertificate(der)
-				if err != nil {
-					return nil, errors.New("a certificate in the metadata cannot be read")
-				}
-				if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
-					return nil, fmt.Errorf("a certificate in the metadata has an RSA key of less than %d bits", minRSA)
-				}
-				certs = append(certs, cert)
-			}
-		}
-	}
-	return certs, nil
 }
 
 // FederationMetadata writes an identity provider's metadata as Entra does: with a byte order mark,

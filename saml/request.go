@@ -2,18 +2,16 @@ package saml
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
-	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
@@ -27,6 +25,7 @@ type AuthnRequest struct {
 	Destination  string // where it was sent to; it may be empty where the request is not signed
 	Signed       bool   // by a signature in the message, which is not verified
 	ACSURL       string // may be empty: the default one
+	Binding      string // by which the response is wanted; may be empty
 	NameIDFormat string // may be empty
 	ForceAuthn   bool
 	IsPassive    bool     // nobody may be asked for anything
@@ -44,7 +43,7 @@ func (r AuthnRequest) element() *etree.Element {
 	e.CreateAttr("IssueInstant", r.IssueInstant.UTC().Format(timeFormat))
 	e.CreateAttr("Destination", r.Destination)
 	e.CreateAttr("AssertionConsumerServiceURL", r.ACSURL)
-	e.CreateAttr("ProtocolBinding", BindingPOST)
+	e.CreateAttr("ProtocolBinding", cmp.Or(r.Binding, BindingPOST))
 	if r.ForceAuthn {
 		e.CreateAttr("ForceAuthn", "true")
 	}
@@ -75,12 +74,11 @@ func (r AuthnRequest) RedirectURL(relayState string, key *SigningKey) (string, e
 	}
 	if key != nil {
 		signed += "&SigAlg=" + url.QueryEscape(dsig.RSASHA256SignatureMethod)
-		digest := sha256.Sum256([]byte(signed))
-		value, err := key.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
+		value, err := key.signQuery(signed)
 		if err != nil {
-			return "", fmt.Errorf("sign the request: %w", err)
+			return "", err
 		}
-		signed += "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(value))
+		signed += "&Signature=" + url.QueryEscape(value)
 	}
 	if u.RawQuery != "" {
 		signed = u.RawQuery + "&" + signed
@@ -121,10 +119,16 @@ func inflate(param string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), MaxMessage+1))
 	if err != nil || len(data) > MaxMessage {
-		return nil, errors.New("the SAMLRequest does not inflate, or is too large")
+		return nil, ErrDeflate
 	}
 	return data, nil
 }
+
+// Why a message is not read at all.
+var (
+	ErrEncoding = errors.New("the message is not base64")
+	ErrDeflate  = errors.New("the message does not inflate, or is too large")
+)
 
 // ParsePOST reads the SAMLRequest field of the HTTP-POST binding.
 func ParsePOST(field string) (AuthnRequest, error) {
@@ -139,11 +143,25 @@ func decodeBase64(s string) ([]byte, error) {
 	if len(s) > base64.StdEncoding.EncodedLen(MaxMessage) {
 		return nil, errors.New("the message is too large")
 	}
-	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\r", "", "\n", "").Replace(s))
+	data, err := unspacedBase64(s)
 	if err != nil || len(data) == 0 {
-		return nil, errors.New("the message is not base64")
+		return nil, ErrEncoding
 	}
 	return data, nil
+}
+
+// ValidID says whether a text can be an ID in XML, which is an NCName (XML Schema 2 §3.3.8): a
+// letter or an underscore, and letters, digits, points, hyphens and underscores after it.
+func ValidID(id string) bool {
+	for i, c := range id {
+		switch {
+		case c == '_' || unicode.IsLetter(c):
+		case i > 0 && (c == '-' || c == '.' || unicode.IsDigit(c) || unicode.Is(unicode.M, c)):
+		default:
+			return false
+		}
+	}
+	return id != ""
 }
 
 // ParseAuthnRequest reads an AuthnRequest.
@@ -163,6 +181,7 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 			children(root, nsSignature, "Signature"),
 		) > 0,
 		ACSURL:     attr(root, "AssertionConsumerServiceURL"),
+		Binding:    attr(root, "ProtocolBinding"),
 		ForceAuthn: isTrue(attr(root, "ForceAuthn")),
 		IsPassive:  isTrue(attr(root, "IsPassive")),
 		NameIDFormat: attr(
@@ -181,9 +200,6 @@ func ParseAuthnRequest(data []byte) (AuthnRequest, error) {
 	}
 	if r.ID == "" || r.Issuer == "" {
 		return AuthnRequest{}, errors.New("the AuthnRequest has no ID or no Issuer")
-	}
-	if b := attr(root, "ProtocolBinding"); b != "" && b != BindingPOST {
-		return AuthnRequest{}, errors.New("the response can only be sent with the HTTP-POST binding")
 	}
 	return r, nil
 }

@@ -2,8 +2,8 @@
 // both sides, the AuthnRequest, and the signed Response. Both halves speak it: the center as
 // service provider, the tenant as identity provider.
 //
-// goxmldsig verifies XML signatures; everything around them that decides whether a message is
-// trusted is here. Only Verify makes an Assertion, so holding one means that it was checked. It is
+// Everything that decides whether a message is trusted is here, the verification of XML signatures
+// included. Only Verify makes an Assertion, so holding one means that it was checked. It is
 // read only from the bytes that the signature covers.
 //
 // It has no storage and no policy.
@@ -48,13 +48,14 @@ const (
 	ClassUnspecified       = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 )
 
-// Limits of messages. Source for metadata: user guide, limits.
+// Limits of messages. Source for metadata: user guide, limits (75,000 characters).
 const (
-	MaxMetadata = 75_000    //bound:body metadata of the other side
+	MaxMetadata = 75_000    //bound:text metadata of the other side, in characters
 	MaxMessage  = 256 << 10 //bound:body a SAML message
 	maxNameID   = 256       //bound:text a NameID, in bytes
 	maxElements = 10_000    //bound:depth elements of a SAML message
 	maxDepth    = 64        //bound:depth nesting of a SAML message
+	maxAttrs    = 200       //bound:list attributes of an element of a SAML message
 )
 
 // timeFormat is xs:dateTime with milliseconds in UTC, as Entra writes it.
@@ -71,7 +72,7 @@ func NewID() string {
 // parse reads a document after scan has refused everything that different parsers read differently,
 // and refuses duplicate attributes and ids.
 func parse(data []byte, limit int) (*etree.Element, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Entra's metadata begins with a byte order mark
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some write a byte order mark
 	if len(data) > limit {
 		return nil, fmt.Errorf("the document is longer than %d bytes", limit)
 	}
@@ -79,19 +80,27 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 	if bytes.Count(data, []byte("<")) > maxElements {
 		return nil, errors.New("the document has too many elements")
 	}
+	// One line break is one character before anything else is read (XML 1.0 §2.11). This also makes
+	// the copy that scan may write to.
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if err := scan(data); err != nil {
 		return nil, err
 	}
+	root, err := reread(data)
+	if err != nil {
+		return nil, err
+	}
+	return root, checkElement(root, map[string]bool{})
+}
+
+// reread builds the tree of what scan has accepted, or canonical has written, so that it is
+// well-formed to its end. Duplicate attributes are kept to be refused: parsers differ in which one
+// counts.
+func reread(data []byte) (*etree.Element, error) {
 	doc := etree.NewDocument()
-	// that it is well-formed to its end is known by now
-	// Duplicates are kept to be refused: parsers differ in which one counts.
 	doc.ReadSettings = etree.ReadSettings{MaxDepth: maxDepth, PreserveDuplicateAttrs: true}
 	if err := doc.ReadFromBytes(data); err != nil || doc.Root() == nil {
-		return nil, errors.New("the document is not well-formed XML")
-	}
-	ids := map[string]bool{}
-	if err := checkElement(doc.Root(), ids); err != nil {
-		return nil, err
+		return nil, errMalformed
 	}
 	return doc.Root(), nil
 }
@@ -99,9 +108,19 @@ func parse(data []byte, limit int) (*etree.Element, error) {
 // checkElement refuses duplicate attributes and duplicate ids anywhere. A signature names what it
 // covers by an id: of two elements with that id the verifier may take one and the reader the other.
 // Signers spell the attribute in three ways.
+//
+// It also refuses declarations of the two reserved namespaces, but for the one that says what is so
+// without it, which Shibboleth's files have (Namespaces in XML 1.0 §3).
 func checkElement(e *etree.Element, ids map[string]bool) error {
+	if len(e.Attr) > maxAttrs {
+		return errors.New("an element has too many attributes")
+	}
 	names := map[string]bool{}
 	for _, a := range e.Attr {
+		if prefix, ok := declared(a); ok && (prefix == "xmlns" || a.Value == "http://www.w3.org/2000/xmlns/" ||
+			(prefix == "xml") != (a.Value == nsXML)) {
+			return errors.New("a reserved namespace is declared: xml and xmlns mean what they mean everywhere")
+		}
 		if names[a.FullKey()] {
 			return errors.New("an element has a duplicate attribute")
 		}
@@ -164,11 +183,18 @@ func text(e *etree.Element) string {
 	return string(bytes.TrimSpace(b.Bytes()))
 }
 
+// attr returns the attribute of this name that is in no namespace: SAML has no others, and one of
+// another namespace means something else.
 func attr(e *etree.Element, name string) string {
 	if e == nil {
 		return ""
 	}
-	return e.SelectAttrValue(name, "")
+	for _, a := range e.Attr {
+		if a.Space == "" && a.Key == name {
+			return a.Value
+		}
+	}
+	return ""
 }
 
 func parseTime(s string) (time.Time, error) {
@@ -179,9 +205,11 @@ func parseTime(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// write serializes an element as a document of its own, without an XML declaration.
+// write serializes an element as a document of its own, without an XML declaration. Line ends and
+// tabs are written so that whoever reads them finds what was signed (XML 1.0 §2.11 and §3.3.3).
 func write(e *etree.Element) ([]byte, error) {
 	doc := etree.NewDocument()
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 	doc.SetRoot(e)
 	return doc.WriteToBytes()
 }

@@ -410,6 +410,7 @@ func TestAuthnRequestSurvivesTheRedirect(t *testing.T) {
 		Issuer:       "https://center.example/saml",
 		Destination:  "https://login.example/saml2?x=1",
 		ACSURL:       "https://center.example/acs",
+		Binding:      BindingPOST,
 		NameIDFormat: FormatEmail,
 	}
 	u, err := r.RedirectURL("state", nil)
@@ -473,6 +474,7 @@ func TestSignedRequests(t *testing.T) {
 		Issuer:       "https://center.example/saml",
 		Destination:  "https://login.example/saml2?x=1",
 		ACSURL:       "https://center.example/acs",
+		Binding:      BindingPOST,
 		NameIDFormat: FormatEmail,
 		ForceAuthn:   true,
 	}

@@ -4,8 +4,10 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"fmt"
 	"math/big"
 	"time"
@@ -67,4 +69,15 @@ func (k SigningKey) sign(e *etree.Element, at int) (*etree.Element, error) {
 	signed := e.Copy()
 	signed.InsertChildAt(at, signature)
 	return signed, nil
+}
+
+// signQuery signs a query of the HTTP-Redirect binding as it is sent, by RSA-SHA256 (SAML bindings
+// §3.4.4.1).
+func (k SigningKey) signQuery(query string) (string, error) {
+	digest := sha256.Sum256([]byte(query))
+	value, err := k.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("sign the query: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(value), nil
 }

@@ -1,15 +1,21 @@
 package saml
 
 import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
+	_ "crypto/sha512" // SHA-384 and SHA-512 of signatures
 	"crypto/x509"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
-	"github.com/russellhaering/goxmldsig/etreeutils"
 )
 
 // signedAssertion returns the assertion as the signature covers it, and the response as its own
@@ -36,8 +42,8 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 	if signatures == 0 {
 		return nil, nil, refuse(CheckSignature, "a signature", "none")
 	}
-	// From here on only what Validate has returned is read: it is made of the bytes that were
-	// digested, whatever else the tree has.
+	// From here on only what verifySignature has returned is read: it is made of the bytes that
+	// were digested, whatever else the tree has.
 	if len(onResponse) == 1 {
 		if response, err = verifySignature(root, onResponse[0], want); err != nil {
 			return nil, nil, err
@@ -53,55 +59,122 @@ func signedAssertion(root *etree.Element, want Expect) (assertion, response *etr
 	return assertion, response, err
 }
 
-// verifySignature checks an enveloped signature of e and returns e as it was signed. What goxmldsig
-// would let pass is refused first: SHA-1, other transforms, references to elsewhere. It
-// canonicalizes e by itself, so e takes along the namespaces that are declared around it.
+// verifySignature checks an enveloped signature of e, which is a child of it, and returns e read
+// anew from the bytes that were digested. What the signature says of itself is read from the bytes
+// that its value covers. KeyInfo is not read: the key is ours to know, not the message's to say.
 func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, error) {
-	if err := checkSignatureShape(e, signature); err != nil {
+	info := child(signature, nsSignature, "SignedInfo")
+	value := child(signature, nsSignature, "SignatureValue")
+	if info == nil || value == nil {
+		return nil, refuse(CheckSignature, "one SignedInfo and one SignatureValue", "another shape")
+	}
+	// The PrefixList belongs to the method, and decides only which bytes must have been signed.
+	prefixes, err := exclusively(child(info, nsSignature, "CanonicalizationMethod"))
+	if err != nil {
 		return nil, err
 	}
-	context, err := etreeutils.NSBuildParentContext(e)
+	signed, err := canonical(info, prefixes, nil)
 	if err != nil {
 		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
 	}
-	detached, err := etreeutils.NSDetatch(context, e)
+	if info, err = reread(signed); err != nil {
+		return nil, refuse(CheckDocument, "a SignedInfo", err.Error())
+	}
+	r, err := readReference(info, attr(e, "ID"))
+	if err != nil {
+		return nil, err
+	}
+	if err := want.trusts(r.method, signed, text(value)); err != nil {
+		return nil, refuse(CheckSignature, "a valid signature by the identity provider's key", err.Error())
+	}
+	digested, err := canonical(e, r.prefixes, signature)
 	if err != nil {
 		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
 	}
-	if s := child(detached, nsSignature, "Signature"); s != nil { // the key is ours to know, not the message's to say
-		for _, info := range children(s, nsSignature, "KeyInfo") {
-			s.RemoveChild(info)
-		}
+	h := r.digest.New()
+	h.Write(digested)
+	if !bytes.Equal(h.Sum(nil), r.value) {
+		return nil, refuse(CheckSignature, "what was signed, unchanged", "it has changed since it was signed")
 	}
-	var last error
+	if e, err = reread(digested); err != nil {
+		return nil, refuse(CheckDocument, "a plain XML document", err.Error())
+	}
+	return e, nil
+}
+
+// trusts says whether one of the certificates' keys has signed. The value may be broken and
+// indented: its blanks are no part of what it says (XML Schema 2 §3.2.16).
+func (want Expect) trusts(method signatureMethod, signed []byte, value string) error {
+	signature, err := unspacedBase64(value)
+	if err != nil {
+		return errors.New("the SignatureValue is not base64")
+	}
+	h := method.hash.New()
+	h.Write(signed)
+	digest := h.Sum(nil)
+	last := errors.New("no usable certificate is configured")
 	for _, cert := range want.Certificates {
-		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
+		if want.Now.Before(cert.NotBefore) || want.Now.After(cert.NotAfter) {
+			last = errors.New("the certificate is not valid at this time")
 			continue
 		}
-		// One certificate at a time: without KeyInfo goxmldsig takes the only one that it is given.
-		ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{cert}})
-		ctx.IdAttribute = "ID"
-		ctx.Clock = dsig.NewFakeClockAt(want.Now)
-		verified, err := ctx.Validate(detached)
-		if err == nil {
-			return verified, nil
+		if last = method.verify(cert, digest, signature); last == nil {
+			return nil
 		}
-		last = err
 	}
-	if last == nil {
-		last = fmt.Errorf("no usable certificate is configured")
+	return last
+}
+
+// signatureMethod is how a signature is made.
+type signatureMethod struct {
+	hash  crypto.Hash
+	curve bool // ECDSA; else RSA
+}
+
+var errNotVerified = errors.New("verification error")
+
+func (m signatureMethod) verify(cert *x509.Certificate, digest, signature []byte) error {
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if m.curve || key.N.BitLen() < minRSA {
+			return errNotVerified
+		}
+		return rsa.VerifyPKCS1v15(key, m.hash, digest, signature)
+	case *ecdsa.PublicKey:
+		if m.curve && verifyCurve(key, digest, signature) {
+			return nil
+		}
 	}
-	return nil, refuse(CheckSignature, "a valid signature by the identity provider's key", last.Error())
+	return errNotVerified
+}
+
+// verifyCurve takes the two numbers one after the other, as XML signatures have them (XML signature
+// 1.1 §6.4.3). Some signers write them as ASN.1 instead, which says the same two numbers: a
+// signature is no less by the key for it.
+func verifyCurve(key *ecdsa.PublicKey, digest, signature []byte) bool {
+	half := (key.Curve.Params().BitSize + 7) / 8
+	if len(signature) == 2*half {
+		r, s := new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])
+		if ecdsa.Verify(key, digest, r, s) {
+			return true
+		}
+	}
+	return ecdsa.VerifyASN1(key, digest, signature)
 }
 
 var (
-	signatureMethods = []string{
-		dsig.RSASHA256SignatureMethod, dsig.RSASHA384SignatureMethod, dsig.RSASHA512SignatureMethod,
-		dsig.ECDSASHA256SignatureMethod, dsig.ECDSASHA384SignatureMethod, dsig.ECDSASHA512SignatureMethod,
+	signatureMethods = map[string]signatureMethod{
+		dsig.RSASHA256SignatureMethod:   {crypto.SHA256, false},
+		dsig.RSASHA384SignatureMethod:   {crypto.SHA384, false},
+		dsig.RSASHA512SignatureMethod:   {crypto.SHA512, false},
+		dsig.ECDSASHA256SignatureMethod: {crypto.SHA256, true},
+		dsig.ECDSASHA384SignatureMethod: {crypto.SHA384, true},
+		dsig.ECDSASHA512SignatureMethod: {crypto.SHA512, true},
 	}
-	digestMethods = []string{
-		"http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384",
-		"http://www.w3.org/2001/04/xmlenc#sha512",
+	digestMethods = map[string]crypto.Hash{
+		"http://www.w3.org/2001/04/xmlenc#sha256":       crypto.SHA256,
+		"http://www.w3.org/2001/04/xmldsig-more#sha384": crypto.SHA384,
+		"http://www.w3.org/2001/04/xmlenc#sha512":       crypto.SHA512,
 	}
 )
 
@@ -110,36 +183,75 @@ const (
 	enveloped     = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 )
 
-func checkSignatureShape(e, signature *etree.Element) error {
-	info := child(signature, nsSignature, "SignedInfo")
-	reference := child(info, nsSignature, "Reference")
-	if info == nil || reference == nil {
-		return refuse(CheckSignature, "one SignedInfo with one Reference", "another shape")
+// exclusively returns the PrefixList of a method that must be exclusive canonicalization without
+// comments.
+func exclusively(method *etree.Element) (prefixes string, err error) {
+	if m := attr(method, "Algorithm"); m != exclusiveC14N {
+		return "", refuse(CheckAlgorithm, exclusiveC14N, m)
+	}
+	inside := method.ChildElements()
+	if len(inside) > 1 || (len(inside) == 1 && !is(inside[0], exclusiveC14N, "InclusiveNamespaces")) {
+		return "", refuse(CheckAlgorithm, "at most one InclusiveNamespaces", "another parameter")
+	}
+	if len(inside) == 1 {
+		prefixes = attr(inside[0], "PrefixList")
+	}
+	return prefixes, nil
+}
+
+// signedReference is what a signature says of itself.
+type signedReference struct {
+	method   signatureMethod
+	digest   crypto.Hash
+	value    []byte // of the digest
+	prefixes string // of the canonicalization of what is signed
+}
+
+// readReference reads a SignedInfo, which must refer to the element with an ID, and to nothing
+// else.
+func readReference(info *etree.Element, id string) (r signedReference, err error) {
+	e := child(info, nsSignature, "Reference")
+	if e == nil {
+		return r, refuse(CheckSignature, "one SignedInfo with one Reference", "another shape")
 	}
 	// An empty URI means the whole document (XML signature §4.4.3.1), another one another element:
-	// in both cases e would be read without being signed.
-	if id := attr(e, "ID"); id == "" || attr(reference, "URI") != "#"+id {
-		return refuse(CheckSignature, "a reference to #"+id, attr(reference, "URI"))
+	// in both cases the element would be read without being signed.
+	if id == "" || attr(e, "URI") != "#"+id {
+		return r, refuse(CheckSignature, "a reference to #"+id, attr(e, "URI"))
 	}
-	if m := attr(child(info, nsSignature, "SignatureMethod"), "Algorithm"); !slices.Contains(signatureMethods, m) {
-		return refuse(CheckAlgorithm, "SHA-256 or stronger with RSA or ECDSA", m)
+	name, known := attr(child(info, nsSignature, "SignatureMethod"), "Algorithm"), false
+	if r.method, known = signatureMethods[name]; !known {
+		return r, refuse(CheckAlgorithm, "SHA-256 or stronger with RSA or ECDSA", name)
 	}
-	if m := attr(child(reference, nsSignature, "DigestMethod"), "Algorithm"); !slices.Contains(digestMethods, m) {
-		return refuse(CheckAlgorithm, "a SHA-256 digest or stronger", m)
+	name = attr(child(e, nsSignature, "DigestMethod"), "Algorithm")
+	if r.digest, known = digestMethods[name]; !known {
+		return r, refuse(CheckAlgorithm, "a SHA-256 digest or stronger", name)
 	}
-	if m := attr(child(info, nsSignature, "CanonicalizationMethod"), "Algorithm"); m != exclusiveC14N {
-		return refuse(CheckAlgorithm, exclusiveC14N, m)
-	}
-	var transforms []string
-	for _, t := range children(child(reference, nsSignature, "Transforms"), nsSignature, "Transform") {
-		transforms = append(transforms, attr(t, "Algorithm"))
+	transforms := children(child(e, nsSignature, "Transforms"), nsSignature, "Transform")
+	algorithms := make([]string, len(transforms))
+	for i, t := range transforms {
+		algorithms[i] = attr(t, "Algorithm")
 	}
 	// SAML core §5.4.4 wants no others: XPath and XSLT cut out of the digest what a reader still
 	// sees.
-	if !slices.Equal(transforms, []string{enveloped, exclusiveC14N}) {
-		return refuse(
-			CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(transforms, ", "),
+	if !slices.Equal(algorithms, []string{enveloped, exclusiveC14N}) {
+		return r, refuse(
+			CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(algorithms, ", "),
 		)
 	}
-	return nil
+	if r.prefixes, err = exclusively(transforms[1]); err != nil {
+		return r, err
+	}
+	if r.value, err = unspacedBase64(text(child(e, nsSignature, "DigestValue"))); err != nil {
+		return r, refuse(CheckSignature, "a digest in base64", err.Error())
+	}
+	return r, nil
 }
+
+// unspacedBase64 reads base64 that is broken into lines and indented as XML allows (XML Schema 2
+// §3.2.16).
+func unspacedBase64(s string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(blanks.Replace(s))
+}
+
+var blanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")

@@ -267,13 +267,8 @@ func readAssertion(a *etree.Element, responseTo string, want Expect) (*Assertion
 	if !want.takesFormat(out.NameIDFormat) {
 		return nil, refuse(CheckNameID, "the format "+strings.Join(want.NameIDFormats, " or "), out.NameIDFormat)
 	}
-	if err := out.confirm(child(subject, nsAssertion, "SubjectConfirmation"), want); err != nil {
+	if err := out.confirmed(children(subject, nsAssertion, "SubjectConfirmation"), responseTo, want); err != nil {
 		return nil, err
-	}
-	// The response may be unsigned, so only the assertion's value counts. Where they differ,
-	// somebody has put the assertion into another response.
-	if responseTo != out.InResponseTo {
-		return nil, refuse(CheckInResponse, out.InResponseTo, responseTo)
 	}
 	if want.RequestedOnly && out.InResponseTo == "" {
 		return nil, refuse(
@@ -293,7 +288,33 @@ func (want Expect) takesFormat(format string) bool {
 		slices.Contains(want.NameIDFormats, format)
 }
 
-func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {
+// confirmed demands that one of the confirmations is satisfied: a subject may be confirmed in other
+// ways too, such as for a second recipient or by the holder of a key (SAML core §2.4.1: each of
+// them is enough; profiles §4.1.4.2: at least one is for bearers). All of them are signed, so that
+// nobody but the identity provider can add one. Only what the satisfied one says is used. What is
+// said of none is what the first one for bearers lacks.
+func (out *Assertion) confirmed(list []*etree.Element, responseTo string, want Expect) error {
+	var first error
+	for _, confirmation := range list {
+		err := out.confirm(confirmation, responseTo, want)
+		if err == nil {
+			return nil
+		}
+		if attr(confirmation, "Method") == methodBearer && first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return first
+	}
+	method := "none"
+	if len(list) > 0 {
+		method = attr(list[0], "Method")
+	}
+	return refuse(CheckMethod, methodBearer, method)
+}
+
+func (out *Assertion) confirm(confirmation *etree.Element, responseTo string, want Expect) error {
 	if m := attr(confirmation, "Method"); m != methodBearer {
 		return refuse(CheckMethod, methodBearer, m)
 	}
@@ -309,7 +330,13 @@ func (out *Assertion) confirm(confirmation *etree.Element, want Expect) error {
 	if err != nil {
 		return err
 	}
-	out.InResponseTo, out.NotOnOrAfter = attr(data, "InResponseTo"), end
+	// The response may be unsigned, so only the assertion's value counts. Where they differ,
+	// somebody has put the assertion into another response.
+	asked := attr(data, "InResponseTo")
+	if responseTo != asked {
+		return refuse(CheckInResponse, asked, responseTo)
+	}
+	out.InResponseTo, out.NotOnOrAfter = asked, end
 	return nil
 }
 
@@ -398,24 +425,10 @@ func typeOf(e *etree.Element) string {
 		if !prefixed {
 			prefix, name = "", prefix
 		}
-		if namespaceOf(e, prefix) != nsAssertion {
+		if scopeOf(e).find(prefix) != nsAssertion {
 			return "?"
 		}
 		return name
-	}
-	return ""
-}
-
-// namespaceOf resolves a prefix where an element stands; the empty prefix is that of the default
-// namespace.
-func namespaceOf(e *etree.Element, prefix string) string {
-	for ; e != nil; e = e.Parent() {
-		for _, a := range e.Attr {
-			if (prefix != "" && a.Space == "xmlns" && a.Key == prefix) ||
-				(prefix == "" && a.Space == "" && a.Key == "xmlns") {
-				return a.Value
-			}
-		}
 	}
 	return ""
 }

@@ -332,15 +332,23 @@ func (t *Tenant) Application(ctx context.Context, id AnyApplicationID) (a Applic
 }
 
 // ApplicationByIdentifier finds the application whose identifier or client id is the issuer of a
-// SAML request, exactly, or fails with IdentifierUnknown.
+// SAML request, exactly, or fails with IdentifierUnknown. The issuer may begin with "spn:", as the
+// audience does that the tenant gives to an identifier that is no URI, and as Entra ID takes it; an
+// application that has the whole as its identifier is preferred.
 func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Application, error) {
 	all, err := t.Applications(ctx)
 	if err != nil {
 		return Application{}, err
 	}
-	for _, a := range all {
-		if string(a.AppID) == issuer || slices.Contains(a.IdentifierURIs, issuer) {
-			return a, nil
+	names := []string{issuer}
+	if name, ok := strings.CutPrefix(issuer, "spn:"); ok {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		for _, a := range all {
+			if string(a.AppID) == name || slices.Contains(a.IdentifierURIs, name) {
+				return a, nil
+			}
 		}
 	}
 	return Application{}, &refusal.Error{Code: IdentifierUnknown, Subject: issuer}

@@ -2,11 +2,15 @@ package tenant
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1" // #nosec G505 -- thumbprints name certificates; nothing is trusted for them
+	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -94,4 +98,31 @@ func (t *Tenant) Signer(a Application) (Signer, error) {
 	}
 	certificate, err := x509.ParseCertificate(k.Certificate)
 	return Signer{key, certificate}, err
+}
+
+// tokenSignerYears is how long the certificate of the key that signs tokens is valid. Its end has
+// no meaning: Entra ID's keys roll without notice.
+const tokenSignerYears = 20
+
+// TokenSigner is the key that signs tokens, with a certificate as Entra ID's federation metadata
+// has it. It is kept nowhere: the key and the day on which the tenant was made say all that is in
+// it, and RSA's PKCS #1 v1.5 signatures are the same each time.
+func (t *Tenant) TokenSigner() (Signer, error) {
+	public := x509.MarshalPKCS1PublicKey(&t.TokenKey.PublicKey)
+	digest := sha256.Sum256(public)
+	name := pkix.Name{CommonName: "accounts.accesscontrol.windows.net"}
+	template := &x509.Certificate{
+		SerialNumber:       new(big.Int).SetBytes(digest[:15]),
+		Subject:            name,
+		Issuer:             name,
+		NotBefore:          t.Organization.CreatedAt,
+		NotAfter:           t.Organization.CreatedAt.AddDate(tokenSignerYears, 0, 0),
+		SignatureAlgorithm: x509.SHA256WithRSA,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, t.TokenKey.Public(), t.TokenKey)
+	if err != nil {
+		return Signer{}, fmt.Errorf("make the certificate of the tenant's key: %w", err)
+	}
+	certificate, err := x509.ParseCertificate(der)
+	return Signer{t.TokenKey, certificate}, err
 }

@@ -118,6 +118,20 @@ var (
 var (
 	SAMLInvalid = numbered(75005, Refusals.New("saml-request-invalid", refusal.Invalid,
 		"the SAML request is not valid", "correct the request"))
+	SAMLIDInvalid = numbered(7500529, Refusals.New("saml-id-invalid", refusal.Invalid,
+		"the value is not a valid SAML ID: it must be an NCName, which does not begin with a number",
+		"put a letter or an underscore before the ID"))
+	SAMLNotDeflated = numbered(750055, Refusals.New("saml-request-not-deflated", refusal.Invalid,
+		"the SAML message was not properly DEFLATE-encoded",
+		"deflate the message before base64 in the HTTP-Redirect binding, or use HTTP-POST"))
+	SAMLNotBase64 = numbered(750056, Refusals.New("saml-request-not-base64", refusal.Invalid,
+		"the SAML message was not properly base64-encoded", "encode the message as base64, and then for the URL"))
+	BindingUnsupported = numbered(75003, Refusals.New("saml-binding-unsupported", refusal.Invalid,
+		"the response to a SAML request cannot be sent by a binding other than HTTP POST",
+		"have the application ask for the HTTP-POST binding, or for none"))
+	DestinationUnexpected = numbered(75008, Refusals.New("saml-destination-unexpected", refusal.Denied,
+		"the request was denied because it has an unexpected destination",
+		"send the request to the address that its Destination names, which is the tenant's sign-in URL"))
 	RequestWithoutSAML = numbered(750054, Refusals.New("saml-request-missing", refusal.Invalid,
 		"SAMLRequest or SAMLResponse must be present as query string parameters",
 		"start the sign-in at the application"))
@@ -131,7 +145,7 @@ var (
 		"add the service provider's ACS URL to the reply URLs"))
 	NameIDPolicyInvalid = numbered(75016, Refusals.New("saml-name-id-policy-invalid", refusal.Invalid,
 		"the NameIDPolicy is not supported", "use emailAddress, persistent, transient, unspecified, or none"))
-	NameIDMissing = numbered(75008, Refusals.New("saml-name-id-missing", refusal.Invalid,
+	NameIDMissing = numbered(501241, Refusals.New("saml-name-id-missing", refusal.Invalid,
 		"the NameID cannot be issued because the user has no value for its source attribute",
 		"give the user a value for the attribute, or choose another source for the NameID"))
 	ContextMismatch = numbered(75011, Refusals.New("authentication-context-mismatch", refusal.Invalid,

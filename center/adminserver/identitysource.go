@@ -1,6 +1,7 @@
 package adminserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -72,7 +73,8 @@ func showConfiguration(idp center.IdPConfiguration, status string) adminapi.Conf
 	out := adminapi.Configuration{
 		ConfigurationID: idp.ID,
 		EntityID:        idp.EntityID,
-		SignInURL:       idp.SignInURL,
+		SignInURL:       cmp.Or(idp.SignInURL, idp.SignInPOST),
+		Notes:           idp.Notes,
 		Status:          status,
 		Thumbprints:     []string{},
 	}

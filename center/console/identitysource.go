@@ -17,7 +17,7 @@ import (
 
 // uploadMetadata takes the identity provider's metadata as a file or as pasted text.
 func uploadMetadata(p page) error {
-	text, err := p.fileOr("metadata", saml.MaxMetadata)
+	text, err := p.fileOr("metadata", saml.MaxMetadataFile)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,11 @@ const (
 	maxProblem   = 200              //bound:text what is wrong with published metadata, in characters
 )
 
+// entraTokenKey is the subject of the keys in Entra ID's federation metadata of a tenant, which
+// lacks the key of the application: the usual cause of sign-ins whose signature is refused. Source:
+// Entra's federation metadata page.
+const entraTokenKey = "accounts.accesscontrol.windows.net"
+
 // Parse reads metadata into what the center keeps of an identity provider. It fails with
 // center.MetadataInvalid.
 func Parse(metadata []byte) (center.IdPConfiguration, error) {
@@ -34,9 +39,18 @@ func Parse(metadata []byte) (center.IdPConfiguration, error) {
 	if err != nil {
 		return center.IdPConfiguration{}, &refusal.Error{Code: center.MetadataInvalid, Detail: err.Error()}
 	}
-	out := center.IdPConfiguration{EntityID: idp.EntityID, SignInURL: idp.SignInURL, SignInPOST: idp.SignInPOST}
+	out := center.IdPConfiguration{
+		EntityID:   idp.EntityID,
+		SignInURL:  idp.SignInURL,
+		SignInPOST: idp.SignInPOST,
+		Notes:      idp.Ignored,
+	}
 	for _, cert := range idp.Certificates {
 		out.Certificates = append(out.Certificates, cert.Raw)
+		if cert.Subject.CommonName == entraTokenKey {
+			out.Notes = append(out.Notes, "the certificate CN="+entraTokenKey+" is that of the whole Entra ID tenant, "+
+				"which does not sign for an application: download the metadata at the address that ends in ?appid=…")
+		}
 	}
 	return out, nil
 }
@@ -91,7 +105,7 @@ func (w *Watcher) fetch(ctx context.Context, address string) (idp center.IdPConf
 	if res.StatusCode != http.StatusOK {
 		return idp, fmt.Errorf("the server answered %d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, saml.MaxMetadata+1))
+	data, err := io.ReadAll(io.LimitReader(res.Body, saml.MaxMetadataFile+1))
 	if err != nil {
 		return idp, fmt.Errorf("it cannot be read: %w", err)
 	}

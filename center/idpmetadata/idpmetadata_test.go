@@ -81,12 +81,12 @@ func TestWhatIsWrongWithPublishedMetadataIsKept(t *testing.T) {
 	}{
 		"another identity provider": {send(metadata(t, "https://other.example/", "https://other.example/sso")), ours,
 			`it is the metadata of "https://other.example/", not of "` + entityID + `"`},
-		"no metadata": {send([]byte("<html></html>")), ours, "EntityDescriptor"},
+		"no metadata": {send([]byte("<html></html>")), ours, "web page"},
 		"nothing":     {http.NotFound, ours, "the server answered 404 Not Found"},
 		"another address": {
 			http.RedirectHandler(thief.URL, http.StatusFound).ServeHTTP, ours, "the server answered 302 Found",
 		},
-		"too large":       {send([]byte(strings.Repeat(" ", saml.MaxMetadata+1))), ours, "longer than"},
+		"too large":       {send([]byte(strings.Repeat(" ", saml.MaxMetadataFile+1))), ours, "longer than"},
 		"not to be asked": {nil, outbound.Policy{}, "127.0.0.1 is blocked"},
 		"cut off on the way": {func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)

@@ -121,7 +121,7 @@ func uploadMetadata(p page) error {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "choose the service provider's metadata file"}
 	}
 	defer file.Close() //nolint:errcheck // it was only read
-	data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadata+1))
+	data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadataFile+1))
 	if err != nil {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "the file cannot be read"}
 	}

@@ -203,7 +203,7 @@ func TestClaimsMappingPolicies(t *testing.T) {
 		nil,
 	)
 	if text := response(); !strings.Contains(text, ">E00003</NameID>") ||
-		!strings.Contains(text, `Name="https://x/company"><AttributeValue>north &quot;wind&quot;<`) ||
+		!strings.Contains(text, `Name="https://x/company"><AttributeValue>north "wind"<`) ||
 		strings.Count(text, "<SignatureValue>") != 1 ||
 		strings.Index(text, "<SignatureValue>") > strings.Index(text, "<Assertion") {
 		t.Errorf("the response is %s", text)

@@ -30,29 +30,37 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, param string) {
 	switch {
 	case wrong != "":
 		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: wrong}
-	case request.ID[0] >= '0' && request.ID[0] <= '9':
-		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID begins with a digit"}
+	case !saml.ValidID(request.ID):
+		err = &refusal.Error{Code: tenant.LogoutInvalid, Subject: a.DisplayName, Detail: "the ID is no NCName"}
 	case age > requestAge || age < -saml.Skew, // and SAML core §3.7.1
 		!request.NotOnOrAfter.IsZero() && !h.Tenant.Now().Before(request.NotOnOrAfter.Add(saml.Skew)):
 		err = &refusal.Error{Code: tenant.LogoutExpired, Subject: a.DisplayName}
 	}
-	var answerTo string
+	var to string
 	if err == nil {
-		answerTo, err = a.SignedOutURL()
+		to, err = h.signedOut(a, request.ID, r.URL.Query().Get("RelayState"))
 	}
-	if err != nil {
-		h.fail(w, r, "", err)
-		return
+	if err == nil { // last: who gets no answer has not signed out
+		err = h.EndSession(w, r)
 	}
-	if err := h.EndSession(w, r); err != nil {
-		h.fail(w, r, "", err)
-		return
-	}
-	to, err := saml.LogoutResponseURL(answerTo, logoutIssuer+h.Tenant.Organization.ID+"/", request.ID,
-		r.URL.Query().Get("RelayState"), h.Tenant.Now())
 	if err != nil {
 		h.fail(w, r, "", err)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusFound) // #nosec G710 -- an address that the application registered
+}
+
+// signedOut is where the browser goes with the answer, signed by the key of the application's
+// responses.
+func (h *Handler) signedOut(a tenant.Application, requestID, relayState string) (string, error) {
+	to, err := a.SignedOutURL()
+	if err != nil {
+		return "", err
+	}
+	key, err := h.key(a)
+	if err != nil {
+		return "", err
+	}
+	issuer := logoutIssuer + h.Tenant.Organization.ID + "/"
+	return saml.LogoutResponseURL(to, issuer, requestID, relayState, h.Tenant.Now(), key)
 }

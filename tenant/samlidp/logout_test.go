@@ -3,16 +3,20 @@ package samlidp_test
 import (
 	"bytes"
 	"compress/flate"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -91,6 +95,7 @@ func TestSingleLogout(t *testing.T) {
 	}
 	defer res.Body.Close() //nolint:errcheck // it has none
 	to, err := res.Location()
+	checkSignedAsEntraSigns(t, e, to.RawQuery)
 	if err != nil || to.Host != "sp.example" || to.Query().Get("x") != "1" || to.Query().Get("RelayState") != "state" {
 		t.Fatalf("the browser is sent to %v, %v", to, err)
 	}
@@ -106,5 +111,49 @@ func TestSingleLogout(t *testing.T) {
 	}
 	if _, page := v.Send(http.MethodGet, e.Tenant.URL+"/myapps", nil); strings.Contains(page, "My Apps") {
 		t.Error("the session goes on")
+	}
+}
+
+// checkSignedAsEntraSigns verifies the signature over the query as it came, which is escaped in
+// lower case: who escapes the values anew verifies another text.
+func checkSignedAsEntraSigns(t *testing.T, e pairtest.Ends, query string) {
+	t.Helper()
+	values := map[string]string{}
+	var order []string
+	for part := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		values[name], order = value, append(order, name)
+	}
+	if got := strings.Join(order, " "); got != "x SAMLResponse RelayState Signature SigAlg" {
+		t.Errorf("the order of the query is %s", got)
+	}
+	const algorithm = "http%3a%2f%2fwww.w3.org%2f2001%2f04%2fxmldsig-more%23rsa-sha256"
+	if values["SigAlg"] != algorithm || regexp.MustCompile(`%[0-9a-f]?[A-F]`).MatchString(query) {
+		t.Errorf("it is not escaped in lower case: %s", query)
+	}
+	plain, err := url.QueryUnescape(values["Signature"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := base64.StdEncoding.DecodeString(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, metadata := webtest.New(t, nil).Send(
+		http.MethodGet,
+		e.Tenant.URL+"/"+e.Tenant.TenantID+"/federationmetadata/2007-06/federationmetadata.xml?appid="+e.AppID(), nil,
+	)
+	idp, err := saml.ParseIdentityProvider([]byte(metadata))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := "SAMLResponse=" + values["SAMLResponse"] + "&RelayState=" + values["RelayState"] + "&SigAlg=" + algorithm
+	key := idp.Certificates[0]
+	if err := key.CheckSignature(x509.SHA256WithRSA, []byte(signed), signature); err != nil {
+		t.Errorf("the signature of the query: %v", err)
+	}
+	other := strings.Replace(signed, "%2f", "%2F", 1)
+	if err := key.CheckSignature(x509.SHA256WithRSA, []byte(other), signature); err == nil {
+		t.Error("the case of the letters is not signed")
 	}
 }

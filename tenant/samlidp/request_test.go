@@ -158,22 +158,19 @@ func bomb(t *testing.T) string {
 	return base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
-// TestTheTenantsRulesForSAMLRequests: Entra's own page with Entra's number for each request that it
-// does not take.
-func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
-	t.Parallel()
-	e := pairtest.Start(t)
+// requests makes sign-in requests of the center, changed.
+func requests(t *testing.T, e pairtest.Ends) func(change func(*saml.AuthnRequest)) string {
+	t.Helper()
 	sp, err := e.Admin.ServiceProvider(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	signIn := e.Tenant.URL + "/" + e.Tenant.TenantID + "/saml2"
-	request := func(change func(*saml.AuthnRequest)) string {
+	return func(change func(*saml.AuthnRequest)) string {
 		r := saml.AuthnRequest{
 			ID:           saml.NewID(),
 			IssueInstant: time.Now(),
 			Issuer:       sp.EntityID,
-			Destination:  signIn,
+			Destination:  e.Tenant.URL + "/" + e.Tenant.TenantID + "/saml2",
 			ACSURL:       sp.AcsURLs[0],
 			NameIDFormat: saml.FormatEmail,
 		}
@@ -184,6 +181,56 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		}
 		return address
 	}
+}
+
+// TestEntrasNumbersForSAMLMessages: each mistake in a message has its own.
+func TestEntrasNumbersForSAMLMessages(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	signIn := e.Tenant.URL + "/" + e.Tenant.TenantID + "/saml2"
+	request := requests(t, e)
+	v := webtest.New(t, nil)
+	for name, c := range map[string]struct{ address, want string }{
+		"an ID with a blank": {request(func(r *saml.AuthnRequest) {
+			r.ID = "_a b"
+		}), "AADSTS7500529"},
+		"an ID with a colon": {request(func(r *saml.AuthnRequest) {
+			r.ID = "urn:uuid:1"
+		}), "AADSTS7500529"},
+		"an ID of other letters": {request(func(r *saml.AuthnRequest) {
+			r.ID = "größe.1-2"
+		}), "with your Northwind Traders account"},
+		"the artifact binding": {request(func(r *saml.AuthnRequest) {
+			r.Binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+		}), "AADSTS75003"},
+		"an issuer with spn": {request(func(r *saml.AuthnRequest) {
+			r.Issuer = "spn:" + r.Issuer
+		}), "with your Northwind Traders account"},
+		"an application id with spn": {request(func(r *saml.AuthnRequest) {
+			r.Issuer = "spn:" + e.AppID()
+		}), "with your Northwind Traders account"},
+		"an unknown issuer with spn": {request(func(r *saml.AuthnRequest) {
+			r.Issuer = "spn:https://evil.example/"
+		}), "AADSTS700016"},
+		"what is not deflated": {
+			signIn + "?SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte("<AuthnRequest/>"))),
+			"AADSTS750055",
+		},
+		"what is no XML": {redirected(t, e, "hello"), "AADSTS75005"},
+	} {
+		if _, page := v.Send(http.MethodGet, c.address, nil); !strings.Contains(page, c.want) {
+			t.Errorf("%s: want %s on %s", name, c.want, page)
+		}
+	}
+}
+
+// TestTheTenantsRulesForSAMLRequests: Entra's own page with Entra's number for each request that it
+// does not take.
+func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	signIn := e.Tenant.URL + "/" + e.Tenant.TenantID + "/saml2"
+	request := requests(t, e)
 	v := webtest.New(t, nil)
 	for name, c := range map[string]struct{ address, want string }{
 		"a good one": {
@@ -200,7 +247,7 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		}), "AADSTS50011"},
 		"an ID that begins with a digit": {request(func(r *saml.AuthnRequest) {
 			r.ID = "1" + r.ID
-		}), "AADSTS75005"},
+		}), "AADSTS7500529"},
 		"a foreign NameID format": {request(func(r *saml.AuthnRequest) {
 			r.NameIDFormat = "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos"
 		}), "AADSTS75016"},
@@ -212,10 +259,10 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		}), "with your Northwind Traders account"},
 		"another Destination": {strings.Replace(request(func(r *saml.AuthnRequest) {
 			r.Destination = "https://evil.example/saml2"
-		}), "https://evil.example/saml2", signIn, 1), "AADSTS75005"},
+		}), "https://evil.example/saml2", signIn, 1), "AADSTS75008"},
 		"no request": {signIn, "AADSTS750054"},
-		"garbage":    {signIn + "?SAMLRequest=!!", "AADSTS75005"},
-		"a bomb":     {signIn + "?SAMLRequest=" + url.QueryEscape(bomb(t)), "AADSTS75005"},
+		"garbage":    {signIn + "?SAMLRequest=!!", "AADSTS750056"},
+		"a bomb":     {signIn + "?SAMLRequest=" + url.QueryEscape(bomb(t)), "AADSTS750055"},
 		"metadata of an unknown application": {
 			e.Tenant.URL + "/" + e.Tenant.TenantID + "/federationmetadata/2007-06/federationmetadata.xml?appid=x",
 			"AADSTS700016",
@@ -226,7 +273,7 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		}
 	}
 	if _, page := v.Send(http.MethodPost, signIn, url.Values{"SAMLRequest": {"!!"}}); !strings.Contains(
-		page, "AADSTS75005",
+		page, "AADSTS750056",
 	) {
 		t.Errorf("garbage by POST: %s", page)
 	}
@@ -257,5 +304,51 @@ func TestTheTenantsRulesForSAMLRequests(t *testing.T) {
 		page, "user-not-assigned",
 	) {
 		t.Error("the audit log does not say why")
+	}
+}
+
+// TestTheAudienceOfAnIssuer: the one by which the request named the application, as a URI.
+func TestTheAudienceOfAnIssuer(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	const mei = "mei.tanaka@northwind.example"
+	v := webtest.New(t, nil)
+	for issuer, want := range map[string]string{e.AppID(): "spn:" + e.AppID(), "spn:" + e.AppID(): "spn:" + e.AppID()} {
+		_, form := e.Response(v, redirected(t, e, fmt.Sprintf(
+			`<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0" `+
+				`IssueInstant="%s"><Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">%s</Issuer></samlp:AuthnRequest>`,
+			time.Now().UTC().Format(time.RFC3339), issuer,
+		)), mei)
+		data, err := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+		if err != nil || !strings.Contains(string(data), "<Audience>"+want+"</Audience>") {
+			t.Errorf("%s: %s, %v", issuer, data, err)
+		}
+	}
+}
+
+// TestTheTenantsOwnFederationMetadata has another key than those of applications, as Entra ID's.
+func TestTheTenantsOwnFederationMetadata(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	read := func(name, query string) saml.IdentityProvider {
+		t.Helper()
+		_, text := webtest.New(t, nil).Send(
+			http.MethodGet, e.Tenant.URL+"/"+name+"/federationmetadata/2007-06/federationmetadata.xml"+query, nil,
+		)
+		idp, err := saml.ParseIdentityProvider([]byte(text))
+		if err != nil || len(idp.Certificates) != 1 {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return idp
+	}
+	whole := read(e.Tenant.TenantID, "")
+	application := read(e.Tenant.TenantID, "?appid="+e.AppID())
+	if whole.EntityID != application.EntityID || whole.SignInURL != application.SignInURL ||
+		whole.Certificates[0].Equal(application.Certificates[0]) ||
+		whole.Certificates[0].Subject.CommonName != "accounts.accesscontrol.windows.net" {
+		t.Errorf("the tenant's %+v, the application's %+v", whole, application)
+	}
+	if again := read("northwind.example", ""); !again.Certificates[0].Equal(whole.Certificates[0]) {
+		t.Error("the tenant's certificate is another one at the second look")
 	}
 }

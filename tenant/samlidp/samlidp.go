@@ -75,6 +75,21 @@ func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.federationMetadata(key)
+}
+
+// tenantMetadata writes the federation metadata of the tenant: as in Entra ID it has the same
+// entity id and addresses as those of applications, and another key, so that a service provider
+// that was given it refuses every sign-in.
+func (h *Handler) tenantMetadata() ([]byte, error) {
+	signer, err := h.Tenant.TokenSigner()
+	if err != nil {
+		return nil, err
+	}
+	return h.federationMetadata(saml.SigningKey(signer))
+}
+
+func (h *Handler) federationMetadata(key saml.SigningKey) ([]byte, error) {
 	idp := saml.IdentityProvider{
 		EntityID:   h.Tenant.Issuer(),
 		SignInURL:  h.Tenant.SignInURL(),
@@ -84,10 +99,15 @@ func (h *Handler) Metadata(a tenant.Application) ([]byte, error) {
 }
 
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
-	a, err := h.Tenant.Application(r.Context(), tenant.AnyApplicationID(r.URL.Query().Get("appid")))
 	var data []byte
-	if err == nil {
-		data, err = h.Metadata(a)
+	var err error
+	if appID := r.URL.Query().Get("appid"); appID != "" {
+		var a tenant.Application
+		if a, err = h.Tenant.Application(r.Context(), tenant.AnyApplicationID(appID)); err == nil {
+			data, err = h.Metadata(a)
+		}
+	} else {
+		data, err = h.tenantMetadata()
 	}
 	if err != nil {
 		h.fail(w, r, "", err)
@@ -103,7 +123,7 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
 	param, err := saml.ToRedirect(r.PostFormValue("SAMLRequest"))
 	if err != nil {
-		h.fail(w, r, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		h.fail(w, r, "", unreadable(err))
 		return
 	}
 	q := url.Values{"SAMLRequest": {param}}
@@ -126,7 +146,7 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 	}
 	request, err := saml.ParseRedirect(q.Get("SAMLRequest"))
 	if err != nil {
-		h.fail(w, r, "", &refusal.Error{Code: tenant.SAMLInvalid, Detail: err.Error()})
+		h.fail(w, r, "", unreadable(err))
 		return
 	}
 	accepted, err := h.accept(r, request)
@@ -165,6 +185,18 @@ func (h *Handler) redirected(w http.ResponseWriter, r *http.Request) {
 		},
 		q.Get("RelayState"),
 	)
+}
+
+// unreadable is why a message is not read.
+func unreadable(err error) error {
+	code := tenant.SAMLInvalid
+	switch {
+	case errors.Is(err, saml.ErrEncoding):
+		code = tenant.SAMLNotBase64
+	case errors.Is(err, saml.ErrDeflate):
+		code = tenant.SAMLNotDeflated
+	}
+	return &refusal.Error{Code: code, Detail: err.Error()}
 }
 
 // audience is the issuer as registered; one that is no URI is given Entra's prefix.
@@ -213,9 +245,11 @@ func (h *Handler) accept(r *http.Request, request saml.AuthnRequest) (accepted, 
 	wrong := h.wrongDestination(r, request.Destination, request.Signed)
 	switch {
 	case wrong != "":
-		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: wrong}
-	case request.ID[0] >= '0' && request.ID[0] <= '9':
-		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the ID begins with a digit"}
+		return accepted{}, &refusal.Error{Code: tenant.DestinationUnexpected, Detail: wrong}
+	case !saml.ValidID(request.ID):
+		return accepted{}, &refusal.Error{Code: tenant.SAMLIDInvalid, Detail: request.ID}
+	case request.Binding != "" && request.Binding != saml.BindingPOST:
+		return accepted{}, &refusal.Error{Code: tenant.BindingUnsupported, Detail: request.Binding}
 	case request.HasSubject:
 		return accepted{}, &refusal.Error{Code: tenant.SAMLInvalid, Detail: "the Subject is not supported"}
 	case request.Comparison != "" && request.Comparison != "exact":
@@ -262,7 +296,7 @@ func (h *Handler) unsolicited(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.respond(w, r, a, in, saml.Statement{Audience: a.IdentifierURIs[0], ACSURL: acs}, "")
+	h.respond(w, r, a, in, saml.Statement{Audience: audience(a.IdentifierURIs[0]), ACSURL: acs}, "")
 }
 
 type postData struct{ ACS, Response, RelayState, Application string }

@@ -117,6 +117,9 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 			a.Out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID),
 			terminal.Inline(i.SignInURL),
 		)
+		for _, note := range i.Notes {
+			fmt.Fprintln(a.Out, "  note: "+terminal.Inline(note))
+		}
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.Out, requestsOnly)
