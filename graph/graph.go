@@ -325,26 +325,62 @@ type CountByType struct {
 	Value int    `json:"value"`
 }
 
-// ProvisioningObjectSummary is an entry of the provisioning log.
+// ProvisioningObjectSummary is an entry of the provisioning log. Source: provisioningObjectSummary
+// resource type, as are its parts.
 type ProvisioningObjectSummary struct {
 	ID                     string             `json:"id"`
 	ActivityDateTime       time.Time          `json:"activityDateTime"`
+	TenantID               string             `json:"tenantId"`
 	JobID                  string             `json:"jobId"`
 	CycleID                string             `json:"cycleId"`
 	ChangeID               string             `json:"changeId"`
 	ProvisioningAction     string             `json:"provisioningAction"`
 	DurationInMilliseconds int                `json:"durationInMilliseconds"`
-	StatusInfo             ProvisioningStatus `json:"provisioningStatusInfo"`
+	InitiatedBy            Initiator          `json:"initiatedBy"`
+	ServicePrincipal       NamedObject        `json:"servicePrincipal"`
+	SourceSystem           ProvisioningSystem `json:"sourceSystem"`
+	TargetSystem           ProvisioningSystem `json:"targetSystem"`
 	SourceIdentity         Identity           `json:"sourceIdentity"`
 	TargetIdentity         Identity           `json:"targetIdentity"`
+	StatusInfo             ProvisioningStatus `json:"provisioningStatusInfo"`
+	Steps                  []ProvisioningStep `json:"provisioningSteps"`
 	ModifiedProperties     []ModifiedProperty `json:"modifiedProperties"`
 }
 
-// ModifiedProperty is an attribute of the target before and after.
-type ModifiedProperty struct {
+// Initiator is who began a change: the service itself, or somebody.
+type Initiator struct {
+	ID            string `json:"id"`
+	DisplayName   string `json:"displayName"`
+	InitiatorType string `json:"initiatorType"`
+}
+
+// NamedObject is an object by its id and its name.
+type NamedObject struct {
+	ID          string `json:"id"`
 	DisplayName string `json:"displayName"`
-	OldValue    string `json:"oldValue"`
-	NewValue    string `json:"newValue"`
+}
+
+// ProvisioningSystem is the source or the target of a change.
+type ProvisioningSystem struct {
+	ID          string            `json:"id"`
+	DisplayName string            `json:"displayName"`
+	Details     map[string]string `json:"details"`
+}
+
+// ProvisioningStep is a step of a change: import, scoping, matching or export.
+type ProvisioningStep struct {
+	Name        string            `json:"name"`
+	Type        string            `json:"provisioningStepType"`
+	Status      string            `json:"status"` // success, failure, skipped or warning
+	Description string            `json:"description"`
+	Details     map[string]string `json:"details"`
+}
+
+// ModifiedProperty is an attribute of the target before and after; null where it had no value.
+type ModifiedProperty struct {
+	DisplayName string  `json:"displayName"`
+	OldValue    *string `json:"oldValue"`
+	NewValue    *string `json:"newValue"`
 }
 
 // ProvisioningStatus is the outcome of one change.
@@ -355,16 +391,19 @@ type ProvisioningStatus struct {
 
 // ProvisioningFail says why a change failed.
 type ProvisioningFail struct {
-	ErrorCode         string `json:"errorCode"`
-	Reason            string `json:"reason"`
-	RecommendedAction string `json:"recommendedAction,omitempty"`
+	ErrorCode         string  `json:"errorCode"`
+	Reason            string  `json:"reason"`
+	ErrorCategory     string  `json:"errorCategory"`
+	AdditionalDetails *string `json:"additionalDetails"`
+	RecommendedAction *string `json:"recommendedAction"`
 }
 
 // Identity is an object of the source or the target in the provisioning log.
 type Identity struct {
-	ID           string `json:"id"`
-	DisplayName  string `json:"displayName"`
-	IdentityType string `json:"identityType"`
+	ID           string            `json:"id"`
+	DisplayName  string            `json:"displayName"`
+	IdentityType string            `json:"identityType"`
+	Details      map[string]string `json:"details"`
 }
 
 // ErrorBody is the body of every answer that is no success.

@@ -1,67 +1,51 @@
 package graph
 
 import (
-	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/names"
 )
-
-// Condition is a parsed $filter. It says whether an object, as JSON has it, meets it. Texts are
-// compared ignoring letter case, as the directory does.
-type Condition struct {
-	meets    func(map[string]any) bool
-	advanced bool
-	equals   *[2]string
-	names    []string
-}
-
-// Properties are the names of all properties that it looks at.
-func (c Condition) Properties() []string { return c.names }
-
-// Meets says whether an object meets the condition.
-func (c Condition) Meets(object map[string]any) bool { return c.meets(object) }
-
-// Advanced says whether the directory answers it only with eventual consistency. Source: "Advanced
-// query capabilities".
-func (c Condition) Advanced() bool { return c.advanced }
-
-// Equals returns the text when the whole condition is that a property equals it. It may be asked of
-// no condition.
-func (c *Condition) Equals(property string) (value string, ok bool) {
-	if c == nil || c.equals == nil || c.equals[0] != property {
-		return "", false
-	}
-	return c.equals[1], true
-}
 
 // Bounds of a $filter: our own choice, except for the operands of in, which is the directory's.
 const (
 	maxFilterText  = 4096 //bound:text a filter of Graph
 	maxFilterDepth = 16   //bound:depth nesting of a filter of Graph
 	maxIn          = 15   //bound:list values of "in" in a filter of Graph
+	maxLambdas     = 2    //bound:depth any and all inside of each other in a filter of Graph
 )
 
+// filterError says what is wrong with a $filter or a $search, in Graph's words where they are
+// known.
+type filterError string
+
+func (e filterError) Error() string { return string(e) }
+
+func said(format string, args ...any) error { return filterError(fmt.Sprintf(format, args...)) }
+
 // ParseFilter reads a $filter: and, or, not, eq, ne, gt, ge, lt, le, in, startsWith, endsWith,
-// contains, and brackets. Source: OData 4.01 URL conventions, 5.1.1, as far as directory objects
-// support it.
-func ParseFilter(text string) (Condition, error) {
+// contains, any, all, $count and brackets. What the type of resource has not is an error, and so is
+// a value of another type than its property. Source: OData 4.01 URL conventions, 5.1.1, as far as
+// directory objects support it.
+func ParseFilter(text string, of Schema) (Condition, error) {
 	if len(text) > maxFilterText {
-		return Condition{}, errors.New("the filter is too long")
+		return Condition{}, said("the filter is too long")
 	}
 	tokens, err := odataTokens(text)
 	if err != nil {
 		return Condition{}, err
 	}
-	p := &odataParser{tokens: tokens}
+	p := &odataParser{tokens: tokens, schema: of}
 	c, err := p.or(0)
 	if err == nil && p.at < len(p.tokens) {
-		err = fmt.Errorf("%q is not expected", p.tokens[p.at])
+		err = said("Syntax error: %q is not expected", p.tokens[p.at])
 	}
-	c.names = p.names
+	c.uses = p.uses
 	return c, err
 }
 
@@ -86,7 +70,7 @@ func odataTokens(text string) (tokens []string, err error) {
 				end++
 			}
 			if end >= len(text) {
-				return nil, errors.New("a text is not closed")
+				return nil, said("There is an unterminated string literal at position %d", i)
 			}
 			tokens = append(tokens, text[i:end+1])
 			i = end + 1
@@ -103,9 +87,17 @@ func odataTokens(text string) (tokens []string, err error) {
 }
 
 type odataParser struct {
-	tokens []string
-	at     int
-	names  []string // of properties
+	tokens    []string
+	at        int
+	schema    Schema
+	variables []variable // of any and all around
+	uses      []Use
+}
+
+// variable is what any or all calls an item of a collection.
+type variable struct {
+	name, path string
+	property   Property
 }
 
 func (p *odataParser) next() string {
@@ -126,32 +118,30 @@ func (p *odataParser) keyword(word string) bool {
 
 func (p *odataParser) expect(word string) error {
 	if !p.keyword(word) {
-		return fmt.Errorf("%q is missing", word)
+		return said("Syntax error: %q is missing", word)
 	}
 	return nil
 }
 
 func (p *odataParser) or(depth int) (Condition, error) {
-	return p.joined(depth, "or", p.and, func(a, b Condition, o map[string]any) bool { return a.meets(o) || b.meets(o) })
+	return p.joined(depth, "or", p.and, func(a, b Condition, s scope) bool { return a.meets(s) || b.meets(s) })
 }
 
 func (p *odataParser) and(depth int) (Condition, error) {
-	return p.joined(
-		depth, "and", p.term, func(a, b Condition, o map[string]any) bool { return a.meets(o) && b.meets(o) },
-	)
+	return p.joined(depth, "and", p.term, func(a, b Condition, s scope) bool { return a.meets(s) && b.meets(s) })
 }
 
 func (p *odataParser) joined(
-	depth int, word string, next func(int) (Condition, error), both func(a, b Condition, o map[string]any) bool,
+	depth int, word string, next func(int) (Condition, error), both func(a, b Condition, s scope) bool,
 ) (Condition, error) {
 	left, err := next(depth)
 	for err == nil && p.keyword(word) {
 		var right Condition
 		right, err = next(depth)
 		a, b := left, right
-		left = Condition{
-			meets:    func(o map[string]any) bool { return both(a, b, o) },
-			advanced: a.advanced || b.advanced,
+		left = Condition{meets: func(s scope) bool { return both(a, b, s) }}
+		if word == "and" {
+			left.equals = slices.Concat(a.equals, b.equals)
 		}
 	}
 	return left, err
@@ -159,12 +149,13 @@ func (p *odataParser) joined(
 
 func (p *odataParser) term(depth int) (Condition, error) {
 	if depth > maxFilterDepth {
-		return Condition{}, errors.New("the filter is nested too deeply")
+		return Condition{}, said("the filter is nested too deeply")
 	}
 	switch {
 	case p.keyword("not"):
+		p.uses = append(p.uses, Use{Operator: "not"})
 		c, err := p.term(depth + 1)
-		return Condition{meets: func(o map[string]any) bool { return !c.meets(o) }, advanced: true}, err
+		return Condition{meets: func(s scope) bool { return !c.meets(s) }}, err
 	case p.keyword("("):
 		c, err := p.or(depth + 1)
 		if err == nil {
@@ -172,164 +163,307 @@ func (p *odataParser) term(depth int) (Condition, error) {
 		}
 		return c, err
 	case p.keyword("startswith"):
-		return p.function(strings.HasPrefix, false)
+		return p.function("startsWith", strings.HasPrefix)
 	case p.keyword("endswith"):
-		return p.function(strings.HasSuffix, true)
+		return p.function("endsWith", strings.HasSuffix)
 	case p.keyword("contains"):
-		return p.function(strings.Contains, false)
+		return p.function("contains", strings.Contains)
 	}
-	return p.comparison()
+	return p.comparison(depth)
 }
 
-func (p *odataParser) function(test func(s, part string) bool, advanced bool) (Condition, error) {
-	e1 := p.expect("(")
-	property, e2 := p.property()
-	e3 := p.expect(",")
-	value, e4 := p.value()
-	if err := errors.Join(e1, e2, e3, e4, p.expect(")")); err != nil {
+func (p *odataParser) function(name string, test func(s, part string) bool) (Condition, error) {
+	if err := p.expect("("); err != nil {
 		return Condition{}, err
 	}
-	part, ok := value.(string)
+	o, err := p.operand(p.next())
+	if err != nil {
+		return Condition{}, err
+	}
+	if err := p.expect(","); err != nil {
+		return Condition{}, err
+	}
+	l, err := p.literal()
+	if err != nil {
+		return Condition{}, err
+	}
+	if o.property.Kind != Text || o.property.Many || l.kind != Text {
+		return Condition{}, said("No function signature for the function with name '%s' matches the specified "+
+			"arguments", strings.ToLower(name))
+	}
+	p.uses = append(p.uses, Use{o.path, name})
+	part := names.Fold(l.value.(string))
+	return Condition{meets: func(s scope) bool {
+		text, ok := o.value(s).(string)
+		return ok && test(names.Fold(text), part)
+	}}, p.expect(")")
+}
+
+// operand is a property, and how its value is found.
+type operand struct {
+	path     string
+	property Property
+	value    func(scope) any
+}
+
+// operand reads a path such as onPremisesExtensionAttributes/extensionAttribute1, from the object
+// or from the item that any or all looks at.
+func (p *odataParser) operand(path string) (operand, error) {
+	if path == "" || strings.ContainsAny(path, "'(),") || path[0] >= '0' && path[0] <= '9' {
+		return operand{}, said("Syntax error: a property is missing")
+	}
+	first, rest, deeper := strings.Cut(path, "/")
+	for _, v := range slices.Backward(p.variables) {
+		if v.name != first {
+			continue
+		}
+		if !deeper {
+			return operand{v.path, v.property, func(s scope) any { return s.of(first) }}, nil
+		}
+		name, property, ok := v.property.Of.Path(rest)
+		if !ok {
+			return operand{}, p.missing(rest)
+		}
+		return operand{
+			v.path + "/" + name, property, func(s scope) any {
+				x, _ := s.of(first).(map[string]any)
+				return odataValue(x, name)
+			},
+		}, nil
+	}
+	name, property, ok := p.schema.Properties.Path(path)
 	if !ok {
-		return Condition{}, errors.New("a text is missing")
+		return operand{}, p.missing(path)
 	}
-	part = names.Fold(part)
-	return Condition{
-		meets: func(o map[string]any) bool {
-			s, ok := odataValue(o, property).(string)
-			return ok && test(names.Fold(s), part)
-		},
-		advanced: advanced,
-	}, nil
+	return operand{name, property, func(s scope) any { return odataValue(s.object, name) }}, nil
 }
 
-func (p *odataParser) property() (string, error) {
-	name := p.next()
-	if name == "" || strings.ContainsAny(name, "'(),") || name[0] >= '0' && name[0] <= '9' {
-		return "", errors.New("a property is missing")
-	}
-	p.names = append(p.names, name)
-	return name, nil
+func (p *odataParser) missing(path string) error {
+	return noSuchProperty(path, p.schema.Type)
 }
 
-// value reads a text, a truth, null, a number, or what looks like a date.
-func (p *odataParser) value() (any, error) {
+// noSuchProperty are Graph's words.
+func noSuchProperty(path, of string) error {
+	path = strings.ToValidUTF8(path[:min(len(path), 128)], "")
+	return said("Could not find a property named '%s' on type 'microsoft.graph.%s'", path, of)
+}
+
+// literal is a value that stands in a filter; the kind of null is "".
+type literal struct {
+	kind  Kind
+	value any
+}
+
+var (
+	guidText = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	})
+	dateText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{4}-\d\d-\d\d`) })
+)
+
+func (p *odataParser) literal() (literal, error) {
 	token := p.next()
 	switch {
 	case token == "" || token == "(" || token == ")" || token == ",":
-		return nil, errors.New("a value is missing")
+		return literal{}, said("Syntax error: a value is missing")
 	case token[0] == '\'':
-		return strings.ReplaceAll(token[1:len(token)-1], "''", "'"), nil
+		return literal{Text, strings.ReplaceAll(token[1:len(token)-1], "''", "'")}, nil
 	case token == "true" || token == "false":
-		return token == "true", nil
+		return literal{Truth, token == "true"}, nil
 	case token == "null":
-		return nil, nil
+		return literal{}, nil
+	case guidText().MatchString(token):
+		return literal{GUID, token}, nil
+	case dateText().MatchString(token):
+		for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04Z07:00"} {
+			if at, err := time.Parse(layout, token); err == nil {
+				return literal{Moment, at}, nil
+			}
+		}
+		return literal{}, said("The DateTimeOffset text '%s' should be in format "+
+			"'yyyy-mm-ddThh:mm:ss('.'s+)?(zzzzzz)?' and each field value is within valid range", token)
 	}
 	if n, err := strconv.ParseFloat(token, 64); err == nil {
-		return n, nil
+		return literal{Number, n}, nil
 	}
-	return token, nil
+	return literal{}, said("Syntax error: %q is no value; put texts into single quotation marks", token)
 }
 
-func (p *odataParser) comparison() (Condition, error) {
-	property, err := p.property()
+// operators are how comparisons turn out, and their names in the errors of OData.
+var operators = map[string]struct {
+	name string
+	test func(order int, compared bool) bool
+}{
+	"eq": {"Equal", func(o int, ok bool) bool { return ok && o == 0 }},
+	"ne": {"NotEqual", func(o int, ok bool) bool { return !ok || o != 0 }},
+	"gt": {"GreaterThan", func(o int, ok bool) bool { return ok && o > 0 }},
+	"ge": {"GreaterThanOrEqual", func(o int, ok bool) bool { return ok && o >= 0 }},
+	"lt": {"LessThan", func(o int, ok bool) bool { return ok && o < 0 }},
+	"le": {"LessThanOrEqual", func(o int, ok bool) bool { return ok && o <= 0 }},
+}
+
+func (p *odataParser) comparison(depth int) (Condition, error) {
+	path := p.next()
+	if rest, ok := strings.CutSuffix(path, "/any"); ok {
+		return p.lambda(rest, false, depth)
+	}
+	if rest, ok := strings.CutSuffix(path, "/all"); ok {
+		return p.lambda(rest, true, depth)
+	}
+	if rest, ok := strings.CutSuffix(path, "/$count"); ok {
+		return p.counted(rest)
+	}
+	if p.at < len(p.tokens) && p.tokens[p.at] == "(" && path != "" {
+		return Condition{}, said("An unknown function with name '%s' was found", path)
+	}
+	o, err := p.operand(path)
 	if err != nil {
 		return Condition{}, err
 	}
+	if p.keyword("in") {
+		return p.in(o)
+	}
+	return p.compared(o)
+}
+
+// compared reads the operator and the value after an operand.
+func (p *odataParser) compared(o operand) (Condition, error) {
 	operator := strings.ToLower(p.next())
-	if operator == "in" {
-		return p.in(property)
+	kind, ok := operators[operator]
+	if !ok {
+		return Condition{}, said("Syntax error: %q is not an operator", operator)
 	}
-	value, err := p.value()
+	l, err := p.literal()
+	if err == nil {
+		err = o.fits(l, kind.name)
+	}
 	if err != nil {
 		return Condition{}, err
 	}
-	tests := map[string]func(order int, compared bool) bool{
-		"eq": func(o int, ok bool) bool { return ok && o == 0 },
-		"ne": func(o int, ok bool) bool { return !ok || o != 0 },
-		"gt": func(o int, ok bool) bool { return ok && o > 0 },
-		"ge": func(o int, ok bool) bool { return ok && o >= 0 },
-		"lt": func(o int, ok bool) bool { return ok && o < 0 },
-		"le": func(o int, ok bool) bool { return ok && o <= 0 },
+	use := operator
+	if l.kind == "" {
+		use += " null"
 	}
-	test, ok := tests[operator]
-	if !ok {
-		return Condition{}, fmt.Errorf("%q is not an operator", operator)
-	}
-	c := Condition{
-		meets:    func(o map[string]any) bool { return test(odataCompare(odataValue(o, property), value)) },
-		advanced: operator == "ne" || (operator == "eq" && value == nil),
-	}
-	if text, isText := value.(string); isText && operator == "eq" {
-		c.equals = &[2]string{property, text}
+	p.uses = append(p.uses, Use{o.path, use})
+	c := Condition{meets: func(s scope) bool {
+		return kind.test(odataCompare(o.property.Kind, o.value(s), l.value))
+	}}
+	if text, isText := l.value.(string); isText && operator == "eq" && len(p.variables) == 0 {
+		c.equals = [][2]string{{o.path, text}}
 	}
 	return c, nil
 }
 
-func (p *odataParser) in(property string) (Condition, error) {
+// fits refuses a value of another kind than the property has.
+func (o operand) fits(l literal, operator string) error {
+	have := o.property.Kind
+	if !o.property.Many && (l.kind == "" || l.kind == have || have == GUID && l.kind == Text) {
+		return nil
+	}
+	name := string(have)
+	if o.property.Many {
+		name = "Collection(" + name + ")"
+	}
+	value := l.kind
+	if value == "" {
+		value = "<null>"
+	}
+	return said("A binary operator with incompatible types was detected. Found operand types '%s' and '%s' for "+
+		"operator kind '%s'", name, value, operator)
+}
+
+func (p *odataParser) in(o operand) (Condition, error) {
 	if err := p.expect("("); err != nil {
 		return Condition{}, err
 	}
 	var values []any
 	for {
-		v, err := p.value()
+		l, err := p.literal()
+		if err == nil {
+			err = o.fits(l, "Equal")
+		}
 		if err != nil {
 			return Condition{}, err
 		}
-		values = append(values, v)
+		values = append(values, l.value)
 		if !p.keyword(",") {
 			break
 		}
 	}
 	if len(values) > maxIn {
-		return Condition{}, fmt.Errorf("in takes at most %d values", maxIn)
+		return Condition{}, said("in takes at most %d values", maxIn)
 	}
-	return Condition{meets: func(o map[string]any) bool {
+	p.uses = append(p.uses, Use{o.path, "in"})
+	return Condition{meets: func(s scope) bool {
 		return slices.ContainsFunc(values, func(v any) bool {
-			order, ok := odataCompare(odataValue(o, property), v)
+			order, ok := odataCompare(o.property.Kind, o.value(s), v)
 			return ok && order == 0
 		})
 	}}, p.expect(")")
 }
 
-// odataValue follows a path such as onPremisesExtensionAttributes/extensionAttribute1.
-func odataValue(o map[string]any, path string) any {
-	for {
-		name, rest, deeper := strings.Cut(path, "/")
-		if !deeper {
-			return o[name]
-		}
-		next, ok := o[name].(map[string]any)
-		if !ok {
-			return nil
-		}
-		o, path = next, rest
+// collection is an operand that must be one.
+func (p *odataParser) collection(path string) (operand, error) {
+	o, err := p.operand(path)
+	if err == nil && !o.property.Many {
+		err = said("Any/All may only be used following a collection")
 	}
+	return o, err
 }
 
-// odataCompare orders two values of one kind; ok is false when they cannot be compared.
-func odataCompare(a, b any) (order int, ok bool) {
-	switch a := a.(type) {
-	case nil:
-		return 0, b == nil
-	case string:
-		b, ok := b.(string)
-		return strings.Compare(names.Fold(a), names.Fold(b)), ok
-	case bool:
-		b, ok := b.(bool)
-		if a == b {
-			return 0, ok
-		}
-		return 1, ok
-	case float64:
-		b, ok := b.(float64)
-		switch {
-		case a < b:
-			return -1, ok
-		case a > b:
-			return 1, ok
-		}
-		return 0, ok
+// lambda reads what follows any or all: (x:x eq 'y'), or () for whether there is anything at all.
+func (p *odataParser) lambda(path string, all bool, depth int) (Condition, error) {
+	o, err := p.collection(path)
+	if err == nil {
+		err = p.expect("(")
 	}
-	return 0, false
+	if err != nil {
+		return Condition{}, err
+	}
+	operator := "any"
+	if all {
+		operator = "all"
+	}
+	p.uses = append(p.uses, Use{o.path, operator})
+	if !all && p.keyword(")") {
+		return Condition{meets: func(s scope) bool { return len(odataItems(o.value(s))) > 0 }}, nil
+	}
+	name, rest, cut := strings.Cut(p.next(), ":")
+	if !cut { // a blank before the colon
+		rest, cut = strings.CutPrefix(p.next(), ":")
+	}
+	if !cut || name == "" || strings.ContainsAny(name, "'(),/") || len(p.variables) == maxLambdas {
+		return Condition{}, said("Syntax error: a range variable is missing")
+	}
+	if rest != "" {
+		p.at--
+		p.tokens[p.at] = rest
+	}
+	item := o.property
+	item.Many = false
+	p.variables = append(p.variables, variable{name, o.path, item})
+	inner, err := p.or(depth + 1)
+	p.variables = p.variables[:len(p.variables)-1]
+	if err != nil {
+		return Condition{}, err
+	}
+	return Condition{meets: func(s scope) bool {
+		meets := func(x any) bool { return inner.meets(scope{s.object, name, x, &s}) }
+		if all {
+			return !slices.ContainsFunc(odataItems(o.value(s)), func(x any) bool { return !meets(x) })
+		}
+		return slices.ContainsFunc(odataItems(o.value(s)), meets)
+	}}, p.expect(")")
+}
+
+// counted compares how many items a collection has.
+func (p *odataParser) counted(path string) (Condition, error) {
+	o, err := p.collection(path)
+	if err != nil {
+		return Condition{}, err
+	}
+	p.uses = append(p.uses, Use{o.path, "$count"})
+	return p.compared(operand{o.path, Property{Kind: Number}, func(s scope) any {
+		return float64(len(odataItems(o.value(s))))
+	}})
 }

@@ -58,6 +58,7 @@ type userReader interface {
 	UserByPrincipalName(string) (User, error) // ignores letter case
 	Users(Query) ([]User, error)
 	CountUsers() (int, error)
+	UsersManagedBy(manager UserID) ([]User, error)
 }
 
 // userWriter writes users.

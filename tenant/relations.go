@@ -191,3 +191,26 @@ func (t *Tenant) LastChange(ctx context.Context) (last int64, err error) {
 	})
 	return last, err
 }
+
+// DirectReports lists the ids of the users whose manager somebody is.
+func (t *Tenant) DirectReports(ctx context.Context, manager UserID) (ids []UserID, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		ids = nil
+		m, err := r.User(manager)
+		if err != nil {
+			return refusal.IfNoRow(err, UserNotFound, string(manager))
+		}
+		// earlier releases kept the user principal name where a program had named the manager by it
+		for _, by := range []UserID{m.ID, UserID(m.UserPrincipalName)} {
+			reports, err := r.UsersManagedBy(by)
+			if err != nil {
+				return err
+			}
+			for _, u := range reports {
+				ids = append(ids, u.ID)
+			}
+		}
+		return nil
+	})
+	return ids, err
+}

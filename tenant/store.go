@@ -1,6 +1,9 @@
 package tenant
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store keeps a tenant. Its functions may be called by many goroutines; View and Update promise
 // what center.Store's do.
@@ -83,8 +86,13 @@ type AssignmentQuery struct {
 
 // LogQuery selects entries of the provisioning log, newest first.
 type LogQuery struct {
-	JobID   JobID
-	CycleID string
-	Status  string // success, failure or skipped; empty: any
-	Limit   int    // 0: 100
+	JobID       JobID
+	CycleID     string
+	Status      string // success, failure or skipped; empty: any
+	Limit       int    // 0: 100
+	OldestFirst bool
+	// AfterTime and AfterID are those of the entry after which to go on; no time: from the
+	// beginning.
+	AfterTime time.Time
+	AfterID   string
 }

@@ -33,7 +33,7 @@ func (h *Handler) listTemplates(_ context.Context, r request) (int, any, error) 
 	for _, t := range tenant.Gallery {
 		all = append(all, templateToWire(t))
 	}
-	return h.answerList(r, templateType, objects(all))
+	return h.answerList(r, templateType(), objects(all))
 }
 
 func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
@@ -41,7 +41,7 @@ func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, templateType, templateToWire(t))
+	return one(h, r, templateType(), templateToWire(t))
 }
 
 func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) {
@@ -149,15 +149,15 @@ func keyToWire(k tenant.SigningKey) graph.KeyCredential {
 }
 
 func (h *Handler) listApplications(ctx context.Context, r request) (int, any, error) {
-	return listApplications(ctx, h, r, applicationType, applicationToWire)
+	return listApplications(ctx, h, r, applicationType(), applicationToWire)
 }
 
 func (h *Handler) listServicePrincipals(ctx context.Context, r request) (int, any, error) {
-	return listApplications(ctx, h, r, principalType, principalToWire)
+	return listApplications(ctx, h, r, principalType(), principalToWire)
 }
 
 func listApplications[T any](
-	ctx context.Context, h *Handler, r request, t resource, wire func(tenant.Application) T,
+	ctx context.Context, h *Handler, r request, t *resource, wire func(tenant.Application) T,
 ) (int, any, error) {
 	apps, err := h.Tenant.Applications(ctx)
 	if err != nil {
@@ -170,15 +170,41 @@ func listApplications[T any](
 	return h.answerList(r, t, objects(all))
 }
 
-// applicationID is the id of the application that the path names. Under /applications and under
-// /servicePrincipals any of its three ids is taken.
-func (r request) applicationID() tenant.AnyApplicationID {
-	return tenant.AnyApplicationID(r.PathValue("id"))
+// byAppID begins a path segment that names an application by its client id, as
+// servicePrincipals(appId='x') does.
+const byAppID = "appId="
+
+// application is the application that the path names: under /applications by the id of the
+// application object, under /servicePrincipals by that of the service principal, and under either
+// by appId='x'.
+func (h *Handler) application(ctx context.Context, r request) (tenant.Application, error) {
+	id, byClient := strings.CutPrefix(r.PathValue("id"), byAppID)
+	a, err := h.Tenant.Application(ctx, tenant.AnyApplicationID(id))
+	if err != nil {
+		return a, err
+	}
+	named := string(a.ServicePrincipalID)
+	switch {
+	case byClient:
+		named = string(a.AppID)
+	case strings.HasPrefix(r.URL.Path, root+"/applications/"):
+		named = string(a.ID)
+	}
+	if named != id {
+		return a, notThere(id)
+	}
+	return a, nil
 }
 
-// application is the application that the path names.
-func (h *Handler) application(ctx context.Context, r request) (tenant.Application, error) {
-	return h.Tenant.Application(ctx, r.applicationID())
+// changeApplication changes the application that the path names.
+func (h *Handler) changeApplication(
+	ctx context.Context, r request, edit func(*tenant.Application) error,
+) (tenant.Application, error) {
+	a, err := h.application(ctx, r)
+	if err != nil {
+		return a, err
+	}
+	return h.Tenant.UpdateApplication(ctx, r.by, tenant.AnyApplicationID(a.ID), edit)
 }
 
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
@@ -186,7 +212,7 @@ func (h *Handler) getApplication(ctx context.Context, r request) (int, any, erro
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, applicationType, applicationToWire(a))
+	return one(h, r, applicationType(), applicationToWire(a))
 }
 
 func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any, error) {
@@ -194,7 +220,7 @@ func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, principalType, principalToWire(a))
+	return one(h, r, principalType(), principalToWire(a))
 }
 
 // signInAudience is the only one: a tenant knows no other.
@@ -234,7 +260,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 		)
 	}
-	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
+	_, err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
 		in.Web.RedirectURIs.into(&a.ReplyURLs)
@@ -265,7 +291,7 @@ func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, a
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	_, err := h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
+	_, err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.Mode.into(&a.SSOMode)
 		in.LoginURL.into(&a.SignOnURL)
 		if in.Thumbprint.into(&a.ActiveThumbprint); in.Thumbprint.sent {
@@ -304,7 +330,7 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 		return 0, nil, err
 	}
 	stored := h.Tenant.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, in.DisplayName)
-	_, err = h.Tenant.UpdateApplication(ctx, r.by, r.applicationID(), func(a *tenant.Application) error {
+	_, err = h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		a.Keys = append(a.Keys, stored)
 		return nil
 	})
@@ -350,7 +376,7 @@ func (h *Handler) listAssignmentsOf(ctx context.Context, r request) (int, any, e
 
 // assignments lists assignments, a page at a time; a page costs as many look-ups as it has lines.
 func (h *Handler) assignments(ctx context.Context, r request, q tenant.AssignmentQuery) (int, any, error) {
-	o, err := options(r, assignmentType)
+	o, err := options(r, assignmentType())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -358,15 +384,47 @@ func (h *Handler) assignments(ctx context.Context, r request, q tenant.Assignmen
 	if err != nil {
 		return 0, nil, err
 	}
-	apps := map[tenant.ServicePrincipalID]tenant.Application{}
-	items, _, err := o.collect(func(after string, limit int) ([]object, error) {
-		var batch []graph.AppRoleAssignment
+	objectsOf := h.assignmentObjectsOf(ctx)
+	items, total, err := o.collect(func(after string, limit int) ([]object, error) {
+		var batch []tenant.Assignment
 		for _, a := range all {
-			if string(a.ID) <= after || len(batch) == limit {
-				continue
+			if string(a.ID) > after && len(batch) < limit {
+				batch = append(batch, a)
 			}
+		}
+		return objectsOf(batch)
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	p := h.answer(r, o, items, nil)
+	if o.count && !r.URL.Query().Has("$skiptoken") {
+		if !o.narrows() {
+			total = len(all)
+		}
+		p.Count = &total
+	}
+	return http.StatusOK, p, nil
+}
+
+// assignmentObjects are assignments with the names of those whom they are about.
+func (h *Handler) assignmentObjects(ctx context.Context, q tenant.AssignmentQuery) ([]object, error) {
+	all, err := h.Tenant.Assignments(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return h.assignmentObjectsOf(ctx)(all[:min(maxExpanded, len(all))])
+}
+
+// assignmentObjectsOf makes objects of assignments, and looks up each application once.
+func (h *Handler) assignmentObjectsOf(ctx context.Context) func([]tenant.Assignment) ([]object, error) {
+	apps := map[tenant.ServicePrincipalID]tenant.Application{}
+	return func(list []tenant.Assignment) ([]object, error) {
+		var batch []graph.AppRoleAssignment
+		for _, a := range list {
 			app, known := apps[a.ServicePrincipalID]
 			if !known {
+				var err error
 				if app, err = h.Tenant.Application(ctx, tenant.AnyApplicationID(a.ServicePrincipalID)); err != nil {
 					return nil, err
 				}
@@ -379,11 +437,7 @@ func (h *Handler) assignments(ctx context.Context, r request, q tenant.Assignmen
 			batch = append(batch, w)
 		}
 		return objects(batch), nil
-	})
-	if err != nil {
-		return 0, nil, err
 	}
-	return http.StatusOK, h.answer(r, o, items, nil), nil
 }
 
 func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {

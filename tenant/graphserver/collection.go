@@ -11,8 +11,7 @@ type collection struct {
 	after    func(ctx context.Context, o query) func(after string, limit int) ([]object, error)
 	count    func(ctx context.Context) (int, error)
 	defaults properties
-	resource resource
-	expand   func(ctx context.Context, o query, objects []object) error
+	resource *resource
 }
 
 // list serves a page of a collection.
@@ -27,12 +26,7 @@ func (h *Handler) list(c collection) call {
 		if err != nil {
 			return 0, nil, err
 		}
-		if _, ok := o.expand[c.resource.relation]; ok {
-			if err := c.expand(ctx, o, p.Value); err != nil {
-				return 0, nil, err
-			}
-		}
-		return http.StatusOK, p, nil
+		return http.StatusOK, p, h.expand(ctx, o, c.resource, p.Value)
 	}
 }
 

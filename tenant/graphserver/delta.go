@@ -102,7 +102,10 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 	q := r.URL.Query()
 	token := q.Get("$skiptoken") + q.Get("$deltatoken")
 	if token == "" || token == "latest" {
-		s = deltaState{Kind: kind, Reading: token == "", Select: selected(q.Get("$select"))}
+		s = deltaState{Kind: kind, Reading: token == ""}
+		if s.Select, err = deltaSelection(kind, q.Get("$select")); err != nil {
+			return s, err
+		}
 		if s.IDs, err = deltaIDs(q.Get("$filter")); err != nil {
 			return s, err
 		}
@@ -125,6 +128,24 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 		}
 	}
 	return s, nil
+}
+
+// deltaSelection reads $select, which may name the relation whose changes are told too: the manager
+// of a user, the members of a group.
+func deltaSelection(kind tenant.ObjectKind, text string) (names properties, err error) {
+	t, relation := userType(), "manager"
+	if kind == tenant.KindGroup {
+		t, relation = groupType(), "members"
+	}
+	if names, err = t.selected(text); err != nil || names == nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(strings.Split(text, ","), func(name string) bool {
+		return strings.EqualFold(strings.TrimSpace(name), relation)
+	}) {
+		names = append(names, relation)
+	}
+	return names, nil
 }
 
 // deltaSize reads the header Prefer: odata.maxpagesize=n.

@@ -47,20 +47,7 @@ func groupObject(g tenant.Group) object {
 
 // groups is the collection of groups.
 func (h *Handler) groups() collection {
-	return collection{
-		h.groupsAfter,
-		h.Tenant.CountGroups,
-		nil,
-		groupType,
-		func(ctx context.Context, o query, groups []object) error {
-			for _, x := range groups {
-				if err := h.expandMembers(ctx, o, x); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
+	return collection{h.groupsAfter, h.Tenant.CountGroups, nil, groupType()}
 }
 
 // groupsAfter reads groups in the order of their ids; those that are asked for by their name are
@@ -82,27 +69,6 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 		}
 		return list, err
 	}
-}
-
-// maxExpanded is how many members $expand gives. Source: known limitations of $expand on directory
-// objects.
-const maxExpanded = 20 //bound:list members that $expand gives
-
-func (h *Handler) expandMembers(ctx context.Context, o query, group object) error {
-	members, err := h.Tenant.MembersAfter(ctx, tenant.GroupID(group["id"].(string)), "", maxExpanded)
-	if err != nil {
-		return err
-	}
-	list := []object{}
-	for _, m := range members {
-		x, err := h.directoryObject(ctx, tenant.Mark{Kind: m.Kind, ID: m.MemberID})
-		if err != nil {
-			return err
-		}
-		list = append(list, o.expand["members"].shape(x, memberDefaults))
-	}
-	group["members"] = list
-	return nil
 }
 
 func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) {
@@ -147,7 +113,7 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 }
 
 func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r, groupType)
+	o, err := options(r, groupType())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -156,11 +122,7 @@ func (h *Handler) getGroup(ctx context.Context, r request) (int, any, error) {
 		return 0, nil, err
 	}
 	x := o.shape(groupObject(g), nil)
-	if _, ok := o.expand["members"]; ok {
-		x["id"] = string(g.ID)
-		err = h.expandMembers(ctx, o, x)
-	}
-	return http.StatusOK, x, err
+	return http.StatusOK, x, h.expand(ctx, o, groupType(), []object{x})
 }
 
 // maxBound is how many members one request adds. Source: "Add members".

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +46,8 @@ type Handler struct {
 	// Rehearsal makes it behave as the real one does under load. The zero value does nothing.
 	Rehearsal Rehearsal
 
-	mux *http.ServeMux // of this door, which a batch goes through again
+	mux   *http.ServeMux    // of this door
+	names map[string]string // of the segments of its paths, by their small letters
 }
 
 const (
@@ -67,8 +69,10 @@ type call func(ctx context.Context, r request) (status int, body any, err error)
 func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mux = http.NewServeMux()
 	h.Rehearsal.began = h.Tenant.Now()
-	mux.Handle(root+"/", h.mux)
-	for _, route := range h.routes() {
+	mux.HandleFunc(root+"/", h.serve)
+	routes := h.routes()
+	h.names = segmentNames(routes)
+	for _, route := range routes {
 		method, path, _ := strings.Cut(route.pattern, " ")
 		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, withOptions(route.options, route.call)))
 	}
@@ -84,7 +88,9 @@ type route struct {
 }
 
 // routes are all that the door knows. Every other path is not there, for whoever has a token.
-func (h *Handler) routes() []route { return append(h.directoryCalls(), h.applicationCalls()...) }
+func (h *Handler) routes() []route {
+	return slices.Concat(h.directoryCalls(), h.objectCalls(), h.applicationCalls())
+}
 
 func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }
 
@@ -114,7 +120,7 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		w.Header().Set("Request-Id", id)
 		w.Header().Set("Client-Request-Id", clientRequestID(r, id))
 		by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: id}
-		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token := bearer(r.Header.Get("Authorization"))
 		caller, err := h.Authenticate(r.Context(), token)
 		if err != nil {
 			by.Kind = audit.Anonymous
@@ -151,6 +157,16 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		}
 		writeJSON(w, status, body)
 	}
+}
+
+// bearer is the token in an Authorization header. The letter case of a scheme does not matter.
+// Source: RFC 9110, 11.1.
+func bearer(header string) string {
+	scheme, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 const maxRequestID = 64 //bound:text the id that a client of Graph gives a request, in bytes
@@ -247,7 +263,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (h *Handler) organization(_ context.Context, r request) (int, any, error) {
-	return h.answerList(r, organizationType, []object{organizationObject(h.Tenant.Organization)})
+	return h.answerList(r, organizationType(), []object{organizationObject(h.Tenant.Organization)})
 }
 
 func organizationObject(o tenant.Organization) object {

@@ -14,13 +14,14 @@ import (
 const maxLog = 1000 //bound:list entries that the logs reach back to
 
 // newestFirst answers a log: filtered, and the newest first.
-func (h *Handler) newestFirst(r request, t resource, all []object) (int, any, error) {
+func (h *Handler) newestFirst(r request, t *resource, all []object) (int, any, error) {
 	o, err := options(r, t)
 	if err != nil {
 		return 0, nil, err
 	}
 	all = slices.DeleteFunc(all, func(x object) bool { return !o.selects(x) })
-	o.orderBy = "+" // the place in the log is what the next page goes on from
+	o.sort(all)
+	o.inLogs = true
 	return http.StatusOK, h.answer(r, o, all[min(o.offset, len(all)):], nil), nil
 }
 
@@ -34,7 +35,7 @@ func (h *Handler) signIns(ctx context.Context, r request) (int, any, error) {
 	for i, x := range list {
 		all[i] = signInObject(x)
 	}
-	return h.newestFirst(r, signInType, all)
+	return h.newestFirst(r, signInType(), all)
 }
 
 func signInObject(s tenant.SignIn) object {
@@ -71,7 +72,7 @@ func (h *Handler) directoryAudits(ctx context.Context, r request) (int, any, err
 	for i, e := range events {
 		all[i] = auditObject(e)
 	}
-	return h.newestFirst(r, auditType, all)
+	return h.newestFirst(r, auditType(), all)
 }
 
 func auditObject(e audit.Event) object {

@@ -3,6 +3,7 @@ package graphserver
 import (
 	"cmp"
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,38 +19,86 @@ var memberDefaults = append(
 	properties{"description", "securityEnabled", "mailEnabled", "mailNickname"},
 	userDefaults...)
 
-// castable are the segments after a collection of directory objects that leave only one kind.
+// castable are the types by which a collection of directory objects can be narrowed. Of those
+// without a kind this tenant puts none in a group.
 var castable = map[string]tenant.ObjectKind{
-	"microsoft.graph.user":  tenant.KindUser,
-	"microsoft.graph.group": tenant.KindGroup,
+	"user":               tenant.KindUser,
+	"group":              tenant.KindGroup,
+	"administrativeunit": "",
+	"application":        "",
+	"device":             "",
+	"directoryrole":      "",
+	"orgcontact":         "",
+	"serviceprincipal":   "",
+}
+
+// castOf reads a segment such as microsoft.graph.user, or graph.user.
+func castOf(segment string) (kind tenant.ObjectKind, ok bool) {
+	name, ok := strings.CutPrefix(strings.TrimPrefix(strings.ToLower(segment), "microsoft."), "graph.")
+	if ok {
+		kind, ok = castable[name]
+	}
+	return kind, ok
 }
 
 // answerRelation serves a collection of directory objects: all of it, cast to one kind, or counted.
-// A page costs as many look-ups as it has lines.
+// A page costs as many look-ups as it has lines. A cast of a transitive collection is an advanced
+// query; one of a direct one is not. Source: "Advanced query capabilities".
 func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
-	o, err := options(r, objectType)
+	last, t := r.PathValue("cast"), objectType()
+	if last != "" && last != "$count" {
+		kind, ok := castOf(last)
+		if !ok {
+			return 0, nil, errNoResource
+		}
+		all = slices.DeleteFunc(all, func(m tenant.Mark) bool { return kind == "" || m.Kind != kind })
+		switch kind {
+		case tenant.KindUser:
+			t = userType()
+		case tenant.KindGroup:
+			t = groupType()
+		}
+	}
+	o, err := options(r, t)
 	if err != nil {
 		return 0, nil, err
 	}
-	last := r.PathValue("cast")
-	kind, cast := castable[last]
-	if last != "" && last != "$count" && !cast {
-		return 0, nil, errNoResource
-	}
-	if cast {
-		if !o.count || !strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual") {
-			return 0, nil, unsupported("A cast needs the header 'ConsistencyLevel: eventual' and $count=true.")
-		}
-		all = slices.DeleteFunc(all, func(m tenant.Mark) bool { return m.Kind != kind })
-	}
-	if last == "$count" {
-		return answerCount(r, len(all))
+	counted := last == "$count" || strings.HasSuffix(r.URL.Path, "/$count")
+	if last != "" && !counted && strings.Contains(r.URL.Path, "/transitive") && !o.count {
+		return 0, nil, needsAdvanced("cast")
 	}
 	slices.SortFunc(all, func(a, b tenant.Mark) int { return cmp.Compare(a.ID, b.ID) })
-	next := func(after string, limit int) (batch []object, err error) {
-		for _, m := range all {
-			if string(m.ID) <= after || len(batch) == limit {
-				continue
+	next := h.objectsAfter(ctx, all)
+	if counted {
+		n := len(all)
+		if o.narrows() {
+			o.count = true
+			_, n, err = o.collect(next)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		return answerCount(r, n)
+	}
+	p, err := h.page(r, o, next, memberDefaults, func() (int, error) { return len(all), nil })
+	if err == nil {
+		err = h.expand(ctx, o, t, p.Value)
+	}
+	return http.StatusOK, p, err
+}
+
+// objectsAfter reads objects of a list that is in the order of its ids.
+func (h *Handler) objectsAfter(ctx context.Context, all []tenant.Mark) func(string, int) ([]object, error) {
+	return func(after string, limit int) (batch []object, err error) {
+		from, _ := slices.BinarySearchFunc(all, after, func(m tenant.Mark, after string) int {
+			if after != "" && string(m.ID) <= after {
+				return -1
+			}
+			return 1
+		})
+		for _, m := range all[from:] {
+			if len(batch) == limit {
+				break
 			}
 			x, err := h.directoryObject(ctx, m)
 			if refusal.KindOf(err) == refusal.NotFound {
@@ -62,8 +111,6 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 		}
 		return batch, nil
 	}
-	p, err := h.page(r, o, next, memberDefaults, func() (int, error) { return len(all), nil })
-	return http.StatusOK, p, err
 }
 
 // directoryObject is all of a user or a group, with its type.
@@ -76,60 +123,31 @@ func (h *Handler) directoryObject(ctx context.Context, m tenant.Mark) (object, e
 	return typed(userObject(u), graph.DirectoryUserType), err
 }
 
-func (h *Handler) listMembers(ctx context.Context, r request) (int, any, error) {
-	members, err := h.Tenant.Members(ctx, tenant.GroupID(r.PathValue("id")))
-	if err != nil {
-		return 0, nil, err
+// relation serves a relation of the user or the group that the path names.
+func (h *Handler) relation(name string) call {
+	return func(ctx context.Context, r request) (int, any, error) {
+		id, err := h.principal(ctx, r)
+		if err != nil {
+			return 0, nil, err
+		}
+		t := userType()
+		if strings.HasPrefix(r.URL.Path, root+"/groups/") {
+			t = groupType()
+		}
+		all, err := h.marksOf(ctx, t, name, id, math.MaxInt32)
+		if err != nil {
+			return 0, nil, err
+		}
+		return h.answerRelation(ctx, r, all)
 	}
-	all := make([]tenant.Mark, len(members))
-	for i, m := range members {
-		all[i] = tenant.Mark{Kind: m.Kind, ID: m.MemberID}
-	}
-	return h.answerRelation(ctx, r, all)
 }
 
-func (h *Handler) listTransitiveMembers(ctx context.Context, r request) (int, any, error) {
-	all, err := h.Tenant.TransitiveMembers(ctx, tenant.GroupID(r.PathValue("id")))
-	if err != nil {
+// none serves a relation in which nothing can be here.
+func (h *Handler) none(ctx context.Context, r request) (int, any, error) {
+	if _, err := h.application(ctx, r); err != nil {
 		return 0, nil, err
 	}
-	return h.answerRelation(ctx, r, all)
-}
-
-func (h *Handler) listMemberOf(ctx context.Context, r request) (int, any, error) {
-	return h.groupsOf(ctx, r, false)
-}
-
-func (h *Handler) listTransitiveMemberOf(ctx context.Context, r request) (int, any, error) {
-	return h.groupsOf(ctx, r, true)
-}
-
-func (h *Handler) groupsOf(ctx context.Context, r request, transitive bool) (int, any, error) {
-	id, err := h.principal(ctx, r)
-	if err != nil {
-		return 0, nil, err
-	}
-	ids, err := h.Tenant.GroupsOf(ctx, id, transitive)
-	if err != nil {
-		return 0, nil, err
-	}
-	all := make([]tenant.Mark, len(ids))
-	for i, id := range ids {
-		all[i] = tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}
-	}
-	return h.answerRelation(ctx, r, all)
-}
-
-func (h *Handler) listOwners(ctx context.Context, r request) (int, any, error) {
-	g, err := h.Tenant.Group(ctx, tenant.GroupID(r.PathValue("id")))
-	if err != nil {
-		return 0, nil, err
-	}
-	var all []tenant.Mark
-	for _, id := range g.Owners {
-		all = append(all, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)})
-	}
-	return h.answerRelation(ctx, r, all)
+	return h.answerRelation(ctx, r, nil)
 }
 
 func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {

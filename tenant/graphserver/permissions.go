@@ -31,6 +31,8 @@ var (
 	toMoveTheClock        = ofAdministrators("Directory.ReadWrite.All")
 	toReadLogs            = ofAdministrators("AuditLog.Read.All")
 
+	toReadObjects = ofMembers("Directory.Read.All", "Directory.ReadWrite.All")
+
 	toReadUsers      = ofMembers("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 	toChangeUsers    = ofAdministrators("User.ReadWrite.All", "Directory.ReadWrite.All")
 	toRevokeSessions = ofAdministrators("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")

@@ -20,6 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
+// reads are the actions that change nothing.
+var reads = regexp.MustCompile(`/(getByIds|checkMember(Groups|Objects)|getMember(Groups|Objects))$`)
+
 // TestWhatRoutesNeed prints the whole table, so that a change of it is seen in review.
 func TestWhatRoutesNeed(t *testing.T) {
 	t.Parallel()
@@ -45,7 +48,7 @@ func TestWhatRoutesNeed(t *testing.T) {
 		}
 		b.WriteString("| `" + r.pattern + "` | " + permissions + " | " + who + " |\n")
 		method, path, _ := strings.Cut(r.pattern, " ")
-		if method != http.MethodGet && who == "members" && path != "/$batch" {
+		if method != http.MethodGet && who == "members" && path != "/$batch" && !reads.MatchString(path) {
 			t.Errorf("members may %s", r.pattern)
 		}
 		if len(r.needs.permissions) == 0 && !r.needs.anyCaller {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -35,7 +36,7 @@ func (h *Handler) listPolicies(ctx context.Context, r request) (int, any, error)
 	for i, p := range list {
 		all[i] = policyObject(p)
 	}
-	return h.answerList(r, policyType, all)
+	return h.answerList(r, policyType(), all)
 }
 
 func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
@@ -43,27 +44,25 @@ func (h *Handler) getPolicy(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, policyType, policyObject(p))
+	return one(h, r, policyType(), policyObject(p))
 }
 
 // policyBody has what is to be set. A definition is a list with one text of JSON.
 type policyBody struct {
-	DisplayName           *string  `json:"displayName"`
-	Definition            []string `json:"definition"`
-	IsOrganizationDefault bool     `json:"isOrganizationDefault"`
+	DisplayName           given[string]   `json:"displayName"`
+	Definition            given[[]string] `json:"definition"`
+	IsOrganizationDefault bool            `json:"isOrganizationDefault"`
 }
 
 func (b policyBody) into(p *tenant.Policy) error {
-	if b.IsOrganizationDefault || len(b.Definition) > 1 {
+	if b.IsOrganizationDefault || b.Definition.sent && len(b.Definition.value) != 1 {
 		return badRequest(
 			"Property has an invalid value: the policy has one definition, and cannot be the organization's default.",
 		)
 	}
-	if b.DisplayName != nil {
-		p.DisplayName = *b.DisplayName
-	}
-	for _, d := range b.Definition {
-		p.Definition = d
+	b.DisplayName.into(&p.DisplayName)
+	if b.Definition.sent {
+		p.Definition = b.Definition.value[0]
 	}
 	return nil
 }
@@ -110,28 +109,52 @@ func (h *Handler) policiesOf(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	id := a.ClaimsPolicyID
-	if policyKind(r) == tenant.TokenIssuance {
-		id = a.IssuancePolicyID
-	}
-	if id == "" {
-		return h.answerList(r, policyType, nil)
-	}
-	p, err := h.Tenant.Policy(ctx, policyKind(r), id)
+	list, err := h.attachedPolicies(ctx, a, policyKind(r))
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.answerList(r, policyType, []object{policyObject(p)})
+	return h.answerList(r, policyType(), list)
+}
+
+// attachedPolicies are the policies of a kind that an application has: one or none.
+func (h *Handler) attachedPolicies(
+	ctx context.Context, a tenant.Application, kind tenant.PolicyKind,
+) ([]object, error) {
+	id := a.ClaimsPolicyID
+	if kind == tenant.TokenIssuance {
+		id = a.IssuancePolicyID
+	}
+	if id == "" {
+		return nil, nil
+	}
+	p, err := h.Tenant.Policy(ctx, kind, id)
+	return []object{policyObject(p)}, err
 }
 
 func (h *Handler) attachPolicy(ctx context.Context, r request) (int, any, error) {
 	id, err := reference(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	a, err := h.application(ctx, r)
 	if err == nil {
-		err = h.Tenant.AttachPolicy(ctx, r.by, r.applicationID(), policyKind(r), tenant.PolicyID(id))
+		err = h.Tenant.AttachPolicy(ctx, r.by, tenant.AnyApplicationID(a.ID), policyKind(r), tenant.PolicyID(id))
 	}
 	return http.StatusNoContent, nil, err
 }
 
+// detachPolicy takes the policy that the path names away, where it is the one that is attached.
 func (h *Handler) detachPolicy(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.AttachPolicy(ctx, r.by, r.applicationID(), policyKind(r), "")
+	a, err := h.application(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	attached := a.ClaimsPolicyID
+	if policyKind(r) == tenant.TokenIssuance {
+		attached = a.IssuancePolicyID
+	}
+	if id := r.PathValue("policy"); attached == "" || string(attached) != id {
+		return 0, nil, &refusal.Error{Code: tenant.PolicyNotFound, Subject: id}
+	}
+	return http.StatusNoContent, nil, h.Tenant.AttachPolicy(ctx, r.by, tenant.AnyApplicationID(a.ID), policyKind(r), "")
 }

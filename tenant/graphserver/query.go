@@ -1,6 +1,8 @@
 package graphserver
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -20,14 +22,20 @@ type object = map[string]any
 type query struct {
 	top       int
 	after     string // id of the last object of the page before, from $skiptoken
-	offset    int    // how many came before, where there is an order
+	offset    int    // how many came before, where there is an order, or $skip
 	condition *graph.Condition
-	search    [][2]string // property and text, all to be found
+	search    *graph.Search
 	properties
-	expand     map[string]properties
-	orderBy    string
+	expand  map[string]expansion
+	orderBy []order
+	count   bool
+	inLogs  bool // the order is the log's own, and the next page goes on from a number
+}
+
+// order is a property by which objects are put in order.
+type order struct {
+	property   string
 	descending bool
-	count      bool
 }
 
 // properties are those that $select names; nil: the default ones.
@@ -35,7 +43,7 @@ type properties []string
 
 const (
 	defaultTop   = 100
-	maxSkipToken = 64  //bound:text the place in a list of Graph, in bytes
+	maxSkipToken = 128 //bound:text the place in a list of Graph, in bytes
 	maxTop       = 999 //bound:list objects of a page of Graph
 )
 
@@ -51,127 +59,217 @@ func pageSize(r request) (int, error) {
 	}
 	top, err := strconv.Atoi(text)
 	if err != nil || top < 1 || top > maxTop {
-		return 0, badRequest(
+		return 0, unsupported(
 			"Invalid page size specified: '" + quotable(text) + "'. Must be between 1 and 999 inclusive.",
 		)
 	}
 	return top, nil
 }
 
+// badQuery refuses a query that Graph cannot read, with the code that it has for that.
+func badQuery(message string) error {
+	return &wireError{status: http.StatusBadRequest, code: "BadRequest", message: message}
+}
+
 // options reads the query options, and refuses what the directory answers only with
 // ConsistencyLevel: eventual and $count=true.
-func options(r request, t resource) (o query, err error) {
+func options(r request, t *resource) (o query, err error) {
 	q := r.URL.Query()
 	if o.top, err = pageSize(r); err != nil {
 		return o, err
 	}
-	if err := o.resume(q.Get("$skiptoken")); err != nil {
+	if err := o.resume(r); err != nil {
 		return o, err
 	}
+	if text := q.Get("$skip"); text != "" {
+		n, err := strconv.Atoi(text)
+		switch {
+		case !t.skips:
+			return o, badRequest("'$skip' is not supported by the service.")
+		case err != nil || n < 0:
+			return o, badQuery("Invalid value '" + quotable(text) + "' for $skip query option found. The $skip query " +
+				"option requires a non-negative integer value.")
+		case !q.Has("$skiptoken"):
+			o.offset = n
+		}
+	}
+	eventual := strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")
 	switch text := strings.ToLower(q.Get("$count")); text {
 	case "", "true", "false":
-		o.count = text == "true"
+		// the directory passes it over without the header
+		o.count = text == "true" && (eventual || !t.directory)
 	default:
-		return o, badRequest("$count must be true or false.")
+		return o, badQuery("$count must be true or false.")
 	}
-	o.properties = selected(q.Get("$select"))
-	if o.expand, err = expansions(q.Get("$expand")); err != nil {
+	if o.properties, o.expand, err = t.selection(q.Get("$select"), q.Get("$expand")); err != nil {
 		return o, err
 	}
 	if text := q.Get("$filter"); text != "" {
-		c, err := graph.ParseFilter(text)
+		c, err := graph.ParseFilter(text, t.Schema)
 		if err != nil {
-			return o, unsupported("Invalid filter clause: " + err.Error() + ".")
+			return o, badQuery("Invalid filter clause: " + err.Error() + ".")
 		}
 		o.condition = &c
 	}
 	if text := q.Get("$search"); text != "" {
-		if o.search, err = searches(text); err != nil {
-			return o, err
+		s, err := graph.ParseSearch(text, t.Schema)
+		if err != nil {
+			return o, badQuery("Invalid search clause: " + err.Error() + ".")
 		}
+		o.search = &s
 	}
-	o.orderBy = q.Get("$orderby")
-	if name, found := strings.CutSuffix(o.orderBy, " desc"); found {
-		o.orderBy, o.descending = name, true
-	}
-	o.orderBy = strings.TrimSuffix(o.orderBy, " asc")
-	if err := t.check(o); err != nil {
+	if o.orderBy, err = t.orders(q.Get("$orderby")); err != nil {
 		return o, err
 	}
-	eventual := strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual")
-	advanced := o.condition != nil && (o.condition.Advanced() || o.orderBy != "")
-	if (advanced && (!eventual || !o.count)) || (o.search != nil && !eventual) {
-		return o, unsupported(
-			"Request with $search, or with $filter and not, ne, endsWith or $orderby, needs the header " +
-				"'ConsistencyLevel: eventual' and $count=true.",
-		)
-	}
-	return o, nil
+	return o, t.allows(o, eventual)
 }
 
-func (o *query) resume(token string) error {
-	if token == "" {
-		return nil
+// orders reads $orderby.
+func (t *resource) orders(text string) (list []order, err error) {
+	if text == "" {
+		return nil, nil
 	}
-	key, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(key) == 0 || len(key) > maxSkipToken {
-		return badRequest("The $skiptoken is not valid.")
-	}
-	if text, ordered := strings.CutPrefix(string(key), "+"); ordered {
-		if o.offset, err = strconv.Atoi(text); err != nil || o.offset < 0 {
-			return badRequest("The $skiptoken is not valid.")
+	for _, part := range strings.Split(text, ",") {
+		words := strings.Fields(part)
+		if len(words) == 0 || len(words) > 2 || len(words) == 2 && words[1] != "asc" && words[1] != "desc" {
+			return nil, badQuery("Invalid $orderby clause: Syntax error in '" + quotable(text) + "'.")
 		}
+		name, _, ok := t.Properties.Path(words[0])
+		if !ok {
+			return nil, t.noProperty("Invalid $orderby clause: ", words[0])
+		}
+		list = append(list, order{name, len(words) == 2 && words[1] == "desc"})
+	}
+	return list, nil
+}
+
+// noProperty are Graph's words for a query about a property that the type has not.
+func (t *resource) noProperty(before, name string) error {
+	return badQuery(before + "Could not find a property named '" + quotable(name) + "' on type 'microsoft.graph." +
+		t.Type + "'.")
+}
+
+// needsAdvanced are Graph's words for a query that needs what was not sent with it.
+func needsAdvanced(operator string) error {
+	return unsupported("Operator '" + operator + "' is not supported because the required parameters might be " +
+		"missing. Try adding $count=true query parameter and ConsistencyLevel:eventual header. Refer to " +
+		"https://aka.ms/graph-docs/advanced-queries for more information")
+}
+
+// allows refuses a query that the directory does not answer, or not without the parameters of
+// advanced queries. Source: "Advanced query capabilities on Microsoft Entra ID objects".
+func (t *resource) allows(o query, eventual bool) error {
+	advanced := eventual && o.count
+	for _, by := range o.orderBy {
+		known, needs := t.sortable(by.property)
+		switch {
+		case !known:
+			return unsupported("Unsupported sort property '" + by.property + "' for '" + t.errorName() + "'.")
+		case t.directory && !advanced && (needs || o.condition != nil):
+			return unsupported("Sorting not supported for current query.")
+		}
+	}
+	if o.search != nil {
+		switch {
+		case !t.directory:
+			return badRequest("'$search' is not supported by the service.")
+		case !eventual:
+			return unsupported("Request with $search query parameter only works through MSGraph with a special " +
+				"request header: 'ConsistencyLevel: eventual'")
+		}
+	}
+	if o.expand["manager"].levels > 1 && !advanced {
+		return needsAdvanced("$levels")
+	}
+	if o.condition == nil || !t.directory {
 		return nil
 	}
-	o.after = string(key)
+	for _, use := range o.condition.Uses() {
+		if err := t.allowsUse(use, advanced); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func selected(text string) (names properties) {
-	for _, name := range strings.Split(text, ",") {
-		if name = strings.TrimSpace(name); name != "" && name != "*" {
-			names = append(names, name)
+// onlyAdvanced are the operators that only advanced queries have.
+var onlyAdvanced = []string{"not", "ne", "ne null", "eq null", "endsWith", "$count", "all"}
+
+// filterLetters are the operators in the table of a type.
+var filterLetters = map[string]string{"eq": "e", "any": "e", "ne": "e", "all": "e", "$count": "e", "eq null": "0",
+	"ne null": "0", "gt": "g", "ge": "g", "lt": "l", "le": "l", "in": "i", "startsWith": "s"}
+
+func (t *resource) allowsUse(use graph.Use, advanced bool) error {
+	switch use.Operator {
+	case "contains":
+		return unsupported("Unsupported property filter clause operator 'Contains'.")
+	case "endsWith":
+		if !slices.Contains([]string{"mail", "userPrincipalName", "otherMails", "proxyAddresses"}, use.Property) {
+			return t.unfit(use.Property)
 		}
 	}
-	return names
+	if !advanced && slices.Contains(onlyAdvanced, use.Operator) {
+		return needsAdvanced(strings.TrimSuffix(use.Operator, " null"))
+	}
+	letter, known := filterLetters[use.Operator]
+	if t.filters == nil || !known {
+		return nil
+	}
+	name, _, _ := strings.Cut(use.Property, "/")
+	letters := t.filters[name]
+	if strings.Contains(letters, letter) || advanced && strings.Contains(letters, strings.ToUpper(letter)) {
+		return nil
+	}
+	return t.unfit(name)
 }
 
-// expansions reads $expand: names with commas between, each perhaps with ($select=…).
-func expansions(text string) (map[string]properties, error) {
-	out := map[string]properties{}
-	for text != "" {
-		end := strings.IndexAny(text, ",(")
-		if end < 0 {
-			out[strings.TrimSpace(text)] = nil
-			break
-		}
-		name := strings.TrimSpace(text[:end])
-		out[name] = nil
-		if text[end] == '(' {
-			inner, rest, ok := strings.Cut(text[end+1:], ")")
-			list, isSelect := strings.CutPrefix(strings.TrimSpace(inner), "$select=")
-			if !ok || !isSelect {
-				return nil, unsupported("Invalid $expand.")
-			}
-			out[name], text = selected(list), strings.TrimPrefix(strings.TrimSpace(rest), ",")
-			continue
-		}
-		text = text[end+1:]
-	}
-	return out, nil
+func (t *resource) unfit(property string) error {
+	return unsupported("Unsupported or invalid query filter clause specified for property '" + property +
+		"' of resource '" + t.errorName() + "'.")
 }
 
-// searches reads $search: "property:text" parts that are joined by AND.
-func searches(text string) (parts [][2]string, err error) {
-	for _, part := range strings.Split(text, " AND ") {
-		part = strings.TrimSpace(part)
-		property, value, ok := strings.Cut(strings.Trim(part, `"`), ":")
-		if !ok || len(part) < 2 || part[0] != '"' || part[len(part)-1] != '"' {
-			return nil, badRequest(`Unsupported $search: want "property:text".`)
-		}
-		parts = append(parts, [2]string{property, strings.ToLower(value)})
+// queryDigest is of what a page must not be asked for with a place in another list: the list, and
+// what selects and orders it.
+func queryDigest(r request) []byte {
+	q := r.URL.Query()
+	sum := sha256.Sum256([]byte(strings.Join(
+		[]string{r.URL.Path, q.Get("$filter"), q.Get("$search"), q.Get("$orderby"), q.Get("$skip")}, "\x00",
+	)))
+	return sum[:8]
+}
+
+// skipToken is the place in a list that the next page goes on from.
+func skipToken(r request, place string) string {
+	return base64.RawURLEncoding.EncodeToString(append(queryDigest(r), place...))
+}
+
+// resume reads $skiptoken.
+func (o *query) resume(r request) error {
+	q := r.URL.Query()
+	if !q.Has("$skiptoken") {
+		return nil
 	}
-	return parts, nil
+	token := q.Get("$skiptoken")
+	key, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(key) < 10 || len(key) > maxSkipToken {
+		return badRequest("Invalid Skip Token")
+	}
+	if !bytes.Equal(key[:8], queryDigest(r)) {
+		return &wireError{
+			status:  http.StatusBadRequest,
+			code:    "Directory_ExpiredPageToken",
+			message: "The specified page token value has expired and can no longer be included in your request.",
+		}
+	}
+	place := string(key[8:])
+	if text, ordered := strings.CutPrefix(place, "+"); ordered {
+		if o.offset, err = strconv.Atoi(text); err != nil || o.offset < 0 {
+			return badRequest("Invalid Skip Token")
+		}
+		return nil
+	}
+	o.after = place
+	return nil
 }
 
 // tooNew marks an object that cannot be seen yet. It is no property: nobody is shown it.
@@ -186,22 +284,13 @@ func (o query) selects(x object) bool {
 	if o.condition != nil && !o.condition.Meets(x) {
 		return false
 	}
-	for _, s := range o.search {
-		text, _ := x[s[0]].(string)
-		if !slices.ContainsFunc(
-			append(strings.Fields(text), text),
-			func(word string) bool { return strings.HasPrefix(strings.ToLower(word), s[1]) },
-		) {
-			return false
-		}
-	}
-	return true
+	return o.search == nil || o.search.Meets(x)
 }
 
 // narrows says whether the query leaves anything out.
-func (o query) narrows() bool { return o.condition != nil || len(o.search) > 0 }
+func (o query) narrows() bool { return o.condition != nil || o.search != nil }
 
-// shape leaves of an object what was selected.
+// shape leaves of an object what was selected. What nobody has is null, or an empty collection.
 func (p properties) shape(x object, defaults properties) object {
 	names := p
 	if names == nil {
@@ -216,6 +305,16 @@ func (p properties) shape(x object, defaults properties) object {
 			out[name] = value
 		}
 	}
+	for _, name := range p {
+		if _, kept := x[name]; kept {
+			continue
+		}
+		if property, known := unkept()[name]; known {
+			if out[name] = nil; property.Many {
+				out[name] = []any{}
+			}
+		}
+	}
 	return out
 }
 
@@ -225,7 +324,7 @@ const scanSize = 500 //bound:none how many are read at a time
 // collect reads objects in the order of their ids until the page is full, or all of them where they
 // must be counted or put in order. next returns those after an id.
 func (o query) collect(next func(after string, limit int) ([]object, error)) (items []object, total int, err error) {
-	all := o.orderBy != "" || (o.count && o.narrows() && o.after == "")
+	all := len(o.orderBy) > 0 || o.offset > 0 || (o.count && o.narrows() && o.after == "")
 	limit := scanSize
 	if !o.narrows() && !all {
 		limit = o.top + 1
@@ -238,7 +337,7 @@ func (o query) collect(next func(after string, limit int) ([]object, error)) (it
 		for _, x := range batch {
 			if o.selects(x) {
 				total++
-				if all && o.orderBy == "" && len(items) > o.top {
+				if all && len(o.orderBy) == 0 && len(items) > o.offset+o.top {
 					continue // only counted
 				}
 				items = append(items, x)
@@ -249,18 +348,27 @@ func (o query) collect(next func(after string, limit int) ([]object, error)) (it
 		}
 		after, _ = batch[len(batch)-1]["id"].(string)
 	}
-	if o.orderBy != "" {
-		slices.SortStableFunc(items, func(a, b object) int {
-			x, _ := a[o.orderBy].(string)
-			y, _ := b[o.orderBy].(string)
-			if o.descending {
-				x, y = y, x
-			}
-			return strings.Compare(strings.ToLower(x), strings.ToLower(y))
-		})
-		items = items[min(o.offset, len(items)):]
+	o.sort(items)
+	return items[min(o.offset, len(items)):], total, nil
+}
+
+// sort puts objects in order; those that are equal stay in the order of their ids.
+func (o query) sort(items []object) {
+	if len(o.orderBy) == 0 {
+		return
 	}
-	return items, total, nil
+	slices.SortStableFunc(items, func(a, b object) int {
+		for _, by := range o.orderBy {
+			order := graph.Compare(a, b, by.property)
+			if by.descending {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
 }
 
 // page collects objects and answers a page of them. count says how many there are where the query
@@ -274,7 +382,7 @@ func (h *Handler) page(
 		return graph.Page[object]{}, err
 	}
 	p := h.answer(r, o, items, defaults)
-	if o.count && o.after == "" {
+	if o.count && o.after == "" && !r.URL.Query().Has("$skiptoken") {
 		if !o.narrows() {
 			total, err = count()
 		}
@@ -293,11 +401,11 @@ func (h *Handler) answer(r request, o query, items []object, defaults properties
 	if len(items) > o.top {
 		items = items[:o.top]
 		key, _ := items[o.top-1]["id"].(string)
-		if o.orderBy != "" {
+		if len(o.orderBy) > 0 || o.offset > 0 || o.inLogs {
 			key = "+" + strconv.Itoa(o.offset+o.top)
 		}
 		q := r.URL.Query()
-		q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte(key)))
+		q.Set("$skiptoken", skipToken(r, key))
 		p.NextLink = h.Tenant.URL + r.URL.Path + "?" + encode(q)
 	}
 	for _, x := range items {
@@ -309,7 +417,7 @@ func (h *Handler) answer(r request, o query, items []object, defaults properties
 // answerCount answers a $count segment: a number as text. It is an advanced query.
 func answerCount(r request, n int) (int, any, error) {
 	if !strings.EqualFold(r.Header.Get("ConsistencyLevel"), "eventual") {
-		return 0, nil, badRequest("$count is not currently supported without the header 'ConsistencyLevel: eventual'.")
+		return 0, nil, badRequest("$count is not currently supported.")
 	}
 	return http.StatusOK, plain(strconv.Itoa(n)), nil
 }
@@ -338,7 +446,7 @@ func objects[T any](list []T) []object {
 }
 
 // answerList answers a list that is in memory, in the order of its ids.
-func (h *Handler) answerList(r request, t resource, all []object) (int, any, error) {
+func (h *Handler) answerList(r request, t *resource, all []object) (int, any, error) {
 	o, err := options(r, t)
 	if err != nil {
 		return 0, nil, err
@@ -357,5 +465,8 @@ func (h *Handler) answerList(r request, t resource, all []object) (int, any, err
 		return all[from:min(from+limit, len(all))], nil
 	}
 	p, err := h.page(r, o, next, nil, func() (int, error) { return len(all), nil })
+	if err == nil {
+		err = h.expand(r.Context(), o, t, p.Value)
+	}
 	return http.StatusOK, p, err
 }

@@ -42,8 +42,8 @@ func TestGraphQueries(t *testing.T) {
 	}
 	mei := "/users/mei.tanaka@northwind.example"
 	for path, want := range map[string]string{
-		mei + "?$select=displayName,department,employeeType": `{"department":"Platform Engineering",` +
-			`"displayName":"Mei Tanaka","id":"` + e.User("mei.tanaka@northwind.example").ID + `"}`,
+		mei + "?$select=DisplayName,department,employeeType": `{"department":"Platform Engineering",` +
+			`"displayName":"Mei Tanaka","employeeType":null,"id":"` + e.User("mei.tanaka@northwind.example").ID + `"}`,
 		"/users/$count":  "25",
 		"/groups/$count": "6",
 		"/users/$count" + where("department eq 'Data'"): "4",
@@ -73,7 +73,7 @@ func TestGraphQueries(t *testing.T) {
 		"an order with a filter":                {"/users?$orderby=displayName&$filter=department%20eq%20'x'", nil},
 		"a $search without a property":          {"/users?$search=x", []string{eventual}},
 		"a cast without the header": {
-			"/groups/" + e.Group("Data").ID + "/members/microsoft.graph.user", nil,
+			"/groups/" + e.Group("Data").ID + "/transitiveMembers/microsoft.graph.user", nil,
 		},
 		"an expansion of something else": {"/users?$expand=manager($levels=2)", nil},
 		"$count without the header":      {"/users/$count", nil},

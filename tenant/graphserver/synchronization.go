@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
-	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
@@ -16,16 +14,39 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error) {
+// templateOf is the synchronization template of the application that the path names.
+func (h *Handler) templateOf(ctx context.Context, r request) (tenant.Template, error) {
 	a, err := h.application(ctx, r)
 	if err != nil {
-		return 0, nil, err
+		return tenant.Template{}, err
 	}
 	t, err := tenant.FindTemplate(a.TemplateID)
+	if id := r.PathValue("template"); err == nil && id != "" && id != t.SyncTemplate {
+		return t, notThere(id)
+	}
+	return t, err
+}
+
+func (h *Handler) syncTemplates(ctx context.Context, r request) (int, any, error) {
+	t, err := h.templateOf(ctx, r)
 	if err != nil {
 		return 0, nil, err
 	}
-	return h.answerList(r, syncTemplateType, []object{syncTemplateObject(t)})
+	return h.answerList(r, syncTemplateType(), []object{syncTemplateObject(t)})
+}
+
+func (h *Handler) syncTemplate(ctx context.Context, r request) (int, any, error) {
+	t, err := h.templateOf(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return one(h, r, syncTemplateType(), syncTemplateObject(t))
+}
+
+// templateSchema is the schema that a job of the template begins with.
+func (h *Handler) templateSchema(ctx context.Context, r request) (int, any, error) {
+	t, err := h.templateOf(ctx, r)
+	return http.StatusOK, schemaToWire(t.SyncTemplate, tenant.DefaultMappings()), err
 }
 
 func syncTemplateObject(t tenant.Template) object {
@@ -86,7 +107,7 @@ func (h *Handler) listJobs(ctx context.Context, r request) (int, any, error) {
 			return 0, nil, err
 		}
 	}
-	return h.answerList(r, jobType, objects(all))
+	return h.answerList(r, jobType(), objects(all))
 }
 
 func (h *Handler) job(ctx context.Context, r request) (tenant.Job, error) {
@@ -106,7 +127,7 @@ func (h *Handler) getJob(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return one(r, jobType, out)
+	return one(h, r, jobType(), out)
 }
 
 // changeJob runs a change of the job that the request names.
@@ -423,87 +444,4 @@ func executionToWire(x *tenant.Execution) *graph.Execution {
 		out.Error = &graph.ErrorInfo{Code: x.ErrorCode, Message: x.ErrorMessage, TenantActionable: true}
 	}
 	return out
-}
-
-var logFilter = regexp.MustCompile(`^(jobId|jobid|cycleId|cycleid|provisioningStatusInfo/status) eq '([^']*)'$`)
-
-// logQuery reads the filter of the provisioning log: equalities joined by and.
-func logQuery(filter string) (q tenant.LogQuery, err error) {
-	if filter == "" {
-		return q, nil
-	}
-	for _, part := range strings.Split(filter, " and ") {
-		m := logFilter.FindStringSubmatch(strings.TrimSpace(part))
-		if m == nil {
-			return q, &wireError{
-				status:  http.StatusBadRequest,
-				code:    "Request_UnsupportedQuery",
-				message: "Unsupported or invalid query filter clause specified.",
-			}
-		}
-		switch strings.ToLower(m[1]) {
-		case "jobid":
-			q.JobID = tenant.JobID(m[2])
-		case "cycleid":
-			q.CycleID = m[2]
-		default:
-			q.Status = m[2]
-		}
-	}
-	return q, nil
-}
-
-func (h *Handler) provisioningLog(ctx context.Context, r request) (int, any, error) {
-	q, err := logQuery(r.URL.Query().Get("$filter"))
-	if err != nil {
-		return 0, nil, err
-	}
-	if q.Limit, err = pageSize(r); err != nil {
-		return 0, nil, err
-	}
-	entries, err := h.Tenant.ProvisioningLog(ctx, q)
-	out := graph.Page[graph.ProvisioningObjectSummary]{Value: []graph.ProvisioningObjectSummary{}}
-	for _, e := range entries {
-		s := graph.ProvisioningObjectSummary{
-			ID:                     e.ID,
-			ActivityDateTime:       e.Time,
-			JobID:                  string(e.JobID),
-			CycleID:                e.CycleID,
-			ChangeID:               e.ID,
-			ProvisioningAction:     e.Action,
-			DurationInMilliseconds: int(e.Duration / time.Millisecond),
-			StatusInfo:             graph.ProvisioningStatus{Status: e.Status},
-			SourceIdentity: graph.Identity{
-				ID:           string(e.SourceID),
-				DisplayName:  e.Name,
-				IdentityType: string(e.Kind),
-			},
-			TargetIdentity: graph.Identity{
-				ID:           e.TargetID,
-				DisplayName:  e.Name,
-				IdentityType: string(e.Kind),
-			},
-			ModifiedProperties: []graph.ModifiedProperty{},
-		}
-		for _, c := range e.Changes {
-			s.ModifiedProperties = append(
-				s.ModifiedProperties, graph.ModifiedProperty{DisplayName: c.Path, OldValue: c.Old, NewValue: c.New},
-			)
-		}
-		if len(e.Added) > 0 || len(e.Removed) > 0 {
-			s.ModifiedProperties = append(
-				s.ModifiedProperties,
-				graph.ModifiedProperty{
-					DisplayName: "members",
-					OldValue:    strings.Join(e.Removed, ", "),
-					NewValue:    strings.Join(e.Added, ", "),
-				},
-			)
-		}
-		if e.Code != "" {
-			s.StatusInfo.ErrorInformation = &graph.ProvisioningFail{ErrorCode: e.Code, Reason: e.Reason}
-		}
-		out.Value = append(out.Value, s)
-	}
-	return http.StatusOK, out, err
 }

@@ -174,11 +174,11 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 	for path, want := range map[string]string{
 		"/users?$fliter=displayName%20eq%20'x'": "'$fliter' is not " +
 			"supported",
-		"/users?filter=displayName%20eq%20'x'": "'filter' is not " +
+		"/users?unknown=displayName%20eq%20'x'": "'unknown' is not " +
 			"supported",
 		"/users?$skip=5": "'$skip' is not supported",
 		"/users?$filter=id%20eq%20'x'&$filter=id%20ne%20'x'": "is duplicated",
-		"/users?$top=1;$filter=x":                            "cannot be read",
+		"/users?$top=1;$filter=x":                            "Invalid page size",
 		"/users?$count=maybe": "$count must be true " +
 			"or false",
 		"/users" + filter + "nonsense%20eq%20'x'": "Could not find a " +
@@ -190,28 +190,28 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 		"/users" + filter + "onPremisesExtensionAttributes/extensionAttribute16%20eq%20'x'": "extensionAttribute16",
 		"/users?$search=%22nonsense:x%22":                                         "nonsense",
 		"/users?$orderby=nonsense":                                                "nonsense",
-		"/users?$orderby=displayName,surname":                                     "displayName,surname",
-		"/users?$expand=memberOf":                                                 "Could not expand 'memberOf'",
+		"/users?$orderby=displayName,surname":                                     "Unsupported sort property",
+		"/users?$expand=ownedDevices":                                             "named 'ownedDevices' on type",
 		"/users/$count?$filter=nonsense%20eq%20'x'":                               "nonsense",
 		mei + "?$filter=displayName%20eq%20'x'":                                   "'$filter' is not supported",
-		mei + "?$expand=members":                                                  "Could not expand 'members'",
+		mei + "?$expand=members":                                                  "named 'members' on type",
 		"/users/delta?$top=5":                                                     "'$top' is not supported",
 		"/users/delta?$deltatoken=x&$filter=id%20eq%20'x'":                        "as it is",
 		"/groups" + filter + "userPrincipalName%20eq%20'x'":                       "userPrincipalName",
 		data + "/members?$filter=nonsense%20eq%20'x'":                             "nonsense",
-		data + "/members/microsoft.graph.device":                                  "Resource not found",
-		data + "/memberOf?$expand=owners":                                         "Could not expand",
+		data + "/members/microsoft.graph.message":                                 "Resource not found",
+		data + "/memberOf?$expand=owners":                                         "Select and Expand failed",
 		"/applications?$filter=nonsense%20eq%20'x'":                               "microsoft.graph.application",
-		app + "?$expand=owners":                                                   "Could not expand 'owners'",
+		app + "?$expand=extensions":                                               "Select and Expand failed",
 		sp + "/appRoleAssignedTo?$filter=x%20eq%20'y'":                            "microsoft.graph.appRoleAssignment",
 		sp + "/synchronization/jobs?$filter=x%20eq%20'y'":                         "microsoft.graph.synchronizationJob",
 		sp + "/synchronization/secrets?$select=value":                             "'$select' is not supported",
 		"/organization?$filter=x%20eq%20'y'":                                      "microsoft.graph.organization",
 		"/policies/claimsMappingPolicies?$filter=x%20eq%20'y'":                    "microsoft.graph.stsPolicy",
 		"/auditLogs/signIns?$filter=nonsense%20eq%20'x'":                          "microsoft.graph.signIn",
-		"/auditLogs/signIns?$orderby=createdDateTime":                             "'$orderby' is not supported",
+		"/auditLogs/signIns?$orderby=nonsense":                                    "named 'nonsense'",
 		"/auditLogs/directoryAudits?$filter=initiatedBy/user/nonsense%20eq%20'x'": "nonsense",
-		"/auditLogs/provisioning?$skiptoken=x":                                    "'$skiptoken' is not supported",
+		"/auditLogs/provisioning?$skiptoken=x":                                    "Invalid Skip Token",
 	} {
 		status, _, body := e.Ask(http.MethodGet, path, nil, eventual)
 		wantStatus := http.StatusBadRequest

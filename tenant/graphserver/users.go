@@ -168,7 +168,7 @@ func password(in map[string]any) (secret string, sent bool, err error) {
 
 // users is the collection of users.
 func (h *Handler) users() collection {
-	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, userType, h.expandManagers}
+	return collection{h.usersAfter, h.Tenant.CountUsers, userDefaults, userType()}
 }
 
 // usersAfter reads users in the order of their ids; one that is asked for by its name or its id is
@@ -193,30 +193,6 @@ func (h *Handler) usersAfter(ctx context.Context, o query) func(after string, li
 		}
 		return list, err
 	}
-}
-
-// expandManagers adds the managers of users.
-func (h *Handler) expandManagers(ctx context.Context, o query, users []object) error {
-	for _, x := range users {
-		u, err := h.Tenant.User(ctx, tenant.UserID(x["id"].(string)))
-		if err != nil && refusal.KindOf(err) != refusal.NotFound {
-			return err
-		}
-		if u.ManagerID == "" {
-			x["manager"] = nil
-			continue
-		}
-		m, err := h.manager(ctx, u)
-		if refusal.KindOf(err) == refusal.NotFound { // deleted
-			x["manager"] = nil
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		x["manager"] = o.expand["manager"].shape(typed(userObject(m), graph.DirectoryUserType), userDefaults)
-	}
-	return nil
 }
 
 func typed(x object, kind string) object {
@@ -260,7 +236,7 @@ func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 }
 
 func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r, userType)
+	o, err := options(r, userType())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -269,24 +245,16 @@ func (h *Handler) getUser(ctx context.Context, r request) (int, any, error) {
 		return 0, nil, err
 	}
 	x := o.shape(userObject(u), userDefaults)
-	if _, ok := o.expand["manager"]; ok {
-		err = h.expandManagers(ctx, o, []object{x})
-	}
-	return http.StatusOK, x, err
+	return http.StatusOK, x, h.expand(ctx, o, userType(), []object{x})
 }
 
 // me is the person for whom a program calls. Administrators of the admin center are not in the
 // directory.
 func (h *Handler) me(ctx context.Context, r request) (int, any, error) {
-	a := r.caller.Account
-	switch {
-	case a.ID == "":
-		return 0, nil, badRequest("/me request is only valid with delegated authentication flow.")
-	case a.Administrator:
+	if a := r.caller.Account; a.Administrator {
 		return http.StatusOK, object{"id": string(a.ID), "displayName": a.Name, "userPrincipalName": a.Name}, nil
 	}
-	r.SetPathValue("id", string(a.ID))
-	return h.getUser(ctx, r)
+	return mine(h.getUser)(ctx, r)
 }
 
 func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
@@ -313,7 +281,11 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 }
 
 func (h *Handler) deleteUser(ctx context.Context, r request) (int, any, error) {
-	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, tenant.UserID(r.PathValue("id")))
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusNoContent, nil, h.Tenant.DeleteUser(ctx, r.by, u.ID)
 }
 
 func (h *Handler) revokeSessions(ctx context.Context, r request) (int, any, error) {
@@ -331,7 +303,7 @@ func (h *Handler) manager(ctx context.Context, u tenant.User) (tenant.User, erro
 }
 
 func (h *Handler) getManager(ctx context.Context, r request) (int, any, error) {
-	o, err := options(r, userType)
+	o, err := options(r, userType())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -352,15 +324,19 @@ func (h *Handler) setManager(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	_, err = h.Tenant.UpdateUser(
-		ctx, r.by, tenant.UserID(r.PathValue("id")), func(u *tenant.User) { u.ManagerID = m.ID },
-	)
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	_, err = h.Tenant.UpdateUser(ctx, r.by, u.ID, func(u *tenant.User) { u.ManagerID = m.ID })
 	return http.StatusNoContent, nil, err
 }
 
 func (h *Handler) deleteManager(ctx context.Context, r request) (int, any, error) {
-	_, err := h.Tenant.UpdateUser(ctx, r.by, tenant.UserID(r.PathValue("id")), func(u *tenant.User) {
-		u.ManagerID = ""
-	})
+	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
+	if err != nil {
+		return 0, nil, err
+	}
+	_, err = h.Tenant.UpdateUser(ctx, r.by, u.ID, func(u *tenant.User) { u.ManagerID = "" })
 	return http.StatusNoContent, nil, err
 }

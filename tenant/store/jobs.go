@@ -120,7 +120,16 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
-	query := `SELECT doc FROM provisioning_log` + w.Text() + ` ORDER BY time DESC, id` + w.Limit(q.Limit, 0)
+	direction, later := "DESC", "<"
+	if q.OldestFirst {
+		direction, later = "ASC", ">"
+	}
+	if !q.AfterTime.IsZero() {
+		at := q.AfterTime.UnixMilli()
+		w.And("(time "+later+" ? OR time = ? AND id > ?)", at, at, q.AfterID)
+	}
+	query := `SELECT doc FROM provisioning_log` + w.Text() + ` ORDER BY time ` + direction + `, id`
+	query += w.Limit(q.Limit, 0)
 	return list[tenant.LogEntry](t, query, w.Args...)
 }
 

@@ -255,6 +255,14 @@ func (t tx) Users(q tenant.Query) ([]tenant.User, error) {
 	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
 	return list[tenant.User](t, query, w.Args...)
 }
+
+// UsersManagedBy looks through all documents: managers are no column.
+func (t tx) UsersManagedBy(manager tenant.UserID) ([]tenant.User, error) {
+	found, err := list[tenant.User](
+		t, `SELECT doc FROM users WHERE doc LIKE $1 ORDER BY id`, `%"ManagerID":`+sqldb.Encode(manager)+`%`,
+	)
+	return slices.DeleteFunc(found, func(u tenant.User) bool { return u.ManagerID != manager }), err
+}
 func (t tx) CountUsers() (int, error) { return t.Count(`SELECT COUNT(*) FROM users`) }
 func (t tx) PutUser(u tenant.User) error {
 	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
