@@ -93,6 +93,12 @@ type instanceWriter interface {
 	PutInstance(Instance) error
 }
 
+// IdentityStoreARN is the ARN of the identity store. Source: service authorization reference,
+// "Resource types defined by AWS Identity Store".
+func (i Instance) IdentityStoreARN() string {
+	return "arn:aws:identitystore::" + i.OwnerAccountID + ":identitystore/" + i.IdentityStoreID
+}
+
 // shortID is the part of the ARN that names the instance: ssoins- and 16 hex digits.
 func (i Instance) shortID() string { return strings.TrimPrefix(i.ARN, instancePrefix) }
 

@@ -15,9 +15,24 @@ type createGroupInput struct {
 	DisplayName, Description string
 }
 
-type groupOutput struct {
+// groupNamed is how a group is named in answers.
+type groupNamed struct {
 	IdentityStoreID string `json:"IdentityStoreId"`
 	GroupID         string `json:"GroupId"`
+	GroupArn        string
+}
+
+func (h *Handler) nameGroup(id center.GroupID) groupNamed {
+	return groupNamed{h.Center.Instance.IdentityStoreID, string(id), groupARN + string(id)}
+}
+
+type groupOutput struct {
+	groupNamed
+	Revision string
+}
+
+func (h *Handler) groupOutput(g center.Group) groupOutput {
+	return groupOutput{h.nameGroup(g.ID), revisionOf(g.Version)}
 }
 
 func (h *Handler) createGroup(ctx context.Context, who awsapi.Caller, in createGroupInput) (groupOutput, error) {
@@ -27,7 +42,7 @@ func (h *Handler) createGroup(ctx context.Context, who awsapi.Caller, in createG
 	g, err := h.Center.CreateGroup(
 		ctx, awsdoor.Actor(who), center.Group{DisplayName: in.DisplayName, Description: in.Description},
 	)
-	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
+	return h.groupOutput(g), err
 }
 
 type group struct {
@@ -41,7 +56,7 @@ type group struct {
 
 func (h *Handler) showGroup(g center.Group, issuer string) group {
 	return group{
-		groupOutput{h.Center.Instance.IdentityStoreID, string(g.ID)},
+		h.groupOutput(g),
 		g.DisplayName,
 		g.Description,
 		externalIDs(issuer, g.ExternalID),
@@ -54,14 +69,15 @@ func (h *Handler) showGroup(g center.Group, issuer string) group {
 
 type groupInput struct {
 	store
-	GroupID string `json:"GroupId"`
+	GroupID  string `json:"GroupId"`
+	Revision string
 }
 
 func (h *Handler) describeGroup(ctx context.Context, _ awsapi.Caller, in groupInput) (group, error) {
 	if err := h.check(in.store); err != nil {
 		return group{}, err
 	}
-	g, err := h.Center.Group(ctx, center.GroupID(in.GroupID))
+	g, err := h.Center.Group(ctx, groupID(in.GroupID))
 	if err != nil {
 		return group{}, err
 	}
@@ -73,25 +89,32 @@ func (h *Handler) deleteGroup(ctx context.Context, who awsapi.Caller, in groupIn
 	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteGroup(ctx, awsdoor.Actor(who), center.GroupID(in.GroupID))
+	return awsapi.Empty{}, h.Center.DeleteGroup(
+		ctx, awsdoor.Actor(who), groupID(in.GroupID),
+		func(g center.Group) error { return unchanged(in.Revision, g.Version, string(g.ID)) },
+	)
 }
 
 type updateGroupInput struct {
 	store
 	GroupID    string `json:"GroupId"`
 	Operations []operation
+	Revision   string
 }
 
-func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateGroupInput) (awsapi.Empty, error) {
+func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateGroupInput) (groupOutput, error) {
 	if err := h.check(in.store); err != nil {
-		return awsapi.Empty{}, err
+		return groupOutput{}, err
 	}
-	_, err := h.Center.UpdateGroup(
+	g, err := h.Center.UpdateGroup(
 		ctx,
 		awsdoor.Actor(who),
-		center.GroupID(in.GroupID),
+		groupID(in.GroupID),
 		center.MembershipChange{},
 		func(g *center.Group) error {
+			if err := unchanged(in.Revision, g.Version, string(g.ID)); err != nil {
+				return err
+			}
 			for _, op := range in.Operations {
 				field, ok := map[string]*string{
 					"displayName": &g.DisplayName,
@@ -110,7 +133,7 @@ func (h *Handler) updateGroup(ctx context.Context, who awsapi.Caller, in updateG
 			return nil
 		},
 	)
-	return awsapi.Empty{}, err
+	return h.groupOutput(g), err
 }
 
 type listGroupsInput struct {
@@ -169,12 +192,12 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 	return out, nil
 }
 
-func (h *Handler) getGroupID(ctx context.Context, _ awsapi.Caller, in getIDInput) (groupOutput, error) {
+func (h *Handler) getGroupID(ctx context.Context, _ awsapi.Caller, in getIDInput) (groupNamed, error) {
 	if err := h.check(in.store); err != nil {
-		return groupOutput{}, err
+		return groupNamed{}, err
 	}
 	g, err := h.findGroup(ctx, in.AlternateIdentifier)
-	return groupOutput{in.IdentityStoreID, string(g.ID)}, err
+	return h.nameGroup(g.ID), err
 }
 
 func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.Group, error) {

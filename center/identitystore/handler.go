@@ -1,6 +1,9 @@
 package identitystore
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
@@ -16,6 +19,8 @@ func (h *Handler) Service() awsapi.Service {
 		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Admit: awsdoor.Admit, Authorize: awsdoor.Authorize,
 		Operations: []awsapi.Operation{
+			awsapi.OpOf("ListIdentityStores", awsapi.Reads, awsapi.StructureOf(paged(awsapi.Members{})), h.listStores),
+			awsapi.OpOf("DescribeIdentityStore", awsapi.Reads, input(awsapi.Members{}), h.describeStore),
 			awsapi.OpOf("CreateUser", awsapi.Changes, createUserShape, h.createUser),
 			awsapi.OpOf(
 				"DescribeUser", awsapi.Reads,
@@ -23,11 +28,14 @@ func (h *Handler) Service() awsapi.Service {
 			),
 			awsapi.OpOf(
 				"UpdateUser", awsapi.Changes,
-				input(awsapi.Members{"UserId": objectID, "Operations": operations}, "UserId", "Operations"),
+				input(awsapi.Members{"UserId": objectID, "Operations": operations, "Revision": revision}, "UserId",
+					"Operations"),
 				h.updateUser,
 			),
-			awsapi.OpOf("DeleteUser", awsapi.Changes, input(awsapi.Members{"UserId": objectID}, "UserId"),
-				h.deleteUser),
+			awsapi.OpOf(
+				"DeleteUser", awsapi.Changes,
+				input(awsapi.Members{"UserId": objectID, "Revision": revision}, "UserId"), h.deleteUser,
+			),
 			awsapi.OpOf("ListUsers", awsapi.Reads, lists(awsapi.Members{"Extensions": extensions, "Filters": filters}),
 				h.listUsers),
 			awsapi.OpOf(
@@ -42,11 +50,14 @@ func (h *Handler) Service() awsapi.Service {
 				h.describeGroup),
 			awsapi.OpOf(
 				"UpdateGroup", awsapi.Changes,
-				input(awsapi.Members{"GroupId": objectID, "Operations": operations}, "GroupId", "Operations"),
+				input(awsapi.Members{"GroupId": objectID, "Operations": operations, "Revision": revision}, "GroupId",
+					"Operations"),
 				h.updateGroup,
 			),
-			awsapi.OpOf("DeleteGroup", awsapi.Changes, input(awsapi.Members{"GroupId": objectID}, "GroupId"),
-				h.deleteGroup),
+			awsapi.OpOf(
+				"DeleteGroup", awsapi.Changes,
+				input(awsapi.Members{"GroupId": objectID, "Revision": revision}, "GroupId"), h.deleteGroup,
+			),
 			awsapi.OpOf("ListGroups", awsapi.Reads, lists(awsapi.Members{"Filters": filters}), h.listGroups),
 			awsapi.OpOf(
 				"GetGroupId", awsapi.Reads,
@@ -115,7 +126,8 @@ func Answer(err error) *awsapi.Error {
 			e.Message = text
 			e.Members = map[string]any{"Reason": "UNIQUENESS_CONSTRAINT_VIOLATION"}
 		}
-		if refused.Code == center.ConcurrentChange {
+		switch refused.Code {
+		case center.ConcurrentChange, center.VersionChanged:
 			e.Members = map[string]any{"Reason": "CONCURRENT_MODIFICATION"}
 		}
 	})
@@ -131,10 +143,38 @@ type store struct {
 }
 
 func (h *Handler) check(s store) error {
-	if s.IdentityStoreID != h.Center.Instance.IdentityStoreID {
-		return &refusal.Error{Code: center.StoreNotFound, Subject: s.IdentityStoreID}
+	i := h.Center.Instance
+	if s.IdentityStoreID == i.IdentityStoreID || s.IdentityStoreID == i.IdentityStoreARN() {
+		return nil
 	}
-	return nil
+	return &refusal.Error{Code: center.StoreNotFound, Subject: s.IdentityStoreID}
+}
+
+// What stands before the id in the ARNs of objects. Source: service authorization reference,
+// "Resource types defined by AWS Identity Store".
+const (
+	userARN       = "arn:aws:identitystore:::user/"
+	groupARN      = "arn:aws:identitystore:::group/"
+	membershipARN = "arn:aws:identitystore:::membership/"
+)
+
+// An object is named by its id or its ARN. The ARN of an object of another kind is nobody's id.
+func userID(named string) center.UserID   { return center.UserID(strings.TrimPrefix(named, userARN)) }
+func groupID(named string) center.GroupID { return center.GroupID(strings.TrimPrefix(named, groupARN)) }
+func membershipID(named string) center.MembershipID {
+	return center.MembershipID(strings.TrimPrefix(named, membershipARN))
+}
+
+// revisionOf shows how often an object was changed, as SCIM's version does.
+func revisionOf(version int64) string { return strconv.FormatInt(version+1, 10) }
+
+// unchanged refuses a change of an object that has another revision than the caller has seen. A
+// caller who names none changes whatever there is.
+func unchanged(seen string, version int64, id string) error {
+	if seen == "" || seen == revisionOf(version) {
+		return nil
+	}
+	return &refusal.Error{Code: center.VersionChanged, Subject: id}
 }
 
 // filter is the deprecated filter of the list operations, which scripts and Terraform still use.

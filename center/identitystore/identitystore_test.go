@@ -48,7 +48,7 @@ func newAPI(t testing.TB) *api {
 	handler := &awsapi.Handler{
 		Verify: &awsapi.Verifier{
 			Region: "us-east-1",
-			Now:    c.Now,
+			Now:    func() time.Time { return c.Now() },
 			Lookup: func(ctx context.Context, id, _ string) (awsapi.Credential, error) {
 				key, err := c.AccessKeySecret(ctx, id)
 				return awsapi.Credential{Secret: key.SecretAccessKey.Reveal(), Caller: awsapi.Caller{

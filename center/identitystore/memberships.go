@@ -35,6 +35,11 @@ func (h *Handler) checkMember(s store, m memberID) error {
 type membershipOutput struct {
 	IdentityStoreID string `json:"IdentityStoreId"`
 	MembershipID    string `json:"MembershipId"`
+	MembershipArn   string
+}
+
+func (h *Handler) membershipOutput(id center.MembershipID) membershipOutput {
+	return membershipOutput{h.Center.Instance.IdentityStoreID, string(id), membershipARN + string(id)}
 }
 
 func (h *Handler) createMembership(
@@ -44,17 +49,17 @@ func (h *Handler) createMembership(
 		return membershipOutput{}, err
 	}
 	m, err := h.Center.CreateMembership(
-		ctx, awsdoor.Actor(who), center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID),
+		ctx, awsdoor.Actor(who), groupID(in.GroupID), userID(in.MemberID.UserID),
 	)
-	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
+	return h.membershipOutput(m.ID), err
 }
 
 func (h *Handler) getMembershipID(ctx context.Context, _ awsapi.Caller, in membershipInput) (membershipOutput, error) {
 	if err := h.checkMember(in.store, in.MemberID); err != nil {
 		return membershipOutput{}, err
 	}
-	m, err := h.Center.MembershipOf(ctx, center.GroupID(in.GroupID), center.UserID(in.MemberID.UserID))
-	return membershipOutput{in.IdentityStoreID, string(m.ID)}, err
+	m, err := h.Center.MembershipOf(ctx, groupID(in.GroupID), userID(in.MemberID.UserID))
+	return h.membershipOutput(m.ID), err
 }
 
 type membership struct {
@@ -70,7 +75,7 @@ type membership struct {
 // showMembership translates a membership. One never changes, so both times are the same.
 func (h *Handler) showMembership(m center.Membership) membership {
 	return membership{
-		membershipOutput{h.Center.Instance.IdentityStoreID, string(m.ID)},
+		h.membershipOutput(m.ID),
 		string(m.GroupID),
 		memberID{string(m.UserID)},
 		awsapi.Timestamp(m.CreatedAt),
@@ -84,7 +89,7 @@ func (h *Handler) describeMembership(ctx context.Context, _ awsapi.Caller, in me
 	if err := h.check(in.store); err != nil {
 		return membership{}, err
 	}
-	m, err := h.Center.Membership(ctx, center.MembershipID(in.MembershipID))
+	m, err := h.Center.Membership(ctx, membershipID(in.MembershipID))
 	return h.showMembership(m), err
 }
 
@@ -92,7 +97,7 @@ func (h *Handler) deleteMembership(ctx context.Context, who awsapi.Caller, in me
 	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, awsdoor.Actor(who), center.MembershipID(in.MembershipID))
+	return awsapi.Empty{}, h.Center.DeleteMembership(ctx, awsdoor.Actor(who), membershipID(in.MembershipID))
 }
 
 type listMembershipsInput struct {
@@ -114,8 +119,9 @@ func (h *Handler) listMemberships(
 	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
+	group := groupID(in.GroupID)
 	return h.pageOfMemberships(
-		ctx, "ListGroupMemberships/"+in.GroupID, center.MembershipQuery{GroupID: center.GroupID(in.GroupID)}, in,
+		ctx, "ListGroupMemberships/"+string(group), center.MembershipQuery{GroupID: group}, in,
 	)
 }
 
@@ -125,9 +131,9 @@ func (h *Handler) listMembershipsForMember(
 	if err := h.check(in.store); err != nil {
 		return listMembershipsOutput{}, err
 	}
+	user := userID(in.MemberID.UserID)
 	return h.pageOfMemberships(
-		ctx, "ListGroupMembershipsForMember/"+in.MemberID.UserID,
-		center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)}, in,
+		ctx, "ListGroupMembershipsForMember/"+string(user), center.MembershipQuery{UserID: user}, in,
 	)
 }
 
@@ -183,16 +189,18 @@ func (h *Handler) isMemberInGroups(ctx context.Context, _ awsapi.Caller, in isMe
 	if err := h.check(in.store); err != nil {
 		return out, err
 	}
-	ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: center.UserID(in.MemberID.UserID)})
+	user := userID(in.MemberID.UserID)
+	ms, err := h.Center.Memberships(ctx, center.MembershipQuery{UserID: user})
 	if err != nil {
 		return out, err
 	}
-	member := map[string]bool{}
+	member := map[center.GroupID]bool{}
 	for _, m := range ms {
-		member[string(m.GroupID)] = true
+		member[m.GroupID] = true
 	}
-	for _, id := range in.GroupIDs {
-		out.Results = append(out.Results, isMemberResult{id, in.MemberID, member[id]})
+	for _, named := range in.GroupIDs {
+		id := groupID(named)
+		out.Results = append(out.Results, isMemberResult{string(id), memberID{string(user)}, member[id]})
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package identitystore
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,20 +37,23 @@ var (
 	textChars  = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  　]+`, '\t', '\n', '\r', ' ', 0xa0, 0x3000)
 
 	storeID = &awsapi.Shape{
-		Kind:    awsapi.String,
-		Min:     1,
-		Max:     36,
-		Pattern: awsapi.NewPattern(`d-[0-9a-f]{10}$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
+		Kind: awsapi.String,
+		Min:  1,
+		Max:  93,
+		Pattern: awsapi.NewPattern(`(arn:aws[a-z-]*:identitystore::\d{12}:identitystore/)?(d-[0-9a-f]{10}|` +
+			`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})`),
 	}
 	objectID = &awsapi.Shape{
 		Kind: awsapi.String,
 		Min:  1,
-		Max:  47,
+		Max:  100,
 		Pattern: &awsapi.Pattern{
-			Text:  `([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`,
+			Text: `(arn:aws[a-z-]*:identitystore:::(user|group|membership)/)?([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-` +
+				`[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`,
 			Match: isObjectID,
 		},
 	}
+	revision  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 64}
 	userName  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 128, Sensitive: true, Pattern: plainChars}
 	groupName = &awsapi.Shape{
 		Kind:      awsapi.String,
@@ -103,8 +107,18 @@ var (
 	)
 )
 
+// objectARN is what stands before the id where an object is named by its ARN.
+var objectARN = regexp.MustCompile(`^arn:aws[a-z-]*:identitystore:::(user|group|membership)/`)
+
 // isObjectID is objectID's pattern without a regular expression: every request has such an id.
 func isObjectID(s string) bool {
+	if strings.HasPrefix(s, "arn:") {
+		place := objectARN.FindStringIndex(s)
+		if place == nil {
+			return false
+		}
+		s = s[place[1]:]
+	}
 	if len(s) == 47 {
 		if s[10] != '-' || strings.Trim(s[:10], "0123456789abcdef") != "" {
 			return false
@@ -132,8 +146,13 @@ func input(m awsapi.Members, required ...string) *awsapi.Shape {
 
 // lists is the input of an operation that answers in pages.
 func lists(m awsapi.Members, required ...string) *awsapi.Shape {
+	return input(paged(m), required...)
+}
+
+// paged adds the members of inputs whose answers come in pages.
+func paged(m awsapi.Members) awsapi.Members {
 	m["MaxResults"], m["NextToken"] = maxResults, nextToken
-	return input(m, required...)
+	return m
 }
 
 var createUserShape = input(withTexts(awsapi.Members{

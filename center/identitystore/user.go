@@ -167,6 +167,8 @@ type userRest struct {
 	Extensions           map[string]map[string]any `json:",omitempty"`
 	IdentityStoreID      string                    `json:"IdentityStoreId"`
 	UserID               string                    `json:"UserId"`
+	UserArn              string
+	Revision             string
 	UserStatus           string
 	ExternalIDs          []externalID `json:"ExternalIds,omitempty"`
 	CreatedAt, UpdatedAt awsapi.Timestamp
@@ -195,13 +197,18 @@ func unlessEmpty(path string) reflect.StructTag {
 // show translates users. Extensions are shown only when they are asked for.
 func (h *Handler) show(users []center.User, issuer string, extensions []string) reflect.Value {
 	list := reflect.MakeSlice(reflect.SliceOf(userType), len(users), len(users))
+	var arns strings.Builder // one allocation for all
+	arns.Grow(len(users) * (len(userARN) + len("00000000-0000-0000-0000-000000000000")))
 	for i := range users {
-		h.showUser(list.Index(i), &users[i], issuer, extensions)
+		from := arns.Len()
+		arns.WriteString(userARN)
+		arns.WriteString(string(users[i].ID))
+		h.showUser(list.Index(i), &users[i], arns.String()[from:], issuer, extensions)
 	}
 	return list
 }
 
-func (h *Handler) showUser(wire reflect.Value, u *center.User, issuer string, extensions []string) {
+func (h *Handler) showUser(wire reflect.Value, u *center.User, arn, issuer string, extensions []string) {
 	texts := u.TextAttributes()
 	userTexts.Write(wire.Field(0), texts[:])
 	nameTexts.Write(wire.Field(1), texts[:])
@@ -212,6 +219,8 @@ func (h *Handler) showUser(wire reflect.Value, u *center.User, issuer string, ex
 		Roles:           showOne(u.Roles),
 		IdentityStoreID: h.Center.Instance.IdentityStoreID,
 		UserID:          string(u.ID),
+		UserArn:         arn,
+		Revision:        revisionOf(u.Version),
 		UserStatus:      "ENABLED",
 		ExternalIDs:     externalIDs(issuer, u.ExternalID),
 		CreatedAt:       awsapi.Timestamp(u.CreatedAt),

@@ -16,9 +16,24 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-type userOutput struct {
+// userNamed is how a user is named in answers.
+type userNamed struct {
 	IdentityStoreID string `json:"IdentityStoreId"`
 	UserID          string `json:"UserId"`
+	UserArn         string
+}
+
+func (h *Handler) nameUser(id center.UserID) userNamed {
+	return userNamed{h.Center.Instance.IdentityStoreID, string(id), userARN + string(id)}
+}
+
+type userOutput struct {
+	userNamed
+	Revision string
+}
+
+func (h *Handler) userOutput(u center.User) userOutput {
+	return userOutput{h.nameUser(u.ID), revisionOf(u.Version)}
 }
 
 func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUserInput) (userOutput, error) {
@@ -30,20 +45,21 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 		return userOutput{}, err
 	}
 	u, err = h.Center.CreateUser(ctx, awsdoor.Actor(who), u, center.User.CheckAWS)
-	return userOutput{in.IdentityStoreID, string(u.ID)}, err
+	return h.userOutput(u), err
 }
 
 type userInput struct {
 	store
 	UserID     string `json:"UserId"`
 	Extensions []string
+	Revision   string
 }
 
 func (h *Handler) describeUser(ctx context.Context, _ awsapi.Caller, in userInput) (any, error) {
 	if err := h.check(in.store); err != nil {
 		return nil, err
 	}
-	u, err := h.Center.User(ctx, center.UserID(in.UserID))
+	u, err := h.Center.User(ctx, userID(in.UserID))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +71,10 @@ func (h *Handler) deleteUser(ctx context.Context, who awsapi.Caller, in userInpu
 	if err := h.check(in.store); err != nil {
 		return awsapi.Empty{}, err
 	}
-	return awsapi.Empty{}, h.Center.DeleteUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID))
+	return awsapi.Empty{}, h.Center.DeleteUser(
+		ctx, awsdoor.Actor(who), userID(in.UserID),
+		func(u center.User) error { return unchanged(in.Revision, u.Version, string(u.ID)) },
+	)
 }
 
 type listUsersInput struct {
@@ -122,12 +141,12 @@ type getIDInput struct {
 	AlternateIdentifier alternateIdentifier
 }
 
-func (h *Handler) getUserID(ctx context.Context, _ awsapi.Caller, in getIDInput) (userOutput, error) {
+func (h *Handler) getUserID(ctx context.Context, _ awsapi.Caller, in getIDInput) (userNamed, error) {
 	if err := h.check(in.store); err != nil {
-		return userOutput{}, err
+		return userNamed{}, err
 	}
 	u, err := h.findUser(ctx, in.AlternateIdentifier)
-	return userOutput{in.IdentityStoreID, string(u.ID)}, err
+	return h.nameUser(u.ID), err
 }
 
 func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.User, error) {
@@ -163,13 +182,17 @@ type updateUserInput struct {
 	store
 	UserID     string `json:"UserId"`
 	Operations []operation
+	Revision   string
 }
 
-func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUserInput) (awsapi.Empty, error) {
+func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUserInput) (userOutput, error) {
 	if err := h.check(in.store); err != nil {
-		return awsapi.Empty{}, err
+		return userOutput{}, err
 	}
-	_, err := h.Center.UpdateUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID), func(u *center.User) error {
+	u, err := h.Center.UpdateUser(ctx, awsdoor.Actor(who), userID(in.UserID), func(u *center.User) error {
+		if err := unchanged(in.Revision, u.Version, string(u.ID)); err != nil {
+			return err
+		}
 		for _, op := range in.Operations {
 			if err := op.apply(u); err != nil {
 				return err
@@ -177,7 +200,7 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 		}
 		return u.CheckAWS()
 	})
-	return awsapi.Empty{}, err
+	return h.userOutput(u), err
 }
 
 // apply sets one attribute; an absent or null value unsets it. Lists are replaced whole by an array

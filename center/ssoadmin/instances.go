@@ -32,11 +32,13 @@ func (h *Handler) instances() []awsapi.Operation {
 type instanceDetail struct {
 	InstanceArn                    string
 	IdentityStoreID                string `json:"IdentityStoreId"`
+	IdentityStoreArn               string
 	OwnerAccountID                 string `json:"OwnerAccountId"`
 	Name                           string `json:",omitempty"`
 	CreatedDate                    awsapi.Timestamp
 	Status                         string
 	PrimaryRegion                  string
+	Regions                        []regionDetail
 	EncryptionConfigurationDetails *encryption `json:",omitempty"`
 }
 
@@ -46,13 +48,32 @@ func (h *Handler) instanceDetail(ctx context.Context) (instanceDetail, error) {
 	i := h.Center.Instance
 	s, err := h.Center.InstanceSettings(ctx)
 	return instanceDetail{
-		i.ARN, i.IdentityStoreID, i.OwnerAccountID, s.Name, awsapi.Timestamp(i.CreatedAt), "ACTIVE", i.Region, nil,
+		InstanceArn:      i.ARN,
+		IdentityStoreID:  i.IdentityStoreID,
+		IdentityStoreArn: i.IdentityStoreARN(),
+		OwnerAccountID:   i.OwnerAccountID,
+		Name:             s.Name,
+		CreatedDate:      awsapi.Timestamp(i.CreatedAt),
+		Status:           "ACTIVE",
+		PrimaryRegion:    i.Region,
+		Regions:          h.regionsOf(s),
 	}, err
+}
+
+// listInstancesInput has a scope that changes nothing: the one instance is in every Region.
+type listInstancesInput struct {
+	paging
+	RegionScope string
 }
 
 type listInstancesOutput struct{ Instances []instanceDetail }
 
-func (h *Handler) listInstances(ctx context.Context, _ awsapi.Caller, _ paging) (listInstancesOutput, error) {
+func (h *Handler) listInstances(
+	ctx context.Context, _ awsapi.Caller, in listInstancesInput,
+) (listInstancesOutput, error) {
+	if _, err := in.of(1, "ListInstances"); err != nil {
+		return listInstancesOutput{}, err
+	}
 	d, err := h.instanceDetail(ctx)
 	return listInstancesOutput{[]instanceDetail{d}}, err
 }
@@ -126,12 +147,16 @@ func (h *Handler) removeRegion(ctx context.Context, who awsapi.Caller, in region
 // regions lists the primary Region first.
 func (h *Handler) regions(ctx context.Context) ([]regionDetail, error) {
 	s, err := h.Center.InstanceSettings(ctx)
+	return h.regionsOf(s), err
+}
+
+func (h *Handler) regionsOf(s center.InstanceSettings) []regionDetail {
 	i := h.Center.Instance
 	all := []regionDetail{{i.Region, "ACTIVE", awsapi.Timestamp(i.CreatedAt), true}}
 	for _, r := range s.Regions {
 		all = append(all, regionDetail{r.Name, "ACTIVE", awsapi.Timestamp(r.AddedAt), false})
 	}
-	return all, err
+	return all
 }
 
 func (h *Handler) describeRegion(ctx context.Context, _ awsapi.Caller, in regionInput) (regionDetail, error) {

@@ -184,7 +184,9 @@ var Shapes = map[string]*awsapi.Shape{
 	"CreateInstance":   awsapi.StructureOf(awsapi.Members{"Name": name, "ClientToken": clientToken, "Tags": tags}),
 	"DeleteInstance":   forInstance(awsapi.Members{}),
 	"DescribeInstance": forInstance(awsapi.Members{}),
-	"ListInstances":    awsapi.StructureOf(paged(awsapi.Members{})),
+	"ListInstances": awsapi.StructureOf(
+		paged(awsapi.Members{"RegionScope": awsapi.EnumOf("CURRENT_REGION", "ALL_REGIONS")}),
+	),
 	"UpdateInstance": forInstance(awsapi.Members{"Name": name,
 		"EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
 			"KeyType":   awsapi.EnumOf("AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY"),
