@@ -1,6 +1,7 @@
 package identitystore
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,85 +19,104 @@ func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Admit: awsdoor.Admit, Authorize: awsdoor.Authorize,
-		Operations: []awsapi.Operation{
-			awsapi.OpOf("ListIdentityStores", awsapi.Reads, awsapi.StructureOf(paged(awsapi.Members{})), h.listStores),
-			awsapi.OpOf("DescribeIdentityStore", awsapi.Reads, input(awsapi.Members{}), h.describeStore),
-			awsapi.OpOf("CreateUser", awsapi.Changes, createUserShape, h.createUser),
-			awsapi.OpOf(
-				"DescribeUser", awsapi.Reads,
-				input(awsapi.Members{"UserId": objectID, "Extensions": extensions}, "UserId"), h.describeUser,
+		Operations: slices.Concat(h.ofStores(), h.ofUsers(), h.ofGroups(), h.ofMemberships()),
+	}
+}
+
+func (h *Handler) ofStores() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.OpOf("ListIdentityStores", awsapi.Reads, awsapi.StructureOf(paged(awsapi.Members{})), h.listStores),
+		awsapi.OpOf("DescribeIdentityStore", awsapi.Reads, input(awsapi.Members{}), h.describeStore),
+	}
+}
+
+func (h *Handler) ofUsers() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.OpOf("CreateUser", awsapi.Changes, createUserShape, h.createUser),
+		awsapi.OpOf(
+			"DescribeUser", awsapi.Reads,
+			input(awsapi.Members{"UserId": objectID, "Extensions": extensions}, "UserId"), h.describeUser,
+		),
+		awsapi.OpOf(
+			"UpdateUser", awsapi.Changes,
+			input(awsapi.Members{"UserId": objectID, "Operations": operations, "Revision": revision}, "UserId",
+				"Operations"),
+			h.updateUser,
+		),
+		awsapi.OpOf(
+			"DeleteUser", awsapi.Changes,
+			input(awsapi.Members{"UserId": objectID, "Revision": revision}, "UserId"), h.deleteUser,
+		),
+		awsapi.OpOf("ListUsers", awsapi.Reads, lists(awsapi.Members{"Extensions": extensions, "Filters": filters}),
+			h.listUsers),
+		awsapi.OpOf(
+			"GetUserId", awsapi.Reads,
+			input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getUserID,
+		),
+	}
+}
+
+func (h *Handler) ofGroups() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.OpOf(
+			"CreateGroup", awsapi.Changes, input(awsapi.Members{"DisplayName": groupName, "Description": text}),
+			h.createGroup,
+		),
+		awsapi.OpOf("DescribeGroup", awsapi.Reads, input(awsapi.Members{"GroupId": objectID}, "GroupId"),
+			h.describeGroup),
+		awsapi.OpOf(
+			"UpdateGroup", awsapi.Changes,
+			input(awsapi.Members{"GroupId": objectID, "Operations": operations, "Revision": revision}, "GroupId",
+				"Operations"),
+			h.updateGroup,
+		),
+		awsapi.OpOf(
+			"DeleteGroup", awsapi.Changes,
+			input(awsapi.Members{"GroupId": objectID, "Revision": revision}, "GroupId"), h.deleteGroup,
+		),
+		awsapi.OpOf("ListGroups", awsapi.Reads, lists(awsapi.Members{"Filters": filters}), h.listGroups),
+		awsapi.OpOf(
+			"GetGroupId", awsapi.Reads,
+			input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getGroupID,
+		),
+	}
+}
+
+func (h *Handler) ofMemberships() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.OpOf(
+			"CreateGroupMembership", awsapi.Changes,
+			input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
+			h.createMembership,
+		),
+		awsapi.OpOf(
+			"DescribeGroupMembership", awsapi.Reads,
+			input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.describeMembership,
+		),
+		awsapi.OpOf(
+			"DeleteGroupMembership", awsapi.Changes,
+			input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.deleteMembership,
+		),
+		awsapi.OpOf(
+			"GetGroupMembershipId", awsapi.Reads,
+			input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
+			h.getMembershipID,
+		),
+		awsapi.OpOf(
+			"IsMemberInGroups",
+			awsapi.Reads,
+			input(
+				awsapi.Members{"MemberId": member, "GroupIds": awsapi.ListOf(1, 100, objectID)}, "MemberId",
+				"GroupIds",
 			),
-			awsapi.OpOf(
-				"UpdateUser", awsapi.Changes,
-				input(awsapi.Members{"UserId": objectID, "Operations": operations, "Revision": revision}, "UserId",
-					"Operations"),
-				h.updateUser,
-			),
-			awsapi.OpOf(
-				"DeleteUser", awsapi.Changes,
-				input(awsapi.Members{"UserId": objectID, "Revision": revision}, "UserId"), h.deleteUser,
-			),
-			awsapi.OpOf("ListUsers", awsapi.Reads, lists(awsapi.Members{"Extensions": extensions, "Filters": filters}),
-				h.listUsers),
-			awsapi.OpOf(
-				"GetUserId", awsapi.Reads,
-				input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getUserID,
-			),
-			awsapi.OpOf(
-				"CreateGroup", awsapi.Changes, input(awsapi.Members{"DisplayName": groupName, "Description": text}),
-				h.createGroup,
-			),
-			awsapi.OpOf("DescribeGroup", awsapi.Reads, input(awsapi.Members{"GroupId": objectID}, "GroupId"),
-				h.describeGroup),
-			awsapi.OpOf(
-				"UpdateGroup", awsapi.Changes,
-				input(awsapi.Members{"GroupId": objectID, "Operations": operations, "Revision": revision}, "GroupId",
-					"Operations"),
-				h.updateGroup,
-			),
-			awsapi.OpOf(
-				"DeleteGroup", awsapi.Changes,
-				input(awsapi.Members{"GroupId": objectID, "Revision": revision}, "GroupId"), h.deleteGroup,
-			),
-			awsapi.OpOf("ListGroups", awsapi.Reads, lists(awsapi.Members{"Filters": filters}), h.listGroups),
-			awsapi.OpOf(
-				"GetGroupId", awsapi.Reads,
-				input(awsapi.Members{"AlternateIdentifier": alternate}, "AlternateIdentifier"), h.getGroupID,
-			),
-			awsapi.OpOf(
-				"CreateGroupMembership", awsapi.Changes,
-				input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
-				h.createMembership,
-			),
-			awsapi.OpOf(
-				"DescribeGroupMembership", awsapi.Reads,
-				input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.describeMembership,
-			),
-			awsapi.OpOf(
-				"DeleteGroupMembership", awsapi.Changes,
-				input(awsapi.Members{"MembershipId": objectID}, "MembershipId"), h.deleteMembership,
-			),
-			awsapi.OpOf(
-				"GetGroupMembershipId", awsapi.Reads,
-				input(awsapi.Members{"GroupId": objectID, "MemberId": member}, "GroupId", "MemberId"),
-				h.getMembershipID,
-			),
-			awsapi.OpOf(
-				"IsMemberInGroups",
-				awsapi.Reads,
-				input(
-					awsapi.Members{"MemberId": member, "GroupIds": awsapi.ListOf(1, 100, objectID)}, "MemberId",
-					"GroupIds",
-				),
-				h.isMemberInGroups,
-			),
-			awsapi.OpOf("ListGroupMemberships", awsapi.Reads, lists(awsapi.Members{"GroupId": objectID}, "GroupId"),
-				h.listMemberships),
-			awsapi.OpOf(
-				"ListGroupMembershipsForMember", awsapi.Reads, lists(awsapi.Members{"MemberId": member}, "MemberId"),
-				h.listMembershipsForMember,
-			),
-		},
+			h.isMemberInGroups,
+		),
+		awsapi.OpOf("ListGroupMemberships", awsapi.Reads, lists(awsapi.Members{"GroupId": objectID}, "GroupId"),
+			h.listMemberships),
+		awsapi.OpOf(
+			"ListGroupMembershipsForMember", awsapi.Reads, lists(awsapi.Members{"MemberId": member}, "MemberId"),
+			h.listMembershipsForMember,
+		),
 	}
 }
 

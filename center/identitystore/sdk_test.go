@@ -49,7 +49,8 @@ func conflicts(t *testing.T, what string, err error) {
 // nobody's change, and every answer has the revision.
 func TestARevisionLocksUsersAndGroups(t *testing.T) {
 	a := newAPI(t)
-	ctx, client, store := context.Background(), a.sdk(), &a.center.Instance.IdentityStoreID
+	ctx, client := context.Background(), a.sdk()
+	store := &a.center.Instance.IdentityStoreID
 	set := func(path, value string) []types.AttributeOperation {
 		return []types.AttributeOperation{
 			{AttributePath: &path, AttributeValue: document.NewLazyDocument(value)},
@@ -75,7 +76,7 @@ func TestARevisionLocksUsersAndGroups(t *testing.T) {
 		IdentityStoreId: store, UserId: user.UserId,
 	})
 	if answered(t, described, err); *described.Title != "Countess" || *described.Revision != *second {
-		t.Errorf("after two refused updates: %s of revision %s, want %s", *described.Title, *described.Revision, *second)
+		t.Errorf("after two refused updates: %s of %s, want %s", *described.Title, *described.Revision, *second)
 	}
 	// What others change, by whatever way, counts too.
 	if _, err := a.center.UpdateUser(ctx, audit.SystemActor, center.UserID(*user.UserId), func(u *center.User) error {
@@ -140,7 +141,9 @@ func TestARNsNameWhatIDsName(t *testing.T) {
 		*store != "arn:aws:identitystore::"+i.OwnerAccountID+":identitystore/"+i.IdentityStoreID {
 		t.Fatalf("the stores are %+v", stores.IdentityStores)
 	}
-	described, err := client.DescribeIdentityStore(ctx, &identitystore.DescribeIdentityStoreInput{IdentityStoreId: store})
+	described, err := client.DescribeIdentityStore(
+		ctx, &identitystore.DescribeIdentityStoreInput{IdentityStoreId: store},
+	)
 	if answered(t, described, err); *described.IdentityStoreArn != *store {
 		t.Errorf("the store is %+v", described)
 	}
