@@ -64,7 +64,7 @@ func evaluate(ctx context.Context, o Object, m *mapping.Compiled) candidate {
 		// scope, where the rest of its mapping is not evaluated.
 		x.disabled, x.failure = m.Value(ctx, activePath, attributes("True"))
 	}
-	if o.Gone || !o.Assigned {
+	if o.Gone || o.Deleted || !o.Assigned {
 		return x
 	}
 	var err error
@@ -90,6 +90,9 @@ func (o candidate) keys() (keys []string) {
 	}
 	return keys
 }
+
+// redundant is Entra's word for what the target has already.
+const redundant = "RedundantExport"
 
 // step is what to do with one object: the plan, made before anything is sent.
 type step struct {
@@ -119,6 +122,10 @@ func (c *cycle) plan(o candidate, link Link) step {
 		return step{action: Other, reason: o.whyOut()}
 	case !linked && !o.Active:
 		return step{action: Other, reason: "NotEffectivelyEntitled: disabled users are not created"}
+	case o.Deleted && c.SkipDeleted:
+		return step{action: Other, reason: "deleted users are skipped until they are deleted for good"}
+	case o.Deleted:
+		return c.planSoftDeletion(o, link, flows)
 	case !o.Gone && !o.inScope && c.SkipOutOfScope:
 		return step{action: Other, reason: "out of scope, and SkipOutOfScopeDeletions is set"}
 	// A group has nothing like active, so one that leaves the scope can only be deleted. Users are
@@ -156,7 +163,7 @@ func (c *cycle) plan(o candidate, link Link) step {
 	changes := difference(link.Sent, wanted)
 	switch {
 	case len(changes) == 0:
-		return step{action: Other, reason: "RedundantExport"}
+		return step{action: Other, reason: redundant}
 	case flows&mapping.Update == 0:
 		return step{action: Other, reason: "updates are turned off in the mapping"}
 	}
@@ -172,6 +179,8 @@ func (o candidate) whyOut() string {
 	switch {
 	case o.Gone:
 		return "NotEffectivelyEntitled: it no longer exists"
+	case o.Deleted:
+		return "NotEffectivelyEntitled: it was deleted"
 	case !o.Assigned:
 		return "NotEffectivelyEntitled: not assigned"
 	}
@@ -191,6 +200,18 @@ func (c *cycle) planDeletion(o candidate, link Link, flows mapping.Flow) step {
 	return step{action: Delete, changes: difference(link.Sent, nil)}
 }
 
+// planSoftDeletion disables a user who was deleted and can be restored. Whoever cannot be disabled
+// is deleted: a deletion ends the access at once, whatever the mapping lacks. Source: "How
+// provisioning works", deprovisioning.
+func (c *cycle) planSoftDeletion(o candidate, link Link, flows mapping.Flow) step {
+	planned := planDisabling(o, link, flows)
+	ends := planned.action == Disable || planned.reason == redundant
+	if ends && strings.EqualFold(o.disabled, "false") {
+		return planned
+	}
+	return c.planDeletion(o, link, flows)
+}
+
 func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	switch {
 	case o.disabled == "" && o.failure != nil && o.mapping.Maps(activePath):
@@ -198,7 +219,7 @@ func planDisabling(o candidate, link Link, flows mapping.Flow) step {
 	case o.disabled == "":
 		return step{action: Other, reason: "active is not mapped, so users are not disabled"}
 	case link.Sent[activePath] == o.disabled:
-		return step{action: Other, reason: "RedundantExport"}
+		return step{action: Other, reason: redundant}
 	case flows&mapping.Update == 0:
 		return step{action: Other, reason: "updates are turned off in the mapping"}
 	}

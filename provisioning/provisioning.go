@@ -48,6 +48,7 @@ type Object struct {
 	Ref
 	Name       string             // for the log: a user name or a group's name
 	Gone       bool               // it no longer exists
+	Deleted    bool               // of a user: it was deleted, and can be restored
 	Assigned   bool               // it is to be provisioned, unless a scoping filter says otherwise
 	Active     bool               // of a user: may sign in
 	Attributes mapping.Attributes // of the directory, by the names that expressions use
@@ -241,6 +242,8 @@ type Engine struct {
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
 	SkipOutOfScope bool
+	// SkipDeleted leaves users alone that were deleted, until they are gone.
+	SkipDeleted bool
 	// Careful takes nothing over and deletes nothing that was not made from the same source. What
 	// is there already is reported, and is taken over with Adopt; groups whose name begins with
 	// AWS, as those of Control Tower, never are.

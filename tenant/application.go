@@ -86,6 +86,7 @@ type applicationReader interface {
 // applicationWriter writes applications.
 type applicationWriter interface {
 	PutApplication(Application) error
+	DeleteApplication(ApplicationID) error
 }
 
 // AssignmentID is the id of an assignment.

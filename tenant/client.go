@@ -49,7 +49,7 @@ var Permissions = []string{
 	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All",
 	"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All",
 	"Synchronization.ReadWrite.All",
-	"User.Read.All", "User.RevokeSessions.All", "User.ReadWrite.All",
+	"User.DeleteRestore.All", "User.Read.All", "User.RevokeSessions.All", "User.ReadWrite.All",
 }
 
 // Granted are the application permissions of a client.

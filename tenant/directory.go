@@ -199,7 +199,7 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 				return string(u.ID), err
 			}
 		}
-		return string(u.ID), tx.PutUser(u)
+		return string(u.ID), errors.Join(touchNamesake(tx, touched, u, User{}), tx.PutUser(u))
 	})
 	return u, err
 }
@@ -245,7 +245,7 @@ func (t *Tenant) PatchUser(
 			}
 		}
 		touched.add(KindUser, PrincipalID(id))
-		return string(id), tx.PutUser(u)
+		return string(id), errors.Join(touchNamesake(tx, touched, u, old), tx.PutUser(u))
 	})
 	return u, err
 }
@@ -294,20 +294,6 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) 
 func (t *Tenant) endSessions(tx Tx, u *User) error {
 	u.SessionsValidFrom = t.now()
 	return tx.DeleteSessionsOf(AccountID(u.ID))
-}
-
-// DeleteUser removes a user with memberships, assignments and sessions.
-func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id UserID) error {
-	return t.change(ctx, by, ActionDeleteUser, func(tx Tx, touched *Touched) (string, error) {
-		if _, err := tx.User(id); err != nil {
-			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
-		}
-		touched.add(KindUser, PrincipalID(id))
-		return string(id), errors.Join(
-			removeObject(tx, touched, PrincipalID(id)), tx.DeleteSessionsOf(AccountID(id)),
-			tx.DeleteGrantsOf(AccountID(id)), tx.DeleteUser(id),
-		)
-	})
 }
 
 // removeObject takes an object out of all groups and assignments.
@@ -434,20 +420,6 @@ func (t *Tenant) UpdateGroup(
 		return string(id), addMembers(tx, touched, id, memberIDs)
 	})
 	return g, err
-}
-
-// DeleteGroup removes a group with its memberships and assignments.
-func (t *Tenant) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID) error {
-	return t.change(ctx, by, ActionDeleteGroup, func(tx Tx, touched *Touched) (string, error) {
-		if _, err := tx.Group(id); err != nil {
-			return string(id), refusal.IfNoRow(err, GroupNotFound, string(id))
-		}
-		touched.add(KindGroup, PrincipalID(id))
-		if err := touchMembers(tx, touched, id); err != nil {
-			return string(id), err
-		}
-		return string(id), errors.Join(removeObject(tx, touched, PrincipalID(id)), tx.DeleteGroup(id))
-	})
 }
 
 // touchMembers marks a group's users, whose scope depends on the group; those of groups in it too,

@@ -35,6 +35,7 @@ type Job struct {
 	SyncAll            bool            // all users and groups instead of the assigned ones
 	FlattenGroups      bool            // members of groups in a group count as its own, which they do not for Entra
 	SkipOutOfScope     bool            // users who are no longer assigned are left alone
+	SkipDeleted        bool            // users who are deleted are left alone until they are deleted for good
 	DeleteThreshold    int             // a cycle that would disable or delete more is held back; 0: any number
 	AllowDeletes       bool            // once
 	Schema             *mapping.Schema // nil: the default mappings
@@ -244,6 +245,7 @@ func (t *Tenant) createJob(
 type JobSettings struct {
 	BaseAddress, SecretToken, NotificationEmail *string
 	SyncAll, SkipOutOfScope, FlattenGroups      *bool
+	SkipDeleted                                 *bool
 	DeleteThreshold                             *int
 }
 
@@ -278,7 +280,8 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 	if s.SkipOutOfScope != nil {
 		j.SkipOutOfScope = *s.SkipOutOfScope
 	}
-	for _, b := range []struct{ from, to *bool }{{s.SyncAll, &j.SyncAll}, {s.FlattenGroups, &j.FlattenGroups}} {
+	for _, b := range []struct{ from, to *bool }{{s.SyncAll, &j.SyncAll}, {s.FlattenGroups, &j.FlattenGroups},
+		{s.SkipDeleted, &j.SkipDeleted}} {
 		if b.from != nil && *b.from != *b.to {
 			*b.to = *b.from
 			j.reset()

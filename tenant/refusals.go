@@ -47,6 +47,9 @@ var (
 		"the member does not exist in the group", "check the IDs")
 	UPNTaken = Refusals.New("user-principal-name-taken", refusal.Conflict,
 		"another object has this user principal name", "choose another name")
+	DeletedItemNotFound = Refusals.New("deleted-item-not-found", refusal.NotFound,
+		"no deleted object with this ID can be restored",
+		"check the ID; objects can be restored for 30 days after they were deleted")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
 		"the object is already a member", "no action needed")
 )
@@ -185,6 +188,8 @@ var (
 	ScopeNotDefault = numbered(1002012, Refusals.New("scope-not-default", refusal.Invalid,
 		"the scope is not valid: client credential flows must have a scope that ends in /.default",
 		"request https://graph.microsoft.com/.default"))
+	ResourceUnknown = numbered(500011, Refusals.New("resource-unknown", refusal.Invalid,
+		"the resource principal was not found in the tenant", "request https://graph.microsoft.com/.default"))
 	GrantInvalid = numbered(70000, Refusals.New("grant-invalid", refusal.Invalid,
 		"the code or token is not valid, was issued to another application, or has been redeemed",
 		"start the sign-in again"))

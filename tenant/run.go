@@ -47,22 +47,25 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 }
 
 // Sweep removes what is over: sessions, grants, old entries of the provisioning log and of the
-// journal, and the events that are older than they are kept. Run calls it now and then.
+// journal, deleted objects that can be restored no more, and the events that are older than they
+// are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
-	return errors.Join(t.Store.Update(ctx, func(tx Tx) error {
+	over := t.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(
 			tx.DeleteSessions(t.now()),
 			tx.DeleteGrants(t.grantsOver()),
 			tx.DeleteLog(t.now().Add(-logRetention)),
 			t.sweepJournal(tx),
 		)
-	}), t.Keep.Sweep(ctx, t.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+	})
+	events := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = t.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
 			return err
 		})
 		return n, err
-	}))
+	}
+	return errors.Join(over, t.sweepDeleted(ctx), t.Keep.Sweep(ctx, t.now(), events))
 }
 
 // logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium

@@ -14,6 +14,7 @@ import (
 type ScopedUser struct {
 	ID      UserID
 	Gone    bool
+	Deleted bool // and can be restored
 	InScope bool
 	User    User
 	Roles   []string // of the application that the user is assigned, by name
@@ -191,7 +192,7 @@ func (s scoper) each(scope *Scope, marks []Mark) error {
 func (s scoper) user(id UserID) (ScopedUser, error) {
 	u, err := s.User(id)
 	if errors.Is(err, refusal.ErrNoRow) {
-		return ScopedUser{ID: id, Gone: true}, nil
+		return s.deletedUser(id)
 	}
 	if err != nil {
 		return ScopedUser{}, err
@@ -207,6 +208,20 @@ func (s scoper) user(id UserID) (ScopedUser, error) {
 	}
 	out.InScope = out.InScope || len(out.Roles) > 0
 	return out, err
+}
+
+// deletedUser looks at a user who is not there: deleted for good, or so that they can be restored.
+// One whose name somebody else has by now is gone for the target, which has only one of a name.
+func (s scoper) deletedUser(id UserID) (ScopedUser, error) {
+	item, err := s.DeletedItem(string(id))
+	if err != nil || item.User == nil {
+		return ScopedUser{ID: id, Gone: true}, nilIfNoRow(err)
+	}
+	_, err = s.UserByPrincipalName(item.User.UserPrincipalName)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return ScopedUser{ID: id, Deleted: true, User: *item.User}, nil
+	}
+	return ScopedUser{ID: id, Gone: true}, err
 }
 
 func (s scoper) group(id GroupID) (ScopedGroup, error) {

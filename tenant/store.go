@@ -29,6 +29,7 @@ type Reader interface {
 	memberReader
 	applicationReader
 	assignmentReader
+	deletedReader
 	jobReader
 	linkReader
 	leaseReader
@@ -55,6 +56,7 @@ type Tx interface {
 	memberWriter
 	applicationWriter
 	assignmentWriter
+	deletedWriter
 	jobWriter
 	linkWriter
 	leaseWriter

@@ -18,6 +18,7 @@ import (
 // source is what the tenant has, once nothing changes it any more.
 type source struct {
 	users    map[string]graph.User // by id
+	deleted  map[string]bool       // that can be restored, and are disabled at the center
 	groups   map[string]graph.Group
 	members  map[string][]string // ids of people, by group
 	managers map[string]string   // ids, by person
@@ -94,6 +95,7 @@ func (x *worker) find(p *person, s source) {
 func (d directory) source(ctx context.Context) (source, error) {
 	s := source{
 		users:    map[string]graph.User{},
+		deleted:  map[string]bool{},
 		groups:   map[string]graph.Group{},
 		members:  map[string][]string{},
 		managers: map[string]string{},
@@ -111,6 +113,13 @@ func (d directory) source(ctx context.Context) (source, error) {
 		if u.Manager != nil {
 			s.managers[u.ID] = u.Manager.ID
 		}
+	}
+	deleted, err := all[graph.User](ctx, d, "/directory/deletedItems/microsoft.graph.user?$top=999")
+	if err != nil {
+		return s, err
+	}
+	for _, u := range deleted {
+		s.deleted[u.ID] = true
 	}
 	groups, err := all[graph.Group](ctx, d, "/groups?$top=999")
 	if err != nil {
@@ -154,7 +163,8 @@ func (d directory) differences(ctx context.Context, s source) (list []string, er
 	there, by := map[string]scim.Resource{}, map[string]string{} // by the tenant's id; and that, by the center's
 	for _, u := range users {
 		id := u.String("externalId")
-		if s.users[id].ID == "" || there[id] != nil {
+		kept := s.users[id].ID != "" || s.deleted[id] && u["active"] == false
+		if !kept || there[id] != nil {
 			differs("%s is at the center and should not be, active %v", u.String("userName"), u["active"])
 		}
 		there[id], by[u.String("id")] = u, id

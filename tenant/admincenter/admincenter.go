@@ -43,10 +43,8 @@ type Handler struct {
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
 	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"},
-	{
-		Label: "Administrators",
-		URL:   "/admin/administrators",
-	}, {Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Deleted items", URL: "/admin/deleted"}, {Label: "Administrators", URL: "/admin/administrators"},
+	{Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
 // page is one request of a signed-in administrator.
@@ -141,6 +139,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/users/{id}/delete":                    deleteUser,
 		"POST /admin/users/{id}/password":                  resetPassword,
 		"POST /admin/users/{id}/revoke":                    revokeSessions,
+		"GET /admin/deleted":                               deletedItems,
+		"POST /admin/deleted/{id}/restore":                 restoreItem,
+		"POST /admin/deleted/{id}/delete":                  hardDeleteItem,
 		"GET /admin/groups":                                groups,
 		"POST /admin/groups":                               createGroup,
 		"GET /admin/groups/{id}":                           group,
@@ -151,6 +152,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/apps/gallery":                          gallery,
 		"POST /admin/apps":                                 createApp,
 		"GET /admin/apps/{id}":                             app,
+		"POST /admin/apps/{id}/delete":                     deleteApp,
+		"POST /admin/apps/{id}/deprovisioning":             saveDeprovisioning,
 		"GET /admin/apps/{id}/saml":                        samlPage,
 		"POST /admin/apps/{id}/saml/metadata":              uploadMetadata,
 		"POST /admin/apps/{id}/saml":                       saveSAML,

@@ -173,7 +173,7 @@ func deleteUser(p page) error {
 	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.userID()); err != nil {
 		return err
 	}
-	return p.Done("/admin/users", "The user is deleted.")
+	return p.Done("/admin/users", "The user is deleted. You can restore them for 30 days.")
 }
 
 func groups(p page) error {
@@ -306,7 +306,7 @@ func deleteGroup(p page) error {
 	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, tenant.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	return p.Done("/admin/groups", "The group is deleted.")
+	return p.Done("/admin/groups", "The group is deleted. You can restore it for 30 days.")
 }
 
 func auditLog(p page) error {

@@ -43,8 +43,8 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	} {
 		v.Does(app+"/provisioning/"+do, nil, want)
 	}
-	v.Does(group+"/delete", nil, "The group is deleted.")
-	v.Does(user+"/delete", nil, "The user is deleted.")
+	v.Does(group+"/delete", nil, "The group is deleted. You can restore it for 30 days.")
+	v.Does(user+"/delete", nil, "The user is deleted. You can restore them for 30 days.")
 	if _, page := v.Send(http.MethodGet, admin+"/audit", nil); !strings.Contains(page, "Delete user") {
 		t.Error("the audit log lacks the deletion")
 	}
@@ -53,4 +53,52 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	) {
 		t.Error("the provisioning log lacks the failure")
 	}
+}
+
+// TestTheAdminCenterRestoresWhatWasDeleted: users, groups and applications are listed, come back
+// with what they had, and go for good.
+func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	const mei = "mei.tanaka@northwind.example"
+	admin, v := e.Tenant.URL+"/admin", e.TenantAdministrator()
+	user, group := e.User(mei), e.Group("Platform Engineering")
+	app := admin + "/apps/" + e.Tenant.ApplicationID
+	v.Does(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
+	v.Does(admin+"/groups/"+group.ID+"/delete", nil, "The group is deleted.")
+	v.Does(app+"/delete", nil, "You can restore it for 30 days.")
+	for of, want := range map[string]string{
+		"users": mei, "groups": "Platform Engineering", "applications": "AWS IAM Identity Center",
+	} {
+		if page := v.Get(admin + "/deleted?of=" + of); !strings.Contains(page, want) {
+			t.Errorf("the page of deleted %s lacks %s", of, want)
+		}
+	}
+	if page := v.Get(admin + "/users"); strings.Contains(page, mei) {
+		t.Error("a deleted user is still listed")
+	}
+	page := v.Does(admin+"/deleted/"+group.ID+"/restore", nil, "Platform Engineering is restored")
+	if strings.Contains(page, mei) {
+		t.Error("a deleted user is a member of the restored group")
+	}
+	v.Does(admin+"/users", url.Values{
+		"upn": {mei}, "display": {"Another Mei"}, "password": {"a long password"},
+	}, "The user is created.")
+	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "another object has this user principal name")
+	v.Does(admin+"/deleted/"+user.ID+"/restore", url.Values{"upn": {"mei.2@northwind.example"}}, "is restored")
+	if page := v.Get(admin + "/groups/" + group.ID); !strings.Contains(page, "mei.2@northwind.example") {
+		t.Error("the restored user is not a member of the restored group")
+	}
+	v.Does(app+"/saml", nil, "the application does not exist")
+	v.Does(admin+"/deleted/"+e.Tenant.ApplicationID+"/restore", nil, "Its provisioning is off")
+	if page := v.Get(app + "/assignments"); !strings.Contains(page, "Platform Engineering") {
+		t.Error("the restored application has lost its assignments")
+	}
+	v.Does(app+"/deprovisioning", url.Values{"deleted": {"true"}}, "The deprovisioning settings are saved.")
+	if page := v.Get(app + "/provisioning"); !strings.Contains(page, `name="deleted" value="true" checked`) {
+		t.Error("the setting is not kept")
+	}
+	v.Does(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
+	v.Does(admin+"/deleted/"+user.ID+"/delete", nil, "is permanently deleted.")
+	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "no deleted object with this ID")
 }

@@ -12,7 +12,7 @@ func (h *Handler) directoryCalls() []route {
 		{"POST /users", toChangeUsers, noOptions, h.createUser},
 		{"GET /users/{id}", toReadUsers, ofUser, h.getUser},
 		{"PATCH /users/{id}", toChangeUsers, noOptions, h.updateUser},
-		{"DELETE /users/{id}", toChangeUsers, noOptions, h.deleteUser},
+		{"DELETE /users/{id}", toDeleteUsers, noOptions, h.deleteUser},
 		{"POST /users/{id}/revokeSignInSessions", toRevokeSessions, noOptions, h.revokeSessions},
 		{"GET /users/$count", toReadUsers, ofCount, h.countOf(h.users())},
 		{"GET /users/delta", toReadUsers, ofDelta, h.usersDelta},

@@ -315,14 +315,13 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (del
 
 // changedObject is an object as it is now, or that it is not there any more.
 func (h *Handler) changedObject(ctx context.Context, s *deltaState, m tenant.Mark) (object, error) {
-	x := object{"id": string(m.ID), "@removed": object{"reason": "deleted"}}
 	if m.Kind == tenant.KindUser {
 		u, err := h.Tenant.User(ctx, tenant.UserID(m.ID))
 		switch {
 		case err == nil:
 			return s.user(u), nil
 		case refusal.KindOf(err) == refusal.NotFound:
-			return x, nil
+			return h.removedObject(ctx, m)
 		}
 		return nil, err
 	}
@@ -331,7 +330,18 @@ func (h *Handler) changedObject(ctx context.Context, s *deltaState, m tenant.Mar
 	case err == nil:
 		return s.Select.shape(groupObject(g), nil), nil
 	case refusal.KindOf(err) == refusal.NotFound:
-		return x, nil
+		return h.removedObject(ctx, m)
 	}
 	return nil, err
+}
+
+// removedObject says that an object is not there any more, and whether it can be restored. Source:
+// "Delta query overview", resource representation.
+func (h *Handler) removedObject(ctx context.Context, m tenant.Mark) (object, error) {
+	reason := "changed"
+	_, err := h.Tenant.DeletedItem(ctx, string(m.ID))
+	if refusal.KindOf(err) == refusal.NotFound {
+		reason, err = "deleted", nil
+	}
+	return object{"id": string(m.ID), "@removed": object{"reason": reason}}, err
 }

@@ -75,8 +75,13 @@ func TestDeltaQueries(t *testing.T) {
 		byID[u["id"].(string)] = u
 	}
 	if len(byID) != 2 || byID[mei.ID]["displayName"] != "Mei" ||
-		fmt.Sprint(byID[ben.ID]["@removed"]) != "map[reason:deleted]" {
+		fmt.Sprint(byID[ben.ID]["@removed"]) != "map[reason:changed]" {
 		t.Errorf("changed users %v", changed)
+	}
+	e.Change(http.MethodDelete, "/directory/deletedItems/"+ben.ID, nil, nil)
+	changed, next = deltas(e, next)
+	if len(changed) != 1 || fmt.Sprint(changed[0]["@removed"]) != "map[reason:deleted]" {
+		t.Errorf("a user who is gone for good: %v", changed)
 	}
 	if again, _ := deltas(e, next); len(again) != 0 {
 		t.Errorf("once more %v", again)

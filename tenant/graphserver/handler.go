@@ -89,7 +89,7 @@ type route struct {
 
 // routes are all that the door knows. Every other path is not there, for whoever has a token.
 func (h *Handler) routes() []route {
-	return slices.Concat(h.directoryCalls(), h.objectCalls(), h.applicationCalls())
+	return slices.Concat(h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls())
 }
 
 func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }

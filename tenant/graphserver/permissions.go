@@ -35,6 +35,7 @@ var (
 
 	toReadUsers      = ofMembers("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 	toChangeUsers    = ofAdministrators("User.ReadWrite.All", "Directory.ReadWrite.All")
+	toDeleteUsers    = ofAdministrators("User.DeleteRestore.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 	toRevokeSessions = ofAdministrators("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 
 	toReadGroups = ofMembers("GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All",

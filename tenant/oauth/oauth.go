@@ -76,6 +76,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		mux.HandleFunc("GET /"+tenant+"/discovery/v2.0/keys", h.keys)
 	}
 	mux.HandleFunc("GET /common/discovery/instance", h.instance)
+	h.mountAzure(mux)
 	mux.Handle("GET "+DevicePath, web.Guard(h.Tenant.URL, http.HandlerFunc(h.devicePage)))
 	mux.Handle("POST "+DevicePath, web.Guard(h.Tenant.URL, http.HandlerFunc(h.answerDevice)))
 }
@@ -159,6 +160,7 @@ var oauthErrors = map[refusal.Code]string{
 	tenant.ClientUnknown:         "unauthorized_client",
 	tenant.ScopeInvalid:          "invalid_scope",
 	tenant.ScopeNotDefault:       "invalid_scope",
+	tenant.ResourceUnknown:       "invalid_resource",
 	tenant.GrantInvalid:          "invalid_grant",
 	tenant.VerifierWrong:         "invalid_grant",
 	tenant.GrantExpired:          "expired_token",

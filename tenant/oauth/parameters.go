@@ -99,15 +99,15 @@ func oneProof(r *http.Request) error {
 
 // narrowScopes returns the scopes of tokens where a program asks for some of those that it was
 // given. It fails with ScopeInvalid when it asks for others. Source: RFC 6749, 6.
-func narrowScopes(given []string, asked string) ([]string, error) {
+func (h *Handler) narrowScopes(given []string, asked string) ([]string, error) {
 	wanted := strings.Fields(asked)
-	if _, known := permissions(wanted); !known {
+	if _, known := h.permissions(wanted); !known {
 		return nil, &refusal.Error{Code: tenant.ScopeInvalid}
 	}
-	all, _ := permissions(given)
+	all, _ := h.permissions(given)
 	var some []string
 	for _, s := range wanted {
-		switch names, _ := permissions([]string{s}); {
+		switch names, _ := h.permissions([]string{s}); {
 		case slices.Contains(openID, s):
 		case strings.HasSuffix(s, "/.default"), s == ".default": // what was given, as it is
 			return given, nil

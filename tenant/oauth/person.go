@@ -22,6 +22,7 @@ type asked struct {
 	state, nonce string
 	challenge    string
 	scopes       []string
+	known        bool // all of the scopes
 }
 
 // read checks what a program asks a browser for. Until the program and the address are known to
@@ -44,6 +45,7 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 	a.nonce = q.Get("nonce")
 	a.challenge = q.Get("code_challenge")
 	a.scopes = strings.Fields(q.Get("scope"))
+	_, a.known = h.permissions(a.scopes)
 	if a.mode = q.Get("response_mode"); a.mode == "" {
 		a.mode = "query"
 	}
@@ -52,7 +54,6 @@ func (h *Handler) read(r *http.Request) (a asked, err error) {
 
 // problem is what the program is told, or "".
 func (a asked) problem(q url.Values) (code, text string) {
-	_, known := permissions(a.scopes)
 	if code, text = unsupported(q); code != "" {
 		return code, text
 	}
@@ -61,7 +62,7 @@ func (a asked) problem(q url.Values) (code, text string) {
 		return "unsupported_response_type", "AADSTS700054: The response_type must be code."
 	case !slices.Contains([]string{"query", "fragment", "form_post"}, a.mode):
 		return "invalid_request", "AADSTS70007: The response_mode is not supported."
-	case !known || len(a.scopes) == 0:
+	case !a.known || len(a.scopes) == 0:
 		return "invalid_scope", "AADSTS70011: The scope is not valid."
 	case a.challenge == "" && (a.client.Public || q.Get("code_challenge_method") != ""),
 		a.challenge != "" && q.Get("code_challenge_method") != "S256":
@@ -146,7 +147,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 // shownScopes are the permissions in the words of the page.
 func shownScopes(scopes []string) (list []string) {
 	for _, s := range scopes {
-		if name := strings.TrimPrefix(s, graphResource+"/"); name == ".default" {
+		if name := strings.TrimPrefix(s, graphResource+"/"); strings.HasSuffix(s, ".default") {
 			list = append(list, "everything in Microsoft Graph that you may do yourself")
 		} else if !slices.Contains(openID, s) {
 			list = append(list, name)
@@ -233,7 +234,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request) {
 	}
 	c, err := h.Tenant.Client(r.Context(), tenant.ClientID(r.PostForm.Get("client_id")))
 	scopes := strings.Fields(r.PostForm.Get("scope"))
-	if _, known := permissions(scopes); err == nil && (!known || len(scopes) == 0) {
+	if _, known := h.permissions(scopes); err == nil && (!known || len(scopes) == 0) {
 		err = &refusal.Error{Code: tenant.ScopeInvalid}
 	}
 	if err == nil && !c.Public {

@@ -174,14 +174,18 @@ func (h *Handler) clientCredentials(r *http.Request, by audit.Actor) (map[string
 	scopes := slices.DeleteFunc(
 		strings.Fields(r.PostForm.Get("scope")), func(s string) bool { return slices.Contains(openID, s) },
 	)
-	if len(scopes) != 1 || (scopes[0] != graphResource+"/.default" && scopes[0] != h.Tenant.URL+"/.default") {
+	if len(scopes) != 1 {
 		return nil, &refusal.Error{Code: tenant.ScopeNotDefault}
+	}
+	audience, err := h.audience(scopes[0])
+	if err != nil {
+		return nil, err
 	}
 	c, err := h.client(r, by, false)
 	if err != nil {
 		return nil, err
 	}
-	token, err := h.sign(h.claims(c, tenant.Account{}, nil))
+	token, err := h.sign(forAudience(h.claims(c, tenant.Account{}, nil), audience))
 	return map[string]any{
 		"token_type":     "Bearer",
 		"expires_in":     seconds(lifetime),
@@ -225,7 +229,7 @@ func (h *Handler) redeem(
 		ClientID: c.ID,
 		Secret:   secret,
 		Check: func(g tenant.Grant) error {
-			_, err := narrowScopes(g.Scopes, r.PostForm.Get("scope"))
+			_, err := h.narrowScopes(g.Scopes, r.PostForm.Get("scope"))
 			if err == nil && check != nil {
 				err = check(g, c)
 			}
@@ -233,7 +237,7 @@ func (h *Handler) redeem(
 		},
 	})
 	if err == nil {
-		out.Scopes, err = narrowScopes(out.Scopes, r.PostForm.Get("scope"))
+		out.Scopes, err = h.narrowScopes(out.Scopes, r.PostForm.Get("scope"))
 	}
 	if err != nil {
 		return nil, err
@@ -245,8 +249,8 @@ func (h *Handler) redeem(
 func (h *Handler) delegated(
 	r *http.Request, c tenant.Client, g tenant.Grant, refresh authn.Secret,
 ) (map[string]any, error) {
-	granted, _ := permissions(g.Scopes)
-	claims := h.claims(c, g.Account, granted)
+	granted, _ := h.permissions(g.Scopes)
+	claims := forAudience(h.claims(c, g.Account, granted), h.delegatedAudience(r, g))
 	claims["sid"] = g.Family
 	access, err := h.sign(claims)
 	if err != nil {
@@ -294,12 +298,15 @@ var openID = []string{"openid", "profile", "email", "offline_access"}
 
 // permissions reads scopes: those of Graph by their names, all of them for .default. ok is false
 // when one is not known.
-func permissions(scopes []string) (granted []string, ok bool) {
+func (h *Handler) permissions(scopes []string) (granted []string, ok bool) {
 	for _, s := range scopes {
 		name := strings.TrimPrefix(s, graphResource+"/")
 		switch {
 		case slices.Contains(openID, s):
 		case name == ".default" || strings.HasSuffix(s, "/.default"):
+			if _, err := h.audience(s); err != nil && s != ".default" {
+				return nil, false
+			}
 			granted = append(granted, tenant.Permissions...)
 		case name == "User.Read" || slices.Contains(tenant.Permissions, name):
 			granted = append(granted, name)
@@ -360,9 +367,13 @@ func (h *Handler) sign(claims map[string]any) (string, error) {
 	return jwt.Signed(signer).Claims(claims).Serialize()
 }
 
-// Authenticate returns who is behind an access token that this door issued and what they may, or
-// TokenInvalid.
+// Authenticate returns who is behind an access token for Graph that this door issued and what they
+// may, or TokenInvalid.
 func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller, error) {
+	return h.authenticate(ctx, token, graphAudiences)
+}
+
+func (h *Handler) authenticate(ctx context.Context, token string, audiences jwt.Audience) (tenant.Caller, error) {
 	refused := func(detail string) (tenant.Caller, error) {
 		return tenant.Caller{}, &refusal.Error{Code: tenant.TokenInvalid, Detail: detail}
 	}
@@ -386,7 +397,7 @@ func (h *Handler) Authenticate(ctx context.Context, token string) (tenant.Caller
 		return refused("the signature is not valid")
 	}
 	if err := c.ValidateWithLeeway(
-		jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: jwt.Audience{graphResource}, Time: h.now()}, time.Minute,
+		jwt.Expected{Issuer: h.Tenant.Issuer(), AnyAudience: audiences, Time: h.now()}, time.Minute,
 	); err != nil {
 		return refused(err.Error())
 	}

@@ -48,10 +48,11 @@ func TestTheTenantsTokens(t *testing.T) {
 		key, value, code string
 		number           float64
 	}{
-		"a wrong secret": {"client_secret", "wrong", "invalid_client", 7000215},
-		"another client": {"client_id", "00000000-0000-0000-0000-000000000000", "unauthorized_client", 700016},
-		"another grant":  {"grant_type", "password", "unsupported_grant_type", 70003},
-		"another scope":  {"scope", "https://vault.azure.net/.default", "invalid_scope", 1002012},
+		"a wrong secret":   {"client_secret", "wrong", "invalid_client", 7000215},
+		"another client":   {"client_id", "00000000-0000-0000-0000-000000000000", "unauthorized_client", 700016},
+		"another grant":    {"grant_type", "password", "unsupported_grant_type", 70003},
+		"another scope":    {"scope", "https://graph.microsoft.com/User.Read", "invalid_scope", 1002012},
+		"another resource": {"scope", "https://vault.azure.net/.default", "invalid_resource", 500011},
 	} {
 		form := url.Values{}
 		for k, v := range good {

@@ -38,6 +38,8 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 			readable("group", `SELECT id, doc FROM user_groups`, func(g tenant.Group) string { return string(g.ID) }),
 			readable[tenant.Application]("application", `SELECT id, doc FROM applications`, nil),
 			readable[tenant.Assignment]("assignment", `SELECT id, doc FROM assignments`, nil),
+			readable("deleted item", `SELECT id, doc FROM deleted_items`,
+				func(i tenant.DeletedItem) string { return i.ID }),
 			readable("job", `SELECT id, doc FROM jobs`, func(j tenant.Job) string { return string(j.ID) }),
 			readable[tenant.Link]("link", `SELECT source_id, doc FROM links`, nil),
 			readable[tenant.Session]("session", `SELECT digest, doc FROM sessions`, nil),

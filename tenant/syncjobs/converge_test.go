@@ -49,6 +49,15 @@ func TestALostAnswerAndTheOppositeChange(t *testing.T) {
 			back: func(e pairtest.Ends) {
 				e.Change(http.MethodDelete, "/users/"+e.User("new.comer"+domain).ID, nil, nil)
 			},
+			want: func(e pairtest.Ends) bool { return !active(e, "new.comer"+domain) },
+		},
+		"created, deleted for good": {
+			change: func(e pairtest.Ends) { newcomer(e) }, done: there,
+			back: func(e pairtest.Ends) {
+				id := e.User("new.comer" + domain).ID
+				e.Change(http.MethodDelete, "/users/"+id, nil, nil)
+				e.Change(http.MethodDelete, "/directory/deletedItems/"+id, nil, nil)
+			},
 			want: func(e pairtest.Ends) bool { return !there(e) },
 		},
 		"created, disabled": {

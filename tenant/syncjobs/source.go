@@ -79,8 +79,9 @@ func userObject(u tenant.ScopedUser) provisioning.Object {
 		Ref:        provisioning.Ref{Kind: provisioning.User, ID: string(u.ID)},
 		Name:       u.User.UserPrincipalName,
 		Gone:       u.Gone,
+		Deleted:    u.Deleted,
 		Assigned:   u.InScope,
-		Active:     u.User.Enabled,
+		Active:     u.User.Enabled && !u.Deleted,
 		Attributes: attributes,
 		Manager:    string(u.User.ManagerID),
 	}

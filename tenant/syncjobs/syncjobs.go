@@ -235,6 +235,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
 		SkipOutOfScope: j.SkipOutOfScope,
+		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compare,
 	}
 	if j.AllowDeletes {

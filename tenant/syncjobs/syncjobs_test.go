@@ -87,7 +87,11 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 		return u != nil && e.IsMember(e.Find("/Groups", "displayName", "Treasury"), u)
 	})
 	e.Change(http.MethodDelete, "/users/"+newcomer.ID, nil, nil)
-	e.Soon("a deleted user", func() bool { return e.Find("/Users", "userName", "new.comer"+domain) == nil })
+	e.Soon("a deleted user is disabled", func() bool {
+		return e.Find("/Users", "userName", "new.comer"+domain)["active"] == false
+	})
+	e.Change(http.MethodDelete, "/directory/deletedItems/"+newcomer.ID, nil, nil)
+	e.Soon("and gone for good", func() bool { return e.Find("/Users", "userName", "new.comer"+domain) == nil })
 
 	assignments, err := graph.All[graph.AppRoleAssignment](
 		context.Background(), e.Client, "/servicePrincipals/"+e.Tenant.ServicePrincipalID+"/appRoleAssignedTo",

@@ -1,0 +1,173 @@
+package oauth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// debianCLI is Debian's Azure CLI with a folder of its own, which knows the tenant as a cloud.
+type debianCLI struct {
+	*secureTenant
+	folder string
+}
+
+// run runs a command and returns its output. It must succeed.
+func (a debianCLI) run(args ...string) string {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/usr/bin/az", args...) // #nosec G204 -- our own arguments
+	cmd.Env = append(os.Environ(),
+		"AZURE_CONFIG_DIR="+a.folder, "REQUESTS_CA_BUNDLE="+a.caFile, "SSL_CERT_FILE="+a.caFile,
+		"ARM_CLOUD_METADATA_URL="+a.url+"/metadata/endpoints?api-version=2019-05-01", "AZURE_CLOUD_NAME=Gatehouse",
+		"AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes", "HOME="+a.folder)
+	out, err := cmd.Output()
+	if err != nil {
+		var failed *exec.ExitError
+		detail := ""
+		if errors.As(err, &failed) {
+			detail = string(failed.Stderr)
+		}
+		a.t.Fatalf("az %s: %v\n%s", strings.Join(args, " "), err, detail)
+	}
+	return string(out)
+}
+
+// TestTheAzureCLISignsInAsAServicePrincipal: Debian's Azure CLI, unmodified, as a program that acts
+// for itself, reads the directory.
+func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("the Azure CLI needs seconds to start, each time")
+	}
+	if _, err := os.Stat("/usr/bin/az"); err != nil {
+		sqldbtest.Skip(t, "the Azure CLI is not installed (apt-get install azure-cli)")
+	}
+	s := newSecureTenant(t)
+	a := debianCLI{s, t.TempDir()}
+	login := []string{"login", "--service-principal", "-u", s.clientID, "--tenant", s.id, "--allow-no-subscriptions"}
+	if out := a.run(append(login, "-p", s.secret)...); !strings.Contains(out, s.id) {
+		t.Errorf("signed in: %s", out)
+	}
+	admin := s.graph(a.field(a.run("account", "get-access-token", "--resource-type", "ms-graph"), "accessToken"))
+	var ada, team, application map[string]any
+	for path, x := range map[string]struct {
+		in   map[string]any
+		into *map[string]any
+	}{
+		"/users": {map[string]any{"accountEnabled": true, "displayName": "Ada", "mailNickname": "ada",
+			"userPrincipalName": "ada@northwind.example",
+			"passwordProfile":   map[string]any{"password": "a long password"}}, &ada},
+		"/groups": {map[string]any{"displayName": "Team", "mailNickname": "team", "mailEnabled": false,
+			"securityEnabled": true}, &team},
+		"/applicationTemplates/" + tenant.Gallery[0].ID + "/instantiate": {
+			map[string]any{"displayName": "AWS"}, &application,
+		},
+	} {
+		if err := admin.Do(context.Background(), http.MethodPost, path, x.in, x.into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	principal, _ := application["servicePrincipal"].(map[string]any)
+	id := principal["id"].(string)
+	for command, want := range map[string]string{
+		"ad user list": "ada@northwind.example", "ad user show --id ada@northwind.example": ada["id"].(string),
+		"ad group list": team["id"].(string), "ad group show --group Team": team["id"].(string),
+		"ad sp list --all": id, "ad sp show --id " + id: id,
+	} {
+		if out := a.run(strings.Fields(command)...); !strings.Contains(out, want) {
+			t.Errorf("az %s lacks %s: %s", command, want, out)
+		}
+	}
+}
+
+// field is a text of a JSON object.
+func (a debianCLI) field(text, name string) string {
+	a.t.Helper()
+	var x map[string]any
+	if err := json.Unmarshal([]byte(text), &x); err != nil {
+		a.t.Fatalf("%v in %s", err, text)
+	}
+	value, _ := x[name].(string)
+	return value
+}
+
+// TestWhereEverythingIs: the document from which Terraform's providers and the Azure CLI learn the
+// addresses of a cloud, and tokens for its resources.
+func TestWhereEverythingIs(t *testing.T) {
+	t.Parallel()
+	s := newSecureTenant(t)
+	for version, want := range map[string]string{
+		"2022-09-01": `"microsoftGraphResourceId":"` + s.url + `/"`, "2019-05-01": `[{"authentication":`,
+		"2015-01-01": `"graphEndpoint":"` + s.url + `/"`, "": "MissingApiVersionParameter",
+	} {
+		res, err := s.http.Get(s.url + "/metadata/endpoints?api-version=" + version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if !strings.Contains(string(text), want) {
+			t.Errorf("version %q: %s", version, text)
+		}
+	}
+	for _, x := range []struct {
+		scope, problem string
+		graph          bool
+	}{
+		{"https://graph.microsoft.com/.default", "", true},
+		{"https://graph.microsoft.com//.default", "", true},
+		{"00000003-0000-0000-c000-000000000000/.default", "", true},
+		{s.url + "//.default", "", true},
+		{"https://management.core.windows.net//.default", "", false},
+		{"https://management.azure.com/.default openid profile offline_access", "", false},
+		{"https://vault.azure.net/.default", "AADSTS500011", false},
+		{"https://graph.microsoft.com///.default", "AADSTS500011", false},
+		{"https://graph.microsoft.com/User.Read", "AADSTS1002012", false},
+		{"https://graph.microsoft.com/.default https://management.azure.com/.default", "AADSTS1002012", false},
+	} {
+		_, text := s.post("/"+s.id+"/oauth2/v2.0/token", url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {s.clientID}, "client_secret": {s.secret},
+			"scope": {x.scope},
+		})
+		var out struct {
+			Token string `json:"access_token"`
+		}
+		if err := json.Unmarshal([]byte(text), &out); err != nil || (out.Token == "") != (x.problem != "") ||
+			!strings.Contains(text, x.problem) {
+			t.Errorf("%s: %s", x.scope, text)
+		}
+		if x.problem != "" {
+			continue
+		}
+		err := s.graph(out.Token).Do(context.Background(), http.MethodGet, "/users", nil, nil)
+		if (err == nil) != x.graph {
+			t.Errorf("Graph with a token for %s: %v", x.scope, err)
+		}
+		for path, want := range map[string]string{
+			"/subscriptions?api-version=2022-12-01": `{"value":[]}`, "/tenants?api-version=2022-12-01": s.id,
+		} {
+			req, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, s.url+path, nil)
+			req.Header.Set("Authorization", "Bearer "+out.Token)
+			if res, page := s.page(req); res.StatusCode != http.StatusOK || !strings.Contains(page, want) {
+				t.Errorf("%s: %d %s", path, res.StatusCode, page)
+			}
+			req.Header.Del("Authorization")
+			if res, page := s.page(req); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s without a token: %d %s", path, res.StatusCode, page)
+			}
+		}
+	}
+}
