@@ -69,7 +69,7 @@ type AccountChange struct {
 type Rule struct {
 	RuleID           string `json:"RuleId,omitempty"`
 	Unit             string `json:"OrganizationalUnitId,omitempty"`
-	Tag              *Tag   `json:",omitempty"`
+	Tag              *Tag   `json:",omitzero"`
 	PermissionSetARN string `json:"PermissionSetArn"`
 	PrincipalType    string // PrincipalUser or PrincipalGroup
 	PrincipalID      string `json:"PrincipalId"`

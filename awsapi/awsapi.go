@@ -95,11 +95,15 @@ func Op[In, Out any](name string, access Access, fn func(context.Context, Caller
 }
 
 // OpOf is Op with the model's shape of the input, which a body must have. It panics when the shape
-// has a member that In has no field for: the operation would ignore what it says it knows.
+// has a member that In has no field for: the operation would ignore what it says it knows. It
+// panics too when Out has a structure that would not be written when it is set and empty.
 func OpOf[In, Out any](name string, access Access, shape *Shape,
 	fn func(context.Context, Caller, In) (Out, error)) Operation {
 	if missing := shape.missing(reflect.TypeFor[In](), ""); missing != "" {
 		panic(name + " ignores the member " + missing)
+	}
+	if field := unwritten(reflect.TypeFor[Out](), ""); field != "" {
+		panic(name + " does not write " + field + " when it is set and empty: use omitzero")
 	}
 	return Operation{name, access, func(ctx context.Context, who Caller, body []byte) (any, error) {
 		var in In
@@ -189,6 +193,8 @@ type Service struct {
 	Admit func(who Caller, operation string) error
 	// Authorize refuses a caller who may not use operations of a kind. It is required.
 	Authorize func(who Caller, operation string, access Access) error
+	// Throttled says that an operation is called too often now; nil: never.
+	Throttled func(operation string) bool
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
 	Answer func(error) *Error
 	// Refused is told about requests that were turned away before they reached an operation, for
@@ -302,6 +308,10 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 		if op.Name != name {
 			continue
 		}
+		if s.Throttled != nil && s.Throttled(name) {
+			h.fail(w, requestID, throttled())
+			return
+		}
 		if err := s.Authorize(who, name, op.Access); err != nil {
 			s.Refused(ctx, who, name, err)
 			h.fail(w, requestID, s.Answer(err))
@@ -326,6 +336,16 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 	unknown := &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)}
 	s.Refused(ctx, who, name, unknown)
 	h.fail(w, requestID, unknown)
+}
+
+// throttled is what SDKs send again after a pause. It leaves no event: there would be as many as
+// requests.
+func throttled() *Error {
+	return &Error{
+		Code:    "ThrottlingException",
+		Message: "Rate exceeded",
+		Members: map[string]any{"RetryAfterSeconds": 1},
+	}
 }
 
 func (h *Handler) fail(w http.ResponseWriter, requestID string, e *Error) {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -42,6 +43,7 @@ type Shape struct {
 	Enum      []string
 	Members   map[string]*Shape // of a structure; others are refused
 	Required  []string          // names of members
+	Union     bool              // of a structure: it has exactly one of its members
 	Of        *Shape            // the values of a list or a map
 	Key       *Shape            // the keys of a map
 }
@@ -53,6 +55,11 @@ type Members = map[string]*Shape
 func StructureOf(m Members, required ...string) *Shape {
 	return &Shape{Kind: Structure, Members: m, Required: required}
 }
+
+// UnionOf is the shape of a union: a structure that has exactly one of its members. SDKs send one
+// without a member for a value that their caller left undefined, and nothing may take that for
+// "any".
+func UnionOf(m Members) *Shape { return &Shape{Kind: Structure, Members: m, Union: true} }
 
 // ListOf is the shape of a list of so many values.
 func ListOf(least, most int, of *Shape) *Shape {
@@ -268,7 +275,8 @@ func (c *checker) object(s *Shape, path string) error {
 		return c.broken(err)
 	}
 	var seen [8]string // which of the required members are there
-	found, n := seen[:0], 0
+	found := seen[:0]
+	n, set := 0, 0
 	for c.d.PeekKind() != '}' {
 		token, err := c.d.ReadToken()
 		if err != nil {
@@ -277,6 +285,9 @@ func (c *checker) object(s *Shape, path string) error {
 		name := token.String()
 		present := c.d.PeekKind() != 'n'
 		n++
+		if present {
+			set++
+		}
 		of, at := s.Members[name], ""
 		if s.Kind == Map {
 			of = s.Of
@@ -299,6 +310,10 @@ func (c *checker) object(s *Shape, path string) error {
 	}
 	if s.Kind == Map {
 		c.checkLength(s, path, "", true, n)
+	}
+	if s.Union && set != 1 {
+		names := strings.Join(slices.Sorted(maps.Keys(s.Members)), ", ")
+		c.violated(path, "", true, "have exactly one of the members: "+names)
 	}
 	for _, name := range s.Required {
 		if !slices.Contains(found, name) {
@@ -370,6 +385,32 @@ func (s *Shape) missing(t reflect.Type, path string) string {
 			}
 			if missing := s.Members[name].missing(field, under(path, name)); missing != "" {
 				return missing
+			}
+		}
+	}
+	return ""
+}
+
+// unwritten names a field of an answer that holds a structure which would not be written when it is
+// there and empty; "" for none. An SDK tells a union's member by its name alone, and a structure
+// that is absent from one without members.
+func unwritten(t reflect.Type, path string) string {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return unwritten(t.Elem(), path)
+	case reflect.Struct:
+		if t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[Timestamp]() {
+			return "" // no structure on the wire
+		}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			pointer := f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct
+			if pointer && f.Type.Elem() != reflect.TypeFor[time.Time]() && strings.Contains(options, "omitempty") {
+				return under(path, f.Name)
+			}
+			if name := unwritten(f.Type, under(path, f.Name)); name != "" {
+				return name
 			}
 		}
 	}

@@ -103,19 +103,77 @@ func (c *Center) accessTags(r Reader, u User, s Session) ([]Tag, error) {
 	return slices.DeleteFunc(tags, func(t Tag) bool { return !isTagValue(t.Value) }), nil
 }
 
-// primaryEmail is the path of the one source that is no text of its own.
-const primaryEmail = "emails[primary eq true].value"
+// Paths of sources that are no text of their own. Source: user guide, "Supported external identity
+// provider attributes".
+const (
+	primaryEmail = "emails[primary eq true].value"
+	workPhone    = `phoneNumbers[type eq "work"].value`
+	workAddress  = `addresses[type eq "work"].`
+	workType     = "work"
+)
+
+// part returns a part of an address by its name on the wire; nil when there is none of that name.
+func (a *Address) part(name string) *string {
+	switch name {
+	case "streetAddress":
+		return &a.StreetAddress
+	case "locality":
+		return &a.Locality
+	case "region":
+		return &a.Region
+	case "postalCode":
+		return &a.PostalCode
+	case "country":
+		return &a.Country
+	case "formatted":
+		return &a.Formatted
+	}
+	return nil
+}
+
+// isSource says whether attributes for access control can be filled from a source.
+func isSource(source string) bool {
+	path, begins := strings.CutPrefix(source, "${path:")
+	path, ends := strings.CutSuffix(path, "}")
+	place, isText := TextAttributeAt(path)
+	part, ofAddress := strings.CutPrefix(path, workAddress)
+	switch {
+	case !begins || !ends:
+		return false
+	case isText:
+		return new(User).TextAttributes()[place].Source
+	case ofAddress:
+		return new(Address).part(part) != nil
+	}
+	return path == primaryEmail || path == workPhone
+}
 
 // sourceValue returns what a source such as ${path:title} is for a user; "" for one that is not
-// known.
+// known, which older centers took.
 func (u User) sourceValue(source string) string {
 	path := strings.TrimSuffix(strings.TrimPrefix(source, "${path:"), "}")
-	if path == primaryEmail {
-		return u.PrimaryEmail()
-	}
 	if place, ok := TextAttributeAt(path); ok {
 		if text := u.TextAttributes()[place]; text.Source {
 			return *text.Value
+		}
+		return ""
+	}
+	part, ofAddress := strings.CutPrefix(path, workAddress)
+	switch {
+	case path == primaryEmail:
+		return u.PrimaryEmail()
+	case path == workPhone:
+		for _, v := range u.PhoneNumbers {
+			if strings.EqualFold(v.Type, workType) {
+				return v.Value
+			}
+		}
+	case ofAddress:
+		for i := range u.Addresses {
+			value := u.Addresses[i].part(part)
+			if value != nil && strings.EqualFold(u.Addresses[i].Type, workType) {
+				return *value
+			}
 		}
 	}
 	return ""

@@ -37,10 +37,12 @@ var ApplicationProviders = []ApplicationProvider{
 
 // Application is a customer managed application that users and groups are assigned to.
 type Application struct {
-	ARN, ProviderARN   string
-	Name               string // 1 to 100 characters
-	Description        string // at most 128 characters
-	Enabled            bool
+	ARN, ProviderARN string
+	Name             string // 1 to 100 characters
+	Description      string // at most 128 characters
+	Enabled          bool
+	// SignInStated says that somebody has said where sign-in begins, if only that it begins here.
+	SignInStated       bool   `json:",omitempty"`
 	OpensItself        bool   // sign-in begins at the application's own URL, not here
 	URL                string // where it begins there; empty: none
 	Hidden             bool   // not shown in the access portal

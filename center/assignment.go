@@ -272,7 +272,7 @@ func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
 	case len(found) == 0 && c.Roles != nil:
 		return c.retireAgain(tx, request)
 	case len(found) == 0:
-		request.Status, request.FailureReason = Failed, noAssignment
+		request.Status, request.FailureReason = Failed, c.noAssignment(a)
 		return tx.PutAssignmentRequest(*request)
 	case len(there) == 1:
 		err = c.retireRole(tx, request)
@@ -280,7 +280,14 @@ func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
 	return errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(*request))
 }
 
-const noAssignment = "Received a 404 status error: Assignment not found."
+// noAssignment is what AWS says of an assignment that is not there. Source: the Terraform provider,
+// which takes it for a deletion that is done.
+func (c *Center) noAssignment(a Assignment) string {
+	return "Received a 404 status error: EntitlementItem doesn't exist with the given entitlement key " +
+		"EntitlementKey{accessorId=AccessorId{value=" + a.PrincipalID + "}, resourceId=ResourceId{value=" +
+		a.AccountID + "}, auxiliaryResourceId=AuxiliaryResourceId{value=" + a.PermissionSetARN +
+		"}, containerId=ContainerId{value=" + c.Instance.ARN + "}}"
+}
 
 // AssignmentRequest returns the record of a request, or RequestNotFound.
 func (c *Center) AssignmentRequest(ctx context.Context, kind RequestKind, id string) (a AssignmentRequest, err error) {

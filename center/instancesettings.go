@@ -214,6 +214,16 @@ func checkAccessControl(attributes []AccessControlAttribute) error {
 				Detail:  "use keys of 1 to 128 letters, digits, spaces and _ . : / = + - @, each once",
 			}
 		}
+		if !isSource(a.Source) {
+			return &refusal.Error{
+				Code:    InvalidValue,
+				Field:   "AccessControlAttributes.Value.Source",
+				Subject: a.Key,
+				Detail: a.Source + ` is no attribute of a user that can be read here; use ${path:userName}, ` +
+					`${path:emails[primary eq true].value}, ${path:enterprise.costCenter} or another that ` +
+					`the user guide lists under "Attributes for access control"`,
+			}
+		}
 		seen[a.Key] = true
 	}
 	return nil

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -23,6 +23,7 @@ type PermissionSet struct {
 	Name            string // 1–32 characters, never changes
 	Description     string
 	SessionDuration time.Duration // 1–12 hours
+	SessionText     string        `json:",omitempty"` // SessionDuration as it was written; empty: nobody did
 	RelayState      string
 	ManagedPolicies []string // ARNs of AWS managed policies, in the order they were attached
 	// CustomerPolicies name policies that each account must have itself, in the order they were
@@ -53,8 +54,8 @@ const (
 	defaultSession = time.Hour //bound:none a default
 	//bound:list managed policies of a permission set
 	maxPolicies = 25 // managed and customer managed together. Source: user guide, quotas
-	//bound:text an inline policy without white space, in characters
-	maxInline = 10240 // without white space. Source: user guide, quotas
+	//bound:text an inline policy without white space, in bytes
+	maxInline = 10240 // Source: user guide, quotas
 	//bound:text an inline policy, in characters
 	maxInlineWhole = 32768 // Source: the service model
 
@@ -89,11 +90,7 @@ func (p PermissionSet) check() error {
 	case utf8.RuneCountInString(p.RelayState) > maxRelayState:
 		return &refusal.Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}
 	case len(p.ManagedPolicies)+len(p.CustomerPolicies) > maxPolicies:
-		return &refusal.Error{
-			Code:    QuotaExceeded,
-			Subject: p.Name,
-			Detail:  "at most 25 managed and customer managed policies",
-		}
+		return p.tooManyPolicies("ManagedPolicies")
 	}
 	for _, policy := range p.ManagedPolicies {
 		if !managedPolicyARN.match(policy) {
@@ -113,6 +110,28 @@ func (p PermissionSet) check() error {
 	return checkText("Description", strings.NewReplacer("\n", "", "\r", "", "\t", "").Replace(p.Description), 700)
 }
 
+// roomForPolicy refuses one policy too many; field says of which kind it is.
+func (p PermissionSet) roomForPolicy(field string) error {
+	if len(p.ManagedPolicies)+len(p.CustomerPolicies) >= maxPolicies {
+		return p.tooManyPolicies(field)
+	}
+	return nil
+}
+
+func (p PermissionSet) tooManyPolicies(field string) error {
+	return &refusal.Error{
+		Code:    TooManyPolicies,
+		Subject: p.Name,
+		Within:  p.ARN,
+		Field:   field,
+		Detail:  "managed and customer managed ones together",
+		Want:    strconv.Itoa(maxPolicies),
+	}
+}
+
+// CustomerPolicyField is what refusals call a reference to a customer managed policy.
+const CustomerPolicyField = "CustomerManagedPolicyReference"
+
 // checkPolicy checks what can be known of a policy document without IAM: that it is a JSON object
 // with statements, and its size.
 func checkPolicy(field, policy string) error {
@@ -130,17 +149,17 @@ func checkPolicy(field, policy string) error {
 	case len(document.Statement) == 0:
 		return refuse("the policy has no Statement")
 	}
-	size := utf8.RuneCountInString(policy)
-	for _, r := range policy {
-		if unicode.IsSpace(r) {
-			size--
-		}
+	size := len(policy)
+	for _, space := range []string{" ", "\t", "\n", "\r"} {
+		size -= strings.Count(policy, space)
 	}
-	if size > maxInline || len(policy) > maxInlineWhole {
+	if size > maxInline || utf8.RuneCountInString(policy) > maxInlineWhole {
 		return &refusal.Error{
-			Code:   QuotaExceeded,
+			Code:   PolicyTooLarge,
 			Field:  field,
-			Detail: "longer than 10240 characters without white space",
+			Detail: fmt.Sprintf("%d bytes without white space, of at most %d", size, maxInline),
+			Want:   strconv.Itoa(maxInline),
+			Got:    strconv.Itoa(size),
 		}
 	}
 	return nil
@@ -280,7 +299,10 @@ func (c *Center) UpdatePermissionSet(
 func (c *Center) AttachManagedPolicy(ctx context.Context, by audit.Actor, arn, policy string) error {
 	return c.UpdatePermissionSet(ctx, by, ActionAttachManagedPolicy, arn, func(p *PermissionSet) error {
 		if slices.Contains(p.ManagedPolicies, policy) {
-			return &refusal.Error{Code: PolicyAttached, Subject: policy}
+			return &refusal.Error{Code: PolicyAttached, Subject: policy, Within: arn}
+		}
+		if err := p.roomForPolicy("ManagedPolicyArn"); err != nil {
+			return err
 		}
 		p.ManagedPolicies = append(p.ManagedPolicies, policy)
 		return nil
@@ -292,7 +314,7 @@ func (c *Center) DetachManagedPolicy(ctx context.Context, by audit.Actor, arn, p
 	return c.UpdatePermissionSet(ctx, by, ActionDetachManagedPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.ManagedPolicies, policy)
 		if i < 0 {
-			return &refusal.Error{Code: PolicyNotAttached, Subject: policy}
+			return &refusal.Error{Code: PolicyNotAttached, Subject: policy, Within: arn}
 		}
 		p.ManagedPolicies = slices.Delete(p.ManagedPolicies, i, i+1)
 		return nil
@@ -307,7 +329,10 @@ func (c *Center) AttachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 			return err
 		}
 		if slices.Contains(p.CustomerPolicies, policy) {
-			return &refusal.Error{Code: PolicyAttached, Subject: policy.Path + policy.Name}
+			return &refusal.Error{Code: PolicyAttached, Subject: policy.Path + policy.Name, Within: arn}
+		}
+		if err := p.roomForPolicy(CustomerPolicyField); err != nil {
+			return err
 		}
 		p.CustomerPolicies = append(p.CustomerPolicies, policy)
 		return nil
@@ -320,7 +345,7 @@ func (c *Center) DetachCustomerPolicy(ctx context.Context, by audit.Actor, arn s
 	return c.UpdatePermissionSet(ctx, by, ActionDetachCustomerPolicy, arn, func(p *PermissionSet) error {
 		i := slices.Index(p.CustomerPolicies, policy)
 		if i < 0 {
-			return &refusal.Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name}
+			return &refusal.Error{Code: PolicyNotAttached, Subject: policy.Path + policy.Name, Within: arn}
 		}
 		p.CustomerPolicies = slices.Delete(p.CustomerPolicies, i, i+1)
 		return nil

@@ -215,6 +215,10 @@ var (
 		"the policy is already attached", "no action needed")
 	PolicyNotAttached = Refusals.New("policy-not-attached", refusal.NotFound,
 		"the policy is not attached", "no action needed")
+	TooManyPolicies = Refusals.New("too-many-policies", refusal.Quota,
+		"no more policies can be attached to the permission set", "detach one first, or use the inline policy")
+	PolicyTooLarge = Refusals.New("policy-too-large", refusal.Invalid,
+		"the policy is too large", "shorten it, or attach managed policies instead")
 	BoundaryNotFound = Refusals.New("permissions-boundary-not-found", refusal.NotFound,
 		"the permission set has no permissions boundary", "no action needed")
 	AccountNotFound = Refusals.New("account-not-found", refusal.NotFound,

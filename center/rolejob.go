@@ -143,7 +143,7 @@ func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
 	}
 	request.Status = InProgress
 	if len(jobs) == 0 {
-		request.Status, request.FailureReason = Failed, noAssignment
+		request.Status, request.FailureReason = Failed, c.noAssignment(request.Assignment)
 	}
 	for _, job := range jobs {
 		job.Due, job.Attempts = c.now(), 0

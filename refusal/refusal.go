@@ -114,6 +114,7 @@ func (c *Catalogue) All() []Code {
 type Error struct {
 	Code    Code
 	Subject string // the object concerned: an id or a name
+	Within  string // what the object belongs to: of a policy, the permission set
 	Field   string // the attribute concerned
 	Detail  string // more about the reason, for administrators
 

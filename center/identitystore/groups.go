@@ -157,7 +157,7 @@ func (h *Handler) listGroups(ctx context.Context, _ awsapi.Caller, in listGroups
 	if err != nil {
 		return out, err
 	}
-	after, err := awsapi.DecodeToken("ListGroups", in.NextToken)
+	after, err := listed("ListGroups", in.Filters, in.NextToken)
 	if err != nil {
 		return out, err
 	}
@@ -201,9 +201,6 @@ func (h *Handler) getGroupID(ctx context.Context, _ awsapi.Caller, in getIDInput
 }
 
 func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.Group, error) {
-	if err := a.check(); err != nil {
-		return center.Group{}, err
-	}
 	if a.ExternalID != nil {
 		issuer, err := h.Center.ExternalIDIssuer(ctx)
 		if err != nil {
@@ -214,9 +211,9 @@ func (h *Handler) findGroup(ctx context.Context, a alternateIdentifier) (center.
 		}
 		return h.Center.GroupByExternalID(ctx, a.ExternalID.ID)
 	}
-	value, _ := a.UniqueAttribute.AttributeValue.(string)
-	if !strings.EqualFold(a.UniqueAttribute.AttributePath, "displayName") {
-		return center.Group{}, invalid("AttributePath of a group must be displayName")
+	_, value, err := a.unique("displayName")
+	if err != nil {
+		return center.Group{}, err
 	}
 	return h.Center.GroupByName(ctx, value)
 }

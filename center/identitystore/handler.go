@@ -1,6 +1,7 @@
 package identitystore
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,6 +130,11 @@ var resources = map[refusal.Code]struct{ resourceType, text string }{
 	center.StoreNotFound:      {"IDENTITY_STORE", "IDENTITY_STORE not found."},
 }
 
+// notThere are what it says of who was to become a member, and of the group. Source: moto's tests.
+var notThere = map[refusal.Code]string{
+	center.UserNotFound: "Member does not exist", center.GroupNotFound: "Group does not exist",
+}
+
 var conflicts = map[refusal.Code]string{
 	center.UserNameTaken: "Duplicate UserName", center.GroupNameTaken: "Duplicate GroupDisplayName",
 	center.EmailTaken: "Duplicate Email", center.ExternalIDTaken: "Duplicate ExternalId",
@@ -137,10 +143,17 @@ var conflicts = map[refusal.Code]string{
 
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
+	_, joining := errors.AsType[notTogether](err)
 	return awsdoor.Answer(err, func(refused *refusal.Error, e *awsapi.Error) {
 		if r, ok := resources[refused.Code]; ok {
 			e.Message = r.text
 			e.Members = map[string]any{"ResourceType": r.resourceType, "ResourceId": refused.Subject}
+		}
+		if text, ok := notThere[refused.Code]; ok && joining {
+			e.Message = text
+		}
+		if refused.Code == center.MissingValue {
+			e.Message = required(refused.Field)
 		}
 		if text, ok := conflicts[refused.Code]; ok {
 			e.Message = text
@@ -151,6 +164,20 @@ func Answer(err error) *awsapi.Error {
 			e.Members = map[string]any{"Reason": "CONCURRENT_MODIFICATION"}
 		}
 	})
+}
+
+// required is what AWS says of attributes that are missing: of the name that somebody is known by
+// alone, of all others together. Source: moto's tests.
+func required(paths ...string) string {
+	var texts []string
+	for _, path := range paths {
+		if path == "userName" {
+			return "userName is a required attribute"
+		}
+		name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
+		texts = append(texts, name+": The attribute "+name+" is required")
+	}
+	return strings.Join(texts, ", ")
 }
 
 func invalid(message string) error {
@@ -202,7 +229,16 @@ type filter struct {
 	AttributePath, AttributeValue string
 }
 
-// alternateIdentifier is a union of two ways to name an object.
+// listed is the id that the page before ended with. A filter finds one object at most, so that no
+// page ever follows: a token beside one is of another list.
+func listed(list string, filters []filter, token string) (string, error) {
+	if len(filters) > 0 {
+		list += " by " + filters[0].AttributePath
+	}
+	return awsapi.DecodeToken(list, token)
+}
+
+// alternateIdentifier is a union of two ways to name an object: its shape has exactly one.
 type alternateIdentifier struct {
 	ExternalID *struct {
 		Issuer string
@@ -214,11 +250,18 @@ type alternateIdentifier struct {
 	}
 }
 
-func (a alternateIdentifier) check() error {
-	if (a.ExternalID == nil) == (a.UniqueAttribute == nil) {
-		return invalid("AlternateIdentifier must have exactly one of ExternalId and UniqueAttribute")
+// unique returns the value to look for in one of some attributes, which the path names.
+func (a alternateIdentifier) unique(paths ...string) (path, value string, err error) {
+	named := a.UniqueAttribute.AttributePath
+	i := slices.IndexFunc(paths, func(p string) bool { return strings.EqualFold(p, named) })
+	value, _ = a.UniqueAttribute.AttributeValue.(string)
+	switch {
+	case value == "":
+		return "", "", invalid("attribute value cannot be empty or null for attribute path")
+	case i < 0:
+		return "", "", invalid("The attribute " + named + " is not a unique attribute")
 	}
-	return nil
+	return paths[i], value, nil
 }
 
 // externalID is how external ids that SCIM wrote are shown.

@@ -325,7 +325,7 @@ func TestWhatTheModelForbids(t *testing.T) {
 			"GetUserId",
 			`{"IdentityStoreId":"STORE","AlternateIdentifier":{"UniqueAttribute":{"AttributePath":"title",
 				"AttributeValue":"x"}}}`,
-			"ValidationException", "userName", nil,
+			"ValidationException", "The attribute title is not a unique attribute", nil,
 		},
 		"no member": {
 			"CreateGroupMembership", `{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{}}`,
@@ -334,12 +334,12 @@ func TestWhatTheModelForbids(t *testing.T) {
 		"an unknown member": {
 			"CreateGroupMembership",
 			`{"IdentityStoreId":"STORE","GroupId":"` + group + `","MemberId":{"UserId":"` + unknown + `"}}`,
-			"ResourceNotFoundException", "USER", nil,
+			"ResourceNotFoundException", "Member does not exist", map[string]any{"ResourceType": "USER"},
 		},
 		"a member of no group": {
 			"CreateGroupMembership",
 			`{"IdentityStoreId":"STORE","GroupId":"` + unknown + `","MemberId":{"UserId":"` + id + `"}}`,
-			"ResourceNotFoundException", "GROUP", nil,
+			"ResourceNotFoundException", "Group does not exist", map[string]any{"ResourceType": "GROUP"},
 		},
 		"no operations": {
 			"UpdateUser", `{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[]}`, "ValidationException",
@@ -373,7 +373,7 @@ func TestWhatTheModelForbids(t *testing.T) {
 			"UpdateUser",
 			`{"IdentityStoreId":"STORE","UserId":"` + id +
 				`","Operations":[{"AttributePath":"displayName","AttributeValue":null}]}`,
-			"ValidationException", "displayName", nil,
+			"ValidationException", "displayname: The attribute displayname is required", nil,
 		},
 		"half of an update": {
 			"UpdateUser",

@@ -21,16 +21,10 @@ type membershipInput struct {
 	MembershipID string   `json:"MembershipId"`
 }
 
-// checkMember refuses an empty union: the model has one member, which it does not require.
-func (h *Handler) checkMember(s store, m memberID) error {
-	if m.UserID == "" {
-		return invalid(
-			"1 validation error detected: Value null at 'memberId.userId' failed to satisfy constraint: Member " +
-				"must not be null",
-		)
-	}
-	return h.check(s)
-}
+// notTogether is a refusal to make somebody a member, for which AWS has other texts.
+type notTogether struct{ error }
+
+func (e notTogether) Unwrap() error { return e.error }
 
 type membershipOutput struct {
 	IdentityStoreID string `json:"IdentityStoreId"`
@@ -45,17 +39,20 @@ func (h *Handler) membershipOutput(id center.MembershipID) membershipOutput {
 func (h *Handler) createMembership(
 	ctx context.Context, who awsapi.Caller, in membershipInput,
 ) (membershipOutput, error) {
-	if err := h.checkMember(in.store, in.MemberID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return membershipOutput{}, err
 	}
 	m, err := h.Center.CreateMembership(
 		ctx, awsdoor.Actor(who), groupID(in.GroupID), userID(in.MemberID.UserID),
 	)
-	return h.membershipOutput(m.ID), err
+	if err != nil {
+		return membershipOutput{}, notTogether{err}
+	}
+	return h.membershipOutput(m.ID), nil
 }
 
 func (h *Handler) getMembershipID(ctx context.Context, _ awsapi.Caller, in membershipInput) (membershipOutput, error) {
-	if err := h.checkMember(in.store, in.MemberID); err != nil {
+	if err := h.check(in.store); err != nil {
 		return membershipOutput{}, err
 	}
 	m, err := h.Center.MembershipOf(ctx, groupID(in.GroupID), userID(in.MemberID.UserID))

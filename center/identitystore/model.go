@@ -95,12 +95,12 @@ var (
 		),
 	)
 	extensions = awsapi.ListOf(1, 10, extensionName)
-	alternate  = awsapi.StructureOf(awsapi.Members{
+	alternate  = awsapi.UnionOf(awsapi.Members{
 		"ExternalId": awsapi.StructureOf(awsapi.Members{"Issuer": issuerID, "Id": issuerID}, "Issuer", "Id"),
 		"UniqueAttribute": awsapi.StructureOf(
 			awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath", "AttributeValue",
 		)})
-	member     = awsapi.StructureOf(awsapi.Members{"UserId": objectID})
+	member     = awsapi.UnionOf(awsapi.Members{"UserId": objectID})
 	operations = awsapi.ListOf(
 		1, 100,
 		awsapi.StructureOf(awsapi.Members{"AttributePath": path, "AttributeValue": document}, "AttributePath"),

@@ -2,6 +2,7 @@ package identitystore
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -71,6 +72,61 @@ func (in createUserInput) user() (center.User, error) {
 		}
 	}
 	return u, nil
+}
+
+// complete refuses a user who lacks what AWS requires, and names all of it.
+func (in createUserInput) complete() error {
+	if in.Texts["UserName"] == "" {
+		return invalid(required("userName"))
+	}
+	var missing []string
+	if strings.TrimSpace(in.Texts["DisplayName"]) == "" {
+		missing = append(missing, "displayName")
+	}
+	if in.Name == (center.PersonName{}) {
+		missing = append(missing, "name")
+	} else {
+		if strings.TrimSpace(in.Name.GivenName) == "" {
+			missing = append(missing, "name.givenName")
+		}
+		if strings.TrimSpace(in.Name.FamilyName) == "" {
+			missing = append(missing, "name.familyName")
+		}
+	}
+	if len(missing) > 0 {
+		return invalid(required(missing...))
+	}
+	return nil
+}
+
+// checkValues refuses entries without a value, in one list or ("") in all: nothing could be sent to
+// such an address, and nobody could be found by it.
+func checkValues(u *center.User, path string) error {
+	for _, l := range [...]struct {
+		path   string
+		values []center.Value
+	}{
+		{"emails", u.Emails}, {"phoneNumbers", u.PhoneNumbers}, {"roles", u.Roles}, {"photos", u.Photos},
+	} {
+		for i, v := range l.values {
+			if v.Value == "" && (path == "" || path == l.path) {
+				return invalid(
+					"1 validation error detected: Value at '" + l.path + "." + strconv.Itoa(i+1) +
+						".member.value' failed to satisfy constraint: Member must not be null",
+				)
+			}
+		}
+	}
+	for i, a := range u.Addresses {
+		a.Type, a.Primary = "", false
+		if a == (center.Address{}) && (path == "" || path == "addresses") {
+			return invalid(
+				"1 validation error detected: Value at 'addresses." + strconv.Itoa(i+1) +
+					".member' failed to satisfy constraint: Member must have a part of an address",
+			)
+		}
+	}
+	return nil
 }
 
 // members are the names of the texts as members of a user, in the order of center's table.

@@ -41,6 +41,12 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 		return userOutput{}, err
 	}
 	u, err := in.user()
+	if err == nil {
+		err = in.complete()
+	}
+	if err == nil {
+		err = checkValues(&u, "")
+	}
 	if err != nil {
 		return userOutput{}, err
 	}
@@ -99,7 +105,7 @@ func (h *Handler) listUsers(ctx context.Context, _ awsapi.Caller, in listUsersIn
 	if err != nil {
 		return out, err
 	}
-	after, err := awsapi.DecodeToken("ListUsers", in.NextToken)
+	after, err := listed("ListUsers", in.Filters, in.NextToken)
 	if err != nil {
 		return out, err
 	}
@@ -150,9 +156,6 @@ func (h *Handler) getUserID(ctx context.Context, _ awsapi.Caller, in getIDInput)
 }
 
 func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.User, error) {
-	if err := a.check(); err != nil {
-		return center.User{}, err
-	}
 	if a.ExternalID != nil {
 		issuer, err := h.Center.ExternalIDIssuer(ctx)
 		if err != nil {
@@ -163,14 +166,14 @@ func (h *Handler) findUser(ctx context.Context, a alternateIdentifier) (center.U
 		}
 		return h.Center.UserByExternalID(ctx, a.ExternalID.ID)
 	}
-	value, _ := a.UniqueAttribute.AttributeValue.(string)
-	switch strings.ToLower(a.UniqueAttribute.AttributePath) {
-	case "username":
+	path, value, err := a.unique("userName", "emails.value")
+	switch {
+	case err != nil:
+		return center.User{}, err
+	case path == "userName":
 		return h.Center.UserByName(ctx, value)
-	case "emails.value":
-		return h.Center.UserByEmail(ctx, value)
 	}
-	return center.User{}, invalid("AttributePath of a user must be userName or emails.value")
+	return h.Center.UserByEmail(ctx, value)
 }
 
 type operation struct {
@@ -194,7 +197,11 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 			return err
 		}
 		for _, op := range in.Operations {
-			if err := op.apply(u); err != nil {
+			err := op.apply(u)
+			if err == nil {
+				err = checkValues(u, op.AttributePath)
+			}
+			if err != nil {
 				return err
 			}
 		}

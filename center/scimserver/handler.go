@@ -26,6 +26,8 @@ type Handler struct {
 	Log       *slog.Logger
 	RequestID func(*http.Request) string
 	Address   func(*http.Request) string
+	// Throttled says that an operation is called too often now; nil: never.
+	Throttled func(operation string) bool
 }
 
 // maxBody bounds a request; ServiceProviderConfig announces the same number.
@@ -182,6 +184,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		in.id = r.URL.Path
 		err = in.noOperation()
 	}
+	if err == nil && h.Throttled != nil && h.Throttled(op.name) {
+		h.fail(w, in.profile, requestID, &scim.Error{Status: http.StatusTooManyRequests, Detail: textThrottled})
+		return
+	}
 	var out answer
 	if err == nil {
 		out, err = op.call(h, ctx, in)
@@ -286,6 +292,7 @@ const (
 	textUnparsable = "Request is unparsable, syntactically incorrect, or violates schema."
 	textDuplicate  = "Refused to create a new, duplicate resource."
 	textMembers    = "Replacing group memberships is not supported."
+	textThrottled  = "Rate exceeded."
 )
 
 var byKind = map[refusal.Kind]scim.Error{
@@ -370,6 +377,8 @@ func (h *Handler) fail(w http.ResponseWriter, p profile, requestID string, err e
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "2")
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "1")
 	}
 	data, err := json.Marshal(body)
 	if err != nil { // texts always encode

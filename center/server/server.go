@@ -42,6 +42,8 @@ type Config struct {
 	Targets outbound.Policy
 	// Proxies are those that say who the client is.
 	Proxies web.Proxies
+	// AWSLimits answers beyond the request rates that AWS publishes as AWS does.
+	AWSLimits bool
 	// More adds pages of the caller's own; nil: none.
 	More func(*http.ServeMux)
 }
@@ -109,11 +111,17 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	} {
 		door.Mount(mux)
 	}
+	store, admin := (&identitystore.Handler{Center: c}).Service(), (&ssoadmin.Handler{Center: c}).Service()
+	provisioning := &scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}
+	if cfg.AWSLimits {
+		store, admin = apart(store, identityStoreRate), together(admin, ssoAdminRate)
+		throttleSCIM(provisioning)
+	}
 	mux.Handle("POST /{$}", atOneMoment(c, &awsapi.Handler{
 		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)},
 		Services: []awsapi.Service{
-			(&identitystore.Handler{Center: c}).Service(),
-			(&ssoadmin.Handler{Center: c}).Service(),
+			store,
+			admin,
 			(&adminserver.Handler{Center: c, SPMetadata: spMetadata}).Service(),
 		},
 		Query:     []awsapi.QueryService{sts.Service()},
@@ -122,7 +130,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		Address:   web.Address,
 		Used:      awsdoor.Used(c),
 	}))
-	return (&scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}).Before(mux)
+	return provisioning.Before(mux)
 }
 
 // atOneMoment has what a request reads of the center's memory proven once.

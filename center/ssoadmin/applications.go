@@ -50,7 +50,7 @@ type signIn struct {
 }
 
 type portalOptions struct {
-	SignInOptions *signIn `json:",omitempty"`
+	SignInOptions *signIn `json:",omitzero"`
 	Visibility    string  `json:",omitempty"`
 }
 
@@ -59,6 +59,7 @@ func (o *portalOptions) apply(a *center.Application) {
 		return
 	}
 	if o.SignInOptions != nil {
+		a.SignInStated = true
 		a.OpensItself, a.URL = o.SignInOptions.Origin == "APPLICATION", o.SignInOptions.ApplicationURL
 	}
 	if o.Visibility != "" {
@@ -135,9 +136,12 @@ type applicationDetail struct {
 }
 
 func (h *Handler) showApplication(a center.Application) applicationDetail {
-	options := portalOptions{&signIn{"IDENTITY_CENTER", a.URL}, onOff(!a.Hidden)}
-	if a.OpensItself {
-		options.SignInOptions.Origin = "APPLICATION"
+	options := portalOptions{Visibility: onOff(!a.Hidden)}
+	switch {
+	case a.OpensItself:
+		options.SignInOptions = &signIn{"APPLICATION", a.URL}
+	case a.SignInStated || a.URL != "":
+		options.SignInOptions = &signIn{"IDENTITY_CENTER", a.URL}
 	}
 	i := h.Center.Instance
 	return applicationDetail{
@@ -309,7 +313,11 @@ func (h *Handler) listApplicationAssignments(
 	if _, err := h.Center.Application(ctx, in.ApplicationArn); err != nil {
 		return applicationAssignmentsOutput{}, err
 	}
-	return h.pageOfApplications(ctx, in, center.ApplicationAssignmentQuery{ApplicationARN: in.ApplicationArn})
+	p, err := in.of(3, "ListApplicationAssignments", in.ApplicationArn)
+	if err != nil {
+		return applicationAssignmentsOutput{}, err
+	}
+	return h.pageOfApplications(ctx, p, center.ApplicationAssignmentQuery{ApplicationARN: in.ApplicationArn})
 }
 
 // listApplicationsOfPrincipal includes, for a user, the assignments of the user's groups, shown
@@ -317,6 +325,12 @@ func (h *Handler) listApplicationAssignments(
 func (h *Handler) listApplicationsOfPrincipal(
 	ctx context.Context, _ awsapi.Caller, in listApplicationAssignmentsInput,
 ) (applicationAssignmentsOutput, error) {
+	p, err := in.of(
+		3, "ListApplicationAssignmentsForPrincipal", in.PrincipalType, in.PrincipalID, in.Filter.ApplicationArn,
+	)
+	if err != nil {
+		return applicationAssignmentsOutput{}, err
+	}
 	q := center.ApplicationAssignmentQuery{
 		ApplicationARN: in.Filter.ApplicationArn,
 		HeldBy:         center.UserID(in.PrincipalID),
@@ -326,17 +340,13 @@ func (h *Handler) listApplicationsOfPrincipal(
 		q.PrincipalType = center.PrincipalGroup
 		q.PrincipalID = in.PrincipalID
 	}
-	return h.pageOfApplications(ctx, in, q)
+	return h.pageOfApplications(ctx, p, q)
 }
 
 func (h *Handler) pageOfApplications(
-	ctx context.Context, in listApplicationAssignmentsInput, q center.ApplicationAssignmentQuery,
+	ctx context.Context, p page, q center.ApplicationAssignmentQuery,
 ) (applicationAssignmentsOutput, error) {
 	out := applicationAssignmentsOutput{ApplicationAssignments: []applicationAssignment{}}
-	p, err := in.of(3, "ListApplicationAssignments", q.ApplicationARN, in.PrincipalID)
-	if err != nil {
-		return out, err
-	}
 	if a := p.after; a != nil {
 		q.After = center.ApplicationAssignment{
 			ApplicationARN: a[0],
@@ -494,7 +504,7 @@ func (h *Handler) listScopes(ctx context.Context, _ awsapi.Caller, in scopeInput
 
 // authMethod is a union with a single member.
 type authMethod struct {
-	Iam *struct{ ActorPolicy jsontext.Value } `json:",omitempty"`
+	Iam *struct{ ActorPolicy jsontext.Value } `json:",omitzero"`
 }
 
 type methodInput struct {
@@ -505,9 +515,6 @@ type methodInput struct {
 }
 
 func (h *Handler) putMethod(ctx context.Context, who awsapi.Caller, in methodInput) (awsapi.Empty, error) {
-	if in.AuthenticationMethod.Iam == nil {
-		return awsapi.Empty{}, invalid("AuthenticationMethod must have the member Iam")
-	}
 	return h.editApplication(
 		ctx,
 		who,
@@ -543,14 +550,15 @@ type typedMethod struct {
 
 type methodsOutput struct{ AuthenticationMethods []typedMethod }
 
-// listMethods answers in one page: there is one kind of method.
+// listMethods answers in one page, which no other follows: there is one kind of method.
 func (h *Handler) listMethods(ctx context.Context, _ awsapi.Caller, in methodInput) (methodsOutput, error) {
-	if _, err := in.of(1, "ListApplicationAuthenticationMethods"); err != nil {
-		return methodsOutput{}, err
+	out := methodsOutput{[]typedMethod{}}
+	p, err := in.of(1, "ListApplicationAuthenticationMethods", in.ApplicationArn)
+	if err != nil {
+		return out, err
 	}
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
-	out := methodsOutput{[]typedMethod{}}
-	if a.ActorPolicy != "" {
+	if a.ActorPolicy != "" && p.after == nil {
 		m := typedMethod{AuthenticationMethodType: "IAM"}
 		m.AuthenticationMethod.Iam = &struct{ ActorPolicy jsontext.Value }{jsontext.Value(a.ActorPolicy)}
 		out.AuthenticationMethods = append(out.AuthenticationMethods, m)

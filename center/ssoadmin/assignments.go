@@ -210,7 +210,9 @@ func (h *Handler) listAssignments(
 func (h *Handler) listAssignmentsForPrincipal(
 	ctx context.Context, _ awsapi.Caller, in listAssignmentsInput,
 ) (assignmentsOutput, error) {
-	p, err := in.of(4, "ListAccountAssignmentsForPrincipal", in.PrincipalID, in.Filter.AccountID)
+	p, err := in.of(
+		4, "ListAccountAssignmentsForPrincipal", in.PrincipalType, in.PrincipalID, in.Filter.AccountID,
+	)
 	if err != nil {
 		return assignmentsOutput{}, err
 	}

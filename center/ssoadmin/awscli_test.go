@@ -125,7 +125,7 @@ func TestTheRealAWSCLIOnPermissionSets(t *testing.T) {
 				[]string{"sso-admin", "update-permission-set", "--session-duration", "PT90M", "--description", "Money"},
 				set...)...)...)
 	aws.Run(&made, with(append([]string{"sso-admin", "describe-permission-set"}, set...)...)...)
-	if made.PermissionSet.SessionDuration != "PT1H30M" {
+	if made.PermissionSet.SessionDuration != "PT90M" {
 		t.Errorf("session duration %q after the update", made.PermissionSet.SessionDuration)
 	}
 	var pages struct{ PermissionSets []string }

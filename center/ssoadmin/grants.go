@@ -19,12 +19,12 @@ type authorizedIssuer struct {
 type grant struct {
 	AuthorizationCode *struct {
 		RedirectURIs []string `json:"RedirectUris"`
-	} `json:",omitempty"`
+	} `json:",omitzero"`
 	JwtBearer *struct {
 		AuthorizedTokenIssuers []authorizedIssuer
-	} `json:",omitempty"`
-	RefreshToken  *struct{} `json:",omitempty"`
-	TokenExchange *struct{} `json:",omitempty"`
+	} `json:",omitzero"`
+	RefreshToken  *struct{} `json:",omitzero"`
+	TokenExchange *struct{} `json:",omitzero"`
 }
 
 type grantInput struct {
@@ -140,14 +140,16 @@ type typedGrant struct {
 
 type grantsOutput struct{ Grants []typedGrant }
 
-// listGrants answers in one page: there are four types of grant.
+// listGrants answers in one page, which no other follows: there are four types of grant.
 func (h *Handler) listGrants(ctx context.Context, _ awsapi.Caller, in grantInput) (grantsOutput, error) {
-	if _, err := in.of(1, "ListApplicationGrants"); err != nil {
-		return grantsOutput{}, err
+	out := grantsOutput{[]typedGrant{}}
+	p, err := in.of(1, "ListApplicationGrants", in.ApplicationArn)
+	if err != nil {
+		return out, err
 	}
 	a, err := h.Center.Application(ctx, in.ApplicationArn)
-	out := grantsOutput{[]typedGrant{}}
-	for _, g := range a.Grants {
+	grants, _ := whole(p, a.Grants, func(g center.Grant) string { return string(g.Type) })
+	for _, g := range grants {
 		out.Grants = append(out.Grants, typedGrant{string(g.Type), showGrant(g)})
 	}
 	return out, err

@@ -61,14 +61,56 @@ func within[In interface{ arn() string }, Out any](h *Handler, name string, acce
 // Answer maps an error to the wire. It is the only place that does.
 func Answer(err error) *awsapi.Error {
 	return awsdoor.Answer(err, func(refused *refusal.Error, e *awsapi.Error) {
-		switch refused.Code {
-		case center.PermissionSetTaken:
-			e.Message = "PermissionSet with name " + refused.Subject + " already exists."
-		case center.PermissionSetInUse:
-			e.Message = "Could not delete because PermissionSet has ApplicationProfile associated with it"
+		if said := sentence(refused); said != "" {
+			e.Message = said
 		}
 	})
 }
+
+// sentence is AWS's own text for a refusal, where it is known: programs match on them. Sources:
+// moto's tests, the Terraform provider's tests, and answers in public issue threads.
+func sentence(refused *refusal.Error) string {
+	switch refused.Code {
+	case center.PermissionSetNotFound:
+		return "Could not find PermissionSet with id " + lastPart(refused.Subject)
+	case center.PermissionSetTaken:
+		return "PermissionSet with name " + refused.Subject + " already exists."
+	case center.PermissionSetInUse:
+		return "Could not delete because PermissionSet has ApplicationProfile associated with it"
+	case center.PolicyTooLarge:
+		return "Current size of the non-whitespace characters present in the " + refused.Field + " Document is " +
+			refused.Got + " bytes which has exceeded the maximum limit of " + refused.Want + " bytes"
+	case center.PolicyAttached, center.PolicyNotAttached, center.TooManyPolicies:
+		return sentenceOfPolicy(refused)
+	}
+	return ""
+}
+
+// sentenceOfPolicy is about a policy of a permission set: a managed one, named by its ARN, or a
+// customer managed one, named by its path.
+func sentenceOfPolicy(refused *refusal.Error) string {
+	slash := strings.LastIndexByte(refused.Subject, '/') + 1
+	path, name := refused.Subject[:slash], refused.Subject[slash:]
+	managed, set := strings.HasPrefix(refused.Subject, "arn:"), lastPart(refused.Within)
+	switch {
+	case refused.Code == center.TooManyPolicies && refused.Field == center.CustomerPolicyField:
+		return "Cannot attach managed policy: number of attached managed policies is already at maximum " + refused.Want
+	case refused.Code == center.TooManyPolicies:
+		return "You have exceeded AWS SSO limits. Cannot create ManagedPolicy more than " + refused.Want + " for id " +
+			set + ". Please refer to https://docs.aws.amazon.com/singlesignon/latest/userguide/limits.html"
+	case refused.Code == center.PolicyAttached && managed:
+		return "Permission set with id " + set + " already has a typed link attachment to a manged policy with " +
+			refused.Subject
+	case refused.Code == center.PolicyAttached:
+		return "Given customer managed policy with name: " + name + "  and path " + path + " already attached"
+	case managed:
+		return "Could not find ManagedPolicy with arn " + refused.Subject
+	}
+	return "Given managed policy with name: " + name + "  and path " + path + " does not exist on PermissionSet"
+}
+
+// lastPart is the id at the end of an ARN.
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 func invalid(message string) error {
 	return &awsapi.Error{Code: "ValidationException", Message: message}

@@ -3,6 +3,7 @@ package ssoadmin
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -39,7 +40,7 @@ type instanceDetail struct {
 	Status                         string
 	PrimaryRegion                  string
 	Regions                        []regionDetail
-	EncryptionConfigurationDetails *encryption `json:",omitempty"`
+	EncryptionConfigurationDetails *encryption `json:",omitzero"`
 }
 
 type encryption struct{ KeyType, EncryptionStatus string }
@@ -68,14 +69,17 @@ type listInstancesInput struct {
 
 type listInstancesOutput struct{ Instances []instanceDetail }
 
+// listInstances answers in one page, which no other follows: a center is one instance.
 func (h *Handler) listInstances(
 	ctx context.Context, _ awsapi.Caller, in listInstancesInput,
 ) (listInstancesOutput, error) {
-	if _, err := in.of(1, "ListInstances"); err != nil {
+	p, err := in.of(1, "ListInstances")
+	if err != nil {
 		return listInstancesOutput{}, err
 	}
 	d, err := h.instanceDetail(ctx)
-	return listInstancesOutput{[]instanceDetail{d}}, err
+	all, _ := whole(p, []instanceDetail{d}, func(i instanceDetail) string { return i.InstanceArn })
+	return listInstancesOutput{all}, err
 }
 
 func (h *Handler) describeInstance(ctx context.Context, _ awsapi.Caller, _ instance) (instanceDetail, error) {
@@ -179,16 +183,22 @@ type regionsOutput struct {
 	NextToken string `json:",omitempty"`
 }
 
-// listRegions keeps the order in which they were added.
+// listRegions has the primary Region first, and then the others by name: a Region that goes between
+// two pages moves none of the others.
 func (h *Handler) listRegions(ctx context.Context, _ awsapi.Caller, in regionsInput) (regionsOutput, error) {
 	p, err := in.of(1, "ListRegions")
 	if err != nil {
 		return regionsOutput{}, err
 	}
 	all, err := h.regions(ctx)
-	name := func(r regionDetail) string { return r.RegionName }
-	from := 1 + slices.IndexFunc(all, func(r regionDetail) bool { return r.RegionName == p.begin() })
-	regions, next := cut(p, all[from:], name)
+	place := func(r regionDetail) string {
+		if r.IsPrimaryRegion {
+			return "."
+		}
+		return r.RegionName
+	}
+	slices.SortFunc(all, func(a, b regionDetail) int { return strings.Compare(place(a), place(b)) })
+	regions, next := whole(p, all, place)
 	return regionsOutput{regions, next}, err
 }
 
@@ -289,13 +299,18 @@ func (h *Handler) untagResource(ctx context.Context, who awsapi.Caller, in tagIn
 
 type tagsOutput struct{ Tags []tag }
 
-// listTags answers in one page: a resource has at most 50 tags.
+// listTags answers in one page, which no other follows: a resource has at most 50 tags.
 func (h *Handler) listTags(ctx context.Context, _ awsapi.Caller, in tagInput) (tagsOutput, error) {
 	out := tagsOutput{[]tag{}}
 	if err := h.checkTagged(in); err != nil {
 		return out, err
 	}
+	p, err := paging{NextToken: in.NextToken}.of(1, "ListTagsForResource", in.ResourceArn)
+	if err != nil {
+		return out, err
+	}
 	all, err := h.Center.Tags(ctx, in.ResourceArn)
+	all, _ = whole(p, all, func(t center.Tag) string { return t.Key })
 	for _, t := range all {
 		out.Tags = append(out.Tags, tag(t))
 	}

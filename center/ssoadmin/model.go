@@ -62,8 +62,6 @@ var (
 			Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString,
 		},
 	}
-	// duration is a pattern with a lookahead in the model, which Go has not: something must follow
-	// P and T.
 	duration = &awsapi.Shape{
 		Kind: awsapi.String,
 		Min:  1,
@@ -71,7 +69,7 @@ var (
 		Pattern: &awsapi.Pattern{
 			Text: `(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?` +
 				`(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?`,
-			Match: isoPattern.MatchString,
+			Match: isDuration,
 		},
 	}
 	relayState   = awsapi.TextOf(1, 240, `[a-zA-Z0-9&$@#\\/%?=~\-_'"|!:,.;*+\[\]\ \(\)\{\}]+`)
@@ -118,7 +116,7 @@ var (
 		"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer",
 		"urn:ietf:params:oauth:grant-type:token-exchange",
 	)
-	grantOf = awsapi.StructureOf(awsapi.Members{
+	grantOf = awsapi.UnionOf(awsapi.Members{
 		"AuthorizationCode": awsapi.StructureOf(awsapi.Members{"RedirectUris": awsapi.ListOf(1, 10, anyText)}),
 		"JwtBearer": awsapi.StructureOf(awsapi.Members{"AuthorizedTokenIssuers": awsapi.ListOf(1, 10,
 			awsapi.StructureOf(awsapi.Members{
@@ -358,7 +356,7 @@ var Shapes = map[string]*awsapi.Shape{
 		"NextToken":  nextToken,
 	}),
 	"PutApplicationAuthenticationMethod": forApplication(awsapi.Members{"AuthenticationMethodType": method,
-		"AuthenticationMethod": awsapi.StructureOf(awsapi.Members{
+		"AuthenticationMethod": awsapi.UnionOf(awsapi.Members{
 			"Iam": awsapi.StructureOf(awsapi.Members{"ActorPolicy": {}}, "ActorPolicy"),
 		})}, "AuthenticationMethodType", "AuthenticationMethod"),
 	"GetApplicationAuthenticationMethod": forApplication(
@@ -381,7 +379,7 @@ var Shapes = map[string]*awsapi.Shape{
 			"TrustedTokenIssuerType": awsapi.EnumOf("OIDC_JWT"),
 			"ClientToken":            clientToken,
 			"Tags":                   tags,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
+			"TrustedTokenIssuerConfiguration": awsapi.UnionOf(
 				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
 					"IssuerUrl": awsapi.TextOf(
 						1, 512, `https?:\/\/[-a-zA-Z0-9+&@\/%=~_|!:,.;]*[-a-zA-Z0-9+&@\/%=~_|]`,
@@ -403,7 +401,7 @@ var Shapes = map[string]*awsapi.Shape{
 		awsapi.Members{
 			"TrustedTokenIssuerArn": issuerArn,
 			"Name":                  issuerName,
-			"TrustedTokenIssuerConfiguration": awsapi.StructureOf(
+			"TrustedTokenIssuerConfiguration": awsapi.UnionOf(
 				awsapi.Members{"OidcJwtConfiguration": awsapi.StructureOf(awsapi.Members{
 					"ClaimAttributePath":         claimPath,
 					"IdentityStoreAttributePath": attributePath,

@@ -2,12 +2,8 @@ package ssoadmin
 
 import (
 	"context"
-	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -52,40 +48,9 @@ type permissionSetOutput struct{ PermissionSet permissionSet }
 func show(p center.PermissionSet) permissionSetOutput {
 	return permissionSetOutput{
 		permissionSet{
-			p.Name, p.ARN, p.Description, awsapi.Timestamp(p.CreatedAt), isoDuration(p.SessionDuration), p.RelayState,
+			p.Name, p.ARN, p.Description, awsapi.Timestamp(p.CreatedAt), spelled(p), p.RelayState,
 		},
 	}
-}
-
-// isoDuration writes a duration of whole minutes as ISO 8601 text, such as PT1H30M.
-func isoDuration(d time.Duration) string {
-	text := fmt.Sprintf("PT%dH", int(d.Hours()))
-	if m := int(d.Minutes()) % 60; m > 0 {
-		text += fmt.Sprintf("%dM", m)
-	}
-	return text
-}
-
-// isoPattern is what is read of ISO 8601 durations; longer units are beyond the limit of twelve
-// hours.
-var isoPattern = regexp.MustCompile(`^P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,6})S)?)?$`)
-
-// parseDuration reads the durations that the model allows; zero for an empty text.
-func parseDuration(text string) (time.Duration, error) {
-	if text == "" {
-		return 0, nil
-	}
-	m := isoPattern.FindStringSubmatch(text)
-	if m == nil || m[1]+m[2]+m[3]+m[4] == "" {
-		return 0, invalid("SessionDuration must be an ISO 8601 duration such as PT1H")
-	}
-	var d time.Duration
-	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
-		if n, err := strconv.Atoi(m[i+1]); err == nil {
-			d += time.Duration(n) * unit
-		}
-	}
-	return d, nil
 }
 
 type permissionSetInput struct {
@@ -114,7 +79,7 @@ func (r policyReference) read() center.PolicyReference {
 }
 
 type permissionsBoundary struct {
-	CustomerManagedPolicyReference *policyReference `json:",omitempty"`
+	CustomerManagedPolicyReference *policyReference `json:",omitzero"`
 	ManagedPolicyArn               string           `json:",omitempty"`
 }
 
@@ -125,7 +90,12 @@ func (h *Handler) createPermissionSet(
 	if err != nil {
 		return permissionSetOutput{}, err
 	}
-	p := center.PermissionSet{Name: in.Name, SessionDuration: d, Tags: readTags(in.Tags)}
+	p := center.PermissionSet{
+		Name:            in.Name,
+		SessionDuration: d,
+		SessionText:     in.SessionDuration,
+		Tags:            readTags(in.Tags),
+	}
 	in.texts(&p)
 	p, err = h.Center.CreatePermissionSet(ctx, awsdoor.Actor(who), p)
 	return show(p), err
@@ -152,6 +122,8 @@ func (h *Handler) describePermissionSet(
 	return show(p), err
 }
 
+// updatePermissionSet clears a relay state that is not sent, and keeps everything else that is not.
+// Source: what the Terraform provider must do about it, hashicorp/terraform-provider-aws#17411.
 func (h *Handler) updatePermissionSet(
 	ctx context.Context, who awsapi.Caller, in permissionSetInput,
 ) (awsapi.Empty, error) {
@@ -160,9 +132,10 @@ func (h *Handler) updatePermissionSet(
 		return awsapi.Empty{}, err
 	}
 	return h.edit(ctx, who, center.ActionUpdatePermissionSet, in, func(p *center.PermissionSet) error {
+		p.RelayState = ""
 		in.texts(p)
 		if d > 0 {
-			p.SessionDuration = d
+			p.SessionDuration, p.SessionText = d, in.SessionDuration
 		}
 		return nil
 	})
@@ -328,6 +301,9 @@ func (h *Handler) listCustomerPolicies(
 }
 
 func (h *Handler) putBoundary(ctx context.Context, who awsapi.Caller, in permissionSetInput) (awsapi.Empty, error) {
+	if b := in.PermissionsBoundary; b.ManagedPolicyArn != "" && b.CustomerManagedPolicyReference != nil {
+		return awsapi.Empty{}, invalid("Only ManagedPolicyArn or CustomerManagedPolicyReference should be given")
+	}
 	return h.edit(ctx, who, center.ActionPutPermissionsBoundary, in, func(p *center.PermissionSet) error {
 		p.Boundary = &center.Boundary{ManagedPolicy: in.PermissionsBoundary.ManagedPolicyArn}
 		if r := in.PermissionsBoundary.CustomerManagedPolicyReference; r != nil {

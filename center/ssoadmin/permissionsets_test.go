@@ -47,7 +47,7 @@ func TestPermissionSetsRoundTrip(t *testing.T) {
 			},
 		),
 	)
-	if p := describe(); *p.SessionDuration != "PT1H30M" || *p.Description != "Runs things" {
+	if p := describe(); *p.SessionDuration != "P0DT90M" || *p.Description != "Runs things" {
 		t.Errorf("after the update %+v: what is not named stays", p)
 	}
 	tags := func() []types.Tag {
@@ -223,7 +223,7 @@ func TestPermissionSetsThatAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`: "ValidationException", `[]`: "ValidationException", `{"Version":"2012-10-17"}`: "ValidationException",
 		`"x"`: "ValidationException",
-		`{"Statement":[],"Id":"` + strings.Repeat("x", 10240) + `"}`: "ServiceQuotaExceededException",
+		`{"Statement":[],"Id":"` + strings.Repeat("x", 10240) + `"}`: "ValidationException",
 	} {
 		refused[*ssoadmin.PutInlinePolicyToPermissionSetOutput](a, want)(a.PutInlinePolicyToPermissionSet(
 			background,

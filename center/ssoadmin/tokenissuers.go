@@ -27,7 +27,7 @@ type oidcJWT struct {
 
 // issuerConfiguration is a union with a single member.
 type issuerConfiguration struct {
-	OidcJwtConfiguration *oidcJWT `json:",omitempty"`
+	OidcJwtConfiguration *oidcJWT `json:",omitzero"`
 }
 
 type issuerInput struct {
@@ -43,10 +43,7 @@ type issuerInput struct {
 type issuerArnOutput struct{ TrustedTokenIssuerArn string }
 
 func (h *Handler) createIssuer(ctx context.Context, who awsapi.Caller, in issuerInput) (issuerArnOutput, error) {
-	c := in.TrustedTokenIssuerConfiguration.OidcJwtConfiguration
-	if c == nil {
-		return issuerArnOutput{}, invalid("TrustedTokenIssuerConfiguration must have the member OidcJwtConfiguration")
-	}
+	c := in.TrustedTokenIssuerConfiguration.OidcJwtConfiguration // the shape of the union has it
 	i, err := h.Center.CreateTokenIssuer(
 		ctx,
 		awsdoor.Actor(who),

@@ -31,6 +31,15 @@ const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships 
 	JOIN user_groups g ON g.seq = m.group_seq
 	WHERE m.user_seq = (SELECT seq FROM users WHERE id = ?))`
 
+// heldOnlyBy narrows assignments to those of a user and of the user's groups. What a group has
+// whose id is given for a user's is not the user's.
+func heldOnlyBy(w *sqldb.Where, user center.UserID) {
+	if user != "" {
+		w.And("principal_id IN "+holders, string(user), string(user))
+		w.And("(principal_id <> ? OR principal_type = ?)", string(user), string(center.PrincipalUser))
+	}
+}
+
 // heldBy says of an assignment x that a user, whose id is the parameter twice, has it: from the few
 // who hold a role to the user, not from all of the user's groups.
 const heldBy = `(x.principal_id = ? OR EXISTS (SELECT 1 FROM user_groups g JOIN memberships m ON m.group_seq = g.seq
@@ -131,9 +140,7 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 	w.Equal("permission_set", q.PermissionSetARN)
 	w.Equal("principal_type", string(q.PrincipalType))
 	w.Equal("principal_id", q.PrincipalID)
-	if q.HeldBy != "" {
-		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
-	}
+	heldOnlyBy(w, q.HeldBy)
 	if q.After != (center.Assignment{}) {
 		w.And(
 			"(account_id, permission_set, principal_type, principal_id) > (?, ?, ?, ?)", q.After.AccountID,

@@ -34,9 +34,7 @@ func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]cente
 	w.Equal("application", q.ApplicationARN)
 	w.Equal("principal_type", string(q.PrincipalType))
 	w.Equal("principal_id", q.PrincipalID)
-	if q.HeldBy != "" {
-		w.And("principal_id IN "+holders, string(q.HeldBy), string(q.HeldBy))
-	}
+	heldOnlyBy(w, q.HeldBy)
 	if q.After != (center.ApplicationAssignment{}) {
 		w.And(
 			"(application, principal_type, principal_id) > (?, ?, ?)", q.After.ApplicationARN,
