@@ -24,6 +24,7 @@ type serveSettings struct {
 	days            retentionDays
 	first           firstAdministrator
 	region, metrics string
+	awsLimits       bool
 }
 
 func (w *world) serveCommand() *cobra.Command {
@@ -58,6 +59,10 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 	f := cmd.Flags()
 	f.StringVar(
 		&s.region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for",
+	)
+	f.BoolVar(
+		&s.awsLimits, "aws-limits", false,
+		"throttle as AWS does: ThrottlingException and SCIM's 429 beyond the request rates that AWS publishes",
 	)
 	f.StringVar(
 		&s.metrics, "metrics", "",
@@ -107,7 +112,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if err != nil {
 		return err
 	}
-	cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies}
+	cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits}
 	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 }
 
