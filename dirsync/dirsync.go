@@ -190,6 +190,9 @@ func (s *Synchronizer) configure(ctx context.Context, job tenant.Job, address st
 	if err := c.State.ConfigureJob(ctx, audit.SystemActor, job.ID, settings); err != nil {
 		return err
 	}
+	if problems := tenant.MappingProblems(*c.Mappings); len(problems) > 0 {
+		return fmt.Errorf("the mappings cannot be carried out: %s", strings.Join(problems, "; "))
+	}
 	if sameMappings(*c.Mappings, job.Mappings()) {
 		return nil
 	}

@@ -33,7 +33,7 @@ func (j Job) Mappings() mapping.Schema {
 // caller does not say what the target requires.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id JobID, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
-		next, err := completeMappings(s, j.Mappings().Version+1)
+		next, err := completeMappings(s, j.Mappings())
 		if err != nil {
 			return err
 		}
@@ -52,13 +52,15 @@ func (t *Tenant) ResetMappings(ctx context.Context, by audit.Actor, id JobID) er
 	})
 }
 
-// completeMappings checks mappings and fills in what only the template knows.
-func completeMappings(s mapping.Schema, version int) (mapping.Schema, error) {
+// completeMappings checks mappings that replace others, and fills in what only the template knows.
+// Problems of the others may stay, so that they can be mended one after the other.
+func completeMappings(s, others mapping.Schema) (mapping.Schema, error) {
 	wrong := func(format string, args ...any) (mapping.Schema, error) {
 		return s, &refusal.Error{Code: InvalidValue, Subject: "schema", Detail: fmt.Sprintf(format, args...)}
 	}
 	defaults := DefaultMappings()
-	s.RuleID, s.Version = ruleID, version
+	s.RuleID, s.Version = ruleID, others.Version+1
+	before := MappingProblems(others)
 	if len(s.Objects) != len(defaults.Objects) {
 		return wrong("use one mapping of users and one of groups")
 	}
@@ -82,6 +84,11 @@ func completeMappings(s mapping.Schema, version int) (mapping.Schema, error) {
 		c, err := mapping.Compile(*o)
 		if err != nil {
 			return wrong("%v", err)
+		}
+		for _, problem := range problemsOf(*o) {
+			if !slices.Contains(before, problem) {
+				return wrong("%s", problem)
+			}
 		}
 		if len(c.Matching()) == 0 {
 			return wrong("the mapping of %ss has no matching attribute", strings.ToLower(d.Source))

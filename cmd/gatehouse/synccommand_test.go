@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -325,6 +326,17 @@ func TestSyncByMappingsOfOnesOwn(t *testing.T) {
 	}
 	x := newSCIMTarget(t, center.ProfileAWS)
 	env, args := syncArgs(d, x, "--mappings", file)
+	wrong := strings.Replace(file, "mappings", "wrong", 1)
+	if err := os.WriteFile(wrong, bytes.ReplaceAll(data, []byte("jobTitle"), []byte("JobTitle")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []string{"--dry-run", "--dry-run=false"} {
+		env, args := syncArgs(d, x, "--mappings", wrong, dry)
+		if code, out, errOut := call(t, "", env, args...); code != exitFailed ||
+			!strings.Contains(errOut, "did you mean jobTitle?") {
+			t.Errorf("%s by a name that does not exist: %d %s %s", dry, code, out, errOut)
+		}
+	}
 	if code, out, errOut := call(t, "", env, args...); code != exitDone {
 		t.Fatalf("%d %s %s", code, out, errOut)
 	}

@@ -99,11 +99,13 @@ type Compiled struct {
 	Object
 	attributes []compiled
 	filters    [][]clause
+	blind      error // why the filters cannot say who is in scope
 }
 
 type compiled struct {
 	Attribute
 	expression node
+	blind      bool // it reads an attribute that does not exist
 }
 
 // Bounds of a mapping. Source of the length of expressions: attribute mapping page; the others are
@@ -134,7 +136,7 @@ func Compile(o Object) (*Compiled, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", a.Target, err)
 		}
-		c.attributes = append(c.attributes, compiled{a, e})
+		c.attributes = append(c.attributes, compiled{Attribute: a, expression: e})
 	}
 	size := 0
 	for _, f := range o.Scope {
@@ -167,6 +169,9 @@ func (c *Compiled) Map(ctx context.Context, attributes Attributes) (wanted, crea
 	wanted, creating = make(map[string]string, len(c.attributes)), make(map[string]string, len(c.attributes))
 	var failed []error
 	for _, a := range c.attributes {
+		if a.blind {
+			continue
+		}
 		v, err := a.value(ctx, attributes)
 		switch {
 		case err != nil:
@@ -195,7 +200,7 @@ func (a compiled) value(ctx context.Context, attributes Attributes) (string, err
 // Value gives the value of one target's attribute; "" when it has none or is not mapped.
 func (c *Compiled) Value(ctx context.Context, target string, attributes Attributes) (string, error) {
 	for _, a := range c.attributes {
-		if a.Target == target {
+		if a.Target == target && !a.blind {
 			return a.value(ctx, attributes)
 		}
 	}
@@ -218,11 +223,12 @@ func (c *Compiled) Matching() (targets []string) {
 }
 
 // Keeps says whether a target's attribute stays as it was sent when its expression gives nothing,
-// or whatever it gives: defaults and attributes that are sent at the creation only.
+// or whatever it gives: defaults, attributes that are sent at the creation only, and those that
+// nobody can evaluate.
 func (c *Compiled) Keeps(target string) (whenNull, always bool) {
 	for _, a := range c.attributes {
 		if a.Target == target {
-			return a.Default != "", a.OnlyOnce
+			return a.Default != "" || a.blind, a.OnlyOnce || a.blind
 		}
 	}
 	return false, false
@@ -231,7 +237,7 @@ func (c *Compiled) Keeps(target string) (whenNull, always bool) {
 // Missing lists the targets that are required and that values lacks.
 func (c *Compiled) Missing(values map[string]string) (targets []string) {
 	for _, a := range c.attributes {
-		if a.Required && values[a.Target] == "" {
+		if a.Required && !a.blind && values[a.Target] == "" {
 			targets = append(targets, a.Target)
 		}
 	}
@@ -242,6 +248,9 @@ func (c *Compiled) Missing(values map[string]string) (targets []string) {
 // clause of the first filter that it does not meet, in words. An error means that it could not be
 // found out, so that nothing may be concluded from it.
 func (c *Compiled) InScope(ctx context.Context, attributes Attributes) (in bool, unmet string, err error) {
+	if c.blind != nil {
+		return false, "", c.blind
+	}
 	e := evaluation{Context: ctx, of: attributes}
 	for f, clauses := range c.filters {
 		met, i := true, 0
@@ -281,6 +290,34 @@ func (c *Compiled) Sources() (names []string) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// SourcesOf lists the directory attributes that an expression reads; none for one that is wrong.
+func SourcesOf(expression string) []string {
+	n, err := parse(expression)
+	if err != nil {
+		return nil
+	}
+	return sources(n)
+}
+
+// Knowing is the mapping with what it reads of unknown attributes left open: the targets of such
+// expressions stay as they are, and such a filter cannot say who is in scope.
+func (c *Compiled) Knowing(known func(source string) bool) *Compiled {
+	unknown := func(name string) bool { return !known(name) }
+	out := *c
+	out.attributes = slices.Clone(c.attributes)
+	for i, a := range out.attributes {
+		out.attributes[i].blind = slices.ContainsFunc(sources(a.expression), unknown)
+	}
+	for _, f := range c.Scope {
+		for _, clause := range f.Clauses {
+			if unknown(clause.Attribute) {
+				out.blind = fmt.Errorf("the filter %q reads %q, which is not an attribute", f.Name, clause.Attribute)
+			}
+		}
+	}
+	return &out
 }
 
 func sources(n node) (names []string) {

@@ -106,6 +106,13 @@ func TestAnApplicationIsAssignedAndProvisionedByThePages(t *testing.T) {
 		"do": {"attribute"}, "kind": {"User"}, "target": {"title"}, "type": {"Expression"}, "text": {"Append("},
 	}, "character")
 	refused(v, mappings, url.Values{
+		"do": {"attribute"}, "kind": {"User"}, "target": {"title"}, "type": {"Expression"}, "text": {"[JobTitle]"},
+	}, "did you mean jobTitle?")
+	refused(v, mappings, url.Values{
+		"do": {"filter"}, "kind": {"User"}, "name": {"x"}, "attribute": {"JobTitle"}, "operator": {"IS NOT NULL"},
+		"value": {""},
+	}, "did you mean jobTitle?")
+	refused(v, mappings, url.Values{
 		"do": {"attribute"}, "kind": {"User"}, "target": {"title"}, "match": {"true"}, "precedence": {"0"},
 	}, "1 to 100")
 	refused(v, mappings, url.Values{"do": {"attribute"}, "kind": {"device"}}, "no such mapping")

@@ -32,8 +32,9 @@ type mappingsData struct {
 	Job      *tenant.Job
 	Objects  []mappingData
 	Custom   bool
-	Rows     [3]int // of the form of a filter
-	Tried    string // an expression
+	Problems []string // of mappings that an earlier release saved
+	Rows     [3]int   // of the form of a filter
+	Tried    string   // an expression
 	TriedFor string
 	Result   string
 	Problem  string
@@ -50,6 +51,7 @@ func mappings(p page) error {
 	d := mappingsData{
 		Job:      &j.Job,
 		Custom:   j.Schema != nil,
+		Problems: tenant.MappingProblems(j.Mappings()),
 		Rows:     [3]int{0, 1, 2},
 		Tried:    p.URL.Query().Get("expression"),
 		TriedFor: p.URL.Query().Get("user"),
@@ -87,6 +89,11 @@ func mappings(p page) error {
 
 // try evaluates an expression for a user.
 func (p page) try(d *mappingsData) error {
+	for _, name := range mapping.SourcesOf(d.Tried) {
+		if d.Problem = tenant.SourceProblem(name); d.Problem != "" {
+			return nil
+		}
+	}
 	of := mapping.Texts(nil)
 	if d.TriedFor != "" {
 		u, err := p.h.Tenant.UserByIDOrName(p.Context(), strings.TrimSpace(d.TriedFor))

@@ -1,6 +1,7 @@
 package graphserver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -306,7 +307,8 @@ func (h *Handler) functions(ctx context.Context, r request) (int, any, error) {
 	return http.StatusOK, out, nil
 }
 
-// parseExpression tries an expression, with the values of an object that the body has.
+// parseExpression tries an expression, with the values of an object that the body has, which may
+// have attributes of its own.
 func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, error) {
 	var in graph.ParseExpression
 	if err := decode(r, &in); err != nil {
@@ -316,20 +318,30 @@ func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, err
 		return 0, nil, err
 	}
 	out := graph.ParsedExpression{EvaluationResult: []string{}}
-	if err := mapping.Parse(in.Expression); err != nil {
-		out.Error = &graph.PublicError{Code: "ExpressionParsingError", Message: err.Error()}
-		return http.StatusOK, out, nil
-	}
-	parsed := sourceToWire(in.Expression)
-	out.ParsingSucceeded, out.ParsedExpression = true, &parsed
-	values := map[string]string{}
+	values, given := map[string]string{}, map[string]bool{}
 	if in.TestInputObject != nil {
 		for _, p := range in.TestInputObject.Properties {
 			if p.Value != nil {
 				values[p.Key] = fmt.Sprint(p.Value)
 			}
+			given[p.Key] = true
 		}
 	}
+	problem := ""
+	if err := mapping.Parse(in.Expression); err != nil {
+		problem = err.Error()
+	}
+	for _, name := range mapping.SourcesOf(in.Expression) {
+		if !given[name] {
+			problem = cmp.Or(problem, tenant.SourceProblem(name))
+		}
+	}
+	if problem != "" {
+		out.Error = &graph.PublicError{Code: "ExpressionParsingError", Message: problem}
+		return http.StatusOK, out, nil
+	}
+	parsed := sourceToWire(in.Expression)
+	out.ParsingSucceeded, out.ParsedExpression = true, &parsed
 	v, err := mapping.Evaluate(ctx, in.Expression, mapping.Texts(values))
 	if err != nil {
 		out.Error = &graph.PublicError{Code: "ExpressionEvaluationError", Message: err.Error()}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,11 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		len(parsed.EvaluationResult) != 1 || parsed.EvaluationResult[0] != "1 x" {
 		t.Errorf("%d operators, %d functions, %+v", len(page.Value), len(functions.Value), parsed)
 	}
+	var unknown graph.ParsedExpression
+	e.Change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": `[JobTitle]`}, &unknown)
+	if unknown.ParsingSucceeded || unknown.Error == nil || !strings.Contains(unknown.Error.Message, "mean jobTitle?") {
+		t.Errorf("an unknown attribute: %+v", unknown)
+	}
 	var broken graph.ParsedExpression
 	e.Change(http.MethodPost, job+"/schema/parseExpression", map[string]any{"expression": `Join(" ",`}, &broken)
 	if broken.ParsingSucceeded || broken.Error == nil || !strings.Contains(broken.Error.Message, "character") {
@@ -94,7 +100,7 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 	}
 
 	var stopped graph.ParsedExpression
-	nested := `[a]` // each level once doubled the time
+	nested := `[displayName]` // each level once doubled the time
 	for range 31 {
 		nested = `Replace(` + nested + `,"b",,,"c",,)`
 	}
@@ -128,6 +134,28 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		"groups is missing": func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[1].SourceObjectName = "User"
 		},
+		`title: "JobTitle" is not an attribute of users in this directory; did you mean jobTitle?`: source(
+			"[JobTitle]",
+		),
+		`"jobTitel" is not an attribute of users in this directory; did you mean jobTitle?`: source(
+			`ToUpper([jobTitel],)`,
+		),
+		`"employeeHireDate" is not an attribute of users`: source("[employeeHireDate]"),
+		"title: manager is a reference":                   source("[manager]"),
+		`"Title" is not an attribute of users in the target's schema; did you mean title?`: target(
+			"Title",
+		),
+		`"email" is not an attribute of users in the target's schema; did you mean emails?`: target(
+			`email[type eq "work"].value`),
+		`"street" is not an attribute of users in addresses`: target(`addresses[type eq "work"].street`),
+		`"departement" is not an attribute of users in the enterprise extension; did you mean department?`: target(
+			"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:departement"),
+		`the filter "data people": "Department" is not an attribute of users`: func(s *graph.SynchronizationSchema) {
+			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].SourceOperandName = "Department"
+		},
+		"inputFilterGroups": func(s *graph.SynchronizationSchema) {
+			s.Rules[0].ObjectMappings[0].Scope.InputFilterGroups = []graph.FilterGroup{{Name: "x"}}
+		},
 		"exactly one": func(s *graph.SynchronizationSchema) { s.Rules = nil },
 		"operator": func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].OperatorName = "LIKE"
@@ -147,6 +175,23 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// source gives the title another source, and target another target.
+func source(expression string) func(*graph.SynchronizationSchema) {
+	return func(s *graph.SynchronizationSchema) {
+		titleOf(s).Source = graph.AttributeSource{Expression: expression}
+	}
+}
+
+func target(name string) func(*graph.SynchronizationSchema) {
+	return func(s *graph.SynchronizationSchema) { titleOf(s).TargetAttributeName = name }
+}
+
+func titleOf(s *graph.SynchronizationSchema) *graph.AttributeMapping {
+	all := s.Rules[0].ObjectMappings[0].AttributeMappings
+	i := slices.IndexFunc(all, func(a graph.AttributeMapping) bool { return a.TargetAttributeName == "title" })
+	return &all[i]
 }
 
 func onDemand(rule string, s graph.Subject) map[string]any {

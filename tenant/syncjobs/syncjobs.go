@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -225,6 +226,9 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	// An earlier release took names that nothing has. What they would clear is left alone.
+	mappings.Users = knowing(mappings.Users, tenant.KindUser)
+	mappings.Groups = knowing(mappings.Groups, tenant.KindGroup)
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
 		Target:         target,
@@ -310,4 +314,11 @@ func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
 		return &refusal.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
 	}
 	return nil
+}
+
+func knowing(m *mapping.Compiled, kind tenant.ObjectKind) *mapping.Compiled {
+	if m == nil {
+		return nil
+	}
+	return m.Knowing(func(name string) bool { return tenant.KnownSource(kind, name) })
 }
