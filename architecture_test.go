@@ -46,8 +46,8 @@ var mayImport = []struct{ pkg, imports string }{
 			"outbound refusal web",
 	},
 	{
-		"tenant/server", "audit control mail refusal tenant tenant/admincenter tenant/graphserver tenant/login " +
-			"tenant/oauth tenant/samlidp tenant/syncjobs web",
+		"tenant/server", "audit awsapi control mail refusal tenant tenant/admincenter tenant/graphserver " +
+			"tenant/login tenant/oauth tenant/samlidp tenant/syncjobs web",
 	},
 	{"center/awsdoor", "audit awsapi center center/broker refusal"},
 	{"center/identitystore", "awsapi center center/awsdoor refusal"},

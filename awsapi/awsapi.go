@@ -10,12 +10,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -29,8 +27,6 @@ import (
 
 // MaxBody bounds the body of a request, in bytes.
 const MaxBody = 1 << 20 //bound:body an AWS request
-
-const maxQuery = 64 << 10 //bound:body an AWS request whose operation is named in its body, such as those to STS
 
 // Caller is who signed a request.
 type Caller struct {
@@ -202,34 +198,8 @@ type Service struct {
 	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
 
-// QueryOperation is one operation of a service that speaks the query protocol, and the parameters
-// that it knows in addition to Action and Version.
-type QueryOperation struct {
-	Parameters []string
-	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
-}
-
-// onlyParameters refuses parameters that an operation does not know, or that are duplicated.
-func onlyParameters(form url.Values, known []string) error {
-	for name, values := range form {
-		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
-			return unknown(name).in(form.Get("Action"))
-		}
-		if len(values) > 1 {
-			return &Error{Code: "ValidationError", Message: "duplicate parameter: " + name}
-		}
-	}
-	return nil
-}
-
-// QueryService is a service of the query protocol, such as STS.
-type QueryService struct {
-	SigningName string
-	Namespace   string // of the XML answer
-	Operations  map[string]QueryOperation
-}
-
-// Handler serves all AWS services of an endpoint at POST /.
+// Handler serves all AWS services of an endpoint, at its root. What is asked elsewhere is refused
+// in the form of AWS's errors.
 type Handler struct {
 	Verify    *Verifier
 	Services  []Service
@@ -247,6 +217,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := h.RequestID(r)
 	w.Header().Set("X-Amzn-Requestid", requestID)
 	target := r.Header.Get("X-Amz-Target")
+	if r.URL.Path != "/" || target != "" && r.Method != http.MethodPost {
+		h.nowhere(w, r, requestID)
+		return
+	}
 	if target == "" {
 		h.serveQuery(w, r, requestID)
 		return
@@ -369,122 +343,6 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.WriteHeader(status)
 	_, _ = w.Write(data) // the client has gone away
-}
-
-func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID string) {
-	body, err := readBody(w, r, maxQuery) // the service stands in the body
-	var tooLarge *Error
-	if errors.As(err, &tooLarge) {
-		h.failQuery(w, requestID, "", tooLarge)
-		return
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		h.failQuery(
-			w, requestID, "",
-			&Error{Code: "MalformedInput", Message: "the request names no operation: neither X-Amz-Target nor Action"},
-		)
-		return
-	}
-	action := form.Get("Action")
-	for _, s := range h.Query {
-		op, ok := s.Operations[action]
-		if !ok {
-			continue
-		}
-		who, err := h.Verify.Verify(r, body, s.SigningName)
-		who.RequestID, who.Address = requestID, h.Address(r)
-		var result any
-		if err == nil {
-			h.Used(r.Context(), who, s.SigningName)
-			err = onlyParameters(form, op.Parameters)
-		}
-		if err == nil {
-			result, err = op.Call(r.Context(), who, form)
-		}
-		if err != nil {
-			var wire *Error
-			if !errors.As(err, &wire) {
-				h.Log.ErrorContext(
-					r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err,
-				)
-				wire = &Error{
-					Code:    "InternalFailure",
-					Message: "internal error",
-					Status:  http.StatusInternalServerError,
-				}
-			}
-			h.failQuery(w, requestID, s.Namespace, queryError(wire))
-			return
-		}
-		writeXML(
-			w,
-			http.StatusOK,
-			queryAnswer{
-				XMLName:   xml.Name{Space: s.Namespace, Local: action + "Response"},
-				Result:    result,
-				RequestID: requestID,
-			},
-		)
-		return
-	}
-	h.failQuery(
-		w, requestID, "", &Error{Code: "InvalidAction", Message: "there is no operation " + strconv.Quote(action)},
-	)
-}
-
-type queryAnswer struct {
-	XMLName   xml.Name
-	Result    any
-	RequestID string `xml:"ResponseMetadata>RequestId"`
-}
-
-type queryFailure struct {
-	XMLName   xml.Name
-	Type      string `xml:"Error>Type"`
-	Code      string `xml:"Error>Code"`
-	Message   string `xml:"Error>Message"`
-	RequestID string `xml:"RequestId"`
-}
-
-// queryError gives the signature errors the names that query services use.
-func queryError(e *Error) *Error {
-	names := map[string]string{
-		"UnrecognizedClientException":         "InvalidClientTokenId",
-		"InvalidSignatureException":           "SignatureDoesNotMatch",
-		"MissingAuthenticationTokenException": "MissingAuthenticationToken",
-		"IncompleteSignatureException":        "IncompleteSignature",
-		"ExpiredTokenException":               "ExpiredToken",
-	}
-	if name, ok := names[e.Code]; ok {
-		return &Error{Code: name, Message: e.Message, Status: http.StatusForbidden}
-	}
-	return e
-}
-
-func (h *Handler) failQuery(w http.ResponseWriter, requestID, namespace string, e *Error) {
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
-	fault := "Sender"
-	if status >= 500 {
-		fault = "Receiver"
-	}
-	writeXML(
-		w, status,
-		queryFailure{xml.Name{Space: namespace, Local: "ErrorResponse"}, fault, e.Code, e.Message, requestID},
-	)
-}
-
-func writeXML(w http.ResponseWriter, status int, body any) {
-	data, err := xml.Marshal(body)
-	if err != nil {
-		panic(fmt.Sprintf("encode %T: %v", body, err))
-	}
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(status)
-	_, _ = w.Write(data)
 }
 
 // EncodeToken makes a page token of a key. The operation is part of it, so that a token is of no

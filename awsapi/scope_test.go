@@ -22,7 +22,7 @@ func signedBy(r *http.Request, body []byte, date, region, service, terminator, h
 			algorithm,
 			r.Header.Get("X-Amz-Date"),
 			scope,
-			hashHex(canonicalRequest(r, body, strings.Split(headers, ";"))),
+			hashHex(canonicalRequest(r, r.URL.Query(), body, strings.Split(headers, ";"))),
 		},
 		"\n",
 	)

@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,13 +74,18 @@ func parseAuthorization(header string) (a authorization, err error) {
 		}
 		*part = v
 	}
+	return newAuthorization(credential, signed, signature)
+}
+
+// newAuthorization reads the three parts that a signature has in a header and in a query.
+func newAuthorization(credential, signed, signature string) (a authorization, err error) {
 	scope := strings.Split(credential, "/")
 	if len(scope) != 5 || scope[4] != "aws4_request" || scope[0] == "" {
 		return a, incomplete("Credential must have the form key/date/region/service/aws4_request")
 	}
 	a = authorization{scope[0], scope[1], scope[2], scope[3], strings.Split(signed, ";"), signature}
 	if len(a.signature) != 64 || len(a.signed) > maxHeaders || !ascend(a.signed) {
-		return a, incomplete("Authorization header requires sorted SignedHeaders and a Signature")
+		return a, incomplete("a signature requires sorted SignedHeaders and a Signature")
 	}
 	return a, nil
 }
@@ -117,16 +122,24 @@ func (v *Verifier) Verify(r *http.Request, body []byte, service string) (Caller,
 	return v.prove(c, r, body)
 }
 
-// claim is what the headers of a request say of its caller.
+// claim is what a request says of its caller, in its headers or in its query.
 type claim struct {
 	authorization
-	stamp  string
-	secret string
-	of     Caller // as far as it is known
+	stamp   string
+	token   string // of the session
+	inQuery bool
+	secret  string
+	of      Caller // as far as it is known
 }
 
-// claim checks all that can be checked without the body, so that no stranger's body is read.
+// claim is the claim of a request to a service of this Region.
 func (v *Verifier) claim(r *http.Request, service string) (claim, error) {
+	return v.claimOfHeaders(r, service, v.Region)
+}
+
+// claimOfHeaders checks all that can be checked without the body, so that no stranger's body is
+// read.
+func (v *Verifier) claimOfHeaders(r *http.Request, service, region string) (claim, error) {
 	for _, name := range once {
 		if len(r.Header.Values(name)) > 1 {
 			return claim{}, incomplete("The request has more than one " + name + " header")
@@ -137,7 +150,13 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, error) {
 		return claim{}, err
 	}
 	c := claim{authorization: a, of: Caller{AccessKeyID: a.key}}
-	c.stamp = r.Header.Get("X-Amz-Date")
+	c.stamp, c.token = r.Header.Get("X-Amz-Date"), r.Header.Get("X-Amz-Security-Token")
+	return v.check(c, r, service, region)
+}
+
+// check looks at everything in a claim but the signature.
+func (v *Verifier) check(c claim, r *http.Request, service, region string) (claim, error) {
+	a := c.authorization
 	at, err := time.Parse(amzDate, c.stamp)
 	if err != nil || len(c.stamp) != len(amzDate) { // time.Parse takes fractions of a second as well
 		return c, incomplete("X-Amz-Date is missing, or does not have the form " + amzDate)
@@ -151,24 +170,20 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, error) {
 				c.stamp + "'.",
 		}
 	}
-	if a.region != v.Region || a.service != service {
+	if a.region != region || a.service != service {
 		return c, &Error{
 			Code:    "InvalidSignatureException",
-			Message: "Credential should be scoped to a valid region and service: want " + v.Region + "/" + service,
+			Message: "Credential should be scoped to a valid region and service: want " + region + "/" + service,
 			Status:  http.StatusForbidden,
 		}
 	}
 	if err := requireSigned(r, a.signed); err != nil {
 		return c, err
 	}
-	if off := v.Now().Sub(at); off > maxSkew || off < -maxSkew {
-		return c, &Error{
-			Code:    "InvalidSignatureException",
-			Message: "Signature expired or not yet current: X-Amz-Date is " + c.stamp,
-			Status:  http.StatusForbidden,
-		}
+	if err := current(c.stamp, at, v.Now()); err != nil {
+		return c, err
 	}
-	known, err := v.Lookup(r.Context(), a.key, r.Header.Get("X-Amz-Security-Token"))
+	known, err := v.Lookup(r.Context(), a.key, c.token)
 	if err != nil {
 		return c, err
 	}
@@ -176,13 +191,40 @@ func (v *Verifier) claim(r *http.Request, service string) (claim, error) {
 	return c, nil
 }
 
+// current refuses the signature of another time, in AWS's sentences.
+func current(stamp string, at, now time.Time) error {
+	off, says := now.Sub(at), ""
+	now = now.UTC()
+	switch span := strconv.Itoa(int(maxSkew/time.Minute)) + " min.)"; {
+	case off > maxSkew:
+		says = "Signature expired: " + stamp + " is now earlier than " + now.Add(-maxSkew).Format(amzDate) +
+			" (" + now.Format(amzDate) + " - " + span
+	case off < -maxSkew:
+		says = "Signature not yet current: " + stamp + " is still later than " + now.Add(maxSkew).Format(amzDate) +
+			" (" + now.Format(amzDate) + " + " + span
+	default:
+		return nil
+	}
+	return &Error{Code: "InvalidSignatureException", Message: says, Status: http.StatusForbidden}
+}
+
 // prove compares the signature of a claim with the one of the whole request.
 func (v *Verifier) prove(c claim, r *http.Request, body []byte) (Caller, error) {
 	a := c.authorization
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		var err error
+		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil { // the rest of it would not be signed
+			return Caller{AccessKeyID: a.key}, incomplete("The query string contains a syntax error")
+		}
+	}
+	if c.inQuery {
+		delete(query, "X-Amz-Signature")
+	}
 	toSign := strings.Join(
 		[]string{
 			algorithm, c.stamp, a.date + "/" + a.region + "/" + a.service + "/aws4_request",
-			hashHex(canonicalRequest(r, body, a.signed)),
+			hashHex(canonicalRequest(r, query, body, a.signed)),
 		},
 		"\n",
 	)
@@ -217,7 +259,7 @@ func requireSigned(r *http.Request, signed []string) error {
 
 // canonicalRequest is the request in the form that is signed. The body is hashed here; the header
 // with its hash is not believed.
-func canonicalRequest(r *http.Request, body []byte, signed []string) []byte {
+func canonicalRequest(r *http.Request, query url.Values, body []byte, signed []string) []byte {
 	b := make([]byte, 0, 1024)
 	path := r.URL.EscapedPath()
 	if path == "" {
@@ -226,11 +268,8 @@ func canonicalRequest(r *http.Request, body []byte, signed []string) []byte {
 	if path != "/" {
 		path = escapePath(path)
 	}
-	query := ""
-	if r.URL.RawQuery != "" {
-		query = canonicalQuery(r.URL.Query())
-	}
-	b = append(append(append(append(append(append(b, r.Method...), '\n'), path...), '\n'), query...), '\n')
+	b = append(append(append(append(b, r.Method...), '\n'), path...), '\n')
+	b = append(append(b, canonicalQuery(query)...), '\n')
 	for _, name := range signed {
 		values := r.Header.Values(name)
 		if name == "host" {
@@ -311,14 +350,20 @@ func escapePath(path string) string {
 // escape is RFC 3986 percent-encoding, with a blank as %20.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
+// canonicalQuery is sorted by names, and by values where names are the same.
 func canonicalQuery(q url.Values) string {
-	var pairs []string
-	for k, values := range q {
-		for _, v := range values {
-			pairs = append(pairs, escape(k)+"="+escape(v))
-		}
+	if len(q) == 0 {
+		return ""
 	}
-	sort.Strings(pairs)
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		values := slices.Clone(q[name])
+		for i, v := range values {
+			values[i] = escape(name) + "=" + escape(v)
+		}
+		slices.Sort(values)
+		pairs = append(pairs, values...)
+	}
 	return strings.Join(pairs, "&")
 }
 

@@ -90,6 +90,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	metadata := idpmetadata.NewWatcher(c, cfg.Targets)
 	c.RefreshMetadata = metadata.LookIfDue
 	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
+	oidc := &ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}
+	roles := &sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
 		&portal.Handler{
@@ -100,8 +102,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			SessionSecret: in.SessionSecret,
 			Sandbox:       sandboxed,
 		},
-		&ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
-		&sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
+		oidc,
+		roles,
 		&console.Handler{
 			Center:     c,
 			Log:        c.Log,
@@ -117,7 +119,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		store, admin = apart(store, identityStoreRate), together(admin, ssoAdminRate)
 		throttleSCIM(provisioning)
 	}
-	mux.Handle("POST /{$}", atOneMoment(c, &awsapi.Handler{
+	aws := atOneMoment(c, &awsapi.Handler{
 		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)},
 		Services: []awsapi.Service{
 			store,
@@ -129,8 +131,12 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		RequestID: web.RequestID,
 		Address:   web.Address,
 		Used:      awsdoor.Used(c),
-	}))
-	return provisioning.Before(mux)
+	})
+	mux.Handle("POST /{$}", aws)
+	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
+	roles.Mount(programs)
+	oidc.MountAPI(programs)
+	return provisioning.Before(awsapi.Instead(aws, programs, mux))
 }
 
 // atOneMoment has what a request reads of the center's memory proven once.

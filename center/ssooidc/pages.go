@@ -71,13 +71,18 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.tokens = web.Limiter{PerSecond: tokensEach, Burst: tokensBurst}
 	h.polls = web.Limiter{PerSecond: pollsEach, Burst: pollsBurst}
 	h.links = web.Limiter{PerSecond: linksEach, Burst: linksBurst}
-	mux.HandleFunc("POST /client/register", serve(h, h.register))
-	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
-	mux.HandleFunc("POST /token", serve(h, h.createToken))
+	h.MountAPI(mux)
 	mux.Handle("GET "+DevicePath, h.RequireUser(h.device))
 	mux.Handle("POST "+DevicePath, h.RequireUser(h.decideDevice))
 	mux.Handle("GET "+authorizePath, web.Guard(h.Center.URL, http.HandlerFunc(h.authorize)))
 	mux.Handle("POST "+authorizePath, h.RequireUser(h.decideClient))
+}
+
+// MountAPI adds what programs ask for, and no pages.
+func (h *Handler) MountAPI(mux *http.ServeMux) {
+	mux.HandleFunc("POST /client/register", serve(h, h.register))
+	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
+	mux.HandleFunc("POST /token", serve(h, h.createToken))
 }
 
 func (h *Handler) user(r *http.Request, u center.User) audit.Actor {

@@ -1,5 +1,6 @@
 // Package sts is the center's door for the one STS operation that proves credentials:
-// GetCallerIdentity, over the query protocol.
+// GetCallerIdentity, over the query protocol. Others verify identities by it: somebody signs such a
+// request and hands it over, and the verifier sends it (EKS, HashiCorp Vault, Teleport).
 //
 // It may import awsapi.
 package sts
@@ -16,15 +17,17 @@ import (
 func Service() awsapi.QueryService {
 	return awsapi.QueryService{
 		SigningName: "sts",
+		Global:      "sts.amazonaws.com",
+		Version:     "2011-06-15",
 		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 		Operations:  map[string]awsapi.QueryOperation{"GetCallerIdentity": {Call: getCallerIdentity}},
 	}
 }
 
 type identity struct {
-	XMLName xml.Name `xml:"GetCallerIdentityResult"`
+	XMLName xml.Name `xml:"GetCallerIdentityResult" json:"-"`
 	Arn     string
-	UserID  string `xml:"UserId"`
+	UserID  string `xml:"UserId" json:"UserId"`
 	Account string
 }
 

@@ -1,8 +1,8 @@
 // Package server puts the doors of a tenant together: everything that a tenant serves, as one
 // http.Handler. It is the only list of a tenant's doors.
 //
-// It may import audit, control, mail, refusal, tenant, tenant/admincenter, tenant/graphserver,
-// tenant/login, tenant/oauth, tenant/samlidp, tenant/syncjobs and web.
+// It may import audit, awsapi, control, mail, refusal, tenant, tenant/admincenter,
+// tenant/graphserver, tenant/login, tenant/oauth, tenant/samlidp, tenant/syncjobs and web.
 package server
 
 import (
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/admincenter"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
@@ -39,7 +40,9 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
 	mount(mux, t, cfg)
-	return web.Middleware(mux, web.Options{
+	// a tenant has no API of AWS's, and says so in AWS's form
+	aws := &awsapi.Handler{Log: t.Log, RequestID: web.RequestID, Address: web.Address}
+	return web.Middleware(awsapi.Instead(aws, nil, mux), web.Options{
 		Log:     t.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(t.URL, "https:"),

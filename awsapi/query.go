@@ -1,0 +1,320 @@
+package awsapi
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+const maxQuery = 64 << 10 //bound:body an AWS request whose operation is named in its body, such as those to STS
+
+// QueryOperation is one operation of a service that speaks the query protocol, and the parameters
+// that it knows in addition to Action and Version.
+type QueryOperation struct {
+	Parameters []string
+	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
+}
+
+// QueryService is a service of the query protocol, such as STS. Its requests come by GET and POST,
+// signed in the header or in the query. Source: the Smithy protocol document "AWS query"; "Making
+// Query API requests" in the IAM user guide.
+type QueryService struct {
+	SigningName string
+	// Global is the host name of the service's endpoint for all Regions, whose requests are signed
+	// for us-east-1; "": it has none.
+	Global     string
+	Version    string // of the API
+	Namespace  string // of the XML answer
+	Operations map[string]QueryOperation
+}
+
+// marks are headers that only clients of AWS send.
+var marks = []string{
+	"X-Amz-Target", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Sso_bearer_token",
+	"Amz-Sdk-Invocation-Id",
+}
+
+// Shaped says whether a request was meant for AWS: it is signed or is said to be, its headers are
+// those of AWS's clients, or it names an action at the root. Who verifies identities by asking STS
+// looks at the status first, so that a page would be taken for a yes.
+func Shaped(r *http.Request) bool {
+	for _, value := range r.Header["Authorization"] {
+		if upper := strings.ToUpper(value[:min(len(value), 4)]); strings.HasPrefix(upper, "AWS") {
+			return true
+		}
+	}
+	for _, name := range marks {
+		if len(r.Header[name]) > 0 {
+			return true
+		}
+	}
+	if r.URL.RawQuery == "" {
+		return false
+	}
+	query, _ := url.ParseQuery(r.URL.RawQuery) // what can be read of it is enough here
+	for name := range query {
+		lower := strings.ToLower(name)
+		if strings.HasPrefix(lower, "x-amz-") || lower == "awsaccesskeyid" ||
+			r.URL.Path == "/" && (lower == "action" || lower == "version") {
+			return true
+		}
+	}
+	return false
+}
+
+// Instead has a handler of AWS's APIs answer what was meant for AWS, at the root and wherever own
+// has no API, and the other handler the rest: pages are for browsers. own may be nil.
+func Instead(aws http.Handler, own *http.ServeMux, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !Shaped(r) || own != nil && r.URL.Path != "/" && has(own, r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		aws.ServeHTTP(w, r)
+	})
+}
+
+// has says whether a mux has a request's very address; a mux knows others that it redirects.
+func has(own *http.ServeMux, r *http.Request) bool {
+	_, pattern := own.Handler(r)
+	return strings.HasSuffix(pattern, " "+r.URL.Path)
+}
+
+// nowhere refuses what is asked where no API is.
+func (h *Handler) nowhere(w http.ResponseWriter, r *http.Request, requestID string) {
+	e := &Error{
+		Code:    "UnknownOperationException",
+		Message: "there is no operation of AWS at this address and method",
+		Status:  http.StatusNotFound,
+	}
+	if r.Header.Get("X-Amz-Target") != "" || r.Header.Get("X-Amz-Sso_bearer_token") != "" {
+		h.fail(w, requestID, e)
+		return
+	}
+	failQuery(w, r, requestID, "", e)
+}
+
+// parameters are those of a request, in its query and in the form that it carries, without those
+// of a signature in the query. Where both have one it stands twice, and is refused with others
+// that do.
+func parameters(r *http.Request, body []byte) (url.Values, error) {
+	all, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, &Error{Code: "MalformedQueryString", Message: "The query string contains a syntax error."}
+	}
+	for _, name := range ofSignature {
+		delete(all, name)
+	}
+	if len(body) > 0 {
+		form, err := url.ParseQuery(string(body))
+		kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || r.Method != http.MethodPost || kind != "application/x-www-form-urlencoded" {
+			return nil, &Error{
+				Code:    "MalformedInput",
+				Message: "the body is not a form that was sent by POST, and X-Amz-Target names no operation",
+			}
+		}
+		for name, values := range form {
+			all[name] = append(all[name], values...)
+		}
+	}
+	for _, name := range []string{"Action", "Version"} {
+		if len(all[name]) > 1 {
+			return nil, &Error{Code: "ValidationError", Message: "duplicate parameter: " + name}
+		}
+	}
+	return all, nil
+}
+
+// onlyParameters refuses parameters that an operation does not know, or that are duplicated.
+func onlyParameters(form url.Values, known []string) error {
+	for name, values := range form {
+		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
+			return unknown(name).in(form.Get("Action"))
+		}
+		if len(values) > 1 {
+			return &Error{Code: "ValidationError", Message: "duplicate parameter: " + name}
+		}
+	}
+	return nil
+}
+
+func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID string) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		failQuery(w, r, requestID, "", &Error{
+			Code:    "UnsupportedProtocol",
+			Message: "AWS's query protocol is spoken over GET and POST",
+			Status:  http.StatusMethodNotAllowed,
+		})
+		return
+	}
+	body, err := readBody(w, r, maxQuery) // the service stands in the body
+	var form url.Values
+	if err == nil {
+		form, err = parameters(r, body)
+	}
+	var wire *Error
+	if errors.As(err, &wire) {
+		failQuery(w, r, requestID, "", wire)
+		return
+	}
+	action, version := form.Get("Action"), form.Get("Version")
+	for _, s := range h.Query {
+		op, ok := s.Operations[action]
+		if !ok || version != s.Version {
+			continue
+		}
+		result, err := h.query(r, s, op, body, form, requestID)
+		if err != nil {
+			failQuery(w, r, requestID, s.Namespace, h.queryError(r, action, requestID, err))
+			return
+		}
+		answerQuery(w, r, s.Namespace, action, result, requestID)
+		return
+	}
+	failQuery(w, r, requestID, "", unknownAction(action, version))
+}
+
+// query runs an operation of a service.
+func (h *Handler) query(
+	r *http.Request, s QueryService, op QueryOperation, body []byte, form url.Values, requestID string,
+) (any, error) {
+	who, err := h.Verify.verifyQuery(r, body, s)
+	if err != nil {
+		return nil, err
+	}
+	who.RequestID, who.Address = requestID, h.Address(r)
+	h.Used(r.Context(), who, s.SigningName)
+	if err := onlyParameters(form, op.Parameters); err != nil {
+		return nil, err
+	}
+	return op.Call(r.Context(), who, form)
+}
+
+// maxAction bounds how much of an action's name is repeated.
+const maxAction = 64 //bound:none of a message
+
+func unknownAction(action, version string) *Error {
+	if action == "" {
+		return &Error{Code: "MissingAction", Message: "the request names no operation: neither X-Amz-Target nor Action"}
+	}
+	if version == "" {
+		version = "NO_VERSION_SPECIFIED"
+	}
+	return &Error{Code: "InvalidAction", Message: "Could not find operation " +
+		strconv.Quote(action[:min(len(action), maxAction)]) + " for version " +
+		strconv.Quote(version[:min(len(version), maxAction)])}
+}
+
+// signatureErrors are the names that query services use for errors of signatures.
+var signatureErrors = map[string]string{
+	"UnrecognizedClientException":         "InvalidClientTokenId",
+	"InvalidSignatureException":           "SignatureDoesNotMatch",
+	"MissingAuthenticationTokenException": "MissingAuthenticationToken",
+	"IncompleteSignatureException":        "IncompleteSignature",
+	"ExpiredTokenException":               "ExpiredToken",
+}
+
+// queryError is the error of an operation as query services have it.
+func (h *Handler) queryError(r *http.Request, action, requestID string, err error) *Error {
+	var wire *Error
+	if !errors.As(err, &wire) {
+		h.Log.ErrorContext(
+			r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err,
+		)
+		return &Error{Code: "InternalFailure", Message: "internal error", Status: http.StatusInternalServerError}
+	}
+	if name, ok := signatureErrors[wire.Code]; ok {
+		return &Error{Code: name, Message: wire.Message, Status: http.StatusForbidden}
+	}
+	return wire
+}
+
+type queryAnswer struct {
+	XMLName   xml.Name
+	Result    any
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+// answerQuery writes a result, in JSON for who asks for it: aws-iam-authenticator and Teleport do.
+// The namespace and the names of the elements are the service's.
+func answerQuery(w http.ResponseWriter, r *http.Request, namespace, action string, result any, requestID string) {
+	if wantsJSON(r) {
+		writeQueryJSON(w, http.StatusOK, map[string]any{action + "Response": map[string]any{
+			action + "Result":  result,
+			"ResponseMetadata": map[string]string{"RequestId": requestID},
+		}})
+		return
+	}
+	writeXML(w, http.StatusOK, queryAnswer{
+		XMLName:   xml.Name{Space: namespace, Local: action + "Response"},
+		Result:    result,
+		RequestID: requestID,
+	})
+}
+
+// wantsJSON says whether the client asks for JSON and not for XML.
+func wantsJSON(r *http.Request) bool {
+	accept := strings.ToLower(r.Header.Get("Accept"))
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "xml")
+}
+
+type queryFailure struct {
+	XMLName   xml.Name
+	Type      string `xml:"Error>Type"`
+	Code      string `xml:"Error>Code"`
+	Message   string `xml:"Error>Message"`
+	RequestID string `xml:"RequestId"`
+}
+
+func failQuery(w http.ResponseWriter, r *http.Request, requestID, namespace string, e *Error) {
+	status := e.Status
+	if status == 0 {
+		status = http.StatusBadRequest
+	}
+	fault := "Sender"
+	if status >= 500 {
+		fault = "Receiver"
+	}
+	if wantsJSON(r) {
+		writeQueryJSON(w, status, map[string]any{
+			"Error":     map[string]string{"Type": fault, "Code": e.Code, "Message": e.Message},
+			"RequestId": requestID,
+		})
+		return
+	}
+	writeXML(
+		w, status,
+		queryFailure{xml.Name{Space: namespace, Local: "ErrorResponse"}, fault, e.Code, e.Message, requestID},
+	)
+}
+
+func writeQueryJSON(w http.ResponseWriter, status int, body any) {
+	data, err := json.Marshal(body, json.Deterministic(true))
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", body, err))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
+
+func writeXML(w http.ResponseWriter, status int, body any) {
+	data, err := xml.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", body, err))
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write(data)
+}
