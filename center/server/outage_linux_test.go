@@ -179,7 +179,9 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		"user_code": {"ABCD-EFGH"}, "code": {"ABCD-EFGH"}, "decision": {"allow"}, "confirmation": {center.Confirmation},
 	}}
 	e.Change = func(route string, r *http.Request) {
-		r.Header.Set("x-amz-sso_bearer_token", e.bearer) // of the portal's API
+		if e.query[route] != nil && route != "GET /authorize" || route == "POST /logout" { // the portal's API
+			r.Header.Set("x-amz-sso_bearer_token", e.bearer)
+		}
 		switch {
 		case strings.Contains(route, scimRoute):
 			e.asSCIM(route, r, endpoint, token)

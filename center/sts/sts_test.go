@@ -318,7 +318,8 @@ func TestNoRequestToAWSEndsInAPage(t *testing.T) {
 	for _, path := range []string{
 		"/", "/start", "/start/", "/start/applications", "/platform/login", "/platform/account", "/console",
 		"/console/users", "/start/device", "/authorize", "/nowhere", "//token", "/token", "/logout",
-		"/assignment/accounts", "/federation/credentials", "/client/register", "/static/style.css", "/tenant/scim/v2/Users",
+		"/assignment/accounts", "/federation/credentials", "/client/register", "/static/style.css",
+		"/tenant/scim/v2/Users",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
 			for _, shape := range []string{

@@ -9,9 +9,15 @@ import (
 	"sync"
 )
 
-// serve hands a request on by its address in the plain form that the routes have.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
-	if path := h.plainPath(r.URL.EscapedPath()); path != r.URL.EscapedPath() {
+// addressed is the routes of Graph, behind the forms of addresses that they do not know.
+type addressed struct {
+	*http.ServeMux
+	plainPath func(escaped string) string
+}
+
+// ServeHTTP hands a request on by its address in the plain form that the routes have.
+func (a addressed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := a.plainPath(r.URL.EscapedPath()); path != r.URL.EscapedPath() {
 		address := *r.URL
 		if plain, err := url.PathUnescape(path); err == nil {
 			address.Path, address.RawPath = plain, path
@@ -20,7 +26,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 			r = &inner
 		}
 	}
-	h.mux.ServeHTTP(w, r)
+	a.ServeMux.ServeHTTP(w, r)
 }
 
 // segment is a name with something in brackets: users('x'), servicePrincipals(appId='x'), delta().

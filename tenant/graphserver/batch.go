@@ -80,7 +80,7 @@ func (h *Handler) servePart(r request, part graph.BatchRequest, status map[strin
 	inner.Header.Set("Authorization", r.Header.Get("Authorization"))
 	inner.RemoteAddr, inner.Host = r.RemoteAddr, r.Host
 	w := &buffer{header: http.Header{}, status: http.StatusOK}
-	h.serve(w, inner)
+	addressed{h.mux, h.plainPath}.ServeHTTP(w, inner)
 	out.Status = w.status
 	for _, name := range []string{"Content-Type", "Location", "Retry-After"} {
 		if v := w.header.Get(name); v != "" {

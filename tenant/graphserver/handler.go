@@ -69,7 +69,7 @@ type call func(ctx context.Context, r request) (status int, body any, err error)
 func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mux = http.NewServeMux()
 	h.Rehearsal.began = h.Tenant.Now()
-	mux.HandleFunc(root+"/", h.serve)
+	mux.Handle(root+"/", addressed{h.mux, h.plainPath})
 	routes := h.routes()
 	h.names = segmentNames(routes)
 	for _, route := range routes {
