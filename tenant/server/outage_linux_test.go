@@ -153,7 +153,10 @@ func (e *everywhere) words(route string) string {
 func (e *everywhere) withoutDatabase() map[string]int {
 	none := map[string]int{
 		"GET /{$}": http.StatusFound, "GET /login": http.StatusOK, "GET /admin/login": http.StatusOK,
-		"GET /common/discovery/instance": http.StatusOK,
+		"GET /common/discovery/instance": http.StatusOK, "GET /adfs/.well-known/openid-configuration": http.StatusOK,
+		// refused before they ask it: no version, and a token for Graph
+		"GET /metadata/endpoints": http.StatusBadRequest, "GET /subscriptions": http.StatusUnauthorized,
+		"GET /tenants": http.StatusUnauthorized,
 	}
 	// the request goes on with the browser, by which it comes back with its cookies
 	none["POST /"+e.Organization.ID+"/saml2"] = http.StatusSeeOther
