@@ -39,26 +39,25 @@ type Report struct {
 
 // Cycle reads what changed and brings the target into line. With repair it also compares everything
 // with what the target has now, and puts right what somebody changed there. The report of a cycle
-// that fails has what was done before.
+// that fails has what was done before. What has failed in earlier cycles is tried again.
 func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
-	report, _, failed, err := s.cycle(ctx, repair, false)
+	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll)
 	if failed != nil { // its text names the job, which nobody knows here
 		err = fmt.Errorf("write %s: %w", s.config.Target, failed)
 	}
 	return report, err
 }
 
-// cycle is Cycle. failed is why the target could not be brought into line. In again, objects that
-// failed for a reason that may pass are tried although their time has not come.
+// cycle is Cycle. failed is why the target could not be brought into line.
 func (s *Synchronizer) cycle(
-	ctx context.Context, repair, again bool,
+	ctx context.Context, repair bool, retry syncjobs.Retry,
 ) (report Report, done provisioning.Result, failed, err error) {
 	began := time.Now()
 	pulled, err := s.pull(ctx)
 	if err != nil {
 		return report, done, nil, err
 	}
-	engine, err := s.engine(again)
+	engine, err := s.engine(retry)
 	if err != nil {
 		return report, done, nil, err
 	}
@@ -112,7 +111,7 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
-	engine, err := s.engine(false)
+	engine, err := s.engine(syncjobs.RetryAll)
 	if err != nil {
 		return provisioning.Explanation{}, err
 	}
@@ -147,8 +146,8 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 }
 
 // engine is the engine of the job, with what a tenant's own jobs do not do.
-func (s *Synchronizer) engine(again bool) (*provisioning.Engine, error) {
-	e, err := s.runner.Engine(s.job, again)
+func (s *Synchronizer) engine(retry syncjobs.Retry) (*provisioning.Engine, error) {
+	e, err := s.runner.Engine(s.job, retry)
 	if err != nil {
 		return nil, err
 	}

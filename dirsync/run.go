@@ -27,14 +27,14 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 	var own sync.WaitGroup
 	defer own.Wait()
 	own.Go(func() { s.config.State.Run(ctx) })
-	w := &waiting{}
+	w := &waiting{retry: syncjobs.RetryAll} // as whoever starts it expects
 	repaired, repair := time.Now(), pace.Repair
 	for ctx.Err() == nil {
 		if pace.RepairEvery > 0 && time.Since(repaired) >= pace.RepairEvery {
 			repair = true
 			repaired = time.Now()
 		}
-		report, done, failed, err := s.cycle(ctx, repair, w.again)
+		report, done, failed, err := s.cycle(ctx, repair, w.retry)
 		if err == nil {
 			repair = pace.Repair // what has not been repaired is still to be
 		}
@@ -76,12 +76,12 @@ func (s *Synchronizer) silent(failed error) *scim.Client {
 type waiting struct {
 	failing syncjobs.Streak
 	missed  atomic.Bool // the target did not answer, and has not been tried since it does
-	again   bool        // it answers again
+	retry   syncjobs.Retry
 }
 
 // wait waits for a time, or until a target that did not answer does, or until ctx is done.
 func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Client) {
-	w.again = false
+	w.retry = syncjobs.RetryDue
 	over := time.NewTimer(pause)
 	defer over.Stop()
 	probing, end := context.WithCancel(ctx)
@@ -98,7 +98,7 @@ func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Cl
 		select {
 		case <-answered:
 			if w.missed.Swap(false) { // else it answers probes and nothing else
-				w.again = true
+				w.retry = syncjobs.RetryPassing // it answers again
 				return
 			}
 		case <-over.C:

@@ -146,11 +146,22 @@ func retryAfter(res *http.Response) time.Duration {
 	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 {
-		return time.Duration(min(s, 300) * float64(time.Second))
+	text := res.Header.Get("Retry-After")
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s > 0 {
+		return time.Duration(min(s, longestWait.Seconds()) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		from, err := http.ParseTime(res.Header.Get("Date")) // the two clocks may differ
+		if err != nil {
+			from = time.Now()
+		}
+		return min(max(at.Sub(from), time.Second), longestWait)
 	}
 	return time.Second
 }
+
+// longestWait bounds what a Graph asks to wait.
+const longestWait = 5 * time.Minute //bound:wait what a Graph asks to wait
 
 // maxPages bounds how many pages All follows: a million objects of 100 a page.
 const maxPages = 10_000 //bound:list pages of a list of Graph

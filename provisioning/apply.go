@@ -27,6 +27,10 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 	}
 	p := planned{candidate: o, link: link, known: err == nil, open: link.Doubt.open(c.Now())}
 	p.link.Ref = o.Ref
+	if c.doubts && link.TargetID != "" {
+		p.link.Doubt = suspicion(link.Doubt)
+		p.open = true
+	}
 	p.step = c.plan(o, link)
 	if c.compares(p.link, o) { // as the target has it, which is put into the link when it is its turn
 		p.step = step{action: Update}
@@ -88,11 +92,12 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	link.Manager = o.Manager
 	target := link.TargetID
 	if err == nil && done.action == Delete {
+		c.lose(o.Ref, target)
 		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted(), Batch: batch}
 	}
 	entry := c.entry(o, target, done, err, time.Since(began))
 	c.tell(entry)
-	c.note(o, link)
+	c.note(o, link, err == nil && done.action != Other)
 	c.report(1)
 	switch {
 	case err == nil && !p.known && link.TargetID == "" && done.code == "":
@@ -107,15 +112,16 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	return c.keep(ctx, link, entry)
 }
 
-// note remembers what an object at the target is called, for the log, and whether there is a
-// manager to be sent or removed.
-func (c *cycle) note(o candidate, link Link) {
+// note remembers what an object at the target is called, for the log, whether it was just written,
+// and whether there is a manager to be sent or removed.
+func (c *cycle) note(o candidate, link Link, written bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if link.TargetID == "" {
 		return
 	}
 	c.names[link.TargetID] = o.Name
+	c.seen[link.TargetID] = c.seen[link.TargetID] || written
 	if o.Manager != "" || link.Sent[managerPath] != "" {
 		c.managed[o.Ref] = true
 	}
@@ -185,8 +191,9 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	case Create:
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
-		err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes)...)
+		err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes, link.Sent)...)
 		if isNotFound(err) { // somebody deleted it at the target: match again
+			c.lose(o.Ref, link.TargetID)
 			*link = Link{Ref: o.Ref, Doubt: link.Doubt, Batch: link.Batch}
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
@@ -198,7 +205,8 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		}
 		return s, err
 	case Delete:
-		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind.path()+"/"+link.TargetID) })
+		path := scim.Item(o.Kind.path(), link.TargetID)
+		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, path) })
 		if isNotFound(err) {
 			err = nil
 		}
@@ -223,13 +231,13 @@ func (c *cycle) send(ctx context.Context, link *Link, members []string, request 
 }
 
 func (c *cycle) patch(ctx context.Context, link *Link, members []string, ops ...scim.Operation) error {
-	path := link.Kind.path() + "/" + link.TargetID
+	path := scim.Item(link.Kind.path(), link.TargetID)
 	return c.send(ctx, link, members, func() error { return c.Target.Patch(ctx, path, ops...) })
 }
 
 func isNotFound(err error) bool {
 	var p *scim.Problem
-	return errors.As(err, &p) && p.Status == http.StatusNotFound
+	return errors.As(err, &p) && (p.Status == http.StatusNotFound || p.Status == http.StatusGone)
 }
 
 // retry sends a request that changes nothing, as tries does.

@@ -2,11 +2,14 @@ package provisioning
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
@@ -60,30 +63,138 @@ func DialectOf(tenantURL string) Dialect {
 }
 
 func operation(op, path string, value any) scim.Operation {
-	data, _ := json.Marshal(value) // texts, truths and lists of them always encode
+	data, _ := json.Marshal(value, json.Deterministic(true)) // texts, truths and lists of them always encode
 	return scim.Operation{Op: op, Path: path, Value: data}
 }
 
-// patch writes changes of attributes.
-func (d Dialect) patch(changes []Change) (ops []scim.Operation) {
-	if d == Compliant {
+// patch writes changes of attributes of an object that had some before.
+func (d Dialect) patch(changes []Change, had map[string]string) (ops []scim.Operation) {
+	switch d {
+	case Compliant:
 		return compliant(changes)
+	case Plain:
+		return plain(changes, had)
 	}
 	for _, c := range changes {
-		op, value := "Replace", any(c.New)
+		op := "Replace"
+		path, value := c.Path, any(c.New)
+		if d != Entra {
+			path, value = standard(c.Path), typed(c.Path, c.New)
+		}
 		switch {
 		case c.New == "":
-			ops = append(ops, scim.Operation{Op: d.spelled("Remove"), Path: removable(c.Path)})
+			ops = append(ops, scim.Operation{Op: d.spelled("Remove"), Path: removable(path)})
 			continue
 		case c.Old == "":
 			op = "Add"
 		}
-		if d != Entra {
-			value = typed(c.Path, c.New)
-		}
-		ops = append(ops, operation(d.spelled(op), c.Path, value))
+		ops = append(ops, operation(d.spelled(op), path, value))
 	}
 	return ops
+}
+
+// plain writes changes as any service takes them. One that makes an entry of a list adds the entry
+// whole: what a path with a filter does that finds nothing, RFC 7644 leaves open. An entry of which
+// nothing is left is removed whole.
+func plain(changes []Change, had map[string]string) (ops []scim.Operation) {
+	has := maps.Clone(had)
+	if has == nil {
+		has = map[string]string{}
+	}
+	for _, c := range changes {
+		has[c.Path] = c.New
+	}
+	done := map[string]bool{}
+	for _, c := range changes {
+		p, err := placeOf(c.Path)
+		switch {
+		case err != nil: // Compile refuses it
+		case len(p.entry) == 0 && c.New == "":
+			ops = append(ops, scim.Operation{Op: "remove", Path: c.Path})
+		case len(p.entry) == 0:
+			ops = append(ops, operation(addOrReplace(c), c.Path, complete(c.Path, c.New)))
+		case done[p.entryPath()]: // whole, with another change
+		case !p.any(had):
+			done[p.entryPath()] = true
+			entry := p.whole(has)
+			if len(p.entries(had)) == 0 && p.first(has) {
+				entry[primaryName] = true
+			}
+			ops = append(ops, operation("add", p.list(), []any{entry}))
+		case !p.any(has):
+			done[p.entryPath()] = true
+			ops = append(ops, scim.Operation{Op: "remove", Path: p.entryPath()})
+		case c.New == "":
+			ops = append(ops, scim.Operation{Op: "remove", Path: p.entryPath() + "." + p.sub})
+		default:
+			ops = append(ops, operation(addOrReplace(c), p.entryPath()+"."+p.sub, typed(c.Path, c.New)))
+		}
+	}
+	return ops
+}
+
+func addOrReplace(c Change) string {
+	if c.Old == "" {
+		return "add"
+	}
+	return "replace"
+}
+
+// any says whether an object has something in the place's entry.
+func (p place) any(attributes map[string]string) bool {
+	for path, value := range attributes {
+		if other, err := placeOf(path); err == nil && value != "" && p.same(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// entries are the places in the place's list where an object has something, by path.
+func (p place) entries(attributes map[string]string) (list []place) {
+	for _, path := range slices.Sorted(maps.Keys(attributes)) {
+		other, err := placeOf(path)
+		if err == nil && attributes[path] != "" && len(other.entry) > 0 && other.list() == p.list() {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// first says whether the place's entry is the primary one of a new list, by the rule of
+// choosePrimary.
+func (p place) first(attributes map[string]string) bool {
+	list := p.entries(attributes)
+	names := func(c condition) bool { return c.name == primaryName }
+	said := func(e place) bool { return e.sub == primaryName || slices.ContainsFunc(e.entry, names) }
+	isWork := func(e place) bool { return slices.Contains(e.entry, condition{"type", "work"}) }
+	switch i := slices.IndexFunc(list, isWork); {
+	case slices.ContainsFunc(list, said):
+		return false
+	case i >= 0:
+		return p.same(list[i])
+	}
+	return p.same(list[0])
+}
+
+// whole is the place's entry with all that an object has in it.
+func (p place) whole(attributes map[string]string) map[string]any {
+	entry := p.newEntry()
+	for path, value := range attributes {
+		if other, err := placeOf(path); err == nil && value != "" && p.same(other) {
+			entry[other.sub] = typed(path, value)
+		}
+	}
+	return entry
+}
+
+// complete is the value of an attribute that is no list. A manager is a reference, which is complex
+// (RFC 7643 §4.3); AWS and Entra's own dialect take and send the bare id.
+func complete(path, value string) any {
+	if path == managerPath {
+		return map[string]string{"value": value}
+	}
+	return typed(path, value)
 }
 
 // spelled writes an operation as the dialect does.
@@ -101,24 +212,29 @@ func compliant(changes []Change) (ops []scim.Operation) {
 	for _, c := range changes {
 		switch {
 		case c.New == "":
-			ops = append(ops, scim.Operation{Op: "remove", Path: removable(c.Path)})
+			ops = append(ops, scim.Operation{Op: "remove", Path: removable(standard(c.Path))})
 		case strings.Contains(c.Path, "["):
-			op := "replace"
-			if c.Old == "" {
-				op = "add"
-			}
-			ops = append(ops, operation(op, c.Path, typed(c.Path, c.New)))
+			ops = append(ops, operation(addOrReplace(c), standard(c.Path), typed(c.Path, c.New)))
 		default:
-			together[c.Path] = typed(c.Path, c.New)
+			together[c.Path] = complete(c.Path, c.New)
 		}
 	}
 	switch {
 	case len(together) == 1 && len(changes) == 1: // as for one who is disabled
-		return []scim.Operation{operation("replace", changes[0].Path, typed(changes[0].Path, changes[0].New))}
+		return []scim.Operation{operation("replace", changes[0].Path, complete(changes[0].Path, changes[0].New))}
 	case len(together) > 0:
 		ops = append(ops, operation("replace", "", together))
 	}
 	return ops
+}
+
+// standard is a path as RFC 7644 writes it, with truths that are none in Entra's words.
+func standard(path string) string {
+	p, err := placeOf(path)
+	if err != nil || len(p.entry) == 0 {
+		return path
+	}
+	return p.entryPath() + "." + p.sub
 }
 
 // members writes a change of a group's members.
@@ -136,16 +252,6 @@ func (d Dialect) members(op string, ids []string) (ops []scim.Operation) {
 	return []scim.Operation{operation(d.spelled(op), membersPath, values)}
 }
 
-// typed makes a truth of what is one.
-func typed(path, value string) any {
-	if path == activePath {
-		if b, ok := scim.Bool(value); ok {
-			return b
-		}
-	}
-	return value
-}
-
 // removable is the path to remove: for the value of a list's entry the whole entry, since one
 // without a value makes no sense.
 func removable(path string) string {
@@ -153,106 +259,4 @@ func removable(path string) string {
 		return entry + "]"
 	}
 	return path
-}
-
-// extension splits the path of an extension's attribute at its last colon: the dots before it
-// belong to a version.
-func extension(path string) (urn, attribute string, ok bool) {
-	i := strings.LastIndexByte(path, ':')
-	if !strings.HasPrefix(path, "urn:") || i < 0 {
-		return "", path, false
-	}
-	return path[:i], path[i+1:], true
-}
-
-// resource builds the body of a creation from paths: name.givenName, emails[type eq "work"].value,
-// URN:department.
-func resource(kind Kind, attributes map[string]string) scim.Resource {
-	schemas := []string{scim.GroupURN}
-	if kind == User {
-		schemas = []string{scim.UserURN, scim.EnterpriseURN}
-	}
-	r := scim.Resource{"schemas": schemas, "meta": map[string]any{"resourceType": string(kind)}}
-	for path, value := range attributes {
-		list, rest, isList := strings.Cut(path, `[type eq "`)
-		object, sub, isSub := strings.Cut(path, ".")
-		urn, extended, isExtension := extension(path)
-		switch {
-		case isExtension:
-			set(r, urn, extended, value)
-		case isList:
-			kind, attribute, _ := strings.Cut(rest, `"].`)
-			set(entry(r, list, kind), attribute, "", value)
-		case isSub:
-			set(r, object, sub, value)
-		default:
-			r[path] = typed(path, value)
-		}
-	}
-	return r
-}
-
-// entry finds or makes the entry of a type in a list. The first one is the primary one.
-func entry(r scim.Resource, list, kind string) scim.Resource {
-	entries, _ := r[list].([]any)
-	for _, e := range entries {
-		if m, ok := e.(map[string]any); ok && m["type"] == kind {
-			return m
-		}
-	}
-	made := map[string]any{"type": kind}
-	if len(entries) == 0 {
-		made["primary"] = true
-	}
-	r[list] = append(entries, any(made))
-	return made
-}
-
-func set(r scim.Resource, object, sub, value string) {
-	if sub == "" {
-		r[object] = value
-		return
-	}
-	m, ok := r[object].(map[string]any)
-	if !ok {
-		m = map[string]any{}
-		r[object] = m
-	}
-	m[sub] = value
-}
-
-// valueAt reads what a target's resource has at a path, the reverse of resource; "" for nothing.
-func valueAt(r scim.Resource, path string) string {
-	if urn, attribute, ok := extension(path); ok {
-		return text(r.Object(urn)[attribute])
-	}
-	if list, rest, ok := strings.Cut(path, `[type eq "`); ok {
-		kind, attribute, _ := strings.Cut(rest, `"].`)
-		for _, e := range r.List(list) {
-			if m, ok := e.(map[string]any); ok && strings.EqualFold(scim.Resource(m).String("type"), kind) {
-				return text(m[attribute])
-			}
-		}
-		return ""
-	}
-	if object, sub, ok := strings.Cut(path, "."); ok {
-		return text(r.Object(object)[sub])
-	}
-	return text(r[path])
-}
-
-// text is a value as it is compared: truths as Entra writes them, and references by their value.
-func text(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case bool:
-		if v {
-			return "True"
-		}
-		return "False"
-	case map[string]any:
-		return text(v["value"])
-	}
-	return ""
 }

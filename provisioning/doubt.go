@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -103,23 +102,6 @@ func suspicion(d *Doubt) *Doubt {
 	return &out
 }
 
-// suspect has the next cycle look whether an object is still at the target, since a request about
-// another one was refused: at once, and if that has not helped, when the other one is tried again.
-func (c *cycle) suspect(ctx context.Context, ref Ref, refused Link) error {
-	link, err := c.Memory.Link(ctx, ref)
-	if err != nil || link.TargetID == "" || link.Doubt != nil {
-		if errors.Is(err, ErrUnknown) {
-			return nil
-		}
-		return err
-	}
-	link.Doubt = suspicion(nil)
-	if link.RetryAt = c.Now(); refused.Tries > 1 {
-		link.RetryAt = refused.RetryAt
-	}
-	return c.keep(ctx, link)
-}
-
 // open says whether the target must be looked at, at a time.
 func (d *Doubt) open(at time.Time) bool {
 	return d != nil && (!d.Looked || !at.Before(d.Since.Add(lateness)))
@@ -196,14 +178,10 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 	var there scim.Resource
 	var err error
 	if link.TargetID != "" {
-		path := o.Kind.path() + "/" + link.TargetID
-		var query map[string][]string
-		if o.Kind == Group {
-			query = map[string][]string{"excludedAttributes": {membersPath}}
-		}
-		err = c.retry(ctx, func() error { return c.Target.Do(ctx, http.MethodGet, path, query, nil, &there) })
+		there, err = c.at(ctx, o.Kind, link.TargetID)
 		switch {
-		case isNotFound(err):
+		case err == nil && there == nil:
+			c.lose(link.Ref, link.TargetID)
 			*link = Link{Ref: link.Ref, Manager: link.Manager, Doubt: link.Doubt, Batch: link.Batch}
 		case err != nil:
 			return err

@@ -189,7 +189,7 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	link.Adopted = !ours
 	if len(s.changes) == 0 {
 		s.action, s.reason = Other, "RedundantExport"
-	} else if err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes)...); err != nil {
+	} else if err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes, link.Sent)...); err != nil {
 		return s, err
 	}
 	link.Sent = maps.Clone(s.sent)

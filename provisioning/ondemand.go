@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Step is one of the five steps in which one object is provisioned: connect, import, scope, match
@@ -26,6 +27,8 @@ type Explanation struct {
 	Object  Object
 	Steps   []Step
 	Entries []Entry // what was done, or would be
+
+	RetryAt time.Time // when an object of the job is to be tried again; zero: none is
 }
 
 // Outcome is how it went in the end.
@@ -65,6 +68,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 		}
 	}
 	c := own.cycle()
+	c.doubts = true // whoever asks for one object wants it as it should be, whatever was remembered
 	c.pace.most = 1 // entries come one after the other
 	if !x.add(
 		"connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }),
@@ -102,12 +106,30 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 			return x, err
 		}
 	}
-	err = errors.Join(c.act(ctx, candidate, members), c.end(ctx))
+	err = errors.Join(c.act(ctx, candidate, members), c.broughtAlong(ctx, link), c.end(ctx))
 	x.Steps = append(x.Steps, acted(x.Entries, ref))
+	var unread error
+	x.RetryAt, unread = c.earliest(ctx)
 	if stops(err) != nil {
 		return x, nil
 	}
-	return x, err
+	return x, errors.Join(err, unread)
+}
+
+// broughtAlong has the next cycle bring the references to an object along that was made anew: its
+// groups or its members, and its reports.
+func (c *cycle) broughtAlong(ctx context.Context, before Link) error {
+	if before.TargetID == "" || c.DryRun {
+		return nil
+	}
+	link, err := c.Memory.Link(ctx, before.Ref)
+	if errors.Is(err, ErrUnknown) || (err == nil && (link.TargetID == "" || link.TargetID == before.TargetID)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.missLink(ctx, link)
 }
 
 func (o candidate) imported() (details []Detail) {

@@ -206,6 +206,11 @@ func Compile(schema mapping.Schema) (m Mappings, err error) {
 		if err != nil {
 			return m, err
 		}
+		for _, a := range o.Attributes {
+			if _, err := placeOf(a.Target); err != nil {
+				return m, err
+			}
+		}
 		if len(c.Matching()) == 0 {
 			return m, fmt.Errorf("the mapping of %ss has no matching attribute", strings.ToLower(string(kind)))
 		}
@@ -337,8 +342,14 @@ type cycle struct {
 	targets map[Ref]string // where users are at the target, as far as somebody asked; guarded by mu
 
 	managed map[Ref]bool // users whose manager is, or was, to be sent
+	deleted map[Ref]bool // users who were deleted, and are nobody's manager
 	found   map[Ref]bool // objects that were at the target before
 	counted map[Ref]bool // objects that are in the result
+
+	seen   map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
+	lost   map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
+	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
+	doubts bool            // whatever is looked at may have been deleted at the target
 
 	compared  bool        // what is at the target was listed, where it lists
 	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
@@ -374,8 +385,11 @@ func (e *Engine) cycle() *cycle {
 		names:   map[string]string{},
 		targets: map[Ref]string{},
 		managed: map[Ref]bool{},
+		deleted: map[Ref]bool{},
 		found:   map[Ref]bool{},
 		counted: map[Ref]bool{},
+		seen:    map[string]bool{},
+		lost:    map[Ref]string{},
 	}
 }
 
@@ -432,6 +446,7 @@ func (c *cycle) run(ctx context.Context) error {
 		func() error {
 			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
 		},
+		func() error { return c.anew(ctx, changes.Watermark) },
 	} {
 		if err := phase(); err != nil {
 			return err

@@ -16,13 +16,16 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 	if c.Mappings.Users == nil || !c.Mappings.Users.Maps(managerPath) {
 		return nil
 	}
+	for _, u := range users {
+		c.deleted[u.Ref] = u.Deleted
+	}
 	if !c.result.Initial && !c.Reread { // else everybody is looked at
 		looked := map[Ref]bool{}
 		for _, u := range users {
 			looked[u.Ref] = true
 		}
 		for _, u := range users {
-			reports, err := c.reportsOf(ctx, u.Ref)
+			reports, err := c.reportsOf(ctx, u)
 			if err != nil {
 				return err
 			}
@@ -36,7 +39,7 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 				}
 				looked[link.Ref] = true
 				report := evaluate(ctx, o, c.Mappings.Users)
-				c.note(report, link)
+				c.note(report, link, false)
 				users = append(users, report)
 			}
 		}
@@ -44,17 +47,23 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 	return announced(ctx, c, c.workers(), c.withManager(users), c.planManager, c.manager)
 }
 
-// reportsOf lists the links of those at the target who have another manager there than they should.
-func (c *cycle) reportsOf(ctx context.Context, boss Ref) (list []Link, err error) {
-	link, err := c.Memory.Link(ctx, boss)
-	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
+// reportsOf lists the links of those at the target who have another manager there than they should,
+// or one who is gone.
+func (c *cycle) reportsOf(ctx context.Context, boss candidate) (list []Link, err error) {
+	link, err := c.Memory.Link(ctx, boss.Ref)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return nil, err
+	}
+	right := link.TargetID
+	switch {
+	case boss.Deleted:
+		right = ""
+	case link.TargetID == "" && !boss.Gone && !c.wasLost(boss.Ref, ""):
 		return nil, nil
 	}
-	if err == nil {
-		list, err = c.Memory.Reports(ctx, boss.ID)
-	}
+	list, err = c.Memory.Reports(ctx, boss.ID)
 	return slices.DeleteFunc(
-		list, func(l Link) bool { return l.TargetID == "" || l.Sent[managerPath] == link.TargetID },
+		list, func(l Link) bool { return l.TargetID == "" || l.Sent[managerPath] == right },
 	), err
 }
 
@@ -93,11 +102,26 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 		}
 	}
 	change := Change{managerPath, link.Sent[managerPath], boss}
-	// one who is out of scope is neither sent nor taken away
-	if change.Old == change.New || (o.Manager != "" && boss == "") {
+	ref := Ref{User, o.Manager}
+	if c.deleted[ref] {
+		change.New = ""
+	}
+	if change.Old == change.New {
 		return managed{}, false, nil
 	}
-	return managed{o, link, change}, true, nil
+	if o.Manager == "" {
+		return managed{o, link, change}, true, nil
+	}
+	x, err := c.Source.Object(ctx, ref)
+	if err != nil {
+		return managed{}, false, fmt.Errorf("read the source: %w", err)
+	}
+	gone := x.Gone || x.Deleted || c.wasLost(ref, change.Old)
+	if x.Deleted {
+		change.New = ""
+	}
+	// one who is out of scope is neither sent nor taken away
+	return managed{o, link, change}, change.Old != change.New && (change.New != "" || gone), nil
 }
 
 // manager sends a user's manager.
@@ -105,12 +129,21 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 	o, link := m.candidate, m.link
 	link.Batch = batch
 	change := m.Change
-	err := c.patch(ctx, &link, nil, c.Dialect.patch([]Change{change})...)
+	missed, err := c.missedBoss(ctx, m)
+	if err == nil && !missed {
+		err = c.patch(ctx, &link, nil, c.Dialect.patch([]Change{change}, link.Sent)...)
+	}
+	if isRefusal(err) { // one of the two may have been deleted there
+		missed, err = c.missedEither(ctx, m, err)
+	}
 	if stop := stops(err); stop != nil {
 		if link.Doubt != nil {
 			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
 		}
 		return stop
+	}
+	if missed {
+		return err
 	}
 	shown := Change{change.Path, c.named([]string{change.Old})[0], c.named([]string{change.New})[0]}
 	done := step{action: Update, changes: []Change{shown}, reason: "manager"}
@@ -127,15 +160,43 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 	}
 	e := c.entry(o, link.TargetID, done, err, 0)
 	c.tell(e)
-	if isRefusal(err) { // one of the two may have been deleted there
-		link.Doubt = suspicion(link.Doubt)
-		if change.New != "" {
-			if err := c.suspect(ctx, Ref{User, o.Manager}, link); err != nil {
-				return err
-			}
-		}
-	}
 	return c.keep(ctx, link, e)
+}
+
+// missedBoss says whether the manager is not at the target any more: few targets say so themselves.
+func (c *cycle) missedBoss(ctx context.Context, m managed) (bool, error) {
+	if m.New == "" {
+		return false, nil
+	}
+	gone, err := c.missUnseen(ctx, []string{m.New})
+	return len(gone) > 0, err
+}
+
+// missedEither looks whether the user or the manager was deleted at the target, which has refused
+// to write who the manager is. It returns the refusal where both are there, and the manager is not
+// what was to be written.
+func (c *cycle) missedEither(ctx context.Context, m managed, refused error) (missed bool, err error) {
+	there, err := c.at(ctx, User, m.link.TargetID)
+	switch {
+	case stops(err) != nil:
+		return false, err
+	case err != nil:
+		return false, refused
+	case there == nil:
+		return true, c.missLink(ctx, m.link)
+	case valueAt(there, managerPath) == m.New:
+		return false, nil
+	case m.New == "":
+		return false, refused
+	}
+	boss, err := c.at(ctx, User, m.New)
+	switch {
+	case stops(err) != nil:
+		return false, err
+	case err != nil || boss != nil:
+		return false, refused
+	}
+	return true, c.miss(ctx, Ref{User, m.Manager})
 }
 
 func (c *cycle) withMembers(groups []candidate) (list []candidate) {
@@ -230,6 +291,9 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 		if stop := stops(err); stop != nil {
 			return stop
 		}
+		if isNotFound(err) {
+			return c.missLink(ctx, *link)
+		}
 		if err != nil {
 			c.judge(link, err)
 			e := c.entry(o, link.TargetID, step{action: Update, reason: "compare members"}, err, 0)
@@ -298,27 +362,22 @@ func (c *cycle) changeMembers(
 func (c *cycle) changeSome(
 	ctx context.Context, o candidate, link *Link, op string, ids []string, batch string, first bool,
 ) (ok bool, err error) {
-	sent := 0
+	var all []string
 	var entries []Entry
-	var suspects []string
 	for some := range slices.Chunk(ids, MaxMembers) {
 		began := time.Now()
-		err = c.patch(ctx, link, some, c.Dialect.members(op, some)...)
-		if isRefusal(err) { // the group, or one of them, may have been deleted there
-			link.Doubt = suspicion(link.Doubt)
-			if op == "Add" {
-				suspects = some
-			}
-		}
-		if stops(err) == nil && (err == nil || !first) {
+		var done []string
+		done, err = c.sendMembers(ctx, link, op, some)
+		gone := errors.Is(err, errVanished)
+		if stops(err) == nil && !gone && (err == nil || !first) {
 			e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
 			switch {
 			case err != nil:
 				c.judge(link, err)
 			case op == "Add":
-				e.Added = c.named(some)
+				e.Added = c.named(done)
 			default:
-				e.Removed = c.named(some)
+				e.Removed = c.named(done)
 			}
 			c.tell(e)
 			entries = append(entries, e)
@@ -326,28 +385,23 @@ func (c *cycle) changeSome(
 		if err != nil {
 			break
 		}
-		sent += len(some)
+		all = append(all, done...)
 	}
 	if batch != "" {
 		link.Batch = batch
 	}
 	if op == "Add" {
-		link.Members = slices.Concat(link.Members, without(ids[:sent], link.Members))
+		link.Members = slices.Concat(link.Members, without(all, link.Members))
 	} else {
-		link.Members = without(link.Members, ids[:sent])
+		link.Members = without(link.Members, all)
 	}
 	// Also when the cycle is told to stop: what was sent is remembered, or it is sent again.
-	if kept := c.keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
-		return false, errors.Join(stops(err), kept)
+	keep := c.keep
+	if errors.Is(err, errVanished) {
+		keep = func(ctx context.Context, l Link, _ ...Entry) error { return c.missLink(ctx, l) }
 	}
-	for _, id := range suspects {
-		owner, err := c.Memory.Owner(ctx, User, id)
-		if err == nil {
-			err = c.suspect(ctx, owner, *link)
-		}
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return false, err
-		}
+	if kept := keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
+		return false, errors.Join(stops(err), kept)
 	}
 	return err == nil, stops(err)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -25,7 +27,7 @@ func fold(s string) string { return names.Fold(s) }
 
 const (
 	rosterPage = 100 // what is asked for; targets may give less
-	fewObjects = 10  // that are cheaper to ask for one at a time
+	fewObjects = 10  //bound:none that are cheaper to ask for one at a time
 )
 
 // wantedValues are the values to match by, folded, of each matching attribute.
@@ -109,7 +111,7 @@ func (c *cycle) find(
 	ctx context.Context, kind Kind, attribute, value string,
 ) (found []scim.Resource, asked bool, err error) {
 	if all := c.there[kind]; all != nil {
-		return all.matched[attribute][fold(value)], false, nil
+		return all.matching(attribute, value), false, nil
 	}
 	found, err = c.ask(ctx, kind, attribute, value)
 	return found, true, err
@@ -121,7 +123,24 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 		found, err = c.Target.Find(ctx, kind.path(), attribute, value)
 		return err
 	})
+	p := new(scim.Problem)
+	if !strings.ContainsAny(value, `"\\`) || !errors.As(err, &p) || p.Status != http.StatusBadRequest {
+		return found, err
+	}
+	// Not every service can read a value that has to be escaped: all are listed instead.
+	wanted := wantedValues{attribute: {fold(value): true}}
+	if all, again := c.readRoster(ctx, kind, wanted, math.MaxInt); again != nil || all != nil {
+		return all.matching(attribute, value), again
+	}
 	return found, err
+}
+
+// matching are the objects of a roster that match; a roster that is nil has none.
+func (r *roster) matching(attribute, value string) []scim.Resource {
+	if r == nil {
+		return nil
+	}
+	return r.matched[attribute][fold(value)]
 }
 
 // compares says whether an object is compared with what the target has now.
@@ -170,7 +189,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	}
 	var group scim.Resource
 	err = c.retry(
-		ctx, func() error { return c.Target.Do(ctx, "GET", Group.path()+"/"+link.TargetID, nil, nil, &group) },
+		ctx, func() error { return c.Target.Do(ctx, "GET", scim.Item(Group.path(), link.TargetID), nil, nil, &group) },
 	)
 	if err != nil {
 		return nil, err

@@ -49,18 +49,55 @@ func (u *Unanswered) Error() string { return u.Err.Error() }
 // Unwrap returns the connection's error.
 func (u *Unanswered) Unwrap() error { return u.Err }
 
-// Do sends one request. path begins with a slash; in and out may be nil.
+// Do sends one request. path begins with a slash, and its segments are escaped; in and out may be
+// nil.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	_, err := c.do(ctx, method, path, query, in, out)
+	return err
+}
+
+// Item is the path of the resource with an id under path, such as /Users.
+func Item(path, id string) string { return path + "/" + url.PathEscape(id) }
+
+// below is the address of an escaped path below that of a service.
+func below(base *url.URL, path string) (*url.URL, error) {
+	raw := strings.TrimRight(base.EscapedPath(), "/") + path
+	plain, err := url.PathUnescape(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the path %q is not one of a URL: %w", path, err)
+	}
+	at := *base
+	at.Path, at.RawPath = plain, raw
+	return &at, nil
+}
+
+// encode writes a body. Unlike encoding/json's default, &, < and > stay as they are: a filter in a
+// path is text of SCIM, which a service may read without undoing JSON's escapes.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	to := json.NewEncoder(&out)
+	to.SetEscapeHTML(false)
+	err := to.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
+// do is Do, and returns where the service says that the resource is.
+func (c *Client) do(
+	ctx context.Context, method, path string, query url.Values, in, out any,
+) (location string, err error) {
 	base, err := url.Parse(c.BaseURL)
 	if err != nil || base.Host == "" {
-		return fmt.Errorf("the tenant URL %q is not a URL", c.BaseURL)
+		return "", fmt.Errorf("the tenant URL %q is not a URL", c.BaseURL)
 	}
-	base.Path, base.RawQuery = strings.TrimRight(base.Path, "/")+path, query.Encode()
+	if base, err = below(base, path); err != nil {
+		return "", err
+	}
+	base.RawQuery = query.Encode()
 	var body io.Reader
 	if in != nil {
-		data, err := json.Marshal(in)
+		data, err := encode(in)
 		if err != nil {
-			return fmt.Errorf("encode a SCIM request: %w", err)
+			return "", fmt.Errorf("encode a SCIM request: %w", err)
 		}
 		body = bytes.NewReader(data)
 	}
@@ -70,7 +107,7 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	})
 	req, err := http.NewRequestWithContext(ctx, method, base.String(), body)
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Accept", ContentType+", application/json")
@@ -79,23 +116,24 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	}
 	res, err := c.client().Do(req)
 	if err != nil {
-		return &Unanswered{connected.Load(), fmt.Errorf("reach the SCIM endpoint: %w", err)}
+		return "", &Unanswered{connected.Load(), fmt.Errorf("reach the SCIM endpoint: %w", err)}
 	}
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return &Unanswered{true, fmt.Errorf("read the SCIM endpoint's answer: %w", err)}
+		return "", &Unanswered{true, fmt.Errorf("read the SCIM endpoint's answer: %w", err)}
 	}
 	if res.StatusCode/100 != 2 {
-		return problem(res, data)
+		return "", problem(res, data)
 	}
-	if out == nil || len(data) == 0 {
-		return nil
+	location = res.Header.Get("Location")
+	if out == nil || len(bytes.TrimSpace(data)) == 0 {
+		return location, nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return &Problem{Status: res.StatusCode, Detail: "the answer is not SCIM JSON"}
+		return location, &Problem{Status: res.StatusCode, Detail: "the answer is not SCIM JSON"}
 	}
-	return nil
+	return location, nil
 }
 
 // client follows no redirect: whoever answers would choose where the token, and what is written,
@@ -135,15 +173,34 @@ func problem(res *http.Response, data []byte) error {
 	case json.Unmarshal(data, &body) == nil:
 		p.Detail = words(body.Detail)
 	}
-	if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 {
-		p.RetryAfter = time.Duration(min(s, 3600) * float64(time.Second))
-	}
+	p.RetryAfter = retryAfter(res.Header)
 	return p
+}
+
+// longestWait bounds what a service asks to wait.
+const longestWait = time.Hour //bound:wait what a SCIM target asks to wait
+
+// retryAfter reads how long an answer asks to wait: seconds, or a date, counted from that of the
+// answer, since the two clocks may differ (RFC 9110 §10.2.3). Zero: it does not say.
+func retryAfter(h http.Header) time.Duration {
+	text := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(text, 64); err == nil {
+		return time.Duration(min(max(s, 0), longestWait.Seconds()) * float64(time.Second))
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	from, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		from = time.Now()
+	}
+	return min(max(at.Sub(from), 0), longestWait)
 }
 
 // Quote writes a text as a filter value.
 func Quote(s string) string {
-	data, _ := json.Marshal(s) // strings always encode
+	data, _ := encode(s) // strings always encode
 	return string(data)
 }
 
@@ -170,11 +227,39 @@ func (c *Client) List(ctx context.Context, path string, start, count int) (list 
 	return list, err
 }
 
-// Create makes a resource under path and returns it as the provider has it.
+// Create makes a resource under path and returns it as the provider has it. Of one that answers
+// with nothing but the Location (RFC 7644 §3.3), that is the id.
 func (c *Client) Create(ctx context.Context, path string, r Resource) (Resource, error) {
 	var out Resource
-	err := c.Do(ctx, http.MethodPost, path, nil, r, &out)
-	return out, err
+	location, err := c.do(ctx, http.MethodPost, path, nil, r, &out)
+	if err != nil || out.String("id") != "" {
+		return out, err
+	}
+	if id := idAt(location, path); id != "" {
+		if out == nil {
+			out = Resource{}
+		}
+		out["id"] = id
+	}
+	return out, nil
+}
+
+// idAt is the id in the address of a resource under path; "" for any other address.
+func idAt(location, path string) string {
+	at, err := url.Parse(location)
+	if err != nil {
+		return ""
+	}
+	raw := at.EscapedPath()
+	start := strings.LastIndex(raw, path+"/")
+	if start < 0 {
+		return ""
+	}
+	id, err := url.PathUnescape(raw[start+len(path)+1:])
+	if err != nil || strings.Contains(raw[start+len(path)+1:], "/") {
+		return ""
+	}
+	return id
 }
 
 // Patch changes the resource at path, such as /Users/ID.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,22 +47,40 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 			return
 		}
 		source := envName(f.Name)
-		value, set := env(source)
-		if !set {
+		values := file[f.Name]
+		if value, set := env(source); set {
+			values = inEnvironment(f, value)
+		} else {
 			source = path
-			value, set = file[f.Name]
 		}
-		if !set {
-			return
-		}
-		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, err))
+		for _, value := range values {
+			if err := cmd.Flags().Set(f.Name, value); err != nil {
+				mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, err))
+			}
 		}
 	})
 	if len(mistakes) > 0 {
 		return UsageError{errors.Join(mistakes...)}
 	}
 	return nil
+}
+
+// inEnvironment are the values of a flag in an environment variable. That of a flag that can be
+// repeated has one a line, since names have commas in them; or a JSON list.
+func inEnvironment(f *pflag.Flag, value string) []string {
+	if _, many := f.Value.(pflag.SliceValue); !many {
+		return []string{value}
+	}
+	var list []string
+	if json.Unmarshal([]byte(value), &list) == nil {
+		return list
+	}
+	for line := range strings.Lines(value) {
+		if line = strings.TrimSpace(line); line != "" {
+			list = append(list, line)
+		}
+	}
+	return list
 }
 
 // envName is the environment variable of a flag.
@@ -81,7 +100,7 @@ func knownFlag(root *cobra.Command, name string) bool {
 	return false
 }
 
-func readConfig(path string) (map[string]string, error) {
+func readConfig(path string) (map[string][]string, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -93,17 +112,15 @@ func readConfig(path string) (map[string]string, error) {
 	if err := yaml.Unmarshal(data, &raw); err != nil {
 		return nil, fmt.Errorf("the configuration file %s is not YAML: %w", path, err)
 	}
-	out := map[string]string{}
+	out := map[string][]string{}
 	for name, value := range raw {
 		if list, ok := value.([]any); ok {
-			texts := make([]string, len(list))
-			for i, v := range list {
-				texts[i] = fmt.Sprint(v)
+			for _, v := range list {
+				out[name] = append(out[name], fmt.Sprint(v))
 			}
-			out[name] = strings.Join(texts, ",")
 			continue
 		}
-		out[name] = fmt.Sprint(value)
+		out[name] = []string{fmt.Sprint(value)}
 	}
 	return out, nil
 }

@@ -27,7 +27,7 @@ func program(t *testing.T, env map[string]string, args ...string) (string, error
 		return err
 	}}
 	run.Flags().StringVar(&name, "the-name", "nobody", "")
-	run.Flags().StringSliceVar(&groups, "group", nil, "")
+	run.Flags().StringArrayVar(&groups, "group", nil, "")
 	root.AddCommand(run)
 	terminal.Settings(root, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	root.SetArgs(append([]string{"run"}, args...))
@@ -38,19 +38,22 @@ func program(t *testing.T, env map[string]string, args ...string) (string, error
 func TestFlagsGoBeforeTheEnvironmentAndThatBeforeTheFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "settings.yaml")
-	if err := os.WriteFile(file, []byte("the-name: file\ngroup: [a, b]\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("the-name: file\ngroup: [a, 'b, \"c\"']\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]struct {
 		env  map[string]string
 		args []string
 	}{
-		"nobody ":     {},
-		"file a+b":    {nil, []string{"--config", file}},
-		"environ a+b": {map[string]string{"GATEHOUSE_THE_NAME": "environ", "GATEHOUSE_CONFIG": file}, nil},
-		"flag c": {
-			map[string]string{"GATEHOUSE_THE_NAME": "environ"}, []string{"--the-name", "flag", "--group", "c"},
+		"nobody ":            {},
+		"file a+b, \"c\"":    {nil, []string{"--config", file}},
+		"environ a+b, \"c\"": {map[string]string{"GATEHOUSE_THE_NAME": "environ", "GATEHOUSE_CONFIG": file}, nil},
+		"flag c, d+e": {
+			map[string]string{"GATEHOUSE_THE_NAME": "environ"},
+			[]string{"--the-name", "flag", "--group", "c, d", "--group", "e"},
 		},
+		`nobody Sales, EMEA+"Data"`: {map[string]string{"GATEHOUSE_GROUP": "Sales, EMEA\n\"Data\"\n"}, nil},
+		"nobody a\nb+c":             {map[string]string{"GATEHOUSE_GROUP": `["a\nb", "c"]`}, nil},
 	} {
 		if said, err := program(t, c.env, c.args...); err != nil || said != want {
 			t.Errorf("%v %v: %q, %v; want %q", c.env, c.args, said, err, want)

@@ -106,7 +106,7 @@ type memory struct {
 	job        tenant.JobID
 	evaluation int // of the job when the cycle began
 	began      time.Time
-	again      bool // what has failed for a reason that may pass is tried although its time has not come
+	retry      Retry
 }
 
 // update writes, unless another node works on the job by now.
@@ -292,7 +292,7 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 			list = append(list, provisioning.Failing{
 				Ref:     refOf(l),
 				RetryAt: l.RetryAt,
-				Now:     m.again && l.RetryAt.Sub(m.tenant.Now()) <= provisioning.MaxPause,
+				Now:     m.retry.takes(l, m.tenant.Now()),
 			})
 		}
 		return err

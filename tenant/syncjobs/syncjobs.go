@@ -111,7 +111,11 @@ func (r *Runner) runJob(
 	if err != nil {
 		return done, err
 	}
-	engine, err := r.engine(j, r.memory(h.Holding, j, again))
+	retry := RetryDue
+	if again {
+		retry = RetryPassing
+	}
+	engine, err := r.engine(j, r.memory(h.Holding, j, retry))
 	if err != nil {
 		return done, err
 	}
@@ -200,20 +204,41 @@ func judge(failure error) (code, reason string) {
 	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
 }
 
-// Engine is the engine of a job, as its settings have it. In again, objects that failed for a
-// reason that may pass are tried although their time has not come.
-func (r *Runner) Engine(j tenant.Job, again bool) (*provisioning.Engine, error) {
-	return r.engine(j, r.memory(tenant.Holding{}, j, again))
+// Retry says which of the objects that have failed are tried again, besides those whose time has
+// come.
+type Retry uint8
+
+// The objects that are tried again.
+const (
+	RetryDue     Retry = iota // no others
+	RetryPassing              // those that failed for a reason that may pass
+	RetryAll                  // all
+)
+
+// takes says whether an object is tried although its time may not have come.
+func (r Retry) takes(l tenant.Link, now time.Time) bool {
+	switch r {
+	case RetryPassing:
+		return l.RetryAt.Sub(now) <= provisioning.MaxPause
+	case RetryAll:
+		return l.Failure != ""
+	}
+	return false
 }
 
-func (r *Runner) memory(h tenant.Holding, j tenant.Job, again bool) memory {
+// Engine is the engine of a job, as its settings have it.
+func (r *Runner) Engine(j tenant.Job, retry Retry) (*provisioning.Engine, error) {
+	return r.engine(j, r.memory(tenant.Holding{}, j, retry))
+}
+
+func (r *Runner) memory(h tenant.Holding, j tenant.Job, retry Retry) memory {
 	return memory{
 		tenant:     r.Tenant,
 		holding:    h,
 		job:        j.ID,
 		evaluation: j.Evaluation,
 		began:      r.Tenant.Now(),
-		again:      again,
+		retry:      retry,
 	}
 }
 
@@ -255,20 +280,25 @@ func (r *Runner) OnDemand(
 	ctx context.Context, j tenant.Job, what tenant.Mark, members []tenant.UserID, dryRun bool,
 ) (provisioning.Explanation, error) {
 	h := &held{}
+	var x provisioning.Explanation
 	if !dryRun {
 		working, claimed, leave, err := r.claim(ctx, j.ID, onDemandPatience)
 		if err != nil {
-			return provisioning.Explanation{}, err
+			return x, err
 		}
-		defer leave(false, time.Time{})
+		defer func() {
+			leave(false, x.RetryAt)
+			r.Wake() // or what has failed would not be tried again before something changes
+		}()
 		ctx, h = working, claimed
 	}
-	e, err := r.engine(j, r.memory(h.Holding, j, false))
+	e, err := r.engine(j, r.memory(h.Holding, j, RetryDue))
 	if err != nil {
-		return provisioning.Explanation{}, err
+		return x, err
 	}
 	e.DryRun = dryRun
-	return e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(what.Kind), ID: string(what.ID)}, texts(members)...)
+	x, err = e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(what.Kind), ID: string(what.ID)}, texts(members)...)
+	return x, err
 }
 
 func (r *Runner) announce(jobID string, p provisioning.Progress) {
