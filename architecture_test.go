@@ -38,7 +38,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},
 	{"tenant/store", "audit names refusal sqldb tenant"},
-	{"center/scimserver", "audit center refusal scim"},
+	{"center/scimserver", "audit authn center refusal scim"},
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/iam center/identitystore center/idpmetadata center/organizations center/portal " +
@@ -65,7 +65,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/metrics", "center"},
 	{"tenant/metrics", "tenant"},
 	{"center/iam", "center center/broker refusal saml"},
-	{"tenant/graphserver", "audit graph provisioning provisioning/mapping refusal saml tenant web"},
+	{"tenant/graphserver", "audit authn graph provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/oauth", "audit authn refusal tenant web"},
 	{"tenant/samlidp", "audit refusal saml tenant web"},
 	{"tenant/login", "audit refusal tenant web"},
@@ -82,7 +82,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"terminal", ""},
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
-	{"inbound", "audit"},
+	{"inbound", "audit authn"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"},
 	// shared packages

@@ -33,7 +33,10 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 		"out of the group": {func(
 			c *center.Center, _ center.Assignment, u center.UserID, g center.Group, _ *time.Time,
 		) error {
-			return c.Store.Update(ctx, func(tx center.Tx) error { return tx.RemoveMembers(g.ID, []center.UserID{u}) })
+			return c.Store.Update(ctx, func(tx center.Tx) error {
+				_, err := tx.RemoveMembers(g.ID, []center.UserID{u})
+				return err
+			})
 		}, center.RoleNotAssigned},
 		"the group deleted": {func(
 			c *center.Center, _ center.Assignment, _ center.UserID, g center.Group, _ *time.Time,

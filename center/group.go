@@ -51,19 +51,28 @@ type groupWriter interface {
 	PutGroup(Group) error
 	// TouchGroup counts a change of a group's members.
 	TouchGroup(id GroupID, at time.Time, by string) error
+	// TouchGroupsOf counts a change in all groups of a user, whom they show as a member.
+	TouchGroupsOf(user UserID, at time.Time, by string) error
 	DeleteGroup(GroupID) error
 }
 
-func (g Group) check(tx groupReader) error {
+// check applies the rules of a group; what old has already may stay as it is.
+func (g Group) check(tx groupReader, old Group) error {
 	if strings.TrimSpace(g.DisplayName) == "" {
 		return &refusal.Error{Code: MissingValue, Field: "displayName"}
 	}
-	for _, f := range []struct{ field, value string }{
-		{"displayName", g.DisplayName},
-		{"description", g.Description},
-		{"externalId", g.ExternalID},
+	for _, f := range []struct{ field, value, old, blanks string }{
+		{"displayName", g.DisplayName, old.DisplayName, groupBlanks},
+		{"description", g.Description, old.Description, blanks},
+		{"externalId", g.ExternalID, old.ExternalID, blanks},
 	} {
-		if err := checkText(f.field, lines.Replace(f.value), maxText); err != nil {
+		if err := checkProse(f.field, f.value, maxText); err != nil {
+			return err
+		}
+		if f.value == f.old {
+			continue
+		}
+		if err := checkNew(f.field, f.value, f.blanks); err != nil {
 			return err
 		}
 	}
@@ -104,20 +113,22 @@ func (c *Center) CreateGroup(ctx context.Context, by audit.Actor, g Group, membe
 	g.UpdatedAt, g.UpdatedBy = g.CreatedAt, by.Name
 	defer c.groupPlaces.Forget()
 	err := c.change(ctx, by, ActionCreateGroup, func(tx Tx) (string, error) {
-		if err := g.check(tx); err != nil {
+		if err := g.check(tx, Group{}); err != nil {
 			return g.DisplayName, err
 		}
 		if err := tx.AddGroup(g); err != nil {
 			return g.DisplayName, err
 		}
-		return string(g.ID), c.changeMembers(tx, by, g.ID, MembershipChange{Add: members})
+		_, err := c.changeMembers(tx, by, g.ID, MembershipChange{Add: members})
+		return string(g.ID), err
 	})
 	return g, err
 }
 
 // UpdateGroup changes a group by edit, and its members in the same transaction. Members to add that
 // are members already, and members to remove that are none, are no error: identity providers repeat
-// themselves. edit may be called more than once.
+// themselves. edit may be called more than once. What changes nothing leaves the group as it was,
+// with its version.
 func (c *Center) UpdateGroup(
 	ctx context.Context, by audit.Actor, id GroupID, members MembershipChange, edit func(*Group) error,
 ) (Group, error) {
@@ -135,15 +146,25 @@ func (c *Center) UpdateGroup(
 		g.ID = old.ID
 		g.CreatedAt = old.CreatedAt
 		g.CreatedBy = old.CreatedBy
-		g.touch(c, by, old)
-		if g.DisplayName != old.DisplayName || g.ExternalID != old.ExternalID || g.Description != old.Description {
-			if err := errors.Join(g.check(tx), tx.PutGroup(g)); err != nil {
+		edited := g != old
+		if edited {
+			if err := g.check(tx, old); err != nil {
 				return string(id), err
 			}
-		} else if err := c.touchGroup(tx, by, id); err != nil {
+		}
+		moved, err := c.changeMembers(tx, by, id, members)
+		if err != nil {
 			return string(id), err
 		}
-		return string(id), c.changeMembers(tx, by, id, members)
+		switch {
+		case edited:
+			g.touch(c, by, old)
+			return string(id), tx.PutGroup(g)
+		case moved:
+			g.touch(c, by, old)
+			return string(id), c.touchGroup(tx, by, id)
+		}
+		return string(id), nil
 	})
 	return g, err
 }

@@ -40,6 +40,10 @@ type MembershipQuery struct {
 type MembershipChange struct {
 	Clear       bool // remove all who are there, before the others are added
 	Remove, Add []UserID
+
+	// Choose, unless it is nil, decides instead who is a member afterwards: of those who are, and
+	// of those in Add.
+	Choose func(members, others []Member) []UserID
 }
 
 // membershipReader reads who is in which group.
@@ -61,7 +65,9 @@ type membershipWriter interface {
 	// AddMembers adds users, each named once, and says how many were added: existing members, and
 	// users that do not exist are skipped. If the group does not exist, nobody is added.
 	AddMembers(group GroupID, users []UserID, at time.Time, by string) (int, error)
-	RemoveMembers(GroupID, []UserID) error
+	// RemoveMembers removes users, each named once, and says how many were members. Like
+	// AddMembers, it may say at first that all were.
+	RemoveMembers(GroupID, []UserID) (int, error)
 	DeleteMembershipsOf(UserID) error
 	DeleteMembershipsIn(GroupID) error
 }
@@ -85,28 +91,98 @@ func (c *Center) touchGroup(tx Tx, by audit.Actor, id GroupID) error {
 	return tx.TouchGroup(id, c.now(), by.Name)
 }
 
-func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) error {
-	if change.Clear {
-		if err := tx.DeleteMembershipsIn(id); err != nil {
-			return err
-		}
+// changeMembers says whether anybody became a member, or is none any more.
+func (c *Center) changeMembers(tx Tx, by audit.Actor, id GroupID, change MembershipChange) (changed bool, err error) {
+	change.Add, change.Remove = each(change.Add), each(change.Remove)
+	switch {
+	case change.Choose != nil:
+		change, err = change.chosen(tx, id)
+	case change.Clear:
+		change, err = change.cleared(tx, id)
+	}
+	if err != nil {
+		return false, err
 	}
 	if len(change.Remove) > 0 {
-		if err := tx.RemoveMembers(id, change.Remove); err != nil {
-			return err
+		removed, err := tx.RemoveMembers(id, change.Remove)
+		if err != nil {
+			return false, err
 		}
+		changed = removed > 0
 	}
 	if len(change.Add) == 0 {
-		return nil
+		return changed, nil
 	}
-	add := slices.Clone(change.Add)
-	slices.Sort(add)
-	add = slices.Compact(add)
-	added, err := tx.AddMembers(id, add, c.now(), by.Name)
-	if err != nil || added == len(add) {
-		return err
+	added, err := tx.AddMembers(id, change.Add, c.now(), by.Name)
+	if err != nil || added == len(change.Add) {
+		return true, err
 	}
-	return allThere(tx, add) // some were members already, or do not exist
+	return changed || added > 0, allThere(tx, change.Add) // some were members already, or do not exist
+}
+
+// each returns each user once.
+func each(users []UserID) []UserID {
+	if len(users) < 2 {
+		return users
+	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// cleared is the change without Clear: only who is not to be a member is removed, so that the
+// memberships of the others stay.
+func (m MembershipChange) cleared(tx Tx, id GroupID) (MembershipChange, error) {
+	now, err := tx.Memberships(MembershipQuery{GroupID: id})
+	members := make([]UserID, len(now))
+	for i, one := range now {
+		members[i] = one.UserID
+	}
+	return difference(members, m.Add), err
+}
+
+// chosen is the change that Choose decides.
+func (m MembershipChange) chosen(tx Tx, id GroupID) (MembershipChange, error) {
+	now, err := tx.Members(id)
+	if err != nil {
+		return m, err
+	}
+	var others []Member
+	if len(m.Add) > 0 {
+		if err := allThere(tx, m.Add); err != nil {
+			return m, err
+		}
+		users, err := tx.Users(UserQuery{IDs: m.Add})
+		if err != nil {
+			return m, err
+		}
+		for _, u := range users {
+			others = append(others, Member{u.ID, u.DisplayName})
+		}
+	}
+	members := make([]UserID, len(now))
+	for i, one := range now {
+		members[i] = one.ID
+	}
+	return difference(members, each(m.Choose(now, others))), nil
+}
+
+// difference is the change from some members to others; wanted is sorted.
+func difference(members, wanted []UserID) MembershipChange {
+	there := make(map[UserID]bool, len(members))
+	var m MembershipChange
+	for _, id := range members {
+		there[id] = true
+		if _, stays := slices.BinarySearch(wanted, id); !stays {
+			m.Remove = append(m.Remove, id)
+		}
+	}
+	for _, id := range wanted {
+		if !there[id] {
+			m.Add = append(m.Add, id)
+		}
+	}
+	return m
 }
 
 // allThere fails with UserNotFound unless all the users exist.
@@ -155,7 +231,8 @@ func (c *Center) DeleteMembership(ctx context.Context, by audit.Actor, id Member
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, MembershipNotFound, string(id))
 		}
-		return string(id), errors.Join(tx.RemoveMembers(m.GroupID, []UserID{m.UserID}), c.touchGroup(tx, by, m.GroupID))
+		_, err = tx.RemoveMembers(m.GroupID, []UserID{m.UserID})
+		return string(id), errors.Join(err, c.touchGroup(tx, by, m.GroupID))
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/names"
@@ -103,35 +101,6 @@ func (u User) PrimaryEmail() string {
 	return ""
 }
 
-// CheckAWS is the rules of AWS's interfaces on top of the store's own: names are required, and list
-// attributes hold at most one value. It fails with MissingValue or NotSingleValued. Source: SCIM
-// guide, "CreateUser".
-func (u User) CheckAWS() error {
-	for _, f := range [...]struct{ field, value string }{
-		{"name.givenName", u.Name.GivenName},
-		{"name.familyName", u.Name.FamilyName},
-		{"displayName", u.DisplayName},
-	} {
-		if strings.TrimSpace(f.value) == "" {
-			return &refusal.Error{Code: MissingValue, Field: f.field, Subject: u.UserName}
-		}
-	}
-	for _, l := range [...]struct {
-		field string
-		n     int
-	}{
-		{"emails", len(u.Emails)},
-		{"phoneNumbers", len(u.PhoneNumbers)},
-		{"addresses", len(u.Addresses)},
-		{"roles", len(u.Roles)},
-	} {
-		if l.n > 1 {
-			return &refusal.Error{Code: NotSingleValued, Field: l.field, Subject: u.UserName}
-		}
-	}
-	return nil
-}
-
 // UserNameIsEmail says whether the user name has the shape of an email address, which a SAML
 // NameID must have.
 func (u User) UserNameIsEmail() bool {
@@ -148,33 +117,6 @@ type UserQuery struct {
 	Search string   // part of user name or display name, ignoring letter case
 }
 
-const (
-	maxText            = 1024     //bound:text a value of a user or group, in characters
-	maxUserName        = 128      //bound:text a user name, in characters
-	maxValues          = 50       //bound:list values of an attribute of a user
-	maxUserCertificate = 16 << 10 //bound:text the certificates of a user, in bytes
-)
-
-// checkText is the rule of plain text attributes: 1–1024 characters, no control characters.
-// Source: identitystore model, SensitiveStringType; SCIM guide, characters that are refused.
-func checkText(field, value string, limit int) error {
-	if len(value) > limit && utf8.RuneCountInString(value) > limit {
-		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "too long"}
-	}
-	plain := true // printable ASCII, as nearly all are
-	for i := 0; i < len(value) && plain; i++ {
-		plain = value[i] >= ' ' && value[i] < 0x7f
-	}
-	if !plain && (!utf8.ValidString(value) || strings.IndexFunc(value, unicode.IsControl) >= 0) {
-		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "control characters are not allowed"}
-	}
-	return nil
-}
-
-// impossible says that nobody can have a name: it is longer than any may be, or has control
-// characters.
-func impossible(name string) bool { return checkText("", name, maxUserName) != nil }
-
 // normalize gives what people are found by the form in which it is kept.
 func (u *User) normalize() {
 	u.UserName = names.Normal(u.UserName)
@@ -186,103 +128,22 @@ func (u *User) normalize() {
 	}
 }
 
-// checkNewName is the rule of a user name that is new: earlier releases took others, which may
-// stay.
-func checkNewName(name string) error {
-	if !names.Visible(name) {
-		return &refusal.Error{
-			Code:   InvalidValue,
-			Field:  "userName",
-			Detail: "only visible letters, marks, symbols, numbers and punctuation are allowed",
-		}
-	}
-	return nil
-}
-
-// Check applies the rules that need no other object. Sources: SCIM guide, "CreateUser";
-// identitystore model.
-func (u User) Check() error {
-	if strings.TrimSpace(u.UserName) == "" {
-		return &refusal.Error{Code: MissingValue, Field: "userName"}
-	}
-	if err := checkText("userName", u.UserName, maxUserName); err != nil {
-		return err
-	}
-	if strings.IndexFunc(u.UserName, unicode.IsSpace) >= 0 {
-		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "spaces are not allowed"}
-	}
-	if names.Fold(u.UserName) == "administrator" || names.Fold(u.UserName) == "awsadministrators" {
-		return &refusal.Error{Code: InvalidValue, Field: "userName", Detail: "the name is reserved"}
-	}
-	if u.Birthdate != "" {
-		if _, err := time.Parse(time.DateOnly, u.Birthdate); err != nil {
-			return &refusal.Error{Code: InvalidValue, Field: "birthdate", Detail: "use YYYY-MM-DD"}
-		}
-	}
-	return u.checkTexts()
-}
-
-func (u User) checkTexts() error {
-	texts, lists := u.TextAttributes(), u.ListAttributes()
+// same says whether two states of a user do not differ in anything that an edit can change.
+func (u User) same(old User) bool {
+	texts, oldTexts := u.TextAttributes(), old.TextAttributes()
 	for i := range texts {
-		if err := checkText(textFields[i], *texts[i].Value, maxText); err != nil {
-			return err
+		if *texts[i].Value != *oldTexts[i].Value {
+			return false
 		}
 	}
+	lists, oldLists := u.ListAttributes(), old.ListAttributes()
 	for i := range lists {
-		if err := checkValues(listFields[i], *lists[i].Values, lists[i].limit); err != nil {
-			return err
+		if !slices.Equal(*lists[i].Values, *oldLists[i].Values) {
+			return false
 		}
 	}
-	for _, e := range u.Emails {
-		if !strings.Contains(e.Value, "@") {
-			return &refusal.Error{Code: InvalidValue, Field: "emails", Detail: "not an email address"}
-		}
-	}
-	return checkAddresses(u.Addresses)
+	return u.Active == old.Active && slices.Equal(u.Addresses, old.Addresses)
 }
-
-func checkValues(field string, values []Value, limit int) error {
-	if len(values) > maxValues {
-		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "too many values"}
-	}
-	primaries := 0
-	for _, v := range values {
-		if v.Primary {
-			primaries++
-		}
-		if err := errors.Join(
-			checkText(field, v.Value, limit), checkText(field+".display", v.Display, maxText),
-			checkText(field+".type", v.Type, maxText),
-		); err != nil {
-			return err
-		}
-	}
-	if primaries > 1 {
-		return &refusal.Error{Code: InvalidValue, Field: field, Detail: "only one value can be primary"}
-	}
-	return nil
-}
-
-func checkAddresses(addresses []Address) error {
-	if len(addresses) > maxValues {
-		return &refusal.Error{Code: InvalidValue, Field: "addresses", Detail: "too many values"}
-	}
-	for _, a := range addresses {
-		for _, text := range [...]string{
-			lines.Replace(a.Formatted), lines.Replace(a.StreetAddress), a.Locality, a.Region, a.PostalCode, a.Country,
-			a.Type,
-		} {
-			if err := checkText("addresses", text, maxText); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// lines takes away what may stand between lines where texts may have several.
-var lines = strings.NewReplacer("\r", "", "\n", "", "\t", "")
 
 // UserKeys is what must be unique of a user, in the form that uniqueness is judged by.
 type UserKeys struct {
@@ -370,7 +231,7 @@ func (c *Center) createUser(
 		if err := u.Check(); err != nil {
 			return u.UserName, err
 		}
-		if err := checkNewName(u.UserName); err != nil {
+		if err := u.checkChanged(User{}); err != nil {
 			return u.UserName, err
 		}
 		for _, rule := range rules {
@@ -397,7 +258,7 @@ func (c *Center) createUser(
 
 // UpdateUser changes a user by edit, which may be called more than once. It fails as CreateUser
 // does, and with UserNotFound. What edit does to id and creation is ignored. An edit that changes
-// nothing leaves no trace.
+// nothing leaves the user as it was, with its version (RFC 7644 §3.5.2).
 func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User) error) (User, error) {
 	defer c.users.Forget(string(id))
 	var u User
@@ -407,11 +268,15 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		u = old.clone()
+		u, tell = old.clone(), ""
 		if err := edit(&u); err != nil {
 			return string(id), err
 		}
 		u.normalize()
+		if u.same(old) {
+			u = old
+			return string(id), nil
+		}
 		u.ID = old.ID
 		u.CreatedAt = old.CreatedAt
 		u.CreatedBy = old.CreatedBy
@@ -421,10 +286,8 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		if err := u.Check(); err != nil {
 			return string(id), err
 		}
-		if u.UserName != old.UserName {
-			if err := checkNewName(u.UserName); err != nil {
-				return string(id), err
-			}
+		if err := u.checkChanged(old); err != nil {
+			return string(id), err
 		}
 		if tell, err = c.noteAddress(tx, old, &u); err != nil {
 			return string(id), err
@@ -433,6 +296,11 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		if u.keys() != old.keys() || u.DisplayName != old.DisplayName {
 			put = tx.PutUser
 			if err := u.checkUnique(tx); err != nil {
+				return string(id), err
+			}
+		}
+		if u.DisplayName != old.DisplayName { // which groups show with their members
+			if err := tx.TouchGroupsOf(id, u.UpdatedAt, by.Name); err != nil {
 				return string(id), err
 			}
 		}
@@ -501,7 +369,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 			}
 		}
 		return string(id), errors.Join(
-			tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
+			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
 			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
 			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
 		)

@@ -10,10 +10,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/authn"
 )
 
 // Where a program says how it is.
@@ -118,7 +119,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, told bool) {
 
 // knows says whether somebody shows the token.
 func (h *Health) knows(r *http.Request) bool {
-	sent, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	sent, ok := authn.BearerToken(r.Header.Get("Authorization"))
 	a, b := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(h.Token))
 	return ok && h.Token != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }

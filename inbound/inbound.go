@@ -2,7 +2,7 @@
 // nobody keeps others out by holding them; it bounds how long a client may take and how large
 // headers are; it says whether the program is ready, and lets running requests finish at the end.
 //
-// It may import audit.
+// It may import audit and authn.
 package inbound
 
 import (

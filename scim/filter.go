@@ -31,6 +31,7 @@ type Compare struct {
 }
 
 // ValuePath holds when one entry of a multi-valued attribute meets the filter inside the brackets.
+// What Entra writes behind them, as in emails[type eq "work"].value eq "x", stands inside as well.
 type ValuePath struct {
 	Attribute string
 	Filter    Filter
@@ -220,18 +221,29 @@ func (p *parser) comparison(depth int) (Filter, error) {
 		if err == nil && !p.bracket("]") {
 			err = invalid(InvalidFilter, "a closing bracket is missing")
 		}
+		if sub, ok := strings.CutPrefix(p.peek().text, "."); err == nil && ok && p.peek().kind == word {
+			p.next++
+			var behind Filter
+			behind, err = p.compare(sub)
+			f = And{f, behind}
+		}
 		return ValuePath{attribute.text, f}, err
 	}
+	return p.compare(attribute.text)
+}
+
+// compare parses what follows the name of an attribute.
+func (p *parser) compare(attribute string) (Filter, error) {
 	op := p.advance()
 	name := strings.ToLower(op.text)
 	if op.kind != word || !operators[name] {
 		return nil, invalid(InvalidFilter, "%q is not an operator", op.text)
 	}
 	if name == "pr" {
-		return Compare{Attribute: attribute.text, Op: name}, nil
+		return Compare{Attribute: attribute, Op: name}, nil
 	}
 	value, err := comparisonValue(p.advance())
-	return Compare{attribute.text, name, value}, err
+	return Compare{attribute, name, value}, err
 }
 
 func comparisonValue(t token) (any, error) {

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,8 +16,28 @@ type Path struct {
 	Sub       string // canonical; empty: none
 }
 
+// ReadOnly says whether nobody may change what the path names.
+func (p Path) ReadOnly() bool { return p.Attribute.ReadOnly || p.target().ReadOnly }
+
+// target is the attribute that the path ends at.
+func (p Path) target() Attribute {
+	if p.Sub == "" {
+		return p.Attribute
+	}
+	sub, _ := findAttribute(p.Attribute.Sub, p.Sub)
+	return sub
+}
+
+// String is the path without its filter, as error texts name it.
+func (p Path) String() string {
+	if p.Sub == "" {
+		return p.Attribute.Name
+	}
+	return p.Attribute.Name + "." + p.Sub
+}
+
 // ParsePath parses a PATCH path of a resource with this schema. It fails with an *Error of type
-// invalidPath.
+// invalidPath or invalidFilter.
 func (s Schema) ParsePath(text string) (Path, error) {
 	if len(text) > MaxFilterLength {
 		return Path{}, invalid(InvalidPath, "the path is too long")
@@ -34,57 +55,80 @@ func (s Schema) ParsePath(text string) (Path, error) {
 			rest = rest[len(known)+1:]
 		}
 	}
-	var filter Filter
-	var name, sub string
-	if open := strings.IndexByte(rest, '['); open >= 0 {
-		end := strings.LastIndexByte(rest, ']')
-		if end < open {
-			return Path{}, invalid(InvalidPath, "a closing bracket is missing in %q", text)
-		}
-		f, err := ParseFilter(rest[open+1 : end])
-		if err != nil {
-			return Path{}, err
-		}
-		filter = f
-		name = rest[:open]
-		sub = strings.TrimPrefix(rest[end+1:], ".")
-	} else {
-		name, sub, _ = strings.Cut(rest, ".")
+	parts, err := splitPath(rest)
+	if err != nil {
+		return Path{}, err
 	}
-	a, ok := findAttribute(list, name)
-	if !ok && urn == "" && strings.EqualFold(name, "manager") { // Entra leaves the URN out
+	a, ok := findAttribute(list, parts.name)
+	if !ok && urn == "" && strings.EqualFold(parts.name, "manager") { // Entra leaves the URN out
 		urn = EnterpriseURN
-		a, ok = findAttribute(s.Extensions[urn], name)
+		a, ok = findAttribute(s.Extensions[urn], parts.name)
 	}
 	if !ok {
 		return Path{}, invalid(InvalidPath, "%q is not an attribute", text)
 	}
-	if sub != "" {
-		known, ok := findAttribute(a.Sub, sub)
+	if parts.sub != "" {
+		known, ok := findAttribute(a.Sub, parts.sub)
 		if !ok {
 			return Path{}, invalid(InvalidPath, "%q is not an attribute", text)
 		}
-		sub = known.Name
+		parts.sub = known.Name
 	}
-	if filter != nil && a.Kind != ComplexList {
+	path := Path{urn, a, parts.filter, parts.sub}
+	if path.Filter == nil {
+		return path, nil
+	}
+	// Entra's older dialect filters the manager, too, of whom there is one.
+	if _, valued := findAttribute(a.Sub, "value"); a.Kind != ComplexList && !valued {
 		return Path{}, invalid(InvalidPath, "%s has no entries to filter", a.Name)
 	}
-	return Path{urn, a, filter, sub}, nil
+	return path, checkFilter(path.Filter, a.Sub, nil)
+}
+
+// pathParts is a path without its URN, in its parts.
+type pathParts struct {
+	name   string
+	filter Filter // nil: none
+	sub    string
+}
+
+func splitPath(text string) (p pathParts, err error) {
+	open, end := strings.IndexByte(text, '['), strings.LastIndexByte(text, ']')
+	if open < 0 {
+		p.name, p.sub, _ = strings.Cut(text, ".")
+		return p, nil
+	}
+	if end < open {
+		return p, invalid(InvalidPath, "a closing bracket is missing in %q", text)
+	}
+	if p.filter, err = ParseFilter(text[open+1 : end]); err != nil {
+		return p, err
+	}
+	p.name = text[:open]
+	var dotted bool
+	if p.sub, dotted = strings.CutPrefix(text[end+1:], "."); dotted == (p.sub == "") {
+		return p, invalid(InvalidPath, "%q is not an attribute", text)
+	}
+	return p, nil
 }
 
 // Change is one parsed PATCH operation on one path.
 type Change struct {
 	Op    string // add, replace or remove
 	Path  Path
-	Value any // canonical; nil for a remove without a value
+	Value any // nil: null, or a remove without a value
 }
 
 // ParseOperation parses an operation. One without a path becomes a change for each key of its
-// value, which may be dotted or a URN.
+// value, which may be dotted or a URN; one on a whole extension a change for each of its
+// attributes.
 func (s Schema) ParseOperation(o Operation) ([]Change, error) {
 	op := strings.ToLower(o.Op)
 	if op != "add" && op != "replace" && op != "remove" {
 		return nil, invalid(InvalidSyntax, "%q is not an operation", o.Op)
+	}
+	if op != "remove" && len(o.Value) == 0 { // RFC 7644 §3.5.2.1 and §3.5.2.3
+		return nil, invalid(InvalidValue, "%s needs a value", op)
 	}
 	var value any
 	if len(o.Value) > 0 {
@@ -92,12 +136,15 @@ func (s Schema) ParseOperation(o Operation) ([]Change, error) {
 			return nil, invalid(InvalidSyntax, "a value is not JSON")
 		}
 	}
-	if o.Path != "" {
+	if urn, list, ok := s.extension(o.Path); ok {
+		return s.ofExtension(op, urn, list, value)
+	}
+	if o.Path != "" && !strings.EqualFold(o.Path, s.URN) {
 		path, err := s.ParsePath(o.Path)
 		if err != nil {
 			return nil, err
 		}
-		return []Change{{op, path, value}}, nil
+		return []Change{{op, path, bare(path, value)}}, nil
 	}
 	object, ok := value.(map[string]any)
 	if op == "remove" || !ok {
@@ -105,27 +152,72 @@ func (s Schema) ParseOperation(o Operation) ([]Change, error) {
 	}
 	var changes []Change
 	for _, key := range sortedKeys(object) {
-		if urn, _, ok := s.extension(key); ok {
-			nested, ok := object[key].(map[string]any)
-			if !ok {
-				return nil, invalid(InvalidValue, "%s is not an object", urn)
+		if urn, list, ok := s.extension(key); ok {
+			more, err := s.ofExtension(op, urn, list, object[key])
+			if err != nil {
+				return nil, err
 			}
-			for _, name := range sortedKeys(nested) {
-				path, err := s.ParsePath(urn + ":" + name)
-				if err != nil {
-					return nil, err
-				}
-				changes = append(changes, Change{op, path, nested[name]})
-			}
+			changes = append(changes, more...)
 			continue
 		}
 		path, err := s.ParsePath(key)
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, Change{op, path, object[key]})
+		changes = append(changes, Change{op, path, bare(path, object[key])})
 	}
 	return changes, eachOnce(changes)
+}
+
+// ofExtension is an operation on a whole extension: to remove all that it has, or to change what
+// the value names.
+func (s Schema) ofExtension(op, urn string, list []Attribute, value any) (changes []Change, err error) {
+	if op == "remove" || (op == "replace" && value == nil) {
+		for _, a := range list {
+			changes = append(changes, Change{Op: "remove", Path: Path{URN: urn, Attribute: a}})
+		}
+		return changes, nil
+	}
+	if value == nil { // nothing to add
+		return nil, nil
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, invalid(InvalidValue, "%s is not an object", urn)
+	}
+	for _, name := range sortedKeys(object) {
+		path, err := s.ParsePath(urn + ":" + name)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, Change{op, path, bare(path, object[name])})
+	}
+	return changes, eachOnce(changes)
+}
+
+// bare takes a text or a truth out of what Entra's older dialect wraps it in:
+// [{"$ref":null,"value":"False"}].
+func bare(p Path, v any) any {
+	if kind := p.target().Kind; kind == Complex || kind == ComplexList {
+		return v
+	}
+	items, ok := v.([]any)
+	if !ok || len(items) != 1 {
+		return v
+	}
+	object, ok := items[0].(map[string]any)
+	if !ok {
+		return v
+	}
+	for name, other := range object {
+		if name != "value" && other != nil {
+			return v
+		}
+	}
+	if inner, ok := object["value"]; ok {
+		return inner
+	}
+	return v
 }
 
 // eachOnce refuses a value that names an attribute twice, such as in two letter cases: one reader
@@ -142,14 +234,7 @@ func eachOnce(changes []Change) error {
 	return nil
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
 
 // maxEntries is our own choice. What is kept has its own bound, which comes too late for the
 // operations of one PATCH: their filters look at each entry.
@@ -159,7 +244,8 @@ func tooManyEntries(name string) error {
 	return invalid(InvalidValue, "%s has more than %d values", name, maxEntries)
 }
 
-// Apply changes a normalized resource. The resource's maps and lists are changed in place.
+// Apply changes a normalized resource. The resource's maps and lists are changed in place. It fails
+// with noTarget when there is nothing where the path points, and with invalidValue.
 func (c Change) Apply(r Resource) error {
 	target := map[string]any(r)
 	if c.Path.URN != "" {
@@ -176,60 +262,81 @@ func (c Change) Apply(r Resource) error {
 		}()
 		target = nested
 	}
-	name := c.Path.Attribute.Name
 	switch {
-	case c.Path.Filter != nil || (c.Path.Attribute.Kind == ComplexList && c.Path.Sub != ""):
+	case c.Op == "add" && c.Value == nil: // there is nothing to add
+		return nil
+	case c.Path.Attribute.Kind != ComplexList:
+		return c.applyToOne(target)
+	case c.Path.Filter != nil || c.Path.Sub != "":
 		return c.applyToEntries(target)
-	case c.Path.Sub != "":
-		object, ok := target[name].(map[string]any)
-		if !ok {
+	}
+	return c.applyToList(target)
+}
+
+// applyToOne changes an attribute that has one value.
+func (c Change) applyToOne(target map[string]any) error {
+	a := c.Path.Attribute
+	object, isObject := target[a.Name].(map[string]any)
+	if c.Path.Filter != nil && (!isObject || !matches(c.Path.Filter, object, a.Sub, nil)) {
+		if c.Op == "remove" {
+			return nil
+		}
+		return noTarget(c.Path)
+	}
+	if c.Path.Sub != "" {
+		if !isObject {
 			object = map[string]any{}
 		}
 		if err := c.setSub(object); err != nil {
 			return err
 		}
-		target[name] = object
-		return nil
-	case c.Op == "remove":
-		if c.Path.Attribute.Kind == ComplexList && c.Value != nil {
-			return c.removeListed(target)
-		}
-		delete(target, name)
+		target[a.Name] = object
 		return nil
 	}
-	var n normalizer
-	value, err := n.value(c.Path.Attribute, c.Value)
+	if c.Op == "remove" {
+		delete(target, a.Name)
+		return nil
+	}
+	value, err := c.normalized()
 	if err != nil {
 		return err
 	}
-	if len(n.unknown) > 0 {
-		return invalid(InvalidPath, "%q is not an attribute", n.unknown[0])
-	}
-	if c.Op == "add" && c.Path.Attribute.Kind == ComplexList {
-		value = append(r.sub(target).List(name), value.([]any)...)
-	}
-	if list, ok := value.([]any); ok && len(list) > maxEntries {
-		return tooManyEntries(name)
-	}
-	if c.Op == "add" && c.Path.Attribute.Kind == Complex {
-		value = merged(r.sub(target).Object(name), value)
+	if more, ok := value.(map[string]any); ok { // what is not named stays (RFC 7644 §3.5.2.3)
+		value = c.merged(object, more)
 	}
 	if value == nil {
-		delete(target, name)
+		delete(target, a.Name)
 	} else {
-		target[name] = value
+		target[a.Name] = value
 	}
 	return nil
 }
 
-func (Resource) sub(m map[string]any) Resource { return m }
+func noTarget(p Path) error {
+	return invalid(NoTarget, "%s has no value that meets the filter of the path", p.Attribute.Name)
+}
 
-func merged(old Resource, value any) any {
-	more, _ := value.(map[string]any)
-	out := map[string]any{}
-	for _, m := range []map[string]any{old, more} {
-		for k, v := range m {
-			out[k] = v
+// normalized is the value of a change of a whole attribute.
+func (c Change) normalized() (any, error) {
+	var n normalizer
+	value, err := n.value(c.Path.Attribute, c.Value)
+	if err == nil && len(n.unknown) > 0 {
+		err = invalid(InvalidPath, "%q is not an attribute", n.unknown[0])
+	}
+	return value, err
+}
+
+// merged sets in an object what a value names, and takes away what it names as null.
+func (c Change) merged(object, more map[string]any) map[string]any {
+	out := maps.Clone(object)
+	if out == nil {
+		out = map[string]any{}
+	}
+	maps.Copy(out, more)
+	named, _ := c.Value.(map[string]any)
+	for name, value := range named {
+		if a, ok := findAttribute(c.Path.Attribute.Sub, name); ok && value == nil {
+			delete(out, a.Name)
 		}
 	}
 	return out
@@ -237,7 +344,7 @@ func merged(old Resource, value any) any {
 
 // setSub sets or removes the path's sub-attribute of one object.
 func (c Change) setSub(object map[string]any) error {
-	sub, _ := findAttribute(c.Path.Attribute.Sub, c.Path.Sub)
+	sub := c.Path.target()
 	if c.Op == "remove" || c.Value == nil {
 		delete(object, sub.Name)
 		return nil
@@ -248,93 +355,4 @@ func (c Change) setSub(object map[string]any) error {
 	}
 	object[sub.Name] = v
 	return nil
-}
-
-// applyToEntries changes the entries of a list that meet the path's filter. When there is none, add
-// and replace make one with what the filter asks for: Entra sends emails[type eq "work"].value for
-// users that have no address yet.
-func (c Change) applyToEntries(target map[string]any) error {
-	name := c.Path.Attribute.Name
-	entries := Resource(target).List(name)
-	var kept []any
-	hits := 0
-	for _, e := range entries {
-		entry, ok := e.(map[string]any)
-		if !ok || (c.Path.Filter != nil && !matches(c.Path.Filter, entry, c.Path.Attribute.Sub, nil)) {
-			kept = append(kept, e)
-			continue
-		}
-		hits++
-		if c.Op == "remove" && c.Path.Sub == "" {
-			continue
-		}
-		if err := c.changeEntry(entry); err != nil {
-			return err
-		}
-		kept = append(kept, entry)
-	}
-	if hits == 0 && c.Op != "remove" {
-		entry := map[string]any{}
-		fillFromFilter(c.Path.Filter, entry)
-		if err := c.changeEntry(entry); err != nil {
-			return err
-		}
-		kept = append(kept, entry)
-	}
-	if len(kept) > maxEntries {
-		return tooManyEntries(name)
-	}
-	if len(kept) == 0 {
-		delete(target, name)
-	} else {
-		target[name] = kept
-	}
-	return nil
-}
-
-func (c Change) changeEntry(entry map[string]any) error {
-	if c.Path.Sub != "" {
-		return c.setSub(entry)
-	}
-	value, err := new(normalizer).complexValue(c.Path.Attribute, c.Value)
-	if err != nil {
-		return err
-	}
-	for k, v := range value.(map[string]any) {
-		entry[k] = v
-	}
-	return nil
-}
-
-// removeListed removes just the entries whose value is listed; the rest stays.
-func (c Change) removeListed(target map[string]any) error {
-	value, err := new(normalizer).listValue(c.Path.Attribute, c.Value)
-	if err != nil {
-		return err
-	}
-	listed := map[string]bool{}
-	for _, v := range value.([]any) {
-		listed[Resource(v.(map[string]any)).String("value")] = true
-	}
-	name := c.Path.Attribute.Name
-	target[name] = slices.DeleteFunc(Resource(target).List(name), func(e any) bool {
-		entry, ok := e.(map[string]any)
-		return ok && listed[Resource(entry).String("value")]
-	})
-	return nil
-}
-
-// fillFromFilter sets what the filter's equalities ask for.
-func fillFromFilter(f Filter, entry map[string]any) {
-	switch f := f.(type) {
-	case And:
-		fillFromFilter(f.Left, entry)
-		fillFromFilter(f.Right, entry)
-	case Compare:
-		if a, ok := findAttribute(multi, f.Attribute); ok && f.Op == "eq" && f.Value != nil {
-			if v, err := new(normalizer).value(a, f.Value); err == nil {
-				entry[a.Name] = v
-			}
-		}
-	}
 }

@@ -1,6 +1,9 @@
 package scim
 
-import "strings"
+import (
+	"encoding/base64"
+	"strings"
+)
 
 // Kind is what an attribute holds.
 type Kind uint8
@@ -16,15 +19,17 @@ const (
 // Attribute describes one attribute of a schema (RFC 7643 §7): its canonical spelling, what it
 // holds and its sub-attributes.
 type Attribute struct {
-	Name      string
-	Kind      Kind
-	Type      string // of a text, where it is not a string: reference, dateTime or binary
-	Sub       []Attribute
-	CaseExact bool
-	ReadOnly  bool
-	Required  bool
-	Unique    bool // among the resources of the service provider
-	Hidden    bool // never returned
+	Name       string
+	Kind       Kind
+	Type       string   // of a text, where it is not a string: reference, dateTime or binary
+	References []string // of a reference: to what
+	Values     []string // the only ones there are; nil: any
+	Sub        []Attribute
+	CaseExact  bool
+	ReadOnly   bool
+	Immutable  bool // set when its entry is made, and never changed
+	Required   bool // of a sub-attribute: wherever there is an entry
+	Unique     bool // among the resources of the service provider
 }
 
 // Schema is the attributes of a resource by schema URN; the core schema's stand at the top level of
@@ -36,12 +41,22 @@ type Schema struct {
 	Extensions map[string][]Attribute
 }
 
-var multi = []Attribute{
-	{Name: "value"},
-	{Name: "display"},
-	{Name: "type"},
-	{Name: "primary", Kind: Boolean},
-	{Name: "$ref", Type: "reference"},
+// external is what a reference to anything outside of SCIM refers to.
+var external = []string{"external"}
+
+// values is an attribute with several values (RFC 7643 §2.4); value says what one of them is.
+func values(name string, value Attribute) Attribute {
+	value.Name = "value"
+	return Attribute{
+		Name: name,
+		Kind: ComplexList,
+		Sub:  []Attribute{value, {Name: "display"}, {Name: "type"}, {Name: "primary", Kind: Boolean}},
+	}
+}
+
+// referenceTo is the address of another resource, which the service provider makes of its id.
+func referenceTo(resource string) Attribute {
+	return Attribute{Name: "$ref", Type: "reference", References: []string{resource}, CaseExact: true, ReadOnly: true}
 }
 
 var common = []Attribute{
@@ -49,7 +64,7 @@ var common = []Attribute{
 		Name: "schemas",
 	},
 	{Name: "id", CaseExact: true, ReadOnly: true, Unique: true},
-	{Name: "externalId", CaseExact: true},
+	{Name: "externalId", CaseExact: true, Unique: true},
 	{
 		Name:     "meta",
 		Kind:     Complex,
@@ -72,14 +87,13 @@ var UserSchema = Schema{
 		{Name: "userName", Required: true, Unique: true},
 		{Name: "displayName"},
 		{Name: "nickName"},
-		{Name: "profileUrl", Type: "reference"},
+		{Name: "profileUrl", Type: "reference", References: external, CaseExact: true},
 		{Name: "title"},
 		{Name: "userType"},
 		{Name: "preferredLanguage"},
 		{Name: "locale"},
 		{Name: "timezone"},
 		{Name: "active", Kind: Boolean},
-		{Name: "password", Hidden: true},
 		{
 			Name: "name",
 			Kind: Complex,
@@ -92,8 +106,8 @@ var UserSchema = Schema{
 				{Name: "honorificSuffix"},
 			},
 		},
-		{Name: "emails", Kind: ComplexList, Sub: multi},
-		{Name: "phoneNumbers", Kind: ComplexList, Sub: multi},
+		values("emails", Attribute{Required: true, Unique: true}),
+		values("phoneNumbers", Attribute{}),
 		{
 			Name: "addresses",
 			Kind: ComplexList,
@@ -108,12 +122,22 @@ var UserSchema = Schema{
 				{Name: "primary", Kind: Boolean},
 			},
 		},
-		{Name: "roles", Kind: ComplexList, Sub: multi},
-		{Name: "groups", Kind: ComplexList, Sub: multi, ReadOnly: true},
-		{Name: "photos", Kind: ComplexList, Sub: multi},
-		{Name: "ims", Kind: ComplexList, Sub: multi},
-		{Name: "entitlements", Kind: ComplexList, Sub: multi},
-		{Name: "x509Certificates", Kind: ComplexList, Sub: multi},
+		values("roles", Attribute{}),
+		{
+			Name:     "groups",
+			Kind:     ComplexList,
+			ReadOnly: true,
+			Sub: []Attribute{
+				{Name: "value", CaseExact: true, ReadOnly: true},
+				referenceTo("Group"),
+				{Name: "display", ReadOnly: true},
+				{Name: "type", ReadOnly: true, Values: []string{"direct"}},
+			},
+		},
+		values("photos", Attribute{Type: "reference", References: external, CaseExact: true}),
+		values("ims", Attribute{}),
+		values("entitlements", Attribute{}),
+		values("x509Certificates", Attribute{Type: "binary", CaseExact: true}),
 	}, common...),
 	Extensions: map[string][]Attribute{EnterpriseURN: {
 		{Name: "employeeNumber"},
@@ -125,7 +149,7 @@ var UserSchema = Schema{
 			Name: "manager",
 			Kind: Complex,
 			Sub: []Attribute{
-				{Name: "value"}, {Name: "$ref", Type: "reference"}, {Name: "displayName", ReadOnly: true},
+				{Name: "value", CaseExact: true}, referenceTo("User"), {Name: "displayName", ReadOnly: true},
 			},
 		},
 	}},
@@ -135,9 +159,19 @@ var UserSchema = Schema{
 var GroupSchema = Schema{
 	URN:  GroupURN,
 	Name: "Group",
-	Attributes: append(
-		[]Attribute{{Name: "displayName", Required: true}, {Name: "members", Kind: ComplexList, Sub: multi}},
-		common...),
+	Attributes: append([]Attribute{
+		{Name: "displayName", Required: true, Unique: true},
+		{
+			Name: "members",
+			Kind: ComplexList,
+			Sub: []Attribute{
+				{Name: "value", CaseExact: true, Immutable: true, Required: true},
+				referenceTo("User"),
+				{Name: "display", ReadOnly: true},
+				{Name: "type", Immutable: true, Values: []string{"User"}},
+			},
+		},
+	}, common...),
 }
 
 // findAttribute looks an attribute up by name, ignoring letter case (RFC 7643 §2.1).
@@ -203,6 +237,9 @@ func (n *normalizer) object(list []Attribute, in map[string]any) (Resource, erro
 	out := Resource{}
 	for name, value := range in {
 		a, ok := findAttribute(list, name)
+		if !ok && value == nil { // no value of no attribute, such as Entra's "$ref": null
+			continue
+		}
 		if !ok {
 			n.unknown = append(n.unknown, name)
 			continue
@@ -245,7 +282,20 @@ func (n *normalizer) value(a Attribute, v any) (any, error) {
 	if !ok {
 		return nil, invalid(InvalidValue, "%s is not a string", a.Name)
 	}
+	if a.Type == "binary" && !isBase64(s) {
+		return nil, invalid(InvalidValue, "%s is not base64", a.Name)
+	}
 	return s, nil
+}
+
+// isBase64 says whether a text is what binary attributes hold, in either alphabet (RFC 7643
+// §2.3.6).
+func isBase64(s string) bool {
+	if _, err := base64.StdEncoding.DecodeString(s); err == nil {
+		return true
+	}
+	_, err := base64.URLEncoding.DecodeString(s)
+	return err == nil
 }
 
 // complexValue accepts an object, and for attributes with a value also the bare string or a list of

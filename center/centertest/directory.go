@@ -173,7 +173,7 @@ func fillGroups(t *testing.T, s center.Store, at time.Time) {
 	t.Helper()
 	users := make([]center.UserID, 4)
 	var added [3][2]int
-	var nowhere int
+	var nowhere, removed int
 	update(t, s, func(tx center.Tx) (err error) {
 		for j := range users {
 			users[j] = center.UserID(fmt.Sprint("u", j))
@@ -199,11 +199,14 @@ func fillGroups(t *testing.T, s center.Store, at time.Time) {
 		if nowhere, err = tx.AddMembers("g9", users, at, "me"); err != nil {
 			return err
 		}
-		return errors.Join(
-			tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"),
-			tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}),
-		)
+		if removed, err = tx.RemoveMembers("g1", []center.UserID{"u1", "nobody"}); err != nil {
+			return err
+		}
+		return errors.Join(tx.DeleteMembershipsIn("g0"), tx.DeleteMembershipsOf("u0"))
 	})
+	if removed != 1 {
+		t.Errorf("removed %d; want one, and not who is no member", removed)
+	}
 	for i, n := range added {
 		if n != [2]int{1, 3} {
 			t.Errorf(
@@ -259,10 +262,11 @@ func memberships(t *testing.T, s center.Store) {
 		return nil
 	})
 	update(t, s, func(tx center.Tx) error {
-		if err := tx.RemoveMembers("g2", []center.UserID{"u1"}); err != nil {
-			return err
+		removed, err := tx.RemoveMembers("g2", []center.UserID{"u1"})
+		if err != nil || removed != 1 {
+			return errors.Join(err, fmt.Errorf("removed %d, want 1", removed))
 		}
-		_, err := tx.AddMembers("g2", []center.UserID{"u1"}, at.Add(time.Second), "me")
+		_, err = tx.AddMembers("g2", []center.UserID{"u1"}, at.Add(time.Second), "me")
 		return err
 	})
 	view(t, s, func(r center.Reader) error {
@@ -317,7 +321,7 @@ func groups(t *testing.T, s center.Store) {
 			t.Errorf("the membership reads back as %+v, %v; want %+v", same, err, m)
 		}
 		return errors.Join(
-			tx.TouchGroup("g1", now.Add(time.Minute), "me"), tx.TouchGroup("g1", now.Add(time.Hour), "you"),
+			tx.TouchGroup("g1", now.Add(time.Minute), "me"), tx.TouchGroupsOf("u1", now.Add(time.Hour), "you"),
 		)
 	})
 	view(t, s, func(r center.Reader) error {
@@ -334,6 +338,9 @@ func groups(t *testing.T, s center.Store) {
 		}
 		_, err := r.GroupByExternalID("x")
 		wantNoRow(t, "an external id in another case", err)
+		if other, err := r.Group("g2"); err != nil || other.Version != 0 {
+			t.Errorf("a group of others: %+v, %v", other, err)
+		}
 		if n, err := r.CountGroups(center.GroupQuery{Search: "cre"}); err != nil || n != 1 {
 			t.Errorf("counted %d, %v", n, err)
 		}

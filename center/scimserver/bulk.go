@@ -3,7 +3,6 @@ package scimserver
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -187,9 +186,10 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 	in.id = known.id
 	in.ifMatch = op.Version
 	in.ifNoneMatch = ""
-	var err error
-	if in.query, err = url.ParseQuery(rawQuery); err != nil {
-		b.fail(op, bad(scim.InvalidPath, "The path's query cannot be read."))
+	in.query = nil
+	err := in.readQuery(rawQuery)
+	if err != nil {
+		b.fail(op, err)
 		return
 	}
 	if in.body = op.Data; strings.Contains(string(op.Data), bulkReference) {
@@ -208,9 +208,12 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 		b.fail(op, b.handler.recorded(ctx, &in, err))
 		return
 	}
-	result := bulkResult{Method: op.Method, BulkID: op.BulkID, Status: strconv.Itoa(out.status), Location: out.location}
-	if out.version > 0 {
-		result.Version = etag(out.version)
+	result := bulkResult{
+		Method:   op.Method,
+		BulkID:   op.BulkID,
+		Status:   strconv.Itoa(out.status),
+		Location: out.location,
+		Version:  out.tag,
 	}
 	if out.id != "" {
 		b.made[op.BulkID] = out.id

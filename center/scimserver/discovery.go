@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -127,15 +128,28 @@ func (r *request) definition(urn, name, description string, list []scim.Attribut
 		"id":          urn,
 		"name":        name,
 		"description": description,
-		"attributes":  r.describe(list),
+		"attributes":  r.describe("", list),
 		"meta":        map[string]any{"resourceType": "Schema", "location": location},
 	}
 }
 
-// awsRequires are the attributes without which AWS makes no user or group.
-var awsRequires = []string{"userName", "displayName", "givenName", "familyName"}
+// What AWS's profile does in a way of its own, by path: it makes no user without some attributes,
+// takes what it does not show, and neither shows nor needs the addresses of references.
+var (
+	awsRequires = []string{"userName", "displayName", "name", "name.givenName", "name.familyName"}
+	awsHides    = []string{"members", "members.value", "members.type"}
+	awsDrops    = []string{"manager.$ref", "members.$ref", "members.display"}
+)
 
-func (r *request) describe(list []scim.Attribute) []map[string]any {
+// knows says whether the profile has the attribute at a path.
+func (p profile) knows(path string) bool {
+	return p.standard || !slices.Contains(unsupported, path) && !slices.Contains(unsupportedParts, path) &&
+		!slices.Contains(awsDrops, path)
+}
+
+// describe says of attributes what the server does with them (RFC 7643 §7); prefix is the path of
+// the attribute that they are parts of, with a dot.
+func (r *request) describe(prefix string, list []scim.Attribute) []map[string]any {
 	types := map[scim.Kind]string{
 		scim.Text:        "string",
 		scim.Boolean:     "boolean",
@@ -144,48 +158,50 @@ func (r *request) describe(list []scim.Attribute) []map[string]any {
 	}
 	out := []map[string]any{}
 	for _, a := range list {
-		if a.Name == "schemas" || a.Name == "id" || a.Name == "meta" ||
-			(!r.standard && slices.Contains(unsupported, a.Name)) {
+		path := prefix + a.Name
+		if path == "schemas" || path == "id" || path == "meta" || !r.knows(path) {
 			continue
 		}
 		m := map[string]any{
 			"name":        a.Name,
-			"type":        types[a.Kind],
+			"type":        cmp.Or(a.Type, types[a.Kind]),
 			"multiValued": a.Kind == scim.ComplexList,
-			"required":    slices.Contains(awsRequires, a.Name),
-			"caseExact":   a.Name == "externalId",
-			"mutability":  "readWrite",
+			"required":    a.Required || !r.standard && slices.Contains(awsRequires, path),
+			"caseExact":   a.CaseExact,
+			"mutability":  mutability(a),
 			"returned":    "default",
 			"uniqueness":  "none",
 		}
 		if a.Unique {
 			m["uniqueness"] = "server"
 		}
+		if len(a.Values) > 0 {
+			m["canonicalValues"] = a.Values
+		}
+		if len(a.References) > 0 {
+			m["referenceTypes"] = a.References
+		}
 		if r.standard {
-			r.describeFully(m, a)
+			m["description"] = path
+		} else if slices.Contains(awsHides, path) {
+			m["mutability"], m["returned"] = "writeOnly", "never"
 		}
 		if len(a.Sub) > 0 {
-			m["subAttributes"] = r.describe(a.Sub)
+			m["subAttributes"] = r.describe(path+".", a.Sub)
 		}
 		out = append(out, m)
 	}
 	return out
 }
 
-// describeFully adds what only the standard profile says of an attribute (RFC 7643 §7).
-func (r *request) describeFully(m map[string]any, a scim.Attribute) {
-	m["description"] = a.Name
-	m["required"] = a.Required
-	m["caseExact"] = a.CaseExact
-	if a.Type != "" {
-		m["type"] = a.Type
-	}
+func mutability(a scim.Attribute) string {
 	switch {
 	case a.ReadOnly:
-		m["mutability"] = "readOnly"
-	case a.Hidden:
-		m["mutability"], m["returned"] = "writeOnly", "never"
+		return "readOnly"
+	case a.Immutable:
+		return "immutable"
 	}
+	return "readWrite"
 }
 
 func (h *Handler) schemas(_ context.Context, r *request) (answer, error) {

@@ -29,17 +29,18 @@ func Call(h *Handler, profile center.Profile, method, path string, body []byte) 
 func ReadUser(body []byte) (u center.User, plain bool, err error) {
 	r := &request{profile: aws, body: body}
 	_, plain = readPlainUser(r)
-	u, err = readUser(r)
-	return u, plain, err
+	whole, err := readUser(r)
+	return whole.User, plain, err
 }
 
 // ReadPlainUser reads a user as nearly all clients send one.
 func ReadPlainUser(body []byte) (center.User, bool) {
-	return readPlainUser(&request{profile: aws, body: body})
+	u, ok := readPlainUser(&request{profile: aws, body: body})
+	return u.User, ok
 }
 
 // WriteUser writes a user as tokens of a profile see one.
 func WriteUser(b []byte, profile center.Profile, u *center.User) []byte {
 	r := &request{profile: profileOf(center.BearerToken{Profile: profile})}
-	return r.appendUser(b, u, nil)
+	return r.appendUser(b, u, versioned{})
 }

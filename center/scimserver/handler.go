@@ -1,6 +1,7 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -68,7 +70,7 @@ type request struct {
 type answer struct {
 	status   int
 	body     []byte
-	version  int64  // of the resource, for its ETag; 0: none
+	tag      string // of the resource's version; "": none
 	location string // of a resource that was made
 	id       string // of a resource that was made
 }
@@ -146,8 +148,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
 	op, known := route(r.Method, rest)
-	secret, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	token, err := h.Center.AuthenticateToken(ctx, tenant, strings.TrimSpace(secret), by.Address)
+	secret, _ := authn.BearerToken(r.Header.Get("Authorization"))
+	token, err := h.Center.AuthenticateToken(ctx, tenant, secret, by.Address)
 	if err != nil { // before anything else, also for paths that do not exist
 		if refusal.KindOf(err) == refusal.Unauthenticated {
 			by.Kind = audit.Anonymous
@@ -165,18 +167,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		base:    h.Center.URL + "/" + tenant + "/scim/v2",
 	}
 	in.ifMatch, in.ifNoneMatch = r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
-	if r.URL.RawQuery != "" {
-		in.query, err = url.ParseQuery(r.URL.RawQuery)
-	}
-	repeated := in.repeated()
+	err = in.readQuery(r.URL.RawQuery)
 	if err == nil && r.Method != http.MethodGet && r.Method != http.MethodDelete {
-		in.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		err = in.readBody(w, r)
 	}
 	switch {
 	case err != nil:
-		err = in.tooLarge()
-	case repeated != "":
-		err = bad(scim.InvalidSyntax, "Duplicate parameter: "+repeated+".")
 	case strings.EqualFold(strings.Trim(rest, "/"), "me"):
 		err = in.noMe()
 	case !known || (op.standard && !in.standard):
@@ -199,19 +195,62 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	h.answer(w, in, out)
 }
 
+// readQuery reads the parameters of a request, of which each may stand once: two readers could take
+// it for different things. Only & separates them: RFC 3986 §3.4 lets a semicolon stand in a value.
+func (r *request) readQuery(raw string) error {
+	if raw == "" {
+		return nil
+	}
+	r.query = url.Values{}
+	for part := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		name, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		if err := cmp.Or(err1, err2); err != nil {
+			return bad(scim.InvalidSyntax, "The query string cannot be read: "+err.Error()+".")
+		}
+		if r.query.Has(name) && slices.Contains(queryParameters, name) {
+			return bad(scim.InvalidSyntax, "Duplicate parameter: "+name+".")
+		}
+		r.query[name] = append(r.query[name], value)
+	}
+	return r.projection().check(r.profile)
+}
+
+// readBody reads a body in one of the two media types of SCIM (RFC 7644 §3.1 and §8.1), or in none
+// that is named.
+func (r *request) readBody(w http.ResponseWriter, in *http.Request) (err error) {
+	if kind := in.Header.Get("Content-Type"); !isSCIM(kind) {
+		return &scim.Error{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: "The body's media type is neither " + scim.ContentType + " nor application/json.",
+		}
+	}
+	if coding := in.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return &scim.Error{
+			Status: http.StatusUnsupportedMediaType,
+			Detail: "The body is encoded. Send it as it is.",
+		}
+	}
+	r.body, err = io.ReadAll(http.MaxBytesReader(w, in.Body, maxBody))
+	if large := new(http.MaxBytesError); errors.As(err, &large) {
+		return r.tooLarge()
+	}
+	if err != nil {
+		return bad(scim.InvalidSyntax, "The body cannot be read to its end.")
+	}
+	return nil
+}
+
+func isSCIM(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	kind = strings.TrimSpace(kind)
+	return contentType == "" || strings.EqualFold(kind, scim.ContentType) || strings.EqualFold(kind, "application/json")
+}
+
 // queryParameters are those that SCIM defines. Others are passed over, as RFC 7644 §3.4.2 says.
 var queryParameters = []string{
 	"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes",
-}
-
-// repeated is a query parameter that stands twice: two readers could take it for different things.
-func (r *request) repeated() string {
-	for name, values := range r.query {
-		if len(values) > 1 && slices.Contains(queryParameters, name) {
-			return name
-		}
-	}
-	return ""
 }
 
 // recorded leaves an event for what was refused before it reached a rule: rules record their
@@ -226,9 +265,9 @@ func (h *Handler) recorded(ctx context.Context, r *request, err error) error {
 
 func (h *Handler) answer(w http.ResponseWriter, r *request, out answer) {
 	header := w.Header()
-	if r.standard && out.version > 0 {
-		header["Etag"] = []string{etag(out.version)}
-		if out.status == http.StatusOK && r.ifNoneMatch != "" && tagMatches(r.ifNoneMatch, out.version) {
+	if r.standard && out.tag != "" {
+		header["Etag"] = []string{out.tag}
+		if out.status == http.StatusOK && r.ifNoneMatch != "" && tagMatches(r.ifNoneMatch, out.tag) {
 			out.status, out.body = http.StatusNotModified, nil
 		}
 	}
@@ -263,27 +302,15 @@ func spareBuffer(b []byte) {
 	}
 }
 
-// etag is a version as RFC 7644 §3.14 has it: weak, since the text of an answer may vary.
-func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
-
-// tagMatches compares a list of entity tags with a version.
-func tagMatches(tags string, version int64) bool {
-	want := strings.TrimPrefix(etag(version), "W/")
+// tagMatches compares a list of entity tags with one.
+func tagMatches(tags, current string) bool {
+	want := strings.TrimPrefix(current, "W/")
 	for tag := range strings.SplitSeq(tags, ",") {
 		if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == want {
 			return true
 		}
 	}
 	return false
-}
-
-// precondition refuses a change of an object that is not in the version that If-Match names. AWS's
-// profile has no versions and ignores it.
-func (r *request) precondition(version int64, id string) error {
-	if !r.standard || r.ifMatch == "" || tagMatches(r.ifMatch, version+1) {
-		return nil
-	}
-	return &refusal.Error{Code: center.VersionChanged, Subject: id}
 }
 
 // The texts that clients and runbooks match on. Source: SCIM guide; bodies seen in public issue

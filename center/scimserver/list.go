@@ -3,11 +3,9 @@ package scimserver
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,17 +13,9 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
-
-// page is where a list begins and how long it is. Source: SCIM guide, newest edition: cursor paging
-// of up to 100; RFC 7644 §3.4.2.4; RFC 9865.
-type page struct {
-	cursor bool   // cursor mode: the parameter is present, even when empty
-	after  string // the key that the cursor stands for
-	start  int    // startIndex, from 1; AWS does not honour it, other clients need it
-	count  int
-}
 
 // query is what a list request asks for, from the URL or from the body of a search.
 type query struct {
@@ -64,33 +54,12 @@ func descending(order string) (bool, error) {
 	return false, bad(scim.InvalidValue, "sortOrder is ascending or descending.")
 }
 
-func (p profile) parsePage(q url.Values) (page, error) {
-	out := page{start: 1, count: 100}
-	if text := q.Get("count"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || (n < 0 && !p.standard) {
-			return out, bad(scim.InvalidValue, "count is not a number.")
-		}
-		out.count = min(max(n, p.minCount()), p.maxCount)
+// check refuses attributes together with excludedAttributes (RFC 7644 §3.9). AWS ignores both.
+func (q query) check(p profile) error {
+	if p.standard && len(q.attributes) > 0 && len(q.excluded) > 0 {
+		return bad(scim.InvalidValue, "attributes and excludedAttributes exclude each other.")
 	}
-	if text := q.Get("startIndex"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return out, bad(scim.InvalidValue, "startIndex is not a number.")
-		}
-		out.start = max(n, 1)
-	}
-	if q.Has("cursor") {
-		out.cursor = true
-		out.start = 1
-		out.count = max(1, out.count)
-		key, err := base64.URLEncoding.DecodeString(q.Get("cursor"))
-		if err != nil || len(key) > maxCursor {
-			return out, bad("invalidCursor", "The cursor is not one of this list.")
-		}
-		out.after = string(key)
-	}
-	return out, nil
+	return nil
 }
 
 // found is one resource of a list, not yet written.
@@ -150,10 +119,20 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 			return answer{}, err
 		}
 	}
+	if err := checkSort(q.sortBy); err != nil {
+		return answer{}, err
+	}
 	var out answer
-	pages := h.Center.Pages()
-	err := h.Center.Store.View(ctx, func(rd center.Reader) error {
-		l := &listing{request: r, pages: pages, reader: rd, query: q}
+	var err error
+	pages, sealed := h.Center.Pages(), cursors{}
+	if q.cursor {
+		sealed = h.cursors(r, k, q)
+		if q.after, err = sealed.open(q.token); err != nil {
+			return answer{}, err
+		}
+	}
+	err = h.Center.Store.View(ctx, func(rd center.Reader) error {
+		l := &listing{request: r, pages: pages, reader: rd, query: q, cursors: sealed}
 		if err := l.run(k, filter); err != nil {
 			return err
 		}
@@ -168,11 +147,12 @@ func (h *Handler) list(ctx context.Context, r *request, k kind, q query) (answer
 type listing struct {
 	*request
 	query
-	pages  center.Pages
-	reader center.Reader
-	shown  []found
-	total  int
-	next   string // the cursor of the next page
+	pages   center.Pages
+	reader  center.Reader
+	cursors cursors
+	shown   []found
+	total   int
+	next    string // the cursor of the next page
 }
 
 // run selects what the page shows.
@@ -203,85 +183,31 @@ func (l *listing) everything(k kind) (err error) {
 func (l *listing) cut(list []found) {
 	if len(list) > l.count {
 		list = list[:l.count]
-		l.next = base64.URLEncoding.EncodeToString([]byte(list[l.count-1].id))
+		l.next = l.cursors.seal(list[l.count-1].id)
 	}
 	l.shown = list
 }
 
-// equality is a filter of equalities with texts, joined by and: names in lower case with id first,
-// and their values.
-type equality struct {
-	names  []string
-	values map[string]string
-}
-
-// equalities reads the shape of filter that clients really send, and the only one that AWS
-// supports. ok is false for any other.
-func equalities(f scim.Filter) (e equality, ok bool) {
-	e.values = map[string]string{}
-	if !e.collect(f) {
-		return e, false
+// byEmail finds who has an address of a type. AWS's profile shows one address of each person, by
+// which an index finds them.
+func (l *listing) byEmail(want center.Value) error {
+	u, err := l.reader.UserByEmail(want.Value)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return nil
 	}
-	slices.SortFunc(e.names, func(a, b string) int { // id first, whichever way round they came
-		if (a == "id") != (b == "id") {
-			if a == "id" {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	return e, true
-}
-
-func (e *equality) collect(f scim.Filter) bool {
-	switch f := f.(type) {
-	case scim.And:
-		return e.collect(f.Left) && e.collect(f.Right)
-	case scim.Compare:
-		name := strings.ToLower(f.Attribute)
-		value, isText := f.Value.(string)
-		if _, twice := e.values[name]; f.Op != "eq" || !isText || twice {
-			return false
-		}
-		e.names = append(e.names, name)
-		e.values[name] = value
-		return true
+	if one := center.PrimaryOf(u.Emails); err == nil && len(one) > 0 && strings.EqualFold(one[0].Type, want.Type) {
+		l.total, l.shown = 1, []found{{id: string(u.ID), user: &u}}
+		l.offset()
 	}
-	return false
-}
-
-// parseFilter parses a filter and refuses what the profile or the schema does not have.
-func (p profile) parseFilter(k kind, text string) (scim.Filter, error) {
-	f, err := scim.ParseFilter(text)
-	if err != nil {
-		return nil, err
-	}
-	if p.standard {
-		return f, k.schema.CheckFilter(f)
-	}
-	e, ok := equalities(f)
-	if !ok {
-		return nil, bad(scim.InvalidFilter, "Only equality of texts, joined by and, is supported in filters.")
-	}
-	if keys := strings.Join(e.names, ","); !slices.Contains(awsFilters[k.schema.URN], keys) {
-		return nil, bad(scim.InvalidFilter, "The filter is not supported: "+keys+".")
-	}
-	return f, nil
-}
-
-// awsFilters are the only combinations of attributes that AWS answers. Source: SCIM guide,
-// ListUsers and ListGroups; of a member it says "member", working clients send "members".
-var awsFilters = map[string][]string{
-	scim.UserURN: {"username", "externalid", "id", "id,manager", "groups.value"},
-	scim.GroupURN: {
-		"displayname", "externalid", "id", "id,members", "id,member", "id,members.value", "members.value", "members",
-	},
+	return err
 }
 
 // byIndex answers a filter of equalities of which an index answers one. done is false where none
 // does.
 func (l *listing) byIndex(k kind, filter scim.Filter) (done bool, err error) {
+	if want, ok := emailOf(filter); ok && !l.standard {
+		return true, l.byEmail(want)
+	}
 	e, ok := equalities(filter)
 	if !ok {
 		return false, nil
@@ -361,7 +287,6 @@ func (l *listing) offset() {
 // Bounds of a list that no index answers.
 const (
 	scanBatch = 500 //bound:none how many are read at a time
-	maxCursor = 64  //bound:text a cursor of a SCIM list, in bytes
 
 	//bound:depth resources that one SCIM request puts in order by an attribute
 	maxSorted = 250_000
@@ -382,7 +307,7 @@ func (l *listing) scan(kinds []kind, filters map[string]scim.Filter) error {
 	var matches []match
 	for n, k := range kinds {
 		filter := filters[k.schema.URN]
-		references := mentions(filter, "members") || mentions(filter, "groups")
+		references := mentions(filter, "members") || mentions(filter, "groups") || mentions(filter, "version")
 		after := ""
 		if l.cursor && l.sortBy == "" {
 			after = l.after
@@ -443,7 +368,17 @@ func (l *listing) inOrder(kinds []kind, matches []match) error {
 		}
 		return order
 	})
-	from := min(l.start-1, len(matches))
+	from := l.start - 1
+	if l.cursor && l.after != "" {
+		var err error
+		if from, err = strconv.Atoi(l.after); err != nil {
+			return errCursor
+		}
+	}
+	from = min(from, len(matches))
+	if l.cursor && len(matches)-from > l.count {
+		l.next = l.cursors.seal(strconv.Itoa(from + l.count))
+	}
 	for _, m := range matches[from:min(from+l.count, len(matches))] {
 		one, err := kinds[m.kind].byIDs(l.reader, []string{m.id})
 		if err != nil {
@@ -479,12 +414,17 @@ func names(path, attribute string) bool { return strings.Contains(strings.ToLowe
 // true.
 func (l *listing) write(b []byte, f found, references bool) ([]byte, error) {
 	if f.user != nil {
-		var groups []reference
+		var shown versioned
 		var err error
-		if l.standard && references {
-			groups, err = groupsOf(l.reader, f.user.ID)
+		switch {
+		case !l.standard:
+		case references:
+			shown.references, err = groupsOf(l.reader, f.user.ID)
+			shown.tag = userTag(f.user, shown.references)
+		default:
+			shown.tag = partialTag(f.user)
 		}
-		return l.appendUser(b, f.user, groups), err
+		return l.appendUser(b, f.user, shown), err
 	}
 	members := []reference{} // AWS shows an empty list in lists, and none elsewhere
 	if l.standard || l.leavesOut("members") {

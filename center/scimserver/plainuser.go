@@ -61,8 +61,14 @@ type plainValue struct {
 
 var plainOptions = json.JoinOptions(json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true))
 
+// wholeUser is a user as a client sends one.
+type wholeUser struct {
+	center.User
+	saysActive bool // whether it says if the user is active
+}
+
 // readPlainUser reads a plain user; ok is false for every other body.
-func readPlainUser(r *request) (u center.User, ok bool) {
+func readPlainUser(r *request) (u wholeUser, ok bool) {
 	body := reflect.New(plainUser)
 	if json.Unmarshal(r.body, body.Interface(), plainOptions) != nil {
 		return u, false
@@ -77,7 +83,8 @@ func readPlainUser(r *request) (u center.User, ok bool) {
 	plainNameTexts.Read(p.Field(1), texts[:])
 	plainEnterpriseTexts.Read(enterprise.Field(0), texts[:])
 	u.Enterprise.Manager = enterprise.Field(1).Field(0).String()
-	u.Active = rest.Active == nil || *rest.Active
+	u.saysActive = rest.Active != nil
+	u.Active = !u.saysActive || *rest.Active
 	u.Emails = plainValues(rest.Emails)
 	u.PhoneNumbers = plainValues(rest.PhoneNumbers)
 	u.Roles = plainValues(rest.Roles)
@@ -97,28 +104,29 @@ func plainValues(list []plainValue) []center.Value {
 
 // readUser reads a whole user. AWS refuses attributes that it does not know or support; the
 // standard profile ignores them (RFC 7644 §3.3).
-func readUser(r *request) (center.User, error) {
+func readUser(r *request) (wholeUser, error) {
 	if u, ok := readPlainUser(r); ok {
 		return u, nil
 	}
 	var body scim.Resource
 	if err := scim.Decode(r.body, &body); err != nil {
-		return center.User{}, err
+		return wholeUser{}, err
 	}
 	wire, unknown, err := scim.UserSchema.Normalize(body)
 	if err != nil {
-		return center.User{}, err
+		return wholeUser{}, err
 	}
 	if !r.standard {
 		if len(unknown) > 0 {
-			return center.User{}, bad(scim.InvalidSyntax, unknown[0]+" is not an attribute.")
+			return wholeUser{}, bad(scim.InvalidSyntax, unknown[0]+" is not an attribute.")
 		}
 		if err := refuseUnsupported(wire); err != nil {
-			return center.User{}, err
+			return wholeUser{}, err
 		}
 	}
 	if id := wire.String("id"); r.id != "" && id != "" && id != r.id {
-		return center.User{}, bad(scim.Mutability, "The body's id is another user's.")
+		return wholeUser{}, bad(scim.Mutability, "The body's id is another user's.")
 	}
-	return userFromWire(wire), nil
+	_, saysActive := wire["active"]
+	return wholeUser{userFromWire(wire), saysActive}, nil
 }

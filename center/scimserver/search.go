@@ -1,8 +1,10 @@
 package scimserver
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -50,7 +52,7 @@ func (r *request) searchQuery() (query, error) {
 	}
 	p, err := r.parsePage(values)
 	q.page = p
-	return q, err
+	return q, cmp.Or(err, q.check(r.profile))
 }
 
 func (h *Handler) searchUsers(ctx context.Context, r *request) (answer, error) {
@@ -69,6 +71,20 @@ func (h *Handler) search(ctx context.Context, r *request, k kind) (answer, error
 	return h.list(ctx, r, k, q)
 }
 
+// anySchema has the attributes of users and of groups.
+var anySchema = scim.Schema{
+	Attributes: slices.Concat(scim.UserSchema.Attributes, scim.GroupSchema.Attributes),
+	Extensions: scim.UserSchema.Extensions,
+}
+
+// checkSort refuses to sort by an attribute that no resource has.
+func checkSort(by string) error {
+	if by == "" || anySchema.CheckFilter(scim.Compare{Attribute: by, Op: "pr"}) == nil {
+		return nil
+	}
+	return bad(scim.InvalidPath, "sortBy names no attribute.")
+}
+
 // searchAll searches users and groups together, users first unless sorted. An attribute that one of
 // them does not have has no value there (RFC 7644 §3.4.2.1).
 func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err error) {
@@ -79,9 +95,15 @@ func (h *Handler) searchAll(ctx context.Context, r *request) (out answer, err er
 	if q.cursor {
 		return answer{}, bad("invalidCursor", "A search over all resource types is paged by startIndex.")
 	}
+	if err := checkSort(q.sortBy); err != nil {
+		return answer{}, err
+	}
 	filters := map[string]scim.Filter{users.schema.URN: nil, groups.schema.URN: nil}
 	if q.filter != "" {
 		f, err := scim.ParseFilter(q.filter)
+		if err == nil {
+			err = anySchema.CheckFilter(f)
+		}
 		if err != nil {
 			return answer{}, err
 		}

@@ -468,16 +468,17 @@ func TestAListIsBoundedWhileAPatchChangesIt(t *testing.T) {
 	path := "Users/" + e.want(201, "POST", "Users", `{"userName":"eve","active":true}`)["id"].(string)
 	many := func(n int) string { return strings.TrimSuffix(strings.Repeat(`{"value":"a"},`, n), ",") }
 	const gone = `{"op":"remove","path":"emails[value eq \"a\"]"}`
-	var filtered strings.Builder
+	var filtered, twos strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&filtered, `{"op":"add","path":"emails[type eq \"%d\"].value","value":"a"},`, i)
+		fmt.Fprintf(&twos, `{"op":"add","path":"emails","value":[{"value":"a%d"},{"value":"b%d"}]},`, i, i)
 	}
 	for name, operations := range map[string]string{
 		"by filter": filtered.String() + gone,
 		"at once":   `{"op":"add","path":"emails","value":[` + many(2000) + `]},` + gone,
 		"in place":  `{"op":"replace","path":"emails","value":[` + many(2000) + `]},` + gone,
 		"by itself": `{"op":"add","value":{"emails":[` + many(2000) + `]}},` + gone,
-		"by twos":   strings.Repeat(`{"op":"add","path":"emails","value":[`+many(2)+`]},`, 1000) + gone,
+		"by twos":   twos.String() + gone,
 	} {
 		if status, body := e.send("PATCH", path, patch(operations)); status != 400 ||
 			body["scimType"] != "invalidValue" {

@@ -262,7 +262,8 @@ func (im *importer) user(ctx context.Context, n int, line []byte) error {
 }
 
 // putUser creates a user, or changes who has the name.
-func (im *importer) putUser(ctx context.Context, u center.User) (center.UserID, error) {
+func (im *importer) putUser(ctx context.Context, in wholeUser) (center.UserID, error) {
+	u := in.User
 	if err := u.Check(); err != nil {
 		return "", err
 	}
@@ -289,6 +290,9 @@ func (im *importer) putUser(ctx context.Context, u center.User) (center.UserID, 
 	}
 	_, err = im.center.UpdateUser(ctx, im.by, old.ID, func(now *center.User) error {
 		u.Enterprise.Manager = now.Enterprise.Manager
+		if !in.saysActive {
+			u.Active = now.Active
+		}
 		*now = u
 		return nil
 	})

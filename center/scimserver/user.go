@@ -1,6 +1,8 @@
 package scimserver
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -58,20 +60,22 @@ func userFromWire(w scim.Resource) center.User {
 	return u
 }
 
-// refuseUnsupported applies AWS's list of what it does not take. Source: SCIM guide, CreateUser.
+// refuseUnsupported applies AWS's list of what it does not take.
 func refuseUnsupported(w scim.Resource) error {
 	for _, name := range unsupported {
-		if _, ok := w[name]; ok && len(w.List(name)) > 0 || w.String(name) != "" {
+		if len(w.List(name)) > 0 {
 			return bad(scim.InvalidValue, name+" is not supported.")
 		}
 	}
-	if w.Object(scim.EnterpriseURN).Object("manager").String("displayName") != "" {
-		return bad(scim.InvalidValue, "manager.displayName is not supported.")
-	}
-	for _, list := range []string{"emails", "phoneNumbers"} {
-		for _, e := range objects(w, list) {
-			if e.String("display") != "" {
-				return bad(scim.InvalidValue, list+".display is not supported.")
+	for _, path := range unsupportedParts {
+		list, part, _ := strings.Cut(path, ".")
+		entries := objects(w, list)
+		if list == "manager" {
+			entries = objects(w.Object(scim.EnterpriseURN), list)
+		}
+		for _, e := range entries {
+			if e.String(part) != "" {
+				return bad(scim.InvalidValue, path+" is not supported.")
 			}
 		}
 	}
@@ -94,6 +98,8 @@ func truth(r scim.Resource) bool {
 
 // keepWhatSCIMCannotSay puts back what only the identitystore API can set, and in AWS's profile
 // what only the standard one can.
+//
+// Where a user has several values, AWS's profile shows one of them, and changes that one.
 func (p profile) keepWhatSCIMCannotSay(u *center.User, old center.User) {
 	texts, oldTexts := u.TextAttributes(), old.TextAttributes()
 	for _, t := range textsBeyondSCIM {
@@ -104,10 +110,29 @@ func (p profile) keepWhatSCIMCannotSay(u *center.User, old center.User) {
 	}
 	lists, oldLists := u.ListAttributes(), old.ListAttributes()
 	for i, supported := range awsLists {
+		had := *oldLists[i].Values
 		if !supported {
-			*lists[i].Values = *oldLists[i].Values
+			*lists[i].Values = had
+			continue
 		}
+		shown := center.PrimaryOf(had)
+		for j, v := range *lists[i].Values { // one at most
+			if len(shown) > 0 && v.Value == shown[0].Value {
+				(*lists[i].Values)[j].Display = shown[0].Display
+			}
+		}
+		*lists[i].Values = withOthers(*lists[i].Values, had, shown)
 	}
+	u.Addresses = withOthers(u.Addresses, old.Addresses, center.PrimaryAddressOf(old.Addresses))
+}
+
+// withOthers puts values in the place of the one that is shown of several.
+func withOthers[T comparable](values, all, shown []T) []T {
+	if len(all) < 2 {
+		return values
+	}
+	at := slices.Index(all, shown[0])
+	return slices.Concat(all[:at], values, all[at+1:])
 }
 
 // object writes the members of a JSON object.
@@ -169,7 +194,7 @@ func stamp(b []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339), '"')
 }
 
-func (r *request) meta(o *object, kind string, id string, created, modified time.Time, version int64) {
+func (r *request) meta(o *object, kind string, id string, created, modified time.Time, tag string) {
 	o.open("meta")
 	o.text("resourceType", kind)
 	o.name("created")
@@ -178,7 +203,7 @@ func (r *request) meta(o *object, kind string, id string, created, modified time
 	o.b = stamp(o.b, modified)
 	if r.standard && r.base != "" {
 		o.text("location", r.base+"/"+kind+"s/"+id)
-		o.text("version", etag(version))
+		o.text("version", tag)
 	}
 	o.shut()
 }
@@ -186,14 +211,14 @@ func (r *request) meta(o *object, kind string, id string, created, modified time
 // reference is an entry of a user's groups or a group's members.
 type reference struct{ id, display string }
 
-// appendUser writes a user. Attributes without a value are left out. groups are shown in the
-// standard profile; nil leaves them out.
-func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byte {
+// appendUser writes a user. Attributes without a value are left out. The standard profile shows
+// groups.
+func (r *request) appendUser(b []byte, u *center.User, shown versioned) []byte {
 	o, texts := &object{b: b}, u.TextAttributes()
 	o.begin()
 	o.text("id", string(u.ID))
 	o.text("externalId", u.ExternalID)
-	r.meta(o, "User", string(u.ID), u.CreatedAt, u.UpdatedAt, u.Version+1)
+	r.meta(o, "User", string(u.ID), u.CreatedAt, u.UpdatedAt, shown.tag)
 	o.name("schemas")
 	o.b = append(o.b, `["`+scim.UserURN+`"`...)
 	if u.Enterprise != (center.Enterprise{}) {
@@ -213,8 +238,8 @@ func (r *request) appendUser(b []byte, u *center.User, groups []reference) []byt
 	}
 	o.flag("active", u.Active)
 	r.appendLists(o, u)
-	if len(groups) > 0 {
-		r.references(o, "groups", "Groups", "direct", groups)
+	if len(shown.references) > 0 {
+		r.references(o, "groups", "Groups", "direct", shown.references)
 	}
 	if e := u.Enterprise; e != (center.Enterprise{}) {
 		o.open(scim.EnterpriseURN)

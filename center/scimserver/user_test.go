@@ -94,7 +94,7 @@ func TestEveryTextOfTheSchemaIsKept(t *testing.T) {
 		for _, a := range list {
 			path := prefix + a.Name
 			switch {
-			case a.ReadOnly || a.Hidden || path == "schemas" || a.Type == "reference" && prefix != "":
+			case a.ReadOnly || path == "schemas" || a.Type == "reference" && prefix != "":
 			case a.Kind == scim.Complex:
 				look(path+".", a.Sub)
 			case a.Kind == scim.Text:

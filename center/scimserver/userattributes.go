@@ -12,8 +12,12 @@ import (
 // Which attributes of center's tables stand where on the wire. What the schema of users has under
 // the path of the table is an attribute here; the rest is beyond SCIM.
 
-// unsupported are the attributes that AWS answers with 400. Source: SCIM guide, CreateUser.
-var unsupported = []string{"password", "ims", "photos", "entitlements", "x509Certificates", "groups"}
+// What AWS answers with 400, and does not show: attributes, and parts of some. Source: SCIM guide,
+// CreateUser; that it has no display of roles either is assumed.
+var (
+	unsupported      = []string{"ims", "photos", "entitlements", "x509Certificates", "groups"}
+	unsupportedParts = []string{"emails.display", "phoneNumbers.display", "roles.display", "manager.displayName"}
+)
 
 // wireText is a text of a user: its name where it stands, and its place in center's table.
 type wireText struct {

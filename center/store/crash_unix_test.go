@@ -53,6 +53,10 @@ func (t deadlyTx) PutUserKeepingKeys(u center.User) error {
 func (t deadlyTx) DeleteUser(id center.UserID) error   { t.d.step(); return t.Tx.DeleteUser(id) }
 func (t deadlyTx) AddGroup(g center.Group) error       { t.d.step(); return t.Tx.AddGroup(g) }
 func (t deadlyTx) DeleteGroup(id center.GroupID) error { t.d.step(); return t.Tx.DeleteGroup(id) }
+func (t deadlyTx) TouchGroupsOf(id center.UserID, at time.Time, by string) error {
+	t.d.step()
+	return t.Tx.TouchGroupsOf(id, at, by)
+}
 func (t deadlyTx) DeleteMembershipsOf(id center.UserID) error {
 	t.d.step()
 	return t.Tx.DeleteMembershipsOf(id)

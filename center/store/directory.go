@@ -216,6 +216,14 @@ func (t tx) TouchGroup(id center.GroupID, at time.Time, by string) error {
 	)
 }
 
+func (t tx) TouchGroupsOf(user center.UserID, at time.Time, by string) error {
+	return t.Do(
+		`UPDATE user_groups SET version = version + 1, updated = $2, updated_by = $3 WHERE seq IN (SELECT group_seq
+			FROM memberships WHERE user_seq = (SELECT seq FROM users WHERE id = $1))`,
+		string(user), at.UnixMicro(), by,
+	)
+}
+
 func (t tx) DeleteGroup(id center.GroupID) error {
 	return t.Do(`DELETE FROM user_groups WHERE id = $1`, string(id))
 }

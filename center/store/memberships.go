@@ -166,18 +166,20 @@ func (t tx) AddMembers(g center.GroupID, users []center.UserID, at time.Time, by
 	return added, nil
 }
 
-func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) error {
+func (t tx) RemoveMembers(g center.GroupID, users []center.UserID) (removed int, err error) {
 	for some := range slices.Chunk(users, listed) {
-		err := t.Do(
+		n, err := t.Assume(
+			len(some),
 			`DELETE FROM memberships WHERE group_seq = (SELECT seq FROM user_groups WHERE id = $1)
 				AND user_seq IN (SELECT seq FROM users WHERE id IN `+
 				placeholders(2, len(some))+`)`,
 			append([]any{string(g)}, anys(some)...)...)
 		if err != nil {
-			return err
+			return removed, err
 		}
+		removed += int(n)
 	}
-	return nil
+	return removed, nil
 }
 
 // listed bounds how many ids one statement lists: as many as one request of AWS's profile names.

@@ -229,7 +229,8 @@ var revocables = map[string]func(w *company) revocable{
 		u, secret := w.person()
 		return revocable{w.openRole(secret), func(ctx context.Context, c *center.Center) error {
 			return c.Store.Update(ctx, func(tx center.Tx) error {
-				return tx.RemoveMembers(w.group.ID, []center.UserID{u.ID})
+				_, err := tx.RemoveMembers(w.group.ID, []center.UserID{u.ID})
+				return err
 			})
 		}}
 	},
@@ -241,7 +242,8 @@ var revocables = map[string]func(w *company) revocable{
 		_, err := w.CreateAssignment(ctx, centertest.Actor, own)
 		if err == nil {
 			err = w.Store.Update(ctx, func(tx center.Tx) error {
-				return tx.RemoveMembers(w.group.ID, []center.UserID{u.ID})
+				_, err := tx.RemoveMembers(w.group.ID, []center.UserID{u.ID})
+				return err
 			})
 		}
 		if err != nil {

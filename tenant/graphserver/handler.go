@@ -4,7 +4,8 @@
 //
 // Sources: Microsoft Graph reference and tutorials.
 //
-// It may import audit, graph, provisioning, provisioning/mapping, refusal, saml, tenant and web.
+// It may import audit, authn, graph, provisioning, provisioning/mapping, refusal, saml, tenant and
+// web.
 package graphserver
 
 import (
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -120,7 +122,7 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		w.Header().Set("Request-Id", id)
 		w.Header().Set("Client-Request-Id", clientRequestID(r, id))
 		by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: id}
-		token := bearer(r.Header.Get("Authorization"))
+		token, _ := authn.BearerToken(r.Header.Get("Authorization"))
 		caller, err := h.Authenticate(r.Context(), token)
 		if err != nil {
 			by.Kind = audit.Anonymous
@@ -157,16 +159,6 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 		}
 		writeJSON(w, status, body)
 	}
-}
-
-// bearer is the token in an Authorization header. The letter case of a scheme does not matter.
-// Source: RFC 9110, 11.1.
-func bearer(header string) string {
-	scheme, token, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 const maxRequestID = 64 //bound:text the id that a client of Graph gives a request, in bytes
