@@ -369,7 +369,8 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 			}
 		}
 		return string(id), errors.Join(
-			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id), tx.DeletePassword(string(id)),
+			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id),
+			tx.DeletePassword(string(id)),
 			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
 			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
 		)

@@ -20,7 +20,7 @@ func FuzzParsePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, s := range []Schema{UserSchema, GroupSchema} {
 			p, err := s.ParsePath(text)
-			if err == nil && (p.Attribute.Name == "" || (p.Filter != nil && p.Attribute.Kind != ComplexList && p.Attribute.Kind != Complex)) {
+			if err == nil && (p.Attribute.Name == "" || p.Filter != nil && len(p.Attribute.Sub) == 0) {
 				t.Fatalf("%q is %+v", text, p)
 			}
 		}

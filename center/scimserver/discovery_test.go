@@ -259,9 +259,8 @@ func (w *walk) changed(path string, a described, in *described) {
 		w.t.Fatal(err)
 	}
 	ops := fmt.Sprintf(`{"op":"add","path":"%s","value":%s}`, w.full(path, in), value)
-	if in != nil && *in.MultiValued && a.Name != "value" && slices.ContainsFunc(in.SubAttributes, func(d described) bool {
-		return d.Name == "value"
-	}) {
+	isValue := func(d described) bool { return d.Name == "value" }
+	if in != nil && *in.MultiValued && !isValue(a) && slices.ContainsFunc(in.SubAttributes, isValue) {
 		first := strings.Replace(path, "."+a.Name, ".value", 1)
 		ops = fmt.Sprintf(`{"op":"add","path":"%s","value":"v%d@x.example"},`, w.full(first, in), w.made) + ops
 		if in.Name == "x509Certificates" {

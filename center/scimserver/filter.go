@@ -89,7 +89,8 @@ func emailOf(f scim.Filter) (center.Value, bool) {
 	both, ok2 := path.Filter.(scim.And)
 	kind, ok3 := textEqual(both.Left, "type")
 	value, ok4 := textEqual(both.Right, "value")
-	return center.Value{Value: value, Type: kind}, ok1 && ok2 && ok3 && ok4 && strings.EqualFold(path.Attribute, "emails")
+	ok := ok1 && ok2 && ok3 && ok4 && strings.EqualFold(path.Attribute, "emails")
+	return center.Value{Value: value, Type: kind}, ok
 }
 
 // textEqual reads the equality of an attribute with a text.

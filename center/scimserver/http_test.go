@@ -55,16 +55,17 @@ func TestABodyInAnotherMediaTypeIsRefused(t *testing.T) {
 	}
 }
 
-// TestQueryStringsAsRFC3986HasThem: a semicolon separates nothing, and an error names what is wrong.
+// TestQueryStringsAsRFC3986HasThem: a semicolon separates nothing, and an error names what is
+// wrong.
 func TestQueryStringsAsRFC3986HasThem(t *testing.T) {
 	for profile, e := range profiles(t) {
 		for _, name := range []string{"R;D", "R&D", "R=D", "R+D", "50%", "a;b;c", "ä;ö"} {
 			e.want(201, "POST", "Groups", fmt.Sprintf(`{"displayName":%q}`, name))
+			raw := strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B").Replace(name)
 			for _, query := range []string{
 				"filter=" + url.QueryEscape(`displayName eq "`+name+`"`),
-				"filter=displayName%20eq%20%22" + strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B").Replace(name) + "%22",
-				"count=5&&filter=displayName+eq+%22" +
-					strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B").Replace(name) + "%22&aadOptscim062020",
+				"filter=displayName%20eq%20%22" + raw + "%22",
+				"count=5&&filter=displayName+eq+%22" + raw + "%22&aadOptscim062020",
 			} {
 				if got := e.want(200, "GET", "Groups?"+query, ""); dig(got["Resources"], "displayName") != name {
 					t.Errorf("%s %s: %v", profile, query, got)
@@ -98,7 +99,8 @@ func TestACursorBelongsToItsList(t *testing.T) {
 		}
 		foreign := []string{
 			"Users?cursor=!!", "Users?cursor=" + "MDE5", "Users?cursor=" + cursor[1:], "Groups?cursor=" + cursor,
-			"Users?cursor=x" + cursor, "Users?cursor=" + strings.Repeat("A", 86), "Users?cursor=" + strings.Repeat("A", 9999),
+			"Users?cursor=x" + cursor,
+			"Users?cursor=" + strings.Repeat("A", 86), "Users?cursor=" + strings.Repeat("A", 9999),
 			`Users?filter=groups.value eq "x"&cursor=` + cursor,
 		}
 		if profile == center.ProfileStandard {
@@ -213,8 +215,8 @@ func TestARepresentationThatChangedHasANewVersion(t *testing.T) {
 	id := func(path string) string { return `{"value":"` + strings.TrimPrefix(path, "Users/") + `"}` }
 	group := "Groups/" + e.want(201, "POST", "Groups", `{"displayName":"Crew"}`)["id"].(string)
 	tags := map[string]string{}
-	// changed makes a change and says which resources have a new version; of each, the old one is good
-	// for nothing any more.
+	// changed makes a change and says which resources have a new version; of each, the old one is
+	// good for nothing any more.
 	changed := func(what string, want []string, method, path, body string) {
 		t.Helper()
 		if status, answer := e.send(method, path, body); status/100 != 2 {
@@ -257,7 +259,8 @@ func TestARepresentationThatChangedHasANewVersion(t *testing.T) {
 		patch(`{"op":"add","path":"members","value":[`+id(ann)+`]}`))
 	changed("Bob becomes a member", []string{bob, group}, "PATCH", group,
 		patch(`{"op":"add","path":"members","value":[`+id(bob)+`]}`))
-	changed("Ann is renamed", []string{ann, group}, "PATCH", ann, patch(`{"op":"replace","path":"displayName","value":"A"}`))
+	changed("Ann is renamed", []string{ann, group}, "PATCH", ann,
+		patch(`{"op":"replace","path":"displayName","value":"A"}`))
 	changed("Ann's title", []string{ann}, "PATCH", ann, patch(`{"op":"replace","path":"title","value":"Dr"}`))
 	changed("the group is renamed", everyone, "PATCH", group,
 		patch(`{"op":"replace","path":"displayName","value":"Team"}`))

@@ -102,10 +102,11 @@ func TestPrimaryIsHandedOver(t *testing.T) {
 			"two", "three", "AAAB", "AAAC", "Paris", "Rome").Replace(l.two)
 		wantPrimaries(t, "a new one", change(`{"op":"add","value":{"`+l.name+`":[{`+third+`,"primary":true}]}}`),
 			l.name, false, false, true)
+		two := `"path":"` + l.name + `","value":[{` + l.one + `,"primary":true},{` + l.two + `,"primary":true}]}`
 		for name, op := range map[string]string{
-			"two at once":   `{"op":"add","path":"` + l.name + `","value":[{` + l.one + `,"primary":true},{` + l.two + `,"primary":true}]}`,
+			"two at once":   `{"op":"add",` + two,
 			"all":           `{"op":"replace","path":"` + l.name + `.primary","value":true}`,
-			"two in a list": `{"op":"replace","path":"` + l.name + `","value":[{` + l.one + `,"primary":true},{` + l.two + `,"primary":true}]}`,
+			"two in a list": `{"op":"replace",` + two,
 		} {
 			if status, body := e.send("PATCH", path, patch(op)); status != 400 || body["scimType"] != "invalidValue" {
 				t.Errorf("%s %s: %d %v", l.name, name, status, body)
@@ -145,7 +146,8 @@ func TestWhatChangesNothingIsNoChange(t *testing.T) {
 			fmt.Sprintf(`{"op":"add","path":%q,"value":[{%s}]}`, l.name, l.one),
 			fmt.Sprintf(`{"op":"add","path":%q,"value":{%s,"primary":true}}`, l.name, l.one),
 			fmt.Sprintf(`{"op":"add","value":{%q:[{%s},{%s},{%s}]}}`, l.name, l.two, l.one, l.two),
-			fmt.Sprintf(`{"op":"add","path":%q,"value":null}`, l.name), fmt.Sprintf(`{"op":"add","path":%q,"value":[]}`, l.name),
+			fmt.Sprintf(`{"op":"add","path":%q,"value":null}`, l.name),
+			fmt.Sprintf(`{"op":"add","path":%q,"value":[]}`, l.name),
 			fmt.Sprintf(`{"op":"replace","path":%q,"value":[{%s,"primary":true},{%s}]}`, l.name, l.one, l.two),
 		)
 	}
@@ -162,7 +164,8 @@ func TestWhatChangesNothingIsNoChange(t *testing.T) {
 		t.Errorf("PUT of the same made\n%v of\n%v", got, before)
 	}
 	for _, op := range []string{
-		`{"op":"add","path":"members","value":[` + member + `]}`, `{"op":"replace","path":"members","value":[` + member + `]}`,
+		`{"op":"add","path":"members","value":[` + member + `]}`,
+		`{"op":"replace","path":"members","value":[` + member + `]}`,
 		`{"op":"remove","path":"members[value eq \"nobody\"]"}`, `{"op":"add","path":"members","value":null}`,
 		`{"op":"replace","path":"displayName","value":"Crew"}`, `{"op":"remove","path":"members[display eq \"x\"]"}`,
 		`{"op":"add","value":{"externalId":"x","members":` + member + `}}`,
@@ -226,7 +229,7 @@ func TestAPatchWithoutSenseIsRefused(t *testing.T) {
 			{user, `{"op":"add","path":"emails[value eq \"n@x.example\"].type","value":"home"}`, "noTarget"},
 			{user, `{"op":"replace","path":"addresses[locality eq \"Nowhere\"].country","value":"GB"}`, "noTarget"},
 			{user, `{"op":"replace","path":"phoneNumbers[primary eq true].value","value":"+1"}`, "noTarget"},
-			{user, `{"op":"add","path":"phoneNumbers[type eq \"a\" and value eq \"b\"].value","value":"+1"}`, "noTarget"},
+			{user, `{"op":"add","path":"ims[type eq \"a\" and value eq \"b\"].value","value":"+1"}`, "noTarget"},
 			{user, `{"op":"add","path":"phoneNumbers.value","value":"+1"}`, "noTarget"},
 			{user, `{"op":"replace","path":"manager[value eq \"x\"]","value":"y"}`, "noTarget"},
 			{user, `{"op":"remove","path":"emails[shoeSize ne \"x\"]"}`, "invalidFilter"},
@@ -282,14 +285,16 @@ func TestEntrasOlderDialect(t *testing.T) {
 			{`{"op":"Replace","path":"active","value":[{"value":"True"}]}`, "active", true},
 			{`{"op":"Replace","path":"title","value":[{"$ref":null,"value":"Dr"}]}`, "title", "Dr"},
 			{`{"op":"Add","path":"name.familyName","value":[{"$ref":null,"value":"King"}]}`, "name.familyName", "King"},
-			{`{"op":"Replace","path":"emails[type eq \"work\"].value","value":[{"value":"n@x.example"}]}`, "emails.value",
-				"n@x.example"},
-			{`{"op":"Add","path":"manager","value":[{"$ref":null,"value":"m1"}]}`, enterpriseURN + "|manager.value", "m1"},
+			{`{"op":"Replace","path":"emails[type eq \"work\"].value","value":[{"value":"n@x.example"}]}`,
+				"emails.value", "n@x.example"},
+			{`{"op":"Add","path":"manager","value":[{"$ref":null,"value":"m1"}]}`,
+				enterpriseURN + "|manager.value", "m1"},
 			{`{"op":"Remove","path":"manager[value eq \"m2\"]"}`, enterpriseURN + "|manager.value", "m1"},
-			{`{"op":"Replace","path":"manager[value eq \"m1\"].value","value":"m2"}`, enterpriseURN + "|manager.value", "m2"},
+			{`{"op":"Replace","path":"manager[value eq \"m1\"].value","value":"m2"}`,
+				enterpriseURN + "|manager.value", "m2"},
 			{`{"op":"Remove","path":"manager[value eq \"m2\"]"}`, enterpriseURN + "|manager", nil},
-			{`{"op":"Add","path":"` + enterpriseURN + `:manager","value":{"value":"m3"}}`, enterpriseURN + "|manager.value",
-				"m3"},
+			{`{"op":"Add","path":"` + enterpriseURN + `:manager","value":{"value":"m3"}}`,
+				enterpriseURN + "|manager.value", "m3"},
 			{`{"op":"Remove","path":"` + enterpriseURN + `:manager[value eq \"m3\"]","value":[{"value":"m3"}]}`,
 				enterpriseURN + "|manager", nil},
 			{`{"op":"Replace","path":"` + enterpriseURN + `","value":{"department":"A","costCenter":"B"}}`,
@@ -299,7 +304,8 @@ func TestEntrasOlderDialect(t *testing.T) {
 			{`{"op":"Remove","path":"` + enterpriseURN + `"}`, enterpriseURN, nil},
 			{`{"op":"Add","path":"phoneNumbers[type eq \"work\"].value","value":"+1"}`, "phoneNumbers.value", "+1"},
 			{`{"op":"Remove","path":"phoneNumbers[type eq \"work\"].value"}`, "phoneNumbers", nil},
-			{`{"op":"Add","path":"addresses[type eq \"work\"].locality","value":"London"}`, "addresses.locality", "London"},
+			{`{"op":"Add","path":"addresses[type eq \"work\"].locality","value":"London"}`,
+				"addresses.locality", "London"},
 			{`{"op":"Remove","path":"addresses[type eq \"work\"].locality"}`, "addresses", nil},
 			{`{"op":"Replace","path":"addresses[type eq \"work\"].country","value":"GB"}`, "addresses.type", "work"},
 			{`{"op":"Replace","path":"name","value":{"middleName":"Byron"}}`, "name.givenName", "Ada"},
@@ -360,7 +366,8 @@ func TestMembersAreRemovedByAnyFilter(t *testing.T) {
 		}
 	}
 	// In the order of the operations, over the members as they are then.
-	e.want(204, "PATCH", path, patch(`{"op":"remove","path":"members"},{"op":"add","path":"members","value":[{"value":"`+
+	e.want(204, "PATCH", path, patch(`{"op":"remove","path":"members"},`+
+		`{"op":"add","path":"members","value":[{"value":"`+
 		ids["Ann"]+`"},{"value":"`+ids["Bob"]+`"}]},{"op":"remove","path":"members[display eq \"ann\"]"},`+
 		`{"op":"add","path":"members","value":[{"value":"`+ids["Cid"]+`"}]}`))
 	if got := members(); got != "Bob Cid" {
@@ -388,10 +395,12 @@ func TestMembersAreRemovedByAnyFilter(t *testing.T) {
 func TestListedValuesAreRemovedAlone(t *testing.T) {
 	e := newStandard(t)
 	for _, l := range lists {
-		made := e.want(201, "POST", "Users", fmt.Sprintf(`{"userName":"u-%s",%q:[{%s},{%s}]}`, l.name, l.name, l.one, l.two))
+		whole := fmt.Sprintf(`{"userName":"u-%s",%q:[{%s},{%s}]}`, l.name, l.name, l.one, l.two)
+		made := e.want(201, "POST", "Users", whole)
 		path := "Users/" + made["id"].(string)
 		got := e.want(200, "PATCH", path, patch(fmt.Sprintf(`{"op":"remove","path":%q,"value":[{%s}]}`, l.name, l.one)))
-		if left, _ := got[l.name].([]any); len(left) != 1 || fmt.Sprint(left[0]) != fmt.Sprint(made[l.name].([]any)[1]) {
+		second := made[l.name].([]any)[1]
+		if left, _ := got[l.name].([]any); len(left) != 1 || fmt.Sprint(left[0]) != fmt.Sprint(second) {
 			t.Errorf("%s: left are %v of %v", l.name, got[l.name], made[l.name])
 		}
 		got = e.want(200, "PATCH", path, patch(fmt.Sprintf(`{"op":"remove","path":%q}`, l.name)))
@@ -405,7 +414,8 @@ func TestListedValuesAreRemovedAlone(t *testing.T) {
 // token that sees one of them.
 func TestAWSsProfileLeavesOtherValuesAlone(t *testing.T) {
 	e := newStandard(t)
-	made := e.want(201, "POST", "Users", `{"userName":"ada","displayName":"Ada","name":{"givenName":"A","familyName":"L"},
+	made := e.want(201, "POST", "Users", `{"userName":"ada","displayName":"Ada",
+		"name":{"givenName":"A","familyName":"L"},
 		"emails":[{"value":"a@x.example"},{"value":"b@x.example","display":"B","primary":true}],
 		"phoneNumbers":[{"value":"+1"},{"value":"+2"}],"addresses":[{"locality":"Paris"},{"locality":"Rome"}]}`)
 	path := "Users/" + made["id"].(string)
