@@ -45,6 +45,7 @@ func TestWhoIsToldWhyAProgramIsNotReady(t *testing.T) {
 		"a stranger with another token": {false, false, with("Authorization", "Bearer x")},
 		"a stranger with no token":      {false, false, with("Authorization", "Bearer ")},
 		"the token":                     {true, true, with("Authorization", "Bearer "+token)},
+		"the token in small letters":    {true, true, with("Authorization", "bearer "+token)},
 		"this machine":                  {false, true, here},
 		"a proxy on this machine":       {true, false, here},
 		"a proxy that nobody told of": {false, false, func(r *http.Request) {

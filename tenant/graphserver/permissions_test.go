@@ -171,6 +171,25 @@ func TestEveryRouteAsksWhoCalls(t *testing.T) {
 	}
 }
 
+// TestASchemeInAnyLetterCase: the scheme of a token is needed, and has no letter case (RFC 9110
+// §11.1).
+func TestASchemeInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	h := door(t)
+	for authorization, allowed := range map[string]bool{
+		"Bearer program": true, "bearer program": true, "BEARER  program": true,
+		"program": false, "Basic program": false, "Bearerprogram": false,
+	} {
+		req := httptest.NewRequest(http.MethodGet, root+"/users", http.NoBody)
+		req.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		if (w.Code == http.StatusOK) != allowed || !allowed && w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", authorization, w.Code, w.Body)
+		}
+	}
+}
+
 // TestWhatIsNotThereIsSaidToThoseWithATokenOnly: a stranger does not learn which paths there are.
 func TestWhatIsNotThereIsSaidToThoseWithATokenOnly(t *testing.T) {
 	t.Parallel()
