@@ -175,6 +175,8 @@ type Application struct {
 	SignInAudience        string    `json:"signInAudience,omitempty"`
 	AppRoles              []AppRole `json:"appRoles,omitempty"`
 	Web                   *Web      `json:"web,omitempty"`
+	// KeyCredentials are the certificates that tokens are encrypted with.
+	KeyCredentials []KeyCredential `json:"keyCredentials"`
 }
 
 // ServicePrincipal is the instance of an application in the tenant: what the portal calls an

@@ -81,6 +81,9 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 		return Entry{}, t.Refuse(ctx, by, ActionChangePassword.name, "", err)
 	}
 	by.Kind, by.Name = audit.User, who.Administrator
+	if by.Name == "" {
+		by.Name = string(who.Account)
+	}
 	leave, err := t.Places.Take(ctx, authn.Applicant{Standing: authn.Known, Name: string(stored.Account)})
 	if err != nil {
 		return Entry{}, busy(err)
@@ -89,6 +92,9 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 	leave()
 	if err != nil {
 		return Entry{}, t.Refuse(ctx, by, ActionChangePassword.name, by.Name, err)
+	}
+	if who.Administrator == "" {
+		return t.replaceUsersOneTime(ctx, by, ticket, stored, hash)
 	}
 	var e Entry
 	secret := authn.NewSecret(32)
@@ -106,6 +112,37 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 		s.SetsPassword = false
 		e, err = t.openSession(tx, secret, s, false, Password{})
 		return errors.Join(err, tx.AppendEvent(t.event(by, ActionAdministratorLoggedIn.name, a.Name, nil)))
+	})
+	return e, err
+}
+
+// replaceUsersOneTime is the end of ReplaceOneTime for somebody of the directory.
+func (t *Tenant) replaceUsersOneTime(
+	ctx context.Context, by audit.Actor, ticket string, stored Password, hash string,
+) (e Entry, err error) {
+	secret := authn.NewSecret(32)
+	err = t.change(ctx, by, ActionChangePassword, func(tx Tx, _ *Touched) (string, error) {
+		s, err := t.settingPassword(tx, ticket)
+		if err == nil {
+			_, err = t.forgivenPassword(tx, stored, "")
+		}
+		var u User
+		if err == nil {
+			u, err = tx.User(UserID(stored.Account))
+		}
+		if err == nil && !u.Enabled {
+			err = refusal.ErrNoRow
+		}
+		if err != nil {
+			return by.Name, refusal.IfNoRow(err, SessionInvalid, "")
+		}
+		err = errors.Join(putPassword(tx, stored.Account, hash, false), t.endSessions(tx, &u), tx.PutUser(u))
+		if err != nil {
+			return by.Name, err
+		}
+		s.SetsPassword = false
+		e, err = t.openSession(tx, secret, s, false, Password{})
+		return by.Name, errors.Join(err, tx.AppendEvent(t.event(by, ActionUserLoggedIn.name, u.UserPrincipalName, nil)))
 	})
 	return e, err
 }

@@ -46,12 +46,19 @@ type Application struct {
 	NameID             NameIDSource
 	Claims             []Claim // beyond the default ones
 	Signing            Signing
-	Encryption         []byte   // DER of the service provider's certificate; empty: assertions are not encrypted
+	Encryption         []byte // DER of the service provider's certificate; empty: assertions are not encrypted
+	EncryptionKey      EncryptionKey
 	ClaimsPolicyID     PolicyID // whose claims these are; empty: its own
 	IssuancePolicyID   PolicyID
 	AssignmentRequired bool
 	Enabled            bool
 	CreatedAt          time.Time
+}
+
+// EncryptionKey is how Graph's clients call the certificate that assertions are encrypted with.
+type EncryptionKey struct {
+	ID          string `json:",omitempty"`
+	DisplayName string `json:",omitempty"`
 }
 
 // SigningKey is a SAML signing certificate with its sealed key.
@@ -401,7 +408,7 @@ func (t *Tenant) Assign(
 
 // touchPrincipal marks everyone whose scope an assignment decides.
 func touchPrincipal(tx Reader, touched *Touched, a Assignment) error {
-	touched.add(a.PrincipalKind, a.PrincipalID)
+	touched.scope(a.PrincipalKind, a.PrincipalID)
 	if a.PrincipalKind == KindGroup {
 		return touchMembers(tx, touched, GroupID(a.PrincipalID))
 	}

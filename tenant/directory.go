@@ -180,12 +180,25 @@ func (u *User) check(tx Reader, old User) error {
 	return nil
 }
 
+// PasswordProfile is what is to be so of a user's password.
+type PasswordProfile struct {
+	Password string // empty: it stays as it is
+	OneTime  *bool  // it must be replaced at the next sign-in; nil: a new one need not
+}
+
 // CreateUser adds a user, with a password, or with none for a user who cannot sign in. It fails
 // with UPNTaken, InvalidValue or SignInBusy.
 func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, password string) (User, error) {
+	return t.CreateUserWith(ctx, by, u, PasswordProfile{Password: password})
+}
+
+// CreateUserWith is CreateUser with a password that may have to be replaced.
+func (t *Tenant) CreateUserWith(
+	ctx context.Context, by audit.Actor, u User, profile PasswordProfile,
+) (User, error) {
 	u.normalize()
 	u.ID, u.CreatedAt = UserID(t.NewID()), t.now()
-	hash, err := t.newPasswordFor(ctx, by, password, func(r Reader) error { return u.check(r, User{}) })
+	hash, err := t.newPasswordFor(ctx, by, profile.Password, func(r Reader) error { return u.check(r, User{}) })
 	if err != nil {
 		return u, t.Refuse(ctx, by, ActionAddUser.name, u.UserPrincipalName, err)
 	}
@@ -195,7 +208,8 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 		}
 		touched.add(KindUser, PrincipalID(u.ID))
 		if hash != "" {
-			if err := tx.PutPassword(Password{Account: AccountID(u.ID), Hash: hash}); err != nil {
+			p := Password{Account: AccountID(u.ID), Hash: hash, OneTime: profile.OneTime != nil && *profile.OneTime}
+			if err := tx.PutPassword(p); err != nil {
 				return string(u.ID), err
 			}
 		}
@@ -206,13 +220,13 @@ func (t *Tenant) CreateUser(ctx context.Context, by audit.Actor, u User, passwor
 
 // UpdateUser changes a user by edit, which may run more than once.
 func (t *Tenant) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit func(*User)) (User, error) {
-	return t.PatchUser(ctx, by, id, "", edit)
+	return t.PatchUser(ctx, by, id, PasswordProfile{}, edit)
 }
 
-// PatchUser changes a user by edit, which may run more than once, and where one is given the
+// PatchUser changes a user by edit, which may run more than once, and what is given of the
 // password: both or neither. It fails as CreateUser does, and with UserNotFound.
 func (t *Tenant) PatchUser(
-	ctx context.Context, by audit.Actor, id UserID, password string, edit func(*User),
+	ctx context.Context, by audit.Actor, id UserID, profile PasswordProfile, edit func(*User),
 ) (User, error) {
 	var u, old User
 	patched := func(r Reader) (err error) {
@@ -227,7 +241,7 @@ func (t *Tenant) PatchUser(
 		u.SessionsValidFrom = old.SessionsValidFrom
 		return u.check(r, old)
 	}
-	hash, err := t.newPasswordFor(ctx, by, password, patched)
+	hash, err := t.newPasswordFor(ctx, by, profile.Password, patched)
 	if err != nil {
 		return u, t.Refuse(ctx, by, ActionUpdateUser.name, string(id), err)
 	}
@@ -236,15 +250,21 @@ func (t *Tenant) PatchUser(
 			return string(id), err
 		}
 		if hash != "" {
-			if err := t.resetPassword(tx, by, &u, hash); err != nil {
+			oneTime := profile.OneTime != nil && *profile.OneTime
+			if err := t.resetPassword(tx, by, &u, hash, oneTime); err != nil {
 				return string(id), err
 			}
-		} else if old.Enabled && !u.Enabled {
+		} else if profile.OneTime != nil {
+			if err := t.mustReplace(tx, by, u.ID, *profile.OneTime); err != nil {
+				return string(id), err
+			}
+		}
+		if hash == "" && old.Enabled && !u.Enabled {
 			if err := t.endSessions(tx, &u); err != nil {
 				return string(id), err
 			}
 		}
-		touched.add(KindUser, PrincipalID(id))
+		touched.changed(KindUser, PrincipalID(id), u.changedSince(old))
 		return string(id), errors.Join(touchNamesake(tx, touched, u, old), tx.PutUser(u))
 	})
 	return u, err
@@ -252,12 +272,26 @@ func (t *Tenant) PatchUser(
 
 // resetPassword gives a user a password in the transaction of another change, as an event of its
 // own. The caller puts the user.
-func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string) error {
+func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string, oneTime bool) error {
 	if err := authorize(by, ActionResetPassword); err != nil {
 		return err
 	}
-	return errors.Join(putPassword(tx, AccountID(u.ID), hash, false), t.endSessions(tx, u),
+	return errors.Join(putPassword(tx, AccountID(u.ID), hash, oneTime), t.endSessions(tx, u),
 		tx.AppendEvent(t.event(by, ActionResetPassword.name, string(u.ID), nil)))
+}
+
+// mustReplace says whether a user must replace the password at the next sign-in. A user without one
+// has nothing to replace.
+func (t *Tenant) mustReplace(tx Tx, by audit.Actor, id UserID, oneTime bool) error {
+	if err := authorize(by, ActionResetPassword); err != nil {
+		return err
+	}
+	p, err := tx.Password(AccountID(id))
+	if err != nil {
+		return refusal.IfNoRow(err, InvalidValue, "passwordProfile")
+	}
+	p.OneTime = oneTime
+	return errors.Join(tx.PutPassword(p), tx.AppendEvent(t.event(by, ActionResetPassword.name, string(id), nil)))
 }
 
 // SetPassword gives a user a password, and ends all that was begun with another one.
@@ -413,7 +447,7 @@ func (t *Tenant) UpdateGroup(
 		if err := g.check(old); err != nil {
 			return string(id), err
 		}
-		touched.add(KindGroup, PrincipalID(id))
+		touched.changed(KindGroup, PrincipalID(id), g.changedSince(old))
 		if err := tx.PutGroup(g); err != nil {
 			return string(id), err
 		}
@@ -428,7 +462,7 @@ func touchMembers(tx Reader, touched *Touched, groupID GroupID) error {
 	members, err := membersOf(tx, groupID, true)
 	for _, m := range members {
 		if m.Kind == KindUser {
-			touched.add(KindUser, m.ID)
+			touched.scope(KindUser, m.ID)
 		}
 	}
 	return err
@@ -491,7 +525,7 @@ func addMembers(tx Tx, touched *Touched, groupID GroupID, memberIDs []PrincipalI
 		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
-		touched.add(kind, id)
+		touched.scope(kind, id)
 		touched.member(groupID, Mark{kind, id}, false)
 		if err := tx.PutMember(Member{groupID, id, kind}); err != nil {
 			return err
@@ -521,7 +555,7 @@ func (t *Tenant) RemoveMember(ctx context.Context, by audit.Actor, groupID Group
 			return string(groupID), refusal.IfNoRow(err, MemberNotFound, string(memberID))
 		}
 		touched.member(groupID, Mark{m.Kind, memberID}, true)
-		touched.add(m.Kind, memberID)
+		touched.scope(m.Kind, memberID)
 		return string(groupID), tx.DeleteMember(groupID, memberID)
 	})
 }

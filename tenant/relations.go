@@ -214,3 +214,12 @@ func (t *Tenant) DirectReports(ctx context.Context, manager UserID) (ids []UserI
 	})
 	return ids, err
 }
+
+// ObjectKindOf says whether an id is a user's or a group's; UserNotFound when it is neither.
+func (t *Tenant) ObjectKindOf(ctx context.Context, id PrincipalID) (kind ObjectKind, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		kind, err = kindOf(r, id)
+		return err
+	})
+	return kind, err
+}

@@ -132,7 +132,7 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 	if there != c.Removed { // as it should be
 		return nil
 	}
-	touched.add(c.Member.Kind, c.Member.ID)
+	touched.scope(c.Member.Kind, c.Member.ID)
 	touched.member(GroupID(c.ID), c.Member, c.Removed)
 	if c.Removed {
 		return tx.DeleteMember(GroupID(c.ID), c.Member.ID)

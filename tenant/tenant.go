@@ -265,8 +265,11 @@ type Change struct {
 	Mark
 	Member  Mark // of the group; empty when the object itself is meant
 	Removed bool // the member
-	Number  int64
-	Time    time.Time
+	// Properties are those of the object that have changed, by Graph's names; nil: it may be any,
+	// and empty: none, but whether the object is provisioned may be another matter now.
+	Properties []string
+	Number     int64
+	Time       time.Time
 }
 
 // changeReader reads what changed in the directory, which jobs and replicas follow.
@@ -288,6 +291,14 @@ type changeWriter interface {
 func (m *Touched) add(kind ObjectKind, id PrincipalID) {
 	m.changes = append(m.changes, Change{Mark: Mark{kind, id}})
 }
+
+// changed is add for an object of which some properties have changed.
+func (m *Touched) changed(kind ObjectKind, id PrincipalID, properties []string) {
+	m.changes = append(m.changes, Change{Mark: Mark{kind, id}, Properties: append([]string{}, properties...)})
+}
+
+// scope is add for an object that is as it was: only whether it is provisioned may have changed.
+func (m *Touched) scope(kind ObjectKind, id PrincipalID) { m.changed(kind, id, nil) }
 
 func (m *Touched) member(groupID GroupID, member Mark, removed bool) {
 	m.changes = append(m.changes, Change{Mark: Mark{KindGroup, PrincipalID(groupID)}, Member: member, Removed: removed})

@@ -63,3 +63,40 @@ func (u *User) Text(name string) *string {
 	}
 	return t.Value
 }
+
+// changedSince are the properties in which a user differs from before, by Graph's names.
+func (u User) changedSince(old User) (properties []string) {
+	before := old.Texts()
+	for i, t := range u.Texts() {
+		if *t.Value != *before[i].Value {
+			properties = append(properties, t.Name)
+		}
+	}
+	for name, differs := range map[string]bool{
+		"accountEnabled":                  u.Enabled != old.Enabled,
+		"businessPhones":                  u.BusinessPhone != old.BusinessPhone,
+		"manager":                         u.ManagerID != old.ManagerID,
+		"onPremisesExtensionAttributes":   u.Extensions != old.Extensions,
+		"signInSessionsValidFromDateTime": !u.SessionsValidFrom.Equal(old.SessionsValidFrom),
+	} {
+		if differs {
+			properties = append(properties, name)
+		}
+	}
+	return properties
+}
+
+// changedSince are the properties in which a group differs from before, by Graph's names.
+func (g Group) changedSince(old Group) (properties []string) {
+	for name, differs := range map[string]bool{
+		"description":     g.Description != old.Description,
+		"displayName":     g.DisplayName != old.DisplayName,
+		"mailNickname":    g.MailNickname != old.MailNickname,
+		"securityEnabled": g.SecurityEnabled != old.SecurityEnabled,
+	} {
+		if differs {
+			properties = append(properties, name)
+		}
+	}
+	return properties
+}

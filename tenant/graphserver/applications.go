@@ -1,8 +1,11 @@
 package graphserver
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // for thumbprints
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -10,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -90,6 +95,7 @@ func applicationToWire(a tenant.Application) graph.Application {
 		SignInAudience:        signInAudience,
 		AppRoles:              appRoles(),
 		Web:                   &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL},
+		KeyCredentials:        encryptionToWire(a),
 	}
 }
 
@@ -240,22 +246,66 @@ type encryptionKey struct {
 	EndDateTime         string `json:"endDateTime"`
 }
 
+// webPatch is what may be changed of the web settings of an application.
+type webPatch struct {
+	RedirectURIs given[[]string] `json:"redirectUris"`
+	LogoutURL    given[string]   `json:"logoutUrl"`
+}
+
+// setEncryption sets the certificate that tokens are encrypted with: there is one.
+func setEncryption(a *tenant.Application, keys []encryptionKey) error {
+	a.Encryption, a.EncryptionKey = nil, tenant.EncryptionKey{}
+	if len(keys) > 1 {
+		return badRequest("Gatehouse keeps one application key: the certificate that tokens are encrypted with.")
+	}
+	for _, k := range keys {
+		if !strings.EqualFold(k.Usage, "Encrypt") {
+			return badRequest("Gatehouse keeps only application keys with the usage Encrypt.")
+		}
+		a.Encryption = k.Key
+		a.EncryptionKey = tenant.EncryptionKey{ID: cmp.Or(k.KeyID, uuid.NewString()), DisplayName: k.DisplayName}
+	}
+	return nil
+}
+
+// encryptionToWire is the certificate that tokens are encrypted with, as it is read.
+func encryptionToWire(a tenant.Application) []graph.KeyCredential {
+	c, err := x509.ParseCertificate(a.Encryption)
+	if err != nil {
+		return []graph.KeyCredential{}
+	}
+	thumbprint := sha1.Sum(a.Encryption) //nolint:gosec // it identifies a certificate, as Graph's does
+	return []graph.KeyCredential{{
+		CustomKeyIdentifier: base64.StdEncoding.EncodeToString(thumbprint[:]),
+		DisplayName:         cmp.Or(a.EncryptionKey.DisplayName, c.Subject.String()),
+		StartDateTime:       c.NotBefore,
+		EndDateTime:         c.NotAfter,
+		KeyID:               cmp.Or(a.EncryptionKey.ID, uuid.NewSHA1(uuid.NameSpaceOID, a.Encryption).String()),
+		Type:                "AsymmetricX509Cert",
+		Usage:               "Encrypt",
+		Key:                 base64.StdEncoding.EncodeToString(a.Encryption),
+	}}
+}
+
 // updateApplication replaces collections whole, as Graph does.
 func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		DisplayName    given[string]    `json:"displayName"`
-		IdentifierURIs given[[]string]  `json:"identifierUris"`
-		KeyCredentials *[]encryptionKey `json:"keyCredentials"`
-		SignInAudience string           `json:"signInAudience"`
-		Web            struct {
-			RedirectURIs given[[]string] `json:"redirectUris"`
-			LogoutURL    given[string]   `json:"logoutUrl"`
-		} `json:"web"`
+		DisplayName    given[string]           `json:"displayName"`
+		IdentifierURIs given[[]string]         `json:"identifierUris"`
+		KeyCredentials given[*[]encryptionKey] `json:"keyCredentials"`
+		SignInAudience given[string]           `json:"signInAudience"`
+		Web            given[*webPatch]        `json:"web"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	if in.SignInAudience != "" && in.SignInAudience != signInAudience {
+	if in.Web.sent && in.Web.value == nil {
+		return 0, nil, wrongType("web")
+	}
+	if in.KeyCredentials.sent && in.KeyCredentials.value == nil {
+		return 0, nil, wrongType("keyCredentials")
+	}
+	if in.SignInAudience.sent && in.SignInAudience.value != signInAudience {
 		return 0, nil, badRequest(
 			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 		)
@@ -263,16 +313,12 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 	_, err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
-		in.Web.RedirectURIs.into(&a.ReplyURLs)
-		in.Web.LogoutURL.into(&a.LogoutURL)
-		if in.KeyCredentials != nil { // of an application only those are meant that tokens are encrypted with
-			a.Encryption = nil
-			for _, k := range *in.KeyCredentials {
-				if !strings.EqualFold(k.Usage, "Encrypt") {
-					return badRequest("Gatehouse keeps only application keys with the usage Encrypt.")
-				}
-				a.Encryption = k.Key
-			}
+		if in.Web.value != nil {
+			in.Web.value.RedirectURIs.into(&a.ReplyURLs)
+			in.Web.value.LogoutURL.into(&a.LogoutURL)
+		}
+		if in.KeyCredentials.sent { // of an application only those are meant that tokens are encrypted with
+			return setEncryption(a, *in.KeyCredentials.value)
 		}
 		return nil
 	})
@@ -456,6 +502,19 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	app, err := h.application(ctx, r)
 	if err != nil {
 		return 0, nil, err
+	}
+	if in.ID != "" || in.CreatedDateTime != nil || in.PrincipalDisplayName != "" || in.ResourceDisplayName != "" {
+		return 0, nil, badRequest("The properties 'id', 'createdDateTime', 'principalDisplayName' and " +
+			"'resourceDisplayName' of an appRoleAssignment are read-only.")
+	}
+	if kind := in.PrincipalType; kind != "" {
+		m, err := h.Tenant.ObjectKindOf(ctx, tenant.PrincipalID(in.PrincipalID))
+		if err == nil && kind != string(m) {
+			err = badRequest("The principalType '" + quotable(kind) + "' is not that of the principal.")
+		}
+		if err != nil {
+			return 0, nil, err
+		}
 	}
 	if in.ResourceID != string(app.ServicePrincipalID) {
 		return 0, nil, badRequest("The resourceId must be the id of the service principal.")

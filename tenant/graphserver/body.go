@@ -69,6 +69,12 @@ func noProperty(kind, path string) error {
 		", or Gatehouse does not know it: it refuses what it would otherwise ignore.")
 }
 
+// invalidValue are Graph's words for a value that a property cannot have.
+func invalidValue(kind, property string) string {
+	return "Invalid value specified for property '" + quotable(property) + "' of resource '" +
+		strings.ToUpper(kind[:1]) + kind[1:] + "'."
+}
+
 // quotable is the beginning of a name from outside, as a message may repeat it.
 func quotable(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), 128)], "")

@@ -46,7 +46,8 @@ func FuzzBody(f *testing.F) {
 			}
 			if name == "displayName" && string(value) != "null" {
 				var want string
-				if json.Unmarshal(value, &want) != nil || want != in.DisplayName.value || !in.DisplayName.sent {
+				if json.Unmarshal(value, &want) != nil || in.DisplayName.value == nil ||
+					want != *in.DisplayName.value {
 					t.Errorf("%q: displayName is %+v", body, in.DisplayName)
 				}
 			}

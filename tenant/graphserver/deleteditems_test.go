@@ -70,7 +70,7 @@ func TestDeletedItems(t *testing.T) {
 	}
 	e.Change(http.MethodPatch, "/users/"+bob.ID, map[string]any{"userPrincipalName": "ada@northwind.example"}, nil)
 	status, _, body = e.Ask(http.MethodPost, "/directory/deletedItems/"+ada.ID+"/restore", map[string]any{})
-	if status != http.StatusBadRequest || !strings.Contains(body, "another object has this user principal name") {
+	if status != http.StatusBadRequest || !strings.Contains(body, "property userPrincipalName already exists") {
 		t.Errorf("restored under a name that is taken: %d %s", status, body)
 	}
 	status, _, body = e.Ask(http.MethodPost, "/directory/deletedItems/"+ada.ID+"/restore",

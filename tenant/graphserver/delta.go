@@ -187,6 +187,20 @@ func (s deltaState) wantsRelation(name string) bool {
 	return s.Select == nil || slices.Contains(s.Select, name)
 }
 
+// tracks says whether a change is about something that is selected: an object of which other
+// properties have changed does not appear. Source: "Use delta query", optional query parameters.
+func (s deltaState) tracks(c tenant.Change) bool {
+	switch {
+	case c.Member.ID != "":
+		return s.wantsRelation("members")
+	case c.Properties == nil:
+		return true
+	case s.Select == nil:
+		return len(c.Properties) > 0
+	}
+	return slices.ContainsFunc(c.Properties, func(name string) bool { return slices.Contains(s.Select, name) })
+}
+
 // deltaRead is what a page of changes says, and whether another one follows.
 type deltaRead struct {
 	objects []object
@@ -283,7 +297,7 @@ func (h *Handler) readChanges(ctx context.Context, s *deltaState, size int) (del
 	members := map[tenant.PrincipalID]map[tenant.Mark]bool{}
 	for _, c := range changes[:min(size, len(changes))] {
 		s.Number = c.Number
-		if !s.wants(string(c.ID)) {
+		if !s.wants(string(c.ID)) || !s.tracks(c) {
 			continue
 		}
 		if _, seen := at[c.ID]; !seen {

@@ -100,6 +100,36 @@ func TestDeltaQueries(t *testing.T) {
 	if len(one) != 1 {
 		t.Errorf("of one user: %v", one)
 	}
+	_, titles := deltas(e, "/users/delta?$select=JobTitle&$deltaToken=latest")
+	_, everything := deltas(e, "/users/microsoft.graph.delta()?$deltatoken=latest")
+	_, named := deltas(e, "/groups/delta?$select=displayName&$deltatoken=latest")
+	e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"department": "Elsewhere"}, nil)
+	e.Change(http.MethodPatch, "/groups/"+group, map[string]any{"description": "x"}, nil)
+	e.Change(http.MethodPost, "/groups/"+group+"/members/$ref", graph.Reference{ID: "x/" + mei.ID}, nil)
+	if changed, titles = deltas(e, titles); len(changed) != 0 {
+		t.Errorf("a property that is not selected: %v", changed)
+	}
+	if changed, named = deltas(e, named); len(changed) != 0 {
+		t.Errorf("a description and a member, where names are selected: %v", changed)
+	}
+	if changed, everything = deltas(e, everything); len(changed) != 1 || changed[0]["id"] != mei.ID {
+		t.Errorf("without a selection: %v", changed)
+	}
+	e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Fellow"}, nil)
+	e.Change(http.MethodPatch, "/groups/"+group, map[string]any{"displayName": "Renamed"}, nil)
+	if changed, _ = deltas(e, titles); len(changed) != 1 || changed[0]["jobTitle"] != "Fellow" {
+		t.Errorf("a property that is selected: %v", changed)
+	}
+	if changed, _ = deltas(e, named); len(changed) != 1 || changed[0]["displayName"] != "Renamed" ||
+		changed[0]["members@delta"] != nil {
+		t.Errorf("a name that is selected: %v", changed)
+	}
+	e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": "Fellow"}, nil)
+	e.Change(http.MethodDelete, "/groups/"+group+"/members/"+mei.ID+"/$ref", nil, nil)
+	_, everything = deltas(e, everything)
+	if changed, _ = deltas(e, everything); len(changed) != 0 {
+		t.Errorf("nothing has changed: %v", changed)
+	}
 	for name, path := range map[string]string{"a broken token": "/users/delta?$deltatoken=!",
 		"a token of groups": strings.Replace(groupsLink, "/groups/", "/users/", 1), "$top": "/users/delta?$top=5",
 		"another filter": "/users/delta?$filter=displayName%20eq%20'x'"} {

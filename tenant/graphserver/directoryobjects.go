@@ -86,7 +86,7 @@ func mine(fn call) call {
 }
 
 // notThere are Graph's words for an object that does not exist.
-func notThere(id string) error {
+func notThere(id string) *wireError {
 	return &wireError{
 		status: http.StatusNotFound,
 		code:   "Request_ResourceNotFound",

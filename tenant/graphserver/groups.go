@@ -12,15 +12,23 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// reference reads an @odata.id body and returns the id at its end.
+// reference reads an @odata.id body and returns the id at the end of the address.
 func reference(r request) (string, error) {
 	var in graph.Reference
 	if err := decode(r, &in); err != nil {
 		return "", err
 	}
-	id := in.ID[strings.LastIndexByte(in.ID, '/')+1:]
+	return idOf(in.ID)
+}
+
+// idOf is the id at the end of an address such as …/users/x, or …/users('x').
+func idOf(address string) (string, error) {
+	id := strings.TrimSuffix(address[strings.LastIndexByte(address, '/')+1:], "')")
+	if at := strings.Index(id, "('"); at >= 0 {
+		id = id[at+2:]
+	}
 	if id == "" {
-		return "", badRequest("A value is required for '@odata.id'.")
+		return "", badRequest("Invalid URL format specified in @odata.bind for 'directoryObjects'.")
 	}
 	return id, nil
 }
@@ -73,14 +81,14 @@ func (h *Handler) groupsAfter(ctx context.Context, o query) func(after string, l
 
 func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		DisplayName     string   `json:"displayName"`
-		Description     string   `json:"description"`
-		MailEnabled     *bool    `json:"mailEnabled"`
-		MailNickname    string   `json:"mailNickname"`
-		SecurityEnabled *bool    `json:"securityEnabled"`
-		GroupTypes      []string `json:"groupTypes"`
-		Members         []string `json:"members@odata.bind"`
-		Owners          []string `json:"owners@odata.bind"`
+		DisplayName     string         `json:"displayName"`
+		Description     given[*string] `json:"description"`
+		MailEnabled     *bool          `json:"mailEnabled"`
+		MailNickname    string         `json:"mailNickname"`
+		SecurityEnabled *bool          `json:"securityEnabled"`
+		GroupTypes      []string       `json:"groupTypes"`
+		Members         []string       `json:"members@odata.bind"`
+		Owners          []string       `json:"owners@odata.bind"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -93,18 +101,33 @@ func (h *Handler) createGroup(ctx context.Context, r request) (int, any, error) 
 	if err != nil {
 		return 0, nil, err
 	}
-	if in.MailEnabled == nil || in.SecurityEnabled == nil || in.MailNickname == "" {
-		return 0, nil, badRequest(
-			"A value is required for properties 'mailEnabled', 'mailNickname' and 'securityEnabled' of resource " +
-				"'Group'.",
-		)
+	for _, required := range []struct {
+		name  string
+		given bool
+	}{
+		{"displayName", in.DisplayName != ""}, {"mailEnabled", in.MailEnabled != nil},
+		{"mailNickname", in.MailNickname != ""}, {"securityEnabled", in.SecurityEnabled != nil},
+	} {
+		if !required.given {
+			return 0, nil, badRequest("A value is required for property '" + required.name + "' of resource 'Group'.")
+		}
+	}
+	if len(members)+len(owners) > maxBound {
+		return 0, nil, tooMany("members and owners", maxBound)
+	}
+	description, err := groupText("description", in.Description)
+	if err != nil {
+		return 0, nil, err
+	}
+	if !fitsNickname(in.MailNickname) {
+		return 0, nil, badRequest(invalidValue("group", "mailNickname"))
 	}
 	if *in.MailEnabled || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are supported.")
 	}
 	g, err := h.Tenant.CreateGroup(ctx, r.by, tenant.Group{
 		DisplayName:     in.DisplayName,
-		Description:     in.Description,
+		Description:     description,
 		MailNickname:    in.MailNickname,
 		SecurityEnabled: *in.SecurityEnabled,
 		Owners:          owners,
@@ -135,20 +158,37 @@ func boundIDs[ID ~string](addresses []string) ([]ID, error) {
 	}
 	ids := make([]ID, len(addresses))
 	for i, a := range addresses {
-		ids[i] = ID(a[strings.LastIndexByte(a, '/')+1:])
+		id, err := idOf(a)
+		if err != nil {
+			return nil, err
+		}
+		if ids[i] = ID(id); slices.Contains(ids[:i], ids[i]) {
+			return nil, badRequest("The reference to '" + quotable(id) + "' is duplicated.")
+		}
 	}
 	return ids, nil
 }
 
+// groupText is a text of a group, which null clears. Graph refuses an empty one.
+func groupText(name string, g given[*string]) (string, error) {
+	switch {
+	case !g.sent || g.value == nil:
+		return "", nil
+	case *g.value == "":
+		return "", badRequest(invalidValue("group", name))
+	}
+	return *g.value, nil
+}
+
 // groupPatch is what may be changed of a group.
 type groupPatch struct {
-	DisplayName     given[string] `json:"displayName"`
-	Description     given[string] `json:"description"`
-	MailNickname    given[string] `json:"mailNickname"`
-	MailEnabled     givenBool     `json:"mailEnabled"`
-	SecurityEnabled givenBool     `json:"securityEnabled"`
-	GroupTypes      []string      `json:"groupTypes"`
-	Members         []string      `json:"members@odata.bind"`
+	DisplayName     given[*string] `json:"displayName"`
+	Description     given[*string] `json:"description"`
+	MailNickname    given[*string] `json:"mailNickname"`
+	MailEnabled     givenBool      `json:"mailEnabled"`
+	SecurityEnabled givenBool      `json:"securityEnabled"`
+	GroupTypes      []string       `json:"groupTypes"`
+	Members         []string       `json:"members@odata.bind"`
 }
 
 func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) {
@@ -163,16 +203,28 @@ func (h *Handler) updateGroup(ctx context.Context, r request) (int, any, error) 
 	}
 	var mail, security bool
 	e1, e2 := in.MailEnabled.into("mailEnabled", &mail), in.SecurityEnabled.into("securityEnabled", &security)
-	if err := errors.Join(e1, e2); err != nil {
+	name, e3 := groupText("displayName", in.DisplayName)
+	description, e4 := groupText("description", in.Description)
+	nickname, e5 := groupText("mailNickname", in.MailNickname)
+	if err := errors.Join(e1, e2, e3, e4, e5); err != nil {
 		return 0, nil, err
+	}
+	if in.MailNickname.sent && (nickname == "" || !fitsNickname(nickname)) {
+		return 0, nil, badRequest(invalidValue("group", "mailNickname"))
 	}
 	if mail || len(in.GroupTypes) > 0 {
 		return 0, nil, badRequest("Only security groups are supported.")
 	}
 	_, err = h.Tenant.UpdateGroup(ctx, r.by, tenant.GroupID(id), func(g *tenant.Group) {
-		in.DisplayName.into(&g.DisplayName)
-		in.Description.into(&g.Description)
-		in.MailNickname.into(&g.MailNickname)
+		if in.DisplayName.sent {
+			g.DisplayName = name
+		}
+		if in.Description.sent {
+			g.Description = description
+		}
+		if in.MailNickname.sent {
+			g.MailNickname = nickname
+		}
 		if in.SecurityEnabled.sent {
 			g.SecurityEnabled = security
 		}

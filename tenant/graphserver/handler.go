@@ -207,6 +207,15 @@ var byKind = map[refusal.Kind]wireError{
 	},
 }
 
+// inGraphsWords are refusals that clients know by their text.
+var inGraphsWords = map[refusal.Code]string{
+	tenant.UPNTaken:         "Another object with the same value for property userPrincipalName already exists.",
+	tenant.IdentifierTaken:  "Another object with the same value for property identifierUris already exists.",
+	tenant.AssignmentExists: "Permission being assigned already exists on the object",
+	tenant.MemberExists: "One or more added object references already exist for the following modified properties: " +
+		"'members'.",
+}
+
 // answerTo maps an error to the wire. It is the only place that does.
 func answerTo(err error) *wireError {
 	var refused *refusal.Error
@@ -214,7 +223,13 @@ func answerTo(err error) *wireError {
 	switch {
 	case errors.As(err, &refused):
 		e := byKind[refusal.KindOf(err)]
-		if e.message == "" {
+		words, known := inGraphsWords[refused.Code]
+		switch {
+		case known:
+			e.message = words
+		case e.status == http.StatusNotFound && refused.Subject != "":
+			return notThere(refused.Subject)
+		case e.message == "":
 			e.message = refused.Error() + "."
 		}
 		if refused.Code == tenant.CredentialsInvalid {
@@ -229,7 +244,13 @@ func answerTo(err error) *wireError {
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	e, id := answerTo(err), web.RequestID(r)
+	e, id := *answerTo(err), web.RequestID(r)
+	if kind := resourceType(r.URL.Path); kind != "" && refusal.CodeOf(err) == tenant.InvalidValue {
+		var refused *refusal.Error
+		if errors.As(err, &refused) && refused.Subject != "" {
+			e.message = invalidValue(kind, refused.Subject) + " " + refused.Detail + "."
+		}
+	}
 	if e.status >= 500 {
 		h.Log.Error("Graph request failed", "request_id", id, "error", err)
 	}

@@ -155,7 +155,12 @@ func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.UserID(id))
+	err = h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.UserID(id))
+	if refusal.CodeOf(err) == tenant.MemberExists {
+		err = badRequest("One or more added object references already exist for the following modified properties: " +
+			"'owners'.")
+	}
+	return http.StatusNoContent, nil, err
 }
 
 func (h *Handler) removeOwner(ctx context.Context, r request) (int, any, error) {

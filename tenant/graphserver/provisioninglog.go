@@ -115,7 +115,7 @@ func (h *Handler) logEntryToWire(e tenant.LogEntry, app tenant.Application) grap
 	none := map[string]string{}
 	s := graph.ProvisioningObjectSummary{
 		ID:                     e.ID,
-		ActivityDateTime:       e.Time,
+		ActivityDateTime:       e.Time.Truncate(time.Millisecond), // the log is in order of these
 		TenantID:               h.Tenant.Organization.ID,
 		JobID:                  string(e.JobID),
 		CycleID:                e.CycleID,

@@ -23,6 +23,9 @@ func TestEveryPropertyIsSetAndShown(t *testing.T) {
 	for _, p := range u.Texts() {
 		sent[p.Name] = "a " + p.Name
 	}
+	for name, value := range map[string]string{"mailNickname": "ada", "usageLocation": "DE", "userType": "Guest"} {
+		sent[name] = value
+	}
 	if err := apply(&u, sent); err != nil {
 		t.Fatal(err)
 	}

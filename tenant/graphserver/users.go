@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -61,13 +62,60 @@ func laterOf(a, b time.Time) time.Time {
 	return a
 }
 
-// apply sets the properties that the body has. One that is left out stays; an empty text clears it.
+// longest are the properties of users whose texts have less room than others, in characters.
+// Source: user resource type.
+var longest = map[string]int{"city": 128, "companyName": 64, "country": 128, "department": 64, "employeeId": 16,
+	"givenName": 64, "jobTitle": 128, "mailNickname": 64, "mobilePhone": 64, "officeLocation": 128, "postalCode": 40,
+	"state": 128, "surname": 64}
+
+// Bounds of other properties. Source: user and group resource types.
+const (
+	maxNickname  = 64   //bound:text the mail nickname of a user or a group, in characters
+	maxPhone     = 64   //bound:text a business phone, in characters
+	maxExtension = 1024 //bound:text an extension attribute of a user, in characters
+)
+
+// checkText refuses a text that Graph refuses: an empty one, for which null stands, one that is too
+// long, and one that is none of the values that there are.
+func checkText(name, text string) error {
+	fits := text != ""
+	if most, ok := longest[name]; ok && utf8.RuneCountInString(text) > most {
+		fits = false
+	}
+	switch name {
+	case "mailNickname":
+		fits = fits && fitsNickname(text)
+	case "usageLocation":
+		fits = fits && len(text) == len("DE") && strings.Trim(strings.ToUpper(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	case "userType":
+		fits = text == "Member" || text == "Guest"
+	}
+	if !fits {
+		return badRequest(invalidValue("user", name))
+	}
+	return nil
+}
+
+// fitsNickname says whether a mail nickname has only characters that one may have. Source: user and
+// group resource types.
+func fitsNickname(text string) bool {
+	return utf8.RuneCountInString(text) <= maxNickname && strings.IndexFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 127 || strings.ContainsRune(`@()\[]";:<>,`, r)
+	}) < 0
+}
+
+// apply sets the properties that the body has. One that is left out stays; null clears it.
 func apply(u *tenant.User, in map[string]any) error {
 	for name, value := range in {
 		if field := u.Text(name); field != nil {
 			text, isText := value.(string)
 			if value != nil && !isText {
 				return wrongType(name)
+			}
+			if isText && text != *field { // what is as it was is no change
+				if err := checkText(name, text); err != nil {
+					return err
+				}
 			}
 			*field = text
 			continue
@@ -112,6 +160,9 @@ func applyPhones(u *tenant.User, value any) error {
 		if !ok {
 			return wrongType("businessPhones")
 		}
+		if phone == "" || utf8.RuneCountInString(phone) > maxPhone {
+			return badRequest(invalidValue("user", "businessPhones"))
+		}
 		u.BusinessPhone = phone
 	}
 	return nil
@@ -133,18 +184,20 @@ func applyExtensions(u *tenant.User, value any) error {
 		if value != nil && !isText {
 			return wrongType(name + "/" + key)
 		}
+		if isText && (text == "" || utf8.RuneCountInString(text) > maxExtension) {
+			return badRequest(invalidValue("user", name))
+		}
 		u.Extensions[n-1] = text
 	}
 	return nil
 }
 
-// password returns the password that the body sends, if it does. Whether it is to be changed at the
-// next sign-in is taken, and has no effect: nobody is asked here.
-func password(in map[string]any) (secret string, sent bool, err error) {
+// password returns what the body says of the password, and whether it sends one.
+func password(in map[string]any) (p tenant.PasswordProfile, sent bool, err error) {
 	value := in["passwordProfile"]
 	profile, ok := value.(map[string]any)
 	if value != nil && !ok {
-		return "", false, wrongType("passwordProfile")
+		return p, false, wrongType("passwordProfile")
 	}
 	_, sent = profile["password"]
 	sent = sent || value != nil && len(profile) == 0
@@ -152,18 +205,26 @@ func password(in map[string]any) (secret string, sent bool, err error) {
 		var ok bool
 		switch name {
 		case "password":
-			secret, ok = value.(string)
-		case "forceChangePasswordNextSignIn", "forceChangePasswordNextSignInWithMfa":
-			_, ok = value.(bool)
+			p.Password, ok = value.(string)
+		case "forceChangePasswordNextSignIn":
+			var oneTime bool
+			if oneTime, ok = value.(bool); ok {
+				p.OneTime = &oneTime
+			}
 			ok = ok || value == nil
+		case "forceChangePasswordNextSignInWithMfa":
+			if ok = value == nil || value == false; value == true {
+				return p, false, badRequest("Property 'passwordProfile/" + name + "' is not stored by Gatehouse, " +
+					"which refuses what it would otherwise ignore.")
+			}
 		default:
-			return "", false, noProperty("user", "passwordProfile/"+name)
+			return p, false, noProperty("user", "passwordProfile/"+name)
 		}
 		if !ok {
-			return "", false, wrongType("passwordProfile/" + name)
+			return p, false, wrongType("passwordProfile/" + name)
 		}
 	}
-	return secret, sent, nil
+	return p, sent, nil
 }
 
 // users is the collection of users.
@@ -224,14 +285,14 @@ func (h *Handler) createUser(ctx context.Context, r request) (int, any, error) {
 	if err := apply(&u, in); err != nil {
 		return 0, nil, err
 	}
-	secret, _, err := password(in)
+	profile, _, err := password(in)
 	if err != nil {
 		return 0, nil, err
 	}
-	if tenant.CheckPassword(secret) != nil {
+	if tenant.CheckPassword(profile.Password) != nil {
 		return 0, nil, unfitPassword()
 	}
-	u, err = h.Tenant.CreateUser(ctx, r.by, u, secret)
+	u, err = h.Tenant.CreateUserWith(ctx, r.by, u, profile)
 	return http.StatusCreated, userDefaults.shape(userObject(u), nil), err
 }
 
@@ -269,14 +330,14 @@ func (h *Handler) updateUser(ctx context.Context, r request) (int, any, error) {
 	if err := apply(&u, in); err != nil { // once here, so that a bad property changes nothing
 		return 0, nil, err
 	}
-	secret, sent, err := password(in)
+	profile, sent, err := password(in)
 	if err != nil {
 		return 0, nil, err
 	}
-	if sent && tenant.CheckPassword(secret) != nil {
+	if sent && tenant.CheckPassword(profile.Password) != nil {
 		return 0, nil, unfitPassword()
 	}
-	_, err = h.Tenant.PatchUser(ctx, r.by, u.ID, secret, func(u *tenant.User) { _ = apply(u, in) })
+	_, err = h.Tenant.PatchUser(ctx, r.by, u.ID, profile, func(u *tenant.User) { _ = apply(u, in) })
 	return http.StatusNoContent, nil, err
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -170,29 +171,48 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 			removed = 1
 		}
 		if err := t.Do(
-			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed, properties)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), string(c.ID), string(c.Member.Kind),
 			string(c.Member.ID),
-			removed); err != nil {
+			removed, propertiesText(c.Properties)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// noProperties is how a change of none of an object's properties is kept.
+const noProperties = "-"
+
+func propertiesText(properties []string) string {
+	if properties != nil && len(properties) == 0 {
+		return noProperties
+	}
+	return strings.Join(properties, ",")
+}
+
 func (t tx) Journal(kind tenant.ObjectKind, after int64, limit int) (changes []tenant.Change, err error) {
 	err = t.Query(
-		`SELECT seq, time, id, member_kind, member_id, removed FROM marks WHERE seq > $1 AND kind = $2
+		`SELECT seq, time, id, member_kind, member_id, removed, properties FROM marks WHERE seq > $1 AND kind = $2
 			ORDER BY seq LIMIT $3`,
 		[]any{after, string(kind), limit},
 		func(rows sqldb.Row) error {
 			c := tenant.Change{Mark: tenant.Mark{Kind: kind}}
 			var at, removed int64
+			var properties string
 			err := rows.Scan(
 				&c.Number, &at, (*string)(&c.ID), (*string)(&c.Member.Kind), (*string)(&c.Member.ID), &removed,
+				&properties,
 			)
 			c.Time, c.Removed = time.UnixMilli(at).UTC(), removed == 1
+			switch properties {
+			case "":
+			case noProperties:
+				c.Properties = []string{}
+			default:
+				c.Properties = strings.Split(properties, ",")
+			}
 			changes = append(changes, c)
 			return err
 		},

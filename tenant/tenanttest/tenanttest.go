@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -385,8 +386,9 @@ func marks(t *testing.T, s tenant.Store) {
 		all.Go(func() {
 			failures <- s.Update(background, func(tx tenant.Tx) error {
 				return tx.AppendMarks([]tenant.Change{{
-					Mark: tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(fmt.Sprint(i))},
-					Time: time.UnixMilli(5),
+					Mark:       tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(fmt.Sprint(i))},
+					Time:       time.UnixMilli(5),
+					Properties: []string{"displayName", "mail"},
 				},
 					{
 						Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(fmt.Sprint(i))},
@@ -409,12 +411,16 @@ func marks(t *testing.T, s tenant.Store) {
 		if len(everything) != 64 || last != 64 || len(rest) != 4 {
 			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
 		}
+		users, e4 := r.Journal(tenant.KindUser, 0, 1)
+		if len(users) != 1 || !slices.Equal(users[0].Properties, []string{"displayName", "mail"}) {
+			t.Errorf("the journal of users: %+v", users)
+		}
 		groups, e3 := r.Journal(tenant.KindGroup, 0, 5)
 		if len(groups) != 5 || groups[0].Number != 2 || groups[4].Number != 10 || groups[0].Member.ID != "m" ||
-			!groups[0].Removed || groups[0].Time.UnixMilli() != 7 {
+			!groups[0].Removed || groups[0].Time.UnixMilli() != 7 || groups[0].Properties != nil {
 			t.Errorf("the journal of groups: %+v", groups)
 		}
-		return errors.Join(err, e2, e3)
+		return errors.Join(err, e2, e3, e4)
 	})
 	update(t, s, func(tx tenant.Tx) error {
 		for at, want := range map[int64]int64{5: 0, 6: 63, 100: 63} {
@@ -424,7 +430,9 @@ func marks(t *testing.T, s tenant.Store) {
 		}
 		return errors.Join(
 			tx.DeleteMarks(63),
-			tx.AppendMarks([]tenant.Change{{Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}}}),
+			tx.AppendMarks([]tenant.Change{{
+				Mark: tenant.Mark{Kind: tenant.KindUser, ID: "next"}, Properties: []string{},
+			}}),
 		)
 	})
 	view(t, s, func(r tenant.Reader) error {
