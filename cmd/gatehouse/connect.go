@@ -55,7 +55,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	s.center.Flags(cmd)
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, if it must be created")
-	f.StringSliceVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
+	f.StringArrayVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
 	f.StringVar(&s.scope, "scope", "assigned", "whom to provision: assigned (assigned users and groups) or all")
 	f.StringVar(&s.email, "email", "", "email address for notifications")
 	f.BoolVar(&s.accept, "accept", false, "apply without asking")
@@ -78,9 +78,8 @@ has no answer), how many are failing, and how many changes no cycle has looked a
 
 The exit code is 0 if the two sides are in step, 2 if they are not, and 1 if something went wrong.
 It is as good as what the target has answered: "Restart provisioning" compares everything.`,
-		Args:        terminal.NoArgs,
-		Annotations: map[string]string{changesExitTwo: ""},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return w.connectStatus(cmd.Context(), s) },
+		Args: terminal.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return w.connectStatus(cmd.Context(), s) },
 	}
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
 	cmd.Flags().StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")

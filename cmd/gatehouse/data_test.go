@@ -254,7 +254,7 @@ func TestMetricsTellOfExpiry(t *testing.T) {
 	t.Parallel()
 	if code, _, errOut := call(
 		t, "", nil, "serve", "--data", t.TempDir(), "--listen", webtest.FreeAddress(t), "--metrics", "0.0.0.0:9",
-	); code != exitUsage ||
+	); code != exitFailed ||
 		!strings.Contains(errOut, "loopback") {
 		t.Errorf("metrics for everyone: %d %s", code, errOut)
 	}

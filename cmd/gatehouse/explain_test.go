@@ -28,7 +28,7 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 	env := map[string]string{"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey}
 	code, out, errOut := call(t, "", env, "explain", reference, "--center-url", d.Center.URL)
 	for _, want := range []string{
-		"ExternalIdPDirectoryLogin Refused", "check     signature", "expected  a valid signature",
+		"ExternalIdPDirectoryLogin Refused", "check     signature", "expected  what was signed, unchanged",
 		"to do     ",
 	} {
 		if code != exitDone || !strings.Contains(out, want) {

@@ -233,7 +233,7 @@ func TestTheCommandsForAdministrators(t *testing.T) {
 				if v, _ := o.Enter(t, "admin", otherPassword); o.In(admin) || !o.In(v) {
 					t.Error("the new password opens nothing, or the old session goes on")
 				}
-				command(exitUsage, "set-password", "admin") // nobody is there to ask
+				command(exitFailed, "set-password", "admin") // nobody is there to ask
 				command(exitFailed, "set-password", "nobody", "--password-file", file)
 				if out, _ = command(exitDone, "set-password", "admin", "--one-time"); len(strings.TrimSpace(out)) < 16 {
 					t.Errorf("the one-time password is %q", out)

@@ -23,16 +23,10 @@ import (
 
 // Exit codes.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
-
-	exitChanges = 2 // of a dry run of sync, as of terraform plan -detailed-exitcode
+	exitDone    = 0
+	exitFailed  = 1 // mistakes too: whoever reads the code must not take one for a difference
+	exitChanges = 2 // there is a difference, as of terraform plan -detailed-exitcode
 )
-
-// changesExitTwo marks a command whose exit code 2 says that there are changes: it is called
-// wrongly with 1, so that a program that reads the code cannot take a mistake for changes.
-const changesExitTwo = "changes-exit-two"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -79,7 +73,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(shown)
 	root.SetErr(errShown)
-	cmd, err := root.ExecuteContextC(ctx)
+	err := root.ExecuteContext(ctx)
 	var usage terminal.UsageError
 	switch {
 	case err == nil:
@@ -88,10 +82,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitChanges
 	case errors.As(err, &usage):
 		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", terminal.Paragraph(err))
-		if _, marked := cmd.Annotations[changesExitTwo]; marked {
-			return exitFailed
-		}
-		return exitUsage
+		return exitFailed
 	}
 	fmt.Fprintf(errShown, "gatehouse: %s\n", terminal.Paragraph(err))
 	return exitFailed

@@ -326,15 +326,15 @@ func TestMistakesOfUsageExitWithTwo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, out, errOut := call(t, "", c.env, c.args...)
-			if code != exitUsage || !strings.Contains(errOut, c.want) || out != "" {
-				t.Errorf("exit %d, out %q, want 2 and %q in: %s", code, out, c.want, errOut)
+			if code != exitFailed || !strings.Contains(errOut, c.want) || out != "" {
+				t.Errorf("exit %d, out %q, want 1 and %q in: %s", code, out, c.want, errOut)
 			}
 		})
 	}
 }
 
-// TestAMistakeIsNotTakenForChanges calls a dry run of sync wrongly: exit code 2 says that there are
-// changes, so it must not be that.
+// TestAMistakeIsNotTakenForChanges calls commands wrongly: exit code 2 says that there is a
+// difference, so it must not be that.
 func TestAMistakeIsNotTakenForChanges(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -342,12 +342,18 @@ func TestAMistakeIsNotTakenForChanges(t *testing.T) {
 		args []string
 		want string
 	}{
-		"an unknown flag":       {nil, []string{"sync", "--dry-rum"}, "--dry-rum"},
-		"a bad value":           {nil, []string{"sync", "--dry-run", "--max-deletions=abc"}, "abc"},
-		"an argument too many":  {nil, []string{"sync", "--dry-run", "x"}, "takes no arguments"},
-		"no settings":           {nil, []string{"sync", "--dry-run"}, "--to is missing"},
-		"a bad log level":       {nil, []string{"sync", "--dry-run", "--log-level", "loud"}, "loud"},
-		"no configuration file": {nil, []string{"sync", "--dry-run", "--config", "/nowhere"}, "/nowhere"},
+		"an unknown flag":        {nil, []string{"sync", "--dry-rum"}, "--dry-rum"},
+		"one before the command": {nil, []string{"--nonsense", "sync", "--dry-run"}, "--nonsense"},
+		"a bad value before it":  {nil, []string{"--log-level", "loud", "sync", "--dry-run"}, "loud"},
+		"an unknown command":     {nil, []string{"sink", "--dry-run"}, "--dry-run"},
+		"an unknown one below":   {nil, []string{"connect", "stat"}, "stat"},
+		"status, called wrongly": {nil, []string{"connect", "status", "--jsn"}, "--jsn"},
+		"explain without a name": {nil, []string{"explain"}, "explain"},
+		"a bad value":            {nil, []string{"sync", "--dry-run", "--max-deletions=abc"}, "abc"},
+		"an argument too many":   {nil, []string{"sync", "--dry-run", "x"}, "takes no arguments"},
+		"no settings":            {nil, []string{"sync", "--dry-run"}, "--to is missing"},
+		"a bad log level":        {nil, []string{"sync", "--dry-run", "--log-level", "loud"}, "loud"},
+		"no configuration file":  {nil, []string{"sync", "--dry-run", "--config", "/nowhere"}, "/nowhere"},
 		"a bad value in the environment": {
 			map[string]string{"GATEHOUSE_EVERY": "soon"}, []string{"sync"}, "GATEHOUSE_EVERY",
 		},

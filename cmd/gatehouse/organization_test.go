@@ -139,7 +139,7 @@ func TestAnOrganizationIsReadAndAssignedIn(t *testing.T) {
 	for _, bad := range [][]string{
 		{"rules", "create"}, {"rules", "create", "--unit", "x"}, {"rules", "create", "--unit", "x", "--user", "y"},
 	} {
-		if code, _, _ := call(t, "", env, bad...); code != exitUsage {
+		if code, _, _ := call(t, "", env, bad...); code != exitFailed {
 			t.Errorf("%v: exit %d", bad, code)
 		}
 	}

@@ -109,11 +109,22 @@ func TestASavedTokenGoesToItsOwnAddressOnly(t *testing.T) {
 		t.Errorf("a redirect: %d %s", status, text)
 	}
 
-	// The whole list of secrets with a new address and no token leaves no token behind.
+	// A new address without a token is refused, and so is one with what stands for the saved token.
+	for _, secrets := range [][]graph.KeyValue{
+		{{Key: "BaseAddress", Value: x.URL}},
+		{{Key: "BaseAddress", Value: x.URL}, {Key: "SecretToken", Value: "*"}},
+	} {
+		if status, _, text := e.Ask(
+			http.MethodPut, job+"/secrets", graph.Secrets{Value: secrets},
+		); status != http.StatusBadRequest || !strings.Contains(text, "enter the token again") {
+			t.Errorf("%v: %d %s", secrets, status, text)
+		}
+	}
+	// With an empty one, no token is left behind.
 	e.Change(
 		http.MethodPut,
 		job+"/secrets",
-		graph.Secrets{Value: []graph.KeyValue{{Key: "BaseAddress", Value: x.URL}}},
+		graph.Secrets{Value: []graph.KeyValue{{Key: "BaseAddress", Value: x.URL}, {Key: "SecretToken"}}},
 		nil,
 	)
 	if status, text := validate(x.URL); status != http.StatusBadRequest || x.got() != "" {

@@ -58,7 +58,7 @@ func TestAnAccountsRolesAreMadeFromATemplate(t *testing.T) {
 		!strings.Contains(errOut, "not in the center") {
 		t.Errorf("an unknown account: exit %d: %s", code, errOut)
 	}
-	if code, _, _ := call(t, "", env, "roles", "template", "333344445555", "--format", "pulumi"); code != exitUsage {
+	if code, _, _ := call(t, "", env, "roles", "template", "333344445555", "--format", "pulumi"); code != exitFailed {
 		t.Errorf("an unknown format: exit %d", code)
 	}
 

@@ -53,7 +53,7 @@ func (s *syncSettings) flags(cmd *cobra.Command) {
 		&s.application, "application", "",
 		"only users and groups assigned to this enterprise application: its name or service principal ID",
 	)
-	f.StringSliceVar(
+	f.StringArrayVar(
 		&s.groups, "group", nil, "only this group and its members: its exact name or ID; can be repeated",
 	)
 	f.BoolVar(&s.nested, "nested", false, "include members of nested groups, which Entra ID leaves out")
@@ -87,8 +87,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
   gatehouse sync … --state ./sync --every 10s             # repeat, ten seconds after each cycle
   gatehouse sync … --repair --dry-run                     # show what was changed at the target
   gatehouse explain ada@example.com --from … --to …       # why a person is or is not provisioned`,
-		Annotations: map[string]string{changesExitTwo: ""},
-		Args:        terminal.NoArgs,
+		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := terminal.Logger(cmd, w.err, slog.LevelWarn)
 			if err != nil {

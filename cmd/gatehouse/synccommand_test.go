@@ -436,3 +436,36 @@ func TestExplainAPerson(t *testing.T) {
 		t.Errorf("nobody: %d %s", code, errOut)
 	}
 }
+
+// TestGroupsAreNamedAsTheyAreCalled: a name may have commas and quotes in it.
+func TestGroupsAreNamedAsTheyAreCalled(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect")
+	e := of(t, d)
+	names := []string{"Sales, EMEA", `Dr. "O'Neil" & <Co>`, "Team = 100%"}
+	x := newSCIMTarget(t, center.ProfileStandard)
+	var flags []string
+	for _, name := range names {
+		var made graph.Group
+		e.Change(http.MethodPost, "/groups", map[string]any{
+			"displayName": name, "mailEnabled": false, "mailNickname": "team", "securityEnabled": true,
+		}, &made)
+		e.Change(http.MethodPost, "/groups/"+made.ID+"/members/$ref", map[string]string{
+			"@odata.id": d.Tenant.GraphURL + "/directoryObjects/" + e.User("mei.tanaka@northwind.example").ID,
+		}, nil)
+		flags = append(flags, "--group", name)
+	}
+	for range 2 { // the second finds again what the first has made, since nothing is remembered
+		env, args := syncArgs(d, x, flags...)
+		code, out, errOut := call(t, "", env, args...)
+		if code != exitDone {
+			t.Fatalf("exit code %d\n%s%s", code, out, errOut)
+		}
+		for _, name := range names {
+			found, err := x.client.Find(context.Background(), "/Groups", "displayName", name)
+			if err != nil || len(found) != 1 {
+				t.Errorf("%s: %v, %v", name, found, err)
+			}
+		}
+	}
+}

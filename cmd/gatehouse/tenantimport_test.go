@@ -78,11 +78,12 @@ func TestATenantIsFilledFromFiles(t *testing.T) {
 		}
 	}
 	short := map[string]string{"GATEHOUSE_PERSON_PASSWORD": "short"} // the rule of every other door
-	if code, _, errOut := call(t, "", short, "tenant", "import", "--data", data, "--users", users); code != exitUsage ||
+	code, _, errOut := call(t, "", short, "tenant", "import", "--data", data, "--users", users)
+	if code != exitFailed ||
 		!strings.Contains(errOut, "8 to 256 characters") {
 		t.Errorf("%d %s", code, errOut)
 	}
-	if code, _, errOut := call(t, "", nil, "tenant", "import", "--data", data); code != exitUsage ||
+	if code, _, errOut := call(t, "", nil, "tenant", "import", "--data", data); code != exitFailed ||
 		!strings.Contains(errOut, "--login-url is missing") {
 		t.Errorf("from nowhere: %d %s", code, errOut)
 	}

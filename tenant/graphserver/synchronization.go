@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -193,8 +194,11 @@ var secretKeys = map[string]string{
 	"skipoutofscopedeletions":  graph.KeySkipOutOfScope,
 }
 
-// putSecrets saves the credentials and settings of the application's job. The whole list is
-// replaced: what is left out is cleared.
+// kept is what stands for a saved secret in answers. Sent back, it keeps the secret.
+const kept = "*"
+
+// putSecrets saves the credentials and settings of the application's job. What is left out stays as
+// it is, as does a token that is masked.
 func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 	var in graph.Secrets
 	if err := decode(r, &in); err != nil {
@@ -218,38 +222,47 @@ func (h *Handler) putSecrets(ctx context.Context, r request) (int, any, error) {
 		}
 		values[key] = kv.Value
 	}
-	address, token := values[graph.KeyBaseAddress], values[graph.KeySecretToken]
-	all, e1 := truth(values, graph.KeySyncAll)
-	skip, e2 := truth(values, graph.KeySkipOutOfScope)
-	notify, e3 := readNotification(values[graph.KeyNotification])
-	if err := errors.Join(e1, e2, e3); err != nil {
-		return 0, nil, err
+	if values[graph.KeySecretToken] == kept && jobs[0].Credentials.SealedToken == "" {
+		return 0, nil, badRequest("The value of 'SecretToken' is that of a saved token, and none is saved.")
 	}
-	err = h.Tenant.ConfigureJob(
-		ctx,
-		r.by,
-		jobs[0].ID,
-		tenant.JobSettings{
-			BaseAddress:       &address,
-			SecretToken:       &token,
-			NotificationEmail: &notify.Recipients,
-			SyncAll:           &all,
-			SkipOutOfScope:    &skip,
-			DeleteThreshold:   &notify.DeleteThresholdValue,
-		},
-	)
+	settings, err := settingsOf(values)
+	if err == nil {
+		err = h.Tenant.ConfigureJob(ctx, r.by, jobs[0].ID, settings)
+	}
 	return http.StatusNoContent, nil, err
 }
 
-// truth reads a setting that is true or false; false when it is left out.
-func truth(values map[string]string, key string) (bool, error) {
-	switch text := values[key]; {
-	case strings.EqualFold(text, "true"):
-		return true, nil
-	case text == "" || strings.EqualFold(text, "false"):
-		return false, nil
+// settingsOf are the settings that are among the secrets.
+func settingsOf(values map[string]string) (s tenant.JobSettings, err error) {
+	if address, given := values[graph.KeyBaseAddress]; given {
+		s.BaseAddress = &address
 	}
-	return false, badRequest("The value of '" + key + "' must be True or False.")
+	if token, given := values[graph.KeySecretToken]; given && token != kept {
+		s.SecretToken = &token
+	}
+	all, e1 := truth(values, graph.KeySyncAll)
+	skip, e2 := truth(values, graph.KeySkipOutOfScope)
+	s.SyncAll, s.SkipOutOfScope = all, skip
+	var e3 error
+	if text, given := values[graph.KeyNotification]; given {
+		var n notificationSettings
+		n, e3 = readNotification(text)
+		s.NotificationEmail, s.DeleteThreshold = &n.Recipients, &n.DeleteThresholdValue
+	}
+	return s, errors.Join(e1, e2, e3)
+}
+
+// truth reads a setting that is true or false; nil when it is left out.
+func truth(values map[string]string, key string) (*bool, error) {
+	text, given := values[key]
+	yes := strings.EqualFold(text, "true")
+	switch {
+	case !given:
+		return nil, nil
+	case yes || text == "" || strings.EqualFold(text, "false"):
+		return &yes, nil
+	}
+	return nil, badRequest("The value of '" + key + "' must be True or False.")
 }
 
 // notificationSettings is the JSON in the secret SyncNotificationSettings. Source: a sample in the
@@ -296,7 +309,7 @@ func (h *Handler) getSecrets(ctx context.Context, r request) (int, any, error) {
 		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeyBaseAddress, Value: j.Credentials.BaseAddress})
 	}
 	if j.Credentials.SealedToken != "" {
-		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySecretToken, Value: "*"})
+		out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySecretToken, Value: kept})
 	}
 	out.Value = append(out.Value, graph.KeyValue{Key: graph.KeySyncAll, Value: all})
 	if j.SkipOutOfScope {
@@ -326,11 +339,14 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	if in.UseSavedCredentials && len(jobs) == 0 {
+	saved := in.UseSavedCredentials || slices.ContainsFunc(in.Credentials, func(kv graph.KeyValue) bool {
+		return secretKeys[strings.ToLower(kv.Key)] == graph.KeySecretToken && kv.Value == kept
+	})
+	if saved && len(jobs) == 0 {
 		return 0, nil, &refusal.Error{Code: tenant.JobNotFound}
 	}
 	var address, token string
-	if in.UseSavedCredentials {
+	if saved {
 		address = jobs[0].Credentials.BaseAddress
 	}
 	for _, kv := range in.Credentials {
@@ -338,13 +354,15 @@ func (h *Handler) validateCredentials(ctx context.Context, r request) (int, any,
 		case graph.KeyBaseAddress:
 			address = kv.Value
 		case graph.KeySecretToken:
-			token = kv.Value
+			if token = kv.Value; token == kept {
+				token = ""
+			}
 		case "":
 			return 0, nil, badRequest("The key '" + quotable(kv.Key) + "' is not one of this application's.")
 		}
 	}
 	var target tenant.Target
-	if in.UseSavedCredentials && token == "" {
+	if saved && token == "" {
 		target, err = h.Tenant.SavedTarget(jobs[0], address)
 	} else {
 		target, err = tenant.NewTarget(address, token)
