@@ -53,6 +53,12 @@ func TestEachArgumentIsEvaluatedOnce(t *testing.T) {
 			continue
 		case "Append", "BitAnd", "Left", "Item", "Split", "InStr":
 			after = `,"1")`
+		case "DateAdd", "DateDiff":
+			after = `,"1","2024-01-31")`
+		case "FormatDateTime":
+			after = `,,"HH","HH")`
+		case "RandomString":
+			after = `,"0","0","0","0")`
 		case "Join":
 			before = `Join("",`
 		case "Mid":

@@ -81,6 +81,13 @@ func init() { // expressions are parsed with the table that the functions are in
 		"Count": {
 			1, 1, func(a arguments) (Value, error) { v, err := a.value(0); return One(strconv.Itoa(len(v))), err },
 		},
+		"CDate":                   onText(1, cDate),
+		"DateAdd":                 {3, 3, dateAdd},
+		"DateDiff":                {3, 3, dateDiff},
+		"DateFromNum":             onText(1, dateFromNum),
+		"FormatDateTime":          {4, 4, formatDateTime},
+		"NumFromDate":             onText(1, numFromDate),
+		"RandomString":            {5, 6, randomString},
 		"CStr":                    {1, 1, func(a arguments) (Value, error) { return a.value(0) }},
 		"Guid":                    {0, 0, func(arguments) (Value, error) { return One(guid()), nil }},
 		"IgnoreFlowIfNullOrEmpty": {1, 1, ignoreIfEmpty},
@@ -99,7 +106,7 @@ func init() { // expressions are parsed with the table that the functions are in
 		),
 		"Not": tests(func(v Value) bool { return !v.isTrue() }),
 		"Now": {
-			0, 0, func(arguments) (Value, error) { return One(time.Now().UTC().Format("1/2/2006 3:04:05 PM")), nil },
+			0, 0, func(arguments) (Value, error) { return dated(time.Now()), nil },
 		},
 		"PCase":                   onText(2, pCase),
 		"Redact":                  {1, 1, func(a arguments) (Value, error) { return a.value(0) }},

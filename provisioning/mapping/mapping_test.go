@@ -150,7 +150,9 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		``: "at character 1", `[`: "name of an attribute", `[]`: "name of an attribute", `"a`: "closing quotation mark",
-		`Foo("a")`: "one of the functions Append", `append("a","b")`: "case-sensitive",
+		`SelectUniqueValue("a", "b")`: "Active Directory", `AppRoleAssignmentsComplex([a])`: "SingleAppRoleAssignment",
+		`DefaultDomain()`: "constant",
+		`Foo("a")`:        "one of the functions Append", `append("a","b")`: "case-sensitive",
 		`Append("a")`: "at least 2", `Append("a","b","c")`: "at most 2", `Append "a"`: "( after Append",
 		`Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: expected the end",
 		`&HZZ`: "hexadecimal", `-`: "a number", `IIF([a]=,"b","c")`: "one of the functions",
