@@ -121,6 +121,18 @@ func OpOf[In, Out any](name string, access Access, shape *Shape,
 	}}
 }
 
+// Behind returns the operation behind a check, which may refuse every call.
+func (o Operation) Behind(check func(context.Context) error) Operation {
+	call := o.call
+	o.call = func(ctx context.Context, who Caller, body []byte) (any, error) {
+		if err := check(ctx); err != nil {
+			return nil, err
+		}
+		return call(ctx, who, body)
+	}
+	return o
+}
+
 // Empty is the answer of operations that return nothing.
 type Empty struct{}
 
@@ -186,7 +198,7 @@ type Service struct {
 	SigningName string // the service in the credential scope
 	Operations  []Operation
 	// Admit refuses a caller who may use no operation at all, known or not. It is required.
-	Admit func(who Caller, operation string) error
+	Admit func(ctx context.Context, who Caller, operation string) error
 	// Authorize refuses a caller who may not use operations of a kind. It is required.
 	Authorize func(who Caller, operation string, access Access) error
 	// Throttled says that an operation is called too often now; nil: never.
@@ -270,7 +282,7 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 	}
 	who.RequestID, who.Address = requestID, h.Address(r)
 	if err == nil {
-		err = s.Admit(who, name)
+		err = s.Admit(ctx, who, name)
 	}
 	if err != nil {
 		s.Refused(ctx, who, name, err)

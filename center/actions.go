@@ -163,6 +163,7 @@ var (
 	ActionDeleteTrustedTokenIssuer              = line("DeleteTrustedTokenIssuer", administrators)
 
 	ActionUpdateInstance      = line("UpdateInstance", administrators)
+	ActionUpdateIdentityStore = line("UpdateIdentityStore", administrators)
 	ActionAddRegion           = line("AddRegion", administrators)
 	ActionRemoveRegion        = line("RemoveRegion", administrators)
 	ActionTagResource         = line("TagResource", administrators)

@@ -117,9 +117,11 @@ type Config struct {
 	Key    authn.MasterKey // where the master key is
 	Log    *slog.Logger
 	URL    string
-	Mailer Mailer           // nil: no email can be sent
-	Region string           // of a new instance; DefaultRegion when empty
-	Now    func() time.Time // time.Now when nil
+	Mailer Mailer // nil: no email can be sent
+	Region string // of a new instance; DefaultRegion when empty
+	// WithoutPermissionSets has a new instance begin without, until an administrator enables them.
+	WithoutPermissionSets bool
+	Now                   func() time.Time // time.Now when nil
 }
 
 // Open reads the instance from the store, or makes it when the store is empty. It fails with

@@ -68,19 +68,16 @@ func (c *Center) InstanceSettings(ctx context.Context) (s InstanceSettings, err 
 	return s, err
 }
 
-// RenameInstance gives the instance a name.
-func (c *Center) RenameInstance(ctx context.Context, by audit.Actor, name string) error {
-	return c.changeInstance(ctx, by, ActionUpdateInstance, func(s *InstanceSettings) error {
-		if !instanceName.match(name) {
-			return &refusal.Error{
-				Code:   InvalidValue,
-				Field:  "Name",
-				Detail: "use at most 255 letters, digits or + = , . @ - _",
-			}
+func (s *InstanceSettings) rename(name string) error {
+	if !instanceName.match(name) {
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "Name",
+			Detail: "use at most 255 letters, digits or + = , . @ - _",
 		}
-		s.Name = name
-		return nil
-	})
+	}
+	s.Name = name
+	return nil
 }
 
 // AddRegion adds a Region. It fails with RegionExists or QuotaExceeded.

@@ -40,6 +40,11 @@ func (c *Center) openInstance(ctx context.Context, cfg Config) error {
 		switch {
 		case errors.Is(err, refusal.ErrNoRow):
 			c.Instance = c.newInstance(cmp.Or(cfg.Region, DefaultRegion))
+			if cfg.WithoutPermissionSets {
+				if err := tx.PutInstanceControls(InstanceControls{WithoutPermissionSets: true}); err != nil {
+					return err
+				}
+			}
 		case err != nil:
 			return err
 		case c.Instance.SealedProof != "": // perhaps of another node, which was faster

@@ -241,6 +241,9 @@ func (c *Center) CreatePermissionSet(ctx context.Context, by audit.Actor, p Perm
 		p.SessionDuration = defaultSession
 	}
 	err := c.change(ctx, by, ActionCreatePermissionSet, func(tx Tx) (string, error) {
+		if err := checkPermissionSets(tx); err != nil {
+			return p.Name, err
+		}
 		if err := p.check(); err != nil {
 			return p.Name, err
 		}

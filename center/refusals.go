@@ -20,6 +20,9 @@ var (
 		"a list attribute can have at most one value", "send a single value, such as the work email address")
 	NotAllowed = Refusals.New("not-allowed", refusal.Denied,
 		"the caller is not allowed to do this", "use the access key of an administrator")
+	NetworkNotAllowed = Refusals.New("network-not-allowed", refusal.Denied,
+		"the network controls do not allow requests from this address",
+		"come from an allowed network, or have an administrator change the controls in the console's settings")
 	VersionChanged = Refusals.New("version-changed", refusal.Conflict,
 		"the object has changed since it was read", "read it again and repeat the change")
 	QuotaExceeded = Refusals.New("quota-exceeded", refusal.Quota,
@@ -207,6 +210,9 @@ var (
 var (
 	PermissionSetNotFound = Refusals.New("permission-set-not-found", refusal.NotFound,
 		"there is no such permission set", "use an ARN from `aws sso-admin list-permission-sets`")
+	PermissionSetsOff = Refusals.New("permission-sets-not-enabled", refusal.Invalid,
+		"permission sets are not enabled for this instance",
+		"enable them: `aws sso-admin update-instance --permission-sets-enabled`")
 	PermissionSetTaken = Refusals.New("permission-set-name-taken", refusal.Conflict,
 		"another permission set has this name", "choose another name")
 	PermissionSetInUse = Refusals.New("permission-set-in-use", refusal.Conflict,

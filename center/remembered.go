@@ -16,6 +16,9 @@ type credentials struct {
 	tokens  memory.Map[BearerToken] // by their digests
 	keys    memory.Map[OpenedKey]   // by their ids
 	issuers memory.Map[string]      // of external ids; there is one
+
+	// controls are the instance's. They are no credential, and are forgotten by themselves.
+	controls memory.Map[*openControls]
 }
 
 func (r *credentials) forget() {

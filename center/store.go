@@ -70,6 +70,7 @@ type Reader interface {
 	organizationImportReader
 	roleJobReader
 	instanceSettingsReader
+	instanceControlsReader
 	applicationReader
 	tokenIssuerReader
 	idempotencyReader
@@ -105,6 +106,7 @@ type Tx interface {
 	organizationImportWriter
 	roleJobWriter
 	instanceSettingsWriter
+	instanceControlsWriter
 	applicationWriter
 	tokenIssuerWriter
 	idempotencyWriter

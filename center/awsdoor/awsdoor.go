@@ -42,13 +42,25 @@ func ofAdministrator(who awsapi.Caller) bool { return who.Role != "" }
 
 // Admit refuses a caller who signs for a role in an account: such a caller may only ask who it is,
 // which is not asked here. It is for awsapi.Service.Admit.
-func Admit(who awsapi.Caller, operation string) error {
+func Admit(_ context.Context, who awsapi.Caller, operation string) error {
 	if ofAdministrator(who) {
 		return nil
 	}
 	return &awsapi.Error{
 		Code:    "AccessDeniedException",
 		Message: who.ARN + " is not authorized to perform " + operation,
+	}
+}
+
+// AdmitFrom is Admit where requests come from certain networks only.
+func AdmitFrom(
+	c *center.Center, network center.Network,
+) func(ctx context.Context, who awsapi.Caller, operation string) error {
+	return func(ctx context.Context, who awsapi.Caller, operation string) error {
+		if err := Admit(ctx, who, operation); err != nil {
+			return err
+		}
+		return c.AdmitFrom(ctx, network, who.Address)
 	}
 }
 

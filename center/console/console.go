@@ -172,6 +172,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/settings/identity-source/report.csv":       reportCSV,
 		"POST /console/settings/identity-source/rehearse":         rehearse,
 		"POST /console/settings/identity-source/undo":             undoChange,
+		"POST /console/settings/networks/open":                    openNetworks,
 		"POST /console/settings/metadata":                         watchMetadata,
 		"POST /console/settings/metadata/accept":                  acceptMetadata,
 		"POST /console/settings/requests":                         setRequests,

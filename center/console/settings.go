@@ -25,6 +25,7 @@ type settingsData struct {
 	CanUndo                  bool
 	UndoUntil                time.Time
 	SignIn                   center.SignInSettings
+	Controls                 center.InstanceControls
 	Hours                    string // the portal session's
 }
 
@@ -54,6 +55,9 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 	if d.CanUndo = d.Source.CanUndo(c.Now()); d.CanUndo {
 		d.UndoUntil = d.Source.Previous.ChangedAt.Add(center.UndoFor)
 	}
+	if d.Controls, err = c.InstanceControls(ctx); err != nil {
+		return d, err
+	}
 	if d.SignIn, err = c.SignInSettings(ctx); err != nil {
 		return d, err
 	}
@@ -76,6 +80,14 @@ func settings(p page) error {
 		return err
 	}
 	return p.Render("settings", "Settings", "/console/settings", d)
+}
+
+// openNetworks is the way back for administrators who have shut themselves out.
+func openNetworks(p page) error {
+	if err := p.h.Center.OpenNetworks(p.Context(), p.by); err != nil {
+		return err
+	}
+	return p.Done("/console/settings", "The network controls are removed. Requests are let in from everywhere.")
 }
 
 func spMetadata(p page) error {

@@ -18,9 +18,13 @@ type Handler struct{ Center *center.Center }
 // Service is the door for awsapi.Handler.
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
-		Target: "AWSIdentityStore", SigningName: "identitystore", Answer: Answer,
-		Refused: awsdoor.Refused(h.Center), Admit: awsdoor.Admit, Authorize: awsdoor.Authorize,
-		Operations: slices.Concat(h.ofStores(), h.ofUsers(), h.ofGroups(), h.ofMemberships()),
+		Target:      "AWSIdentityStore",
+		SigningName: "identitystore",
+		Answer:      Answer,
+		Refused:     awsdoor.Refused(h.Center),
+		Admit:       awsdoor.AdmitFrom(h.Center, center.NetworkOfStoreAPI),
+		Authorize:   awsdoor.Authorize,
+		Operations:  slices.Concat(h.ofStores(), h.ofUsers(), h.ofGroups(), h.ofMemberships()),
 	}
 }
 
@@ -28,6 +32,10 @@ func (h *Handler) ofStores() []awsapi.Operation {
 	return []awsapi.Operation{
 		awsapi.OpOf("ListIdentityStores", awsapi.Reads, awsapi.StructureOf(paged(awsapi.Members{})), h.listStores),
 		awsapi.OpOf("DescribeIdentityStore", awsapi.Reads, input(awsapi.Members{}), h.describeStore),
+		awsapi.OpOf(
+			"UpdateIdentityStore", awsapi.Changes, input(awsapi.Members{"NetworkConfiguration": network}),
+			h.updateStore,
+		),
 	}
 }
 

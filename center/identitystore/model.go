@@ -32,6 +32,14 @@ func chars(text string, others ...rune) *awsapi.Pattern {
 	}
 }
 
+// cidr is an address or a network, as the model has it.
+const cidr = `((([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\.){3}([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|` +
+	`25[0-5])(\/(3[0-2]|[1-2][0-9]|[0-9]))?|(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,7}:|` +
+	`([0-9a-fA-F]{1,4}:){1,6}:[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}|` +
+	`([0-9a-fA-F]{1,4}:){1,4}(:[0-9a-fA-F]{1,4}){1,3}|([0-9a-fA-F]{1,4}:){1,3}(:[0-9a-fA-F]{1,4}){1,4}|` +
+	`([0-9a-fA-F]{1,4}:){1,2}(:[0-9a-fA-F]{1,4}){1,5}|[0-9a-fA-F]{1,4}:(:[0-9a-fA-F]{1,4}){1,6}|` +
+	`:((:[0-9a-fA-F]{1,4}){1,7}|:))(\/(12[0-8]|1[0-1][0-9]|[1-9][0-9]|[0-9]))?)`
+
 var (
 	plainChars = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}]+`)
 	textChars  = chars(`[\p{L}\p{M}\p{S}\p{N}\p{P}\t\n\r  　]+`, '\t', '\n', '\r', ' ', 0xa0, 0x3000)
@@ -53,6 +61,13 @@ var (
 			Match: isObjectID,
 		},
 	}
+	sourceIP = awsapi.TextOf(2, 43, cidr)
+	network  = awsapi.StructureOf(awsapi.Members{
+		"VpceAccessRequired":    flag,
+		"ApiRestrictSourceVpcs": awsapi.ListOf(1, 50, awsapi.TextOf(12, 0, "")),
+		"ApiAllowSourceIps":     awsapi.ListOf(1, 50, sourceIP),
+		"ScimAllowSourceIps":    awsapi.ListOf(1, 50, sourceIP),
+	}, "VpceAccessRequired")
 	revision  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 64}
 	userName  = &awsapi.Shape{Kind: awsapi.String, Min: 1, Max: 128, Sensitive: true, Pattern: plainChars}
 	groupName = &awsapi.Shape{

@@ -136,7 +136,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
 	roles.Mount(programs)
 	oidc.MountAPI(programs)
-	return provisioning.Before(awsapi.Instead(aws, programs, mux))
+	return provisioning.Before(awsapi.Instead(aws, programs, fromNetworks(c, in, mux)))
 }
 
 // atOneMoment has what a request reads of the center's memory proven once.

@@ -110,7 +110,8 @@ func TestUnknownMembersAreRefused(t *testing.T) {
 	for _, c := range []struct{ service, target, body, want string }{
 		{
 			"sso", "SWBExternalService.UpdateInstance",
-			`{"InstanceArn":"INSTANCE","NetworkConfiguration":{"AllowedVpcs":["vpc-1"]}}`, "NetworkConfiguration",
+			`{"InstanceArn":"INSTANCE","NetworkConfiguration":{"AllowedVpcs":["vpc-1"]}}`,
+			"networkConfiguration.AllowedVpcs",
 		},
 		{
 			"sso", "SWBExternalService.UpdateInstance", `{"InstanceArn":"INSTANCE","PermissionSetsEnabled":false}`,

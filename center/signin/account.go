@@ -33,7 +33,7 @@ func (h *Handler) mountAccount(mux *http.ServeMux) {
 				web.SetNotice(w, h.Center.URL, notice)
 				http.Redirect(w, r, AccountPath, http.StatusSeeOther)
 			case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
-				h.fail(w, r, err)
+				h.Fail(w, r, err)
 			case code == center.SignInFailed || code == center.SignInLocked:
 				h.account(
 					w, r, u, http.StatusBadRequest, "",
@@ -116,7 +116,7 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User,
 		sessions, err = h.Center.Sessions(ctx, u.ID)
 	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	d.addDevices(devices)
@@ -145,7 +145,7 @@ func (h *Handler) addDevice(w http.ResponseWriter, r *http.Request, u center.Use
 		v.Narrow = true
 		h.pages.Render(w, http.StatusOK, "register", v)
 	case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	default:
 		h.account(w, r, u, http.StatusConflict, "", explain(err))
 	}

@@ -78,7 +78,7 @@ func (h *Handler) password(w http.ResponseWriter, r *http.Request) {
 	case code != refusal.None && code.Kind() != refusal.Unavailable:
 		h.form(w, r, http.StatusUnauthorized, d, web.WrongPassword)
 	case err != nil:
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	default:
 		h.finishStep(w, r, p)
 	}
@@ -112,7 +112,7 @@ func (h *Handler) step(take step) http.HandlerFunc {
 		case code == center.TicketInvalid:
 			h.startOver(w, r)
 		case code == refusal.None || code == center.StoreUnavailable || code == center.ConcurrentChange:
-			h.fail(w, r, err)
+			h.Fail(w, r, err)
 		default:
 			h.next(w, r, refused(err, http.StatusUnauthorized), explain(err))
 		}
@@ -201,7 +201,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, status int, probl
 	case refusal.CodeOf(err) == center.TicketInvalid:
 		h.startOver(w, r)
 	case err != nil:
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	default:
 		v := h.view(title, d)
 		v.Problem = problem
@@ -294,7 +294,7 @@ func (h *Handler) linkPage(w http.ResponseWriter, r *http.Request, status int, p
 			}),
 		)
 	case err != nil:
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	default:
 		v := h.view("Set your password", linkedData{u, ticket})
 		v.Problem = problem
@@ -315,6 +315,6 @@ func (h *Handler) setLinked(w http.ResponseWriter, r *http.Request) {
 		code == center.SignInBusy:
 		h.linkPage(w, r, refused(err, http.StatusBadRequest), explain(err))
 	default:
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	}
 }

@@ -97,7 +97,7 @@ func (h *Handler) metadata(w http.ResponseWriter, r *http.Request) {
 	}
 	data, err := SPMetadata(r.Context(), h.Center)
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/samlmetadata+xml")
@@ -110,7 +110,7 @@ func (h *Handler) start(w http.ResponseWriter, r *http.Request) {
 	returnTo := web.LocalPath(r.URL.Query().Get("return"), "/start")
 	source, err := h.Center.Source(r.Context())
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	if source.Type == center.Directory {
@@ -138,7 +138,7 @@ const rehearsalState = "rehearsal"
 // send sends the browser to an identity provider with a request, unless it could not be made.
 func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string, out center.Outgoing, err error) {
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	// #nosec G124 -- None only under TLS, and Secure there
@@ -148,7 +148,7 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, relayState string
 	}
 	http.SetCookie(w, cookie)
 	if err := h.deliver(w, r, out, relayState); err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 	}
 }
 
@@ -251,7 +251,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	rehearsal := r.PostFormValue("RelayState") == rehearsalState
 	assertion, err := h.verify(ctx, r, rehearsal)
 	if err != nil {
-		h.fail(w, r, h.Center.Refuse(ctx, by, "ExternalIdPDirectoryLogin", "", err))
+		h.Fail(w, r, h.Center.Refuse(ctx, by, "ExternalIdPDirectoryLogin", "", err))
 		return
 	}
 	if rehearsal {
@@ -260,7 +260,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	}
 	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, assertion, h.browser(r))
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	// the identity provider started it: RelayState may be a path of ours, and nothing else
@@ -274,7 +274,7 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) rehearsed(w http.ResponseWriter, r *http.Request, a center.VerifiedAssertion) {
 	u, err := h.Center.FinishRehearsal(r.Context(), h.actor(r), a, h.browser(r))
 	if err != nil {
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	h.pages.Render(
@@ -368,7 +368,7 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 			return
 		}
 		if err != nil {
-			h.fail(w, r, err)
+			h.Fail(w, r, err)
 			return
 		}
 		fn(w, r, u)
@@ -387,14 +387,14 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	lines := []string{"Your portal session has ended. Roles that you opened stay valid until they expire."}
 	u, err := h.Center.PortalUser(r.Context(), secret)
 	if err != nil && refusal.CodeOf(err) != center.SessionInvalid { // it is still open: the browser keeps it
-		h.fail(w, r, err)
+		h.Fail(w, r, err)
 		return
 	}
 	if err == nil {
 		by.Kind, by.Name = audit.User, u.UserName
 		programs, err := h.Center.SignOut(r.Context(), by, secret)
 		if err != nil {
-			h.fail(w, r, err)
+			h.Fail(w, r, err)
 			return
 		}
 		if len(programs) > 0 {
@@ -419,10 +419,17 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 
 // fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
 // and nowhere else.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+// Fail shows why nobody is let in.
+func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	title, status := "We could not sign you in", http.StatusForbidden
 	text := "An unexpected error occurred. Try again. If the error persists, give your administrator this reference."
 	switch code := refusal.CodeOf(err); {
+	case code == center.NetworkNotAllowed:
+		title = "You cannot come in from this network"
+		text = "Your organization lets people in from its own networks only. Connect to one of them and try again."
+		if err := h.Center.Refuse(r.Context(), h.actor(r), "NetworkAccess", r.URL.Path, err); err != nil {
+			h.Log.Warn("sign-in failed", "request_id", web.RequestID(r), "error", err)
+		}
 	case code == refusal.None:
 		status = http.StatusInternalServerError
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)

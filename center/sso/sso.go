@@ -54,6 +54,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	} {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) {
 			in, err := read(r, op.parameters)
+			if err == nil {
+				err = h.Center.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r))
+			}
 			var out any
 			if err == nil {
 				out, err = op.call(in)
@@ -139,7 +142,7 @@ func invalid(message string) error {
 func Answer(err error) *awsapi.Error {
 	var wire *awsapi.Error
 	switch code := refusal.CodeOf(err); {
-	case code == center.RoleNotAssigned || code == center.AccountSuspended:
+	case code == center.RoleNotAssigned || code == center.AccountSuspended || code == center.NetworkNotAllowed:
 		return &awsapi.Error{Code: "ForbiddenException", Status: http.StatusForbidden, Message: "No access"}
 	case code == center.SessionInvalid || refusal.KindOf(err) == refusal.Unauthenticated:
 		return &awsapi.Error{

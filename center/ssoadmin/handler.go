@@ -17,16 +17,21 @@ type Handler struct{ Center *center.Center }
 func (h *Handler) Service() awsapi.Service {
 	var operations []awsapi.Operation
 	for _, some := range [][]awsapi.Operation{
-		h.instances(), h.permissionSets(), h.assignments(), h.applications(), h.tokenIssuers(),
+		h.instances(), h.applications(), h.tokenIssuers(),
 	} {
 		operations = append(operations, some...)
+	}
+	for _, op := range append(h.permissionSets(), h.assignments()...) {
+		operations = append(operations, op.Behind(func(ctx context.Context) error {
+			return h.Center.HasPermissionSets(ctx)
+		}))
 	}
 	return awsapi.Service{
 		Target:      "SWBExternalService",
 		SigningName: "sso",
 		Answer:      Answer,
 		Refused:     awsdoor.Refused(h.Center),
-		Admit:       awsdoor.Admit,
+		Admit:       awsdoor.AdmitFrom(h.Center, center.NetworkOfInstance),
 		Authorize:   awsdoor.Authorize,
 		Operations:  operations,
 	}
@@ -71,6 +76,8 @@ func Answer(err error) *awsapi.Error {
 // moto's tests, the Terraform provider's tests, and answers in public issue threads.
 func sentence(refused *refusal.Error) string {
 	switch refused.Code {
+	case center.PermissionSetsOff:
+		return "Permission Sets are not enabled for this instance"
 	case center.PermissionSetNotFound:
 		return "Could not find PermissionSet with id " + lastPart(refused.Subject)
 	case center.PermissionSetTaken:

@@ -31,16 +31,30 @@ func (h *Handler) instances() []awsapi.Operation {
 }
 
 type instanceDetail struct {
-	InstanceArn                    string
-	IdentityStoreID                string `json:"IdentityStoreId"`
-	IdentityStoreArn               string
-	OwnerAccountID                 string `json:"OwnerAccountId"`
-	Name                           string `json:",omitempty"`
-	CreatedDate                    awsapi.Timestamp
-	Status                         string
-	PrimaryRegion                  string
-	Regions                        []regionDetail
-	EncryptionConfigurationDetails *encryption `json:",omitzero"`
+	InstanceArn      string
+	IdentityStoreID  string `json:"IdentityStoreId"`
+	IdentityStoreArn string
+	OwnerAccountID   string `json:"OwnerAccountId"`
+	Name             string `json:",omitempty"`
+	CreatedDate      awsapi.Timestamp
+	Status           string
+	PrimaryRegion    string
+	Regions          []regionDetail
+}
+
+type describeInstanceOutput struct {
+	instanceDetail
+	EncryptionConfigurationDetails encryption
+	NetworkConfigurationDetails    *networkConfiguration `json:",omitzero"`
+	PermissionSetsEnabled          bool
+}
+
+// networkConfiguration is what requests and answers say of the networks.
+type networkConfiguration struct {
+	VpceAccessRequired     bool
+	RestrictSourceVpcs     []string `json:",omitempty"`
+	AllowSourceIPs         []string `json:"AllowSourceIps,omitempty"`
+	ExcludeApplicationArns []string `json:",omitempty"`
 }
 
 type encryption struct{ KeyType, EncryptionStatus string }
@@ -82,10 +96,24 @@ func (h *Handler) listInstances(
 	return listInstancesOutput{all}, err
 }
 
-func (h *Handler) describeInstance(ctx context.Context, _ awsapi.Caller, _ instance) (instanceDetail, error) {
+func (h *Handler) describeInstance(ctx context.Context, _ awsapi.Caller, _ instance) (describeInstanceOutput, error) {
 	d, err := h.instanceDetail(ctx)
-	d.EncryptionConfigurationDetails = &encryption{"AWS_OWNED_KMS_KEY", "ENABLED"}
-	return d, err
+	if err != nil {
+		return describeInstanceOutput{}, err
+	}
+	controls, err := h.Center.InstanceControls(ctx)
+	out := describeInstanceOutput{
+		instanceDetail:                 d,
+		EncryptionConfigurationDetails: encryption{"AWS_OWNED_KMS_KEY", "ENABLED"},
+		PermissionSetsEnabled:          !controls.WithoutPermissionSets,
+	}
+	if n := controls.Network; n != nil {
+		out.NetworkConfigurationDetails = &networkConfiguration{
+			VpceAccessRequired: n.Required,
+			AllowSourceIPs:     n.AllowSourceIPs,
+		}
+	}
+	return out, err
 }
 
 // createInstanceInput is read whole, so that what is wrong with it is said.
@@ -114,16 +142,52 @@ type updateInstanceInput struct {
 	instance
 	Name                    *string
 	EncryptionConfiguration *struct{ KeyType, KmsKeyArn string }
+	NetworkConfiguration    *networkConfiguration
+	PermissionSetsEnabled   *bool
+}
+
+// check refuses what the instance cannot do. Source: API reference, UpdateInstance.
+func (in updateInstanceInput) check() error {
+	e, n := in.EncryptionConfiguration, in.NetworkConfiguration
+	sets := in.PermissionSetsEnabled
+	switch {
+	case e != nil && (n != nil || sets != nil), n != nil && sets != nil:
+		return invalid(
+			"Only one of EncryptionConfiguration, PermissionSetsEnabled and NetworkConfiguration can be specified",
+		)
+	case e != nil && (e.KeyType != "AWS_OWNED_KMS_KEY" || e.KmsKeyArn != ""):
+		return invalid("There is no KMS here: secrets are encrypted with the center's own master key")
+	case sets != nil && !*sets:
+		return invalid(
+			"The only accepted value of PermissionSetsEnabled is true: permission sets cannot be disabled. A new " +
+				"center begins without them when it is started with --permission-sets=false",
+		)
+	case n != nil && len(n.RestrictSourceVpcs) > 0:
+		return invalid(
+			"RestrictSourceVpcs cannot be enforced: no request comes through a VPC endpoint here; name the " +
+				"networks in AllowSourceIps",
+		)
+	case n != nil && len(n.ExcludeApplicationArns) > 0:
+		return invalid(
+			"ExcludeApplicationArns cannot be enforced: people are let in before it is known which application " +
+				"they go to; name their networks in AllowSourceIps",
+		)
+	}
+	return nil
 }
 
 func (h *Handler) updateInstance(ctx context.Context, who awsapi.Caller, in updateInstanceInput) (awsapi.Empty, error) {
-	if e := in.EncryptionConfiguration; e != nil && (e.KeyType != "AWS_OWNED_KMS_KEY" || e.KmsKeyArn != "") {
-		return awsapi.Empty{}, invalid("There is no KMS here: secrets are encrypted with the center's own master key")
+	if err := in.check(); err != nil {
+		return awsapi.Empty{}, err
 	}
-	if in.Name == nil {
+	change := center.InstanceChange{Name: in.Name, EnablePermissionSets: in.PermissionSetsEnabled != nil}
+	if n := in.NetworkConfiguration; n != nil {
+		change.Network = &center.InstanceNetwork{Required: n.VpceAccessRequired, AllowSourceIPs: n.AllowSourceIPs}
+	}
+	if change == (center.InstanceChange{}) {
 		return awsapi.Empty{}, nil
 	}
-	return awsapi.Empty{}, h.Center.RenameInstance(ctx, awsdoor.Actor(who), *in.Name)
+	return awsapi.Empty{}, h.Center.UpdateInstance(ctx, awsdoor.Actor(who), change)
 }
 
 type regionInput struct {

@@ -16,6 +16,12 @@ const (
 	application = `\d{12}:application/` + instanceID + `/apl-[a-zA-Z0-9]{16}`
 	issuer      = `\d{12}:trustedTokenIssuer/` + instanceID +
 		`/tti-[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`
+	cidr = `((([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\.){3}([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|` +
+		`25[0-5])(\/(3[0-2]|[1-2][0-9]|[0-9]))?|(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,7}:|` +
+		`([0-9a-fA-F]{1,4}:){1,6}:[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}|` +
+		`([0-9a-fA-F]{1,4}:){1,4}(:[0-9a-fA-F]{1,4}){1,3}|([0-9a-fA-F]{1,4}:){1,3}(:[0-9a-fA-F]{1,4}){1,4}|` +
+		`([0-9a-fA-F]{1,4}:){1,2}(:[0-9a-fA-F]{1,4}){1,5}|[0-9a-fA-F]{1,4}:(:[0-9a-fA-F]{1,4}){1,6}|` +
+		`:((:[0-9a-fA-F]{1,4}){1,7}|:))(\/(12[0-8]|1[0-1][0-9]|[1-9][0-9]|[0-9]))?)`
 	tagPattern = `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`
 )
 
@@ -186,6 +192,13 @@ var Shapes = map[string]*awsapi.Shape{
 		paged(awsapi.Members{"RegionScope": awsapi.EnumOf("CURRENT_REGION", "ALL_REGIONS")}),
 	),
 	"UpdateInstance": forInstance(awsapi.Members{"Name": name,
+		"PermissionSetsEnabled": flag,
+		"NetworkConfiguration": awsapi.StructureOf(awsapi.Members{
+			"VpceAccessRequired":     flag,
+			"RestrictSourceVpcs":     awsapi.ListOf(0, 50, awsapi.TextOf(12, 0, "")),
+			"AllowSourceIps":         awsapi.ListOf(0, 50, awsapi.TextOf(2, 43, cidr)),
+			"ExcludeApplicationArns": awsapi.ListOf(0, 50, awsapi.TextOf(10, 1224, "")),
+		}, "VpceAccessRequired"),
 		"EncryptionConfiguration": awsapi.StructureOf(awsapi.Members{
 			"KeyType":   awsapi.EnumOf("AWS_OWNED_KMS_KEY", "CUSTOMER_MANAGED_KEY"),
 			"KmsKeyArn": awsapi.TextOf(20, 2048, ""),

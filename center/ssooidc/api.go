@@ -51,6 +51,9 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		if err != nil {
 			err = unreadable(err)
 		} else {
+			err = h.Center.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r))
+		}
+		if err == nil {
 			out, err = fn(r, in)
 		}
 		status := http.StatusOK
@@ -106,6 +109,7 @@ func Answer(err error) Failure {
 		center.RedirectInvalid:       {"InvalidRedirectUriException", 0, "invalid_redirect_uri", ""},
 		center.GrantPending:          {"AuthorizationPendingException", 0, "authorization_pending", ""},
 		center.GrantDenied:           {"AccessDeniedException", 0, "access_denied", ""},
+		center.NetworkNotAllowed:     {"AccessDeniedException", 0, "access_denied", ""},
 		center.GrantExpired:          {"ExpiredTokenException", 0, "expired_token", ""},
 		center.GrantInvalid:          {"InvalidGrantException", 0, "invalid_grant", ""},
 		center.SlowDown:              {"SlowDownException", 0, "slow_down", ""},

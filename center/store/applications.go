@@ -12,6 +12,13 @@ func (t tx) PutInstanceSettings(v center.InstanceSettings) error {
 	return t.putDocument(kindInstanceSet, theOnly, v)
 }
 
+func (t tx) InstanceControls() (center.InstanceControls, error) {
+	return document[center.InstanceControls](t, kindControls, theOnly)
+}
+func (t tx) PutInstanceControls(v center.InstanceControls) error {
+	return t.putDocument(kindControls, theOnly, v)
+}
+
 func (t tx) Application(arn string) (center.Application, error) {
 	return document[center.Application](t, kindApplication, arn)
 }

@@ -174,6 +174,7 @@ const (
 	kindRequestKey     = "request-key"
 	kindFederationKey  = "federation-key"
 	kindInstanceSet    = "instance-settings"
+	kindControls       = "instance-controls"
 	kindAssignmentRule = "assignment-rule"
 	kindOrganization   = "organization-import"
 	kindApplication    = "application"
@@ -182,7 +183,8 @@ const (
 
 var kinds = []string{
 	kindInstance, kindSource, kindTenant, kindAccessKey, kindAdministrator, kindPassword, kindSignIn,
-	kindRequestKey, kindFederationKey, kindInstanceSet, kindAssignmentRule, kindOrganization,
+	kindRequestKey, kindFederationKey, kindInstanceSet, kindControls, kindAssignmentRule,
+	kindOrganization,
 	kindApplication, kindTokenIssuer,
 }
 

@@ -70,7 +70,7 @@ func (a *administratorCommands) there() error {
 func (w *world) administratorsCommand() *cobra.Command {
 	a := &administratorCommands{world: w, file: datafolder.Center, check: center.CheckPassword}
 	a.open = func(ctx context.Context) (control.Data, error) {
-		c, err := openCenter(ctx, &a.half, w.env, center.DefaultRegion)
+		c, err := openCenter(ctx, &a.half, w.env, center.Config{})
 		if err != nil {
 			return control.Data{}, err
 		}

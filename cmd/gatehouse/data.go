@@ -129,7 +129,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	d.log = slog.New(slog.DiscardHandler)
-	c, err := openCenter(ctx, &d.half, w.env, center.DefaultRegion)
+	c, err := openCenter(ctx, &d.half, w.env, center.Config{})
 	if err != nil {
 		return err
 	}

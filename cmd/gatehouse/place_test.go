@@ -64,7 +64,7 @@ func TestNothingBeginsAnewWhereDataWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &half{data: data}
-	c, err := openCenter(context.Background(), h, noEnv, center.DefaultRegion)
+	c, err := openCenter(context.Background(), h, noEnv, center.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

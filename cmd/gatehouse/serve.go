@@ -25,6 +25,7 @@ type serveSettings struct {
 	first           firstAdministrator
 	region, metrics string
 	awsLimits       bool
+	sets            bool // permission sets in a new instance
 }
 
 func (w *world) serveCommand() *cobra.Command {
@@ -64,6 +65,11 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 		&s.awsLimits, "aws-limits", false,
 		"throttle as AWS does: ThrottlingException and SCIM's 429 beyond the request rates that AWS publishes",
 	)
+	f.BoolVar(
+		&s.sets, "permission-sets", true,
+		"permission sets in a new instance; false: none until `aws sso-admin update-instance "+
+			"--permission-sets-enabled`",
+	)
 	f.StringVar(
 		&s.metrics, "metrics", "",
 		"loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090 (default: none)",
@@ -91,7 +97,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // serve has closed it
-	c, err := openCenter(ctx, h, w.env, s.region)
+	c, err := openCenter(ctx, h, w.env, center.Config{Region: s.region, WithoutPermissionSets: !s.sets})
 	if err != nil {
 		return err
 	}
@@ -116,8 +122,11 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 }
 
-// openCenter opens the center's data and reads or makes the instance.
-func openCenter(ctx context.Context, h *half, env func(string) (string, bool), region string) (*center.Center, error) {
+// openCenter opens the center's data and reads or makes the instance. cfg says how a new one
+// begins.
+func openCenter(
+	ctx context.Context, h *half, env func(string) (string, bool), cfg center.Config,
+) (*center.Center, error) {
 	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
 		return nil, err
 	}
@@ -125,17 +134,12 @@ func openCenter(ctx context.Context, h *half, env func(string) (string, bool), r
 	if err != nil {
 		return nil, err
 	}
-	c, err := center.Open(
-		ctx,
-		center.Config{
-			Store:  s,
-			Key:    h.masterKey(env),
-			Log:    h.log,
-			URL:    h.url,
-			Mailer: h.mailer,
-			Region: region,
-		},
-	)
+	cfg.Store = s
+	cfg.Key = h.masterKey(env)
+	cfg.Log = h.log
+	cfg.URL = h.url
+	cfg.Mailer = h.mailer
+	c, err := center.Open(ctx, cfg)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

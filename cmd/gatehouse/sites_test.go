@@ -71,7 +71,7 @@ func startSites(t *testing.T) sites {
 	}
 	ch, cl := start(centerHost)
 	th, tl := start(tenantHost)
-	c, err := openCenter(ctx, ch, noEnv, center.DefaultRegion)
+	c, err := openCenter(ctx, ch, noEnv, center.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

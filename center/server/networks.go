@@ -1,0 +1,39 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/signin"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// fromNetworks lets in who comes from a network that the controls of the instance allow. Others are
+// shown why not.
+func fromNetworks(c *center.Center, in *signin.Handler, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !hasOwnControls(r) {
+			if err := c.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r)); err != nil {
+				in.Fail(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hasOwnControls says whether a request is judged by its door, which refuses it in the words of its
+// protocol, or by nobody: administrators in the console can open what was shut by mistake, and the
+// admin API, which is one of the AWS services, is for them too. Every other path is people's.
+func hasOwnControls(r *http.Request) bool {
+	switch path := r.URL.Path; path {
+	case "/": // the AWS services, of which each has its own; a browser is sent on to the portal
+		return r.Method == http.MethodPost
+	case "/assignment/accounts", "/assignment/roles", "/federation/credentials", "/logout",
+		"/client/register", "/device_authorization", "/token": // sso and sso-oidc
+		return true
+	default:
+		return path == "/console" || strings.HasPrefix(path, "/console/") || strings.HasPrefix(path, web.StaticPath)
+	}
+}

@@ -1,0 +1,282 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/sso"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
+	"github.com/aws/smithy-go"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+var background = context.Background()
+
+// door is a whole center and AWS's clients of it, all of which come from loopback.
+type door struct {
+	*centertest.Server
+	t     *testing.T
+	admin *ssoadmin.Client
+	store *identitystore.Client
+}
+
+func newDoor(t *testing.T) door {
+	t.Helper()
+	s := centertest.Serve(t)
+	key, err := s.CreateAccessKey(background, audit.SystemActor, "terraform", center.RoleAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := credentials.NewStaticCredentialsProvider(key.ID, key.SecretAccessKey.Reveal(), "")
+	return door{
+		s, t,
+		ssoadmin.New(ssoadmin.Options{
+			Region: "us-east-1", BaseEndpoint: &s.URL, RetryMaxAttempts: 1, Credentials: keys,
+		}),
+		identitystore.New(identitystore.Options{
+			Region: "us-east-1", BaseEndpoint: &s.URL, RetryMaxAttempts: 1, Credentials: keys,
+		}),
+	}
+}
+
+// fails checks the exception and the sentence that an operation fails with; "": it succeeds.
+func (d door) fails(what string, err error, code, sentence string) {
+	d.t.Helper()
+	var e smithy.APIError
+	switch {
+	case code == "" && err == nil:
+	case code == "", !errors.As(err, &e), e.ErrorCode() != code, !strings.Contains(e.ErrorMessage(), sentence):
+		d.t.Errorf("%s: %v, want %s %q", what, err, code, sentence)
+	}
+}
+
+func (d door) setInstance(n *types.NetworkConfigurationInfo) error {
+	_, err := d.admin.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{
+		InstanceArn: &d.Instance.ARN, NetworkConfiguration: n,
+	})
+	return err
+}
+
+func (d door) setStore(n *idtypes.NetworkConfiguration) error {
+	_, err := d.store.UpdateIdentityStore(background, &identitystore.UpdateIdentityStoreInput{
+		IdentityStoreId: &d.Instance.IdentityStoreID, NetworkConfiguration: n,
+	})
+	return err
+}
+
+// allowed are the networks that an instance tells; nil also where it tells of no controls.
+func allowed(i *ssoadmin.DescribeInstanceOutput) []string {
+	if i == nil || i.NetworkConfigurationDetails == nil {
+		return nil
+	}
+	return i.NetworkConfigurationDetails.AllowSourceIps
+}
+
+// TestNetworkControlsThatCannotBeKeptAreRefused: nothing is acknowledged that is not enforced, and
+// nobody shuts themselves out.
+func TestNetworkControlsThatCannotBeKeptAreRefused(t *testing.T) {
+	d := newDoor(t)
+	const invalid = "ValidationException"
+	yes, no := aws.Bool(true), aws.Bool(false)
+	for sentence, n := range map[string]*types.NetworkConfigurationInfo{
+		"RestrictSourceVpcs cannot be enforced": {
+			VpceAccessRequired: yes, RestrictSourceVpcs: []string{"vpc-0123456789abcdef0"},
+			AllowSourceIps: []string{"127.0.0.1"},
+		},
+		"ExcludeApplicationArns cannot be enforced": {
+			VpceAccessRequired: yes, AllowSourceIps: []string{"127.0.0.1"},
+			ExcludeApplicationArns: []string{"arn:aws:sso::111122223333:application/*"},
+		},
+		"add the caller's source IP": {VpceAccessRequired: yes, AllowSourceIps: []string{"192.0.2.0/24"}},
+		"would deny the calling":     {VpceAccessRequired: yes},
+		"regular expression pattern": {VpceAccessRequired: yes, AllowSourceIps: []string{"127.0.0.1/33"}},
+	} {
+		d.fails(sentence, d.setInstance(n), invalid, sentence)
+	}
+	for sentence, n := range map[string]*idtypes.NetworkConfiguration{
+		"ApiRestrictSourceVpcs cannot be enforced": {
+			VpceAccessRequired: yes, ApiRestrictSourceVpcs: []string{"vpc-0123456789abcdef0"},
+		},
+		"VPC endpoint here":          {VpceAccessRequired: yes, ScimAllowSourceIps: []string{"127.0.0.1"}},
+		"set it to true":             {VpceAccessRequired: no, ApiAllowSourceIps: []string{"127.0.0.1"}},
+		"192.0.2.0/99":               {VpceAccessRequired: yes, ApiAllowSourceIps: []string{"192.0.2.0/99"}},
+		"greater than or equal":      {VpceAccessRequired: yes, ApiAllowSourceIps: []string{}},
+		"satisfy regular expression": {VpceAccessRequired: yes, ApiAllowSourceIps: []string{"127.0.0.1", "10.0.0"}},
+	} {
+		d.fails(sentence, d.setStore(n), invalid, "")
+	}
+	_, err := d.admin.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{
+		InstanceArn: &d.Instance.ARN, PermissionSetsEnabled: yes,
+		NetworkConfiguration: &types.NetworkConfigurationInfo{VpceAccessRequired: no},
+	})
+	d.fails("two at once", err, invalid, "Only one of")
+	i, err := d.admin.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{InstanceArn: &d.Instance.ARN})
+	if err != nil || i.NetworkConfigurationDetails != nil {
+		t.Errorf("after refusals only: %+v, %v", i, err)
+	}
+
+	d.fails("own network", d.setInstance(&types.NetworkConfigurationInfo{
+		VpceAccessRequired: yes, AllowSourceIps: []string{"127.0.0.0/8", "2001:db8::/32"},
+	}), "", "")
+	if i, err = d.admin.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{
+		InstanceArn: &d.Instance.ARN,
+	}); err != nil || len(allowed(i)) != 2 {
+		t.Errorf("what was set: %+v, %v", i, err)
+	}
+	d.fails("none", d.setInstance(&types.NetworkConfigurationInfo{
+		VpceAccessRequired: no, AllowSourceIps: []string{"127.0.0.1"},
+	}), "", "")
+	if i, err = d.admin.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{
+		InstanceArn: &d.Instance.ARN,
+	}); err != nil || len(allowed(i)) != 0 {
+		t.Errorf("where nothing is required, the lists are cleared: %+v, %v", i, err)
+	}
+}
+
+// TestRequestsFromOtherNetworksAreRefused by every door in its protocol's words, and the console
+// opens what was shut.
+func TestRequestsFromOtherNetworksAreRefused(t *testing.T) {
+	d := newDoor(t)
+	elsewhere := []string{"192.0.2.0/24"}
+	provisioner := d.SCIM(center.ProfileAWS)
+	list := func() error {
+		_, err := d.store.ListUsers(background, &identitystore.ListUsersInput{
+			IdentityStoreId: &d.Instance.IdentityStoreID,
+		})
+		return err
+	}
+	provision := func() error {
+		_, err := provisioner.List(background, "/Users", 1, 1)
+		return err
+	}
+	if err := d.SetStoreNetwork(background, audit.SystemActor, center.StoreNetwork{
+		Required: true, APIAllowSourceIPs: elsewhere, SCIMAllowSourceIPs: []string{"127.0.0.1"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.fails("identitystore", list(), "AccessDeniedException", "from this address")
+	if err := provision(); err != nil {
+		t.Errorf("SCIM from its network: %v", err)
+	}
+	if err := d.SetStoreNetwork(background, audit.SystemActor, center.StoreNetwork{
+		Required: true, APIAllowSourceIPs: []string{"127.0.0.1"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.fails("identitystore from its network", list(), "", "")
+	if err := provision(); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("SCIM from elsewhere: %v", err)
+	}
+
+	if err := d.UpdateInstance(background, audit.SystemActor, center.InstanceChange{
+		Network: &center.InstanceNetwork{Required: true, AllowSourceIPs: elsewhere},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.admin.ListInstances(background, &ssoadmin.ListInstancesInput{})
+	d.fails("sso-admin", err, "AccessDeniedException", "from this address")
+	anonymous := sso.New(sso.Options{Region: "us-east-1", BaseEndpoint: &d.URL, RetryMaxAttempts: 1})
+	_, err = anonymous.ListAccounts(background, &sso.ListAccountsInput{AccessToken: aws.String("none")})
+	d.fails("sso", err, "ForbiddenException", "")
+	programs := ssooidc.New(ssooidc.Options{Region: "us-east-1", BaseEndpoint: &d.URL, RetryMaxAttempts: 1})
+	_, err = programs.RegisterClient(background, &ssooidc.RegisterClientInput{
+		ClientName: aws.String("program"), ClientType: aws.String("public"),
+	})
+	d.fails("sso-oidc", err, "AccessDeniedException", "")
+	for _, path := range []string{
+		"/", "/start", "/start/applications", "/platform/login",
+		"/platform/saml/metadata/" + d.Instance.IdentityStoreID,
+		"/authorize", "/start/device", "//start", "/console/../start",
+	} {
+		if status, page := d.Visitor().Send(http.MethodGet, d.URL+path, nil); status != http.StatusForbidden ||
+			!strings.Contains(page, "its own networks only") {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+	}
+	if e := d.LastEvent(); e.Action != "NetworkAccess" || e.Result != audit.Refused || e.Code != "network-not-allowed" {
+		t.Errorf("the event is %+v", e)
+	}
+
+	console := d.Console()
+	if _, page := console.Send(http.MethodGet, d.URL+"/console/settings", nil); !strings.Contains(page, elsewhere[0]) {
+		t.Errorf("the settings do not tell the networks: %s", page)
+	}
+	if status, page := console.Send(
+		http.MethodPost, d.URL+"/console/settings/networks/open", url.Values{},
+	); status != http.StatusOK || strings.Contains(page, elsewhere[0]) {
+		t.Errorf("the networks are opened: %d %s", status, page)
+	}
+	metadata := d.URL + "/platform/saml/metadata/" + d.Instance.IdentityStoreID
+	if status, _ := d.Visitor().Send(http.MethodGet, metadata, nil); status != http.StatusOK {
+		t.Errorf("people's pages after the controls are removed: %d", status)
+	}
+	d.fails("identitystore", list(), "", "")
+	if err := provision(); err != nil {
+		t.Errorf("SCIM: %v", err)
+	}
+}
+
+// TestAnInstanceWithoutPermissionSets has none in any way, until they are enabled for good.
+func TestAnInstanceWithoutPermissionSets(t *testing.T) {
+	d := newDoor(t)
+	if err := d.Store.Update(background, func(tx center.Tx) error {
+		return tx.PutInstanceControls(center.InstanceControls{WithoutPermissionSets: true})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const sentence = "Permission Sets are not enabled for this instance"
+	make1 := func() error {
+		_, err := d.admin.CreatePermissionSet(background, &ssoadmin.CreatePermissionSetInput{
+			InstanceArn: &d.Instance.ARN, Name: aws.String("Admin"),
+		})
+		return err
+	}
+	enable := func(flag bool) error {
+		_, err := d.admin.UpdateInstance(background, &ssoadmin.UpdateInstanceInput{
+			InstanceArn: &d.Instance.ARN, PermissionSetsEnabled: &flag,
+		})
+		return err
+	}
+	enabled := func() bool {
+		i, err := d.admin.DescribeInstance(background, &ssoadmin.DescribeInstanceInput{InstanceArn: &d.Instance.ARN})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *i.PermissionSetsEnabled
+	}
+	d.fails("a permission set", make1(), "ValidationException", sentence)
+	_, err := d.admin.ListPermissionSets(background, &ssoadmin.ListPermissionSetsInput{InstanceArn: &d.Instance.ARN})
+	d.fails("the list", err, "ValidationException", sentence)
+	_, err = d.admin.ListAccountAssignmentsForPrincipal(background, &ssoadmin.ListAccountAssignmentsForPrincipalInput{
+		InstanceArn: &d.Instance.ARN, PrincipalId: aws.String("11111111-2222-4333-8444-555555555555"),
+		PrincipalType: types.PrincipalTypeUser,
+	})
+	d.fails("assignments", err, "ValidationException", sentence)
+	_, err = d.CreatePermissionSet(background, centertest.Actor, center.PermissionSet{Name: "Admin"})
+	if err == nil {
+		t.Error("an administrator made a permission set in the console")
+	}
+	if enabled() {
+		t.Error("the instance says that permission sets are enabled")
+	}
+	d.fails("disabling", enable(false), "ValidationException", "The only accepted value")
+	d.fails("enabling", enable(true), "", "")
+	d.fails("a permission set after that", make1(), "", "")
+	d.fails("disabling after that", enable(false), "ValidationException", "cannot be disabled")
+	if !enabled() {
+		t.Error("permission sets are not enabled")
+	}
+}
