@@ -41,7 +41,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/scimserver", "audit authn center refusal scim"},
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
-			"center/iam center/identitystore center/idpmetadata center/organizations center/portal " +
+			"center/iam center/identitystore center/idpmetadata center/organizations center/orgserver center/portal " +
 			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts control mail " +
 			"outbound refusal web",
 	},
@@ -51,6 +51,7 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{"center/awsdoor", "audit awsapi center center/broker refusal"},
 	{"center/identitystore", "awsapi center center/awsdoor refusal"},
+	{"center/orgserver", "awsapi center center/awsdoor refusal"},
 	{"center/ssoadmin", "awsapi center center/awsdoor refusal"},
 	{"center/sso", "audit awsapi center refusal web"},
 	{"center/ssooidc", "audit authn center refusal web"},

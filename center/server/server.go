@@ -4,8 +4,8 @@
 //
 // It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
 // center/console, center/iam, center/identitystore, center/idpmetadata, center/organizations,
-// center/portal, center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc,
-// center/sts, control, mail, outbound, refusal and web.
+// center/orgserver, center/portal, center/scimserver, center/signin, center/sso, center/ssoadmin,
+// center/ssooidc, center/sts, control, mail, outbound, refusal and web.
 package server
 
 import (
@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
+	"github.com/gatehouse-id/gatehouse/center/orgserver"
 	"github.com/gatehouse-id/gatehouse/center/portal"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/signin"
@@ -124,6 +125,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		Services: []awsapi.Service{
 			store,
 			admin,
+			(&orgserver.Handler{Center: c}).Service(),
 			(&adminserver.Handler{Center: c, SPMetadata: spMetadata}).Service(),
 		},
 		Query:     []awsapi.QueryService{sts.Service()},
