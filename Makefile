@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz docs deps notices release
+.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ cluster: build deps ## let everything around three nodes fail in turn, and count
 FUZZTIME ?= 30s
 fuzz: ## run each fuzz target for half a minute (FUZZTIME=3m FUZZ=Redirect)
 	scripts/fuzz $(FUZZTIME) $(FUZZ)
+
+models: ## compare the newest models of AWS's services with what the doors know (needs the internet); a minute
+	scripts/models
 
 SCREENSHOTS = $(CURDIR)/bin/screenshots
 docs: ## take the pictures in docs/images again; five minutes

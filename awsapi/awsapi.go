@@ -82,6 +82,8 @@ const (
 type Operation struct {
 	Name   string
 	Access Access
+	Input  *Shape       // nil: nothing is said of it
+	Output reflect.Type // of the answer
 	call   func(ctx context.Context, who Caller, body []byte) (any, error)
 }
 
@@ -101,7 +103,9 @@ func OpOf[In, Out any](name string, access Access, shape *Shape,
 	if field := unwritten(reflect.TypeFor[Out](), ""); field != "" {
 		panic(name + " does not write " + field + " when it is set and empty: use omitzero")
 	}
-	return Operation{name, access, func(ctx context.Context, who Caller, body []byte) (any, error) {
+	return Operation{name, access, shape, reflect.TypeFor[Out](), func(
+		ctx context.Context, who Caller, body []byte,
+	) (any, error) {
 		var in In
 		var err error
 		if shape != nil {

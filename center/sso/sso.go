@@ -40,20 +40,27 @@ type request struct {
 	user  center.User // of operations that must know before they begin
 }
 
+// Parameters are those that each operation knows, beside the token.
+var Parameters = map[string][]string{
+	"ListAccounts":       {"max_result", "next_token"},
+	"ListAccountRoles":   {"account_id", "max_result", "next_token"},
+	"GetRoleCredentials": {"account_id", "role_name"},
+	"Logout":             nil,
+}
+
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
 	for _, op := range []struct {
-		pattern    string
-		parameters []string // that it knows
-		call       func(request) (any, error)
+		name, pattern string
+		call          func(request) (any, error)
 	}{
-		{"GET /assignment/accounts", []string{"max_result", "next_token"}, h.ofUser(h.listAccounts)},
-		{"GET /assignment/roles", []string{"account_id", "max_result", "next_token"}, h.ofUser(h.listRoles)},
-		{"GET /federation/credentials", []string{"account_id", "role_name"}, h.credentials},
-		{"POST /logout", nil, h.ofUser(h.logout)},
+		{"ListAccounts", "GET /assignment/accounts", h.ofUser(h.listAccounts)},
+		{"ListAccountRoles", "GET /assignment/roles", h.ofUser(h.listRoles)},
+		{"GetRoleCredentials", "GET /federation/credentials", h.credentials},
+		{"Logout", "POST /logout", h.ofUser(h.logout)},
 	} {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) {
-			in, err := read(r, op.parameters)
+			in, err := read(r, Parameters[op.name])
 			if err == nil {
 				err = h.Center.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r))
 			}

@@ -46,7 +46,7 @@ func TestUnknownInputOfThePortalAPIs(t *testing.T) {
 	}
 	for path, body := range map[string]string{
 		"/client/register": `{"clientName":"x","clientType":"public",
-			"entitledApplicationArn":"arn:aws:sso::1:application/x"}`,
+			"applicationArn":"arn:aws:sso::1:application/x"}`,
 		"/device_authorization": `{"clientId":"x","clientSecret":"y","startUrl":"z","userHint":"w"}`,
 		"/token":                `{"clientId":"x","clientSecret":"y","grantType":"refresh_token","dpop":"z"}`,
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -30,6 +31,13 @@ const (
 	codeGrant    = "authorization_code"
 	refreshGrant = "refresh_token"
 )
+
+// Inputs are the bodies of the operations, by whose fields they are read.
+var Inputs = map[string]reflect.Type{
+	"RegisterClient":           reflect.TypeFor[registration](),
+	"StartDeviceAuthorization": reflect.TypeFor[deviceInput](),
+	"CreateToken":              reflect.TypeFor[tokenInput](),
+}
 
 func (h *Handler) actor(r *http.Request) audit.Actor {
 	return audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
@@ -143,6 +151,7 @@ type registration struct {
 	RedirectURIs []string `json:"redirectUris"`
 	GrantTypes   []string `json:"grantTypes"`
 	IssuerURL    string   `json:"issuerUrl"`
+	Application  string   `json:"entitledApplicationArn"`
 }
 
 type registered struct {
@@ -160,6 +169,12 @@ func (h *Handler) register(r *http.Request, in registration) (any, error) {
 	}
 	if in.ClientType != "public" {
 		return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "clientType"}
+	}
+	if in.Application != "" { // it would restrict what the client may ask for
+		return nil, &refusal.Error{
+			Code:  center.InvalidRequest,
+			Field: "entitledApplicationArn is refused, because no application restricts clients here",
+		}
 	}
 	for _, g := range in.GrantTypes {
 		if g != deviceGrant && g != codeGrant && g != refreshGrant {
