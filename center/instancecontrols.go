@@ -149,8 +149,17 @@ func (c *Center) InstanceControls(ctx context.Context) (i InstanceControls, err 
 // controls returns the controls as this node remembers them.
 func (c *Center) controls(ctx context.Context) (*openControls, error) {
 	known, ok := c.remembered.controls.Get("")
-	if ok && (!c.Store.Shared() || c.Now().Sub(known.readAt) < controlsKept) {
-		return known, nil
+	if ok {
+		since := c.Now().Sub(known.readAt)
+		if !c.Store.Shared() || since < controlsKept {
+			return known, nil
+		}
+		// one request at a time reads anew, and others do not wait for it
+		if c.remembered.reading.TryLock() {
+			defer c.remembered.reading.Unlock()
+		} else if since < 2*controlsKept {
+			return known, nil
+		}
 	}
 	age, at := c.remembered.controls.Age(), c.Now()
 	i, err := c.InstanceControls(ctx)
@@ -212,6 +221,15 @@ func (c *Center) UpdateInstance(ctx context.Context, by audit.Actor, change Inst
 		}
 		return tx.PutInstanceSettings(s)
 	})
+}
+
+// LetIn is AdmitFrom for the address of an actor, and records a refusal.
+func (c *Center) LetIn(ctx context.Context, n Network, by audit.Actor, to string) error {
+	err := c.AdmitFrom(ctx, n, by.Address)
+	if refusal.CodeOf(err) == NetworkNotAllowed {
+		err = c.Refuse(ctx, by, "NetworkAccess", to, err)
+	}
+	return err
 }
 
 // SetStoreNetwork replaces the network controls of the identity store. It fails with a code of kind

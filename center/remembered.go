@@ -19,6 +19,7 @@ type credentials struct {
 
 	// controls are the instance's. They are no credential, and are forgotten by themselves.
 	controls memory.Map[*openControls]
+	reading  sync.Mutex // held by who reads them anew
 }
 
 func (r *credentials) forget() {

@@ -159,10 +159,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		return
 	}
 	by.Name = token.ID
-	if err := h.Center.AdmitFrom(ctx, center.NetworkOfSCIM, by.Address); err != nil {
-		if refusal.KindOf(err) == refusal.Denied {
-			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, by.Address, err)
-		}
+	if err := h.Center.LetIn(ctx, center.NetworkOfSCIM, by, op.name); err != nil {
 		h.fail(w, profileOf(token), requestID, err)
 		return
 	}

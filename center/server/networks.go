@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/signin"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -14,7 +15,8 @@ import (
 func fromNetworks(c *center.Center, in *signin.Handler, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hasOwnControls(r) {
-			if err := c.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r)); err != nil {
+			by := audit.Actor{Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r)}
+			if err := c.LetIn(r.Context(), center.NetworkOfInstance, by, r.URL.Path); err != nil {
 				in.Fail(w, r, err)
 				return
 			}

@@ -427,9 +427,6 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	case code == center.NetworkNotAllowed:
 		title = "You cannot come in from this network"
 		text = "Your organization lets people in from its own networks only. Connect to one of them and try again."
-		if err := h.Center.Refuse(r.Context(), h.actor(r), "NetworkAccess", r.URL.Path, err); err != nil {
-			h.Log.Warn("sign-in failed", "request_id", web.RequestID(r), "error", err)
-		}
 	case code == refusal.None:
 		status = http.StatusInternalServerError
 		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)

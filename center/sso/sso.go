@@ -62,7 +62,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		mux.HandleFunc(op.pattern, func(w http.ResponseWriter, r *http.Request) {
 			in, err := read(r, Parameters[op.name])
 			if err == nil {
-				err = h.Center.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r))
+				err = h.Center.LetIn(r.Context(), center.NetworkOfInstance, audit.Actor{
+					Kind: audit.Anonymous, Address: web.Address(r), RequestID: web.RequestID(r),
+				}, r.URL.Path)
 			}
 			var out any
 			if err == nil {

@@ -59,7 +59,7 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		if err != nil {
 			err = unreadable(err)
 		} else {
-			err = h.Center.AdmitFrom(r.Context(), center.NetworkOfInstance, web.Address(r))
+			err = h.Center.LetIn(r.Context(), center.NetworkOfInstance, h.actor(r), r.URL.Path)
 		}
 		if err == nil {
 			out, err = fn(r, in)
