@@ -289,8 +289,9 @@ func (n *normalizer) value(a Attribute, v any) (any, error) {
 }
 
 // isBase64 says whether a text is what binary attributes hold, in either alphabet (RFC 7643
-// §2.3.6).
+// §2.3.6), in lines or not.
 func isBase64(s string) bool {
+	s = strings.ReplaceAll(s, " ", "")
 	if _, err := base64.StdEncoding.DecodeString(s); err == nil {
 		return true
 	}

@@ -423,6 +423,33 @@ func TestWhatTheModelForbids(t *testing.T) {
 	}
 }
 
+// TestOneRuleOfCharacters: what this API takes of a text, the center keeps, and nothing else,
+// whichever door a text comes by.
+func TestOneRuleOfCharacters(t *testing.T) {
+	a, ctx := newAPI(t), context.Background()
+	u, err := a.center.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []rune("a\u00e9\u65e5\U0001f600+<; \u00a0\u3000\t\n\r\u0301" +
+		"\u0000\u0007\u007f\u0085\u00ad\u200b\u200d\u202e\u2003\u2028\ufeff\ue000") {
+		title := "x" + string(r) + "y"
+		value, err := json.Marshal(title)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, body := a.call("UpdateUser", `{"IdentityStoreId":"STORE","UserId":"`+string(u.ID)+
+			`","Operations":[{"AttributePath":"title","AttributeValue":`+string(value)+`}]}`)
+		_, err = a.center.UpdateUser(ctx, centertest.Actor, u.ID, func(u *center.User) error {
+			u.Title, u.NickName = title, title
+			return nil
+		})
+		if (status == http.StatusOK) != (err == nil) {
+			t.Errorf("%+q: this door answers %d %v, the center %v", r, status, body, err)
+		}
+	}
+}
+
 func TestWhoMayDoWhat(t *testing.T) {
 	a := newAPI(t)
 	people, readers := a.as(center.RoleUserAdministrator), a.as(center.RoleReadOnly)

@@ -18,7 +18,7 @@ type groupEdit struct {
 	named            int // members that the request names, whether they cancel each other or not
 
 	steps   []memberStep // what is done to members, in order
-	filters int          // steps with a filter that only the members themselves can answer
+	filters int          // comparisons that only the members themselves can answer
 }
 
 // memberStep is one operation on members.
@@ -28,8 +28,9 @@ type memberStep struct {
 	filter      scim.Filter // removes the members that meet it; nil: none
 }
 
-// maxMemberFilters bounds the filters of one request that look at each member of a group.
-const maxMemberFilters = 20 //bound:list filters over members in one SCIM PATCH
+// maxMemberFilters bounds the comparisons of one request that look at each member of a group: all
+// other changes wait for them.
+const maxMemberFilters = 50 //bound:list comparisons with each member of a group in one SCIM PATCH
 
 // groupChanges parses a PATCH and applies the profile's rules. AWS's are: names, external ids, and
 // members to add or to remove by name. Members cannot be replaced, and the limit counts over the
@@ -146,11 +147,24 @@ func (e *groupEdit) removeWhere(p profile, f scim.Filter) error {
 	case !p.standard:
 		return bad(scim.InvalidFilter, "Only remove with value eq is allowed on single members.")
 	}
-	if e.filters++; e.filters > maxMemberFilters {
-		return bad(scim.TooMany, "More than 20 filters over the members of a group.")
+	if e.filters += comparisons(f); e.filters > maxMemberFilters {
+		return bad(scim.TooMany, "More than 50 comparisons with the members of a group.")
 	}
 	e.steps = append(e.steps, memberStep{filter: f})
 	return nil
+}
+
+// comparisons counts what a filter compares.
+func comparisons(f scim.Filter) int {
+	switch f := f.(type) {
+	case scim.And:
+		return comparisons(f.Left) + comparisons(f.Right)
+	case scim.Or:
+		return comparisons(f.Left) + comparisons(f.Right)
+	case scim.Not:
+		return comparisons(f.Filter)
+	}
+	return 1
 }
 
 // namedBy reads a filter that names members: value eq "A" or value eq "B".

@@ -118,7 +118,7 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 	for path, list := range map[string][]scim.Resource{
 		"/Users": {
 			person(esc, "X"), person("x\u0085", "X"), person("x\u202ey", "X"), person("x\u200by", "X"),
-			person("x", esc), person("x", "\u009b2J"),
+			person("x", esc), person("x", "\u009b2J"), person("x", "\u0645\u06cc\u200c\u062e"), // AWS takes no joiner
 		},
 		"/Groups": {{"schemas": []any{scim.GroupURN}, "displayName": esc}},
 	} {
@@ -135,9 +135,9 @@ func TestNamesHaveNoControlCharacters(t *testing.T) {
 		http.MethodPost,
 		"/Users",
 		nil,
-		person("jose\u0301", "Jos\u00e9 – \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+		person("jose\u0301", "Jos\u00e9 – \u0645\u06cc\u062e\u0648\u0627\u0647\u0645"),
 		nil,
-	) // what AWS takes, and a joiner in a display name
+	) // what AWS takes
 	if err != nil {
 		t.Error(err)
 	}
