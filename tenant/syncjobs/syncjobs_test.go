@@ -21,7 +21,7 @@ func TestTheCenterFollowsTheTenant(t *testing.T) {
 		return e.Find("/Users", "userName", "mei.tanaka"+domain).String("title") == "Principal Engineer"
 	})
 
-	e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": ""}, nil)
+	e.Change(http.MethodPatch, "/users/"+mei.ID, map[string]any{"jobTitle": nil}, nil)
 	e.Soon(
 		"a cleared title",
 		func() bool { return e.Find("/Users", "userName", "mei.tanaka"+domain).String("title") == "" },
