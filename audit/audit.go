@@ -30,6 +30,7 @@ type Actor struct {
 	Kind      Kind
 	Name      string // access key id, token id, user name
 	Role      string // what an access key allows; empty for other kinds
+	Person    string `json:"-"` // whose directory roles bound what the actor may; empty: the kind decides alone
 	Address   string // the client's IP address, empty for System
 	RequestID string // the id that the answer carries, so that an error page or body leads to the event
 }

@@ -57,6 +57,10 @@ var (
 	ActionAddOwnerToGroup       = line("Add owner to group", administrators)
 	ActionRemoveOwnerFromGroup  = line("Remove owner from group", administrators)
 
+	ActionAddMemberToRole      = line("Add member to role", administrators)
+	ActionSetSecurityDefaults  = line("Update security defaults", administrators)
+	ActionRemoveMemberFromRole = line("Remove member from role", administrators)
+
 	ActionAddApplication        = line("Add application", administrators)
 	ActionDeleteApplication     = line("Delete application", administrators)
 	ActionRestoreApplication    = line("Restore application", administrators)

@@ -23,7 +23,7 @@ type Client struct {
 	DisplayName  string
 	SecretDigest string   // empty: no secret
 	Certificates [][]byte // DER; their keys sign assertions
-	Permissions  []string // application permissions; nil: all that there are
+	Permissions  []string // application permissions; nil: all that earlier releases had
 	Public       bool     // no secret is asked for where a person signs in
 	RedirectURIs []string // where codes may be sent; any port is meant of http://localhost
 	CreatedAt    time.Time
@@ -45,17 +45,29 @@ type clientWriter interface {
 // Source: Graph permissions reference.
 var Permissions = []string{
 	"Application.Read.All", "Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All", "AuditLog.Read.All",
-	"Directory.Read.All", "Directory.ReadWrite.All", "Group.Read.All",
+	"Directory.Read.All", "Directory.ReadWrite.All", "Domain.Read.All", "Group.Read.All",
 	"Group.ReadWrite.All", "GroupMember.Read.All", "GroupMember.ReadWrite.All", "Organization.Read.All",
-	"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Synchronization.Read.All",
+	"Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration", "Policy.ReadWrite.SecurityDefaults",
+	"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Synchronization.Read.All",
 	"Synchronization.ReadWrite.All",
 	"User.DeleteRestore.All", "User.Read.All", "User.RevokeSessions.All", "User.ReadWrite.All",
 }
 
+// manageRoles is the permission to make anybody a Global Administrator.
+const manageRoles = "RoleManagement.ReadWrite.Directory"
+
+// changeSecurityDefaults is the permission to demand no second factor of anybody.
+const changeSecurityDefaults = "Policy.ReadWrite.SecurityDefaults"
+
+// All says whether a client has every permission that there is.
+func (c Client) All() bool { return len(c.Granted()) == len(Permissions) }
+
 // Granted are the application permissions of a client.
 func (c Client) Granted() []string {
-	if c.Permissions == nil {
-		return Permissions
+	if c.Permissions == nil { // before there were roles to assign: nobody has granted that
+		return slices.DeleteFunc(slices.Clone(Permissions), func(p string) bool {
+			return p == manageRoles || p == changeSecurityDefaults
+		})
 	}
 	return c.Permissions
 }
@@ -127,7 +139,7 @@ type NewClient struct {
 // CreateClient registers a program that has all permissions. The secret is returned here and never
 // again.
 func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName string) (NewClient, error) {
-	return t.RegisterClient(ctx, by, Client{DisplayName: displayName}, true)
+	return t.RegisterClient(ctx, by, Client{DisplayName: displayName, Permissions: slices.Clone(Permissions)}, true)
 }
 
 // RegisterClient registers a program, with a secret where it is to have one: that is returned here
@@ -145,9 +157,32 @@ func (t *Tenant) RegisterClient(
 		if err := c.check(); err != nil {
 			return c.DisplayName, err
 		}
+		if err := mayGrant(tx, by, c); err != nil {
+			return c.DisplayName, err
+		}
 		return string(c.ID), tx.PutClient(c)
 	})
 	return NewClient{c, secret}, err
+}
+
+// mayGrant refuses somebody of the directory who would give a program more than they may do
+// themselves: application permissions are the Global Administrator's to grant, and the Privileged
+// Role Administrator's. Source: "Grant tenant-wide admin consent", prerequisites.
+func mayGrant(r roleReader, by audit.Actor, c Client) error {
+	if by.Person == "" || AccountID(by.Person).IsAdministrator() || len(c.Granted()) == 0 {
+		return nil
+	}
+	held, err := r.RoleAssignmentsOf(UserID(by.Person))
+	for _, a := range held {
+		if a.RoleID == GlobalAdministrator || a.RoleID == PrivilegedRoleAdministrator {
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return &refusal.Error{Code: NotAllowed, Subject: c.DisplayName,
+		Detail: "only a Global Administrator may grant application permissions"}
 }
 
 // DeleteClient removes a registration: its tokens are refused at once. It fails with ClientInvalid.
@@ -209,7 +244,9 @@ type Account struct {
 	Name          string // user principal name, or the administrator's
 	DisplayName   string
 	Administrator bool
-	SignedInAt    time.Time `json:"-"` // when the person signed in for what is allowed
+	Roles         []RoleTemplateID `json:"-"` // directory roles of a person
+	MustRegister  bool             `json:"-"` // a second factor, before they get anywhere
+	SignedInAt    time.Time        `json:"-"` // when the person signed in for what is allowed
 }
 
 // Account is a user as second factors know people.
@@ -224,13 +261,20 @@ type Caller struct {
 	Permissions []string
 }
 
-// May says whether a caller has one of the permissions. People who are no administrators may only
-// what members may, whatever a program was allowed.
-func (c Caller) May(sufficient []string, members bool) bool {
-	if c.Account.ID != "" && !members && !c.Account.Administrator {
+// May says whether a caller has one of the permissions. People who are no administrators and have
+// none of the directory roles may only what members may, whatever a program was allowed.
+func (c Caller) May(sufficient []string, members bool, roles []RoleTemplateID) bool {
+	if c.Account.ID != "" && !members && !c.Account.Administrator && !c.Account.has(roles) {
 		return false
 	}
 	return slices.ContainsFunc(sufficient, func(p string) bool { return slices.Contains(c.Permissions, p) })
+}
+
+// has says whether somebody has one of the directory roles. A Global Administrator has them all.
+func (a Account) has(roles []RoleTemplateID) bool {
+	return slices.ContainsFunc(a.Roles, func(held RoleTemplateID) bool {
+		return held == GlobalAdministrator || slices.Contains(roles, held)
+	})
 }
 
 // Name is what the audit log says of a caller.
@@ -253,6 +297,9 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 		)
 		if refusal.CodeOf(err) == GrantRevoked { // it was to end with the others
 			return &refusal.Error{Code: SessionInvalid, Subject: a.Name}
+		}
+		if err == nil && !a.Administrator {
+			a.MustRegister, err = mustRegister(r, UserID(a.ID))
 		}
 		return err
 	})
@@ -290,11 +337,12 @@ func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
 	return a, refusal.IfNoRow(err, SessionInvalid, string(a.ID))
 }
 
-// StillGranted refuses an administrator who was removed or signed out everywhere since the sign-in,
-// with SessionInvalid or GrantRevoked: tokens that are out end at once, since they open everything.
-// Those of people, who may only read, end as Entra's do, with their time.
+// StillGranted refuses an administrator, or somebody with a directory role, who was removed,
+// disabled or signed out everywhere since the sign-in, with SessionInvalid or GrantRevoked: tokens
+// that are out end at once, since they open much. Those of people who may only read end as Entra's
+// do, with their time.
 func (t *Tenant) StillGranted(ctx context.Context, a Account) error {
-	if !a.Administrator {
+	if !a.Administrator && len(a.Roles) == 0 {
 		return nil
 	}
 	_, err := t.account(ctx, a, a.SignedInAt)

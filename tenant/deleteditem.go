@@ -21,11 +21,12 @@ type DeletedItem struct {
 	ID          string // the object's own; of an application that of the application
 	Kind        ObjectKind
 	DeletedAt   time.Time
-	User        *User        `json:",omitempty"`
-	Password    *Password    `json:",omitempty"` // of the user
-	Factors     *Factors     `json:",omitempty"` // of the user
-	Group       *Group       `json:",omitempty"`
-	Application *Application `json:",omitempty"`
+	User        *User            `json:",omitempty"`
+	Password    *Password        `json:",omitempty"` // of the user
+	Factors     *Factors         `json:",omitempty"` // of the user
+	Roles       []RoleAssignment `json:",omitempty"` // of the user
+	Group       *Group           `json:",omitempty"`
+	Application *Application     `json:",omitempty"`
 }
 
 // OtherID is that of the service principal of an application; else "".
@@ -132,13 +133,18 @@ func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id UserID) erro
 		if e2 == nil {
 			item.Factors = &factors
 		}
-		if err := errors.Join(nilIfNoRow(e1), nilIfNoRow(e2)); err != nil {
+		roles, e3 := tx.RoleAssignmentsOf(id)
+		item.Roles = roles
+		if err := errors.Join(nilIfNoRow(e1), nilIfNoRow(e2), e3); err != nil {
+			return string(id), err
+		}
+		if err := mayLockOut(tx, by, roles); err != nil {
 			return string(id), err
 		}
 		touched.add(KindUser, PrincipalID(id))
 		return string(id), errors.Join(
 			putAside(tx, touched, item), tx.DeleteSessionsOf(AccountID(id)), tx.DeleteGrantsOf(AccountID(id)),
-			tx.DeleteUser(id),
+			tx.PutRoleAssignmentsOf(id, nil), tx.DeleteUser(id),
 		)
 	})
 }
@@ -240,6 +246,9 @@ func (t *Tenant) Restore(ctx context.Context, by audit.Actor, id, principalName 
 		if item, err = t.deletedItem(tx, id); err != nil {
 			return id, err
 		}
+		if err := mayLockOut(tx, by, item.Roles); err != nil {
+			return id, err
+		}
 		switch item.Kind {
 		case KindUser:
 			err = restoreUser(tx, touched, &item, principalName)
@@ -268,7 +277,7 @@ func restoreUser(tx Tx, touched *Touched, item *DeletedItem, principalName strin
 	}
 	item.User = &u
 	touched.add(KindUser, PrincipalID(u.ID))
-	err := errors.Join(tx.PutUser(u), touchNamesake(tx, touched, u, User{}))
+	err := errors.Join(tx.PutUser(u), tx.PutRoleAssignmentsOf(u.ID, item.Roles), touchNamesake(tx, touched, u, User{}))
 	if item.Password != nil {
 		err = errors.Join(err, tx.PutPassword(*item.Password))
 	}
@@ -400,6 +409,9 @@ func (t *Tenant) hardDelete(ctx context.Context, by audit.Actor, item DeletedIte
 	return t.change(ctx, by, hardDeleting[item.Kind], func(tx Tx, touched *Touched) (string, error) {
 		if _, err := tx.DeletedItem(item.ID); err != nil {
 			return item.ID, refusal.IfNoRow(err, DeletedItemNotFound, item.ID)
+		}
+		if err := mayLockOut(tx, by, item.Roles); err != nil {
+			return item.ID, err
 		}
 		if item.Application == nil {
 			touched.add(item.Kind, PrincipalID(item.ID))

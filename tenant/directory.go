@@ -249,6 +249,12 @@ func (t *Tenant) PatchUser(
 		if err := patched(tx); err != nil {
 			return string(id), err
 		}
+		if hash != "" || profile.OneTime != nil || old.Enabled != u.Enabled ||
+			old.UserPrincipalName != u.UserPrincipalName {
+			if err := mayLockOutUser(tx, by, id); err != nil {
+				return string(id), err
+			}
+		}
 		if hash != "" {
 			oneTime := profile.OneTime != nil && *profile.OneTime
 			if err := t.resetPassword(tx, by, &u, hash, oneTime); err != nil {
@@ -273,7 +279,7 @@ func (t *Tenant) PatchUser(
 // resetPassword gives a user a password in the transaction of another change, as an event of its
 // own. The caller puts the user.
 func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string, oneTime bool) error {
-	if err := authorize(by, ActionResetPassword); err != nil {
+	if err := authorizeIn(tx, by, ActionResetPassword); err != nil {
 		return err
 	}
 	return errors.Join(putPassword(tx, AccountID(u.ID), hash, oneTime), t.endSessions(tx, u),
@@ -283,7 +289,7 @@ func (t *Tenant) resetPassword(tx Tx, by audit.Actor, u *User, hash string, oneT
 // mustReplace says whether a user must replace the password at the next sign-in. A user without one
 // has nothing to replace.
 func (t *Tenant) mustReplace(tx Tx, by audit.Actor, id UserID, oneTime bool) error {
-	if err := authorize(by, ActionResetPassword); err != nil {
+	if err := authorizeIn(tx, by, ActionResetPassword); err != nil {
 		return err
 	}
 	p, err := tx.Password(AccountID(id))
@@ -305,6 +311,9 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
+		if err := mayLockOutUser(tx, by, id); err != nil {
+			return string(id), err
+		}
 		return string(id), errors.Join(
 			putPassword(tx, AccountID(id), hash, false), t.endSessions(tx, &u), tx.PutUser(u),
 		)
@@ -318,6 +327,9 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) 
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
+		}
+		if err := mayLockOutUser(tx, by, id); err != nil {
+			return string(id), err
 		}
 		return string(u.ID), errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
 	})

@@ -69,7 +69,7 @@ func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject str
 // RecordGranted records something that changed nothing but must leave an event, such as a sign-in
 // to an application.
 func (t *Tenant) RecordGranted(ctx context.Context, by audit.Actor, action Action, subject string) error {
-	err := authorize(by, action)
+	err := t.Store.View(ctx, func(r Reader) error { return authorizeIn(r, by, action) })
 	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 }
 

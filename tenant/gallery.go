@@ -26,6 +26,15 @@ var Gallery = []Template{{
 	SyncTemplate: "aWSSingleSignon",
 }}
 
+// NonGallery is what applications are made from that the gallery has not. Source:
+// applicationTemplate: instantiate.
+var NonGallery = Template{
+	ID:           "8adf8e6e-67b2-4cf2-a259-e3dc5476c621",
+	DisplayName:  "Custom",
+	Description:  "An application that the gallery does not have, with SAML and SCIM.",
+	SyncTemplate: "scim",
+}
+
 // GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source:
 // two tenants, 2021 and 2024.
 var GalleryRoles = []Role{
@@ -35,7 +44,7 @@ var GalleryRoles = []Role{
 
 // FindTemplate returns a gallery entry by id, or TemplateNotFound.
 func FindTemplate(id string) (Template, error) {
-	for _, t := range Gallery {
+	for _, t := range append([]Template{NonGallery}, Gallery...) {
 		if t.ID == id {
 			return t, nil
 		}

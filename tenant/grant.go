@@ -57,6 +57,7 @@ type Grant struct {
 type grantReader interface {
 	Grant(digest string) (Grant, error)
 	GrantByUserCode(code string) (Grant, error)
+	GrantsAfter(digest string, limit int) ([]Grant, error) // families, in the order of their digests
 }
 
 // grantWriter writes what people granted to programs.
@@ -167,6 +168,15 @@ func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (IssuedGrant, error) {
 	return IssuedGrant{g, authn.Secret(secret)}, err
 }
 
+// Families lists what people have allowed programs for as long as they renew it.
+func (t *Tenant) Families(ctx context.Context, after string, limit int) (list []Grant, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		list, err = r.GrantsAfter(after, limit)
+		return err
+	})
+	return list, err
+}
+
 // signedInAt is when an account signed in for what it allows: what ended the sign-in since then
 // ends the grant too, also in the moment between the look at the session and the grant.
 func (t *Tenant) signedInAt(a Account) time.Time {
@@ -250,6 +260,11 @@ func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (Grant, err
 // completeGrant completes a grant by the person as they are now.
 func (r Redemption) completeGrant(tx Tx, g Grant) (Grant, error) {
 	account, err := accountNow(tx, g.Account, g.SignedInAt)
+	if err == nil && !account.Administrator {
+		var held []RoleAssignment
+		held, err = tx.RoleAssignmentsOf(UserID(account.ID))
+		account.Roles = roleIDs(held)
+	}
 	g.Account = account
 	if err == nil && r.Check != nil {
 		err = r.Check(g)

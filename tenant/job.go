@@ -199,7 +199,7 @@ func (t *Tenant) CreateJobWith(
 	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, templateID string, s JobSettings,
 ) (Job, error) {
 	return t.createJob(ctx, by, servicePrincipalID, templateID, func(tx Tx, j *Job) error {
-		if err := authorize(by, ActionUpdateProvisioningSettingOrCredentials); err != nil {
+		if err := authorizeIn(tx, by, ActionUpdateProvisioningSettingOrCredentials); err != nil {
 			return err
 		}
 		return errors.Join(t.configure(j, s),

@@ -50,6 +50,12 @@ var (
 	DeletedItemNotFound = Refusals.New("deleted-item-not-found", refusal.NotFound,
 		"no deleted object with this ID can be restored",
 		"check the ID; objects can be restored for 30 days after they were deleted")
+	RoleNotFound = Refusals.New("directory-role-not-found", refusal.NotFound,
+		"the directory role does not exist", "use the template ID of one of the roles that the tenant lists")
+	RoleAssignmentNotFound = Refusals.New("role-assignment-not-found", refusal.NotFound,
+		"the role assignment does not exist", "check the ID")
+	RoleAssignmentExists = Refusals.New("role-assignment-exists", refusal.Conflict,
+		"a role assignment with these values already exists", "no action needed")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
 		"the object is already a member", "no action needed")
 )
@@ -96,6 +102,8 @@ var (
 		"try again in a few seconds"))
 	SessionInvalid = numbered(50058, Refusals.New("session-invalid", refusal.Unauthenticated,
 		"the session is no longer valid", "sign in again"))
+	FactorMissing = numbered(50079, Refusals.New("second-factor-missing", refusal.Denied,
+		"the user must register a second factor", "register one under My Apps, Security info"))
 	FactorWrong = numbered(500121, Refusals.New("second-factor-wrong", refusal.Unauthenticated,
 		"authentication failed during the strong authentication request",
 		"try again with a new code, or use another method"))

@@ -112,7 +112,8 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 		return nilIfNoRow(err)
 	}
 	touched.add(KindUser, m.ID)
-	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(AccountID(m.ID)), tx.DeleteUser(UserID(m.ID)))
+	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(AccountID(m.ID)),
+		tx.PutRoleAssignmentsOf(UserID(m.ID), nil), tx.DeleteUser(UserID(m.ID)))
 }
 
 // nilIfNoRow forgives that something is not there.

@@ -192,8 +192,9 @@ func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
 
 // SignedIn is a person in a session.
 type SignedIn struct {
-	User    User
-	Session Session
+	User         User
+	Session      Session
+	MustRegister bool // a second factor, before they get anywhere
 }
 
 // SessionUser returns the person behind a session, and the session, or SessionInvalid.
@@ -206,7 +207,11 @@ func (t *Tenant) SessionUser(ctx context.Context, secret string) (in SignedIn, e
 		if err == nil && !in.User.Enabled {
 			return &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}
-		return refusal.IfNoRow(err, SessionInvalid, "")
+		if err != nil {
+			return refusal.IfNoRow(err, SessionInvalid, "")
+		}
+		in.MustRegister, err = mustRegister(r, in.User.ID)
+		return err
 	})
 	return in, err
 }

@@ -30,6 +30,8 @@ type Reader interface {
 	applicationReader
 	assignmentReader
 	deletedReader
+	roleReader
+	securityReader
 	jobReader
 	linkReader
 	leaseReader
@@ -57,6 +59,8 @@ type Tx interface {
 	applicationWriter
 	assignmentWriter
 	deletedWriter
+	roleWriter
+	securityWriter
 	jobWriter
 	linkWriter
 	leaseWriter

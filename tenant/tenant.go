@@ -316,7 +316,7 @@ func (t *Tenant) change(
 	var kept audit.Admission
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched, refused = Touched{}, nil
-		if err := authorize(by, action); err != nil {
+		if err := authorizeIn(tx, by, action); err != nil {
 			return err
 		}
 		if subject, err = rule(tx, &touched); err != nil {

@@ -43,7 +43,8 @@ type Handler struct {
 var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
 	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"},
-	{Label: "Deleted items", URL: "/admin/deleted"}, {Label: "Administrators", URL: "/admin/administrators"},
+	{Label: "Deleted items", URL: "/admin/deleted"}, {Label: "Roles", URL: "/admin/roles"},
+	{Label: "Administrators", URL: "/admin/administrators"},
 	{Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
 }
 
@@ -74,6 +75,11 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
 			if refusal.CodeOf(err) == tenant.SessionInvalid {
+				var holder tenant.RoleHolder
+				holder, err = t.SessionRoleHolder(ctx, secret)
+				name = holder.User.UserPrincipalName
+			}
+			if refusal.CodeOf(err) == tenant.SessionInvalid {
 				return "", nil
 			}
 			return name, err
@@ -93,6 +99,9 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 
 // banner asks an administrator without a second factor to register one.
 func (h *Handler) banner(ctx context.Context, name string) web.Banner {
+	if isPerson(name) { // theirs are registered elsewhere
+		return web.Banner{}
+	}
 	f, err := h.Tenant.Factors(ctx, tenant.AdministratorAccount(name).ID)
 	if err != nil {
 		h.Log.Error("look at an administrator's second factors", "error", err)
@@ -140,6 +149,10 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/users/{id}/password":                  resetPassword,
 		"POST /admin/users/{id}/revoke":                    revokeSessions,
 		"GET /admin/deleted":                               deletedItems,
+		"GET /admin/roles":                                 roles,
+		"POST /admin/roles":                                assignRole,
+		"POST /admin/roles/delete":                         unassignRole,
+		"POST /admin/roles/demand":                         setDemand,
 		"POST /admin/deleted/{id}/restore":                 restoreItem,
 		"POST /admin/deleted/{id}/delete":                  hardDeleteItem,
 		"GET /admin/groups":                                groups,
@@ -177,7 +190,15 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/audit":                                 auditLog,
 	} {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
-			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})
+			by := actor(v.Request, audit.Administrator, v.Admin)
+			var err error
+			if by.Person, err = personOf(v.Context(), h.Tenant, v.Admin); err != nil {
+				return err
+			}
+			if err := h.admits(v.Request, by.Person); err != nil {
+				return h.Tenant.Refuse(v.Context(), by, pattern, "", err)
+			}
+			return fn(page{v, h, by})
 		}))
 	}
 }

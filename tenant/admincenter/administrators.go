@@ -44,7 +44,11 @@ func browser(r *http.Request, known string) tenant.Browser {
 }
 
 func (a administrators) signIn(r *http.Request, name, password, known string) (web.Entry, error) {
-	e, err := a.t.SignInAdministrator(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
+	signIn := a.t.SignInAdministrator
+	if isPerson(name) {
+		signIn = a.t.SignInRoleHolder
+	}
+	e, err := signIn(r.Context(), actor(r, audit.Anonymous, name), name, password, browser(r, known))
 	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		err = errors.Join(web.ErrRefused, err)
 	}
@@ -77,34 +81,42 @@ func (a administrators) List(ctx context.Context) ([]authn.AdministratorSummary,
 	return a.t.Administrators(ctx)
 }
 
-// self is the actor of what an administrator does.
-func self(v web.Visit) audit.Actor { return actor(v.Request, audit.Administrator, v.Admin) }
+// self is the actor of what an administrator does. Of somebody of the directory the roles count;
+// who cannot be found has none.
+func (a administrators) self(v web.Visit) audit.Actor {
+	by := actor(v.Request, audit.Administrator, v.Admin)
+	id, err := personOf(v.Context(), a.t, v.Admin)
+	if by.Person = id; err != nil {
+		by.Person = nobody
+	}
+	return by
+}
 
 // Add implements web.Administrators.
 func (a administrators) Add(v web.Visit, name string) (string, error) {
-	password, err := a.t.AddAdministrator(v.Context(), self(v), name)
+	password, err := a.t.AddAdministrator(v.Context(), a.self(v), name)
 	return password.Reveal(), err
 }
 
 // ResetPassword implements web.Administrators.
 func (a administrators) ResetPassword(v web.Visit, name string) (string, error) {
-	password, err := a.t.ResetAdministratorPassword(v.Context(), self(v), name)
+	password, err := a.t.ResetAdministratorPassword(v.Context(), a.self(v), name)
 	return password.Reveal(), err
 }
 
 // Remove implements web.Administrators.
 func (a administrators) Remove(v web.Visit, name string) (string, error) {
-	return "", a.t.RemoveAdministrator(v.Context(), self(v), name)
+	return "", a.t.RemoveAdministrator(v.Context(), a.self(v), name)
 }
 
 // ResetFactors implements web.Administrators.
 func (a administrators) ResetFactors(v web.Visit, name string) error {
-	return a.t.ResetAdministratorMFA(v.Context(), self(v), name)
+	return a.t.ResetAdministratorMFA(v.Context(), a.self(v), name)
 }
 
 // SignOut implements web.Administrators.
 func (a administrators) SignOut(v web.Visit, name string) error {
-	return a.t.SignOutAdministrator(v.Context(), self(v), name)
+	return a.t.SignOutAdministrator(v.Context(), a.self(v), name)
 }
 
 // theApp is how the pages name the authenticator app, of which there is one.
@@ -112,6 +124,9 @@ const theApp = "app"
 
 // Account implements web.Administrators.
 func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount, err error) {
+	if err := ownElsewhere(v); err != nil {
+		return own, err
+	}
 	own.Rule = passwordRule
 	me := tenant.AdministratorAccount(v.Admin)
 	f, err := a.t.Factors(v.Context(), me.ID)
@@ -155,33 +170,48 @@ func (a administrators) Account(v web.Visit, session string) (own web.OwnAccount
 
 // ChangePassword implements web.Administrators.
 func (a administrators) ChangePassword(v web.Visit, current, password, session string) error {
-	return a.t.ChangeAdministratorPassword(v.Context(), self(v), v.Admin, current, password, session,
+	if err := ownElsewhere(v); err != nil {
+		return err
+	}
+	return a.t.ChangeAdministratorPassword(v.Context(), a.self(v), v.Admin, current, password, session,
 		web.CookieValue(v.Request, a.t.URL, cookieName+"_known"))
 }
 
 // Register implements web.Administrators.
 func (a administrators) Register(v web.Visit, f web.NewFactor) error {
+	if err := ownElsewhere(v); err != nil {
+		return err
+	}
 	me := tenant.AdministratorAccount(v.Admin)
 	if f.Response != "" {
-		return a.t.AddKey(v.Context(), self(v), me, f.Ticket, f.Response, f.Name)
+		return a.t.AddKey(v.Context(), a.self(v), me, f.Ticket, f.Response, f.Name)
 	}
-	return a.t.AddAuthenticator(v.Context(), self(v), me, f.Ticket, f.Code)
+	return a.t.AddAuthenticator(v.Context(), a.self(v), me, f.Ticket, f.Code)
 }
 
 // DeleteDevice implements web.Administrators.
 func (a administrators) DeleteDevice(v web.Visit, id string) error {
+	if err := ownElsewhere(v); err != nil {
+		return err
+	}
 	if id == theApp {
 		id = ""
 	}
-	return a.t.RemoveFactor(v.Context(), self(v), tenant.AdministratorAccount(v.Admin), id)
+	return a.t.RemoveFactor(v.Context(), a.self(v), tenant.AdministratorAccount(v.Admin), id)
 }
 
 // EndSession implements web.Administrators.
 func (a administrators) EndSession(v web.Visit, id string) error {
-	return a.t.EndAdministratorSession(v.Context(), self(v), v.Admin, id, "")
+	if err := ownElsewhere(v); err != nil {
+		return err
+	}
+	return a.t.EndAdministratorSession(v.Context(), a.self(v), v.Admin, id, "")
 }
 
 // EndOthers implements web.Administrators.
 func (a administrators) EndOthers(v web.Visit, session string) error {
-	return a.t.EndAdministratorSession(v.Context(), self(v), v.Admin, "", session)
+	if err := ownElsewhere(v); err != nil {
+		return err
+	}
+	return a.t.EndAdministratorSession(v.Context(), a.self(v), v.Admin, "", session)
 }

@@ -23,9 +23,10 @@ func apps(p page) error {
 func gallery(p page) error {
 	q := p.URL.Query().Get("q")
 	return p.Render("gallery", "Browse the gallery", "/admin/apps", struct {
-		Search    string
-		Templates []tenant.Template
-	}{q, tenant.SearchGallery(q)})
+		Search     string
+		Templates  []tenant.Template
+		NonGallery string
+	}{q, tenant.SearchGallery(q), tenant.NonGallery.ID})
 }
 
 func createApp(p page) error {

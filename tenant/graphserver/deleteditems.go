@@ -56,28 +56,32 @@ type deletedType struct {
 var deletedTypes = []deletedType{
 	{
 		tenant.KindUser, graph.DirectoryUserType,
-		ofAdministrators("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"),
-		ofAdministrators("User.DeleteRestore.All", "User.ReadWrite.All", "Directory.ReadWrite.All"),
+		ofAdministrators("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All").
+			orOf(tenant.GlobalReader, tenant.UserAdministrator),
+		toDeleteUsers,
 		deletedResource(userType), append(properties{"deletedDateTime"}, userDefaults...), deletedUser,
 	},
 	{
 		tenant.KindGroup, graph.DirectoryGroupType,
-		ofAdministrators("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"),
-		ofAdministrators("Group.ReadWrite.All", "Directory.ReadWrite.All"),
+		ofAdministrators("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All").
+			orOf(tenant.GlobalReader, tenant.UserAdministrator, tenant.GroupsAdministrator),
+		toChangeGroups,
 		deletedResource(groupType), nil, func(i tenant.DeletedItem) object { return groupObject(*i.Group) },
 	},
 	{
 		tenant.KindApplication, "#microsoft.graph.application",
-		ofAdministrators("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"),
-		ofAdministrators("Application.ReadWrite.All"),
+		ofAdministrators("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All").
+			orOf(append(applicationRoles, tenant.GlobalReader)...),
+		toChangeApplications,
 		deletedResource(applicationType), nil, func(i tenant.DeletedItem) object {
 			return objects([]graph.Application{applicationToWire(*i.Application)})[0]
 		},
 	},
 	{
 		tenant.KindApplication, "#microsoft.graph.servicePrincipal",
-		ofAdministrators("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"),
-		ofAdministrators("Application.ReadWrite.All"),
+		ofAdministrators("Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All").
+			orOf(append(applicationRoles, tenant.GlobalReader)...),
+		toChangeApplications,
 		deletedResource(principalType), nil, func(i tenant.DeletedItem) object {
 			return objects([]graph.ServicePrincipal{principalToWire(*i.Application)})[0]
 		},
@@ -91,12 +95,15 @@ var (
 )
 
 func anyOf(needed func(deletedType) needs) needs {
-	var all []string
+	var all needs
 	for _, t := range deletedTypes {
-		all = append(all, needed(t).permissions...)
+		all.permissions = append(all.permissions, needed(t).permissions...)
+		all.roles = append(all.roles, needed(t).roles...)
 	}
-	slices.Sort(all)
-	return ofAdministrators(slices.Compact(all)...)
+	slices.Sort(all.permissions)
+	slices.Sort(all.roles)
+	all.permissions, all.roles = slices.Compact(all.permissions), slices.Compact(all.roles)
+	return all
 }
 
 // deletedResource is a type with the time of the deletion, and without relations.
@@ -235,7 +242,7 @@ func (h *Handler) restore(ctx context.Context, r request) (int, any, error) {
 // restoredWith answers for the half of an application that came back with the other one.
 func (h *Handler) restoredWith(ctx context.Context, r request, missing error) (int, any, error) {
 	a, err := h.application(ctx, r)
-	if refusal.KindOf(err) == refusal.NotFound || !ofAdministrators("Application.ReadWrite.All").allow(r.caller) {
+	if refusal.KindOf(err) == refusal.NotFound || !toChangeApplications.allow(r.caller) {
 		return 0, nil, missing
 	}
 	if err != nil {

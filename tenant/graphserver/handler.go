@@ -91,7 +91,10 @@ type route struct {
 
 // routes are all that the door knows. Every other path is not there, for whoever has a token.
 func (h *Handler) routes() []route {
-	return slices.Concat(h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls())
+	return slices.Concat(
+		h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls(), h.roleCalls(),
+		h.organizationCalls(),
+	)
 }
 
 func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }
@@ -129,7 +132,7 @@ func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 			h.fail(w, r, h.Tenant.Refuse(r.Context(), by, r.Method+" "+r.URL.Path, "", err))
 			return
 		}
-		by.Name = caller.Name()
+		by.Name, by.Person = caller.Name(), string(caller.Account.ID)
 		if !needs.allow(caller) {
 			h.fail(
 				w, r,

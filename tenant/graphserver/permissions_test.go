@@ -33,14 +33,21 @@ func TestWhatRoutesNeed(t *testing.T) {
 			"`tenant/graphserver/calls.go`.\n",
 	)
 	b.WriteString(
-		"A program needs one of the permissions. People for whom it acts are administrators of the admin center, " +
-			"or members.\n\n",
+		"A program needs one of the permissions. People for whom it acts are administrators of the admin center " +
+			"or Global Administrators, or have one of the directory roles, or are members.\n\n",
 	)
 	b.WriteString("| route | one of | people |\n|---|---|---|\n")
 	for _, r := range new(Handler).routes() {
 		who := "administrators"
 		if r.needs.members || r.needs.anyCaller {
 			who = "members"
+		}
+		for _, id := range r.needs.roles {
+			role, err := tenant.FindRole(id)
+			if err != nil {
+				t.Error(err)
+			}
+			who += ", " + role.DisplayName
 		}
 		permissions := strings.Join(r.needs.permissions, ", ")
 		if r.needs.anyCaller {

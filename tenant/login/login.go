@@ -6,6 +6,7 @@ package login
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -272,9 +273,21 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// User returns the signed-in person and the session, or SessionInvalid.
+// User returns the signed-in person and the session, or SessionInvalid. Who must register a second
+// factor first has not signed in yet.
 func (h *Handler) User(r *http.Request) (tenant.SignedIn, error) {
-	return h.Tenant.SessionUser(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
+	in, err := h.Tenant.SessionUser(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
+	if err == nil && in.MustRegister {
+		err = errors.Join(&refusal.Error{Code: tenant.SessionInvalid}, errMustRegister)
+	}
+	return in, err
+}
+
+var errMustRegister = &refusal.Error{Code: tenant.FactorMissing}
+
+// register sends the browser to the page where second factors are registered.
+func register(w http.ResponseWriter, r *http.Request, returnTo string) {
+	http.Redirect(w, r, securityPath+"?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 }
 
 // RequireUser hands over the signed-in person and the session, or sends the browser to sign in and
@@ -283,6 +296,10 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 	in, err := h.User(r)
 	if err == nil {
 		return in, true
+	}
+	if errors.Is(err, errMustRegister) {
+		register(w, r, returnTo)
+		return in, false
 	}
 	if refusal.CodeOf(err) != tenant.SessionInvalid {
 		h.fail(w, r, "read a session", err)
@@ -297,6 +314,8 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 func (h *Handler) RequireAccount(w http.ResponseWriter, r *http.Request, returnTo string) (tenant.Account, bool) {
 	a, err := h.Tenant.SessionAccount(r.Context(), web.CookieValue(r, h.Tenant.URL, cookieName))
 	switch {
+	case err == nil && a.MustRegister:
+		register(w, r, returnTo)
 	case err == nil:
 		return a, true
 	case refusal.CodeOf(err) == tenant.SessionInvalid:

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"errors"
 	"html/template"
 	"net/http"
 
@@ -17,18 +18,31 @@ type securityData struct {
 	Secret, AppTicket  string
 	QR                 template.URL
 	KeyOptions, Ticket string
+	Demanded           bool // a second factor, before the person gets anywhere
+}
+
+// securityPath is where people register second factors.
+const securityPath = "/security-info"
+
+// requireOwner is RequireUser for the page on which a person registers a second factor who must.
+func (h *Handler) requireOwner(w http.ResponseWriter, r *http.Request) (tenant.SignedIn, bool) {
+	in, err := h.User(r)
+	if err == nil || errors.Is(err, errMustRegister) {
+		return in, true
+	}
+	return h.RequireUser(w, r, securityPath)
 }
 
 // security shows a person's sign-in methods.
 func (h *Handler) security(w http.ResponseWriter, r *http.Request) {
-	in, ok := h.RequireUser(w, r, "/security-info")
+	in, ok := h.requireOwner(w, r)
 	if ok {
-		h.showSecurity(w, r, in.User, http.StatusOK, "")
+		h.showSecurity(w, r, in, http.StatusOK, "")
 	}
 }
 
-func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.User, status int, problem string) {
-	var d securityData
+func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, in tenant.SignedIn, status int, problem string) {
+	u, d := in.User, securityData{Demanded: in.MustRegister}
 	factors, err := h.Tenant.Factors(r.Context(), u.Account().ID)
 	if err == nil {
 		d.HasApp = factors.SealedSecret != ""
@@ -59,7 +73,7 @@ func (h *Handler) showSecurity(w http.ResponseWriter, r *http.Request, u tenant.
 
 // changeSecurity registers or deletes a sign-in method.
 func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
-	in, ok := h.RequireUser(w, r, "/security-info")
+	in, ok := h.requireOwner(w, r)
 	if !ok {
 		return
 	}
@@ -81,12 +95,13 @@ func (h *Handler) changeSecurity(w http.ResponseWriter, r *http.Request) {
 	}
 	switch code := refusal.CodeOf(err); {
 	case err == nil:
-		http.Redirect(w, r, "/security-info", http.StatusSeeOther)
+		to := web.LocalPath(r.FormValue("return"), securityPath)
+		http.Redirect(w, r, to, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site
 	case failed(err):
 		h.fail(w, r, "change the sign-in methods", err)
 	default:
 		h.showSecurity(
-			w, r, u, http.StatusBadRequest,
+			w, r, in, http.StatusBadRequest,
 			"That did not work: "+code.What()+". What to do: "+code.Remedy()+".",
 		)
 	}

@@ -345,18 +345,19 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 	out["upn"] = a.Name
 	out["name"] = a.DisplayName
 	out["scp"] = strings.Join(scopes, " ")
+	wids := a.Roles
 	if a.Administrator {
-		out["wids"], out[signedInClaim] = []string{globalAdministrator}, a.SignedInAt.UnixMilli()
+		wids = []tenant.RoleTemplateID{tenant.GlobalAdministrator}
+	}
+	if len(wids) > 0 {
+		out["wids"], out[signedInClaim] = wids, a.SignedInAt.UnixMilli()
 	}
 	return out
 }
 
-// signedInClaim says of an administrator's token when the sign-in was that it goes back to, in
-// milliseconds: so exactly is known from when on sign-ins are good.
+// signedInClaim says of the token of somebody who may change things when the sign-in was that it
+// goes back to, in milliseconds: so exactly is known from when on sign-ins are good.
 const signedInClaim = "gatehouse_signed_in"
-
-// globalAdministrator is the template id of that directory role. Source: built-in roles.
-const globalAdministrator = "62e90394-69f5-4237-9190-012177145e10"
 
 func (h *Handler) sign(claims map[string]any) (string, error) {
 	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: h.Tenant.TokenKey, KeyID: keyID}}
@@ -383,15 +384,15 @@ func (h *Handler) authenticate(ctx context.Context, token string, audiences jwt.
 	}
 	var c struct {
 		jwt.Claims
-		AppID    tenant.ClientID  `json:"appid"`
-		ObjectID tenant.AccountID `json:"oid"`
-		Type     string           `json:"idtyp"`
-		Name     string           `json:"upn"`
-		Roles    []string         `json:"roles"`
-		Scopes   string           `json:"scp"`
-		Wids     []string         `json:"wids"`
-		SignedIn int64            `json:"gatehouse_signed_in"`
-		Family   string           `json:"sid"`
+		AppID    tenant.ClientID         `json:"appid"`
+		ObjectID tenant.AccountID        `json:"oid"`
+		Type     string                  `json:"idtyp"`
+		Name     string                  `json:"upn"`
+		Roles    []string                `json:"roles"`
+		Scopes   string                  `json:"scp"`
+		Wids     []tenant.RoleTemplateID `json:"wids"`
+		SignedIn int64                   `json:"gatehouse_signed_in"`
+		Family   string                  `json:"sid"`
 	}
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
 		return refused("the signature is not valid")
@@ -419,15 +420,23 @@ func (h *Handler) authenticate(ctx context.Context, token string, audiences jwt.
 	account := tenant.Account{
 		ID:            c.ObjectID,
 		Name:          c.Name,
-		Administrator: slices.Contains(c.Wids, globalAdministrator),
+		Administrator: c.ObjectID.IsAdministrator() && len(c.Wids) > 0,
 		SignedInAt:    time.UnixMilli(c.SignedIn),
 	}
 	if c.SignedIn == 0 && c.IssuedAt != nil { // of an earlier release, good for an hour
 		account.SignedInAt = c.IssuedAt.Time()
 	}
+	if len(c.Wids) > 0 && !account.Administrator { // those that the token has, and that the person still has
+		held, err := h.Tenant.RolesOf(ctx, account.ID)
+		if err != nil {
+			return tenant.Caller{}, err
+		}
+		lost := func(r tenant.RoleTemplateID) bool { return !slices.Contains(c.Wids, r) }
+		account.Roles = slices.DeleteFunc(held, lost)
+	}
 	if err := h.Tenant.StillGranted(ctx, account); err != nil {
 		if failed(refusal.CodeOf(err)) == 0 {
-			return refused("the administrator was removed, or signed out everywhere")
+			return refused("the administrator was removed, disabled, or signed out everywhere")
 		}
 		return tenant.Caller{}, err
 	}

@@ -72,3 +72,36 @@ func deletedItems(t *testing.T, s tenant.Store) {
 		return errors.Join(e1, e2, e3)
 	})
 }
+
+// directoryRoles is the part of the contract on directory roles, on what is demanded of people, and
+// on what they have allowed programs.
+func directoryRoles(t *testing.T, s tenant.Store) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	first := tenant.RoleAssignment{ID: "a", RoleID: tenant.UserAdministrator, PrincipalID: "u1", CreatedAt: at}
+	second := tenant.RoleAssignment{ID: "b", RoleID: tenant.GlobalReader, PrincipalID: "u2", CreatedAt: at}
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(
+			tx.PutRoleAssignmentsOf("u1", []tenant.RoleAssignment{first}),
+			tx.PutRoleAssignmentsOf("u2", []tenant.RoleAssignment{second}),
+			tx.PutSecurityDefaults(tenant.SecurityDefaults{Factor: tenant.DemandEverybody}),
+			tx.PutGrant(tenant.Grant{Digest: "f1", Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u1"}}),
+			tx.PutGrant(tenant.Grant{Digest: "f2", Kind: tenant.GrantRefresh, Account: tenant.Account{ID: "u2"}}),
+			tx.PutGrant(tenant.Grant{Digest: "f3", Kind: tenant.GrantCode, Account: tenant.Account{ID: "u1"}}),
+		)
+	})
+	update(t, s, func(tx tenant.Tx) error { return tx.PutRoleAssignmentsOf("u2", nil) })
+	view(t, s, func(r tenant.Reader) error {
+		all, e1 := r.RoleAssignments()
+		one, e2 := r.RoleAssignmentsOf("u1")
+		none, e3 := r.RoleAssignmentsOf("u2")
+		if len(all) != 1 || all[0] != first || len(one) != 1 || len(none) != 0 {
+			t.Errorf("all %v, of one %v, of the other %v", all, one, none)
+		}
+		d, e4 := r.SecurityDefaults()
+		families, e5 := r.GrantsAfter("f1", 10)
+		if d.Factor != tenant.DemandEverybody || len(families) != 1 || families[0].Digest != "f2" {
+			t.Errorf("demanded %q, allowed %v", d.Factor, families)
+		}
+		return errors.Join(e1, e2, e3, e4, e5)
+	})
+}

@@ -46,6 +46,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"users and groups are found by their keys and page in one order", directory},
 		{"members are found from both ends", members},
 		{"applications are found by each of their ids", applications},
+		{"who has which directory role, and what is demanded of people", directoryRoles},
 		{"what was deleted is kept aside, and comes back whole", deletedItems},
 		{"a job's memory goes with it", jobs},
 		{"who works on a job", leases},

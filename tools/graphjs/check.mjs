@@ -26,7 +26,7 @@ seen.names = [];
 const first = await client.api("/users").select("displayName,userPrincipalName").top(2).get();
 await new PageIterator(client, first, (u) => { seen.names.push(u.displayName); return true; }).iterate();
 
-seen.filtered = (await client.api("/users").header("ConsistencyLevel", "eventual").count(true).filter("endsWith(displayName,'b') or displayName eq 'Cy'").orderby("displayName").get()).value.map((u) => u.displayName);
+seen.filtered = (await client.api("/users").header("ConsistencyLevel", "eventual").count(true).filter("endsWith(userPrincipalName,'b@northwind.example') or displayName eq 'Cy'").orderby("displayName").get()).value.map((u) => u.displayName);
 seen.count = await client.api("/users/$count").header("ConsistencyLevel", "eventual").get();
 
 const group = await client.api("/groups").post({ displayName: "Team", mailEnabled: false, mailNickname: "team", securityEnabled: true });

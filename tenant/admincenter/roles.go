@@ -1,0 +1,174 @@
+package admincenter
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// isPerson says whether a name is that of somebody of the directory: the admin center's own
+// administrators have no at sign in theirs.
+func isPerson(name string) bool { return strings.Contains(name, "@") }
+
+// nobody is the id of somebody who is not in the directory any more, and who has no role.
+const nobody = "nobody"
+
+// personOf is the id of somebody of the directory, whose roles bound what they may; "" for the
+// admin center's own administrators.
+func personOf(ctx context.Context, t *tenant.Tenant, name string) (string, error) {
+	if !isPerson(name) {
+		return "", nil
+	}
+	u, err := t.UserByIDOrName(ctx, name)
+	if refusal.KindOf(err) == refusal.NotFound {
+		return nobody, nil
+	}
+	return string(u.ID), err
+}
+
+// area is a part of the admin center with the directory roles that may look at it, and those that
+// may send its forms. What a form may change is for the rules of the tenant to say once more.
+type area struct {
+	prefix       string
+	read, change []tenant.RoleTemplateID
+}
+
+var (
+	anyRole []tenant.RoleTemplateID // everybody who has one
+
+	ofApplications = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
+	ofLogs         = append([]tenant.RoleTemplateID{tenant.GlobalReader, tenant.ReportsReader}, ofApplications...)
+	ofUsers        = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}
+	ofGroups       = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.GroupsAdministrator}
+	ofRoles        = []tenant.RoleTemplateID{tenant.PrivilegedRoleAdministrator}
+	ofDeleted      = slices.Concat(ofUsers, ofGroups, ofApplications)
+)
+
+// areas are the parts, the first that fits counts. A Global Administrator may everything.
+var areas = []area{
+	{"/admin/sign-in-logs", ofLogs, nil},
+	{"/admin/audit", ofLogs, nil},
+	{"/admin/clients", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofApplications...), ofApplications},
+	{"/admin/apps", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofApplications...), ofApplications},
+	{"/admin/users", anyRole, ofUsers},
+	{"/admin/groups", anyRole, ofGroups},
+	{"/admin/deleted", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofDeleted...), ofDeleted},
+	{"/admin/roles", anyRole, ofRoles},
+	{"/admin/", anyRole, nil},
+}
+
+// admits refuses somebody of the directory whose roles do not open a page.
+func (h *Handler) admits(r *http.Request, person string) error {
+	if person == "" {
+		return nil
+	}
+	held, err := h.Tenant.RolesOf(r.Context(), tenant.AccountID(person))
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(areas, func(a area) bool { return strings.HasPrefix(r.URL.Path, a.prefix) })
+	for _, role := range held {
+		reads := r.Method == http.MethodGet && (areas[i].read == nil || slices.Contains(areas[i].read, role))
+		writes := r.Method != http.MethodGet && slices.Contains(areas[i].change, role)
+		if role == tenant.GlobalAdministrator || reads || writes {
+			return nil
+		}
+	}
+	return &refusal.Error{Code: tenant.NotAllowed, Subject: r.URL.Path, Detail: "no directory role of yours allows it"}
+}
+
+// ownElsewhere refuses what somebody of the directory does to their own account here.
+func ownElsewhere(v web.Visit) error {
+	if !isPerson(v.Admin) {
+		return nil
+	}
+	return &refusal.Error{Code: tenant.NotAllowed, Subject: v.Admin,
+		Detail: "your password, sign-in methods and sessions are under My Apps, Security info"}
+}
+
+// roleLine is a directory role with the people who have it.
+type roleLine struct {
+	tenant.DirectoryRole
+	Holders []roleHolder
+}
+
+type roleHolder struct {
+	Assignment tenant.RoleAssignment
+	User       tenant.User
+}
+
+// rolesData is the page of the directory roles.
+type rolesData struct {
+	Roles  []roleLine
+	Demand tenant.Demand
+}
+
+func roles(p page) error {
+	lines := make([]roleLine, len(tenant.DirectoryRoles))
+	err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		list, err := r.RoleAssignments()
+		if err != nil {
+			return err
+		}
+		for i, role := range tenant.DirectoryRoles {
+			lines[i] = roleLine{DirectoryRole: role}
+			for _, a := range list {
+				if a.RoleID != role.ID {
+					continue
+				}
+				u, err := r.User(a.PrincipalID)
+				if errors.Is(err, refusal.ErrNoRow) { // deleted by a node of an earlier release
+					u = tenant.User{ID: a.PrincipalID, DisplayName: string(a.PrincipalID)}
+				} else if err != nil {
+					return err
+				}
+				lines[i].Holders = append(lines[i].Holders, roleHolder{a, u})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d, err := p.h.Tenant.SecurityDefaults(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("roles", "Roles", "/admin/roles", rolesData{lines, d.Factor})
+}
+
+func assignRole(p page) error {
+	u, err := p.h.Tenant.UserByIDOrName(p.Context(), strings.TrimSpace(p.PostFormValue("upn")))
+	if err != nil {
+		return err
+	}
+	role, err := tenant.FindRole(tenant.RoleTemplateID(p.PostFormValue("role")))
+	if err == nil {
+		_, err = p.h.Tenant.AssignRole(p.Context(), p.by, u.ID, role.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return p.Done("/admin/roles", u.DisplayName+" is a "+role.DisplayName+" now.")
+}
+
+func setDemand(p page) error {
+	d := tenant.SecurityDefaults{Factor: tenant.Demand(p.PostFormValue("demand"))}
+	if err := p.h.Tenant.SetSecurityDefaults(p.Context(), p.by, d); err != nil {
+		return err
+	}
+	return p.Done("/admin/roles", "The requirement is saved.")
+}
+
+func unassignRole(p page) error {
+	if err := p.h.Tenant.UnassignRole(p.Context(), p.by, p.PostFormValue("assignment")); err != nil {
+		return err
+	}
+	return p.Done("/admin/roles", "The role is taken away.")
+}

@@ -1,0 +1,129 @@
+package admincenter_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
+)
+
+// TestDirectoryRolesOpenTheAdminCenter: people sign in with their own names and find what their
+// roles open; what they may not do they cannot do by a form either.
+func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	admin := s.AdminCenter()
+	people := map[string]tenant.User{}
+	for _, name := range []string{"uma", "carl", "rita", "gale", "joe"} {
+		people[name] = s.NewPerson(name + "@northwind.example")
+	}
+	for name, role := range map[string]tenant.RoleTemplateID{
+		"uma": tenant.UserAdministrator, "carl": tenant.CloudApplicationAdministrator, "rita": tenant.ReportsReader,
+		"gale": tenant.GlobalAdministrator,
+	} {
+		admin.Does(s.URL+"/admin/roles", url.Values{
+			"upn": {name + "@northwind.example"}, "role": {string(role)},
+		}, " now.")
+	}
+	admin.Does(s.URL+"/admin/roles", url.Values{
+		"upn": {"uma@northwind.example"}, "role": {string(tenant.UserAdministrator)},
+	}, "a role assignment with these values already exists")
+	signIn := func(name string) (webtest.Visitor, int) {
+		v := s.Visitor()
+		status, _ := v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{
+			"username": {name + "@northwind.example"}, "password": {tenanttest.Password},
+		})
+		return v, status
+	}
+	if _, status := signIn("joe"); status != http.StatusUnauthorized {
+		t.Errorf("somebody without a role signs in: %d", status)
+	}
+	joe, gale := string(people["joe"].ID), string(people["gale"].ID)
+	const no, yes = http.StatusForbidden, http.StatusOK
+	type ask struct {
+		path string
+		form url.Values // nil: a page
+		want int
+	}
+	form := url.Values{"x": {"y"}}
+	for name, asks := range map[string][]ask{
+		"uma": {
+			{"users", nil, yes}, {"users/" + joe, url.Values{"title": {"Clerk"}}, yes}, {"apps", nil, no},
+			{"audit", nil, no}, {"clients", nil, no}, {"roles", nil, yes},
+			{"users/" + gale + "/password", url.Values{"password": {"Another horse 2!"}}, no},
+			{"users/" + gale + "/delete", form, no}, {"users/" + gale, url.Values{"enabled": {"false"}}, no},
+			{"roles", url.Values{
+				"upn": {"uma@northwind.example"}, "role": {string(tenant.GlobalAdministrator)},
+			}, no},
+			{"administrators", url.Values{"name": {"mallory"}}, no}, {"account", nil, no},
+		},
+		"carl": {
+			{"apps", nil, yes}, {"clients", nil, yes}, {"audit", nil, yes}, {"users", nil, yes},
+			{"clients", url.Values{"name": {"robot"}, "permission": {"Directory.ReadWrite.All"}}, no},
+			{"clients", url.Values{"name": {"harmless"}}, yes}, {"users/" + joe + "/delete", form, no},
+		},
+		"rita": {{"audit", nil, yes}, {"sign-in-logs", nil, yes}, {"apps", nil, no}, {"users/" + joe, form, no}},
+		"gale": {
+			{"users/" + joe, url.Values{"title": {"Chief"}}, yes}, {"audit", nil, yes}, {"clients", nil, yes},
+			{"administrators", url.Values{"name": {"another"}}, yes},
+		},
+	} {
+		v, status := signIn(name)
+		if status != http.StatusOK {
+			t.Errorf("%s cannot sign in: %d", name, status)
+			continue
+		}
+		for _, x := range asks {
+			method := http.MethodGet
+			if x.form != nil {
+				method = http.MethodPost
+			}
+			if status, page := v.Send(method, s.URL+"/admin/"+x.path, x.form); status != x.want {
+				t.Errorf("%s: %s %s: %d, want %d: %s", name, method, x.path, status, x.want, page)
+			}
+		}
+	}
+	uma, _ := signIn("uma")
+	ctx := context.Background()
+	list, err := s.RoleAssignments(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range list {
+		if a.PrincipalID == people["uma"].ID {
+			admin.Does(s.URL+"/admin/roles/delete", url.Values{"assignment": {a.ID}}, "The role is taken away.")
+		}
+	}
+	if _, page := uma.Send(http.MethodGet, s.URL+"/admin/users", nil); strings.Contains(page, "joe@northwind.example") {
+		t.Error("a session outlives the role")
+	}
+}
+
+// TestAnApplicationThatTheGalleryDoesNotHave is made, set up and provisioned like any other.
+func TestAnApplicationThatTheGalleryDoesNotHave(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	admin := s.AdminCenter()
+	if page := admin.Get(s.URL + "/admin/apps/gallery"); !strings.Contains(page, tenant.NonGallery.ID) {
+		t.Error("the gallery does not offer it")
+	}
+	admin.Does(s.URL+"/admin/apps", url.Values{"template": {tenant.NonGallery.ID}, "name": {"Wiki"}},
+		"The application is created.")
+	apps, err := s.Applications(context.Background())
+	if err != nil || len(apps) != 1 || apps[0].TemplateID != tenant.NonGallery.ID {
+		t.Fatalf("applications %+v, %v", apps, err)
+	}
+	job, err := s.CreateJob(context.Background(), tenanttest.Actor, apps[0].ServicePrincipalID, "scim")
+	if err != nil || !strings.HasPrefix(string(job.ID), "scim.") {
+		t.Errorf("job %s, %v", job.ID, err)
+	}
+	page := admin.Get(s.URL + "/admin/apps/" + string(apps[0].ID) + "/provisioning")
+	if !strings.Contains(page, "Wiki") {
+		t.Error("its provisioning has no page")
+	}
+}
