@@ -104,7 +104,7 @@ func TestDirectoryRolesDecideWhatProgramsMayDoForPeople(t *testing.T) {
 	app := s.program()
 	ada, bob := s.person(app, "ada"), s.person(app, "bob")
 	carl, dora := s.person(app, "carl"), s.person(app, "dora")
-	eve := s.person(app, "eve")
+	eve, greta := s.person(app, "eve"), s.person(app, "greta")
 	s.person(app, "frank")
 	for _, in := range []map[string]any{
 		assignment(ada, globalAdministrator), assignment(bob, userAdministrator), assignment(carl, cloudApplications),
@@ -160,7 +160,7 @@ func TestDirectoryRolesDecideWhatProgramsMayDoForPeople(t *testing.T) {
 			{http.MethodDelete, "/users/" + upnOf("frank"), nil, denied},
 		},
 		"ada": {
-			{http.MethodPost, roleAssignments, assignment(eve, userAdministrator), ""},
+			{http.MethodPost, roleAssignments, assignment(greta, userAdministrator), ""},
 			{http.MethodPatch, "/users/" + upnOf("dora"), password, ""},
 		},
 	} {
