@@ -42,8 +42,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/iam center/identitystore center/idpmetadata center/organizations center/orgserver center/portal " +
-			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts control mail " +
-			"outbound refusal web",
+			"center/samlidp center/scimserver center/signin center/sso center/ssoadmin center/ssooidc " +
+			"center/sts control mail outbound refusal web",
 	},
 	{
 		"tenant/server", "audit awsapi control mail refusal tenant tenant/admincenter tenant/graphserver " +
@@ -58,6 +58,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center refusal saml web"},
 	{"center/portal", "audit authn center refusal saml web"},
+	{"center/samlidp", "audit center refusal saml web"},
 	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
 	{"center/adminserver", "adminapi awsapi center center/awsdoor center/iam center/idpmetadata names refusal"},
 	{"center/idpmetadata", "audit center outbound refusal saml"},

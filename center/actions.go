@@ -150,6 +150,18 @@ var (
 	ActionCreateApplicationAssignment = line("CreateApplicationAssignment", administrators)
 	ActionDeleteApplicationAssignment = line("DeleteApplicationAssignment", administrators)
 
+	// Source: user guide, "Logging IAM Identity Center API calls with CloudTrail".
+	ActionUpdateApplicationServiceProvider = line(
+		"UpdateApplicationInstanceServiceProviderConfiguration",
+		administrators,
+	)
+	ActionUpdateApplicationResponse       = line("UpdateApplicationInstanceResponseConfiguration", administrators)
+	ActionUpdateApplicationResponseSchema = line(
+		"UpdateApplicationInstanceResponseSchemaConfiguration",
+		administrators,
+	)
+	ActionCreateApplicationCertificate = line("CreateApplicationInstanceCertificate", administrators)
+
 	ActionPutApplicationAssignmentConfiguration = line("PutApplicationAssignmentConfiguration", administrators)
 	ActionPutApplicationSessionConfiguration    = line("PutApplicationSessionConfiguration", administrators)
 	ActionPutApplicationAccessScope             = line("PutApplicationAccessScope", administrators)

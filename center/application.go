@@ -30,7 +30,7 @@ var ApplicationProviders = []ApplicationProvider{
 		"A customer managed OAuth 2.0 application",
 	},
 	{
-		"arn:aws:sso::aws:applicationProvider/custom-saml", "SAML", "Custom SAML 2.0 application",
+		samlProvider, "SAML", "Custom SAML 2.0 application",
 		"A customer managed SAML 2.0 application",
 	},
 }
@@ -54,6 +54,9 @@ type Application struct {
 	AccessScopes []AccessScope // in the order of their names
 	ActorPolicy  string        // JSON: who may call on the application's behalf with IAM's credentials; empty: nobody
 	Grants       []Grant       // in the order of their types
+
+	SAML    *SAMLApplication `json:",omitempty"` // how people sign in by SAML; nil: it is not set up
+	SAMLKey *RequestKey      `json:",omitempty"` // that signs for this application alone; nil: not needed yet
 }
 
 // AccessScope is what an application's tokens may reach.

@@ -30,6 +30,10 @@ const AuthnRequestLifetime = 10 * time.Minute //bound:life a sign-in at the iden
 // oldest is forgotten. A cookie has room for them.
 const maxOutstanding = 4 //bound:list sign-ins of one browser under way at the identity provider
 
+// maxOutstandingSize is how long they may be together: browsers drop cookies of more than 4096
+// bytes. Where people go afterward may be long, as the request of an application is.
+const maxOutstandingSize = 3500 //bound:text sign-ins of one browser under way, in bytes
+
 const (
 	requestPurpose  = "authn-request" // of the seal
 	outstandingStop = "."             // between requests; it is in no sealed text
@@ -68,9 +72,11 @@ func (c *Center) outgoing(outstanding string, request AuthnRequest, to IdPConfig
 		return Outgoing{}, err
 	}
 	kept := []string{c.Sealer.Seal(requestPurpose, plain)}
+	size := len(kept[0])
 	for sealed := range strings.SplitSeq(outstanding, outstandingStop) {
-		if _, ok := c.outstanding(sealed); ok && len(kept) < maxOutstanding {
-			kept = append(kept, sealed)
+		if _, ok := c.outstanding(sealed); ok && len(kept) < maxOutstanding &&
+			size+len(sealed) <= maxOutstandingSize {
+			kept, size = append(kept, sealed), size+len(sealed)
 		}
 	}
 	return Outgoing{request, to, authn.Secret(strings.Join(kept, outstandingStop))}, nil

@@ -275,6 +275,20 @@ var (
 		"there is no such application provider", "use an ARN from `aws sso-admin list-application-providers`")
 	ApplicationAssignmentNotFound = Refusals.New("application-assignment-not-found", refusal.NotFound,
 		"the application is not assigned to this principal", "no action needed")
+	ApplicationNotAssigned = Refusals.New("application-not-assigned", refusal.Denied,
+		"the application is not assigned to the user or to a group of the user",
+		"assign the application to the user or to a group on its page in the console")
+	ApplicationDisabled = Refusals.New("application-disabled", refusal.Denied,
+		"the application is disabled", "enable the application on its page in the console")
+	SAMLNotConfigured = Refusals.New("saml-application-not-configured", refusal.Conflict,
+		"the application has no ACS URL and no audience yet",
+		"upload the application's SAML metadata on its page in the console")
+	SAMLRequestInvalid = Refusals.New("saml-application-request-invalid", refusal.Invalid,
+		"the application's sign-in request cannot be answered",
+		"compare the application's entity ID, ACS URL and clock with its page in the console")
+	SAMLSubjectMissing = Refusals.New("saml-application-subject-missing", refusal.Invalid,
+		"the user has no value for the subject of the application's assertion",
+		"give the user the value, or change the subject on the application's page in the console")
 	AccessScopeNotFound = Refusals.New("access-scope-not-found", refusal.NotFound,
 		"the application has no such access scope", "no action needed")
 	GrantNotFound = Refusals.New("grant-not-found", refusal.NotFound,

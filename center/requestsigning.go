@@ -18,8 +18,8 @@ import (
 )
 
 // RequestKey is a key that this center signs SAML messages with: requests to identity providers,
-// made when signing is first switched on, or responses to AWS accounts, made when they are first
-// needed.
+// made when signing is first switched on, or responses to AWS accounts or to an application, made
+// when they are first needed.
 type RequestKey struct {
 	Certificate []byte // DER, self-signed
 	SealedKey   string // PKCS #8
@@ -104,6 +104,11 @@ func (c *Center) AllowIdPInitiated(ctx context.Context, by audit.Actor, allow bo
 }
 
 func (c *Center) newRequestKey() (RequestKey, error) {
+	return c.newKey(requestKeyPurpose, c.Instance.IdentityStoreID)
+}
+
+// newKey makes a key, sealed for a purpose, with a certificate that names what signs.
+func (c *Center) newKey(purpose, name string) (RequestKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, minRSAKey)
 	if err != nil {
 		return RequestKey{}, err
@@ -114,7 +119,7 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "Gatehouse " + c.Instance.IdentityStoreID},
+		Subject:      pkix.Name{CommonName: "Gatehouse " + name},
 		NotBefore:    c.now().Add(-5 * time.Minute),
 		NotAfter:     c.now().AddDate(requestKeyYears, 0, 0),
 	}
@@ -123,7 +128,7 @@ func (c *Center) newRequestKey() (RequestKey, error) {
 		return RequestKey{}, fmt.Errorf("make the certificate of signed requests: %w", err)
 	}
 	plain, err := x509.MarshalPKCS8PrivateKey(key)
-	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal(requestKeyPurpose, plain)}, err
+	return RequestKey{Certificate: der, SealedKey: c.Sealer.Seal(purpose, plain)}, err
 }
 
 // Signer is a key that this center signs with, and its certificate.
@@ -189,7 +194,12 @@ func (c *Center) RequestSigner(ctx context.Context) (Signer, error) {
 }
 
 func (c *Center) openSigner(kept RequestKey) (Signer, error) {
-	plain, err := c.Sealer.Open(requestKeyPurpose, kept.SealedKey)
+	return c.openKey(requestKeyPurpose, kept)
+}
+
+// openKey opens a key that newKey has made for the same purpose.
+func (c *Center) openKey(purpose string, kept RequestKey) (Signer, error) {
+	plain, err := c.Sealer.Open(purpose, kept.SealedKey)
 	if err != nil {
 		return Signer{}, err
 	}

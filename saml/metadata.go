@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
@@ -22,6 +23,7 @@ type IdentityProvider struct {
 	SignInURL    string // HTTP-Redirect; may be empty where SignInPOST is not
 	SignInPOST   string // HTTP-POST; may be empty where SignInURL is not
 	Certificates []*x509.Certificate
+	NameIDFormat string   // of subjects; empty: persistent. It is written only
 	Ignored      []string // keys of the metadata that are not among Certificates, with the reason why
 }
 
@@ -100,8 +102,8 @@ func FederationMetadata(idp IdentityProvider, wsfed string, key SigningKey) ([]b
 	return document(signed, true)
 }
 
-// IdentityProviderMetadata writes an identity provider's metadata plainly: what the IAM service of
-// AWS reads of it.
+// IdentityProviderMetadata writes an identity provider's metadata plainly: for the IAM service of
+// AWS, and for applications.
 func IdentityProviderMetadata(idp IdentityProvider, key SigningKey) ([]byte, error) {
 	root := etree.NewElement("md:EntityDescriptor")
 	root.CreateAttr("xmlns:md", nsMetadata)
@@ -110,10 +112,16 @@ func IdentityProviderMetadata(idp IdentityProvider, key SigningKey) ([]byte, err
 	role.CreateAttr("WantAuthnRequestsSigned", "false")
 	role.CreateAttr("protocolSupportEnumeration", nsProtocol)
 	keyDescriptor(role, key)
-	role.CreateElement("md:NameIDFormat").SetText(FormatPersistent)
-	sso := role.CreateElement("md:SingleSignOnService")
-	sso.CreateAttr("Binding", BindingRedirect)
-	sso.CreateAttr("Location", idp.SignInURL)
+	role.CreateElement("md:NameIDFormat").SetText(cmp.Or(idp.NameIDFormat, FormatPersistent))
+	for _, s := range []struct{ binding, location string }{
+		{BindingRedirect, idp.SignInURL}, {BindingPOST, idp.SignInPOST},
+	} {
+		if s.location != "" {
+			sso := role.CreateElement("md:SingleSignOnService")
+			sso.CreateAttr("Binding", s.binding)
+			sso.CreateAttr("Location", s.location)
+		}
+	}
 	return document(root, false)
 }
 

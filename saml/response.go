@@ -1,6 +1,7 @@
 package saml
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -27,6 +28,8 @@ type Statement struct {
 	NameIDFormat string // empty: emailAddress
 	Attributes   []Attribute
 	AuthnInstant time.Time // when the session began
+	SessionUntil time.Time // SessionNotOnOrAfter; zero: not said
+	Class        string    // of the authentication; empty: by a password, as Entra says whatever it was
 	Now          time.Time
 	Validity     time.Duration     // of the assertion from Now on; 0: as Entra gives it
 	Unsigned     bool              // the assertion
@@ -135,8 +138,11 @@ func assertionElement(s Statement) *etree.Element {
 	conditions.CreateAttr("NotOnOrAfter", end)
 	conditions.CreateElement("AudienceRestriction").CreateElement("Audience").SetText(s.Audience)
 
-	statement := a.CreateElement("AttributeStatement")
-	for _, at := range s.Attributes {
+	var statement *etree.Element // there must be an attribute in it (SAML core §2.7.3)
+	for i, at := range s.Attributes {
+		if i == 0 {
+			statement = a.CreateElement("AttributeStatement")
+		}
 		e := statement.CreateElement("Attribute")
 		e.CreateAttr("Name", at.Name)
 		if at.NameFormat != "" {
@@ -149,7 +155,11 @@ func assertionElement(s Statement) *etree.Element {
 	authn := a.CreateElement("AuthnStatement")
 	authn.CreateAttr("AuthnInstant", s.AuthnInstant.UTC().Format(timeFormat))
 	authn.CreateAttr("SessionIndex", id)
-	authn.CreateElement("AuthnContext").CreateElement("AuthnContextClassRef").SetText(ClassPassword)
+	if !s.SessionUntil.IsZero() {
+		authn.CreateAttr("SessionNotOnOrAfter", s.SessionUntil.UTC().Format(timeFormat))
+	}
+	class := authn.CreateElement("AuthnContext").CreateElement("AuthnContextClassRef")
+	class.SetText(cmp.Or(s.Class, ClassPassword))
 	return a
 }
 

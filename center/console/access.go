@@ -33,11 +33,16 @@ var accessPages = map[string]action{
 	"POST /console/applications/{id}/delete":       deleteApplication,
 	"POST /console/applications/{id}/assign":       assignApplication,
 	"POST /console/applications/{id}/unassign":     unassignApplication,
-	"GET /console/assignments":                     assignments,
-	"POST /console/assignments":                    createAssignment,
-	"POST /console/assignments/delete":             deleteAssignment,
-	"POST /console/rules/delete":                   deleteRule,
-	"POST /console/accounts/organization":          readOrganization,
+
+	"POST /console/applications/{id}/saml":            saveSAMLApplication,
+	"POST /console/applications/{id}/saml/response":   saveSAMLResponse,
+	"POST /console/applications/{id}/saml/mapping":    saveSAMLMapping,
+	"GET /console/applications/{id}/saml/certificate": downloadSAMLCertificate,
+	"GET /console/assignments":                        assignments,
+	"POST /console/assignments":                       createAssignment,
+	"POST /console/assignments/delete":                deleteAssignment,
+	"POST /console/rules/delete":                      deleteRule,
+	"POST /console/accounts/organization":             readOrganization,
 }
 
 // assignmentLine is an assignment with names. The principal of a deleted user or group has none.

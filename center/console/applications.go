@@ -53,6 +53,7 @@ func createApplication(p page) error {
 
 type applicationData struct {
 	Application center.Application
+	SAML        *samlData // of a SAML application
 	ID          string
 	Assigned    []assignedLine
 	More        bool // than are shown
@@ -77,6 +78,11 @@ func application(p page) error {
 		return err
 	}
 	d := applicationData{Application: a, ID: p.PathValue("id"), More: len(list) > maxShown}
+	if a.TakesSAML() {
+		if d.SAML, err = p.samlData(); err != nil {
+			return err
+		}
+	}
 	for _, x := range list[:min(len(list), maxShown)] {
 		name, err := p.principalName(center.Assignment{PrincipalType: x.PrincipalType, PrincipalID: x.PrincipalID})
 		if err != nil {

@@ -144,9 +144,24 @@ func (h *Handler) applications(w http.ResponseWriter, r *http.Request, u center.
 		h.fail(w, r, u, err)
 		return
 	}
-	v := h.view(u, "Applications", list)
+	tiles := make([]tile, 0, len(list))
+	for _, a := range list {
+		t := tile{Application: a, Open: a.StartURL()}
+		if t.Open == "" && a.TakesSAML() && a.SAML != nil {
+			t.Open = center.SAMLPath + a.ID()
+		}
+		tiles = append(tiles, t)
+	}
+	v := h.view(u, "Applications", tiles)
 	v.Active = "/start/applications"
 	h.pages.Render(w, http.StatusOK, "applications", v)
+}
+
+// tile is an application with where it is opened: at its own address, or by an assertion from here.
+// Empty: the portal cannot open it.
+type tile struct {
+	center.Application
+	Open string
 }
 
 type linkData struct{ Account, Role, Destination, Link, Problem string }

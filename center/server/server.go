@@ -4,8 +4,8 @@
 //
 // It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
 // center/console, center/iam, center/identitystore, center/idpmetadata, center/organizations,
-// center/orgserver, center/portal, center/scimserver, center/signin, center/sso, center/ssoadmin,
-// center/ssooidc, center/sts, control, mail, outbound, refusal and web.
+// center/orgserver, center/portal, center/samlidp, center/scimserver, center/signin, center/sso,
+// center/ssoadmin, center/ssooidc, center/sts, control, mail, outbound, refusal and web.
 package server
 
 import (
@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/center/orgserver"
 	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/center/samlidp"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/signin"
 	"github.com/gatehouse-id/gatehouse/center/sso"
@@ -103,6 +104,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			SessionSecret: in.SessionSecret,
 			Sandbox:       sandboxed,
 		},
+		&samlidp.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		oidc,
 		roles,
 		&console.Handler{

@@ -1,0 +1,128 @@
+package console
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// samlData is what the page of a SAML application shows beside the rest.
+type samlData struct {
+	center.SAMLApplication
+	Base                           string // address of the application's page
+	SetUp                          bool
+	SignIn, Metadata               string // addresses for the application
+	Certificate                    *x509.Certificate
+	Minutes                        int // of the session
+	SubjectFormats, MappingFormats []string
+}
+
+// samlData makes the application's key where there is none: the administrator is to hand over its
+// certificate.
+func (p page) samlData() (*samlData, error) {
+	a, signer, err := p.h.Center.SAMLSigner(p.Context(), p.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	d := &samlData{
+		Base:            applicationURL(a.ARN),
+		SetUp:           a.SAML != nil,
+		SAMLApplication: center.SAMLApplication{Subject: center.DefaultSubject, SessionDuration: time.Hour},
+		SignIn:          p.h.Center.URL + center.SAMLPath + a.ID(),
+		Metadata:        p.h.Center.URL + center.SAMLMetadataPath + a.ID(),
+		Certificate:     signer.Certificate,
+		SubjectFormats:  center.SubjectFormats,
+		MappingFormats:  center.MappingFormats,
+	}
+	if a.SAML != nil {
+		d.SAMLApplication = *a.SAML
+	}
+	d.Minutes = int(d.SessionDuration / time.Minute)
+	return d, nil
+}
+
+// configureSAML changes a SAML application and shows it again.
+func (p page) configureSAML(action center.Action, edit func(*center.SAMLApplication)) error {
+	if err := p.h.Center.ConfigureSAML(p.Context(), p.by, action, p.applicationARN(), edit); err != nil {
+		return err
+	}
+	return p.Done(applicationURL(p.applicationARN()), "The SAML settings are saved.")
+}
+
+// saveSAMLApplication takes the application's metadata file, or what it would say as two values.
+func saveSAMLApplication(p page) error {
+	acs, audience := strings.TrimSpace(p.PostFormValue("acs")), strings.TrimSpace(p.PostFormValue("audience"))
+	if file, _, err := p.FormFile("file"); err == nil {
+		defer file.Close() //nolint:errcheck // it was only read
+		data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadataFile+1))
+		if err != nil {
+			return &refusal.Error{Code: center.InvalidRequest, Detail: "the file cannot be read"}
+		}
+		if len(data) > 0 {
+			sp, err := saml.ParseServiceProvider(data)
+			if err != nil {
+				return p.h.Center.Refuse(
+					p.Context(), p.by, center.ActionUpdateApplicationServiceProvider.String(), p.applicationARN(),
+					&refusal.Error{Code: center.InvalidValue, Field: "Application metadata", Detail: err.Error()},
+				)
+			}
+			acs, audience = sp.ACSURLs[0], sp.EntityID
+		}
+	}
+	return p.configureSAML(center.ActionUpdateApplicationServiceProvider, func(s *center.SAMLApplication) {
+		s.ACSURL, s.Audience = acs, audience
+	})
+}
+
+func saveSAMLResponse(p page) error {
+	minutes, err := strconv.Atoi(p.PostFormValue("minutes"))
+	if err != nil {
+		return &refusal.Error{Code: center.InvalidValue, Field: "Session duration", Detail: "use minutes"}
+	}
+	return p.configureSAML(center.ActionUpdateApplicationResponse, func(s *center.SAMLApplication) {
+		s.RelayState = strings.TrimSpace(p.PostFormValue("relaystate"))
+		s.SessionDuration = time.Duration(max(1, min(minutes, 100_000))) * time.Minute
+	})
+}
+
+// saveSAMLMapping changes the subject, or adds, changes or removes an attribute.
+func saveSAMLMapping(p page) error {
+	m := center.AttributeMapping{
+		Name:   strings.TrimSpace(p.PostFormValue("name")),
+		Value:  strings.TrimSpace(p.PostFormValue("value")),
+		Format: p.PostFormValue("format"),
+	}
+	do := p.PostFormValue("do")
+	return p.configureSAML(center.ActionUpdateApplicationResponseSchema, func(s *center.SAMLApplication) {
+		at := slices.IndexFunc(s.Mappings, func(x center.AttributeMapping) bool { return x.Name == m.Name })
+		switch {
+		case do == "subject":
+			s.Subject = center.AttributeMapping{Value: m.Value, Format: m.Format}
+		case do == "remove" && at >= 0:
+			s.Mappings = slices.Delete(s.Mappings, at, at+1)
+		case do == "remove":
+		case at >= 0:
+			s.Mappings[at] = m
+		default:
+			s.Mappings = append(s.Mappings, m)
+		}
+	})
+}
+
+// downloadSAMLCertificate sends the certificate of the key that signs for the application.
+func downloadSAMLCertificate(p page) error {
+	_, signer, err := p.h.Center.SAMLSigner(p.Context(), p.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signer.Certificate.Raw})
+	return p.Download("gatehouse-"+p.PathValue("id")+".pem", "application/x-pem-file", text)
+}
