@@ -59,14 +59,9 @@ func TestToTheLetter(t *testing.T) {
 		{"UpdateUser", update("name.givenName", `""`), "givenname: The attribute givenname is required"},
 		{"UpdateUser", update("userName", `null`), "userName is a required attribute"},
 
-		{"CreateUser", person + `,"Emails":[{"Type":"work","Primary":true}]`, "'emails.1.member.value'"},
-		{"CreateUser", person + `,"Emails":[{}]`, "'emails.1.member.value'"},
-		{"CreateUser", person + `,"PhoneNumbers":[{"Type":"work"}]`, "'phoneNumbers.1.member.value'"},
-		{"CreateUser", person + `,"Roles":[{"Type":"work"}]`, "'roles.1.member.value'"},
-		{"CreateUser", person + `,"Addresses":[{"Type":"work","Primary":true}]`, "'addresses.1.member'"},
-		{"UpdateUser", update("emails", `[{"type":"work"}]`), "'emails.1.member.value'"},
-		{"UpdateUser", update("photos", `[{"type":"work"}]`), "'photos.1.member.value'"},
-		{"UpdateUser", update("addresses", `[{}]`), "'addresses.1.member'"},
+		{"CreateUser", person + `,"Emails":[{"Value":"nobody"}]`, "not an email address"},
+		{"CreateUser", person + `,"Photos":[{"Type":"work"}]`, "'photos.1.member.value'"},
+		{"UpdateUser", update("emails", `[{"value":"nobody"}]`), "not an email address"},
 	} {
 		_, out := a.call(c.operation, strings.ReplaceAll(`{"IdentityStoreId":"STORE",`+c.input+`}`, ",}", "}"))
 		if out["__type"] != "ValidationException" || !strings.Contains(fmt.Sprint(out["Message"]), c.message) {
@@ -112,6 +107,36 @@ func TestTokensBelongToTheirList(t *testing.T) {
 			status, out := a.call(in.operation, `{"IdentityStoreId":"STORE","NextToken":"`+token+`"`+in.input+`}`)
 			if ok && (status == 200) != (i == j) {
 				t.Errorf("%v with the token of %v: %d %v", in, of, status, out)
+			}
+		}
+	}
+}
+
+// TestEntriesWithoutAValueAreKept: Terraform sends one for an empty block, and AWS gives it back.
+// Several people may have one, and nobody is found by it.
+func TestEntriesWithoutAValueAreKept(t *testing.T) {
+	a := newAPI(t)
+	for _, name := range []string{"ada", "bob"} {
+		id := a.must("CreateUser", `{"IdentityStoreId":"STORE","UserName":"`+name+`","DisplayName":"X",
+			"Name":{"GivenName":"G","FamilyName":"F"},"Emails":[{}],"PhoneNumbers":[{"Type":"work"}],
+			"Addresses":[{"Primary":true}]}`)["UserId"].(string)
+		for _, body := range []string{
+			`{"IdentityStoreId":"STORE","UserId":"` + id + `"}`,
+			`{"IdentityStoreId":"STORE","UserId":"` + id + `","Operations":[
+				{"AttributePath":"emails","AttributeValue":[{"primary":false}]},
+				{"AttributePath":"title","AttributeValue":"T"}]}`,
+		} {
+			if strings.Contains(body, "Operations") {
+				a.must("UpdateUser", body)
+			}
+			_, data := a.raw("DescribeUser", `{"IdentityStoreId":"STORE","UserId":"`+id+`"}`)
+			for _, want := range []string{
+				`"Emails":[{"Primary":false}]`, `"PhoneNumbers":[{"Type":"work","Primary":false}]`,
+				`"Addresses":[{"Primary":true}]`,
+			} {
+				if !strings.Contains(string(data), want) {
+					t.Errorf("%s is %s, want %s in it", name, data, want)
+				}
 			}
 		}
 	}

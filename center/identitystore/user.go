@@ -2,7 +2,6 @@ package identitystore
 
 import (
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -95,36 +94,6 @@ func (in createUserInput) complete() error {
 	}
 	if len(missing) > 0 {
 		return invalid(required(missing...))
-	}
-	return nil
-}
-
-// checkValues refuses entries without a value, in one list or ("") in all: nothing could be sent to
-// such an address, and nobody could be found by it.
-func checkValues(u *center.User, path string) error {
-	for _, l := range [...]struct {
-		path   string
-		values []center.Value
-	}{
-		{"emails", u.Emails}, {"phoneNumbers", u.PhoneNumbers}, {"roles", u.Roles}, {"photos", u.Photos},
-	} {
-		for i, v := range l.values {
-			if v.Value == "" && (path == "" || path == l.path) {
-				return invalid(
-					"1 validation error detected: Value at '" + l.path + "." + strconv.Itoa(i+1) +
-						".member.value' failed to satisfy constraint: Member must not be null",
-				)
-			}
-		}
-	}
-	for i, a := range u.Addresses {
-		a.Type, a.Primary = "", false
-		if a == (center.Address{}) && (path == "" || path == "addresses") {
-			return invalid(
-				"1 validation error detected: Value at 'addresses." + strconv.Itoa(i+1) +
-					".member' failed to satisfy constraint: Member must have a part of an address",
-			)
-		}
 	}
 	return nil
 }

@@ -44,9 +44,6 @@ func (h *Handler) createUser(ctx context.Context, who awsapi.Caller, in createUs
 	if err == nil {
 		err = in.complete()
 	}
-	if err == nil {
-		err = checkValues(&u, "")
-	}
 	if err != nil {
 		return userOutput{}, err
 	}
@@ -197,11 +194,7 @@ func (h *Handler) updateUser(ctx context.Context, who awsapi.Caller, in updateUs
 			return err
 		}
 		for _, op := range in.Operations {
-			err := op.apply(u)
-			if err == nil {
-				err = checkValues(u, op.AttributePath)
-			}
-			if err != nil {
+			if err := op.apply(u); err != nil {
 				return err
 			}
 		}

@@ -264,7 +264,7 @@ func (im *importer) user(ctx context.Context, n int, line []byte) error {
 // putUser creates a user, or changes who has the name.
 func (im *importer) putUser(ctx context.Context, in wholeUser) (center.UserID, error) {
 	u := in.User
-	if err := u.Check(); err != nil {
+	if err := errors.Join(u.Check(), u.CheckEmails()); err != nil {
 		return "", err
 	}
 	old, err := im.center.UserByName(ctx, u.UserName)

@@ -24,8 +24,8 @@ func (h *Handler) createUser(ctx context.Context, r *request) (answer, error) {
 
 // check is the profile's rules on top of the store's.
 func (p profile) check(u center.User) error {
-	if p.standard {
-		return nil
+	if err := u.CheckEmails(); err != nil || p.standard {
+		return err
 	}
 	return u.CheckAWS()
 }

@@ -96,6 +96,8 @@ resource "aws_identitystore_user" "least" {
     given_name  = "L"
     family_name = "Least"
   }
+
+  emails {}
 }
 
 resource "aws_identitystore_group" "engineers" {
