@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -57,15 +58,11 @@ func node(script string) func(*testing.T) foreign {
 func (x foreign) state() map[string]any {
 	x.t.Helper()
 	ids, all := map[string]string{}, map[string]any{}
-	users, e1 := x.List(ctx, "/Users", 1, 100)
-	groups, e2 := x.List(ctx, "/Groups", 1, 100)
-	if e1 != nil || e2 != nil {
-		x.t.Fatal(e1, e2)
-	}
-	for _, u := range users.Resources {
+	users, groups := x.all("/Users", "userName"), x.all("/Groups", "displayName")
+	for _, u := range users {
 		ids[u.String("id")] = u.String("userName")
 	}
-	for _, u := range users.Resources {
+	for _, u := range users {
 		flat := map[string]string{}
 		flatten(flat, "", map[string]any(u))
 		if boss := flat[scim.EnterpriseURN+".manager.value"]; boss != "" {
@@ -73,7 +70,7 @@ func (x foreign) state() map[string]any {
 		}
 		all["user "+u.String("userName")] = flat
 	}
-	for _, g := range groups.Resources {
+	for _, g := range groups {
 		var whole scim.Resource
 		if err := x.Do(ctx, http.MethodGet, scim.Item("/Groups", g.String("id")), nil, nil, &whole); err != nil {
 			x.t.Fatal(err)
@@ -86,6 +83,31 @@ func (x foreign) state() map[string]any {
 		all["group "+g.String("displayName")+" "+g.String("externalId")] = in
 	}
 	return all
+}
+
+// all lists the resources under a path; by their first letters, where a service does not page.
+func (x foreign) all(path, attribute string) (list []scim.Resource) {
+	x.t.Helper()
+	page, err := x.List(ctx, path, 1, 100)
+	if err != nil || page.TotalResults == nil {
+		x.t.Fatal(page, err)
+	}
+	if list = page.Resources; len(list) == *page.TotalResults {
+		return list
+	}
+	list = nil
+	for letter := 'a'; letter <= 'z'; letter++ {
+		var some scim.ListResponse
+		query := url.Values{"filter": {attribute + " sw " + scim.Quote(string(letter))}}
+		if err := x.Do(ctx, http.MethodGet, path, query, nil, &some); err != nil {
+			x.t.Fatal(err)
+		}
+		list = append(list, some.Resources...)
+	}
+	if len(list) != *page.TotalResults {
+		x.t.Fatalf("%d of %d are found", len(list), *page.TotalResults)
+	}
+	return list
 }
 
 // flatten writes values by their paths, such as emails[work].value.
@@ -207,6 +229,10 @@ func foreignCompany(t *testing.T) source {
 			{GroupID: "g8", MemberID: "z2", Kind: tenant.KindUser},
 			{GroupID: "g8", MemberID: "z3", Kind: tenant.KindUser},
 		},
+	}
+	for i := range 30 { // more than a page of those who page as they like
+		id := fmt.Sprintf("%c%d", 'a'+i%20, i)
+		company.Users = append(company.Users, add(tenant.UserID(id), id, func(*tenant.User) {}))
 	}
 	if err := from.Import(ctx, audit.SystemActor, company); err != nil {
 		t.Fatal(err)

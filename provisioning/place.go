@@ -36,6 +36,9 @@ func placeOf(path string) (place, error) {
 	if i := strings.LastIndexByte(head, ':'); i >= 0 && strings.HasPrefix(head, "urn:") {
 		p.urn, p.attribute = head[:i], head[i+1:] // the dots before the last colon belong to a version
 	}
+	if p.urn == scim.UserURN || p.urn == scim.GroupURN {
+		p.urn = ""
+	}
 	if !isList {
 		p.attribute, p.sub, _ = strings.Cut(p.attribute, ".")
 		return p, nil

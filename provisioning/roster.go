@@ -55,6 +55,8 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		switch {
 		case err != nil && !refused:
 			return nil, err
+		case err == nil && page.StartIndex > 0 && page.StartIndex != start && len(page.Resources) > 0:
+			return nil, nil // it gives the first page again and again, as SCIMMY does
 		case err == nil && page.TotalResults != nil && (len(page.Resources) > 0 || start > *page.TotalResults):
 			found.add(page.Resources, wanted, c.Reread)
 		default: // it does not page as it should
@@ -76,7 +78,9 @@ func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
 			r.byID[x.String("id")] = x
 		}
 		for attribute, values := range wanted {
-			if key := fold(valueAt(x, attribute)); values[key] {
+			key := fold(valueAt(x, attribute))
+			again := func(o scim.Resource) bool { return o.String("id") == x.String("id") } // it moved meanwhile
+			if values[key] && !slices.ContainsFunc(r.matched[attribute][key], again) {
 				r.matched[attribute][key] = append(r.matched[attribute][key], x)
 			}
 		}

@@ -256,7 +256,7 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	}
 }
 
-func TestMistakesOfUsageExitWithTwo(t *testing.T) {
+func TestMistakesOfUsageExitWithOne(t *testing.T) {
 	t.Parallel()
 	config := t.TempDir() + "/config.yaml"
 	if err := os.WriteFile(config, []byte("people: 3\nnonsense: 1\n"), 0o600); err != nil {

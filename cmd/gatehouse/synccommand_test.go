@@ -108,7 +108,7 @@ func TestSyncBetweenGraphAndSCIM(t *testing.T) {
 			!strings.Contains(out, "+ mei.tanaka@northwind.example") || strings.Contains(out, "+ create") {
 			t.Errorf("%s: the difference is\n%s", name, out)
 		}
-		out := sync(exitDone, "--json") // who failed before is not tried again so soon
+		out := sync(missing, "--json") // who failed before is tried again, whoever starts it
 		var last struct{ Summary dirsync.Summary }
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Summary.Updated != 2 ||
