@@ -51,14 +51,15 @@ func TestADatabaseThatAsksForRestarts(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if err := db.View(context.Background(), func(tx Tx) error {
-			n, err := tx.Count(`SELECT length(text) - 1 FROM notes WHERE id = $1`, "counter"+mode)
-			if n != workers*each {
-				t.Errorf("%q: the counter is %d, want %d", mode, n, workers*each)
-			}
+		var n int
+		if err := db.View(context.Background(), func(tx Tx) (err error) {
+			n, err = tx.Count(`SELECT length(text) - 1 FROM notes WHERE id = $1`, "counter"+mode)
 			return err
 		}); err != nil {
 			t.Fatal(err)
+		}
+		if n != workers*each {
+			t.Errorf("%q: the counter is %d, want %d", mode, n, workers*each)
 		}
 	}
 	if restarts.Load() < 50 {
