@@ -29,14 +29,25 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // the next signal ends the program at once
+	ctx := untilTold()
 	ballast := tune()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	runtime.KeepAlive(ballast)
-	stop()
-	os.Exit(code) //nolint:gocritic // stop was called just now
+	os.Exit(code)
+}
+
+// untilTold ends when the program is told to end. A second signal ends the program at once: signals
+// are given back to the system before anybody can see that the end has begun.
+func untilTold() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		end()
+	}()
+	return ctx
 }
 
 // ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
