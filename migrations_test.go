@@ -86,8 +86,8 @@ func problemsOf(text string, version int) (problems []string) {
 			continue
 		}
 		for what, pattern := range contracting {
-			if pattern.MatchString(statement) && !(strings.Contains(what, "must be given") &&
-				withDefault.MatchString(statement)) {
+			given := strings.Contains(what, "must be given") && withDefault.MatchString(statement)
+			if pattern.MatchString(statement) && !given {
 				problems = append(problems, what+" without saying from which schema on: "+statement)
 			}
 		}

@@ -32,7 +32,7 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 		p.open = true
 	}
 	p.step = c.plan(o, link)
-	if c.compares(p.link, o) { // as the target has it, which is put into the link when it is its turn
+	if c.compares(p.link) { // as the target has it, which is put into the link when it is its turn
 		p.step = step{action: Update}
 	}
 	return p, true, nil
@@ -61,7 +61,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	began := time.Now()
 	o, link := p.candidate, p.link
 	manager := link.Manager
-	if c.compares(link, o) && c.compared && c.listed(link) == nil {
+	if c.compares(link) && c.compared && c.listed(link) == nil {
 		link.Doubt = suspicion(link.Doubt)
 	}
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
@@ -142,7 +142,8 @@ func (c *cycle) named(ids []string) []string {
 // postpone puts an object aside whose name somebody else has for now.
 func (c *cycle) postpone(o candidate, err error) bool {
 	var t *taken
-	if !c.putOff || !(errors.As(err, &t) || isConflict(err)) {
+	held := errors.As(err, &t) || isConflict(err)
+	if !c.putOff || !held {
 		return false
 	}
 	c.mu.Lock()

@@ -148,7 +148,7 @@ func (r *roster) matching(attribute, value string) []scim.Resource {
 }
 
 // compares says whether an object is compared with what the target has now.
-func (c *cycle) compares(link Link, o candidate) bool { return c.Reread && link.TargetID != "" }
+func (c *cycle) compares(link Link) bool { return c.Reread && link.TargetID != "" }
 
 // listed is what the target had of an object when everything was listed; nil when it was not among
 // that: it may have been made since then, or moved from one page to another.
@@ -162,7 +162,7 @@ func (c *cycle) listed(link Link) scim.Resource {
 // reread puts into a link what the target has now instead of what was last sent. It returns whether
 // that differs.
 func (c *cycle) reread(link *Link, o candidate) bool {
-	if !c.compares(*link, o) {
+	if !c.compares(*link) {
 		return false
 	}
 	there := c.listed(*link)

@@ -66,7 +66,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		return "", err
 	}
 	fresh := r.Database + copySuffix
-	if err := r.checkNames(fresh); err != nil {
+	if err := r.checkNames(); err != nil {
 		return "", err
 	}
 	_, free := os.Lstat(r.Database + lockSuffix)
@@ -88,7 +88,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 }
 
 // checkNames refuses what would be restored over itself, and what may not be replaced.
-func (r *Restoration) checkNames(fresh string) error {
+func (r *Restoration) checkNames() error {
 	from, err := os.Stat(r.Backup)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoBackup, err)

@@ -199,7 +199,7 @@ func (k *tracker) advance(p *postgres) (proven bool) {
 	k.seen = k.next
 	if k.untrimmed += len(k.noted); k.untrimmed > keptChanges {
 		k.untrimmed = 0
-		go k.trim(p)
+		go k.trim(p) // #nosec G118 -- it lives as long as the store, not as the call that began it
 	}
 	return true
 }
@@ -263,7 +263,7 @@ func (k *tracker) begin(ctx context.Context, p *postgres, what []Tracked, watch 
 	k.watches = append(k.watches, watch)
 	k.mu.Unlock()
 	k.on.Store(true)
-	go k.trim(p)
+	go k.trim(p) // #nosec G118 -- it lives as long as the store, not as the call that began it
 	return nil
 }
 

@@ -88,7 +88,8 @@ func (t *Tenant) TakeLease(
 				of = l
 			}
 		}
-		if of.Owner != "" && !dead(of) && !(waiting && of.State == LeaseWaiting) {
+		free := of.Owner == "" || dead(of) || waiting && of.State == LeaseWaiting
+		if !free {
 			return nil
 		}
 		of.Owner, of.State = node, LeaseRunning

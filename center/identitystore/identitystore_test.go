@@ -431,8 +431,8 @@ func TestOneRuleOfCharacters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range []rune("a\u00e9\u65e5\U0001f600+<; \u00a0\u3000\t\n\r\u0301" +
-		"\u0000\u0007\u007f\u0085\u00ad\u200b\u200d\u202e\u2003\u2028\ufeff\ue000") {
+	for _, r := range "a\u00e9\u65e5\U0001f600+<; \u00a0\u3000\t\n\r\u0301" +
+		"\u0000\u0007\u007f\u0085\u00ad\u200b\u200d\u202e\u2003\u2028\ufeff\ue000" {
 		title := "x" + string(r) + "y"
 		value, err := json.Marshal(title)
 		if err != nil {

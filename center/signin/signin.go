@@ -417,9 +417,8 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	}))
 }
 
-// fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
+// Fail shows that a sign-in did not work. The reason is in the audit log under the reference id,
 // and nowhere else.
-// Fail shows why nobody is let in.
 func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	title, status := "We could not sign you in", http.StatusForbidden
 	text := "An unexpected error occurred. Try again. If the error persists, give your administrator this reference."

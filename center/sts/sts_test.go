@@ -198,8 +198,8 @@ func TestIdentitiesAreProvenByRequestsThatSomebodyElseSends(t *testing.T) {
 	// aws-iam-authenticator and Teleport ask for JSON
 	var said struct {
 		GetCallerIdentityResponse struct {
-			GetCallerIdentityResult struct{ Account, Arn, UserId string } //nolint:revive // as STS names it
-			ResponseMetadata        struct{ RequestId string }            //nolint:revive // as STS names it
+			GetCallerIdentityResult struct{ Account, Arn, UserId string }
+			ResponseMetadata        struct{ RequestId string }
 		}
 	}
 	res, text := v.send(v.presigned(

@@ -176,7 +176,7 @@ func (d directory) differences(ctx context.Context, s source) (list []string, er
 		case active != wanted:
 			differs("%s: active is %v", u.UserPrincipalName, active)
 		case wanted:
-			for _, different := range d.person(u, s.managers[id], c, by, there) {
+			for _, different := range d.person(u, s.managers[id], c, by) {
 				differs("%s: %s", u.UserPrincipalName, different)
 			}
 		}
@@ -205,7 +205,7 @@ func (d directory) differences(ctx context.Context, s source) (list []string, er
 
 // person says how a person at the center differs from one at the tenant.
 func (directory) person(
-	u graph.User, manager string, c scim.Resource, by map[string]string, there map[string]scim.Resource,
+	u graph.User, manager string, c scim.Resource, by map[string]string,
 ) (list []string) {
 	name, _ := c["name"].(map[string]any)
 	for what, pair := range map[string][2]any{

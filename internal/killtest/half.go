@@ -41,7 +41,7 @@ func (h *half) url() string { return "http://" + h.address }
 
 // start starts the program and waits until it answers.
 func (h *half) start(ctx context.Context) error {
-	h.cmd = exec.Command(h.program, h.args...) // #nosec G204 -- our own program
+	h.cmd = exec.CommandContext(context.WithoutCancel(ctx), h.program, h.args...) // #nosec G204 -- our own program
 	h.cmd.Stdout, h.cmd.Stderr = h.log, h.log
 	h.cmd.Env = append(os.Environ(), "GATEHOUSE_ADMIN_PASSWORD=Correct horse 1!")
 	if err := h.cmd.Start(); err != nil {

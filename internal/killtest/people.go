@@ -121,7 +121,6 @@ func already(err error) bool {
 type group struct {
 	name, id string
 	title    value
-	assigned value // "" or the id of the assignment
 }
 
 func (g *group) create(ctx context.Context, d directory) error {

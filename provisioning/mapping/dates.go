@@ -154,7 +154,7 @@ func dateFromNum(s string, _ arguments) (string, error) {
 func numFromDate(s string, _ arguments) (string, error) {
 	at, err := date(s)
 	if err != nil || at.Unix() < ad1601 {
-		return "", errors.Join(err, errors.New("Active Directory's dates begin with the year 1601"))
+		return "", errors.Join(err, errors.New("dates of Active Directory begin with the year 1601"))
 	}
 	return strconv.FormatInt((at.Unix()-ad1601)*ticks, 10), nil
 }

@@ -205,12 +205,13 @@ func (h *Handler) application(ctx context.Context, r request) (tenant.Applicatio
 // changeApplication changes the application that the path names.
 func (h *Handler) changeApplication(
 	ctx context.Context, r request, edit func(*tenant.Application) error,
-) (tenant.Application, error) {
+) error {
 	a, err := h.application(ctx, r)
 	if err != nil {
-		return a, err
+		return err
 	}
-	return h.Tenant.UpdateApplication(ctx, r.by, tenant.AnyApplicationID(a.ID), edit)
+	_, err = h.Tenant.UpdateApplication(ctx, r.by, tenant.AnyApplicationID(a.ID), edit)
+	return err
 }
 
 func (h *Handler) getApplication(ctx context.Context, r request) (int, any, error) {
@@ -310,7 +311,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 		)
 	}
-	_, err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
+	err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
 		if in.Web.value != nil {
@@ -337,7 +338,7 @@ func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, a
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
 	}
-	_, err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
+	err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.Mode.into(&a.SSOMode)
 		in.LoginURL.into(&a.SignOnURL)
 		if in.Thumbprint.into(&a.ActiveThumbprint); in.Thumbprint.sent {
@@ -376,7 +377,7 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 		return 0, nil, err
 	}
 	stored := h.Tenant.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, in.DisplayName)
-	_, err = h.changeApplication(ctx, r, func(a *tenant.Application) error {
+	err = h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		a.Keys = append(a.Keys, stored)
 		return nil
 	})

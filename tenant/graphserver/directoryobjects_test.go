@@ -226,7 +226,7 @@ func TestTheSchemesLetterCase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	var answer struct {
 		Token string `json:"access_token"`
 	}

@@ -29,7 +29,7 @@ func newEverywhere(t *testing.T, dsn string) *everywhere {
 	t.Helper()
 	e := &everywhere{house: newHouse(t, dsn)}
 	mux := http.NewServeMux()
-	server.Mount(mux, e.Tenant, server.Config{Jobs: syncjobs.New(e.Tenant, e.Tenant.Log, http.DefaultClient)})
+	server.Mount(mux, e.Tenant, server.Config{Jobs: syncjobs.New(e.Tenant, e.Log, http.DefaultClient)})
 	e.routes = webtest.Routes(t, mux)
 	ask, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://x/v1.0/x", http.NoBody)
 	if err != nil {
@@ -123,7 +123,7 @@ func (e *everywhere) change(route string, r *http.Request) {
 			Issuer: e.app.IdentifierURIs[0], ACSURL: e.app.ReplyURLs[0]}
 		field, err := request.PostField(nil)
 		if err != nil {
-			e.house.t.Fatal(err)
+			e.t.Fatal(err)
 		}
 		send(url.Values{"SAMLRequest": {field}})
 	case route == "GET /"+e.Organization.ID+"/saml2":
