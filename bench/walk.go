@@ -168,7 +168,7 @@ func connectAll(d demo) (float64, error) {
 		Graph: graph.NewClient(
 			ctx, d.Tenant.GraphURL, d.Tenant.TokenURL, d.Tenant.ClientID, d.Tenant.ClientSecret, nil,
 		),
-		Admin: &adminapi.Client{
+		Center: &adminapi.Client{
 			URL:             d.Center.URL,
 			Region:          d.Center.Region,
 			AccessKeyID:     d.AWS.AccessKeyID,

@@ -182,19 +182,19 @@ func (p *Plan) uploadMetadata(ctx context.Context) error {
 		return err
 	}
 	var err error
-	p.State.Configuration, err = p.cfg.Admin.CreateConfiguration(ctx, p.State.MetadataText())
+	p.State.Configuration, err = p.cfg.Center.CreateConfiguration(ctx, p.State.MetadataText())
 	return err
 }
 
 func (p *Plan) enable(ctx context.Context) error {
-	return p.cfg.Admin.EnableConfiguration(
+	return p.cfg.Center.EnableConfiguration(
 		ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation},
 	)
 }
 
 func (p *Plan) enableProvisioning(ctx context.Context) error {
 	var err error
-	p.State.SCIM, err = p.cfg.Admin.CreateTenant(ctx)
+	p.State.SCIM, err = p.cfg.Center.CreateTenant(ctx)
 	return err
 }
 
@@ -217,7 +217,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	token, err := p.cfg.Admin.CreateBearerToken(ctx, p.State.SCIM.TenantID, "")
+	token, err := p.cfg.Center.CreateBearerToken(ctx, p.State.SCIM.TenantID, "")
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	replaced := p.State.Connected && len(before) == 1
 	p.State.SCIMToken, p.State.Connected = token.Value, true
 	if replaced {
-		return p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
+		return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ const maxTokens = 2 //bound:none the quota of SCIM tokens, as the guide has it
 
 // makeRoom returns the tokens that there are, after making sure that one more can be made.
 func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
-	tokens, err := p.cfg.Admin.BearerTokens(ctx, p.State.SCIM.TenantID)
+	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
 	if err != nil || len(tokens) < maxTokens {
 		return tokens, err
 	}
@@ -301,7 +301,7 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 				"Access tokens) and run this again",
 		)
 	}
-	return tokens, p.cfg.Admin.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
+	return tokens, p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
 }
 
 func (p *Plan) start(ctx context.Context) error {

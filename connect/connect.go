@@ -29,7 +29,7 @@ import (
 // Config says what to connect, and how.
 type Config struct {
 	Graph    *graph.Client
-	Admin    *adminapi.Client
+	Center   Center
 	LoginURL string // the tenant's sign-in host with the tenant id: https://login.example/<tenant id>
 	HTTP     *http.Client
 
@@ -126,13 +126,13 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 }
 
 func (p *Plan) observeCenter(ctx context.Context) (err error) {
-	if p.State.Directory, err = p.cfg.Admin.DescribeDirectory(ctx); err != nil {
+	if p.State.Directory, err = p.cfg.Center.DescribeDirectory(ctx); err != nil {
 		return err
 	}
-	if p.State.SP, err = p.cfg.Admin.ServiceProvider(ctx); err != nil {
+	if p.State.SP, err = p.cfg.Center.ServiceProvider(ctx); err != nil {
 		return err
 	}
-	tenants, err := p.cfg.Admin.Tenants(ctx)
+	tenants, err := p.cfg.Center.Tenants(ctx)
 	if err == nil && len(tenants) > 0 {
 		p.State.SCIM = tenants[0]
 	}
@@ -246,7 +246,7 @@ func (p *Plan) observeTrust(ctx context.Context) error {
 	if err := p.fetchMetadata(ctx); err != nil {
 		return err
 	}
-	configurations, err := p.cfg.Admin.Configurations(ctx)
+	configurations, err := p.cfg.Center.Configurations(ctx)
 	if err != nil {
 		return fmt.Errorf("read the center: %w", err)
 	}
@@ -362,7 +362,7 @@ func (p *Plan) report(ctx context.Context) error {
 		}
 	}
 	var err error
-	p.Report, err = p.cfg.Admin.Preview(ctx, in)
+	p.Report, err = p.cfg.Center.Preview(ctx, in)
 	return err
 }
 

@@ -37,7 +37,7 @@ func config(e pairtest.Ends, client *http.Client, groups ...string) connect.Conf
 		Graph: graph.NewClient(
 			ctx, e.Tenant.GraphURL, e.Tenant.TokenURL, e.Tenant.ClientID, e.Tenant.ClientSecret, client,
 		),
-		Admin:    &admin,
+		Center:   &admin,
 		LoginURL: e.AuthorityURL(),
 		HTTP:     client,
 		AppName:  "AWS IAM Identity Center",

@@ -76,7 +76,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 	if err := p.fetchMetadata(ctx); err != nil {
 		return err
 	}
-	configurations, err := p.cfg.Admin.Configurations(ctx)
+	configurations, err := p.cfg.Center.Configurations(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 // verifyCounts compares how many objects the tenant has provisioned with how many the center has.
 // Users that the center had before and the tenant does not know are counted apart.
 func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, error) {
-	d, err := p.cfg.Admin.DescribeDirectory(ctx)
+	d, err := p.cfg.Center.DescribeDirectory(ctx)
 	if err != nil {
 		return "", err
 	}

@@ -85,7 +85,7 @@ func (k Keys) Connection(
 	}
 	return connect.Config{
 		Graph: graph.NewClient(ctx, t.GraphURL(), t.TokenURL(), k.ClientID, k.ClientSecret, client),
-		Admin: &adminapi.Client{
+		Center: &adminapi.Client{
 			URL:             c.URL,
 			Region:          c.Instance.Region,
 			AccessKeyID:     k.AccessKeyID,

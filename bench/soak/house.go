@@ -215,7 +215,7 @@ func (h *house) connect(ctx context.Context, s settings) error {
 		ctx,
 		connect.Config{
 			Graph:    g,
-			Admin:    admin,
+			Center:   admin,
 			HTTP:     http.DefaultClient,
 			LoginURL: h.tenant.url() + "/" + h.tenantID,
 			AppName:  "AWS IAM Identity Center",

@@ -138,7 +138,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	}
 	return connect.Config{
 		Graph:    tenant,
-		Admin:    admin,
+		Center:   admin,
 		LoginURL: strings.TrimRight(s.tenant.LoginURL, "/"),
 		HTTP:     client,
 		AppName:  s.name,

@@ -119,7 +119,7 @@ func (w *world) fill(ctx context.Context) (names []string, err error) {
 func (w *world) connect(ctx context.Context, admin *adminapi.Client, login string, groups []string) error {
 	plan, err := connect.Observe(ctx, connect.Config{
 		Graph:    w.directory.graph,
-		Admin:    admin,
+		Center:   admin,
 		LoginURL: login,
 		AppName:  "AWS IAM Identity Center",
 		Groups:   groups,

@@ -1,0 +1,42 @@
+package connect
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+)
+
+// Center is AWS's side of a connection: what its console does about the identity source and about
+// automatic provisioning. The methods have the names of AWS's own actions (sso-directory in the
+// Service Authorization Reference), for which AWS publishes no API. *adminapi.Client is the driver
+// for a Gatehouse center, which has an API for them. Another may read what AWS publishes and have a
+// person do the rest.
+//
+// Steps, plan and proofs are the same for all.
+type Center interface {
+	CenterReader
+	CenterWriter
+}
+
+// CenterReader is what a side says of itself. It changes nothing.
+type CenterReader interface {
+	DescribeDirectory(context.Context) (adminapi.Directory, error)
+	ServiceProvider(context.Context) (adminapi.ServiceProvider, error)
+	Configurations(context.Context) ([]adminapi.Configuration, error)
+	Tenants(context.Context) ([]adminapi.Tenant, error)
+	BearerTokens(ctx context.Context, tenant string) ([]adminapi.BearerToken, error)
+	Preview(context.Context, adminapi.PreviewInput) (adminapi.Report, error)
+}
+
+// CenterWriter changes a side. A driver that has a person do it returns when it is proved.
+type CenterWriter interface {
+	CreateConfiguration(ctx context.Context, metadata string) (adminapi.Configuration, error)
+	EnableConfiguration(context.Context, adminapi.ChangeInput) error
+	DisableConfiguration(context.Context, adminapi.ConfirmInput) error
+	CreateTenant(context.Context) (adminapi.Tenant, error)
+	DeleteTenant(ctx context.Context, id string) error
+	CreateBearerToken(ctx context.Context, tenant, profile string) (adminapi.BearerToken, error)
+	DeleteBearerToken(ctx context.Context, tenant, id string) error
+}
+
+var _ Center = (*adminapi.Client)(nil)
