@@ -52,7 +52,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("HEAD /start", h.startURL)
 	mux.Handle("GET /start", h.RequireUser(h.accounts))
 	mux.HandleFunc("HEAD /start/{$}", h.startURL)
-	mux.Handle("GET /start/{$}", http.RedirectHandler("/start", http.StatusFound))
+	mux.HandleFunc("GET /start/{$}", h.entrance)
 	mux.Handle("GET /start/applications", h.RequireUser(h.applications))
 	mux.Handle("GET /start/link", h.RequireUser(h.link))
 	mux.Handle("GET "+consolePath, h.RequireUser(h.openConsole))
@@ -71,6 +71,25 @@ const consolePath = "/start/console"
 // name, and asks the endpoints that are configured.
 func (h *Handler) startURL(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, h.Center.AWSStartURL(), http.StatusFound) // #nosec G710 -- the instance's own name
+}
+
+// entranceData is where the portal's entrance leads.
+type entranceData struct {
+	Console string // for a link that names a role behind a number sign
+	Start   string // for every other
+}
+
+// entrance is where shortcut links come in. It asks nobody to sign in yet: on the way to an
+// identity provider and back, what stands behind the number sign would be lost.
+func (h *Handler) entrance(w http.ResponseWriter, _ *http.Request) {
+	h.pages.Render(w, http.StatusOK, "entrance", web.View{
+		Title:   "AWS access portal",
+		Product: "Gatehouse access portal",
+		Theme:   "center",
+		Home:    "/start",
+		Narrow:  true,
+		Data:    entranceData{Console: consolePath, Start: "/start"},
+	})
 }
 
 // nav are the tabs.

@@ -20,12 +20,16 @@ func TestTheDemoInABrowser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	b := browser{t, newBrowser(t, "")}
-	b.open(d.Center.PortalURL)
+	shortcut := d.Center.PortalURL + "/#/console?account_id=333344445555&role_name=AdministratorAccess" +
+		"&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F"
+	b.open(shortcut) // before signing in
 	b.sees("with your Northwind Traders account")
 	b.submit(
 		"main form", "button",
 		map[string]string{"loginfmt": "amara.okafor@northwind.example", "passwd": d.People[0].Password},
 	)
+	b.sees("It would open at https://console.aws.amazon.com/s3/")
+	b.open(d.Center.PortalURL + "/")
 	b.sees("Development")
 	b.until("four accounts", `document.querySelectorAll('.account').length === 4`)
 	b.accessible("the portal")
@@ -42,10 +46,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.leave(`#accounts a[href*="/start/console"]`)
 	b.sees("This is where the AWS console would open")
 	b.sees("RoleSessionName: amara.okafor")
-	b.open(
-		d.Center.PortalURL +
-			"/#/console?account_id=333344445555&role_name=AdministratorAccess&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F",
-	)
+	b.open(shortcut)
 	b.sees("It would open at https://console.aws.amazon.com/s3/")
 	b.open(d.Center.URL + "/start/link?account_id=333344445555&role_name=AdministratorAccess")
 	b.accessible("the maker of links")

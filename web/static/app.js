@@ -108,9 +108,12 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Shortcut links have AWS's form, with the role behind a number sign, which servers never see.
-if (location.hash.startsWith("#/console?")) {
-  location.replace("/start/console" + location.hash.slice("#/console".length));
+// The portal's entrance. Shortcut links have AWS's form, with the role behind a number sign, which servers never see.
+const entrance = document.querySelector("[data-entrance]");
+if (entrance) {
+  const { entrance: role, otherwise } = entrance.dataset;
+  const wanted = location.hash.startsWith("#/console?") ? role + location.hash.slice("#/console".length) : otherwise;
+  location.replace(wanted);
 }
 
 // A form that only carries a message to another site is sent at once; without a script its button does it.
