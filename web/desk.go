@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,6 +22,7 @@ type Desk struct {
 	Pages   *Pages // must have login, message and what Render is asked for
 	Log     *slog.Logger
 	own     *Pages // those that both halves share
+	mux     *http.ServeMux
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.
@@ -91,6 +93,7 @@ type Message struct {
 
 // MountSignIn adds the sign-in and sign-out of the desk to mux.
 func (d *Desk) MountSignIn(mux *http.ServeMux) {
+	d.mux = mux
 	mux.Handle("GET "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.showSignIn(w, http.StatusOK, LocalPath(r.URL.Query().Get("return"), d.Prefix+"/"), "")
 	})))
@@ -169,6 +172,7 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 			http.Redirect(w, r, d.Prefix+"/login?return="+url.QueryEscape(target), http.StatusSeeOther)
 			return
 		}
+		w.Header()["Referrer-Policy"] = sameOrigin
 		v := Visit{w, r, name, d}
 		if err == nil {
 			err = fn(v)
@@ -222,16 +226,19 @@ func (v Visit) Download(name, contentType string, data []byte) error {
 	return nil
 }
 
-// fail shows a refusal with what happened and what to do; an administrator may know the reason. Of
-// any other error only the reference is told.
+// fail shows a refusal with what happened and what to do, above the form that was refused where
+// that can be; an administrator may know the reason. Of any other error only the reference is told.
 func (v Visit) fail(err error) {
 	m := Message{
 		Title:     "That did not work",
 		Reference: RequestID(v.Request),
-		Link:      v.desk.Prefix + "/",
+		Link:      cmp.Or(v.from(), v.desk.Prefix+"/"),
 		LinkText:  "Back",
 	}
 	status, lines := v.desk.Explain(err)
+	if len(lines) > 0 && v.retype(status, lines) {
+		return
+	}
 	if len(lines) == 0 {
 		v.desk.Log.Error("request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err)
 		status, lines = http.StatusInternalServerError, []string{

@@ -4,9 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -14,16 +14,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/web"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 type noMail struct{}
 
 func (noMail) Send(center.Mail) {}
 
-// TestAFormIsDoneWhollyOrNotAtAll: a permission set whose policy is refused is not made, nor is a
-// user who cannot be invited.
-func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
-	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+// openConsole serves the console of a center, to an administrator who has signed in.
+func openConsole(t *testing.T, c *center.Center) webtest.Visitor {
+	t.Helper()
 	c.Mailer = noMail{}
 	mux := http.NewServeMux()
 	server := httptest.NewServer(web.Middleware(mux, web.Options{Log: slog.New(slog.DiscardHandler)}))
@@ -31,27 +31,24 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 	c.URL = server.URL
 	nothing := func(context.Context) ([]byte, error) { return nil, nil }
 	(&console.Handler{Center: c, Log: slog.New(slog.DiscardHandler), SPMetadata: nothing}).Mount(mux)
-	if err := c.SetAdministrator(ctx, audit.SystemActor, "admin", "Correct horse 7!"); err != nil {
+	if err := c.SetAdministrator(context.Background(), audit.SystemActor, "admin", "Correct horse 7!"); err != nil {
 		t.Fatal(err)
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
+	v, page := webtest.Office(server.URL+"/console").Enter(t, "admin", "Correct horse 7!")
+	if !strings.Contains(page, "<h1>Your account</h1>") {
+		t.Fatalf("sign-in: %s", page)
 	}
-	browser := &http.Client{Jar: jar}
+	return v
+}
+
+// TestAFormIsDoneWhollyOrNotAtAll: a permission set whose policy is refused is not made, nor is a
+// user who cannot be invited.
+func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
+	c, ctx := centertest.New(t, "http://127.0.0.1"), context.Background()
+	office := openConsole(t, c)
 	post := func(path string, form url.Values) int {
 		t.Helper()
-		answer, err := browser.PostForm(server.URL+path, form)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close()
-		return answer.StatusCode
-	}
-	if status := post(
-		"/console/login", url.Values{"username": {"admin"}, "password": {"Correct horse 7!"}},
-	); status != http.StatusOK {
-		t.Fatalf("sign-in: %d", status)
+		return office.Do(http.MethodPost, c.URL+path, form).Status
 	}
 	set := url.Values{"name": {"Reader"}, "hours": {"1"}, "policy": {"arn:aws:iam::111122223333:policy/Mine"}}
 	user := url.Values{
@@ -86,5 +83,65 @@ func TestAFormIsDoneWhollyOrNotAtAll(t *testing.T) {
 	}
 	if n, err := c.CountUsers(ctx, center.UserQuery{}); err != nil || n != 1 {
 		t.Errorf("%d users, %v", n, err)
+	}
+}
+
+// TestARefusedFormKeepsWhatWasTyped: it comes back on its own page, with what was wrong above it.
+func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
+	c := centertest.New(t, "http://127.0.0.1")
+	office := openConsole(t, c)
+	ctx := context.Background()
+	if _, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	for name, x := range map[string]struct {
+		page, path string
+		form       url.Values
+		want       []string
+	}{
+		"a policy that is none": {
+			"/console/permission-sets", "/console/permission-sets",
+			url.Values{"name": {"Reader"}, "description": {`a "quoted" <b>`}, "hours": {"4"}, "policy": {"Billing"}},
+			[]string{
+				`value="Reader"`, `value="a &#34;quoted&#34; &lt;b&gt;"`, `value="4"`, `value="Billing"`,
+				`<details open="">`,
+			},
+		},
+		"a name that somebody has": {
+			"/console/users?q=ada", "/console/users",
+			url.Values{
+				"username": {"ada@example.com"}, "email": {"a@example.com"}, "given": {"Ada"}, "family": {"Byron"},
+				"display": {"Ada Byron"}, "password": {"mail"},
+			},
+			[]string{
+				`value="ada@example.com"`, `value="a@example.com"`, `value="Byron"`, `value="Ada Byron"`,
+				`<option value="mail" selected="">`,
+			},
+		},
+		"a short password": {
+			"/console/account", "/console/account/password",
+			url.Values{"current": {"Correct horse 7!"}, "password": {"short"}, "again": {"short"}},
+			[]string{`role="alert"`},
+		},
+	} {
+		page := office.Do(http.MethodPost, c.URL+x.path, x.form, "Referer: "+c.URL+x.page)
+		if page.Status < 400 || page.Status > 499 {
+			t.Errorf("%s: %d", name, page.Status)
+		}
+		for _, want := range append(x.want, `class="flash bad" role="alert"`) {
+			if !strings.Contains(page.Text, want) {
+				t.Errorf("%s: no %s on %s", name, want, page.Text)
+			}
+		}
+		if strings.Contains(page.Text, "short") || strings.Contains(page.Text, "Correct horse") {
+			t.Errorf("%s: a password is on the page", name)
+		}
+	}
+	elsewhere := office.Do(
+		http.MethodPost, c.URL+"/console/permission-sets", url.Values{"name": {"x"}, "policy": {"Billing"}},
+		"Referer: https://elsewhere.example/console/permission-sets",
+	)
+	if !strings.Contains(elsewhere.Text, "That did not work") {
+		t.Errorf("a form of another site: %s", elsewhere.Text)
 	}
 }

@@ -28,6 +28,18 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.accessible("the mappings with all their forms")
 	b.submit(
 		`form:has(input[value="title"])`, "button[value=attribute]",
+		map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind"`},
+	)
+	b.until("what was wrong stands above the form", `document.activeElement.matches('[role=alert]')`)
+	b.until(
+		"the form has what was typed",
+		`(form => form.elements.text.value === 'Append([jobTitle], " at Northwind"' &&
+			form.elements.type.value === 'Expression')(document.activeElement.parentElement)`,
+	)
+	b.screenshot("refused-form")
+	b.accessible("a form that was refused")
+	b.submit(
+		`form:has(input[value="title"])`, "button[value=attribute]",
 		map[string]string{"type": "Expression", "text": `Append([jobTitle], " at Northwind")`},
 	)
 	b.sees("All users and groups are evaluated again")

@@ -1,0 +1,229 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// sameOrigin lets a form say to our own site from which page it comes.
+var sameOrigin = []string{"same-origin"}
+
+// from is the page of the desk that a form was sent from; "" where the browser does not say.
+func (v Visit) from() string {
+	u, err := url.Parse(v.Request.Referer())
+	ours, broken := url.Parse(v.desk.URL)
+	if err != nil || broken != nil || u.Host != ours.Host || !strings.HasPrefix(u.Path, v.desk.Prefix+"/") {
+		return ""
+	}
+	return u.RequestURI()
+}
+
+// retype shows a form that was refused again, on its own page and with all that was typed but
+// passwords and files, and says above it what was wrong. It reports whether it could: the form may
+// be gone, or the browser may not have said where it is.
+func (v Visit) retype(status int, lines []string) bool {
+	if v.Method != http.MethodPost || v.PostForm == nil || v.desk.mux == nil {
+		return false
+	}
+	from, err := url.Parse(v.from())
+	if err != nil || from.Path == "" {
+		return false
+	}
+	page, headers := v.again(from)
+	if page == nil {
+		return false
+	}
+	form := v.sent(page, from)
+	if form == nil {
+		return false
+	}
+	fill(form, v.PostForm)
+	for up := form.Parent; up != nil; up = up.Parent {
+		if up.DataAtom == atom.Details {
+			setAttribute(up, "open", "")
+		}
+	}
+	form.InsertBefore(alert(lines, RequestID(v.Request)), form.FirstChild)
+	var b bytes.Buffer
+	if html.Render(&b, page) != nil {
+		return false
+	}
+	for _, name := range []string{"Content-Type", "Content-Security-Policy"} {
+		v.Header()[name] = headers[name]
+	}
+	v.WriteHeader(status)
+	_, _ = v.ResponseWriter.Write(b.Bytes()) // the client has gone away
+	return true
+}
+
+// keptPage is an answer that is kept.
+type keptPage struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (k *keptPage) Header() http.Header         { return k.header }
+func (k *keptPage) WriteHeader(status int)      { k.status = status }
+func (k *keptPage) Write(p []byte) (int, error) { return k.body.Write(p) }
+
+// again reads the page that a form was sent from, for the same administrator.
+func (v Visit) again(from *url.URL) (page *html.Node, headers http.Header) {
+	ask := v.Request.Clone(v.Context())
+	ask.Method = http.MethodGet
+	ask.URL, ask.RequestURI = from, from.RequestURI()
+	ask.Body, ask.ContentLength = http.NoBody, 0
+	ask.Form, ask.PostForm = nil, nil
+	ask.MultipartForm = nil
+	kept := &keptPage{header: http.Header{}, status: http.StatusOK}
+	v.desk.mux.ServeHTTP(kept, ask)
+	if kept.status != http.StatusOK || !strings.HasPrefix(kept.header.Get("Content-Type"), "text/html") {
+		return nil, nil
+	}
+	page, err := html.Parse(&kept.body)
+	if err != nil {
+		return nil, nil
+	}
+	return page, kept.header
+}
+
+// sent finds the form: of those that are posted to the same address, the one that has most of what
+// was sent. What a form sends without anybody typing it must be the same.
+func (v Visit) sent(page *html.Node, from *url.URL) (form *html.Node) {
+	most := 0
+	for n := range page.Descendants() {
+		if n.DataAtom != atom.Form || !strings.EqualFold(attribute(n, "method"), http.MethodPost) {
+			continue
+		}
+		action, err := from.Parse(attribute(n, "action"))
+		if err != nil || action.Path != v.URL.Path {
+			continue
+		}
+		if has := has(n, v.PostForm); has > most {
+			form, most = n, has
+		}
+	}
+	return form
+}
+
+// has counts the fields of a form that were sent; 0 when it would have sent something else.
+func has(form *html.Node, sent url.Values) (n int) {
+	for field := range form.Descendants() {
+		values, ok := sent[attribute(field, "name")]
+		fixed := attribute(field, "type") == "hidden"
+		same := slices.Contains(values, attribute(field, "value"))
+		switch {
+		case fixed && !same:
+			return 0
+		case ok && (same || !fixed && field.DataAtom != atom.Button):
+			n++
+		default:
+		}
+	}
+	return n
+}
+
+// fill puts into a form what was typed. The values of fields that share a name come in their order.
+func fill(form *html.Node, typed url.Values) {
+	next := map[string]int{}
+	for n := range form.Descendants() {
+		name := attribute(n, "name")
+		values, ok := typed[name]
+		if name == "" || !ok && attribute(n, "type") != "checkbox" {
+			continue
+		}
+		switch n.DataAtom {
+		case atom.Input:
+			fillInput(n, values, next)
+		case atom.Textarea:
+			for c := n.FirstChild; c != nil; c = n.FirstChild {
+				n.RemoveChild(c)
+			}
+			// HTML drops a line break at the beginning
+			n.AppendChild(&html.Node{Type: html.TextNode, Data: "\n" + values[0]})
+		case atom.Select:
+			for option := range n.Descendants() {
+				if option.DataAtom == atom.Option {
+					turn(option, "selected", slices.Contains(values, optionValue(option)))
+				}
+			}
+		default:
+		}
+	}
+}
+
+// optionValue is what a form sends for an option: its text, when it has no value.
+func optionValue(option *html.Node) string {
+	for _, a := range option.Attr {
+		if a.Key == "value" {
+			return a.Val
+		}
+	}
+	var text strings.Builder
+	for n := range option.Descendants() {
+		if n.Type == html.TextNode {
+			text.WriteString(n.Data)
+		}
+	}
+	return strings.Join(strings.Fields(text.String()), " ")
+}
+
+func fillInput(n *html.Node, values []string, next map[string]int) {
+	switch attribute(n, "type") {
+	case "password", "file", "hidden", "submit":
+	case "checkbox", "radio":
+		value := attribute(n, "value")
+		turn(n, "checked", slices.Contains(values, value) || value == "" && slices.Contains(values, "on"))
+	default:
+		name := attribute(n, "name")
+		if next[name] < len(values) {
+			setAttribute(n, "value", values[next[name]])
+			next[name]++
+		}
+	}
+}
+
+// alert is what was wrong, where somebody who reads or hears the page comes first.
+func alert(lines []string, reference string) *html.Node {
+	element := func(a atom.Atom, attributes ...html.Attribute) *html.Node {
+		return &html.Node{Type: html.ElementNode, DataAtom: a, Data: a.String(), Attr: attributes}
+	}
+	box := element(
+		atom.Div, html.Attribute{Key: "class", Val: "flash bad"}, html.Attribute{Key: "role", Val: "alert"},
+		html.Attribute{Key: "tabindex", Val: "-1"}, html.Attribute{Key: "autofocus"},
+	)
+	for _, line := range append(slices.Clone(lines), "Reference: "+reference) {
+		p := element(atom.P)
+		p.AppendChild(&html.Node{Type: html.TextNode, Data: line})
+		box.AppendChild(p)
+	}
+	return box
+}
+
+func attribute(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func setAttribute(n *html.Node, key, value string) {
+	turn(n, key, false)
+	n.Attr = append(n.Attr, html.Attribute{Key: key, Val: value})
+}
+
+// turn sets or removes an attribute without a value.
+func turn(n *html.Node, key string, on bool) {
+	n.Attr = slices.DeleteFunc(n.Attr, func(a html.Attribute) bool { return a.Key == key })
+	if on {
+		n.Attr = append(n.Attr, html.Attribute{Key: key})
+	}
+}
