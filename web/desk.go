@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
@@ -236,7 +237,8 @@ func (v Visit) fail(err error) {
 		LinkText:  "Back",
 	}
 	status, lines := v.desk.Explain(err)
-	if len(lines) > 0 && v.retype(status, lines) {
+	if len(lines) > 0 &&
+		v.retype(status, flash("bad", "alert", append(slices.Clone(lines), "Reference: "+m.Reference)...)) {
 		return
 	}
 	if len(lines) == 0 {

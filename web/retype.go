@@ -16,7 +16,7 @@ var sameOrigin = []string{"same-origin"}
 
 // from is the page of the desk that a form was sent from; "" where the browser does not say.
 func (v Visit) from() string {
-	u, err := url.Parse(v.Request.Referer())
+	u, err := url.Parse(v.Referer())
 	ours, broken := url.Parse(v.desk.URL)
 	if err != nil || broken != nil || u.Host != ours.Host || !strings.HasPrefix(u.Path, v.desk.Prefix+"/") {
 		return ""
@@ -24,10 +24,20 @@ func (v Visit) from() string {
 	return u.RequestURI()
 }
 
-// retype shows a form that was refused again, on its own page and with all that was typed but
-// passwords and files, and says above it what was wrong. It reports whether it could: the form may
-// be gone, or the browser may not have said where it is.
-func (v Visit) retype(status int, lines []string) bool {
+// Stay answers a form that only asked: it is shown again as it was typed, with a notice above it. A
+// script may take the notice alone, and leave in place what is never shown again. Where the form
+// cannot be found, the browser goes on to target.
+func (v Visit) Stay(target, notice string) error {
+	if v.retype(http.StatusOK, flash("good", "status", notice)) {
+		return nil
+	}
+	return v.Done(target, notice)
+}
+
+// retype shows a form again, on its own page and with all that was typed but passwords and files,
+// and a box above it. It reports whether it could: the form may be gone, or the browser may not
+// have said where it is.
+func (v Visit) retype(status int, box *html.Node) bool {
 	if v.Method != http.MethodPost || v.PostForm == nil || v.desk.mux == nil {
 		return false
 	}
@@ -49,7 +59,7 @@ func (v Visit) retype(status int, lines []string) bool {
 			setAttribute(up, "open", "")
 		}
 	}
-	form.InsertBefore(alert(lines, RequestID(v.Request)), form.FirstChild)
+	form.InsertBefore(box, form.FirstChild)
 	var b bytes.Buffer
 	if html.Render(&b, page) != nil {
 		return false
@@ -75,7 +85,7 @@ func (k *keptPage) Write(p []byte) (int, error) { return k.body.Write(p) }
 
 // again reads the page that a form was sent from, for the same administrator.
 func (v Visit) again(from *url.URL) (page *html.Node, headers http.Header) {
-	ask := v.Request.Clone(v.Context())
+	ask := v.Clone(v.Context())
 	ask.Method = http.MethodGet
 	ask.URL, ask.RequestURI = from, from.RequestURI()
 	ask.Body, ask.ContentLength = http.NoBody, 0
@@ -189,16 +199,16 @@ func fillInput(n *html.Node, values []string, next map[string]int) {
 	}
 }
 
-// alert is what was wrong, where somebody who reads or hears the page comes first.
-func alert(lines []string, reference string) *html.Node {
+// flash is a box of lines, which gets the focus: whoever reads or hears the page comes there first.
+func flash(class, role string, lines ...string) *html.Node {
 	element := func(a atom.Atom, attributes ...html.Attribute) *html.Node {
 		return &html.Node{Type: html.ElementNode, DataAtom: a, Data: a.String(), Attr: attributes}
 	}
 	box := element(
-		atom.Div, html.Attribute{Key: "class", Val: "flash bad"}, html.Attribute{Key: "role", Val: "alert"},
+		atom.Div, html.Attribute{Key: "class", Val: "flash " + class}, html.Attribute{Key: "role", Val: role},
 		html.Attribute{Key: "tabindex", Val: "-1"}, html.Attribute{Key: "autofocus"},
 	)
-	for _, line := range append(slices.Clone(lines), "Reference: "+reference) {
+	for _, line := range lines {
 		p := element(atom.P)
 		p.AppendChild(&html.Node{Type: html.TextNode, Data: line})
 		box.AppendChild(p)

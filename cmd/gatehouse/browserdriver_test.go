@@ -115,12 +115,18 @@ func (b browser) click(selector string) {
 	do(b, "click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// submit fills a form's fields by name and presses the button.
-func (b browser) submit(form, button string, fields map[string]string) {
+// fill fills a form's fields by name.
+func (b browser) fill(form string, fields map[string]string) {
 	b.t.Helper()
 	for name, value := range fields {
 		do(b, "fill "+name, chromedp.SetValue(chromedp.CSS(form+` [name="`+name+`"]`), value))
 	}
+}
+
+// submit fills a form's fields by name and presses the button.
+func (b browser) submit(form, button string, fields map[string]string) {
+	b.t.Helper()
+	b.fill(form, fields)
 	b.leave(form + " " + button)
 }
 

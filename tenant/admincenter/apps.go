@@ -228,6 +228,9 @@ type provisioningData struct {
 	InStep      tenant.InStep
 }
 
+// On says whether a cycle may begin while somebody looks at the page.
+func (d provisioningData) On() bool { return d.Job != nil && d.Job.State == tenant.JobActive }
+
 func provisioning(p page) error {
 	a, err := p.app()
 	if err != nil {
@@ -309,7 +312,7 @@ func saveProvisioning(p page) error {
 	}
 	back := "/admin/apps/" + string(a.ID) + "/provisioning"
 	if p.PostFormValue("do") == "test" {
-		return p.Done(back, "The supplied credentials are authorized to enable provisioning.")
+		return p.Stay(back, "The supplied credentials are authorized to enable provisioning.")
 	}
 	email, all := p.PostFormValue("email"), p.PostFormValue("scope") == "all"
 	threshold := 0

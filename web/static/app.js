@@ -119,6 +119,28 @@ if (entrance) {
 // A form that only carries a message to another site is sent at once; without a script its button does it.
 for (const form of document.querySelectorAll("form[data-auto]")) form.submit();
 
+// A button that only asks leaves its form as it is, with what pages never show again, and puts the answer above it.
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (submitter?.dataset.stay === undefined) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form, submitter));
+  submitter.disabled = true;
+  const answer = await fetch(form.getAttribute("action"), { method: "POST", body }).catch(() => null);
+  submitter.disabled = false;
+  const page = answer && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const said = page?.querySelector("form > .flash") ?? document.createElement("div");
+  if (!said.textContent) {
+    said.className = "flash bad";
+    said.setAttribute("role", "alert");
+    said.tabIndex = -1;
+    said.textContent = "There was no answer. Try again.";
+  }
+  form.querySelector(":scope > .flash")?.remove();
+  form.prepend(document.adoptNode(said));
+  said.focus();
+});
+
 // A page that shows work in progress is fetched again while it is visible. Only its live parts are replaced: a form
 // beside them keeps what you type.
 function renew(page) {
