@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -13,6 +14,20 @@ import (
 
 // Confirmation is the word that lets Apply change the identity source.
 const Confirmation = "ACCEPT"
+
+// ErrLockout says that whoever asks would depend on what is changed.
+var ErrLockout = errors.New(
+	"your AWS credentials are those of a permission set, so a mistake would lock you out too. Use an IAM user, the " +
+		"root user or a role outside of IAM Identity Center, or add --allow-lockout",
+)
+
+// keepSnapshot writes down what there was, where something is to be done. Nothing changes without.
+func (p *Plan) keepSnapshot() error {
+	if p.cfg.SnapshotFile == "" || p.People == nil || p.Pending() == 0 {
+		return nil
+	}
+	return WriteFile(p.cfg.SnapshotFile, p.Snapshot)
+}
 
 // plan makes the steps of the walk out of what was observed, each with whether it is done.
 func (p *Plan) plan() {
@@ -101,6 +116,12 @@ func (p *Plan) settingsDone() bool {
 func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step int, done bool)) error {
 	if p.Changes && confirmation != Confirmation {
 		return fmt.Errorf("to change the identity source, confirm with %s", Confirmation)
+	}
+	if p.locksOut() {
+		return ErrLockout
+	}
+	if err := p.keepSnapshot(); err != nil {
+		return err
 	}
 	for i := range p.Steps {
 		if p.Steps[i].Done {

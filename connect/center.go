@@ -25,6 +25,10 @@ type CenterReader interface {
 	Configurations(context.Context) ([]adminapi.Configuration, error)
 	Tenants(context.Context) ([]adminapi.Tenant, error)
 	BearerTokens(ctx context.Context, tenant string) ([]adminapi.BearerToken, error)
+}
+
+// Previewer is a side that says itself what a change of the identity source does to its users.
+type Previewer interface {
 	Preview(context.Context, adminapi.PreviewInput) (adminapi.Report, error)
 }
 

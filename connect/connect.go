@@ -5,7 +5,7 @@
 // Runs remember nothing: each one asks both ends. So the next run completes one that was
 // interrupted at any step, and if everything is in place, a run changes nothing.
 //
-// It may import adminapi, graph and saml.
+// It may import adminapi, graph, names, provisioning/mapping and saml.
 package connect
 
 import (
@@ -39,7 +39,17 @@ type Config struct {
 	Email    string   // for notifications; may be empty
 	Cert     string   // the certificate's label
 	PollEach time.Duration
-	Settle   time.Duration // how long a directory may take to know what was just made; DefaultSettle when zero
+	// Settle is how long a directory may take to know what was just made; DefaultSettle when zero.
+	Settle time.Duration
+	// Discover reads who is at AWS's side, for a plan about people. Without it the center is asked
+	// for its own report.
+	Discover func(ctx context.Context, progress func(done, total int)) (Snapshot, error)
+	// Progress is told of the discovery; may be nil.
+	Progress func(done, total int)
+	// SnapshotFile gets what was discovered, before anything changes.
+	SnapshotFile string
+	// AllowLockout lets somebody change the identity source whose own way in depends on it.
+	AllowLockout bool
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the
@@ -61,9 +71,13 @@ type Plan struct {
 	// what changing the identity source does to the center's users; empty when it does not change
 	Report  adminapi.Report
 	Changes bool // the identity source will change
-	State   State
-	cfg     Config
-	fresh   bool // this run made the application: the tenant's replicas may not know it yet
+	// People is what becomes of everybody; nil without a discovery.
+	People   *People
+	Snapshot Snapshot
+	Notes    []string // what to know before going on
+	State    State
+	cfg      Config
+	fresh    bool // this run made the application: the tenant's replicas may not know it yet
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.
@@ -107,6 +121,7 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 		cfg.Settle = DefaultSettle
 	}
 	p := &Plan{cfg: cfg}
+	discovered := p.discover(ctx)
 	if err := p.observeCenter(ctx); err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
 	}
@@ -117,12 +132,71 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, err
 	}
 	p.plan()
-	if p.Changes {
-		if err := p.report(ctx); err != nil {
+	if err := p.observePeople(ctx, discovered); err != nil {
+		return nil, err
+	}
+	if previewer, asks := p.cfg.Center.(Previewer); asks && p.Changes && p.People == nil {
+		if err := p.report(ctx, previewer); err != nil {
 			return nil, fmt.Errorf("preview the effects on the center's users: %w", err)
 		}
 	}
 	return p, nil
+}
+
+// discovery is what Discover has found.
+type discovery struct {
+	snapshot Snapshot
+	err      error
+}
+
+// discover begins to read AWS's side while the tenant is read. Nothing comes without a discovery.
+func (p *Plan) discover(ctx context.Context) <-chan discovery {
+	if p.cfg.Discover == nil {
+		return nil
+	}
+	found := make(chan discovery, 1)
+	go func() {
+		s, err := p.cfg.Discover(ctx, p.cfg.Progress)
+		found <- discovery{s, err}
+	}()
+	return found
+}
+
+// observePeople compares everybody on both sides.
+func (p *Plan) observePeople(ctx context.Context, discovered <-chan discovery) error {
+	if discovered == nil {
+		return nil
+	}
+	directory, err := p.readDirectory(ctx)
+	if err != nil {
+		return fmt.Errorf("read the tenant: %w", err)
+	}
+	found := <-discovered
+	if found.err != nil {
+		return fmt.Errorf("read who is at AWS's side: %w", found.err)
+	}
+	p.Snapshot = found.snapshot
+	people := Compare(directory.People, found.snapshot, directory.Groups)
+	p.People = &people
+	p.Notes = append(p.Notes, directory.Notes...)
+	if directory.Premium != nil && !*directory.Premium && len(directory.Groups) > 0 {
+		p.Notes = append(
+			p.Notes, "the tenant has no Entra ID P1: groups cannot be assigned to applications. Assign people, or "+
+				"get a license",
+		)
+	}
+	if p.Changes && !Independent(found.snapshot.Caller) {
+		p.Notes = append(
+			p.Notes, "your own way in ("+found.snapshot.Caller+") depends on IAM Identity Center: keep one that does "+
+				"not, such as an IAM user or the root user with MFA",
+		)
+	}
+	return nil
+}
+
+// locksOut says whether the plan may close the way in of who runs it.
+func (p *Plan) locksOut() bool {
+	return p.Changes && p.cfg.Discover != nil && !p.cfg.AllowLockout && !Independent(p.Snapshot.Caller)
 }
 
 func (p *Plan) observeCenter(ctx context.Context) (err error) {
@@ -347,7 +421,7 @@ func (p *Plan) matches(c adminapi.Configuration) bool {
 const knownLimit = 20_000 //bound:list user names that connect sends along for the report
 
 // report asks the center what the change does to its users, telling it whom the tenant knows.
-func (p *Plan) report(ctx context.Context) error {
+func (p *Plan) report(ctx context.Context, center Previewer) error {
 	in := adminapi.PreviewInput{IdentitySource: adminapi.SourceExternal}
 	if p.State.Directory.UserCount > 0 {
 		users, err := graph.All[graph.User](ctx, p.cfg.Graph, "/users?$top=999&$select=userPrincipalName")
@@ -362,7 +436,7 @@ func (p *Plan) report(ctx context.Context) error {
 		}
 	}
 	var err error
-	p.Report, err = p.cfg.Center.Preview(ctx, in)
+	p.Report, err = center.Preview(ctx, in)
 	return err
 }
 

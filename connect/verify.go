@@ -161,12 +161,17 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 // verifyCounts compares how many objects the tenant has provisioned with how many the center has.
 // Users that the center had before and the tenant does not know are counted apart.
 func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, error) {
+	if p.cfg.Discover != nil {
+		return p.verifyPeople(ctx)
+	}
 	d, err := p.cfg.Center.DescribeDirectory(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := p.report(ctx); err != nil {
-		return "", err
+	if previewer, asks := p.cfg.Center.(Previewer); asks {
+		if err := p.report(ctx, previewer); err != nil {
+			return "", err
+		}
 	}
 	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
 	if d.UserCount-others != users || d.GroupCount < groups {

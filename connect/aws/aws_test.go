@@ -1,0 +1,324 @@
+package aws_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// limits stands between the driver and a center, and makes of it what AWS is: what has no public
+// API has none. answer may answer an operation before the center does.
+type limits struct {
+	mu     sync.Mutex
+	asked  []string // operations, in order
+	answer func(operation string) (status int, body string)
+}
+
+func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
+	operation := r.Header.Get("X-Amz-Target")
+	if operation == "" {
+		operation = "sts" // the query protocol
+	}
+	l.mu.Lock()
+	l.asked = append(l.asked, operation)
+	l.mu.Unlock()
+	status, body := 0, ""
+	if l.answer != nil {
+		status, body = l.answer(operation[strings.LastIndex(operation, ".")+1:])
+	}
+	if strings.HasPrefix(operation, "SWBUPService") {
+		status, body = http.StatusBadRequest, `{"__type":"UnknownOperationException"}`
+	}
+	if status == 0 {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	kind := "application/x-amz-json-1.1"
+	if operation == "sts" {
+		kind = "text/xml"
+	}
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {kind}},
+		Request:    r,
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}, nil
+}
+
+// atAWS is how the driver reaches a pair's center as if it were AWS's.
+func atAWS(p *gatehousetest.Pair, l *limits) aws.Config {
+	cfg := p.AWSConfig()
+	cfg.HTTPClient = &http.Client{Transport: l}
+	cfg.RetryMode = sdk.RetryModeStandard
+	return aws.Config{SDK: cfg, EachSecond: 10_000, SignIn: p.Center.URL}
+}
+
+func TestDiscoveryReadsWhoIsThereByPublicAPIs(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	ctx := context.Background()
+	l := &limits{}
+	c, err := aws.Open(ctx, atAWS(e.Pair, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Instance.ARN != e.Center.InstanceARN || c.Instance.IdentityStoreID != e.Center.IdentityStoreID ||
+		c.Delegated || !slices.Equal(c.Instance.Regions, []string{e.Center.Region}) || !connect.Independent(c.Caller) {
+		t.Errorf("instance %+v, caller %s", c.Instance, c.Caller)
+	}
+	answered := 0
+	s, err := c.Discover(ctx, func(done, _ int) { answered = max(answered, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := 0
+	for _, g := range s.Groups {
+		members += len(g.Members)
+	}
+	if len(s.Users) == 0 || len(s.Groups) != 6 || members == 0 || len(s.PermissionSets) == 0 ||
+		len(s.Assignments) == 0 || answered == 0 {
+		t.Errorf("%d users, %d groups, %d members, %d sets, %d assignments", len(s.Users), len(s.Groups), members,
+			len(s.PermissionSets), len(s.Assignments))
+	}
+	i := slices.IndexFunc(s.Users, func(u connect.StoreUser) bool { return u.UserName == pairtest.Amara })
+	if i < 0 || s.Users[i].Email == "" || len(s.Users[i].ExternalIDs) == 0 {
+		t.Errorf("users %+v", s.Users)
+	}
+	again, err := c.Discover(ctx, nil)
+	again.Taken = s.Taken
+	if first, second := asJSON(t, s), asJSON(t, again); err != nil || first != second {
+		t.Errorf("the same state is read differently: %v\n%s\n%s", err, first, second)
+	}
+	for _, operation := range l.asked {
+		if name := operation[strings.LastIndex(operation, ".")+1:]; operation != "sts" &&
+			!strings.HasPrefix(name, "List") && !strings.HasPrefix(name, "Describe") {
+			t.Errorf("%s was asked", operation)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "new", "snapshot.json")
+	if err := connect.WriteFile(file, s); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	var back connect.Snapshot
+	if err := connect.ReadFile(file, &back); err != nil || asJSON(t, back) != asJSON(t, s) {
+		t.Errorf("it is read back as %+v, %v", back, err)
+	}
+	if data, _ := os.ReadFile(file); strings.Contains(string(data), e.AWS.SecretAccessKey) {
+		t.Error("the snapshot has a secret")
+	}
+}
+
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+const (
+	denied = `{"__type":"AccessDeniedException","Message":"User: arn:aws:sts::1:assumed-role/x/y is not ` +
+		`authorized to perform: sso:ListInstances on resource: * `
+	theInstance = `{"Instances":[{"InstanceArn":"arn:aws:sso:::instance/ssoins-0123456789abcdef",` +
+		`"IdentityStoreId":"d-9067000000","OwnerAccountId":"999999999999","Status":"ACTIVE",` +
+		`"PrimaryRegion":"eu-west-1"}`
+)
+
+// TestWhatAWSRefusesIsSaidWithWhatToDo has a line for each way in which AWS is not as it should be.
+func TestWhatAWSRefusesIsSaidWithWhatToDo(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	instances := func(body string) func(string) (int, string) {
+		return func(operation string) (int, string) {
+			if operation != "ListInstances" {
+				return 0, ""
+			}
+			return http.StatusOK, body
+		}
+	}
+	refused := func(of, body string) func(string) (int, string) {
+		return func(operation string) (int, string) {
+			if operation != of {
+				return 0, ""
+			}
+			return http.StatusBadRequest, body
+		}
+	}
+	second := 0
+	for name, c := range map[string]struct {
+		answer func(string) (int, string)
+		want   []string
+	}{
+		"no instance anywhere": {instances(`{"Instances":[]}`), []string{"no instance in us-east-1", "aws@REGION"}},
+		"an instance in another Region": {
+			func(operation string) (int, string) {
+				if operation != "ListInstances" {
+					return 0, ""
+				}
+				if second++; second == 1 {
+					return http.StatusOK, `{"Instances":[]}`
+				}
+				return http.StatusOK, theInstance + `]}`
+			},
+			[]string{"one in eu-west-1", "--center aws@eu-west-1"},
+		},
+		"two instances": {
+			instances(theInstance + `,{"InstanceArn":"arn:aws:sso:::instance/ssoins-fedcba9876543210",` +
+				`"OwnerAccountId":"111111111111","Status":"ACTIVE"}]}`),
+			[]string{"2 instances", "ssoins-fedcba9876543210 (of account 111111111111)", "--center aws:ssoins-"},
+		},
+		"an account instance": {instances(theInstance + `]}`), []string{"account instance", "999999999999"}},
+		"an account without an organization": {
+			refused("DescribeOrganization", `{"__type":"AWSOrganizationsNotInUseException"}`),
+			[]string{"account instance", "management account"},
+		},
+		"no permission": {
+			refused("ListInstances", denied+`because no identity-based policy allows the sso:ListInstances action"}`),
+			[]string{"no permission for sso:ListInstances", "connect permissions"},
+		},
+		"a service control policy": {
+			refused("ListInstances", denied+`with an explicit deny in a service control policy"}`),
+			[]string{"service control policy (SCP)", "denies sso:ListInstances", "management account"},
+		},
+		"a permissions boundary": {
+			refused("ListInstances", denied+`with an explicit deny in a permissions boundary"}`),
+			[]string{"permissions boundary", "denies sso:ListInstances"},
+		},
+		"expired credentials": {
+			refused("DescribeInstance", `{"__type":"ExpiredTokenException","message":"The security token is expired"}`),
+			[]string{"expired", "run this again"},
+		},
+		"a clock that is wrong": {
+			refused("ListInstances", `{"__type":"InvalidSignatureException","message":"Signature expired: 1 is 2"}`),
+			[]string{"clock"},
+		},
+		"a key that AWS does not know": {
+			refused("ListInstances", `{"__type":"UnrecognizedClientException","message":"The token is invalid"}`),
+			[]string{"does not know the access key"},
+		},
+		"a key that may not be used": {
+			refused("DescribeInstance", `{"__type":"KMSAccessDeniedException","message":"no"}`),
+			[]string{"customer managed key"},
+		},
+		"an instance that is being made": {
+			func(operation string) (int, string) {
+				if operation != "DescribeInstance" {
+					return 0, ""
+				}
+				return http.StatusOK, `{"Status":"CREATE_IN_PROGRESS","PrimaryRegion":"us-east-1"}`
+			},
+			[]string{"CREATE_IN_PROGRESS"},
+		},
+		"an additional Region": {
+			func(operation string) (int, string) {
+				if operation != "DescribeInstance" {
+					return 0, ""
+				}
+				return http.StatusOK, `{"Status":"ACTIVE","PrimaryRegion":"eu-west-1"}`
+			},
+			[]string{"additional Region", "--center aws@eu-west-1"},
+		},
+	} {
+		_, err := aws.Open(context.Background(), atAWS(p, &limits{answer: c.answer}))
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", name, err, want)
+			}
+		}
+	}
+}
+
+// TestAnotherAccountsInstance: credentials of a member account see the organization's instance, and
+// may change it only as those of the delegated administrator.
+func TestAnotherAccountsInstance(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	for delegated, want := range map[string]string{`[]`: "belongs to account", `[{"Id":"555555555555"}]`: ""} {
+		c, err := aws.Open(context.Background(), atAWS(p, &limits{answer: func(operation string) (int, string) {
+			switch operation {
+			case "sts":
+				return http.StatusOK, `<GetCallerIdentityResponse><GetCallerIdentityResult>` +
+					`<Arn>arn:aws:iam::555555555555:user/x</Arn><Account>555555555555</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+			case "ListDelegatedAdministrators":
+				return http.StatusOK, `{"DelegatedAdministrators":` + delegated + `}`
+			}
+			return 0, ""
+		}}))
+		if want == "" && (err != nil || !c.Delegated) {
+			t.Errorf("the delegated administrator: %v", err)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("another account: %v", err)
+		}
+	}
+}
+
+// TestDiscoveryEndsWithItsFirstError: nothing is returned of half a reading.
+func TestDiscoveryEndsWithItsFirstError(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	c, err := aws.Open(context.Background(), atAWS(p, &limits{answer: func(operation string) (int, string) {
+		if operation == "ListAccountAssignments" {
+			return http.StatusBadRequest, `{"__type":"ExpiredTokenException","message":"expired"}`
+		}
+		return 0, ""
+	}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Discover(context.Background(), nil)
+	if err == nil || !strings.Contains(err.Error(), "credentials have expired") || len(s.Users) > 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Nanosecond)
+	defer cancel()
+	if _, err := c.Discover(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with no time: %v", err)
+	}
+}
+
+func TestThePlaceOfACenterAtAWS(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]aws.Place{
+		"aws":                         {},
+		"aws@eu-west-1":               {Region: "eu-west-1"},
+		"aws:ssoins-0123456789abcdef": {Instance: "ssoins-0123456789abcdef"},
+		"aws:0123456789abcdef@us-gov-west-1": {
+			Instance: "ssoins-0123456789abcdef", Region: "us-gov-west-1",
+		},
+		"aws:arn:aws:sso:::instance/ssoins-0123456789abcdef@eu-west-1": {
+			Instance: "ssoins-0123456789abcdef", Region: "eu-west-1",
+		},
+	} {
+		if got, err := aws.ParsePlace(text); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{
+		"", "gcp", "awsx", "aws:", "aws@", "aws:short", "aws@Ireland", "aws@eu-west-1/..", "aws:a@b@c",
+	} {
+		if got, err := aws.ParsePlace(text); err == nil {
+			t.Errorf("%q is taken: %+v", text, got)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
+)
+
+const (
+	sampleGroups = 20 //bound:list groups whose members are compared one by one
+	maxNamed     = 10 //bound:list people that a message names
+)
+
+// verifyPeople reads AWS's side back: everybody in scope must be there, except for whom the plan
+// says that AWS refuses, and the members of a sample of groups must be those of the tenant.
+func (p *Plan) verifyPeople(ctx context.Context) (string, error) {
+	found, err := p.cfg.Discover(ctx, p.cfg.Progress)
+	if err != nil {
+		return "", fmt.Errorf("read AWS's side back: %w", err)
+	}
+	d, err := p.readDirectory(ctx)
+	if err != nil {
+		return "", err
+	}
+	now := Compare(d.People, found, d.Groups)
+	var missing []string
+	for _, f := range now.Fates {
+		if f.Outcome == Created || f.Outcome == NoSignIn {
+			missing = append(missing, f.UserName)
+		}
+	}
+	if len(missing) > 0 {
+		return "", fmt.Errorf(
+			"%d people in scope are not at AWS's side after the cycle: %s", len(missing), someOf(missing),
+		)
+	}
+	people, memberships, err := sample(d, found)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(
+		"%d users are at AWS's side, and %d memberships in %d groups are those of the tenant", people, memberships,
+		min(len(d.Groups), sampleGroups),
+	), nil
+}
+
+// sample counts who is in scope and there, and compares the members of some groups.
+func sample(d Directory, s Snapshot) (people, memberships int, err error) {
+	there := map[string]string{} // user ids by name
+	for _, u := range s.Users {
+		there[names.Fold(u.UserName)] = u.ID
+	}
+	ids := map[string]string{} // at AWS's side, by those of the tenant
+	for _, p := range d.People {
+		if id := there[names.Fold(p.UserName)]; id != "" && p.Reach == InScope && !p.Disabled {
+			ids[p.ID] = id
+		}
+	}
+	for _, name := range d.Groups[:min(len(d.Groups), sampleGroups)] {
+		i := slices.IndexFunc(s.Groups, func(g StoreGroup) bool { return names.Equal(g.DisplayName, name) })
+		if i < 0 {
+			return 0, 0, fmt.Errorf("the group %q is not at AWS's side after the cycle", name)
+		}
+		for _, member := range d.members[name] {
+			id := ids[member]
+			if id == "" {
+				continue
+			}
+			if _, is := slices.BinarySearch(s.Groups[i].Members, id); !is {
+				return 0, 0, fmt.Errorf("a member of the group %q is not in it at AWS's side: user %s", name, id)
+			}
+			memberships++
+		}
+	}
+	return len(ids), memberships, nil
+}
+
+// someOf is a list that a message can have.
+func someOf(list []string) string {
+	text := strings.Join(list[:min(len(list), maxNamed)], ", ")
+	if n := len(list) - maxNamed; n > 0 {
+		text += fmt.Sprintf(" and %d others", n)
+	}
+	return text
+}
