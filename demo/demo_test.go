@@ -152,8 +152,8 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 		t.Errorf("the configuration of the AWS CLI is %s, %v", text, err)
 	}
 	move, err := demo.MembershipCommand(ctx, c, tn.Organization.Domain)
-	if err != nil || !strings.Contains(move, "create-group-membership") || !strings.Contains(move, "joins Finance") {
-		t.Errorf("the command of the walk is %s, %v", move, err)
+	if err != nil || !strings.Contains(move.Command, "create-group-membership") || move.Group != "Finance" {
+		t.Errorf("the command of the walk is %+v, %v", move, err)
 	}
 	other, err := authn.NewSealer([]byte(strings.Repeat("k", authn.MasterKeySize)))
 	if err != nil {

@@ -198,9 +198,9 @@ func accountsOf(ctx context.Context, c *center.Center) ([]Account, error) {
 
 // AWSConfig is a configuration file of the AWS CLI with a profile that signs in at the center. The
 // start URL is the portal's in AWS's form, since a pair on loopback has no TLS, which the CLI
-// demands of any other. The role is one of Amara Okafor's.
+// demands of any other. The role is one of Amara Okafor's, or will be when she is there.
 func AWSConfig(ctx context.Context, c *center.Center, domain string) (string, error) {
-	account, role := "ACCOUNT", "ROLE" // before there is anybody
+	account, role := accounts[len(accounts)-1].ID, permissionSets[0].name
 	u, err := c.UserByName(ctx, "amara.okafor@"+domain)
 	if err == nil {
 		var access []center.AccountAccess
@@ -233,23 +233,28 @@ services = gatehouse
 	return text, nil
 }
 
-// MembershipCommand is the walk's step 7 with real ids: it makes somebody of one group a member of
-// another. Nothing while they are not there.
-func MembershipCommand(ctx context.Context, c *center.Center, domain string) (string, error) {
+// Membership is the walk's step 7 with real ids: a command of the AWS CLI that makes somebody of
+// one group a member of another.
+type Membership struct{ User, Group, Command string }
+
+// MembershipCommand is that command. It is empty while they are not there.
+func MembershipCommand(ctx context.Context, c *center.Center, domain string) (m Membership, err error) {
 	g, err := c.GroupByName(ctx, "Finance")
 	if refusal.CodeOf(err) == center.GroupNotFound {
-		return "", nil
+		return m, nil
 	}
 	if err != nil {
-		return "", err
+		return m, err
 	}
 	u, err := c.UserByName(ctx, "mei.tanaka@"+domain)
 	if refusal.CodeOf(err) == center.UserNotFound {
-		return "", nil
+		return m, nil
 	}
-	return fmt.Sprintf(
+	m.User, m.Group = u.DisplayName, g.DisplayName
+	m.Command = fmt.Sprintf(
 		"  aws --endpoint-url $AWS_ENDPOINT_URL identitystore create-group-membership --identity-store-id %s \\\n "+
-			"   --group-id %s --member-id UserId=%s     # %s joins %s\n",
-		c.Instance.IdentityStoreID, g.ID, u.ID, u.DisplayName, g.DisplayName,
-	), err
+			"   --group-id %s --member-id UserId=%s\n",
+		c.Instance.IdentityStoreID, g.ID, u.ID,
+	)
+	return m, err
 }

@@ -50,7 +50,8 @@ func (c Controlled) Begin(
 	if err != nil {
 		return err
 	}
-	return f.Add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n  export AWS_REGION=%s\n"+
+	return f.Add("  export AWS_ACCESS_KEY_ID=%s\n  export AWS_SECRET_ACCESS_KEY=%s\n"+
+		"  export AWS_REGION=%s AWS_DEFAULT_REGION=%s\n"+ // the second for version 1 of the AWS CLI, and boto3
 		"  aws sso-admin list-instances --endpoint-url %s\n",
-		key.ID, key.SecretAccessKey.Reveal(), c.Instance.Region, c.URL)
+		key.ID, key.SecretAccessKey.Reveal(), c.Instance.Region, c.Instance.Region, c.URL)
 }
