@@ -322,7 +322,7 @@ func words(route string) string {
 
 // withoutDatabase are the routes that need none, with what they answer while there is none.
 var withoutDatabase = map[string]int{
-	"GET /{$}": http.StatusFound, "GET /start/{$}": http.StatusFound, "HEAD /start": http.StatusFound,
+	"GET /{$}": http.StatusFound, "GET /start/{$}": http.StatusOK, "HEAD /start": http.StatusFound,
 	"HEAD /start/{$}": http.StatusFound, "GET /console/login": http.StatusOK, "GET /platform/forgot": http.StatusOK,
 	"POST /platform/forgot": http.StatusOK, "POST /client/register": http.StatusOK, // all of it is in what it gets
 }

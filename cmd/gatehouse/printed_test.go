@@ -39,7 +39,8 @@ func TestWhatTheDemoPrintsWorksInEveryShell(t *testing.T) {
 				}
 			}
 			page = printedDemo(t, "--no-connect")
-			out = paste(t, shell, program, "ACCEPT\n", page, first, "Connect them yourself in the two consoles, or with:")
+			const second = "Connect them yourself in the two consoles, or with:"
+			out = paste(t, shell, program, "ACCEPT\n", page, first, second)
 			if !strings.Contains(out, "users and 2 groups on both sides") {
 				t.Errorf("not connected: %s", out)
 			}
