@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,26 @@ type Configuration struct {
 	Thumbprints     []string // SHA-256 of the certificates, in hexadecimal
 	Notes           []string `json:",omitempty"` // what an administrator should know about the metadata
 	Status          string   // ENABLED or PENDING
+
+	// Of the one that is enabled.
+	SignedRequests bool           `json:",omitempty"` // authentication requests are signed
+	RequestBinding string         `json:",omitempty"` // HTTP-Redirect or HTTP-POST
+	Published      *PublishedNote `json:",omitzero"`  // nil: no address is watched
+}
+
+// Bindings of authentication requests.
+const (
+	BindingRedirect = "HTTP-Redirect"
+	BindingPOST     = "HTTP-POST"
+)
+
+// PublishedNote is what is known of the metadata that the identity provider publishes.
+type PublishedNote struct {
+	URL       string     `json:"Url"`
+	CheckedAt *time.Time `json:",omitempty"`
+	Problem   string     `json:",omitempty"`
+	// Differences are how it differs from what is trusted; empty when it does not.
+	Differences []string `json:",omitempty"`
 }
 
 // UserEffect is one line of a report.
@@ -89,7 +110,8 @@ type Report struct {
 	Counts   map[string]int // by effect, over all users
 	// LockedOut is how many administrators of AWS accounts lose access.
 	LockedOut int
-	Users     []UserEffect // the first 1,000
+	Users     []UserEffect // 1,000 at a time
+	NextToken string       `json:",omitempty"` // for the users that follow
 }
 
 // PreviewInput asks for a report. KnownUserNames are the names that the identity provider has; nil
@@ -97,11 +119,15 @@ type Report struct {
 type PreviewInput struct {
 	IdentitySource string
 	KnownUserNames []string `json:",omitempty"`
+	NextToken      string   `json:",omitempty"`
 }
 
-// CreateConfigurationInput uploads metadata.
+// CreateConfigurationInput uploads metadata, or the three values that stand for it.
 type CreateConfigurationInput struct {
-	MetadataXML string `json:"MetadataXml"`
+	MetadataXML          string `json:"MetadataXml,omitempty"`
+	EntityID             string `json:"EntityId,omitempty"`
+	SignInURL            string `json:"SignInUrl,omitempty"`
+	X509CertificateInPem string `json:",omitempty"`
 }
 
 // ChangeInput enables a configuration. Confirmation is the word ACCEPT.
@@ -110,9 +136,12 @@ type ChangeInput struct {
 	Confirmation    string
 }
 
-// UpdateConfigurationInput changes how the identity provider in force is dealt with.
+// UpdateConfigurationInput changes how the identity provider in force is dealt with: where a
+// sign-in may begin, or how requests go to it. One request is for one of the two.
 type UpdateConfigurationInput struct {
-	IdPInitiatedSignIn *bool
+	IdPInitiatedSignIn *bool   `json:",omitempty"`
+	SignedRequests     *bool   `json:",omitempty"`
+	RequestBinding     *string `json:",omitempty"`
 }
 
 // ConfirmInput goes back to another identity source. Confirmation is the word ACCEPT.
@@ -170,6 +199,8 @@ type Event struct {
 	ErrorCode                 string `json:",omitempty"`
 	What, Detail, Remedy      string `json:",omitempty"`
 	Check, Expected, Received string `json:",omitempty"`
+	Reference                 string `json:",omitempty"` // of the request
+	Count                     int    `json:",omitempty"` // of refusals that the event stands for
 }
 
 // Events is the answer of ExplainReference, in the order in which they happened.
@@ -289,11 +320,36 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("the center answered %s: %s (request %s)", e.Code, e.Message, e.Request)
 }
 
+// CodeOf is the exception of an answer that is no success, such as ResourceNotFoundException; ""
+// for any other error.
+func CodeOf(err error) string {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+// ReasonOf is the center's stable code of a refusal, such as automatic-provisioning-on; "" for any
+// other error.
+func ReasonOf(err error) string {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused.Reason
+	}
+	return ""
+}
+
 const maxAnswer = 16 << 20 //bound:body an answer of the administration API that a command reads
 
 // Call sends one operation. in and out are the operation's types; out is nil where the answer says
 // nothing.
 func (c *Client) Call(ctx context.Context, operation string, in, out any) error {
+	return c.send(ctx, Target, SigningName, operation, in, out)
+}
+
+// send sends an operation of a service that the center serves.
+func (c *Client) send(ctx context.Context, target, signing, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", operation, err)
@@ -302,7 +358,7 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	if err != nil {
 		return err
 	}
-	req.Header.Set("X-Amz-Target", Target+"."+operation)
+	req.Header.Set("X-Amz-Target", target+"."+operation)
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	sum := sha256.Sum256(body)
 	now := time.Now
@@ -311,7 +367,7 @@ func (c *Client) Call(ctx context.Context, operation string, in, out any) error 
 	}
 	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey}
 	if err := v4.NewSigner().SignHTTP(
-		ctx, credentials, req, hex.EncodeToString(sum[:]), SigningName, c.Region, now().UTC(),
+		ctx, credentials, req, hex.EncodeToString(sum[:]), signing, c.Region, now().UTC(),
 	); err != nil {
 		return fmt.Errorf("sign %s: %w", operation, err)
 	}
@@ -369,7 +425,7 @@ func (c *Client) Preview(ctx context.Context, in PreviewInput) (Report, error) {
 
 // CreateConfiguration uploads an identity provider's metadata, to be enabled later.
 func (c *Client) CreateConfiguration(ctx context.Context, metadata string) (Configuration, error) {
-	return call[Configuration](ctx, c, "CreateExternalIdPConfigurationForDirectory", CreateConfigurationInput{metadata})
+	return c.CreateConfigurationOf(ctx, CreateConfigurationInput{MetadataXML: metadata})
 }
 
 // EnableConfiguration changes the identity source to the uploaded identity provider.
@@ -464,8 +520,7 @@ func (c *Client) UndoIdentitySourceChange(ctx context.Context, confirmation stri
 
 // AllowIdPInitiated says whether users may start at the identity provider in force.
 func (c *Client) AllowIdPInitiated(ctx context.Context, allow bool) error {
-	_, err := call[None](ctx, c, "UpdateExternalIdPConfigurationForDirectory", UpdateConfigurationInput{&allow})
-	return err
+	return c.UpdateConfiguration(ctx, UpdateConfigurationInput{IdPInitiatedSignIn: &allow})
 }
 
 // ImportCertificate adds a certificate, PEM, to the identity provider in force.

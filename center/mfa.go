@@ -159,6 +159,23 @@ func (c *Center) Enrol(ctx context.Context, principal, name string) (Enrolment, 
 	})
 }
 
+// EnrolFor begins to register a device for a user on behalf of an administrator. It fails with
+// NotAllowed, UserNotFound or TooManyDevices.
+func (c *Center) EnrolFor(ctx context.Context, by audit.Actor, id UserID) (Enrolment, error) {
+	var u User
+	err := c.Store.View(ctx, func(r Reader) (err error) {
+		if err = c.authorize(r, by, ActionRegisterMfaDevice); err != nil {
+			return err
+		}
+		u, err = r.User(id)
+		return refusal.IfNoRow(err, UserNotFound, string(id))
+	})
+	if err != nil {
+		return Enrolment{}, c.Refuse(ctx, by, ActionRegisterMfaDevice.name, string(id), err)
+	}
+	return c.Enrol(ctx, string(id), u.UserName)
+}
+
 func totpPurpose(principal string) string { return "totp/" + principal }
 
 // selfService refuses users who change their devices themselves where that is not allowed.

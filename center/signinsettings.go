@@ -91,7 +91,17 @@ func (c *Center) SignInSettings(ctx context.Context) (s SignInSettings, err erro
 // UpdateSignInSettings replaces the settings. Sessions that are open keep their length. It fails
 // with InvalidValue.
 func (c *Center) UpdateSignInSettings(ctx context.Context, by audit.Actor, s SignInSettings) error {
+	return c.EditSignInSettings(ctx, by, func(now *SignInSettings) { *now = s })
+}
+
+// EditSignInSettings is UpdateSignInSettings for those that edit changes.
+func (c *Center) EditSignInSettings(ctx context.Context, by audit.Actor, edit func(*SignInSettings)) error {
 	return c.change(ctx, by, ActionUpdateSignInSettings, func(tx Tx) (string, error) {
+		s, err := signInSettings(tx)
+		if err != nil {
+			return "", err
+		}
+		edit(&s)
 		return "", errors.Join(s.check(), tx.PutSignInSettings(s))
 	})
 }

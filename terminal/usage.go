@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -27,13 +29,33 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 }
 
 // OneArg demands exactly one argument, and says what it is.
-func OneArg(what string) cobra.PositionalArgs {
+func OneArg(what string) cobra.PositionalArgs { return Args(what, 1) }
+
+// Args demands exactly so many arguments, and says what they are.
+func Args(what string, n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
+		if len(args) != n {
 			return UsageError{fmt.Errorf("%q takes %s, but got %d arguments", cmd.CommandPath(), what, len(args))}
 		}
 		return nil
 	}
+}
+
+// ParseSpan reads a length of time as people write it: like time.ParseDuration, and in days, such
+// as 30d.
+func ParseSpan(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("%q is no length of time: use days such as 30d, or hours such as 8h", text)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is no length of time: use days such as 30d, or hours such as 8h", text)
+	}
+	return d, nil
 }
 
 const maxTyped = 1 << 10 //bound:body what a person types at the terminal

@@ -1,8 +1,8 @@
 // Package adminserver is the center's door for adminapi: what AWS offers only in its console, for
 // programs that sign their requests as for AWS's own APIs.
 //
-// It may import adminapi, awsapi, center, center/awsdoor, center/iam, center/idpmetadata, names and
-// refusal.
+// It may import adminapi, audit, awsapi, center, center/awsdoor, center/iam, center/idpmetadata,
+// names and refusal.
 package adminserver
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -20,6 +21,9 @@ type Handler struct {
 	Center *center.Center
 	// SPMetadata writes the service provider metadata. The sign-in door provides it.
 	SPMetadata func(context.Context) ([]byte, error)
+	// Metadata looks at what an identity provider publishes at the address that an administrator
+	// names.
+	Metadata *idpmetadata.Watcher
 }
 
 // Service is the admin API for awsapi.Handler.
@@ -66,6 +70,23 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ImportExternalIdPCertificate", awsapi.Changes, h.importCertificate),
 			awsapi.Op("ListExternalIdPCertificates", awsapi.Reads, h.listCertificates),
 			awsapi.Op("DeleteExternalIdPCertificate", awsapi.Changes, h.deleteCertificate),
+			awsapi.Op("WatchIdPMetadata", awsapi.Changes, h.watchMetadata),
+			awsapi.Op("AcceptIdPMetadata", awsapi.Changes, h.acceptMetadata),
+			awsapi.Op("DescribeSignInSettings", awsapi.Reads, h.describeSignIn),
+			awsapi.Op("UpdateSignInSettings", awsapi.Changes, h.updateSignIn),
+			awsapi.Op("RemoveNetworkControls", awsapi.Changes, h.openNetworks),
+			awsapi.Op("SearchUsers", awsapi.Reads, h.searchUsers),
+			awsapi.Op("DescribeUser", awsapi.Reads, h.describeUser),
+			awsapi.Op("EnableUser", awsapi.Changes, h.enableUser),
+			awsapi.Op("DisableUser", awsapi.Changes, h.disableUser),
+			awsapi.Op("UpdatePassword", awsapi.Changes, h.updatePassword),
+			awsapi.Op("ListMfaDevicesForUser", awsapi.Reads, h.listDevices),
+			awsapi.Op("DeleteMfaDeviceForUser", awsapi.Changes, h.deleteDevice),
+			awsapi.Op("StartVirtualMfaDeviceRegistration", awsapi.Changes, h.startDevice),
+			awsapi.Op("CompleteVirtualMfaDeviceRegistration", awsapi.Changes, h.completeDevice),
+			awsapi.Op("ListSessions", awsapi.Reads, h.listSessions),
+			awsapi.Op("DeleteSession", awsapi.Changes, h.deleteSession),
+			awsapi.Op("LookupEvents", awsapi.Reads, h.lookupEvents),
 		},
 	}
 }
@@ -120,33 +141,4 @@ func (h *Handler) serviceProvider(
 		SignInURL:   h.Center.PortalURL(),
 		MetadataXML: string(metadata),
 	}, err
-}
-
-func (h *Handler) explainReference(
-	ctx context.Context, _ awsapi.Caller, in adminapi.ReferenceInput,
-) (adminapi.Events, error) {
-	list, err := h.Center.Explain(ctx, in.Reference)
-	out := adminapi.Events{Events: []adminapi.Event{}}
-	for _, x := range list {
-		out.Events = append(
-			out.Events,
-			adminapi.Event{
-				EventTime:       x.Time,
-				EventName:       x.Action,
-				Subject:         x.Subject,
-				ActorType:       string(x.Actor.Kind),
-				ActorName:       x.Actor.Name,
-				SourceIPAddress: x.Actor.Address,
-				Result:          x.Result,
-				ErrorCode:       x.Code,
-				What:            x.What,
-				Detail:          x.Detail,
-				Remedy:          x.Remedy,
-				Check:           x.Check,
-				Expected:        x.Want,
-				Received:        x.Got,
-			},
-		)
-	}
-	return out, err
 }

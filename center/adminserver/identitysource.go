@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -31,21 +32,33 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 			Detail: "use DIRECTORY or EXTERNAL_IDP",
 		}
 	}
-	r, err := h.Center.PreviewSourceChange(ctx, to, known)
-	out := adminapi.Report{
-		From:      string(r.From),
-		To:        string(r.To),
-		Total:     r.Total,
-		LockedOut: r.LockedOut,
-		Counts:    map[string]int{},
-		Users:     []adminapi.UserEffect{},
+	var out adminapi.Report
+	err := h.Center.EachSourceEffect(ctx, to, known, func(from center.SourceType) {
+		out = adminapi.Report{
+			From: string(from), To: string(to), Counts: map[string]int{}, Users: []adminapi.UserEffect{},
+		}
+	}, func(u center.UserEffect) error {
+		addEffect(&out, u, in.NextToken)
+		return nil
+	})
+	return out, err
+}
+
+// addEffect adds a user to the counts of a report and, if the user's turn is after a token, to its
+// page. Users come in the order of their ids.
+func addEffect(to *adminapi.Report, u center.UserEffect, after string) {
+	to.Total++
+	to.Counts[string(u.Effect)]++
+	if u.Administrator && u.Effect.LosesAccess() {
+		to.LockedOut++
 	}
-	for effect, n := range r.Counts {
-		out.Counts[string(effect)] = n
-	}
-	for _, u := range r.Users {
-		out.Users = append(out.Users, adminapi.UserEffect{
-			UserID:        string(u.User.ID),
+	switch id := string(u.User.ID); {
+	case id <= after:
+	case len(to.Users) == center.ReportLimit:
+		to.NextToken = to.Users[len(to.Users)-1].UserID
+	default:
+		to.Users = append(to.Users, adminapi.UserEffect{
+			UserID:        id,
 			UserName:      u.User.UserName,
 			DisplayName:   u.User.DisplayName,
 			Effect:        string(u.Effect),
@@ -53,13 +66,12 @@ func (h *Handler) preview(ctx context.Context, _ awsapi.Caller, in adminapi.Prev
 			Administrator: u.Administrator,
 		})
 	}
-	return out, err
 }
 
 func (h *Handler) createConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput,
 ) (adminapi.Configuration, error) {
-	idp, err := idpmetadata.Parse([]byte(in.MetadataXML))
+	idp, err := configurationOf(in)
 	if err != nil {
 		return adminapi.Configuration{}, h.Center.Refuse(
 			ctx, awsdoor.Actor(who), "CreateExternalIdPConfigurationForDirectory", "", err,
@@ -67,6 +79,26 @@ func (h *Handler) createConfiguration(
 	}
 	idp, err = h.Center.CreateIdPConfiguration(ctx, awsdoor.Actor(who), idp)
 	return showConfiguration(idp, adminapi.StatusPending), err
+}
+
+// configurationOf reads metadata, or the three values that stand for it.
+func configurationOf(in adminapi.CreateConfigurationInput) (center.IdPConfiguration, error) {
+	values := in.EntityID != "" || in.SignInURL != "" || in.X509CertificateInPem != ""
+	if values && in.MetadataXML != "" {
+		return center.IdPConfiguration{}, &refusal.Error{
+			Code: center.InvalidValue, Field: "MetadataXml",
+			Detail: "use either MetadataXml or EntityId, SignInUrl and X509CertificateInPem",
+		}
+	}
+	if !values {
+		return idpmetadata.Parse([]byte(in.MetadataXML))
+	}
+	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
+	return center.IdPConfiguration{
+		EntityID:     strings.TrimSpace(in.EntityID),
+		SignInURL:    strings.TrimSpace(in.SignInURL),
+		Certificates: [][]byte{der},
+	}, err
 }
 
 func showConfiguration(idp center.IdPConfiguration, status string) adminapi.Configuration {
@@ -91,12 +123,32 @@ func (h *Handler) listConfigurations(
 	out := adminapi.Configurations{Configurations: []adminapi.Configuration{}}
 	s, err := h.Center.Source(ctx)
 	if s.IdP != nil {
-		out.Configurations = append(out.Configurations, showConfiguration(*s.IdP, adminapi.StatusEnabled))
+		enabled := showConfiguration(*s.IdP, adminapi.StatusEnabled)
+		enabled.SignedRequests, enabled.RequestBinding = s.IdP.SignRequests, adminapi.BindingRedirect
+		if s.IdP.UsePOST {
+			enabled.RequestBinding = adminapi.BindingPOST
+		}
+		enabled.Published = showWatch(s)
+		out.Configurations = append(out.Configurations, enabled)
 	}
 	if s.Pending != nil {
 		out.Configurations = append(out.Configurations, showConfiguration(*s.Pending, adminapi.StatusPending))
 	}
 	return out, err
+}
+
+func showWatch(s center.IdentitySource) *adminapi.PublishedNote {
+	if s.Watch == nil {
+		return nil
+	}
+	out := &adminapi.PublishedNote{URL: s.Watch.URL, Problem: s.Watch.Problem}
+	if !s.Watch.FetchedAt.IsZero() {
+		out.CheckedAt = &s.Watch.FetchedAt
+	}
+	if s.Watch.Offered != nil {
+		out.Differences = s.IdP.Differences(*s.Watch.Offered)
+	}
+	return out
 }
 
 func (h *Handler) enableConfiguration(
@@ -116,14 +168,35 @@ func (h *Handler) disableConfiguration(
 func (h *Handler) updateConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.UpdateConfigurationInput,
 ) (adminapi.None, error) {
-	if in.IdPInitiatedSignIn == nil {
+	requests := in.SignedRequests != nil || in.RequestBinding != nil
+	if requests == (in.IdPInitiatedSignIn != nil) {
 		return adminapi.None{}, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "IdPInitiatedSignIn",
-			Detail: "use true or false",
+			Detail: "use either IdPInitiatedSignIn, or SignedRequests and RequestBinding",
 		}
 	}
-	return adminapi.None{}, h.Center.AllowIdPInitiated(ctx, awsdoor.Actor(who), *in.IdPInitiatedSignIn)
+	if !requests {
+		return adminapi.None{}, h.Center.AllowIdPInitiated(ctx, awsdoor.Actor(who), *in.IdPInitiatedSignIn)
+	}
+	s, err := h.Center.Source(ctx)
+	if err != nil {
+		return adminapi.None{}, err
+	}
+	var sign, post bool
+	if s.IdP != nil { // otherwise the rule refuses it
+		sign, post = s.IdP.SignRequests, s.IdP.UsePOST
+	}
+	set(&sign, in.SignedRequests)
+	if b := in.RequestBinding; b != nil {
+		if *b != adminapi.BindingPOST && *b != adminapi.BindingRedirect {
+			return adminapi.None{}, &refusal.Error{
+				Code: center.InvalidValue, Field: "RequestBinding", Detail: "use HTTP-Redirect or HTTP-POST",
+			}
+		}
+		post = *b == adminapi.BindingPOST
+	}
+	return adminapi.None{}, h.Center.SetRequests(ctx, awsdoor.Actor(who), sign, post)
 }
 
 func (h *Handler) undoSourceChange(

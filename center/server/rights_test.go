@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
-var reading = regexp.MustCompile(`^(List|Describe|Get|Preview|Explain|IsMember)`)
+var reading = regexp.MustCompile(`^(List|Describe|Get|Preview|Search|Lookup|Explain|IsMember)`)
 
 // TestKeysMayWhatTheirRoleSays calls every operation of every AWS door with keys that may read, and
 // that may change users.
@@ -48,4 +48,6 @@ func TestKeysMayWhatTheirRoleSays(t *testing.T) {
 	}
 	status, text := signed(t, users, "sso-directory", "SWBUPService.CreateBearerToken", `{}`)
 	wantWords(t, "a token by a key for users", status, text, 400, "AccessDeniedException", "not-allowed")
+	status, text = signed(t, users, "sso-directory", "SWBUPService.StartVirtualMfaDeviceRegistration", `{"UserId":"x"}`)
+	wantWords(t, "a second factor by a key for users", status, text, 400, "AccessDeniedException", "not-allowed")
 }

@@ -128,7 +128,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			store,
 			admin,
 			(&orgserver.Handler{Center: c}).Service(),
-			(&adminserver.Handler{Center: c, SPMetadata: spMetadata}).Service(),
+			(&adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}).Service(),
 		},
 		Query:     []awsapi.QueryService{sts.Service()},
 		Log:       c.Log,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -41,7 +39,7 @@ func (a *administration) importAccounts() *cobra.Command {
 	var dryRun bool
 	cmd := a.command("import FILE", "Add and change accounts from a file", terminal.OneArg("a file"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
-			wanted, err := readAccounts(cmd.InOrStdin(), args[0])
+			wanted, err := a.readAccounts(args[0])
 			if err != nil {
 				return err
 			}
@@ -122,17 +120,13 @@ func (a *administration) printChanges(changes []adminapi.AccountChange) error {
 	})
 }
 
-// readAccounts reads a file of accounts, or the standard input for "-".
-func readAccounts(stdin io.Reader, path string) ([]adminapi.Account, error) {
-	from := stdin
-	if path != "-" {
-		f, err := os.Open(path) // #nosec G304 -- the file that the person names
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close() //nolint:errcheck // it was only read
-		from = f
+// readAccounts reads a file, or standard input for "-".
+func (a *administration) readAccounts(path string) ([]adminapi.Account, error) {
+	from, err := a.open(path)
+	if err != nil {
+		return nil, err
 	}
+	defer from.Close() //nolint:errcheck // it was only read
 	accounts, err := adminapi.ReadAccounts(from)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

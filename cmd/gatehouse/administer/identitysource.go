@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,12 +16,15 @@ func (w World) identitySource() *cobra.Command {
 	a := &administration{World: w}
 	cmd := &cobra.Command{
 		Use:   "identity-source",
-		Short: "Show where users sign in, undo a change, and manage the identity provider's certificates",
-		Long: `The identity source is the built-in directory or one external identity provider. You change
-it with "gatehouse connect" or in the console. Here you can undo a change within 30 days,
-choose where users may start to sign in, and manage the certificates that verify the
-provider's signatures.`,
+		Short: "Show and change where users sign in, and manage the identity provider's metadata and certificates",
+		Long: `The identity source is the built-in directory or one external identity provider. To change it,
+upload the provider's metadata, read the report, rehearse a sign-in, then set it. Nothing
+changes before you type ACCEPT, and you can undo it within 30 days. "gatehouse connect" does
+this between Entra ID and a center by itself.`,
 		Example: `  gatehouse identity-source show
+  gatehouse identity-source set-metadata federationmetadata.xml
+  gatehouse identity-source report external --known user-names.txt
+  gatehouse identity-source set external
   gatehouse identity-source undo
   gatehouse identity-source add-certificate new.pem
   gatehouse identity-source idp-initiated off
@@ -35,6 +37,9 @@ provider's signatures.`,
 	idpInitiated.ValidArgs = []string{"on", "off"}
 	cmd.AddCommand(
 		a.command("show", "Show the identity source and the certificates", terminal.NoArgs, a.showSource),
+		a.command("sp-metadata", "Print the service provider metadata for the identity provider", terminal.NoArgs,
+			a.serviceProvider),
+		a.setMetadata(), a.reportSource(), a.setSource(), a.watch(), a.acceptPublished(), a.requests(),
 		a.confirmed(
 			"undo", "Restore the identity source and settings from before the last change", terminal.NoArgs,
 			"ACCEPT", "Users will sign in where they did before the last change.", "The identity source is restored.",
@@ -113,13 +118,8 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 		}[d.IdentitySource],
 	)
 	for _, i := range configurations {
-		fmt.Fprintf(
-			a.Out, "%s: %s, %s\n", strings.ToLower(i.Status), terminal.Inline(i.EntityID),
-			terminal.Inline(i.SignInURL),
-		)
-		for _, note := range i.Notes {
-			fmt.Fprintln(a.Out, "  note: "+terminal.Inline(note))
-		}
+		a.printConfiguration(i)
+		a.showPublished(i)
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.Out, requestsOnly)

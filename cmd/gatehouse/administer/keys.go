@@ -132,7 +132,7 @@ func endpoint(cmd *cobra.Command, c *adminapi.Client) (adminapi.Tenant, error) {
 	}
 	if len(tenants) == 0 {
 		return adminapi.Tenant{}, errors.New(
-			"automatic provisioning is not enabled; enable it in the console's settings, or with gatehouse connect",
+			"automatic provisioning is not enabled; enable it with gatehouse provisioning enable, or gatehouse connect",
 		)
 	}
 	return tenants[0], nil
@@ -147,6 +147,10 @@ func (a *administration) listTokens(cmd *cobra.Command, c *adminapi.Client, _ []
 	if err != nil {
 		return err
 	}
+	return a.printTokens(tokens)
+}
+
+func (a *administration) printTokens(tokens []adminapi.BearerToken) error {
 	return a.print(tokens, "TOKEN ID\tPROFILE\tEXPIRES\tDAYS LEFT\tLAST USED\tFROM", func(line func(...any)) {
 		for _, k := range tokens {
 			left := int(time.Until(k.ExpirationTime).Hours() / 24)
@@ -163,16 +167,7 @@ func (a *administration) createToken() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			token, err := c.CreateBearerToken(cmd.Context(), at.TenantID, profile)
-			if err != nil {
-				return err
-			}
-			if a.asJSON {
-				return a.print(token, "", nil)
-			}
-			fmt.Fprintf(a.Err, "Gatehouse shows the token only once. SCIM endpoint: %s\n", at.ScimEndpoint)
-			_, err = fmt.Fprintln(a.Out, token.Value)
-			return err
+			return a.printNewToken(cmd.Context(), c, at, profile)
 		})
 	cmd.Flags().StringVar(&profile, "profile", "aws", "aws or standard")
 	return cmd
