@@ -197,8 +197,7 @@ func accountsOf(ctx context.Context, c *center.Center) ([]Account, error) {
 }
 
 // AWSConfig is a configuration file of the AWS CLI with a profile that signs in at the center. The
-// start URL is the portal's in AWS's form, since a pair on loopback has no TLS, which the CLI
-// demands of any other. The role is one of Amara Okafor's, or will be when she is there.
+// role is one of Amara Okafor's, or will be when she is there.
 func AWSConfig(ctx context.Context, c *center.Center, domain string) (string, error) {
 	account, role := accounts[len(accounts)-1].ID, permissionSets[0].name
 	u, err := c.UserByName(ctx, "amara.okafor@"+domain)
@@ -212,25 +211,7 @@ func AWSConfig(ctx context.Context, c *center.Center, domain string) (string, er
 	if err != nil && refusal.CodeOf(err) != center.UserNotFound {
 		return "", err
 	}
-	region, endpoint := c.Instance.Region, c.URL
-	text := fmt.Sprintf(`[sso-session gatehouse]
-sso_start_url = %s
-sso_region = %s
-sso_registration_scopes = sso:account:access
-
-[profile gatehouse]
-sso_session = gatehouse
-sso_account_id = %s
-sso_role_name = %s
-region = %s
-services = gatehouse
-
-[services gatehouse]
-`, c.AWSStartURL(), region, account, role, region)
-	for _, service := range []string{"sso", "sso_oidc", "sts", "identitystore", "sso_admin"} {
-		text += service + " =\n  endpoint_url = " + endpoint + "\n"
-	}
-	return text, nil
+	return c.CLIConfig("gatehouse", account, role, "sts", "identitystore", "sso_admin"), nil
 }
 
 // Membership is the walk's step 7 with real ids: a command of the AWS CLI that makes somebody of

@@ -325,7 +325,7 @@ type credentialsView struct {
 	KeyID, Secret, Token                string
 	Environment, WindowsEnv, PowerShell string
 	ProfileText, Check                  string
-	StartURL, Region                    string
+	Config, Login                       string // of the AWS CLI
 	Sandbox                             bool
 }
 
@@ -358,13 +358,15 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 	v.PowerShell = lines(pairs, "$Env:", `="`, `"`)
 	v.ProfileText = "[" + v.Profile + "]\naws_access_key_id=" + v.KeyID + "\naws_secret_access_key=" + v.Secret +
 		"\naws_session_token=" + v.Token
-	v.StartURL = h.Center.PortalURL()
-	v.Region = h.Center.Instance.Region
 	v.Sandbox = h.Sandbox
-	v.Check = "aws sts get-caller-identity --region " + v.Region
+	v.Check = "aws sts get-caller-identity --region " + h.Center.Instance.Region
+	var here []string // services that are the center's own
 	if h.Sandbox {
 		v.Check += " --endpoint-url " + h.Center.URL
+		here = []string{"sts"}
 	}
+	v.Login = "aws sso login --profile " + v.Profile
+	v.Config = h.Center.CLIConfig(v.Profile, account, role, here...)
 	h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
 }
 
