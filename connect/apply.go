@@ -79,10 +79,13 @@ func (p *Plan) plan() {
 }
 
 func (p *Plan) sourceName() string {
-	if p.State.Directory.IdentitySource == adminapi.SourceExternal {
+	switch p.State.Directory.IdentitySource {
+	case adminapi.SourceExternal:
 		return "another identity provider"
+	case adminapi.SourceDirectory:
+		return "the built-in directory"
 	}
-	return "the built-in directory"
+	return "what it is (AWS does not tell)"
 }
 
 func (p *Plan) scopeName() string {
@@ -103,7 +106,7 @@ func (p *Plan) samlDone() bool {
 	sp, app := p.State.Principal, p.State.Application
 	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil &&
 		*sp.LoginURL == p.State.SP.SignInURL && slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
-		app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)
+		(len(p.State.SP.AcsURLs) == 0 || (app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)))
 }
 
 func (p *Plan) settingsDone() bool {
@@ -160,7 +163,10 @@ func (p *Plan) setSAML(ctx context.Context) error {
 	if err := p.patchPrincipal(ctx, map[string]any{"preferredSingleSignOnMode": "saml"}); err != nil {
 		return err
 	}
-	body := map[string]any{"identifierUris": []string{sp.EntityID}, "web": map[string]any{"redirectUris": sp.AcsURLs}}
+	body := map[string]any{"identifierUris": []string{sp.EntityID}}
+	if len(sp.AcsURLs) > 0 {
+		body["web"] = map[string]any{"redirectUris": sp.AcsURLs}
+	}
 	if err := p.graph(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
 		return err
 	}
@@ -204,13 +210,30 @@ func (p *Plan) uploadMetadata(ctx context.Context) error {
 	}
 	var err error
 	p.State.Configuration, err = p.cfg.Center.CreateConfiguration(ctx, p.State.MetadataText())
-	return err
+	if err != nil {
+		return err
+	}
+	return p.refreshSAML(ctx)
+}
+
+// refreshSAML sets the reply URLs of a side that has told them only now.
+func (p *Plan) refreshSAML(ctx context.Context) error {
+	sp, err := p.cfg.Center.ServiceProvider(ctx)
+	if err != nil || slices.Equal(sp.AcsURLs, p.State.SP.AcsURLs) {
+		return err
+	}
+	p.State.SP = sp
+	return p.setSAML(ctx)
 }
 
 func (p *Plan) enable(ctx context.Context) error {
-	return p.cfg.Center.EnableConfiguration(
+	err := p.cfg.Center.EnableConfiguration(
 		ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation},
 	)
+	if err != nil {
+		return err
+	}
+	return p.refreshSAML(ctx)
 }
 
 func (p *Plan) enableProvisioning(ctx context.Context) error {

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 )
@@ -41,6 +42,33 @@ type CenterWriter interface {
 	DeleteTenant(ctx context.Context, id string) error
 	CreateBearerToken(ctx context.Context, tenant, profile string) (adminapi.BearerToken, error)
 	DeleteBearerToken(ctx context.Context, tenant, id string) error
+}
+
+// Learner is a side that cannot say everything about itself, and takes it from what the tenant has,
+// if that can be right.
+type Learner interface {
+	LearnACS(urls []string) error
+	LearnEndpoint(address string) (adminapi.Tenant, error)
+	// Meet tells who can see at the tenant what the side does not tell.
+	Meet(Witness)
+}
+
+// Witness sees at the tenant what AWS's side does not tell.
+type Witness interface {
+	// SignIns are those to the application since.
+	SignIns(ctx context.Context, since time.Time) (SignIns, error)
+}
+
+// SignIns are how many sign-ins to an application the tenant's log has, and how many succeeded.
+type SignIns struct {
+	Seen, Succeeded int
+	Who             string // the last one who succeeded
+	Refused         string // why the last one was refused, that was
+}
+
+// Prover is a side where one real sign-in is made, and read back from the tenant's log.
+type Prover interface {
+	ProveSignIn(context.Context) (SignIns, error)
 }
 
 var _ Center = (*adminapi.Client)(nil)

@@ -5,7 +5,7 @@
 // Runs remember nothing: each one asks both ends. So the next run completes one that was
 // interrupted at any step, and if everything is in place, a run changes nothing.
 //
-// It may import adminapi, graph, names, provisioning/mapping and saml.
+// It may import adminapi, graph, names, provisioning/mapping, saml and terminal.
 package connect
 
 import (
@@ -77,6 +77,7 @@ type Plan struct {
 	Notes    []string // what to know before going on
 	State    State
 	cfg      Config
+	log      signInLog
 	fresh    bool // this run made the application: the tenant's replicas may not know it yet
 }
 
@@ -121,6 +122,9 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 		cfg.Settle = DefaultSettle
 	}
 	p := &Plan{cfg: cfg}
+	if learner, learns := cfg.Center.(Learner); learns {
+		learner.Meet(p)
+	}
 	discovered := p.discover(ctx)
 	if err := p.observeCenter(ctx); err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
@@ -224,6 +228,12 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 	}
 	for _, sp := range principals {
 		ours := slices.Contains(sp.ServicePrincipalNames, p.State.SP.EntityID)
+		if !ours && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) > 1 {
+			p.Notes = append(p.Notes, fmt.Sprintf(
+				"there is an application %q already, with the identifier of something else (%s): it stays as it is",
+				sp.DisplayName, strings.Join(sp.ServicePrincipalNames, ", "),
+			))
+		}
 		if ours ||
 			(p.State.Principal.ID == "" && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) < 2) {
 			p.State.Principal = sp
@@ -245,6 +255,9 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 		return fmt.Errorf("the service principal %s has %d applications", p.State.Principal.ID, len(apps))
 	}
 	p.State.Application = apps[0]
+	if err := p.learnACS(ctx); err != nil {
+		return err
+	}
 	jobs, err := graph.All[graph.SynchronizationJob](ctx, p.cfg.Graph, p.sync("/jobs"))
 	if err != nil {
 		return err
@@ -256,6 +269,24 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 		}
 	}
 	return p.observeGroups(ctx)
+}
+
+// learnACS takes the application's reply URLs for a side's that does not tell its own. Those that
+// cannot be right are replaced.
+func (p *Plan) learnACS(ctx context.Context) error {
+	learner, learns := p.cfg.Center.(Learner)
+	web := p.State.Application.Web
+	if !learns || len(p.State.SP.AcsURLs) > 0 || web == nil || len(web.RedirectURIs) == 0 ||
+		!slices.Contains(p.State.Application.IdentifierURIs, p.State.SP.EntityID) {
+		return nil
+	}
+	if err := learner.LearnACS(web.RedirectURIs); err != nil {
+		p.Notes = append(p.Notes, "the application's reply URLs will be replaced: "+err.Error())
+		return nil
+	}
+	var err error
+	p.State.SP, err = p.cfg.Center.ServiceProvider(ctx)
+	return err
 }
 
 func (p *Plan) sync(path string) string {
@@ -270,6 +301,16 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 	p.State.Secrets = map[string]string{}
 	for _, kv := range secrets.Value {
 		p.State.Secrets[kv.Key] = kv.Value
+	}
+	learner, learns := p.cfg.Center.(Learner)
+	if address := p.State.Secrets[graph.KeyBaseAddress]; learns && p.State.SCIM.TenantID == "" && address != "" {
+		tenant, err := learner.LearnEndpoint(address)
+		if err != nil {
+			p.Notes = append(p.Notes, "the provisioning job writes to "+address+", and will write to this instance: "+
+				err.Error())
+		} else {
+			p.State.SCIM = tenant
+		}
 	}
 	if p.State.Secrets[graph.KeySecretToken] != "" &&
 		p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint && p.State.SCIM.ScimEndpoint != "" {

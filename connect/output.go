@@ -2,6 +2,7 @@ package connect
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 )
@@ -16,6 +17,16 @@ type Output struct {
 	Users    int            `json:"users"`
 	Groups   int            `json:"groups"`
 	Failures []Failure      `json:"failures"`
+	People   *People        `json:"people,omitempty"` // what becomes of everybody
+	Notes    []string       `json:"notes,omitempty"`
+	Open     []string       `json:"open,omitempty"` // what is not proved yet
+	Expires  []Expiry       `json:"expires,omitempty"`
+}
+
+// Expiry is something that ends.
+type Expiry struct {
+	What string    `json:"what"`
+	At   time.Time `json:"at"`
 }
 
 // StepOutput is a step of the plan.
@@ -32,9 +43,11 @@ func (p *Plan) Describe(changes int, r *Result) Output {
 	for _, s := range p.Steps {
 		out.Steps = append(out.Steps, StepOutput{s.Title, s.Detail, s.Done})
 	}
+	out.People, out.Notes = p.People, p.Notes
 	if r == nil {
 		return out
 	}
+	out.Open, out.Expires = r.Open, r.Expires
 	out.Verified = true
 	out.Users = r.Users
 	out.Groups = r.Groups

@@ -25,6 +25,8 @@ type Result struct {
 	Checks        []Check
 	Users, Groups int // provisioned
 	Failures      []Failure
+	Open          []string // what is not proved yet
+	Expires       []Expiry
 	Job           graph.SynchronizationJob
 }
 
@@ -67,8 +69,38 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 		return r, err
 	}
 	pass("Counts", text)
+	if prover, proves := p.cfg.Center.(Prover); proves {
+		seen, err := prover.ProveSignIn(ctx)
+		if err != nil {
+			return r, fmt.Errorf("prove a sign-in: %w", err)
+		}
+		if seen.Succeeded > 0 {
+			pass("A real sign-in", seen.Who+" signed in, as the tenant's log says")
+		} else {
+			r.Open = append(r.Open, "nobody has signed in yet, as the tenant's log says: sign in at "+
+				p.State.SP.SignInURL)
+		}
+	}
+	if r.Expires, err = p.expiries(ctx); err != nil {
+		return r, err
+	}
 	r.Failures, err = p.failures(ctx, done)
 	return r, err
+}
+
+// expiries are what ends one day and stops people or provisioning then.
+func (p *Plan) expiries(ctx context.Context) (list []Expiry, err error) {
+	for _, cert := range p.State.IdP.Certificates {
+		list = append(list, Expiry{"The tenant's SAML signing certificate", cert.NotAfter})
+	}
+	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tokens {
+		list = append(list, Expiry{"The SCIM access token " + t.TokenID, t.ExpirationTime})
+	}
+	return list, nil
 }
 
 // verifyTrust compares what each side has of the other now.
@@ -87,9 +119,11 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 	if !trusted {
 		return fmt.Errorf("the center's identity source is not the tenant's current metadata")
 	}
-	sp, err := saml.ParseServiceProvider([]byte(p.State.SP.MetadataXML))
-	if err != nil {
-		return fmt.Errorf("the center's metadata: %w", err)
+	sp := saml.ServiceProvider{EntityID: p.State.SP.EntityID, ACSURLs: p.State.SP.AcsURLs}
+	if text := p.State.SP.MetadataXML; text != "" {
+		if sp, err = saml.ParseServiceProvider([]byte(text)); err != nil {
+			return fmt.Errorf("the center's metadata: %w", err)
+		}
 	}
 	var app graph.Application
 	if err := p.graph(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -27,6 +27,32 @@ type connectSettings struct {
 	groups                 []string
 	accept, dryRun, asJSON bool
 	wait                   time.Duration
+	aws                    aws.Settings // beside center: AWS itself
+	out, apply             string       // files with a plan
+	allowLockout           bool
+}
+
+// adopt takes what a saved plan was made with.
+func (s *connectSettings) adopt(of connect.Settings) {
+	s.name, s.email = of.AppName, of.Email
+	s.groups, s.scope = of.Groups, "assigned"
+	if of.SyncAll {
+		s.scope = "all"
+	}
+}
+
+// savedPlan compares the plan with the one that is to be applied, and writes it where that was
+// asked for.
+func (s *connectSettings) savedPlan(plan *connect.Plan, saved *connect.Saved) error {
+	if saved != nil {
+		if err := plan.Matches(*saved); err != nil {
+			return fmt.Errorf("--apply %s: %w", s.apply, err)
+		}
+	}
+	if s.out == "" {
+		return nil
+	}
+	return connect.WriteFile(s.out, plan.Save())
 }
 
 func (w *world) connectCommand() *cobra.Command {
@@ -59,10 +85,17 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.StringVar(&s.scope, "scope", "assigned", "whom to provision: assigned (assigned users and groups) or all")
 	f.StringVar(&s.email, "email", "", "email address for notifications")
 	f.BoolVar(&s.accept, "accept", false, "apply without asking")
-	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing")
+	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing; exit code 2 if there is something to do")
+	f.StringVar(&s.out, "out", "", "write the plan to this file and change nothing; exit code as with --dry-run")
+	f.StringVar(&s.apply, "apply", "", "apply the plan in this file, unless the world has moved since")
+	f.BoolVar(
+		&s.allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
+	)
+	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
+	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first provisioning cycle")
-	cmd.AddCommand(w.connectStatusCommand())
+	cmd.AddCommand(w.connectStatusCommand(), w.connectPermissionsCommand())
 	return cmd
 }
 
@@ -118,7 +151,13 @@ func (w *world) connectStatus(ctx context.Context, s *connectSettings) error {
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
 	client := outbound.Operator.Client(administer.Timeout)
-	admin, mistakes := s.center.Client(w.env, client)
+	var center connect.Center
+	var mistakes []error
+	if s.aws.Place == "" {
+		center, mistakes = s.center.Client(w.env, client)
+	} else if _, err := aws.ParsePlace(s.aws.Place); err != nil {
+		mistakes = append(mistakes, err)
+	}
 	mistakes = append(mistakes, s.tenant.check()...)
 	if s.tenant.LoginURL == "" && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
@@ -136,9 +175,9 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if err != nil {
 		return connect.Config{}, err
 	}
-	return connect.Config{
+	cfg := connect.Config{
 		Graph:    tenant,
-		Center:   admin,
+		Center:   center,
 		LoginURL: strings.TrimRight(s.tenant.LoginURL, "/"),
 		HTTP:     client,
 		AppName:  s.name,
@@ -146,10 +185,39 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		SyncAll:  s.scope == "all",
 		Email:    s.email,
 		Cert:     s.name,
-	}, nil
+
+		AllowLockout: s.allowLockout,
+		Progress:     terminal.Bar(w.err, "Reading AWS"),
+	}
+	if s.aws.Place == "" {
+		return cfg, nil
+	}
+	cfg, err = s.aws.Config(ctx, cfg)
+	return cfg, err
+}
+
+// connectPermissionsCommand prints what connect must be allowed.
+func (w *world) connectPermissionsCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "permissions",
+		Short: "Print the IAM policy and the Microsoft Graph permissions that connect needs, with reasons",
+		Args:  terminal.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.out, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
 }
 
 func (w *world) connect(ctx context.Context, s *connectSettings) error {
+	var saved *connect.Saved
+	if s.apply != "" {
+		saved = &connect.Saved{}
+		if err := connect.ReadFile(s.apply, saved); err != nil {
+			return terminal.UsageError{Err: fmt.Errorf("--apply: %w", err)}
+		}
+		s.adopt(saved.Settings)
+	}
 	cfg, err := w.connectConfig(ctx, s)
 	if err != nil {
 		return err
@@ -163,9 +231,16 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 		out = io.Discard
 	}
 	changes := plan.Pending()
-	printPlan(out, plan)
-	if s.dryRun {
-		return s.json(w, plan.Describe(changes, nil))
+	plan.Print(out)
+	if err := s.savedPlan(plan, saved); err != nil {
+		return err
+	}
+	if s.dryRun || s.out != "" {
+		err := s.json(w, plan.Describe(changes, nil))
+		if err == nil && changes > 0 {
+			err = errChanges
+		}
+		return err
 	}
 	if changes > 0 {
 		confirmation := connect.Confirmation
@@ -178,7 +253,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 			}
 		}
 		fmt.Fprintln(out)
-		if err := plan.Apply(ctx, confirmation, stepPrinter(out, plan)); err != nil {
+		if err := plan.Apply(ctx, confirmation, plan.StepPrinter(out)); err != nil {
 			return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
 		}
 	}
@@ -189,7 +264,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	printResult(out, result, changes)
+	result.Print(out, changes)
 	return s.json(w, plan.Describe(changes, &result))
 }
 
@@ -203,60 +278,3 @@ func (s *connectSettings) json(w *world, out connect.Output) error {
 
 // say tells a person something that is no result.
 func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
-
-func printPlan(out io.Writer, p *connect.Plan) {
-	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)
-	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	for _, s := range p.Steps {
-		mark := "+"
-		if s.Done {
-			mark = "="
-		}
-		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, terminal.Inline(s.Title), terminal.Inline(s.Detail))
-	}
-	_ = t.Flush()
-	if p.Changes && p.Report.Total > 0 {
-		fmt.Fprintf(
-			out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n",
-			p.Report.From, p.Report.Total,
-		)
-		for _, e := range p.Effects() {
-			fmt.Fprintf(out, "  %5d  %s\n", e.Users, e.Explanation)
-		}
-		if n := p.Report.LockedOut; n > 0 {
-			fmt.Fprintf(out, "  %5d  of the users who lose access have AdministratorAccess in an AWS account\n", n)
-		}
-		for _, u := range p.Losing(20) {
-			fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
-		}
-	}
-	if n := p.Pending(); n > 0 {
-		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
-	}
-}
-
-func stepPrinter(out io.Writer, p *connect.Plan) func(int, bool) {
-	return func(i int, done bool) {
-		if done {
-			fmt.Fprintf(out, " ✓ %s\n", p.Steps[i].Title)
-		}
-	}
-}
-
-func printResult(out io.Writer, r connect.Result, changes int) {
-	printChecks(out, r)
-	for _, f := range r.Failures {
-		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
-	}
-	if changes == 0 {
-		fmt.Fprintln(out, "\nAlready connected: nothing to change.")
-	} else {
-		fmt.Fprintln(out, "\nConnected.")
-	}
-}
-
-func printChecks(out io.Writer, r connect.Result) {
-	for _, c := range r.Checks {
-		fmt.Fprintf(out, " ✓ %s: %s\n", terminal.Inline(c.Title), terminal.Inline(c.Detail))
-	}
-}

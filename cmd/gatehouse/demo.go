@@ -217,12 +217,12 @@ func (d *demo) walk(ctx context.Context) (company.Connected, error) {
 	}
 	client := outbound.Operator.Client(administer.Timeout)
 	connected, err := d.secrets.Connect(ctx, d.center, d.tenant, client, company.Watch{
-		Planned:  func(p *connect.Plan) func(int, bool) { return stepPrinter(d.out, p) },
+		Planned:  func(p *connect.Plan) func(int, bool) { return p.StepPrinter(d.out) },
 		NewToken: func(k company.Keys) error { return k.Keep(d.keysFile(), d.sealer) },
 		Cycle:    terminal.Bar(d.w.err, "Provisioning"),
 	})
 	if err == nil {
-		printChecks(d.out, connected.Result)
+		connected.Result.PrintChecks(d.out)
 	}
 	return connected, err
 }

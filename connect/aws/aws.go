@@ -2,16 +2,18 @@
 // Organizations tell by their public APIs, and a person at the console for what has no API: the
 // identity source, the identity provider's metadata, the SCIM endpoint and its tokens.
 //
-// It sends nothing but documented operations, and reads only: Open finds the instance, Discover
-// reads who is there.
+// It sends nothing but documented operations, and those only read: Open finds the instance,
+// Discover reads who is there. What changes is done by a person, led by a Guide, and counts when it
+// is proved.
 //
-// It may import connect.
+// It may import adminapi, connect, saml and scim.
 package aws
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -22,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/time/rate"
+
+	"github.com/gatehouse-id/gatehouse/connect"
 )
 
 // Place is which instance to connect: what follows --center aws.
@@ -63,9 +67,16 @@ type Config struct {
 	// EachSecond is how many requests a second an API is sent, of the twenty that AWS allows.
 	// Zero is fifteen.
 	EachSecond int
-	// SignIn is the scheme and host of the sign-in service, for a center that is not AWS's.
-	// Empty is AWS's own.
-	SignIn string
+	// Addresses are those of a center that is not AWS's own.
+	Addresses Addresses
+	// Guide leads a person through what has no API. Without one, nothing is changed at AWS.
+	Guide Guide
+	// Folder has the journal, which remembers what a person brought and what was proved; empty for
+	// none.
+	Folder string
+	// Tokenless says that the tenant does not provision: no endpoint and no token is asked for.
+	Tokenless bool
+	HTTP      *http.Client // for the SCIM endpoint
 }
 
 // quota is how many requests a second the APIs are sent, of the twenty that AWS allows for each
@@ -86,6 +97,12 @@ type Center struct {
 	// change what is provisioned in the management account.
 	Delegated bool
 	Instance  Instance
+
+	addresses Addresses
+	journal   journal
+	hand      brought
+	metadata  []byte // the tenant's, to hand over
+	witness   connect.Witness
 }
 
 // Instance is what AWS says of the instance.
@@ -139,7 +156,12 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if err := c.checkOwner(ctx, sdk.ToString(found.OwnerAccountId), sdk.ToString(who.Account)); err != nil {
 		return nil, err
 	}
-	return c, c.describe(ctx, sdk.ToString(found.InstanceArn))
+	if err := c.describe(ctx, sdk.ToString(found.InstanceArn)); err != nil {
+		return nil, err
+	}
+	c.addresses = cfg.Addresses
+	c.addresses.fill(sdk.ToString(cfg.SDK.BaseEndpoint), c.Instance)
+	return c, c.remember()
 }
 
 // find looks for the instance in the Region, and where there is none, in all of them.
@@ -304,7 +326,7 @@ func (c *Center) describe(ctx context.Context, arn string) error {
 			"%s is an additional Region of the instance. Only its primary Region can change the identity source: use "+
 				"--center aws@%s", c.cfg.SDK.Region, i.Region,
 		)
-	case !strings.HasPrefix(arn, "arn:aws:") && c.cfg.SignIn == "":
+	case !strings.HasPrefix(arn, "arn:aws:") && c.cfg.Addresses.SignIn == "":
 		return fmt.Errorf(
 			"%s is in a partition whose sign-in addresses nobody has published. Give the issuer URL's scheme and host "+
 				"with --sign-in-host, as the console shows it (Settings, Identity source)", arn,

@@ -65,7 +65,7 @@ func atAWS(p *gatehousetest.Pair, l *limits) aws.Config {
 	cfg := p.AWSConfig()
 	cfg.HTTPClient = &http.Client{Transport: l}
 	cfg.RetryMode = sdk.RetryModeStandard
-	return aws.Config{SDK: cfg, EachSecond: 10_000, SignIn: p.Center.URL}
+	return aws.Config{SDK: cfg, EachSecond: 10_000}
 }
 
 func TestDiscoveryReadsWhoIsThereByPublicAPIs(t *testing.T) {

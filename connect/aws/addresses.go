@@ -1,0 +1,208 @@
+package aws
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// Addresses are those of an instance, without a path. Empty ones are AWS's own.
+type Addresses struct {
+	SignIn  string // the sign-in service
+	Console string
+	Portal  string // with its path
+	SCIM    string
+}
+
+// fill takes AWS's own addresses for what is not given, or those of an endpoint that stands for all
+// of AWS, as AWS_ENDPOINT_URL names one. Source: "Workforce access through an additional Region"
+// and "Customizing the access portal URL" of the user guide.
+func (a *Addresses) fill(endpoint string, i Instance) {
+	own := Addresses{
+		"https://" + i.Region + ".signin.aws.amazon.com",
+		"https://" + i.Region + ".console.aws.amazon.com",
+		"https://" + i.IdentityStoreID + ".awsapps.com/start",
+		"https://scim." + i.Region + ".amazonaws.com",
+	}
+	if endpoint = strings.TrimRight(endpoint, "/"); endpoint != "" {
+		own = Addresses{endpoint, endpoint + "/console", endpoint + "/start", endpoint}
+	}
+	for _, or := range []struct {
+		value *string
+		own   string
+	}{{&a.SignIn, own.SignIn}, {&a.Console, own.Console}, {&a.Portal, own.Portal}, {&a.SCIM, own.SCIM}} {
+		if *or.value == "" {
+			*or.value = or.own
+		}
+	}
+}
+
+const samlPath = "/platform/saml/"
+
+// EntityID is the service provider's, which follows from the Region and the identity store. It is
+// the same for all Regions and for IPv6.
+func (c *Center) EntityID() string { return c.addresses.SignIn + samlPath + c.Instance.IdentityStoreID }
+
+// settings is the page of the console where the identity source is. Only the page itself has an
+// address; the Region has to be in the host and in the query, or the last one used is opened.
+func (c *Center) settings() string {
+	return c.addresses.Console + "/singlesignon/home?region=" + c.Instance.Region + "#!/settings"
+}
+
+const (
+	maxSPMetadata = 1 << 20 //bound:body the service provider's metadata that a person hands over
+	maxACS        = 40      //bound:list reply URLs of an instance
+)
+
+// readServiceProvider reads what a person copied or downloaded: the ACS URL, all of them, or the
+// metadata file. It refuses those of another instance, which neither side would notice until a
+// sign-in fails.
+func (c *Center) readServiceProvider(value []byte) ([]string, error) {
+	value = bytes.TrimSpace(bytes.TrimPrefix(value, []byte("\ufeff")))
+	switch {
+	case len(value) == 0:
+		return nil, errors.New("it is empty: copy the IAM Identity Center Assertion Consumer Service (ACS) URL")
+	case len(value) > maxSPMetadata:
+		return nil, errors.New("it is longer than any metadata of IAM Identity Center")
+	case value[0] != '<':
+		urls := strings.Fields(string(value))
+		return urls, c.CheckACS(urls)
+	}
+	sp, err := saml.ParseServiceProvider(value)
+	if err != nil {
+		if _, wrong := saml.ParseIdentityProvider(value); wrong == nil {
+			return nil, errors.New(
+				"this is an identity provider's metadata, not the service provider's: use Download metadata file " +
+					"under Service provider metadata",
+			)
+		}
+		return nil, fmt.Errorf("this is no metadata of a service provider: %w", err)
+	}
+	if sp.EntityID != c.EntityID() {
+		return nil, fmt.Errorf(
+			"this is the metadata of another instance: its issuer is %s, and this one's is %s. See that the console "+
+				"is in account %s and Region %s", sp.EntityID, c.EntityID(), c.Instance.OwnerAccountID,
+			c.Instance.Region,
+		)
+	}
+	return sp.ACSURLs, c.CheckACS(sp.ACSURLs)
+}
+
+// acsPath has the tenant, which nobody can compute.
+var acsPath = regexp.MustCompile(`^/platform/saml/acs/[0-9A-Za-z-]{8,128}$`)
+
+// CheckACS says whether URLs are those at which the instance takes assertions. It is for people who
+// copied one: the error says what they copied.
+func (c *Center) CheckACS(urls []string) error {
+	if len(urls) == 0 || len(urls) > maxACS {
+		return fmt.Errorf("%d reply URLs: an instance has one for each Region and kind of address", len(urls))
+	}
+	for _, text := range urls {
+		if err := c.checkACS(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Center) checkACS(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("%.100q is not the ACS URL: it begins with %s%sacs/", text, c.addresses.SignIn, samlPath)
+	}
+	switch {
+	case text == c.EntityID():
+		return errors.New("this is the issuer URL: copy the Assertion Consumer Service (ACS) URL, with /acs/ in it")
+	case u.Host == "signin.aws.amazon.com":
+		return errors.New(
+			"this is the sign-in of IAM federation, which is another way to AWS: copy the ACS URL of IAM Identity Center",
+		)
+	case text == c.addresses.Portal || strings.Contains(u.Host, "awsapps.com") || u.Path == "/start":
+		return errors.New("this is the access portal's URL: copy the Assertion Consumer Service (ACS) URL")
+	}
+	region, known := c.regionOf(u)
+	switch {
+	case !known:
+		return fmt.Errorf("%s is no address of IAM Identity Center's sign-in", u.Host)
+	case region != "" && !slices.Contains(c.Instance.Regions, region):
+		return fmt.Errorf(
+			"this ACS URL is of %s, and the instance is in %s: open the console in the right Region", region,
+			strings.Join(c.Instance.Regions, " and "),
+		)
+	case !acsPath.MatchString(u.Path):
+		return fmt.Errorf("%.100q is not an ACS URL: its path is %sacs/ and a tenant", text, samlPath)
+	}
+	return nil
+}
+
+// signInHosts are how the sign-in hosts of a Region end: the classic one, the one of instances in
+// several Regions, and the one for IPv6. Source: "Workforce access through an additional Region".
+var signInHosts = []string{".sso.signin.aws", ".signin.aws.amazon.com", ".signin.aws"}
+
+// regionOf is the Region of a sign-in host; empty where the host does not tell.
+func (c *Center) regionOf(u *url.URL) (region string, known bool) {
+	if u.Scheme+"://"+u.Host == c.addresses.SignIn && !strings.HasSuffix(u.Host, ".signin.aws.amazon.com") {
+		return "", true // not AWS's
+	}
+	if u.Scheme != "https" {
+		return "", false
+	}
+	for _, end := range signInHosts {
+		if name, ok := strings.CutSuffix(u.Host, end); ok && regionName.MatchString(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// unreached are the Regions that have no reply URL among those. A sign-in that starts there fails
+// at the tenant.
+func (c *Center) unreached(urls []string) (regions []string) {
+	for _, region := range c.Instance.Regions {
+		if !slices.ContainsFunc(urls, func(text string) bool {
+			u, err := url.Parse(text)
+			if err != nil {
+				return false
+			}
+			of, known := c.regionOf(u)
+			return known && (of == region || of == "")
+		}) {
+			regions = append(regions, region)
+		}
+	}
+	return regions
+}
+
+// scimPath has the tenant, which nobody can compute either.
+var scimPath = regexp.MustCompile(`^/([0-9A-Za-z-]{8,128})/scim/v2/?$`)
+
+// readEndpoint checks a SCIM endpoint and gives it without a slash at its end, as Entra wants it.
+func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", "", errors.New("this is no URL: copy the SCIM endpoint")
+	}
+	at := u.Scheme + "://" + u.Host
+	dual := strings.Replace(c.addresses.SCIM, ".amazonaws.com", ".api.aws", 1)
+	if at != c.addresses.SCIM && at != dual {
+		if name, ok := strings.CutPrefix(u.Host, "scim."); ok {
+			region, _, _ := strings.Cut(name, ".")
+			return "", "", fmt.Errorf(
+				"this SCIM endpoint is of %s, and the instance is in %s: open the console in the right Region", region,
+				c.Instance.Region,
+			)
+		}
+		return "", "", fmt.Errorf("this is not the SCIM endpoint: it begins with %s/", c.addresses.SCIM)
+	}
+	m := scimPath.FindStringSubmatch(u.Path)
+	if m == nil {
+		return "", "", fmt.Errorf("this is not a whole SCIM endpoint: it is %s/TENANT/scim/v2", c.addresses.SCIM)
+	}
+	return at + strings.TrimRight(u.Path, "/"), m[1], nil
+}

@@ -1,0 +1,359 @@
+package aws
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+var (
+	_ connect.Center  = (*Center)(nil)
+	_ connect.Learner = (*Center)(nil)
+)
+
+// brought is what a person has brought and no step has used yet.
+type brought struct {
+	mu       sync.Mutex // a guide takes values while it asks whether they prove the task
+	endpoint adminapi.Tenant
+	token    string // a secret: in memory only
+	proved   bool   // the endpoint has answered to the token
+}
+
+// DescribeDirectory tells about the instance. AWS does not say which identity source there is,
+// unless a run has proved it.
+func (c *Center) DescribeDirectory(context.Context) (adminapi.Directory, error) {
+	d := adminapi.Directory{
+		InstanceArn:     c.Instance.ARN,
+		IdentityStoreID: c.Instance.IdentityStoreID,
+		Region:          c.Instance.Region,
+		AccountID:       c.Instance.OwnerAccountID,
+		PortalURL:       c.addresses.Portal,
+		ConsoleURL:      c.settings(),
+	}
+	if t := c.journal.Trust; t != nil && t.Status == adminapi.StatusEnabled {
+		d.IdentitySource = adminapi.SourceExternal
+	}
+	return d, nil
+}
+
+// ServiceProvider has the issuer, which is computed, and the ACS URLs once they are known.
+func (c *Center) ServiceProvider(context.Context) (adminapi.ServiceProvider, error) {
+	return adminapi.ServiceProvider{
+		EntityID: c.EntityID(), AcsURLs: c.journal.AcsURLs, SignInURL: c.addresses.Portal,
+	}, nil
+}
+
+// LearnACS takes the reply URLs of an application with the instance's identifier for the
+// instance's, if they can be.
+func (c *Center) LearnACS(urls []string) error {
+	if err := c.CheckACS(urls); err != nil {
+		return err
+	}
+	c.journal.AcsURLs = urls
+	return nil
+}
+
+// LearnEndpoint takes the address that a job has for the instance's SCIM endpoint, if it can be.
+func (c *Center) LearnEndpoint(address string) (adminapi.Tenant, error) {
+	endpoint, tenant, err := c.readEndpoint(address)
+	if err == nil {
+		c.journal.SCIM = adminapi.Tenant{TenantID: tenant, ScimEndpoint: endpoint}
+	}
+	return c.journal.SCIM, err
+}
+
+// Meet tells who can see at the tenant what AWS does not tell.
+func (c *Center) Meet(w connect.Witness) { c.witness = w }
+
+// Configurations has the identity provider that AWS was given, if that is proved: what was only
+// handed over is handed over again.
+func (c *Center) Configurations(context.Context) ([]adminapi.Configuration, error) {
+	if t := c.journal.Trust; t == nil || t.Status != adminapi.StatusEnabled {
+		return nil, nil
+	}
+	return []adminapi.Configuration{*c.journal.Trust}, nil
+}
+
+// Tenants has the SCIM endpoint, once it is known.
+func (c *Center) Tenants(context.Context) ([]adminapi.Tenant, error) {
+	if c.journal.SCIM.TenantID == "" {
+		return nil, nil
+	}
+	return []adminapi.Tenant{c.journal.SCIM}, nil
+}
+
+// BearerTokens has the one that was brought last: only the console lists them all. A token of AWS's
+// lives for a year.
+func (c *Center) BearerTokens(context.Context, string) ([]adminapi.BearerToken, error) {
+	made := c.journal.TokenAt
+	if made.IsZero() {
+		return nil, nil
+	}
+	return []adminapi.BearerToken{{
+		TenantID: c.journal.SCIM.TenantID, CreationTime: made, ExpirationTime: made.AddDate(1, 0, 0),
+	}}, nil
+}
+
+// maxIdPMetadata is what the console takes. Source: the quotas of IAM Identity Center.
+const maxIdPMetadata = 75_000 //bound:body the tenant's metadata, as AWS takes it
+
+// CreateConfiguration has a person begin the change of the identity source, to learn where AWS
+// takes assertions. The metadata goes with the next task.
+func (c *Center) CreateConfiguration(ctx context.Context, metadata string) (adminapi.Configuration, error) {
+	if len(metadata) > maxIdPMetadata {
+		return adminapi.Configuration{}, fmt.Errorf(
+			"the tenant's federation metadata has %d characters, and AWS takes %d: remove certificates of the "+
+				"application that are no longer used", len(metadata), maxIdPMetadata,
+		)
+	}
+	idp, err := saml.ParseIdentityProvider([]byte(metadata))
+	if err != nil {
+		return adminapi.Configuration{}, err
+	}
+	configuration := adminapi.Configuration{
+		EntityID: idp.EntityID, SignInURL: idp.SignInURL, Status: adminapi.StatusPending,
+	}
+	for _, cert := range idp.Certificates {
+		sum := sha256.Sum256(cert.Raw)
+		configuration.Thumbprints = append(configuration.Thumbprints, hex.EncodeToString(sum[:]))
+	}
+	configuration.ConfigurationID = configuration.EntityID
+	c.metadata = []byte(metadata)
+	if len(c.journal.AcsURLs) == 0 {
+		if err := c.do(ctx, c.taskACS()); err != nil {
+			return adminapi.Configuration{}, err
+		}
+	}
+	return configuration, c.note(func(j *journal) { j.Trust = &configuration })
+}
+
+// taskACS asks for the one value that cannot be computed and is needed before the change.
+func (c *Center) taskACS() Task {
+	return Task{
+		Title: "Begin to change the identity source, and copy the ACS URL",
+		Why: "Nothing changes yet. The tenant needs the address at which AWS takes sign-ins, and only the console " +
+			"shows it.",
+		Link: c.settings(),
+		Clicks: []string{
+			"See that the console is in account " + c.Instance.OwnerAccountID + c.inDelegated(),
+			"Identity source tab: Actions > Change identity source",
+			"External identity provider > Next",
+			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, or " +
+				"choose Download metadata file if the button is there",
+			"Leave this page of the console open",
+		},
+		Wants: []Want{{
+			Name:  "acs",
+			Label: "ACS URL, or the metadata file",
+			File:  true,
+			Take:  c.takeACS,
+		}},
+		Proved: func(context.Context) (bool, error) { return len(c.known()) > 0, nil },
+	}
+}
+
+func (c *Center) inDelegated() string {
+	if c.Delegated {
+		return ", or in its delegated administrator"
+	}
+	return ""
+}
+
+// known are the ACS URLs so far.
+func (c *Center) known() []string {
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	return c.journal.AcsURLs
+}
+
+func (c *Center) takeACS(_ context.Context, value []byte) error {
+	urls, err := c.readServiceProvider(value)
+	if err != nil {
+		return err
+	}
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	return c.note(func(j *journal) { j.AcsURLs = urls })
+}
+
+// EnableConfiguration has a person change the identity source and, unless the endpoint is known,
+// enable automatic provisioning: its box is there only with an external identity provider, so a
+// token that works proves the change as well. Otherwise a sign-in that AWS sent to the tenant does.
+func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput) error {
+	trust := c.journal.Trust
+	if trust == nil {
+		return errors.New("the identity provider's metadata was not handed over yet")
+	}
+	began := time.Now()
+	task := c.taskChange()
+	if c.cfg.Tokenless || c.journal.SCIM.TenantID != "" {
+		task.Clicks = append(
+			task.Clicks, "Open "+c.addresses.Portal+" in a private window and sign in: this proves that AWS sends "+
+				"people to your tenant (the tenant's log may take minutes). If the source is your tenant already, do "+
+				"only this",
+		)
+		task.Proved = func(ctx context.Context) (bool, error) { return c.signedIn(ctx, began) }
+	} else {
+		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable", "Copy the SCIM endpoint",
+			"Show token, and copy the access token: AWS shows it only now")
+		task.Wants = append(task.Wants, c.wantSCIM()...)
+		task.Proved = func(context.Context) (bool, error) { return c.scimProved(), nil }
+	}
+	if missing := c.unreached(c.known()); len(missing) > 0 {
+		task.Clicks = append(
+			task.Clicks, "Identity source tab: Actions > Manage authentication > View ACS URLs > Copy all URLs, or "+
+				"Download metadata file: the sign-in of "+strings.Join(missing, " and ")+" needs its own",
+		)
+		task.Wants = append(task.Wants, Want{
+			Name: "acs", Label: "All ACS URLs, or the metadata file", File: true, Take: c.takeAllACS,
+		})
+		before := task.Proved
+		task.Proved = func(ctx context.Context) (bool, error) {
+			if len(c.unreached(c.known())) > 0 {
+				return false, nil
+			}
+			return before(ctx)
+		}
+	}
+	if err := c.do(ctx, task); err != nil {
+		return err
+	}
+	return c.note(func(j *journal) {
+		j.Trust.Status = adminapi.StatusEnabled
+		j.ProvedAt = time.Now().UTC()
+		if c.hand.endpoint.TenantID != "" {
+			j.SCIM = c.hand.endpoint
+			j.TokenAt = time.Now().UTC()
+		}
+	})
+}
+
+// takeAllACS takes the reply URLs of every Region at once.
+func (c *Center) takeAllACS(ctx context.Context, value []byte) error {
+	urls, err := c.readServiceProvider(value)
+	if err != nil {
+		return err
+	}
+	if missing := c.unreached(urls); len(missing) > 0 {
+		return fmt.Errorf("there is none of %s among them: copy all URLs", strings.Join(missing, " and "))
+	}
+	return c.takeACS(ctx, value)
+}
+
+func (c *Center) taskChange() Task {
+	return Task{
+		Title: "Change the identity source",
+		Why: "From here on people sign in at your tenant. Sessions that are open live on. If the console says that " +
+			"the source is Active Directory, stop: that change removes assignments, and this command does not make it.",
+		Link: c.settings(),
+		Clicks: []string{
+			"In the page that is open (or Actions > Change identity source > External identity provider > Next): " +
+				"under IdP SAML metadata, Choose file, and take the prepared file",
+			"Next",
+			"Type ACCEPT (it is on the clipboard), and choose Change identity source",
+		},
+		Offer: &File{"entra-for-aws.xml", c.metadata},
+		Copy:  connect.Confirmation,
+	}
+}
+
+// signedIn says whether AWS sent somebody to the tenant since.
+func (c *Center) signedIn(ctx context.Context, since time.Time) (bool, error) {
+	if c.witness == nil {
+		return false, errors.New("nobody can see the tenant's sign-ins")
+	}
+	seen, err := c.witness.SignIns(ctx, since)
+	return seen.Seen > 0, err
+}
+
+// ProveSignIn has a person sign in once through the portal, unless the tenant's log has a sign-in
+// since the identity source was changed. Without a guide it only looks.
+func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err error) {
+	if c.witness == nil {
+		return seen, errors.New("nobody can see the tenant's sign-ins")
+	}
+	look := func(ctx context.Context) (bool, error) {
+		seen, err = c.witness.SignIns(ctx, c.journal.ProvedAt)
+		return seen.Succeeded > 0, err
+	}
+	if c.cfg.Guide == nil {
+		_, err = look(ctx)
+		return seen, err
+	}
+	err = c.do(ctx, Task{
+		Title: "Sign in once",
+		Why: "The proof that all of it works: AWS sends you to your tenant, and the tenant sends you back. It is " +
+			"read from the tenant's sign-in log, which may be minutes late.",
+		Link:   c.addresses.Portal,
+		Clicks: []string{"Sign in as somebody who is assigned to the application"},
+		Proved: look,
+	})
+	return seen, err
+}
+
+// DisableConfiguration has a person change back to the Identity Center directory.
+func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInput) error {
+	err := c.do(ctx, Task{
+		Title: "Change the identity source back",
+		Why: "People sign in at AWS again: old passwords work, and users that SCIM made need one. Users, groups and " +
+			"assignments stay.",
+		Link: c.settings(),
+		Clicks: []string{
+			"Identity source tab: Actions > Change identity source", "Identity Center directory > Next",
+			"Type ACCEPT (it is on the clipboard), and choose Change identity source", "Type DONE below",
+		},
+		Copy:   connect.Confirmation,
+		Wants:  []Want{c.word("DONE")},
+		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
+	})
+	if err != nil {
+		return err
+	}
+	return c.note(func(j *journal) { j.Trust, j.ProvedAt = nil, time.Time{} })
+}
+
+// word is what a person says where nothing can be proved: AWS does not tell what its identity
+// source is.
+func (c *Center) word(want string) Want {
+	c.hand.mu.Lock()
+	c.hand.proved = false
+	c.hand.mu.Unlock()
+	return Want{
+		Name: "word", Label: want + ", when the console says that it has succeeded",
+		Take: func(_ context.Context, value []byte) error {
+			if strings.TrimSpace(string(value)) != want {
+				return fmt.Errorf("type %s when the console says that it has succeeded", want)
+			}
+			c.hand.mu.Lock()
+			defer c.hand.mu.Unlock()
+			c.hand.proved = true
+			return nil
+		},
+	}
+}
+
+func (c *Center) saidSo() bool {
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	return c.hand.proved
+}
+
+// do has a person do a task, unless it is proved already.
+func (c *Center) do(ctx context.Context, t Task) error {
+	if done, err := t.Proved(ctx); err == nil && done {
+		return nil
+	}
+	if c.cfg.Guide == nil {
+		return fmt.Errorf("%s: AWS has no API for it, and nobody is there to do it", t.Title)
+	}
+	return c.cfg.Guide.Do(ctx, t)
+}

@@ -1,0 +1,205 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// wantSCIM asks for the endpoint and the token, and proves them before going on.
+func (c *Center) wantSCIM() []Want {
+	return []Want{
+		{Name: "endpoint", Label: "SCIM endpoint", Take: c.takeEndpoint},
+		{Name: "token", Label: "Access token", Secret: true, Take: c.takeToken},
+	}
+}
+
+func (c *Center) scimProved() bool {
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	return c.hand.proved && c.hand.token != ""
+}
+
+func (c *Center) takeEndpoint(ctx context.Context, value []byte) error {
+	endpoint, tenant, err := c.readEndpoint(string(value))
+	if err != nil {
+		return err
+	}
+	c.hand.mu.Lock()
+	c.hand.endpoint = adminapi.Tenant{TenantID: tenant, ScimEndpoint: endpoint, CreationTime: time.Now().UTC()}
+	c.hand.mu.Unlock()
+	return c.proveSCIM(ctx)
+}
+
+func (c *Center) takeToken(ctx context.Context, value []byte) error {
+	token := strings.TrimSpace(string(value))
+	if token == "" || strings.ContainsAny(token, " \t\r\n") {
+		return errors.New("this is no access token: choose Show token and copy all of it")
+	}
+	c.hand.mu.Lock()
+	c.hand.token = token
+	c.hand.mu.Unlock()
+	return c.proveSCIM(ctx)
+}
+
+// proveSCIM asks the endpoint with the token: whether it takes it, and whether it is of this
+// instance, by the id of somebody whom both know.
+func (c *Center) proveSCIM(ctx context.Context) error {
+	c.hand.mu.Lock()
+	endpoint, token := c.hand.endpoint.ScimEndpoint, c.hand.token
+	c.hand.proved = false
+	c.hand.mu.Unlock()
+	if endpoint == "" || token == "" {
+		return nil
+	}
+	client := &scim.Client{BaseURL: endpoint, Token: token, HTTP: c.httpClient()}
+	var configuration map[string]any
+	if err := client.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &configuration); err != nil {
+		return refusedToken(err)
+	}
+	page, err := c.store.ListUsers(ctx, &identitystore.ListUsersInput{IdentityStoreId: &c.Instance.IdentityStoreID})
+	if err != nil {
+		return explain("list the users", err)
+	}
+	for _, u := range page.Users[:min(1, len(page.Users))] {
+		known := userOf(u)
+		found, err := client.Find(ctx, "/Users", "userName", known.UserName)
+		if err != nil {
+			return refusedToken(err)
+		}
+		if len(found) != 1 || found[0].String("id") != known.ID {
+			return fmt.Errorf(
+				"this endpoint is of another instance: it does not have %s with the id that %s has", known.UserName,
+				c.Instance.id(),
+			)
+		}
+	}
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	c.hand.proved = c.hand.token == token && c.hand.endpoint.ScimEndpoint == endpoint
+	return nil
+}
+
+// refusedToken says what an endpoint's refusal means.
+func refusedToken(err error) error {
+	var problem *scim.Problem
+	if !errors.As(err, &problem) {
+		return fmt.Errorf("the SCIM endpoint does not answer: %w", err)
+	}
+	switch problem.Status {
+	case http.StatusUnauthorized:
+		return errors.New("AWS does not take this token at this endpoint: copy both again, the token whole")
+	case http.StatusForbidden:
+		return errors.New(
+			"AWS takes SCIM requests from certain networks only: let this machine's and Entra's addresses in " +
+				"(ScimAllowSourceIps of the identity store), then paste the token again",
+		)
+	}
+	return fmt.Errorf("the SCIM endpoint refuses: %w", err)
+}
+
+// CreateTenant has a person enable automatic provisioning, unless that came with the change of the
+// identity source.
+func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
+	if c.journal.SCIM.TenantID != "" {
+		return c.journal.SCIM, nil
+	}
+	err := c.do(ctx, Task{
+		Title: "Enable automatic provisioning",
+		Why:   "The tenant writes users and groups to this endpoint, with this token.",
+		Link:  c.settings(),
+		Clicks: []string{
+			"Settings > Automatic provisioning > Enable (if it is on already: Actions > Manage provisioning, and " +
+				"Generate token)",
+			"Copy the SCIM endpoint", "Show token, and copy the access token: AWS shows it only now",
+		},
+		Wants:  c.wantSCIM(),
+		Proved: func(context.Context) (bool, error) { return c.scimProved(), nil },
+	})
+	if err != nil {
+		return adminapi.Tenant{}, err
+	}
+	return c.journal.SCIM, c.note(func(j *journal) {
+		j.SCIM = c.hand.endpoint
+		j.TokenAt = time.Now().UTC()
+	})
+}
+
+// CreateBearerToken gives the token that was brought, once, or has a person make another.
+func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.BearerToken, error) {
+	if !c.scimProved() {
+		c.hand.mu.Lock()
+		c.hand.endpoint = c.journal.SCIM
+		c.hand.mu.Unlock()
+		err := c.do(ctx, Task{
+			Title: "Generate an access token",
+			Why:   "The tenant's token does not work, or its settings change, and nobody gives a saved token back.",
+			Link:  c.settings(),
+			Clicks: []string{
+				"Identity source tab: Actions > Manage provisioning",
+				"Generate token (if there are two already, delete the older one first)",
+				"Copy the access token: AWS shows it only now",
+			},
+			Wants:  c.wantSCIM()[1:],
+			Proved: func(context.Context) (bool, error) { return c.scimProved(), nil },
+		})
+		if err != nil {
+			return adminapi.BearerToken{}, err
+		}
+		if err := c.note(func(j *journal) { j.TokenAt = time.Now().UTC() }); err != nil {
+			return adminapi.BearerToken{}, err
+		}
+	}
+	c.hand.mu.Lock()
+	defer c.hand.mu.Unlock()
+	token := c.hand.token
+	c.hand.token = "" // the next one is another
+	return adminapi.BearerToken{Value: token}, nil
+}
+
+// DeleteTenant has a person disable automatic provisioning.
+func (c *Center) DeleteTenant(ctx context.Context, _ string) error {
+	err := c.do(ctx, Task{
+		Title: "Disable automatic provisioning",
+		Why:   "The tenant no longer writes to AWS. Users and groups stay.",
+		Link:  c.settings(),
+		Clicks: []string{
+			"Identity source tab: Actions > Manage provisioning",
+			"Under Access tokens, delete each (type DELETE)",
+			"Disable, type DISABLE, and choose Disable automatic provisioning", "Type DONE below",
+		},
+		Copy:   "DISABLE",
+		Wants:  []Want{c.word("DONE")},
+		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
+	})
+	if err != nil {
+		return err
+	}
+	return c.note(func(j *journal) { j.SCIM, j.TokenAt = adminapi.Tenant{}, time.Time{} })
+}
+
+// DeleteBearerToken has a person delete a token. AWS names tokens in its console only.
+func (c *Center) DeleteBearerToken(ctx context.Context, _, id string) error {
+	if id == "" {
+		id = "the older one"
+	}
+	return c.do(ctx, Task{
+		Title: "Delete the older access token",
+		Why:   "The tenant has a new one, and it works.",
+		Link:  c.settings(),
+		Clicks: []string{
+			"Identity source tab: Actions > Manage provisioning", "Under Access tokens, select " + id + " and Delete",
+			"Type DELETE, and choose Delete access token", "Type DONE below",
+		},
+		Copy:   "DELETE",
+		Wants:  []Want{c.word("DONE")},
+		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
+	})
+}

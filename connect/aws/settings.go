@@ -1,0 +1,115 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/gatehouse-id/gatehouse/connect"
+)
+
+// Settings are how a person at a command says what to connect at AWS.
+type Settings struct {
+	Place     string // aws[:INSTANCE][@REGION]
+	State     string // the folder of journals and snapshots; empty is one in the person's own
+	Tokenless bool
+	SignIn    string // the scheme and host of the issuer URL, where AWS has not published it
+	Guide     Guide
+}
+
+// Config finds AWS's side as every AWS tool does, by environment, profile or role, and adds it to
+// what is to be connected.
+func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Config, error) {
+	place, err := ParsePlace(s.Place)
+	if err != nil {
+		return cfg, err
+	}
+	folder := s.State
+	if folder == "" {
+		own, err := os.UserConfigDir()
+		if err != nil {
+			return cfg, fmt.Errorf("say where journals and snapshots go, with --state: %w", err)
+		}
+		folder = filepath.Join(own, "gatehouse", "connect")
+	}
+	loaded, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return cfg, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	c, err := Open(ctx, Config{
+		SDK: loaded, Place: place, Addresses: Addresses{SignIn: s.SignIn}, Guide: s.Guide, Folder: folder,
+		Tokenless: s.Tokenless, HTTP: cfg.HTTP,
+	})
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Center, cfg.Discover = c, c.Discover
+	cfg.SnapshotFile = filepath.Join(
+		folder, c.Instance.IdentityStoreID+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
+	)
+	return cfg, nil
+}
+
+// file is that of an instance's journal.
+func (c *Center) file() string {
+	if c.cfg.Folder == "" {
+		return ""
+	}
+	return filepath.Join(c.cfg.Folder, c.Instance.IdentityStoreID+".json")
+}
+
+// required is all that connect must be allowed, for programs: fields are added, never changed.
+type required struct {
+	Policy         Policy               `json:"iam_policy"`
+	Actions        []connect.Permission `json:"aws"`
+	ConsoleActions []connect.Permission `json:"aws_console"`
+	Graph          []connect.Permission `json:"microsoft_graph"`
+}
+
+// PrintPermissions shows what connect must be allowed on both sides, and why.
+func PrintPermissions(out io.Writer, asJSON bool) error {
+	all := required{
+		PolicyOf("GatehouseConnect", Actions()), Actions(), ConsoleActions(), connect.GraphPermissions(),
+	}
+	if asJSON {
+		return json.NewEncoder(out).Encode(all)
+	}
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, part := range []struct {
+		heading string
+		list    []connect.Permission
+	}{
+		{"AWS, for the credentials of this command: they only read", all.Actions},
+		{"AWS, for whoever clicks at the console", all.ConsoleActions},
+		{"Microsoft Graph, with the role Cloud Application Administrator for people", all.Graph},
+	} {
+		fmt.Fprintf(t, "%s\n", part.heading)
+		for _, p := range part.list {
+			fmt.Fprintf(t, "  %s\t%s\n", p.Name, p.Reason)
+		}
+		fmt.Fprintln(t)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "The IAM policy:")
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(all.Policy)
+}
+
+// httpClient is the one for the SCIM endpoint.
+func (c *Center) httpClient() *http.Client {
+	if c.cfg.HTTP != nil {
+		return c.cfg.HTTP
+	}
+	return http.DefaultClient
+}

@@ -1,0 +1,211 @@
+package aws_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// person does at a center's console what a guide says, by the API that AWS's console has and nobody
+// else. The driver itself goes through limits.
+type operator struct {
+	pairtest.Ends
+
+	did    []string
+	leaves string // the title of a task before which the person goes away
+	wrong  map[string]string
+}
+
+var errAway = errors.New("the person went away")
+
+// bring gives a value to the want of a name, after the wrong one, which must be refused.
+func (o *operator) bring(ctx context.Context, t aws.Task, name, value string) error {
+	i := slices.IndexFunc(t.Wants, func(w aws.Want) bool { return w.Name == name })
+	if i < 0 {
+		return nil
+	}
+	if wrong, ok := o.wrong[name]; ok {
+		if err := t.Wants[i].Take(ctx, []byte(wrong)); err == nil {
+			return errors.New(wrong + " is taken for " + name)
+		}
+	}
+	return t.Wants[i].Take(ctx, []byte(value))
+}
+
+func (o *operator) Do(ctx context.Context, t aws.Task) error {
+	if t.Title == o.leaves {
+		return errAway
+	}
+	o.did = append(o.did, t.Title)
+	var err error
+	switch {
+	case strings.HasPrefix(t.Title, "Begin to change"):
+		var sp adminapi.ServiceProvider
+		if sp, err = o.Admin.ServiceProvider(ctx); err == nil {
+			err = o.bring(ctx, t, "acs", sp.AcsURLs[0])
+		}
+	case strings.HasPrefix(t.Title, "Change the identity source"):
+		err = o.change(ctx, t)
+	case strings.HasPrefix(t.Title, "Enable automatic"), strings.HasPrefix(t.Title, "Generate"):
+		err = o.token(ctx, t)
+	case strings.HasPrefix(t.Title, "Sign in once"):
+		o.SignIn(pairtest.Amara)
+	}
+	for err == nil {
+		var proved bool
+		if proved, err = t.Proved(ctx); proved {
+			return nil
+		}
+		time.Sleep(time.Millisecond) // between two looks
+	}
+	return err
+}
+
+func (o *operator) change(ctx context.Context, t aws.Task) error {
+	configuration, err := o.Admin.CreateConfiguration(ctx, string(t.Offer.Data))
+	if err == nil {
+		err = o.Admin.EnableConfiguration(
+			ctx, adminapi.ChangeInput{ConfigurationID: configuration.ConfigurationID, Confirmation: t.Copy},
+		)
+	}
+	if err == nil && slices.ContainsFunc(t.Wants, func(w aws.Want) bool { return w.Secret }) {
+		err = o.token(ctx, t)
+	}
+	return err
+}
+
+func (o *operator) token(ctx context.Context, t aws.Task) error {
+	tenants, err := o.Admin.Tenants(ctx)
+	if err == nil && len(tenants) == 0 {
+		var made adminapi.Tenant
+		made, err = o.Admin.CreateTenant(ctx)
+		tenants = []adminapi.Tenant{made}
+	}
+	if err != nil {
+		return err
+	}
+	token, err := o.Admin.CreateBearerToken(ctx, tenants[0].TenantID, "")
+	if err == nil {
+		err = o.bring(ctx, t, "endpoint", tenants[0].ScimEndpoint)
+	}
+	if err == nil {
+		err = o.bring(ctx, t, "token", token.Value)
+	}
+	return err
+}
+
+// walk connects a pair as if its center were AWS's.
+type walk struct {
+	*operator
+
+	limits *limits
+	folder string
+}
+
+func newWalk(t *testing.T) *walk {
+	t.Helper()
+	e := pairtest.Start(t, gatehousetest.Unconnected())
+	return &walk{&operator{Ends: e}, &limits{}, t.TempDir()}
+}
+
+func (w *walk) config(ctx context.Context) (connect.Config, error) {
+	at := atAWS(w.Pair, w.limits)
+	at.Guide, at.Folder = w.operator, w.folder
+	c, err := aws.Open(ctx, at)
+	if err != nil {
+		return connect.Config{}, err
+	}
+	return connect.Config{
+		Graph: graph.NewClient(
+			ctx, w.Tenant.GraphURL, w.Tenant.TokenURL, w.Tenant.ClientID, w.Tenant.ClientSecret, http.DefaultClient,
+		),
+		Center: c, Discover: c.Discover, LoginURL: w.AuthorityURL(), AppName: "AWS IAM Identity Center",
+		Groups: []string{"Engineering", "Platform Engineering"}, Cert: "AWS IAM Identity Center",
+		PollEach: time.Millisecond,
+	}, nil
+}
+
+func (w *walk) run(ctx context.Context) (connect.Result, int, error) {
+	cfg, err := w.config(ctx)
+	if err != nil {
+		return connect.Result{}, 0, err
+	}
+	plan, err := connect.Observe(ctx, cfg)
+	if err != nil {
+		return connect.Result{}, 0, err
+	}
+	pending := plan.Pending()
+	if err := plan.Apply(ctx, connect.Confirmation, func(int, bool) {}); err != nil {
+		return connect.Result{}, pending, err
+	}
+	result, err := plan.Verify(ctx, func(int, int) {})
+	return result, pending, err
+}
+
+// TestAPersonConnectsAWS: two tasks at the console, everything else by public APIs, and a sign-in
+// that is read back. The next run has nothing to do, and asks nobody.
+func TestAPersonConnectsAWS(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	ctx := context.Background()
+	w.wrong = map[string]string{
+		"acs":      w.Center.URL + "/platform/saml/" + w.Center.IdentityStoreID,
+		"endpoint": "https://scim.eu-west-1.amazonaws.com/0123456789/scim/v2",
+		"token":    "not a token",
+	}
+	result, pending, err := w.run(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{
+		"Begin to change the identity source, and copy the ACS URL", "Change the identity source", "Sign in once",
+	}; !slices.Equal(w.did, want) || pending == 0 || len(result.Open) > 0 {
+		t.Errorf("the person did %q; open: %q", w.did, result.Open)
+	}
+	for _, operation := range w.limits.asked {
+		if strings.HasPrefix(operation, "SWBUPService") {
+			t.Errorf("%s has no public API", operation)
+		}
+	}
+	w.did = nil
+	result, pending, err = w.run(ctx)
+	if err != nil || pending != 0 || len(w.did) > 0 || len(result.Open) > 0 {
+		t.Errorf("the second run: %d steps, %q, %+v, %v", pending, w.did, result, err)
+	}
+	w.folder = t.TempDir()
+	if _, pending, err = w.run(ctx); err != nil || len(w.did) > 0 {
+		t.Errorf("on another machine: %d steps, %q, %v", pending, w.did, err)
+	}
+}
+
+// TestAWalkThatEndsAnywhereIsCompleted: the person goes away before each task.
+func TestAWalkThatEndsAnywhereIsCompleted(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	ctx := context.Background()
+	for _, w.leaves = range []string{
+		"Begin to change the identity source, and copy the ACS URL", "Change the identity source", "Sign in once",
+	} {
+		if _, _, err := w.run(ctx); !errors.Is(err, errAway) {
+			t.Fatalf("before %q: %v", w.leaves, err)
+		}
+	}
+	w.leaves = ""
+	if result, _, err := w.run(ctx); err != nil || len(result.Open) > 0 {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if len(w.did) != 3 {
+		t.Errorf("the person did %q", w.did)
+	}
+}

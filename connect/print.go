@@ -1,0 +1,140 @@
+package connect
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// namedInPlan is how many people of each outcome a printed plan names; the saved plan has all.
+const namedInPlan = 20
+
+// outcomeText says what an outcome means for those whom it is of.
+var outcomeText = map[Outcome]string{
+	Stops:     "stop working",
+	Elsewhere: "are sent to a user that is somebody else's",
+	Clashes:   "will not be provisioned: a value belongs to somebody else",
+	Lacks:     "will not be provisioned: AWS requires a value that is missing",
+	NoSignIn:  "will be provisioned and cannot sign in",
+	Nested:    "are reached by nested groups only, which Entra ID does not follow",
+	Created:   "will be created",
+	Keeps:     "go on, and sign in at the tenant from now on",
+}
+
+// Print shows a plan to a person.
+func (p *Plan) Print(out io.Writer) {
+	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, s := range p.Steps {
+		mark := "+"
+		if s.Done {
+			mark = "="
+		}
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, terminal.Inline(s.Title), terminal.Inline(s.Detail))
+	}
+	_ = t.Flush()
+	p.printPeople(out)
+	p.printReport(out)
+	for _, note := range p.Notes {
+		fmt.Fprintf(out, "\nNote: %s.\n", terminal.Inline(note))
+	}
+	if n := p.Pending(); n > 0 {
+		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
+	}
+}
+
+// printPeople shows what becomes of people, the worst first.
+func (p *Plan) printPeople(out io.Writer) {
+	if p.People == nil {
+		return
+	}
+	fmt.Fprintf(
+		out, "\nPeople: %d users at AWS's side; %d groups that both have, %d new ones.\n", len(p.Snapshot.Users),
+		p.People.Adopted, p.People.New,
+	)
+	for _, outcome := range outcomeOrder {
+		n := p.People.Counts[outcome]
+		if n == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "  %5d  %s\n", n, outcomeText[outcome])
+		if outcome == Keeps || outcome == Created {
+			continue
+		}
+		named := 0
+		for _, f := range p.People.Fates {
+			if f.Outcome != outcome {
+				continue
+			}
+			if named++; named > namedInPlan {
+				fmt.Fprintf(out, "         and %d others: --out FILE has all\n", n-namedInPlan)
+				break
+			}
+			fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(f.UserName), terminal.Inline(f.Reason))
+		}
+	}
+	if n := len(p.People.Administrators); n > 0 {
+		fmt.Fprintf(out, "  %d of them have AdministratorAccess in AWS accounts:\n", n)
+	}
+	for _, f := range p.People.Administrators {
+		fmt.Fprintf(out, "         %s in %s\n", terminal.Inline(f.UserName), terminal.Inline(someOf(f.Accounts)))
+	}
+}
+
+// printReport shows what the center says of its users, where it says so itself.
+func (p *Plan) printReport(out io.Writer) {
+	if !p.Changes || p.Report.Total == 0 {
+		return
+	}
+	fmt.Fprintf(
+		out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n", p.Report.From,
+		p.Report.Total,
+	)
+	for _, e := range p.Effects() {
+		fmt.Fprintf(out, "  %5d  %s\n", e.Users, e.Explanation)
+	}
+	if n := p.Report.LockedOut; n > 0 {
+		fmt.Fprintf(out, "  %5d  of the users who lose access have AdministratorAccess in an AWS account\n", n)
+	}
+	for _, u := range p.Losing(namedInPlan) {
+		fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
+	}
+}
+
+// StepPrinter tells a person of each step that is done.
+func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) {
+	return func(i int, done bool) {
+		if done {
+			fmt.Fprintf(out, " ✓ %s\n", p.Steps[i].Title)
+		}
+	}
+}
+
+// PrintChecks shows what was proved.
+func (r Result) PrintChecks(out io.Writer) {
+	for _, c := range r.Checks {
+		fmt.Fprintf(out, " ✓ %s: %s\n", terminal.Inline(c.Title), terminal.Inline(c.Detail))
+	}
+}
+
+// Print shows what was proved, who failed and why, and what ends when. changes is how many steps
+// were to be done.
+func (r Result) Print(out io.Writer, changes int) {
+	r.PrintChecks(out)
+	for _, f := range r.Failures {
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
+	}
+	for _, text := range r.Open {
+		fmt.Fprintf(out, " ? %s\n", terminal.Inline(text))
+	}
+	if changes == 0 {
+		fmt.Fprintln(out, "\nAlready connected: nothing to change.")
+	} else {
+		fmt.Fprintln(out, "\nConnected.")
+	}
+	for _, e := range r.Expires {
+		fmt.Fprintf(out, "%s ends on %s.\n", e.What, e.At.UTC().Format("2006-01-02"))
+	}
+}

@@ -1,0 +1,117 @@
+package connect
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Saved is a plan in a file: what somebody may review, and another run applies if the world is
+// still what it was.
+type Saved struct {
+	Version  int          `json:"version"`
+	Made     time.Time    `json:"made"`
+	Instance string       `json:"instance_arn"`
+	Tenant   string       `json:"tenant"` // the sign-in URL with the tenant's id
+	Settings Settings     `json:"settings"`
+	Changes  bool         `json:"changes_identity_source"`
+	Steps    []StepOutput `json:"steps"`
+	People   *People      `json:"people,omitempty"`
+	Notes    []string     `json:"notes,omitempty"`
+}
+
+// Settings are what of a Config decides what a plan does.
+type Settings struct {
+	AppName string   `json:"name"`
+	Groups  []string `json:"groups,omitempty"`
+	SyncAll bool     `json:"sync_all,omitempty"`
+	Email   string   `json:"email,omitempty"`
+}
+
+// savedVersion changes when a saved plan would mean something else.
+const savedVersion = 1
+
+// Save is the plan for a file.
+func (p *Plan) Save() Saved {
+	return Saved{
+		Version:  savedVersion,
+		Made:     time.Now().UTC().Truncate(time.Second),
+		Instance: p.State.Directory.InstanceArn,
+		Tenant:   p.cfg.LoginURL,
+		Settings: Settings{p.cfg.AppName, p.cfg.Groups, p.cfg.SyncAll, p.cfg.Email},
+		Changes:  p.Changes,
+		Steps:    p.Describe(0, nil).Steps,
+		People:   p.People,
+		Notes:    p.Notes,
+	}
+}
+
+// ErrMoved says that a plan is not what was saved.
+var ErrMoved = errors.New("the world has moved since the plan was saved")
+
+// Matches fails when the plan is another one than was saved, and says how.
+func (p *Plan) Matches(s Saved) error {
+	var moved []string
+	differ := func(format string, args ...any) { moved = append(moved, fmt.Sprintf(format, args...)) }
+	now := p.Save()
+	switch {
+	case s.Version != savedVersion:
+		return fmt.Errorf("the plan was saved by another version of this program (%d): make it anew", s.Version)
+	case now.Instance != s.Instance:
+		differ("it was for the instance %s, and this is %s", s.Instance, now.Instance)
+	case now.Tenant != s.Tenant:
+		differ("it was for the tenant at %s, and this is %s", s.Tenant, now.Tenant)
+	case len(now.Steps) != len(s.Steps):
+		differ("it had %d steps, and now there are %d", len(s.Steps), len(now.Steps))
+	default:
+		for i, step := range now.Steps {
+			if step != s.Steps[i] {
+				differ("step %q: it was %q, and is %q", step.Title, s.Steps[i].Detail, step.Detail)
+			}
+		}
+		if now.Changes != s.Changes {
+			differ("whether the identity source changes")
+		}
+		moved = append(moved, s.People.moved(now.People)...)
+	}
+	if len(moved) > 0 {
+		return fmt.Errorf("%w: %s. Make the plan anew and review it", ErrMoved, strings.Join(moved, "; "))
+	}
+	return nil
+}
+
+// moved says for whom the plan is another one now.
+func (p *People) moved(now *People) (texts []string) {
+	if p == nil || now == nil {
+		if p != now {
+			return []string{"one of the plans says nothing about people"}
+		}
+		return nil
+	}
+	before := map[string]Fate{}
+	key := func(f Fate) string { return f.UserID + " " + f.PersonID }
+	for _, f := range p.Fates {
+		before[key(f)] = f
+	}
+	var names []string
+	for _, f := range now.Fates {
+		if was, ok := before[key(f)]; !ok || !reflect.DeepEqual(was, f) {
+			names = append(names, f.UserName)
+		}
+		delete(before, key(f))
+	}
+	for _, f := range p.Fates {
+		if _, gone := before[key(f)]; gone {
+			names = append(names, f.UserName)
+		}
+	}
+	if len(names) > 0 {
+		texts = append(texts, "people: "+someOf(names))
+	}
+	if p.Adopted != now.Adopted || p.New != now.New {
+		texts = append(texts, "the groups at AWS's side")
+	}
+	return texts
+}
