@@ -79,7 +79,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
-	{"connect", "adminapi graph names provisioning/mapping saml terminal"},
+	{"connect", "adminapi graph names provisioning/mapping saml"},
 	{"connect/aws", "adminapi connect saml scim"},
 	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
 	{"terminal", ""},

@@ -5,7 +5,7 @@
 // Runs remember nothing: each one asks both ends. So the next run completes one that was
 // interrupted at any step, and if everything is in place, a run changes nothing.
 //
-// It may import adminapi, graph, names, provisioning/mapping, saml and terminal.
+// It may import adminapi, graph, names, provisioning/mapping and saml.
 package connect
 
 import (

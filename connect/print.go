@@ -3,9 +3,8 @@ package connect
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
-
-	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // namedInPlan is how many people of each outcome a printed plan names; the saved plan has all.
@@ -23,6 +22,10 @@ var outcomeText = map[Outcome]string{
 	Keeps:     "go on, and sign in at the tenant from now on",
 }
 
+// oneLine keeps what others have written from passing for lines of ours. out, where it is a
+// terminal, takes care of the rest.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
 // Print shows a plan to a person.
 func (p *Plan) Print(out io.Writer) {
 	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)
@@ -32,13 +35,13 @@ func (p *Plan) Print(out io.Writer) {
 		if s.Done {
 			mark = "="
 		}
-		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, terminal.Inline(s.Title), terminal.Inline(s.Detail))
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, oneLine(s.Title), oneLine(s.Detail))
 	}
 	_ = t.Flush()
 	p.printPeople(out)
 	p.printReport(out)
 	for _, note := range p.Notes {
-		fmt.Fprintf(out, "\nNote: %s.\n", terminal.Inline(note))
+		fmt.Fprintf(out, "\nNote: %s.\n", oneLine(note))
 	}
 	if n := p.Pending(); n > 0 {
 		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
@@ -72,14 +75,14 @@ func (p *Plan) printPeople(out io.Writer) {
 				fmt.Fprintf(out, "         and %d others: --out FILE has all\n", n-namedInPlan)
 				break
 			}
-			fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(f.UserName), terminal.Inline(f.Reason))
+			fmt.Fprintf(out, "         %s: %s\n", oneLine(f.UserName), oneLine(f.Reason))
 		}
 	}
 	if n := len(p.People.Administrators); n > 0 {
 		fmt.Fprintf(out, "  %d of them have AdministratorAccess in AWS accounts:\n", n)
 	}
 	for _, f := range p.People.Administrators {
-		fmt.Fprintf(out, "         %s in %s\n", terminal.Inline(f.UserName), terminal.Inline(someOf(f.Accounts)))
+		fmt.Fprintf(out, "         %s in %s\n", oneLine(f.UserName), oneLine(someOf(f.Accounts)))
 	}
 }
 
@@ -99,7 +102,7 @@ func (p *Plan) printReport(out io.Writer) {
 		fmt.Fprintf(out, "  %5d  of the users who lose access have AdministratorAccess in an AWS account\n", n)
 	}
 	for _, u := range p.Losing(namedInPlan) {
-		fmt.Fprintf(out, "         %s: %s\n", terminal.Inline(u.UserName), terminal.Inline(u.Explanation))
+		fmt.Fprintf(out, "         %s: %s\n", oneLine(u.UserName), oneLine(u.Explanation))
 	}
 }
 
@@ -115,7 +118,7 @@ func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) {
 // PrintChecks shows what was proved.
 func (r Result) PrintChecks(out io.Writer) {
 	for _, c := range r.Checks {
-		fmt.Fprintf(out, " ✓ %s: %s\n", terminal.Inline(c.Title), terminal.Inline(c.Detail))
+		fmt.Fprintf(out, " ✓ %s: %s\n", oneLine(c.Title), oneLine(c.Detail))
 	}
 }
 
@@ -124,10 +127,10 @@ func (r Result) PrintChecks(out io.Writer) {
 func (r Result) Print(out io.Writer, changes int) {
 	r.PrintChecks(out)
 	for _, f := range r.Failures {
-		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", terminal.Inline(f.Name), terminal.Inline(f.Reason))
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", oneLine(f.Name), oneLine(f.Reason))
 	}
 	for _, text := range r.Open {
-		fmt.Fprintf(out, " ? %s\n", terminal.Inline(text))
+		fmt.Fprintf(out, " ? %s\n", oneLine(text))
 	}
 	if changes == 0 {
 		fmt.Fprintln(out, "\nAlready connected: nothing to change.")
