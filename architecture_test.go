@@ -86,6 +86,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
+	{"doctor", "adminapi graph provisioning/mapping"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"},
 	// shared packages

@@ -132,7 +132,7 @@ func (l *look) answers(found []*Finding) []*Finding {
 		return found
 	}
 	found = append(found, l.recorded()...)
-	found = append(found, l.personal(found)...)
+	found = append(found, l.personal()...)
 	for _, f := range found { // what the person's findings lie behind is about the person too
 		if f.Behind == "" || !f.about(l.names()) {
 			continue
@@ -149,14 +149,15 @@ func (l *look) answers(found []*Finding) []*Finding {
 	return l.readText(found)
 }
 
-// readText answers a text: by what was found, where that is what the text means; else by what it says.
+// readText answers a text: by what was found, where the text means that; else by what it says.
 func (l *look) readText(found []*Finding) []*Finding {
 	if numbers := l.outside(l.about.Text); len(numbers) > 0 {
 		f := &Finding{
 			Check: soundAnswer, Kind: "account outside", State: OK, Stage: Access, meant: 1,
-			Fact:  "the organization has no account " + strings.Join(numbers, ", "),
-			Cause: "Identity Center gives access to accounts of its own organization only: that one is outside, or left it",
-			Fix:   Fix{Do: "Invite the account to the organization, or federate with its IAM"},
+			Fact: "the organization has no account " + strings.Join(numbers, ", "),
+			Cause: "Identity Center gives access to accounts of its own organization only: that one is outside, or " +
+				"left it",
+			Fix: Fix{Do: "Invite the account to the organization, or federate with its IAM"},
 		}
 		return append(found, f)
 	}
@@ -169,7 +170,8 @@ func (l *look) readText(found []*Finding) []*Finding {
 	})
 	place := -1
 	for _, f := range found {
-		if f.State == OK && f.Check != notAssigned && f.Check != recycleBin && f.Check != "control-policy" && f.Check != "refused-assertions" {
+		if f.State == OK && f.Check != notAssigned && f.Check != recycleBin && f.Check != "control-policy" &&
+			f.Check != "refused-assertions" {
 			continue
 		}
 		at := slices.IndexFunc(t.likely, func(name string) bool {
@@ -194,8 +196,9 @@ func (l *look) readText(found []*Finding) []*Finding {
 		state = Warning // the text says so; no fact does
 	}
 	return append(found, &Finding{
-		Check: name, Kind: t.name, State: state, Stage: Setup, meant: 1, Fact: "you saw: " + l.about.Text, Cause: t.means,
-		Fix: Fix{Do: t.do}, Reference: t.whence,
+		Check: name, Kind: t.name, State: state, Stage: Setup, meant: 1, Fact: "you saw: " + l.about.Text,
+		Cause: t.means,
+		Fix:   Fix{Do: t.do}, Reference: t.whence,
 	})
 }
 
@@ -208,7 +211,8 @@ func (l *look) recorded() (out []*Finding) {
 		}
 		f := &Finding{
 			Check: refAnswer, Kind: e.ErrorCode, State: state, Stage: SignInAt, meant: 1,
-			Fact:  fmt.Sprintf("%s was %s on %s for %s", e.EventName, strings.ToLower(e.Result), date(e.EventTime), cmp.Or(e.ActorName, e.Subject, "somebody")),
+			Fact: fmt.Sprintf("%s was %s on %s for %s", e.EventName, strings.ToLower(e.Result), date(e.EventTime),
+				cmp.Or(e.ActorName, e.Subject, "somebody")),
 			Cause: strings.TrimSpace(e.What + " " + e.Detail), Fix: Fix{Do: e.Remedy},
 		}
 		if e.Expected != "" || e.Received != "" {
@@ -220,19 +224,22 @@ func (l *look) recorded() (out []*Finding) {
 }
 
 // personal says what there is to say of somebody whom no check speaks of.
-func (l *look) personal(found []*Finding) (out []*Finding) {
+func (l *look) personal() (out []*Finding) {
 	if l.about.Person == "" {
 		return nil
 	}
 	say := func(check, kind string, state State, stage Stage, fact, cause, do string) *Finding {
-		f := &Finding{Check: check, Kind: kind, State: state, Stage: stage, Fact: fact, Cause: cause, Fix: Fix{Do: do}, near: true}
+		f := &Finding{Check: check, Kind: kind, State: state, Stage: stage, Fact: fact, Cause: cause,
+			Fix:  Fix{Do: do},
+			near: true}
 		out = append(out, f)
 		return f
 	}
 	p := l.person()
 	if p == nil {
 		if len(l.awsNames[fold(l.about.Person)]) == 0 && l.Entra != nil && l.read(People) {
-			say(unknownName, "", Warning, Scope, "neither side knows "+l.about.Person, "The name is misspelt, or the account is of another tenant", "Look the name up")
+			say(unknownName, "", Warning, Scope, "neither side knows "+l.about.Person,
+				"The name is misspelt, or the account is of another tenant", "Look the name up")
 		}
 		return out
 	}
@@ -240,12 +247,17 @@ func (l *look) personal(found []*Finding) (out []*Finding) {
 	switch {
 	case p.deleted:
 		say(recycleBin, "", OK, Scope, name+" is in Entra's recycle bin",
-			"The account was deleted: it is kept for 30 days, and AWS has the user disabled until it is deleted for good", "Restore the account, if the person is still here")
+			"The account was deleted: it is kept for 30 days, and AWS has the user disabled until it is deleted for "+
+				"good", "Restore the account, if the person is still here")
 	case !p.enabled():
-		say(disabledUser, "", OK, Scope, name+" is disabled in Entra", "The account may not sign in, and AWS is told to disable its user", "Enable the account, if the person is still here")
+		say(disabledUser, "", OK, Scope, name+" is disabled in Entra",
+			"The account may not sign in, and AWS is told to disable its user",
+			"Enable the account, if the person is still here")
 	case len(l.eligible(p)) > 0:
-		say(soundAnswer, "just in time", OK, Scope, name+" is eligible for "+strings.Join(l.eligible(p), ", ")+", and has not activated it",
-			"Just-in-time access: the membership exists only while it is activated, and reaches AWS 2 to 10 minutes after", "Activate it in Privileged Identity Management")
+		say(soundAnswer, "just in time", OK, Scope, name+" is eligible for "+strings.Join(l.eligible(p),
+			", ")+", and has not activated it",
+			"Just-in-time access: the membership exists only while it is activated, and reaches AWS 2 to 10 minutes "+
+				"after", "Activate it in Privileged Identity Management")
 	case p.assigned == "" && !l.all && p.nested == "" && l.read(Assigned) && l.meaning() != nil:
 		l.unassigned(say, p)
 	case (!l.arrived(p.since) || l.pending(p.ID)) && l.running() && (p.aws == nil || l.pending(p.ID)):
@@ -258,12 +270,15 @@ func (l *look) personal(found []*Finding) (out []*Finding) {
 
 func (l *look) unassigned(say func(string, string, State, Stage, string, string, string) *Finding, p *person) {
 	if groups := l.dynamic(p); len(groups) > 0 {
-		say(soundAnswer, "dynamic group", OK, Scope, p.UserPrincipalName+" is to be in the dynamic group "+strings.Join(groups, ", "),
-			"Entra evaluates the rules of dynamic groups by itself, which takes minutes and at times a day", "Wait, or look at the rule's validation")
+		say(soundAnswer, "dynamic group", OK, Scope,
+			p.UserPrincipalName+" is to be in the dynamic group "+strings.Join(groups, ", "),
+			"Entra evaluates the rules of dynamic groups by itself, which takes minutes and at times a day",
+			"Wait, or look at the rule's validation")
 		return
 	}
 	say(notAssigned, "", Warning, Scope, p.UserPrincipalName+" is not assigned to "+l.meaning().DisplayName,
-		"The job sends assigned people only, and Entra refuses the others with AADSTS50105: nothing is broken, the person is not meant", "Assign the person or a group of theirs").
+		"The job sends assigned people only, and Entra refuses the others with AADSTS50105: nothing is broken, the "+
+			"person is not meant", "Assign the person or a group of theirs").
 		value("Entra, assigned", "no").value("Entra, scope", "assigned users and groups")
 }
 
@@ -329,10 +344,12 @@ func (l *look) steps() []Step {
 		scope = "only by a group inside of " + p.nested
 	}
 	out := []Step{
-		{"in the directory", judge(p.enabled(), true), p.UserPrincipalName + ", " + map[bool]string{true: "enabled", false: "disabled or deleted"}[p.enabled()], ""},
+		{"in the directory", judge(p.enabled(), true), p.UserPrincipalName + ", " +
+			map[bool]string{true: "enabled", false: "disabled or deleted"}[p.enabled()], ""},
 		{"assigned", judge(p.scoped, true), scope, ""},
 		{"in scope", judge(p.unmet == "", p.scoped), cmp.Or(p.unmet, "passes the filter"), ""},
-		{"complete", judge(len(p.missing) == 0, p.scoped), cmp.Or(strings.Join(p.missing, ", "), "has what AWS requires"), ""},
+		{"complete", judge(len(p.missing) == 0, p.scoped), cmp.Or(strings.Join(p.missing, ", "),
+			"has what AWS requires"), ""},
 	}
 	if l.AWS == nil {
 		return out
@@ -343,9 +360,11 @@ func (l *look) steps() []Step {
 	u := p.aws
 	return append(out,
 		Step{"matched", judge(p.by != "email", true), "object id " + p.ID, "by " + p.by + ": user " + u.UserID},
-		Step{"there", judge(!strings.EqualFold(u.UserStatus, "DISABLED"), p.enabled()), p.values["userName"], u.UserName + ", " + cmp.Or(u.UserStatus, "ENABLED")},
+		Step{"there", judge(!strings.EqualFold(u.UserStatus, "DISABLED"), p.enabled()), p.values["userName"],
+			u.UserName + ", " + cmp.Or(u.UserStatus, "ENABLED")},
 		l.memberStep(p), l.accessStep(p),
-		Step{"can sign in", judge(strings.EqualFold(p.nameID, u.UserName), true), "NameID " + cmp.Or(p.nameID, "(none)"), "user name " + u.UserName},
+		Step{"can sign in", judge(strings.EqualFold(p.nameID, u.UserName), true),
+			"NameID " + cmp.Or(p.nameID, "(none)"), "user name " + u.UserName},
 	)
 }
 
@@ -374,7 +393,8 @@ func (l *look) memberStep(p *person) Step {
 	}
 	slices.Sort(meant)
 	slices.Sort(there)
-	return Step{"member", judge(good, true), cmp.Or(strings.Join(meant, ", "), "(of none in scope)"), cmp.Or(strings.Join(there, ", "), "(of none)")}
+	return Step{"member", judge(good, true), cmp.Or(strings.Join(meant, ", "), "(of none in scope)"),
+		cmp.Or(strings.Join(there, ", "), "(of none)")}
 }
 
 func (l *look) accessStep(p *person) Step {
@@ -402,7 +422,8 @@ func (l *look) groupSteps() []Step {
 		}
 		out := []Step{
 			{"in the directory", OK, g.DisplayName + fmt.Sprintf(", %d members", len(l.e.Members[id])), ""},
-			{"assigned", judge(l.inScope[id], true), map[bool]string{true: "in scope", false: "not in scope"}[l.inScope[id]], ""},
+			{"assigned", judge(l.inScope[id], true), map[bool]string{true: "in scope",
+				false: "not in scope"}[l.inScope[id]], ""},
 		}
 		x := l.counterpart(id)
 		if x == nil {

@@ -27,7 +27,8 @@ type scenario struct {
 
 // idKeys are the members that name an element of a list.
 var idKeys = []string{
-	"id", "UserId", "GroupId", "ConfigurationId", "InstanceArn", "PermissionSetArn", "key", "targetAttributeName", "MemberId", "keyId",
+	"id", "UserId", "GroupId", "ConfigurationId", "InstanceArn", "PermissionSetArn", "key", "targetAttributeName",
+	"MemberId", "keyId",
 }
 
 // TestTheCorpusIsDiagnosed asks about each case and counts how often the cause that was right
@@ -37,7 +38,7 @@ func TestTheCorpusIsDiagnosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	right, sound, person, alarms := 0, 0, 0, 0
+	var right, sound, person, alarms int
 	for _, file := range files {
 		s := read[scenario](t, file)
 		facts := state(t, s.Edits)
@@ -68,7 +69,8 @@ func TestTheCorpusIsDiagnosed(t *testing.T) {
 		t.Errorf("%d of %d have the right cause first", right, len(files))
 	}
 	t.Logf(
-		"%d of %d cases (%d %%) have the right cause first; %d of %d sound ones raise an alarm; %d are about one person",
+		"%d of %d cases (%d %%) have the right cause first; %d of %d sound ones raise an alarm; %d are about one "+
+			"person",
 		right, len(files), right*100/len(files), alarms, sound, person,
 	)
 }

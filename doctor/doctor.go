@@ -1,6 +1,5 @@
 // Package doctor says what is wrong between an Entra tenant and an IAM Identity Center, or that
-// nothing is: Diagnose looks at facts that both sides gave, and asks nobody. Package gather gets
-// the facts.
+// nothing is: Diagnose looks at facts that both sides gave, and asks nobody.
 //
 // Each check has a name, the sources that it needs, and findings: one sentence of fact, the cause,
 // the values of both sides, the fix, and where the rule is written. A check whose sources did not

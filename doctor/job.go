@@ -23,11 +23,13 @@ func jobChecks() []Check {
 			[]Source{Controls}, Provision, nil, awsGuide + "network-controls.html", networkControls,
 		},
 		{
-			"control-policy", "A service control policy denies what provisioning or its set-up needs", []Source{Trail},
+			"control-policy", "A service control policy denies what provisioning or its set-up needs",
+			[]Source{Trail},
 			Setup, nil, awsGuide + "delegated-admin.html", controlPolicy,
 		},
 		{
-			"endpoint", "The tenant URL of the job is not the SCIM endpoint of the instance", []Source{Jobs}, Provision,
+			"endpoint", "The tenant URL of the job is not the SCIM endpoint of the instance", []Source{Jobs},
+			Provision,
 			nil, awsGuide + "provision-automatically.html", endpoint,
 		},
 		{
@@ -58,7 +60,8 @@ func jobChecks() []Check {
 			appProvisioning + "application-provisioning-quarantine-status", quarantine,
 		},
 		{
-			"job-off", "The job does not run", []Source{Jobs}, Provision, []string{"quarantine", "deletion-threshold"},
+			"job-off", "The job does not run", []Source{Jobs}, Provision,
+			[]string{"quarantine", "deletion-threshold"},
 			appProvisioning + "how-provisioning-works", jobOff,
 		},
 		{
@@ -89,8 +92,10 @@ func networkControls(l *look, a *answer) {
 	case len(n.SCIMAllowSourceIPs) == 0:
 		a.find(Broken, "scim", "access is only from VPC endpoints, and no address may reach the SCIM endpoint",
 			"With VpceAccessRequired on and ScimAllowSourceIps empty, Entra's provisioning service is shut out").
-			value("AWS, ScimAllowSourceIps", "").value("Entra sends from", "the ranges of the service tag AzureActiveDirectory").
-			fix("Add the ranges of the service tag AzureActiveDirectory, or 0.0.0.0/0", "aws identitystore update-identity-store", "")
+			value("AWS, ScimAllowSourceIps", "").value("Entra sends from",
+			"the ranges of the service tag AzureActiveDirectory").
+			fix("Add the ranges of the service tag AzureActiveDirectory, or 0.0.0.0/0",
+				"aws identitystore update-identity-store", "")
 	case !l.admits(n.SCIMAllowSourceIPs):
 		a.find(Broken, "frozen list", "provisioning comes from addresses that the SCIM endpoint does not admit",
 			"The list was made from the wrong service tag, or is a copy from before Microsoft added ranges").
@@ -112,7 +117,8 @@ func (l *look) refusedAddresses(allowed []string) (out []string) {
 		if e.EventSource != "identitystore-scim.amazonaws.com" || e.ErrorCode == "" {
 			continue
 		}
-		if !within(e.SourceIPAddress, allowed) && !slices.Contains(out, e.SourceIPAddress) && e.SourceIPAddress != "" {
+		if !within(e.SourceIPAddress, allowed) && !slices.Contains(out, e.SourceIPAddress) &&
+			e.SourceIPAddress != "" {
 			out = append(out, e.SourceIPAddress)
 		}
 	}
@@ -142,19 +148,23 @@ func controlPolicy(l *look, a *answer) {
 	}
 	for name, e := range denied {
 		writes := slices.Contains([]string{
-			"CreateBearerToken", "CreateUser", "UpdateUser", "DeleteUser", "CreateGroup", "UpdateGroup", "DeleteGroup",
+			"CreateBearerToken", "CreateUser", "UpdateUser", "DeleteUser", "CreateGroup", "UpdateGroup",
+			"DeleteGroup",
 			"CreateGroupMembership", "DeleteGroupMembership",
 		}, name)
-		state, cause := Broken, "The organization's policy denies it on purpose or by an oversight; no permission of the caller helps"
+		state, cause := Broken,
+			"The organization's policy denies it on purpose or by an oversight; no permission of the caller helps"
 		if writes && len(l.a.ControlPolicies) > 0 {
 			state = OK
-			cause = "AWS recommends a service control policy that denies this beside provisioning: it is there on purpose. " +
+			cause = "AWS recommends a service control policy that denies this beside provisioning: it is there on " +
+				"purpose. " +
 				"Lift it while you rotate the token, or write from the management account"
 		}
 		a.find(state, name, name+" was denied by a service control policy", cause).
 			value("CloudTrail", cmp.Or(e.ErrorMessage, e.ErrorCode)).
 			value("policies", strings.Join(l.a.ControlPolicies, ", ")).
-			fix("Ask who keeps the policy; the management account is not bound by it", "aws organizations list-policies --filter SERVICE_CONTROL_POLICY", "")
+			fix("Ask who keeps the policy; the management account is not bound by it",
+				"aws organizations list-policies --filter SERVICE_CONTROL_POLICY", "")
 	}
 }
 
@@ -186,10 +196,13 @@ func endpoint(l *look, a *answer) {
 	case err != nil || u.Host == "":
 		say("form", "the tenant URL of the job is no address", "Something else was pasted into the field")
 	case !strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/scim/v2"):
-		say("form", "the tenant URL does not end in /scim/v2", "Only a part of the SCIM endpoint was copied: every request is answered with 404")
+		say("form", "the tenant URL does not end in /scim/v2",
+			"Only a part of the SCIM endpoint was copied: every request is answered with 404")
 	case want != "" && !same && hostOf(want) == u.Host:
 		say("store", "the tenant URL is of another provisioning tenant",
-			"Automatic provisioning was switched off and on again, or the URL is of another instance: the part before /scim/v2 differs")
+			"Automatic provisioning was switched off and on again, or the URL is of another instance: the part "+
+				"before "+
+				"/scim/v2 differs")
 	case want != "" && !same:
 		say("host", "the tenant URL is of another host", "The URL is of another Region or another instance")
 	case scimHost.MatchString(u.Host):
@@ -206,8 +219,10 @@ func endpoint(l *look, a *answer) {
 
 // finalSlash finds the slash that AWS's own endpoint does not have, where requests fail by it.
 func (l *look) finalSlash(a *answer, address string) {
-	if strings.HasSuffix(address, "/") && l.quarantine() != nil && l.a.Probe != nil && l.a.Probe.Status == http.StatusNotFound {
-		a.find(Broken, "slash", "the tenant URL ends in a slash", "Requests go to …/scim/v2//Users, which AWS does not know").
+	if strings.HasSuffix(address, "/") && l.quarantine() != nil && l.a.Probe != nil &&
+		l.a.Probe.Status == http.StatusNotFound {
+		a.find(Broken, "slash", "the tenant URL ends in a slash",
+			"Requests go to …/scim/v2//Users, which AWS does not know").
 			value("Entra, tenant URL", address).fix("Remove the final slash", "", l.admin(l.prov, "Provisioning"))
 	}
 }
@@ -234,7 +249,7 @@ func hostOf(address string) string {
 }
 
 // tokenLife is how long AWS's access tokens live.
-const tokenLife = 365 * 24 * time.Hour
+const tokenLife = 365 * 24 * time.Hour //bound:none AWS's, not ours
 
 func token(l *look, a *answer) {
 	fix := func(f *Finding) {
@@ -252,12 +267,15 @@ func token(l *look, a *answer) {
 	refused := l.refusesCredentials()
 	switch {
 	case refused && len(created) > 0 && len(deleted) > 0 && !deleted[0].EventTime.Before(created[0].EventTime):
-		f := a.find(Broken, "replaced", "a new access token was made and the old one deleted, and the job's is refused",
+		f := a.find(Broken, "replaced",
+			"a new access token was made and the old one deleted, and the job's is refused",
 			"Entra still has the old token").
-			value("AWS, newest token made", date(created[0].EventTime)).value("AWS, old one deleted", date(deleted[0].EventTime))
+			value("AWS, newest token made", date(created[0].EventTime)).
+			value("AWS, old one deleted", date(deleted[0].EventTime))
 		fix(f.value("Entra", l.whyRefused()))
 	case !newest.IsZero() && !newest.After(l.Now):
-		fix(a.find(Broken, "expired", "the newest access token ended on "+date(newest), "Access tokens live one year").
+		fix(a.find(Broken, "expired", "the newest access token ended on "+date(newest),
+			"Access tokens live one year").
 			value("AWS, token until", date(newest)).value("Entra", l.whyRefused()))
 	case l.read(Console) && l.prov != nil && len(l.a.Tenants) > 0 && len(l.a.Tokens) == 0:
 		fix(a.find(Broken, "deleted", "AWS's side has no access token", "The token that Entra has was deleted").
@@ -265,12 +283,15 @@ func token(l *look, a *answer) {
 	case refused:
 		kind, cause := "refused", "The token ran out (they live one year), was deleted, or was pasted in part"
 		if len(created) == 0 && l.oldToken() {
-			kind, cause = "expired", "The token is older than a year: it ran out. AWS warns only in its console and in AWS Health"
+			kind, cause = "expired",
+				"The token is older than a year: it ran out. AWS warns only in its console and in AWS Health"
 		}
 		fix(a.find(Broken, kind, "AWS refuses the job's access token", cause).value("Entra", l.whyRefused()))
 	case !newest.IsZero() && newest.Sub(l.Now) < soon:
-		fix(a.find(Warning, "soon", fmt.Sprintf("the newest access token ends in %d days", int(newest.Sub(l.Now).Hours()/24)),
-			"Access tokens live one year, and nobody renews them by themselves").value("AWS, token until", date(newest)))
+		fix(a.find(Warning, "soon", fmt.Sprintf("the newest access token ends in %d days",
+			int(newest.Sub(l.Now).Hours()/24)),
+			"Access tokens live one year, and nobody renews them by themselves").
+			value("AWS, token until", date(newest)))
 	case len(created) > 0 && l.a.Tokens == nil && created[len(created)-1].EventTime.Add(tokenLife).Sub(l.Now) < soon:
 		fix(a.find(Warning, "soon", "an access token ends soon", "Access tokens live one year"))
 	}
@@ -284,7 +305,8 @@ func (l *look) unusedToken(a *answer) {
 	}
 	for _, t := range l.a.Tokens {
 		if t.LastUsedTime != nil && t.ExpirationTime.Sub(l.Now) < soon && t.ExpirationTime.After(l.Now) {
-			a.find(Warning, "not saved", "the token in use ends on "+date(t.ExpirationTime)+", and a newer one is not in use",
+			a.find(Warning, "not saved",
+				"the token in use ends on "+date(t.ExpirationTime)+", and a newer one is not in use",
 				"A new token was made and never saved in Entra").value("in use until", date(t.ExpirationTime)).
 				fix("Save the new token in the job before the old one ends", "", l.admin(l.prov, "Provisioning"))
 		}
@@ -312,7 +334,8 @@ func (l *look) whyRefused() string {
 	if q.Error != nil {
 		text += " " + q.Error.Code + " " + q.Error.Message
 	}
-	for _, sign := range []string{"CredentialValidation", "401", "Unauthorized", "InvalidCredentials", "Forbidden", "access token"} {
+	for _, sign := range []string{"CredentialValidation", "401", "Unauthorized", "InvalidCredentials", "Forbidden",
+		"access token"} {
 		if strings.Contains(strings.ToLower(text), strings.ToLower(sign)) {
 			return strings.TrimSpace(text)
 		}
@@ -327,7 +350,8 @@ func provisioningOff(l *look, a *answer) {
 	a.find(Broken, "", "AWS's side has no SCIM endpoint",
 		"Automatic provisioning was never enabled, or was disabled: the job writes to an endpoint that is gone").
 		value("Entra, tenant URL", l.secret(l.prov.ID, graph.KeyBaseAddress)).value("AWS, SCIM endpoint", "").
-		fix("Enable automatic provisioning, and save the new endpoint and token in the job", "gatehouse connect", l.console("settings"))
+		fix("Enable automatic provisioning, and save the new endpoint and token in the job", "gatehouse connect",
+			l.console("settings"))
 }
 
 func jobMissing(l *look, a *answer) {
@@ -351,7 +375,8 @@ func deletionThreshold(l *look, a *answer) {
 			text += q.Error.Code + q.Error.Message
 		}
 	}
-	if l.job != nil && l.job.Status != nil && l.job.Status.LastExecution != nil && l.job.Status.LastExecution.Error != nil {
+	if l.job != nil && l.job.Status != nil && l.job.Status.LastExecution != nil &&
+		l.job.Status.LastExecution.Error != nil {
 		e := l.job.Status.LastExecution.Error
 		text += e.Code + e.Message
 	}
@@ -370,7 +395,8 @@ func deletionThreshold(l *look, a *answer) {
 // awsTargets are the attributes of users that AWS's SCIM knows. Source: SCIM developer guide.
 var awsTargets = []string{
 	"externalId", "userName", "displayName", "nickName", "profileUrl", "userType", "title", "preferredLanguage",
-	"locale", "timezone", "active", "name.", "emails", "addresses", "phoneNumbers", "photos", "roles", "website", "birthdate",
+	"locale", "timezone", "active", "name.", "emails", "addresses", "phoneNumbers", "photos", "roles", "website",
+	"birthdate",
 	"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "urn:ietf:params:scim:schemas:core:2.0:", "urn:aws",
 }
 
@@ -389,12 +415,15 @@ func jobMapping(l *look, a *answer) {
 func (l *look) judgeMapping(a *answer, o graph.ObjectMapping) {
 	link := l.admin(l.prov, "Provisioning")
 	switch {
-	case !strings.EqualFold(o.SourceObjectName, "User") && !strings.EqualFold(o.SourceObjectName, "Group") && o.Enabled:
-		a.find(Broken, "object", "the job maps "+o.SourceObjectName+" objects", "AWS has only users and groups: the job cannot import the others").
+	case !strings.EqualFold(o.SourceObjectName, "User") && !strings.EqualFold(o.SourceObjectName, "Group") &&
+		o.Enabled:
+		a.find(Broken, "object", "the job maps "+o.SourceObjectName+" objects",
+			"AWS has only users and groups: the job cannot import the others").
 			value("Entra, mapping", o.Name).fix("Disable that mapping", "", link)
 		return
 	case !o.Enabled && strings.EqualFold(o.SourceObjectName, "Group") && l.anyGroupInScope():
-		a.find(Broken, "groups off", "the mapping of groups is switched off", "Groups are assigned, and none is sent").
+		a.find(Broken, "groups off", "the mapping of groups is switched off",
+			"Groups are assigned, and none is sent").
 			value("Entra, mapping", o.Name+" enabled: No").fix("Enable the mapping", "", link)
 		return
 	case !o.Enabled && strings.EqualFold(o.SourceObjectName, "User"):
@@ -408,13 +437,18 @@ func (l *look) judgeMapping(a *answer, o graph.ObjectMapping) {
 	lists := map[string][]string{}
 	for _, m := range o.AttributeMappings {
 		list, _, isList := strings.Cut(m.TargetAttributeName, "[")
-		if isList && (list == "emails" || list == "phoneNumbers" || list == "addresses") && strings.Contains(m.TargetAttributeName, "value") {
+		if isList && (list == "emails" || list == "phoneNumbers" || list == "addresses") &&
+			strings.Contains(m.TargetAttributeName, "value") {
 			lists[list] = append(lists[list], m.TargetAttributeName)
 		}
-		known := slices.ContainsFunc(awsTargets, func(t string) bool { return strings.HasPrefix(m.TargetAttributeName, t) })
+		known := slices.ContainsFunc(awsTargets, func(t string) bool {
+			return strings.HasPrefix(m.TargetAttributeName,
+				t)
+		})
 		if !known {
 			a.find(Broken, "unknown attribute", "the job sends "+m.TargetAttributeName+", which AWS does not have",
-				"A mapping was added for an attribute that AWS's SCIM refuses").value("Entra, mapping", m.Source.Expression).
+				"A mapping was added for an attribute that AWS's SCIM refuses").
+				value("Entra, mapping", m.Source.Expression).
 				fix("Delete that mapping", "", link)
 		}
 	}
@@ -426,7 +460,8 @@ func (l *look) judgeMapping(a *answer, o graph.ObjectMapping) {
 }
 
 func (l *look) severalValues(a *answer, list string, targets []string) {
-	f := a.find(Broken, "several values", "the job sends several "+list, "AWS takes one value of each list: \"List attribute "+list+" exceeds allowed limit of 1\"").
+	f := a.find(Broken, "several values", "the job sends several "+list,
+		"AWS takes one value of each list: \"List attribute "+list+" exceeds allowed limit of 1\"").
 		value("Entra, mappings", strings.Join(targets, ", ")).value("AWS takes", "1").
 		fix("Keep one of the mappings", "", l.admin(l.prov, "Provisioning"))
 	for _, p := range l.people {
@@ -464,9 +499,11 @@ func quarantine(l *look, a *answer) {
 		text = strings.TrimSpace(text + " " + q.Error.Code + ": " + q.Error.Message)
 	}
 	kind, cause := "", "The target refuses what the job does: "+cmp.Or(text, "Graph gives no reason")
-	if p := l.a.Probe; p != nil && p.Status == http.StatusOK && strings.Contains(strings.ToLower(text), "credential") {
+	if p := l.a.Probe; p != nil && p.Status == http.StatusOK &&
+		strings.Contains(strings.ToLower(text), "credential") {
 		kind = "not restarted"
-		cause = "The credentials work again, and the job was never restarted: in quarantine it tries once a day at most"
+		cause = "The credentials work again, and the job was never restarted: in quarantine it tries once a day at " +
+			"most"
 	}
 	f := a.find(Broken, kind, "the job is in quarantine since "+date(q.CurrentBegan), cause).
 		value("Entra, reason", text).
@@ -500,7 +537,9 @@ func jobOff(l *look, a *answer) {
 			value("Entra, status", code).value("schedule", state).
 			fix("Start provisioning", "", l.admin(l.prov, "Provisioning"))
 	case (state != "" && state != "Active") || code == "Paused":
-		a.find(Broken, "paused", "the job is switched off", "Somebody paused it, or a change of its configuration did; or Entra disabled it after four weeks of quarantine").
+		a.find(Broken, "paused", "the job is switched off",
+			"Somebody paused it, or a change of its configuration did; or Entra disabled it after four weeks of "+
+				"quarantine").
 			value("Entra, schedule", state).value("last cycle", date(last)).
 			fix("Start provisioning", "", l.admin(l.prov, "Provisioning"))
 	}
@@ -512,7 +551,8 @@ func jobStale(l *look, a *answer) {
 		(l.job.Schedule != nil && l.job.Schedule.State != "Active") {
 		return
 	}
-	a.find(Warning, "", "the last cycle ended on "+date(last), "Cycles begin every 40 minutes: a long one may be under way, or the service is late").
+	a.find(Warning, "", "the last cycle ended on "+date(last),
+		"Cycles begin every 40 minutes: a long one may be under way, or the service is late").
 		value("Entra, last cycle", date(last)).fix("Look at the job's progress", "", l.admin(l.prov, "Provisioning"))
 }
 
@@ -530,31 +570,8 @@ func twoJobs(l *look, a *answer) {
 		if len(who) > 1 {
 			a.find(Broken, "", fmt.Sprintf("%d jobs write to %s", len(who), address),
 				"Each disables or removes whom the other sends, and both match the same objects").
-				value("jobs of", strings.Join(who, "; ")).fix("Switch all but one of them off", "", l.admin(l.prov, "Provisioning"))
-		}
-	}
-}
-
-func netEndpoint(l *look, a *answer) {
-	for _, e := range l.Endpoints {
-		if e.Error != "" {
-			a.find(Broken, "", e.URL+" does not answer", e.Error).value("address", e.URL).
-				fix("Look at DNS, the firewall and the certificate of the address", "curl -v "+e.URL, "")
-			continue
-		}
-		if !e.NotAfter.IsZero() && e.NotAfter.Sub(l.Now) < 14*24*time.Hour {
-			a.find(Warning, "certificate", "the TLS certificate of "+e.URL+" ends on "+date(e.NotAfter), "It was not renewed").
-				value("address", e.URL).fix("Renew it", "", "")
-		}
-	}
-}
-
-func netClock(l *look, a *answer) {
-	for _, e := range l.Endpoints {
-		if skew := e.Date.Sub(e.Asked).Abs(); !e.Date.IsZero() && skew > 5*time.Minute {
-			a.find(Broken, "", fmt.Sprintf("the clock of %s is %s away from ours", e.URL, skew.Round(time.Second)),
-				"Assertions and signatures are good for minutes: one of the clocks is wrong").
-				value("its clock", date(e.Date)).value("our clock", date(e.Asked)).fix("Set both by NTP", "", "")
+				value("jobs of", strings.Join(who, "; ")).fix("Switch all but one of them off", "",
+				l.admin(l.prov, "Provisioning"))
 		}
 	}
 }

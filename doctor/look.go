@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"cmp"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,7 +98,8 @@ func (l *look) findInstance() {
 	for i := range l.a.Instances {
 		in := &l.a.Instances[i]
 		better := l.instance == nil || in.IdentityStoreID == l.a.IdentityStoreID ||
-			(l.instance.IdentityStoreID != l.a.IdentityStoreID && l.organizational(*in) && !l.organizational(*l.instance))
+			(l.instance.IdentityStoreID != l.a.IdentityStoreID && l.organizational(*in) &&
+				!l.organizational(*l.instance))
 		if better {
 			l.instance = in
 		}
@@ -240,19 +240,6 @@ func (l *look) asked(s Source) bool {
 	return true
 }
 
-// scimAddress is where provisioning sends.
-func (l *look) scimAddress() *url.URL {
-	if l.prov == nil {
-		return nil
-	}
-	address := l.secret(l.prov.ID, graph.KeyBaseAddress)
-	u, err := url.Parse(address)
-	if err != nil || address == "" {
-		return nil
-	}
-	return u
-}
-
 var scimHost = regexp.MustCompile(`^scim\.([a-z0-9-]+)\.(amazonaws\.com|api\.aws)`)
 
 // quarantine is the job's, or nil.
@@ -308,7 +295,8 @@ func (l *look) admin(sp *graph.ServicePrincipal, page string) string {
 	if sp == nil {
 		return ""
 	}
-	return "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/" + page + "/objectId/" + sp.ID +
+	return "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/" + page + "/objectId/" +
+		sp.ID +
 		"/appId/" + sp.AppID
 }
 

@@ -77,7 +77,7 @@ func flag(b bool) string {
 	return "False"
 }
 
-// invited is the address that a guest was invited by. Provisioning sends that, a NameID keeps #EXT#.
+// invited is the address that a guest was invited by. Provisioning sends it, a NameID keeps #EXT#.
 func invited(upn string) string {
 	alias, _, guest := strings.Cut(upn, "#EXT#@")
 	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {

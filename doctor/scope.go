@@ -13,7 +13,8 @@ import (
 func scopeChecks() []Check {
 	return []Check{
 		{
-			"license", "Groups are assigned, and the tenant has no license for that", []Source{Licenses, Assigned}, Scope,
+			"license", "Groups are assigned, and the tenant has no license for that", []Source{Licenses, Assigned},
+			Scope,
 			nil, learn + "enterprise-apps/assign-user-or-group-access-portal", license,
 		},
 		{
@@ -31,7 +32,8 @@ func scopeChecks() []Check {
 			appProvisioning + "how-provisioning-works", groupOutOfScope,
 		},
 		{
-			"nested", "People are reached only by a group in a group", []Source{Circles, Assigned, People}, Scope, nil,
+			"nested", "People are reached only by a group in a group", []Source{Circles, Assigned, People}, Scope,
+			nil,
 			appProvisioning + "how-provisioning-works", nestedOnly,
 		},
 		{
@@ -44,7 +46,8 @@ func scopeChecks() []Check {
 			awsGuide + "provision-automatically.html", userNameClash,
 		},
 		{
-			"external-id-clash", "Two people or groups would get one external id", []Source{People, Assigned, Jobs}, Provision,
+			"external-id-clash", "Two people or groups would get one external id", []Source{People, Assigned, Jobs},
+			Provision,
 			nil, awsGuide + "provision-automatically.html", externalIDClash,
 		},
 		{
@@ -52,11 +55,13 @@ func scopeChecks() []Check {
 			awsGuide + "provision-automatically.html", groupNameClash,
 		},
 		{
-			"wrong-match", "Somebody was matched with another person's user", []Source{People, AWSUsers}, Provision, nil,
+			"wrong-match", "Somebody was matched with another person's user", []Source{People, AWSUsers}, Provision,
+			nil,
 			appProvisioning + "customize-application-attributes", wrongMatch,
 		},
 		{
-			"email-clash", "Another user of AWS's side has the email address", []Source{People, Assigned, AWSUsers}, Provision,
+			"email-clash", "Another user of AWS's side has the email address", []Source{People, Assigned, AWSUsers},
+			Provision,
 			[]string{"wrong-match"}, "https://repost.aws/knowledge-center/iam-identity-center-provision", emailClash,
 		},
 		{
@@ -68,13 +73,16 @@ func scopeChecks() []Check {
 			"https://docs.aws.amazon.com/singlesignon/latest/developerguide/createuser.html", characters,
 		},
 		{
-			"address", "An address lacks a part, or an email address is missing", []Source{People, Assigned, Jobs}, Provision,
+			"address", "An address lacks a part, or an email address is missing", []Source{People, Assigned, Jobs},
+			Provision,
 			nil, "https://docs.aws.amazon.com/singlesignon/latest/developerguide/createuser.html", addresses,
 		},
 		{
 			"failing-objects", "The provisioning log has failures", []Source{ProvisionLog}, Provision,
-			[]string{"attributes", "characters", "email-clash", "user-name-clash", "external-id-clash", "group-name-clash",
-				"wrong-match", "job-mapping", "token", "endpoint", "network-controls", "quarantine", "two-jobs", "address"},
+			[]string{"attributes", "characters", "email-clash", "user-name-clash", "external-id-clash",
+				"group-name-clash",
+				"wrong-match", "job-mapping", "token", "endpoint", "network-controls", "quarantine", "two-jobs",
+				"address"},
 			appProvisioning + "application-provisioning-log-analytics", failingObjects,
 		},
 	}
@@ -101,17 +109,20 @@ func license(l *look, a *answer) {
 	fix := "Get Microsoft Entra ID P1, or assign people directly"
 	if group == "" {
 		if wants := l.about.Group; wants != "" {
-			a.find(Warning, "", "the tenant has no Entra ID P1", "Groups cannot be assigned to applications without P1 or P2").
+			a.find(Warning, "", "the tenant has no Entra ID P1",
+				"Groups cannot be assigned to applications without P1 or P2").
 				value("Entra, licenses", strings.Join(have, ", ")).fix(fix, "", "").of(wants)
 		}
 		return
 	}
-	a.find(Broken, "", "groups are assigned, and the tenant has no Entra ID P1", "Assignments of groups count only with P1 or P2: it ran out, or was never there").
+	a.find(Broken, "", "groups are assigned, and the tenant has no Entra ID P1",
+		"Assignments of groups count only with P1 or P2: it ran out, or was never there").
 		value("Entra, licenses", strings.Join(have, ", ")).value("assigned group", group).fix(fix, "", "")
 }
 
 func premium(s SKU) bool {
-	for _, sign := range []string{"AAD_PREMIUM", "ENTRA", "EMS", "SPE_", "SPB", "M365", "IDENTITY_GOVERNANCE", "ENTERPRISEPREMIUM_F"} {
+	for _, sign := range []string{"AAD_PREMIUM", "ENTRA", "EMS", "SPE_", "SPB", "M365", "IDENTITY_GOVERNANCE",
+		"ENTERPRISEPREMIUM_F"} {
 		if strings.Contains(strings.ToUpper(s.SKUPartNumber), sign) {
 			return true
 		}
@@ -143,7 +154,9 @@ func applicationRoles(l *look, a *answer) {
 		}
 		if f == nil {
 			f = a.find(Broken, "", "assignments have a role that the application does not offer",
-				"An application with roles of its own makes the empty role (Default Access) invalid; a role that was disabled or removed is too. "+
+				"An application with roles of its own makes the empty role (Default Access) invalid; a role that "+
+					"was "+
+					"disabled or removed is too. "+
 					"Such assignments are skipped: NotEffectivelyEntitled").
 				value("Entra, role of the assignment", x.AppRoleID).
 				fix("Assign them again with the role User", "", l.admin(sp, "Users"))
@@ -168,8 +181,11 @@ func nobodyInScope(l *look, a *answer) {
 	}
 	switch {
 	case scoped == 0 && len(l.people) > 0:
-		a.find(Broken, "nobody assigned", "nobody is assigned to "+sp.DisplayName, "The scope is \"assigned users and groups\", and there are none, or their groups have only groups as members").
-			value("Entra, scope", "assigned users and groups").fix("Assign people or their groups", "", l.admin(sp, "Users"))
+		a.find(Broken, "nobody assigned", "nobody is assigned to "+sp.DisplayName,
+			"The scope is \"assigned users and groups\", and there are none, or their groups have only groups as "+
+				"members").
+			value("Entra, scope", "assigned users and groups").
+			fix("Assign people or their groups", "", l.admin(sp, "Users"))
 	case scoped > 0 && passing == 0:
 		unmet := ""
 		for _, p := range l.people {
@@ -177,7 +193,8 @@ func nobodyInScope(l *look, a *answer) {
 				unmet = p.unmet
 			}
 		}
-		a.find(Broken, "filter", "nobody passes the scoping filter", "The filter asks for what no one has: a typing error, a letter's case, or a value that was renamed").
+		a.find(Broken, "filter", "nobody passes the scoping filter",
+			"The filter asks for what no one has: a typing error, a letter's case, or a value that was renamed").
 			value("Entra, filter", unmet).value("people assigned", fmt.Sprint(scoped)).
 			fix("Change the filter", "", l.admin(sp, "Provisioning"))
 	}
@@ -206,7 +223,8 @@ func groupOutOfScope(l *look, a *answer) {
 		a.find(Broken, "", "the group "+g.DisplayName+" has access at AWS, and is not assigned to the application",
 			"It was unassigned, or was made by hand at AWS: changes of its members in Entra no longer arrive").
 			value("Entra, assigned", "no").value("AWS, assignments", fmt.Sprint(has[g.GroupID])).
-			fix("Assign the group to the application, or remove its access", "", l.admin(l.prov, "Users")).of(g.DisplayName)
+			fix("Assign the group to the application, or remove its access", "", l.admin(l.prov, "Users")).
+			of(g.DisplayName)
 	}
 }
 
@@ -242,7 +260,8 @@ func nestedOnly(l *look, a *answer) {
 			f = a.find(Broken, "", "people are members only of a group inside of "+p.nested,
 				"Entra does not cascade assignments: members of nested groups are neither provisioned nor signed in").
 				value("Entra, assigned group", p.nested).
-				fix("Assign the inner group too, or make the people direct members", "gatehouse sync --nested", l.admin(l.meaning(), "Users"))
+				fix("Assign the inner group too, or make the people direct members", "gatehouse sync --nested",
+					l.admin(l.meaning(), "Users"))
 		}
 		f.of(p.UserPrincipalName)
 		if p.aws == nil && len(l.e.Members) > 0 && l.about.Person == "" {
@@ -259,8 +278,11 @@ func filtered(l *look, a *answer) {
 		}
 		if f == nil {
 			f = a.find(Warning, "", "people are assigned and do not pass the scoping filter",
-				"The filter leaves them out, perhaps since a department or a title was renamed: they are skipped, and disabled where they were").
-				value("Entra, filter", p.unmet).fix("Change the filter, or the attribute", "", l.admin(l.prov, "Provisioning"))
+				"The filter leaves them out, perhaps since a department or a title was renamed: they are skipped, "+
+					"and "+
+					"disabled where they were").
+				value("Entra, filter", p.unmet).fix("Change the filter, or the attribute", "",
+				l.admin(l.prov, "Provisioning"))
 		}
 		f.of(p.UserPrincipalName)
 		if p.aws != nil || p.is(l.about.Person) {
@@ -294,8 +316,12 @@ func userNameClash(l *look, a *answer) {
 		if len(who) < 2 {
 			continue
 		}
-		f := a.find(Broken, "", "several people would get the user name "+name, "The mapping of userName gives one value to both: the second is matched with the first one's user, or is refused with 409").
-			value("AWS, userName", name).fix("Map userName from what is unique, such as userPrincipalName", "", l.admin(l.prov, "Provisioning"))
+		f := a.find(Broken, "", "several people would get the user name "+name,
+			"The mapping of userName gives one value to both: the second is matched with the first one's user, or "+
+				"is "+
+				"refused with 409").
+			value("AWS, userName", name).fix("Map userName from what is unique, such as userPrincipalName", "",
+			l.admin(l.prov, "Provisioning"))
 		for _, p := range who {
 			f.value("Entra", p.UserPrincipalName).of(p.UserPrincipalName)
 		}
@@ -307,7 +333,8 @@ func externalIDClash(l *look, a *answer) {
 		if len(who) < 2 {
 			continue
 		}
-		f := a.find(Broken, "", "several people would get the external id "+id, "externalId is mapped from an attribute that people share: AWS takes each id once, and answers 409").
+		f := a.find(Broken, "", "several people would get the external id "+id,
+			"externalId is mapped from an attribute that people share: AWS takes each id once, and answers 409").
 			value("AWS, externalId", id).fix("Map externalId from objectId", "", l.admin(l.prov, "Provisioning"))
 		for _, p := range who {
 			f.value("Entra", p.UserPrincipalName).of(p.UserPrincipalName)
@@ -327,7 +354,8 @@ func groupNameClash(l *look, a *answer) {
 			continue
 		}
 		f := a.find(Broken, "", "several groups in scope are named "+groups[0].DisplayName,
-			"Groups are matched by their name, which is unique at AWS: the second one is refused, or takes over the first one's members").
+			"Groups are matched by their name, which is unique at AWS: the second one is refused, or takes over the "+
+				"first one's members").
 			fix("Rename one of them", "", l.admin(l.prov, "Users")).of(groups[0].DisplayName)
 		for _, g := range groups {
 			f.value("Entra, group", g.ID)
@@ -347,21 +375,29 @@ func wrongMatch(l *look, a *answer) {
 				continue
 			}
 			kind, holder := "made again", "an id that nobody in Entra has"
-			cause := "The person was deleted and made again in Entra, or comes from another tenant: the user at AWS still has the old id, so it is not theirs to the job"
+			cause := "The person was deleted and made again in Entra, or comes from another tenant: the user at AWS " +
+				"" +
+				"still has the old id, so it is not theirs to the job"
 			if other != nil {
 				kind, holder = "another person", other.UserPrincipalName
-				cause = "The job matched by the user name, which now belongs to somebody else: one person gets the other's access"
+				cause = "The job matched by the user name, which now belongs to somebody else: one person gets the " +
+					"other's access"
 			}
-			a.find(Broken, kind, "the user "+u.UserName+" at AWS belongs to another object than "+p.UserPrincipalName, cause).
+			a.find(Broken, kind, "the user "+u.UserName+" at AWS belongs to another object than "+p.UserPrincipalName,
+				cause).
 				value("Entra, object id", p.ID).value("AWS, external id", x.ID+" ("+holder+")").
-				fix("Give the user the right external id, or delete it and let the job make it again", "", l.console("users")).
+				fix("Give the user the right external id, or delete it and let the job make it again", "",
+					l.console("users")).
 				of(p.UserPrincipalName, u.UserName)
 		}
 		expected := p.values["userName"]
-		if p.by == "connection" && expected != "" && !strings.EqualFold(expected, u.UserName) && p.Mail != "" && !strings.EqualFold(p.Mail, u.UserName) {
-			a.find(Broken, "connection", "the job takes "+u.UserName+" for "+p.UserPrincipalName, "An earlier matching attribute joined two different people; the job keeps that").
+		if p.by == "connection" && expected != "" && !strings.EqualFold(expected, u.UserName) && p.Mail != "" &&
+			!strings.EqualFold(p.Mail, u.UserName) {
+			a.find(Broken, "connection", "the job takes "+u.UserName+" for "+p.UserPrincipalName,
+				"An earlier matching attribute joined two different people; the job keeps that").
 				value("Entra, user name", expected).value("AWS, user name", u.UserName).
-				fix("Delete the connection of the object, then provision the person on demand", "", l.admin(l.prov, "Provisioning")).
+				fix("Delete the connection of the object, then provision the person on demand", "",
+					l.admin(l.prov, "Provisioning")).
 				of(p.UserPrincipalName, u.UserName)
 		}
 	}
@@ -381,9 +417,13 @@ func emailClash(l *look, a *answer) {
 				}
 			}
 			a.find(Broken, "", "the address "+mail+" of "+p.UserPrincipalName+" is taken by the user "+u.UserName,
-				"Email addresses are unique at AWS: the job is refused with 409, \"Refused to create a new, duplicate resource\". The other user is "+who+": a technical user, or the same person under an older name").
+				"Email addresses are unique at AWS: the job is refused with 409, \"Refused to create a new, "+
+					"duplicate "+
+					"resource\". The other user is "+who+": a technical user, or the same person under an older "+
+					"name").
 				value("Entra", p.UserPrincipalName+" <"+mail+">").value("AWS", u.UserName+" <"+mail+">").
-				fix("Change the address of the other user, or delete it", "aws identitystore delete-user --user-id "+u.UserID, l.console("users")).
+				fix("Change the address of the other user, or delete it",
+					"aws identitystore delete-user --user-id "+u.UserID, l.console("users")).
 				of(p.UserPrincipalName, u.UserName)
 		}
 	}
@@ -412,8 +452,10 @@ func requiredAttributes(l *look, a *answer) {
 			continue
 		}
 		if f == nil {
-			f = a.find(Warning, "missing", "people lack what AWS requires: first name, last name, display name and user name",
-				"Shared mailboxes, service accounts and people with one name have empty fields: the log says MissingValues, or AWS answers that the request violates its schema").
+			f = a.find(Warning, "missing",
+				"people lack what AWS requires: first name, last name, display name and user name",
+				"Shared mailboxes, service accounts and people with one name have empty fields: the log says "+
+					"MissingValues, or AWS answers that the request violates its schema").
 				fix("Fill the fields in Entra, or map them with a default value", "", l.admin(l.prov, "Provisioning"))
 		}
 		if blank != "" {
@@ -437,14 +479,18 @@ func invisible(r rune) bool {
 func characters(l *look, a *answer) {
 	for _, p := range l.sent() {
 		for _, t := range []string{"userName", "displayName", "name.givenName", "name.familyName", "title"} {
-			i := strings.IndexFunc(p.values[t], func(r rune) bool { return strings.ContainsRune("<>;:%\t\n\r", r) || unicode.IsControl(r) })
+			i := strings.IndexFunc(p.values[t], func(r rune) bool {
+				return strings.ContainsRune("<>;:%\t\n\r", r) ||
+					unicode.IsControl(r)
+			})
 			if i < 0 {
 				continue
 			}
 			a.find(Broken, "", fmt.Sprintf("%s of %s has a character that AWS refuses", t, p.UserPrincipalName),
 				"AWS takes no tabs, line ends or any of < > ; : % in names").
 				value("Entra, "+t, fmt.Sprintf("%q", p.values[t])).
-				fix("Change the value, or take the character out with Replace() in the mapping", "", l.admin(l.prov, "Provisioning")).
+				fix("Change the value, or take the character out with Replace() in the mapping", "",
+					l.admin(l.prov, "Provisioning")).
 				of(p.UserPrincipalName)
 		}
 	}
@@ -457,7 +503,8 @@ func addresses(l *look, a *answer) {
 			if noMail == nil {
 				noMail = a.find(Warning, "no email", "people have no email address",
 					"Role sessions, applications and one-time codes need one; access to accounts works without").
-					fix("Fill mail in Entra, or map emails from userPrincipalName", "", l.admin(l.prov, "Provisioning"))
+					fix("Fill mail in Entra, or map emails from userPrincipalName", "",
+						l.admin(l.prov, "Provisioning"))
 			}
 			noMail.of(p.UserPrincipalName)
 		}
@@ -474,9 +521,11 @@ func (l *look) halfAddress(a *answer, p *person) {
 	}
 	for t, v := range p.values {
 		if strings.HasPrefix(t, "addresses[") && v != "" && l.logSays(p, "address") {
-			a.find(Broken, "no country", "the address of "+p.UserPrincipalName+" has no country", "AWS refuses an address without one").
+			a.find(Broken, "no country", "the address of "+p.UserPrincipalName+" has no country",
+				"AWS refuses an address without one").
 				value("Entra, "+t, v).value("Entra, country", "").
-				fix("Fill the country, or remove the mappings of addresses", "", l.admin(l.prov, "Provisioning")).of(p.UserPrincipalName)
+				fix("Fill the country, or remove the mappings of addresses", "", l.admin(l.prov, "Provisioning")).
+				of(p.UserPrincipalName)
 			return
 		}
 	}

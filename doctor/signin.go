@@ -20,7 +20,8 @@ func signInChecks() []Check {
 			learn + "../identity-platform/saml-claims-customization", nameIDMissing,
 		},
 		{
-			"only-at-aws", "Users at AWS's side are unknown to the directory", []Source{People, AWSUsers}, SignInAt, nil,
+			"only-at-aws", "Users at AWS's side are unknown to the directory", []Source{People, AWSUsers}, SignInAt,
+			nil,
 			awsGuide + "manage-your-identity-source-considerations.html", onlyAtAWS,
 		},
 		{
@@ -34,18 +35,21 @@ func signInChecks() []Check {
 		},
 		{
 			"refused-sign-ins", "Entra's log has refused sign-ins", []Source{SignInLog}, SignInAt,
-			[]string{"identifier", "reply-url", "name-id-missing", "application-disabled", "sign-in-unassigned", "nested",
+			[]string{"identifier", "reply-url", "name-id-missing", "application-disabled", "sign-in-unassigned",
+				"nested",
 				"application-roles", "conditional-access", "license", "saml-mode", "two-applications"},
 			learn + "../identity-platform/reference-error-codes", refusedSignIns,
 		},
 		{
 			"refused-assertions", "AWS refuses assertions", []Source{Trail}, SignInAt,
-			[]string{"name-id", "saml-key", "saml-certificate", "issuer", "net-clock", "only-at-aws", "identifier", "reply-url",
+			[]string{"name-id", "saml-key", "saml-certificate", "issuer", "net-clock", "only-at-aws", "identifier",
+				"reply-url",
 				"token-encryption", "wrong-match"},
 			awsGuide + "troubleshooting.html", refusedAssertions,
 		},
 		{
-			"role-claims", "The application sends roles of IAM, which Identity Center does not use", []Source{Claims, Apps},
+			"role-claims", "The application sends roles of IAM, which Identity Center does not use",
+			[]Source{Claims, Apps},
 			Access, []string{"wrong-application"}, awsGuide + "idp-microsoft-entra.html", roleClaims,
 		},
 	}
@@ -68,9 +72,12 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 	}
 	switch {
 	case p.guest():
-		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited by"
-	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) || strings.EqualFold(u.UserName, p.values["externalId"]):
-		return "mapping changed", "The mapping of userName was changed: user names at AWS are ids now, and the NameID still is a name"
+		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited " +
+			"by"
+	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) ||
+		strings.EqualFold(u.UserName, p.values["externalId"]):
+		return "mapping changed",
+			"The mapping of userName was changed: user names at AWS are ids now, and the NameID still is a name"
 	case p.nameID == p.ID || (p.EmployeeID != "" && p.nameID == p.EmployeeID) || l.subject.attribute == "objectid":
 		return "claim", "The NameID was set to an id, and user names at AWS are addresses"
 	case l.subject.method != "" && !strings.Contains(p.nameID, "@"):
@@ -83,9 +90,13 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 	case l.subject.attribute == "mail" && !strings.EqualFold(p.Mail, p.UserPrincipalName):
 		return "mail and UPN", "The NameID is the mail address, and user names at AWS are user principal names"
 	case sameLocal():
-		return "two domains", "The two names differ in their domain: a domain was changed in Entra and has not arrived, or mail and UPN have two domains"
+		return "two domains",
+			"The two names differ in their domain: a domain was changed in Entra and has not arrived, or mail and " +
+				"UPN " +
+				"have two domains"
 	}
-	return "renamed", "The person was renamed in Entra and the new name has not arrived at AWS, or the user at AWS was renamed by hand"
+	return "renamed", "The person was renamed in Entra and the new name has not arrived at AWS, or the user at AWS " +
+		"was renamed by hand"
 }
 
 func nameID(l *look, a *answer) {
@@ -128,11 +139,13 @@ func (l *look) mapped(p *person) bool { return strings.EqualFold(p.values["userN
 func nameIDFix(kind string) string {
 	switch kind {
 	case "guest":
-		return "Use mail, or user.localuserprincipalname without #EXT#, for both the NameID and userName; set the claim for guests by a condition"
+		return "Use mail, or user.localuserprincipalname without #EXT#, for both the NameID and userName; set the " +
+			"claim for guests by a condition"
 	case "mapping changed", "mail and UPN":
 		return "Take the same attribute for the NameID (Attributes & Claims) and for the mapping of userName"
 	case "claim":
-		return "Set the NameID back to user.userprincipalname under Attributes & Claims: optional claims do not set it"
+		return "Set the NameID back to user.userprincipalname under Attributes & Claims: optional claims do not set " +
+			"it"
 	case "short name":
 		return "Rename the user at AWS to the user principal name, or delete it and let provisioning make it"
 	}
@@ -149,7 +162,9 @@ func nameIDMissing(l *look, a *answer) {
 			continue
 		}
 		if f == nil {
-			f = a.find(Broken, "", "people have no value for the NameID", "The NameID is made of "+l.subject.describe()+", which is empty for them: Entra refuses with AADSTS501241").
+			f = a.find(Broken, "", "people have no value for the NameID",
+				"The NameID is made of "+l.subject.describe()+", which is empty for them: Entra refuses with "+
+					"AADSTS501241").
 				value("Entra, NameID", l.subject.describe()).
 				fix("Fill the attribute, or make the NameID of user.userprincipalname", "", l.admin(l.sso, "SignOn"))
 		}
@@ -182,21 +197,27 @@ func onlyAtAWS(l *look, a *answer) {
 	for _, u := range l.unknown() {
 		if twin := l.twin(u); twin != nil && len(u.ExternalIDs) > 0 {
 			if former == nil {
-				former = a.find(Broken, "former tenant", "people are there twice: once with ids that this tenant does not know",
-					"They were provisioned from another tenant, before a move: their old users keep the access, and the new ones have none").
+				former = a.find(Broken, "former tenant",
+					"people are there twice: once with ids that this tenant does not know",
+					"They were provisioned from another tenant, before a move: their old users keep the access, and "+
+						"the new ones have none").
 					fix("Give the new users the access of the old ones, then delete those", "", l.console("users"))
 			}
-			former.value("AWS", u.UserName).value("Entra", twin.UserPrincipalName).of(u.UserName, twin.UserPrincipalName)
+			former.value("AWS", u.UserName).value("Entra", twin.UserPrincipalName).
+				of(u.UserName, twin.UserPrincipalName)
 			continue
 		}
 		if local == nil {
 			local = a.find(Warning, "", "users at AWS are unknown to the directory",
-				"They were made by hand, or by another program, or stayed when they left the directory: they cannot sign in by Entra, and their access stays").
-				fix("Delete those who are gone; give the others an account in Entra of the same name", "", l.console("users"))
+				"They were made by hand, or by another program, or stayed when they left the directory: they cannot "+
+					"sign in by Entra, and their access stays").
+				fix("Delete those who are gone; give the others an account in Entra of the same name", "",
+					l.console("users"))
 		}
 		local.of(u.UserName)
 		if local.Count <= shown {
-			local.value("AWS", fmt.Sprintf("%s, made by %s, %d assignments of their own", u.UserName, cmp.Or(u.CreatedBy, "unknown"), has[u.UserID]))
+			local.value("AWS", fmt.Sprintf("%s, made by %s, %d assignments of their own", u.UserName,
+				cmp.Or(u.CreatedBy, "unknown"), has[u.UserID]))
 		}
 		if fold(l.about.Person) == fold(u.UserName) && l.about.Person != "" {
 			local.State = Broken
@@ -209,7 +230,8 @@ func (l *look) twin(u *User) *person {
 	local, _, _ := strings.Cut(fold(u.UserName), "@")
 	for _, p := range l.people {
 		mine, _, _ := strings.Cut(fold(p.UserPrincipalName), "@")
-		if !p.deleted && p.aws != nil && p.aws != u && (mine == local || (p.DisplayName != "" && fold(p.DisplayName) == fold(u.DisplayName))) {
+		if !p.deleted && p.aws != nil && p.aws != u && (mine == local ||
+			(p.DisplayName != "" && fold(p.DisplayName) == fold(u.DisplayName))) {
 			return p
 		}
 	}
@@ -227,9 +249,13 @@ func signInUnassigned(l *look, a *answer) {
 		}
 		if f == nil {
 			f = a.find(Broken, "", "everyone is provisioned, and only assigned people may sign in",
-				"The job's scope is all users, while the application requires an assignment: the others are there and get AADSTS50105").
-				value("Entra, scope of provisioning", "all users and groups").value("Entra, assignment required", "Yes").
-				fix("Assign people, or switch \"Assignment required\" off, or narrow the scope", "", l.admin(l.sso, "Users"))
+				"The job's scope is all users, while the application requires an assignment: the others are there "+
+					"and "+
+					"get AADSTS50105").
+				value("Entra, scope of provisioning", "all users and groups").
+				value("Entra, assignment required", "Yes").
+				fix("Assign people, or switch \"Assignment required\" off, or narrow the scope", "",
+					l.admin(l.sso, "Users"))
 		}
 		f.of(p.UserPrincipalName)
 	}
@@ -239,7 +265,7 @@ func signInUnassigned(l *look, a *answer) {
 var conditional = []int{53003, 53000, 53001, 53002, 53004, 530032, 530034, 530021, 50158, 50005, 53011, 50131, 530035}
 
 // recent is how far back a refused sign-in counts.
-const recent = 7 * 24 * time.Hour
+const recent = 7 * 24 * time.Hour //bound:none what counts as now
 
 // lastSignIns are each person's newest entry for the application.
 func (l *look) lastSignIns() map[string]SignIn {
@@ -260,10 +286,14 @@ func conditionalAccess(l *look, a *answer) {
 		if !slices.Contains(conditional, s.Status.ErrorCode) {
 			continue
 		}
-		a.find(Broken, fmt.Sprint(s.Status.ErrorCode), fmt.Sprintf("Conditional Access refused %s (AADSTS%d)", s.UserPrincipalName, s.Status.ErrorCode),
-			"A policy asks for what this sign-in did not have: a device, a place, or another factor. It concerns this person, not the connection").
+		a.find(Broken, fmt.Sprint(s.Status.ErrorCode), fmt.Sprintf("Conditional Access refused %s (AADSTS%d)",
+			s.UserPrincipalName, s.Status.ErrorCode),
+			"A policy asks for what this sign-in did not have: a device, a place, or another factor. It concerns "+
+				"this "+
+				"person, not the connection").
 			value("Entra, sign-in log", cmp.Or(s.Status.FailureReason, "refused")).value("from", s.IPAddress).
-			fix("Open the entry in the sign-in log: it names the policy", "", "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/SignInLogsList.ReactView").
+			fix("Open the entry in the sign-in log: it names the policy", "",
+				"https://entra.microsoft.com/#view/Microsoft_AAD_IAM/SignInLogsList.ReactView").
 			of(s.UserPrincipalName)
 	}
 }
@@ -277,7 +307,8 @@ func sorted(m map[string]SignIn) (out []SignIn) {
 }
 
 // interrupts are codes of the log that are steps of a sign-in, or a person's own mistake.
-var interrupts = []int{0, 50125, 50140, 50074, 50076, 50079, 50055, 50072, 50126, 50053, 50057, 50058, 50144, 16000, 16001, 65001, 50097, 500121}
+var interrupts = []int{0, 50125, 50140, 50074, 50076, 50079, 50055, 50072, 50126, 50053, 50057, 50058, 50144, 16000,
+	16001, 65001, 50097, 500121}
 
 func refusedSignIns(l *look, a *answer) {
 	byCode := map[int]*Finding{}
@@ -292,9 +323,11 @@ func refusedSignIns(l *look, a *answer) {
 		}
 		f := byCode[code]
 		if f == nil {
-			f = a.find(Broken, fmt.Sprint(code), fmt.Sprintf("Entra refuses sign-ins with AADSTS%d", code), cmp.Or(causeOfCode(code), s.Status.FailureReason)).
+			f = a.find(Broken, fmt.Sprint(code), fmt.Sprintf("Entra refuses sign-ins with AADSTS%d", code),
+				cmp.Or(causeOfCode(code), s.Status.FailureReason)).
 				value("Entra, sign-in log", s.Status.FailureReason).
-				fix(cmp.Or(fixOfCode(code), "Look the number up"), "", fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", code))
+				fix(cmp.Or(fixOfCode(code), "Look the number up"), "",
+					fmt.Sprintf("https://login.microsoftonline.com/error?code=%d", code))
 			if l.about.Text == "" && p != nil && l.Now.Sub(s.CreatedDateTime) > 24*time.Hour {
 				f.State = Warning
 			}
@@ -311,7 +344,8 @@ func (l *look) refusals() (out []Event) {
 		switch {
 		case detail(e.ResponseElements, "ExternalIdPDirectoryLogin") == "Success":
 			good = e.EventTime
-		case detail(e.ResponseElements, "ExternalIdPDirectoryLogin") == "Failure" && e.EventTime.After(good) && l.Now.Sub(e.EventTime) < recent:
+		case detail(e.ResponseElements, "ExternalIdPDirectoryLogin") == "Failure" && e.EventTime.After(good) &&
+			l.Now.Sub(e.EventTime) < recent:
 			out = append(out, e)
 		}
 		if !good.IsZero() {
@@ -321,33 +355,62 @@ func (l *look) refusals() (out []Event) {
 	return out
 }
 
+// refused says what a refusal of CloudTrail means.
+type refused struct {
+	kind, cause, do string
+	signs           []string // texts of the record
+}
+
+var refusedKinds = []refused{
+	{
+		"clock", "The assertion was too old or too new: a clock is wrong, or a page was left open",
+		"Set the clock of the identity provider, or try again", words("no longer valid", "not yet valid", "expired"),
+	},
+	{
+		"key", "The signature is of a key that AWS does not have: the certificate was rolled over in Entra only",
+		"Import the application's certificate under Manage authentication", words("signature", "certificate"),
+	},
+	{
+		"stale request", "The response answers a request that was used before: the back button, a bookmark, or a " +
+			"page " +
+			"left open", "Start again at the portal", words("request id", "inresponseto"),
+	},
+	{
+		"assertion", "The response has no assertion, or an encrypted one", "Deactivate token encryption",
+		words("exactly one assertion"),
+	},
+	{
+		"audience", "The audience is not the entity ID of this instance", "Set the identifier of the application",
+		words("audience"),
+	},
+	{
+		"", "AWS found no user for the NameID, or refused the assertion",
+		"Ask doctor about the person who was refused",
+		words(""),
+	},
+}
+
 func refusedAssertions(l *look, a *answer) {
 	seen := map[string]bool{}
 	for _, e := range l.refusals() {
 		text := cmp.Or(e.ErrorMessage, "no reason given")
-		kind, cause, do := "", "AWS found no user for the NameID, or refused the assertion", "Ask doctor about the person who was refused"
-		switch lower := strings.ToLower(text); {
-		case strings.Contains(lower, "no longer valid"), strings.Contains(lower, "not yet valid"), strings.Contains(lower, "expired"):
-			kind, cause, do = "clock", "The assertion was too old or too new: a clock is wrong, or a page was left open", "Set the clock of the identity provider, or try again"
-		case strings.Contains(lower, "signature"), strings.Contains(lower, "certificate"):
-			kind, cause, do = "key", "The signature is of a key that AWS does not have: the certificate was rolled over in Entra only", "Import the application's certificate under Manage authentication"
-		case strings.Contains(lower, "request id"), strings.Contains(lower, "inresponseto"):
-			kind, cause, do = "stale request", "The response answers a request that was already used: the back button, a bookmark, or a page left open", "Start again at the portal"
-		case strings.Contains(lower, "exactly one assertion"):
-			kind, cause, do = "assertion", "The response has no assertion, or an encrypted one", "Deactivate token encryption"
-		case strings.Contains(lower, "audience"):
-			kind, cause, do = "audience", "The audience is not the entity ID of this instance", "Set the identifier of the application"
-		}
-		if seen[kind] {
+		i := slices.IndexFunc(refusedKinds, func(r refused) bool {
+			return slices.ContainsFunc(r.signs, func(s string) bool {
+				return strings.Contains(strings.ToLower(text),
+					s)
+			})
+		})
+		r := refusedKinds[i]
+		if seen[r.kind] {
 			continue
 		}
-		seen[kind] = true
+		seen[r.kind] = true
 		state := Broken
-		if kind == "stale request" {
+		if r.kind == "stale request" {
 			state = OK
 		}
-		a.find(state, kind, "AWS refused an assertion on "+date(e.EventTime), cause).value("CloudTrail", text).
-			fix(do, "", l.console("settings"))
+		a.find(state, r.kind, "AWS refused an assertion on "+date(e.EventTime), r.cause).value("CloudTrail", text).
+			fix(r.do, "", l.console("settings"))
 	}
 }
 
@@ -356,10 +419,16 @@ func roleClaims(l *look, a *answer) {
 		return
 	}
 	for _, policy := range l.e.ClaimsPolicies[l.sso.ID] {
-		if slices.ContainsFunc(policy.Definition, func(d string) bool { return strings.Contains(d, "aws.amazon.com/SAML/Attributes/Role") }) {
+		if slices.ContainsFunc(policy.Definition, func(d string) bool {
+			return strings.Contains(d,
+				"aws.amazon.com/SAML/Attributes/Role")
+		}) {
 			a.find(Warning, "", "the application sends the claim https://aws.amazon.com/SAML/Attributes/Role",
-				"That claim is for IAM. Identity Center takes access from assignments of permission sets, and ignores roles in the assertion").
-				value("Entra, claims policy", policy.DisplayName).value("AWS takes access from", "account assignments").
+				"That claim is for IAM. Identity Center takes access from assignments of permission sets, and "+
+					"ignores "+
+					"roles in the assertion").
+				value("Entra, claims policy", policy.DisplayName).
+				value("AWS takes access from", "account assignments").
 				fix("Assign permission sets to users or groups at AWS", "", l.console("accounts"))
 		}
 	}

@@ -28,170 +28,260 @@ func words(w ...string) []string { return w }
 var texts = []text{
 	{
 		"no user for the sign-in",
-		[][]string{words("unexpected error has occurred", "it's not you", "it’s not you", "looks like this code isn't right",
-			"looks like this code isn’t right", "no access to the portal", "something went wrong", "no user of that name",
+		[][]string{words("unexpected error has occurred", "it's not you", "it’s not you",
+			"looks like this code isn't right",
+			"looks like this code isn’t right", "no access to the portal", "something went wrong",
+			"no user of that name",
 			"invalid mfa credentials", "couldn't sign you in", "signed in at")},
-		[]string{"wrong-application", "saml-key", "issuer", "saml-certificate", "name-id", "wrong-match", "only-at-aws", "email-clash",
-			"attributes", "characters", "address", "failing-objects", "filtered", "nested", "token", "endpoint", "network-controls", "quarantine", "job-off",
-			"job-mapping", "not-there", "disabled-at-aws", "refused-assertions", "reply-url", "identifier", "token-encryption", "net-clock"},
+		[]string{"wrong-application", "saml-key", "issuer", "saml-certificate", "name-id", "wrong-match",
+			"only-at-aws",
+			"email-clash",
+			"attributes", "characters", "address", "failing-objects", "filtered", "nested", "token", "endpoint",
+			"network-controls", "quarantine", "job-off",
+			"job-mapping", "not-there", "disabled-at-aws", "refused-assertions", "reply-url", "identifier",
+			"token-encryption", "net-clock"},
 		Broken, "AWS found no user of the NameID's name, or refused the assertion: both get this one sentence",
 		"Ask doctor about the person: it shows the NameID beside the user name", awsGuide + "troubleshooting.html",
 	},
 	{
-		"duplicate", [][]string{words("refused to create a new, duplicate resource", "409", "conflictexception", "duplicate", "uniqueness", "already exists")},
-		[]string{"email-clash", "external-id-clash", "user-name-clash", "group-name-clash", "wrong-match", "two-jobs", "failing-objects"},
-		Broken, "Another user or group at AWS has the user name, the email address, the external id, or the group name",
-		"Look the value up at AWS, also among users made by hand", "https://repost.aws/knowledge-center/iam-identity-center-provision",
+		"duplicate", [][]string{words("refused to create a new, duplicate resource", "409", "conflictexception",
+			"duplicate", "uniqueness", "already exists")},
+		[]string{"email-clash", "external-id-clash", "user-name-clash", "group-name-clash", "wrong-match", "two-jobs",
+			"failing-objects"},
+		Broken, "Another user or group at AWS has the user name, the email address, the external id, or the group " +
+			"name",
+		"Look the value up at AWS, also among users made by hand",
+		"https://repost.aws/knowledge-center/iam-identity-center-provision",
 	},
 	{
-		"violates schema", [][]string{words("violates schema", "syntactically incorrect", "missingvalues", "attribute name is required",
+		"violates schema", [][]string{words("violates schema", "syntactically incorrect", "missingvalues",
+			"attribute name is required",
 			"required attribute", "missing a required", "invalidvalue", "mandatory")},
-		[]string{"attributes", "characters", "job-mapping/unknown attribute", "job-mapping/several values", "address", "failing-objects"},
-		Broken, "A value that AWS requires is missing, or has what AWS refuses: first name, last name, display name and user name are needed",
+		[]string{"attributes", "characters", "job-mapping/unknown attribute", "job-mapping/several values", "address",
+			"failing-objects"},
+		Broken, "A value that AWS requires is missing, or has what AWS refuses: first name, last name, display name " +
+			"" +
+			"and user name are needed",
 		"Look at the person's fields in Entra", learn + "saas-apps/aws-single-sign-on-provisioning-tutorial",
 	},
 	{
-		"several values", [][]string{words("exceeds allowed limit of 1", "list attributes only allow single item", "only allow single")},
+		"several values", [][]string{words("exceeds allowed limit of 1", "list attributes only allow single item",
+			"only allow single")},
 		[]string{"job-mapping/several values"},
-		Broken, "The job sends two values where AWS takes one: two emails, or two phone numbers", "Keep one mapping of the list",
+		Broken, "The job sends two values where AWS takes one: two emails, or two phone numbers",
+		"Keep one mapping of the list",
 		learn + "saas-apps/aws-single-sign-on-provisioning-tutorial",
 	},
 	{
-		"token refused", [][]string{words("credentialvalidation", "invalidcredentials", "unauthorized", " 401", "bearer token", "access token has expired", "invalid token", "token expired", "token is invalid")},
+		"token refused", [][]string{words("credentialvalidation", "invalidcredentials", "unauthorized", " 401",
+			"bearer token", "access token has expired", "invalid token", "token expired", "token is invalid")},
 		[]string{"network-controls", "endpoint", "token", "provisioning-off", "quarantine"},
 		Broken, "AWS refuses the access token: it ran out (one year), was deleted, or is of another endpoint",
 		"Make a new token, save it in the job, test, restart", awsGuide + "rotate-token.html",
 	},
 	{
 		"control policy", [][]string{words("explicit deny in a service control policy")}, []string{"control-policy"},
-		OK, "A service control policy denies it. AWS recommends such policies beside provisioning; no permission of yours helps",
+		OK, "A service control policy denies it. AWS recommends such policies beside provisioning; no permission of " +
+			"" +
+			"yours helps",
 		"Lift the policy for the rotation, or do it from the management account", awsGuide + "delegated-admin.html",
 	},
 	{
 		"key policy", [][]string{words("kms:", "kmsaccessdenied", "kms key", "kms access")}, []string{"customer-key"},
-		Broken, "The policy of the customer managed key leaves out the caller, the delegated administrator's account or Identity Center",
+		Broken, "The policy of the customer managed key leaves out the caller, the delegated administrator's " +
+			"account " +
+			"or Identity Center",
 		"Add the statements of the guide to the key policy", awsGuide + "encryption-at-rest.html",
 	},
 	{
-		"members cannot be replaced", [][]string{words("replacing group memberships is not supported")}, []string{"two-programs"},
-		Broken, "A SCIM client sends PATCH replace of members, which AWS does not take: it takes add and remove, 100 at a time",
-		"Use a client that knows AWS's dialect", "https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
+		"members cannot be replaced", [][]string{words("replacing group memberships is not supported")},
+		[]string{"two-programs"},
+		Broken, "A SCIM client sends PATCH replace of members, which AWS does not take: it takes add and remove, " +
+			"100 " +
+			"at a time",
+		"Use a client that knows AWS's dialect",
+		"https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
 	},
 	{
-		"scim not found", [][]string{words(" 404", "resourcenotfound", "resource not found")}, []string{"endpoint", "provisioning-off", "orphaned-assignment"},
-		Broken, "The address is not that of a SCIM endpoint, or the object was deleted at AWS", "Compare the tenant URL with the SCIM endpoint", awsGuide + "provision-automatically.html",
+		"scim not found", [][]string{words(" 404", "resourcenotfound", "resource not found")},
+		[]string{"endpoint", "provisioning-off", "orphaned-assignment"},
+		Broken, "The address is not that of a SCIM endpoint, or the object was deleted at AWS",
+		"Compare the tenant URL with the SCIM endpoint", awsGuide + "provision-automatically.html",
 	},
 	{
-		"quarantine", [][]string{words("quarantine")}, []string{"network-controls", "endpoint", "token", "provisioning-off", "deletion-threshold", "job-mapping", "quarantine"},
-		Broken, "Entra holds the job back because most of its requests fail", "Read the reason at the job", appProvisioning + "application-provisioning-quarantine-status",
+		"quarantine", [][]string{words("quarantine")}, []string{"network-controls", "endpoint", "token",
+			"provisioning-off", "deletion-threshold", "job-mapping", "quarantine"},
+		Broken, "Entra holds the job back because most of its requests fail", "Read the reason at the job",
+		appProvisioning + "application-provisioning-quarantine-status",
 	},
 	{
-		"not entitled", [][]string{words("noteffectivelyentitled", "not effectively entitled", "not assigned to the application", "skipped because")},
+		"not entitled", [][]string{words("noteffectivelyentitled", "not effectively entitled",
+			"not assigned to the application", "skipped because")},
 		[]string{"application-roles", "license", "nested", "filtered", "not-assigned"},
-		OK, "The job skips who is not assigned, or does not pass the filter: that is no failure", "Assign the person, if they are meant", appProvisioning + "application-provisioning-config-problem-no-users-provisioned",
+		OK, "The job skips who is not assigned, or does not pass the filter: that is no failure",
+		"Assign the person, if they are meant", appProvisioning +
+			"application-provisioning-config-problem-no-users-provisioned",
 	},
 	{
-		"customer policy missing", [][]string{words("not attachable", "customer managed policy", "customer-managed policy")}, []string{"permission-set"},
-		Broken, "The customer managed policy must be in the account before, with the same name and path", "Create it in each account", awsGuide + "permissionsetcustom.html",
+		"customer policy missing", [][]string{words("not attachable", "customer managed policy",
+			"customer-managed policy")}, []string{"permission-set"},
+		Broken, "The customer managed policy must be in the account before, with the same name and path",
+		"Create it in each account", awsGuide + "permissionsetcustom.html",
 	},
 	{
-		"account instance", [][]string{words("not supported for account instances", "account instance")}, []string{"account-instance"},
-		Broken, "It is an instance of one account, without permission sets", "Use the organization's instance", awsGuide + "account-instances-identity-center.html",
+		"account instance", [][]string{words("not supported for account instances", "account instance")},
+		[]string{"account-instance"},
+		Broken, "It is an instance of one account, without permission sets", "Use the organization's instance",
+		awsGuide + "account-instances-identity-center.html",
 	},
 	{
-		"cli region", [][]string{words("invalid client provided", "invalidclient", "invalidrequestexception")}, []string{"cli-profile", "no-instance"},
-		Broken, "The CLI asks another Region than the instance's: sso_region is wrong", "Set sso_region to the Region of Identity Center", "https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html",
+		"cli region", [][]string{words("invalid client provided", "invalidclient", "invalidrequestexception")},
+		[]string{"cli-profile", "no-instance"},
+		Broken, "The CLI asks another Region than the instance's: sso_region is wrong",
+		"Set sso_region to the Region of Identity Center",
+		"https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html",
 	},
 	{
-		"cli role", [][]string{words("forbiddenexception", "no access")}, []string{"cli-profile", "no-access", "membership", "permission-set"},
-		Broken, "The role of the profile is not assigned to the person in that account", "Compare sso_account_id and sso_role_name with what the portal shows", "https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html",
+		"cli role", [][]string{words("forbiddenexception", "no access")},
+		[]string{"cli-profile", "no-access", "membership", "permission-set"},
+		Broken, "The role of the profile is not assigned to the person in that account",
+		"Compare sso_account_id and sso_role_name with what the portal shows",
+		"https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html",
 	},
 	{
-		"nothing assigned", [][]string{words("no applications", "you do not have any", "don't have any applications", "no accounts", "empty portal", "portal is empty", "nothing in the portal")},
-		[]string{"membership", "group-made-again", "orphaned-assignment", "assignments-lost", "permission-set", "no-access"},
-		Warning, "Being signed in gives no access: a permission set must be assigned to the person or a group of theirs", "Assign a permission set", awsGuide + "assignusers.html",
+		"nothing assigned", [][]string{words("no applications", "you do not have any", "don't have any applications",
+			"no accounts", "empty portal", "portal is empty", "nothing in the portal")},
+		[]string{"membership", "group-made-again", "orphaned-assignment", "assignments-lost", "permission-set",
+			"no-access"},
+		Warning, "Being signed in gives no access: a permission set must be assigned to the person or a group of " +
+			"theirs", "Assign a permission set", awsGuide + "assignusers.html",
 	},
 	{
-		"IAM federation", [][]string{words("not authorized to perform sts:assumerolewithsaml", "your request included an invalid saml response", "signin.aws.amazon.com/saml", "saml provider")},
+		"IAM federation", [][]string{words("not authorized to perform sts:assumerolewithsaml",
+			"your request included an invalid saml response", "signin.aws.amazon.com/saml", "saml provider")},
 		[]string{"wrong-application", "reply-url"},
-		Broken, "That is the page of IAM's own federation: the assertion went to the wrong application or reply URL", "Use AWS IAM Identity Center, not AWS Single-Account Access", learn + "saas-apps/aws-single-sign-on-tutorial",
+		Broken, "That is the page of IAM's own federation: the assertion went to the wrong application or reply URL",
+		"Use AWS IAM Identity Center, not AWS Single-Account Access",
+		learn + "saas-apps/aws-single-sign-on-tutorial",
 	},
 	{
-		"stale request", [][]string{words("not a valid response for the provided request id")}, []string{"refused-assertions"},
-		OK, "The response answers a request that was used before: the back button, a bookmark of a page between, or a page left open", "Start again at the portal", awsGuide + "troubleshooting.html",
+		"stale request", [][]string{words("not a valid response for the provided request id")},
+		[]string{"refused-assertions"},
+		OK, "The response answers a request that was used before: the back button, a bookmark of a page between, or " +
+			"a " +
+			"page left open", "Start again at the portal", awsGuide + "troubleshooting.html",
 	},
 	{
-		"assertion too old", [][]string{words("assertion is no longer valid", "not yet valid")}, []string{"net-clock", "refused-assertions"},
-		Broken, "A clock is wrong, or the page was left open for long", "Set the clocks", awsGuide + "troubleshooting.html",
+		"assertion too old", [][]string{words("assertion is no longer valid", "not yet valid")},
+		[]string{"net-clock", "refused-assertions"},
+		Broken, "A clock is wrong, or the page was left open for long", "Set the clocks",
+		awsGuide + "troubleshooting.html",
 	},
 	{
-		"encrypted assertion", [][]string{words("exactly one assertion")}, []string{"token-encryption", "refused-assertions"},
-		Broken, "The response has no assertion that AWS can read: it is encrypted, or an error", "Deactivate token encryption", awsGuide + "other-idps.html",
+		"encrypted assertion", [][]string{words("exactly one assertion")},
+		[]string{"token-encryption", "refused-assertions"},
+		Broken, "The response has no assertion that AWS can read: it is encrypted, or an error",
+		"Deactivate token encryption", awsGuide + "other-idps.html",
 	},
 	{
-		"deletion threshold", [][]string{words("accidental delet", "deletion threshold", "delete threshold")}, []string{"deletion-threshold"},
-		Broken, "The cycle would delete more than the threshold", "Look who would go, then allow it or mend the scope", appProvisioning + "accidental-deletions",
+		"deletion threshold", [][]string{words("accidental delet", "deletion threshold", "delete threshold")},
+		[]string{"deletion-threshold"},
+		Broken, "The cycle would delete more than the threshold",
+		"Look who would go, then allow it or mend the scope",
+		appProvisioning + "accidental-deletions",
 	},
 }
 
 // sounds are complaints about what is sound.
 var sounds = []text{
 	{
-		"mfa", [][]string{words("mfa", "multi-factor", "second factor"), words("no ", " no", "not ", "off", "disabled", "none", "never", "missing", "grey")}, nil,
-		OK, "With an external identity provider AWS's own MFA is off, and its column says none: Entra asked for the second factor, by its own policies",
+		"mfa", [][]string{words("mfa", "multi-factor", "second factor"),
+			words("no ", " no", "not ", "off", "disabled", "none", "never", "missing", "grey")}, nil,
+		OK, "With an external identity provider AWS's own MFA is off, and its column says none: Entra asked for the " +
+			"" +
+			"second factor, by its own policies",
 		"Look at the sign-in log of Entra", awsGuide + "mfa-enable-how-to.html",
 	},
 	{
-		"role suffix", [][]string{words("awsreservedsso", "suffix", "random characters", "role name", "role arn", "trust polic"), words("chang", "new", "differ", "suffix", "random", "other", "again")}, nil,
-		OK, "AWS makes a role of a permission set in each account, AWSReservedSSO_NAME_ and a suffix; the suffix is new whenever the role is made again",
-		"Name such roles with a wildcard for the suffix, by aws:PrincipalArn", awsGuide + "referencingpermissionsets.html",
+		"role suffix", [][]string{words("awsreservedsso", "suffix", "random characters", "role name", "role arn",
+			"trust polic"), words("chang", "new", "differ", "suffix", "random", "other", "again")}, nil,
+		OK, "AWS makes a role of a permission set in each account, AWSReservedSSO_NAME_ and a suffix; the suffix is " +
+			"" +
+			"new whenever the role is made again",
+		"Name such roles with a wildcard for the suffix, by aws:PrincipalArn",
+		awsGuide + "referencingpermissionsets.html",
 	},
 	{
 		"scim shows no members", [][]string{words("scim", "get /groups", "/groups"), words("member")}, nil,
 		OK, "AWS's SCIM answers groups without their members, by design; they are there all the same",
-		"List them with identitystore ListGroupMemberships", "https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
+		"List them with identitystore ListGroupMemberships",
+		"https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
 	},
 	{
-		"control tower", [][]string{words("control tower", "awscontroltower", "awsaccountfactory", "awsservicecatalog", "awssecurityaudit", "awslogarchive")}, nil,
-		OK, "Those groups are AWS Control Tower's own: they are not in Entra, and nothing is wrong with them", "Leave them", awsGuide + "considerations-for-customizing.html",
+		"control tower", [][]string{words("control tower", "awscontroltower", "awsaccountfactory",
+			"awsservicecatalog",
+			"awssecurityaudit", "awslogarchive")}, nil,
+		OK, "Those groups are AWS Control Tower's own: they are not in Entra, and nothing is wrong with them",
+		"Leave them", awsGuide + "considerations-for-customizing.html",
 	},
 	{
-		"role session", [][]string{words("still", "keeps", "continue", "remain", "hours after", "works after"), words("access", "session", "console", "signed in", "credential")}, nil,
-		OK, "Role sessions that were opened before live on until their end, up to twelve hours: neither Entra nor the end of the portal session stops them",
-		"Where it must end at once: a deny policy on the role for tokens before now (aws:TokenIssueTime)", awsGuide + "authconcept-revoke-access.html",
+		"role session", [][]string{words("still", "keeps", "continue", "remain", "hours after", "works after"),
+			words("access", "session", "console", "signed in", "credential")}, nil,
+		OK, "Role sessions that were opened before live on until their end, up to twelve hours: neither Entra nor " +
+			"the " +
+			"end of the portal session stops them",
+		"Where it must end at once: a deny policy on the role for tokens before now (aws:TokenIssueTime)",
+		awsGuide + "authconcept-revoke-access.html",
 	},
 	{
-		"console locked", [][]string{words("greyed", "grayed", "cannot edit", "can't edit", "cannot delete", "can't add", "cannot add", "managed by", "created by scim", "read-only", "unable to edit", "can't be edited")}, nil,
-		OK, "With automatic provisioning the console leaves users and groups to the identity provider", "Change them in Entra", awsGuide + "provision-automatically.html",
+		"console locked", [][]string{words("greyed", "grayed", "cannot edit", "can't edit", "cannot delete",
+			"can't add", "cannot add", "managed by", "created by scim", "read-only", "unable to edit",
+			"can't be edited")}, nil,
+		OK, "With automatic provisioning the console leaves users and groups to the identity provider",
+		"Change them in Entra", awsGuide + "provision-automatically.html",
 	},
 	{
-		"application behind", [][]string{words("grafana", "quicksight", "redshift", "sagemaker", "amazon q", "kiro", "codecatalyst", "client vpn", "workspaces", "emr studio", "salesforce", "slack", "jira", "gitlab", "custom saml")}, nil,
-		OK, "The sign-in to Identity Center works: the application behind it has its own rules on names, attributes and assignments",
+		"application behind", [][]string{words("grafana", "quicksight", "redshift", "sagemaker", "amazon q", "kiro",
+			"codecatalyst", "client vpn", "workspaces", "emr studio", "salesforce", "slack", "jira", "gitlab",
+			"custom saml")}, nil,
+		OK, "The sign-in to Identity Center works: the application behind it has its own rules on names, attributes " +
+			"" +
+			"and assignments",
 		"Look at the application's attribute mappings and its own users", awsGuide + "manage-your-applications.html",
 	},
 	{
-		"next cycle", [][]string{words("how long", "when will", "not yet", "yet", "minutes", "slow", "takes", "delay", "interval", "immediately", "waiting")}, nil,
-		OK, "Entra's job runs every 40 minutes, and the interval cannot be changed", "Provision on demand what cannot wait", appProvisioning + "known-issues",
+		"next cycle", [][]string{words("how long", "when will", "not yet", "yet", "minutes", "slow", "takes", "delay",
+			"interval", "immediately", "waiting")}, nil,
+		OK, "Entra's job runs every 40 minutes, and the interval cannot be changed",
+		"Provision on demand what cannot wait", appProvisioning + "known-issues",
 	},
 	{
-		"logs need a license", [][]string{words("premium license", "premium licence", "b2c", "requires p1", "azure ad premium")}, nil,
-		OK, "The logs need a P1 license by Graph, or seven days of patience in the portal: it is not known, not broken", "Look in the portal", learn + "monitoring-health/reference-reports-data-retention",
+		"logs need a license", [][]string{words("premium license", "premium licence", "b2c", "requires p1",
+			"azure ad premium")}, nil,
+		OK, "The logs need a P1 license by Graph, or seven days of patience in the portal: it is not known, not " +
+			"broken",
+		"Look in the portal", learn + "monitoring-health/reference-reports-data-retention",
 	},
 	{
-		"session length", [][]string{words("signed out", "logged out", "log in again", "sign in again", "expired", "expires"), words("session", "hour", "every", "sso", "credential")}, nil,
-		OK, "The portal session and the role session have lengths of their own, eight hours and one hour by default", "Set them in the instance and in the permission set", awsGuide + "configure-user-session.html",
+		"session length", [][]string{words("signed out", "logged out", "log in again", "sign in again", "expired",
+			"expires"), words("session", "hour", "every", "sso", "credential")}, nil,
+		OK, "The portal session and the role session have lengths of their own, eight hours and one hour by default",
+		"Set them in the instance and in the permission set", awsGuide + "configure-user-session.html",
 	},
 	{
 		"letter case", [][]string{words("upper", "lower", "capital", "case")}, nil,
-		OK, "AWS compares user names without regard to the case of letters", "Leave it", awsGuide + "troubleshooting.html",
+		OK, "AWS compares user names without regard to the case of letters", "Leave it",
+		awsGuide + "troubleshooting.html",
 	},
 	{
 		"on purpose", [][]string{words("scp", "service control")}, nil,
-		OK, "Service control policies that deny writes to the identity store beside provisioning are what AWS recommends", "Leave them", awsGuide + "delegated-admin.html",
+		OK, "Service control policies that deny writes to the identity store beside provisioning are what AWS " +
+			"recommends", "Leave them", awsGuide + "delegated-admin.html",
 	},
 	{
 		"no single logout", [][]string{words("logout", "log out", "sign out", "single log")}, nil,
-		OK, "Identity Center has no SAML single logout: signing out of the portal leaves the session at Entra, and the other way round", "Sign out of both", awsGuide + "troubleshooting.html",
+		OK, "Identity Center has no SAML single logout: signing out of the portal leaves the session at Entra, and " +
+			"the other way round", "Sign out of both", awsGuide + "troubleshooting.html",
 	},
 }
 
@@ -217,35 +307,54 @@ type code struct {
 
 // codes are those that this pair meets. Source: Microsoft Entra authentication error codes.
 var codes = map[int]code{
-	50105:   {"The person is not assigned to the application, or only by a group in a group", "Assign the person or their own group", []string{"application-disabled", "two-applications", "sign-in-unassigned", "nested", "license", "application-roles", "not-assigned"}},
-	700016:  {"No application of the tenant has the identifier that the request names", "Set the identifier to the entity ID of the instance", []string{"wrong-application", "identifier", "application-missing"}},
-	50011:   {"The reply URL of the request is not among those of the application", "Add the ACS URLs of the metadata file", []string{"reply-url", "identifier-taken"}},
-	501241:  {"The attribute that the NameID is made of is empty for this person", "Fill it, or make the NameID of the user principal name", []string{"name-id-missing"}},
-	50020:   {"The account is of another tenant and no guest of this one", "Invite the person, or sign out of the other account", []string{"not-assigned"}},
-	90072:   {"The account is of another tenant and no guest of this one", "Invite the person, or sign out of the other account", []string{"not-assigned"}},
-	50034:   {"The tenant has no such account", "Look at the spelling; the account may be deleted", []string{"recycle-bin", "not-assigned"}},
-	50057:   {"The account is disabled", "Enable it, if the person is still here", nil},
-	53003:   {"Conditional Access blocks the sign-in", "Open the entry in the sign-in log: it names the policy", []string{"conditional-access"}},
-	53000:   {"Conditional Access wants a compliant device", "Use a managed device, or leave the application out of the policy", []string{"conditional-access"}},
-	53001:   {"Conditional Access wants a domain joined device", "Use such a device", []string{"conditional-access"}},
-	530032:  {"A security policy of the tenant blocks the sign-in", "Open the entry in the sign-in log", []string{"conditional-access"}},
-	50158:   {"An external challenge of Conditional Access was not met", "Open the entry in the sign-in log", []string{"conditional-access"}},
+	50105: {"The person is not assigned to the application, or only by a group in a group",
+		"Assign the person or their own group", []string{"application-disabled", "two-applications",
+			"sign-in-unassigned", "nested", "license", "application-roles", "not-assigned"}},
+	700016: {"No application of the tenant has the identifier that the request names",
+		"Set the identifier to the entity ID of the instance",
+		[]string{"wrong-application", "identifier", "application-missing"}},
+	50011: {"The reply URL of the request is not among those of the application",
+		"Add the ACS URLs of the metadata file", []string{"reply-url", "identifier-taken"}},
+	501241: {"The attribute that the NameID is made of is empty for this person",
+		"Fill it, or make the NameID of the user principal name", []string{"name-id-missing"}},
+	50020: {"The account is of another tenant and no guest of this one",
+		"Invite the person, or sign out of the other account", []string{"not-assigned"}},
+	90072: {"The account is of another tenant and no guest of this one",
+		"Invite the person, or sign out of the other account", []string{"not-assigned"}},
+	50034: {"The tenant has no such account", "Look at the spelling; the account may be deleted",
+		[]string{"recycle-bin", "not-assigned"}},
+	50057: {"The account is disabled", "Enable it, if the person is still here", nil},
+	53003: {"Conditional Access blocks the sign-in", "Open the entry in the sign-in log: it names the policy",
+		[]string{"conditional-access"}},
+	53000: {"Conditional Access wants a compliant device",
+		"Use a managed device, or leave the application out of the policy", []string{"conditional-access"}},
+	53001: {"Conditional Access wants a domain joined device", "Use such a device", []string{"conditional-access"}},
+	530032: {"A security policy of the tenant blocks the sign-in", "Open the entry in the sign-in log",
+		[]string{"conditional-access"}},
+	50158: {"An external challenge of Conditional Access was not met", "Open the entry in the sign-in log",
+		[]string{"conditional-access"}},
 	50076:   {"A second factor is asked for", "Finish the sign-in with it", nil},
 	50079:   {"The person must register a second factor", "Register it", nil},
 	65001:   {"Nobody consented to the permissions that the program asks for", "Have an administrator consent", nil},
 	7000112: {"The application is disabled", "Enable it under Properties", []string{"application-disabled"}},
 	7000215: {"The client secret of the program is wrong or ran out", "Make a new client secret", nil},
 	7000222: {"The client secret of the program ran out", "Make a new client secret", nil},
-	75011:   {"The request wants another way of signing in than the session has", "Send no RequestedAuthnContext", nil},
-	75005:   {"The request is not one that Entra supports", "Start again at the portal", nil},
-	750054:  {"A page of the application was opened without a SAML request", "Set the sign-on URL to the portal", []string{"sign-on-url", "saml-mode"}},
-	76021:   {"The application requires signed requests, and AWS signs none", "Switch \"Require verification certificates\" off", nil},
-	76026:   {"The request is too old: a bookmark of the sign-in page, or a wrong clock", "Bookmark the portal instead", []string{"net-clock", "sign-on-url"}},
-	650056:  {"The application is set up wrong: another account, or an identifier of another tenant", "Look at the identifier", []string{"identifier"}},
-	90002:   {"The tenant of the address does not exist", "Look at the sign-in URL that AWS has", []string{"issuer"}},
-	90009:   {"The application asks for a token for itself without an identifier", "Set the identifier", []string{"identifier"}},
-	500113:  {"The application has no reply URL", "Add the ACS URLs", []string{"reply-url"}},
-	500011:  {"The resource is not known in the tenant", "Look at the identifier", []string{"identifier"}},
+	75011: {"The request wants another way of signing in than the session has", "Send no RequestedAuthnContext",
+		nil},
+	75005: {"The request is not one that Entra supports", "Start again at the portal", nil},
+	750054: {"A page of the application was opened without a SAML request", "Set the sign-on URL to the portal",
+		[]string{"sign-on-url", "saml-mode"}},
+	76021: {"The application requires signed requests, and AWS signs none",
+		"Switch \"Require verification certificates\" off", nil},
+	76026: {"The request is too old: a bookmark of the sign-in page, or a wrong clock", "Bookmark the portal instead",
+		[]string{"net-clock", "sign-on-url"}},
+	650056: {"The application is set up wrong: another account, or an identifier of another tenant",
+		"Look at the identifier", []string{"identifier"}},
+	90002: {"The tenant of the address does not exist", "Look at the sign-in URL that AWS has", []string{"issuer"}},
+	90009: {"The application asks for a token for itself without an identifier", "Set the identifier",
+		[]string{"identifier"}},
+	500113: {"The application has no reply URL", "Add the ACS URLs", []string{"reply-url"}},
+	500011: {"The resource is not known in the tenant", "Look at the identifier", []string{"identifier"}},
 }
 
 func causeOfCode(n int) string { return codes[n].cause }
@@ -283,7 +392,8 @@ func codeText(number string) (text, bool) {
 		}, true
 	}
 	return text{
-		name: "AADSTS" + number, likely: append(slices.Clone(c.likely), "refused-sign-ins/"+number), state: Broken, means: c.cause, do: c.do,
+		name: "AADSTS" + number, likely: append(slices.Clone(c.likely), "refused-sign-ins/"+number), state: Broken,
+		means: c.cause, do: c.do,
 		whence: "https://login.microsoftonline.com/error?code=" + number,
 	}, true
 }
@@ -294,8 +404,10 @@ func explainFailure(errorCode, reason string) (kind, cause, do string) {
 	switch {
 	case strings.Contains(both, "missingvalue"), strings.Contains(both, "required"), strings.Contains(both, "schema"):
 		return "missing values", "A value that AWS requires is empty", "Fill the fields in Entra"
-	case strings.Contains(both, "duplicate"), strings.Contains(both, "conflict"), strings.Contains(both, "409"), strings.Contains(both, "unique"):
-		return "duplicate", "Another object at AWS has the name, the address or the external id", "Find it, also among users made by hand"
+	case strings.Contains(both, "duplicate"), strings.Contains(both, "conflict"), strings.Contains(both, "409"),
+		strings.Contains(both, "unique"):
+		return "duplicate", "Another object at AWS has the name, the address or the external id",
+			"Find it, also among users made by hand"
 	case strings.Contains(both, "401"), strings.Contains(both, "unauthorized"), strings.Contains(both, "credential"):
 		return "credentials", "AWS refuses the access token", "Save a new token in the job"
 	case strings.Contains(both, "404"), strings.Contains(both, "notfound"), strings.Contains(both, "not found"):

@@ -2,14 +2,10 @@ package doctor
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -20,12 +16,12 @@ const (
 	awsGuide = "https://docs.aws.amazon.com/singlesignon/latest/userguide/"
 )
 
-// The checks of the trust between the two sides: what is set up, and which keys and addresses they
-// have of each other.
-func trustChecks() []Check {
+// The checks of what is set up at all.
+func setUpChecks() []Check {
 	return []Check{
 		{
-			"wrong-application", "The gallery's other AWS application is used, which federates with IAM of one account",
+			"wrong-application",
+			"The gallery's other AWS application is used, which federates with IAM of one account",
 			[]Source{Apps}, Setup, nil, learn + "saas-apps/aws-single-sign-on-tutorial", wrongApplication,
 		},
 		{
@@ -53,6 +49,12 @@ func trustChecks() []Check {
 			"identity-source", "The center does not use an external identity provider", []Source{Console}, SignInAt,
 			nil, awsGuide + "manage-your-identity-source-idp.html", identitySource,
 		},
+	}
+}
+
+// The checks of the trust: which addresses and keys the two sides have of each other.
+func trustChecks() []Check {
+	return []Check{
 		{
 			"saml-mode", "The application does not sign in with SAML", []Source{Apps}, SignInAt,
 			[]string{"wrong-application", "two-applications"},
@@ -83,7 +85,8 @@ func trustChecks() []Check {
 		},
 		{
 			"saml-certificate", "The certificate that signs has ended, or ends soon", []Source{Apps}, SignInAt,
-			[]string{"wrong-application"}, learn + "enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on",
+			[]string{"wrong-application"},
+			learn + "enterprise-apps/tutorial-manage-certificates-for-federated-single-sign-on",
 			samlCertificate,
 		},
 		{
@@ -99,7 +102,8 @@ func trustChecks() []Check {
 			SignInAt, []string{"saml-certificate"}, awsGuide + "rotatesamlcert.html", trustedCertificate,
 		},
 		{
-			"token-encryption", "Entra encrypts assertions, which Identity Center cannot read", []Source{Apps}, SignInAt,
+			"token-encryption", "Entra encrypts assertions, which Identity Center cannot read", []Source{Apps},
+			SignInAt,
 			nil, awsGuide + "other-idps.html", tokenEncryption,
 		},
 	}
@@ -112,12 +116,14 @@ func wrongApplication(l *look, a *answer) {
 			continue
 		}
 		a.find(
-			Broken, "", fmt.Sprintf("%q is the gallery application that federates with IAM of single accounts", sp.DisplayName),
+			Broken, "", fmt.Sprintf("%q is the gallery application that federates with IAM of single accounts",
+				sp.DisplayName),
 			"AWS Single-Account Access was set up. It signs in to IAM roles, and its job only imports roles; "+
 				"it knows nothing of Identity Center and sends no people there",
 		).value("Entra, identifiers", strings.Join(sp.ServicePrincipalNames, ", ")).
 			value("the center's entity ID", l.entityID()).
-			fix("Create the gallery application AWS IAM Identity Center, and set up sign-in and provisioning in it", "",
+			fix("Create the gallery application AWS IAM Identity Center, and set up sign-in and provisioning in it",
+				"",
 				"https://entra.microsoft.com/#view/Microsoft_AAD_IAM/AppGalleryBladeV2")
 	}
 }
@@ -170,7 +176,8 @@ func customerKey(l *look, a *answer) {
 		"The key is disabled, waits for its deletion, or its policy leaves out Identity Center, the identity store "+
 			"or the delegated administrator's account",
 	).value("key", e.KmsKeyArn).value("status", e.EncryptionStatus).
-		fix("Enable the key, and give its policy the statements of the guide", "aws kms describe-key --key-id "+e.KmsKeyArn, "")
+		fix("Enable the key, and give its policy the statements of the guide",
+			"aws kms describe-key --key-id "+e.KmsKeyArn, "")
 }
 
 func applicationMissing(l *look, a *answer) {
@@ -201,7 +208,8 @@ func identitySource(l *look, a *answer) {
 			"the portal asks for a password of its own instead of sending people to Entra").
 		value("center, identity source", l.a.Directory.IdentitySource).
 		value("Entra, application", l.sso.DisplayName).
-		fix("Change the identity source to the external identity provider", "gatehouse connect", l.console("settings"))
+		fix("Change the identity source to the external identity provider", "gatehouse connect",
+			l.console("settings"))
 }
 
 func samlMode(l *look, a *answer) {
@@ -229,9 +237,11 @@ func identifierTaken(l *look, a *answer) {
 	}
 	for _, app := range l.e.Applications { // an application without a service principal of its own
 		for _, name := range app.IdentifierURIs {
-			known := slices.ContainsFunc(l.e.ServicePrincipals, func(sp graph.ServicePrincipal) bool { return sp.AppID == app.AppID })
+			known := slices.ContainsFunc(l.e.ServicePrincipals,
+				func(sp graph.ServicePrincipal) bool { return sp.AppID == app.AppID })
 			if !known && name == l.entityID() && name != "" {
-				holders[strings.ToLower(name)] = append(holders[strings.ToLower(name)], app.DisplayName+" (application)")
+				holders[strings.ToLower(name)] = append(holders[strings.ToLower(name)],
+					app.DisplayName+" (application)")
 			}
 		}
 	}
@@ -240,7 +250,9 @@ func identifierTaken(l *look, a *answer) {
 			continue
 		}
 		a.find(Broken, "", fmt.Sprintf("%d applications have the identifier %s", len(who), name),
-			"Entra picks one of them for the request: its assignments, certificate and reply URLs count, not those of the other").
+			"Entra picks one of them for the request: its assignments, certificate and reply URLs count, not those "+
+				"of "+
+				"the other").
 			value("applications", strings.Join(who, "; ")).
 			fix("Remove the identifier from the application that is not in use", "", l.admin(l.sso, "SignOn"))
 	}
@@ -262,7 +274,8 @@ func identifier(l *look, a *answer) {
 		switch {
 		case strings.EqualFold(strings.Trim(name, "/ "), strings.Trim(want, "/ ")) || distance(name, want) <= 2:
 			kind = "near"
-			cause = "It is off by a character, a slash or a letter's case: Entra compares exactly, and answers AADSTS700016"
+			cause = "It is off by a character, a slash or a letter's case: Entra compares exactly, and answers " +
+				"AADSTS700016"
 		case isIdentityCenter(name) && storeOf(name) == storeOf(want):
 			kind, cause = "region", "The identifier names another Region than the instance's primary one"
 		case isIdentityCenter(name):
@@ -330,7 +343,8 @@ func replyURL(l *look, a *answer) {
 	have := strings.Join(l.sso.ReplyURLs, ", ")
 	fix := func(f *Finding, want string) {
 		f.value("Entra, reply URLs", have).value("AWS, ACS URL", want).
-			fix("Add all reply URLs of the metadata file of Identity Center (Manage authentication)", "", l.admin(l.sso, "SignOn"))
+			fix("Add all reply URLs of the metadata file of Identity Center (Manage authentication)", "",
+				l.admin(l.sso, "SignOn"))
 	}
 	if l.a.SP != nil {
 		for _, acs := range l.a.SP.AcsURLs {
@@ -355,9 +369,11 @@ func replyURL(l *look, a *answer) {
 		}
 	}
 	if len(acsHosts) == 0 {
-		kind, cause := "missing", "The reply URL was left empty or is another page: the assertion lands where nobody takes it"
+		kind, cause := "missing",
+			"The reply URL was left empty or is another page: the assertion lands where nobody takes it"
 		if strings.Contains(have, "portal.sso.") || strings.Contains(have, "/saml/assertion") {
-			kind, cause = "old form", "The reply URL has an old form of the host, which the instance no longer answers"
+			kind, cause = "old form",
+				"The reply URL has an old form of the host, which the instance no longer answers"
 		}
 		fix(a.find(Broken, kind, "no reply URL of the application is an ACS URL of Identity Center", cause), "")
 		return
@@ -367,11 +383,14 @@ func replyURL(l *look, a *answer) {
 		if acsHosts[region] || region == "" {
 			continue
 		}
-		kind, cause := "region", "A Region was added to the instance, and each Region has an ACS URL of its own: people who go there get AADSTS50011"
+		kind, cause := "region",
+			"A Region was added to the instance, and each Region has an ACS URL of its own: people who go there get "+
+				"AADSTS50011"
 		if i == 0 {
 			kind, cause = "instance", "The reply URLs are of another Region than the instance's primary one"
 		}
-		fix(a.find(Broken, kind, "no reply URL is in "+region, cause), "https://"+region+".signin.aws…/platform/saml/acs/…")
+		fix(a.find(Broken, kind, "no reply URL is in "+region, cause),
+			"https://"+region+".signin.aws…/platform/saml/acs/…")
 	}
 }
 
@@ -389,8 +408,10 @@ func signOnURL(l *look, a *answer) {
 	}
 	host := u.Hostname()
 	entras := strings.HasSuffix(host, "microsoft.com") || strings.HasSuffix(host, "microsoftonline.com")
-	portals := strings.HasSuffix(host, ".awsapps.com") || strings.Contains(host, ".portal.") || strings.HasPrefix(u.Path, "/start")
-	other := portal != "" && strings.Contains(portal, "://") && !strings.HasPrefix(*l.sso.LoginURL, strings.TrimRight(portal, "/"))
+	portals := strings.HasSuffix(host, ".awsapps.com") || strings.Contains(host, ".portal.") ||
+		strings.HasPrefix(u.Path, "/start")
+	other := portal != "" && strings.Contains(portal, "://") &&
+		!strings.HasPrefix(*l.sso.LoginURL, strings.TrimRight(portal, "/"))
 	if !entras && portals && !other {
 		return
 	}
@@ -399,159 +420,9 @@ func signOnURL(l *look, a *answer) {
 		cause = "It is an address of Entra itself: the tile of My Apps goes round in a circle"
 	}
 	a.find(Broken, "", "the sign-on URL of the application does not lead to the access portal", cause).
-		value("Entra, sign-on URL", *l.sso.LoginURL).value("AWS, access portal", cmp.Or(portal, "https://STORE.awsapps.com/start")).
+		value("Entra, sign-on URL", *l.sso.LoginURL).value("AWS, access portal",
+		cmp.Or(portal, "https://STORE.awsapps.com/start")).
 		fix("Set it to the portal's URL, or leave it empty", "", l.admin(l.sso, "SignOn"))
-}
-
-// signing is the certificate that signs now, and those that wait.
-func (l *look) signing() (active *graph.KeyCredential, waiting []graph.KeyCredential) {
-	if l.sso == nil {
-		return nil, nil
-	}
-	preferred := ""
-	if t := l.sso.PreferredTokenSigningKeyThumbprint; t != nil {
-		preferred = strings.ToUpper(*t)
-	}
-	for i, k := range l.sso.KeyCredentials {
-		if k.Usage != "Verify" {
-			continue
-		}
-		if thumbprint(k) == preferred {
-			active = &l.sso.KeyCredentials[i]
-		} else {
-			waiting = append(waiting, k)
-		}
-	}
-	if active == nil && len(waiting) == 1 {
-		return &waiting[0], nil
-	}
-	return active, waiting
-}
-
-// thumbprint is the SHA-1 of a certificate, in hexadecimal capitals.
-func thumbprint(k graph.KeyCredential) string {
-	if k.Thumbprint != "" {
-		return strings.ToUpper(k.Thumbprint)
-	}
-	sum, err := base64.StdEncoding.DecodeString(k.CustomKeyIdentifier)
-	if err != nil {
-		return strings.ToUpper(k.CustomKeyIdentifier)
-	}
-	if len(sum) != 20 { // some clients get the hexadecimal form
-		return strings.ToUpper(k.CustomKeyIdentifier)
-	}
-	return strings.ToUpper(hex.EncodeToString(sum))
-}
-
-const soon = 30 * 24 * time.Hour // before an end: our own choice
-
-func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-func samlCertificate(l *look, a *answer) {
-	active, waiting := l.signing()
-	if active == nil || federatesIAM(*l.sso) {
-		return
-	}
-	left := active.EndDateTime.Sub(l.Now)
-	switch {
-	case left <= 0:
-		a.find(Broken, "expired", "the certificate that signs ended on "+date(active.EndDateTime),
-			"The SAML signing certificate ran out: AWS refuses every assertion since then").
-			value("Entra, active certificate", thumbprint(*active)+", until "+date(active.EndDateTime)).
-			fix("Make a new certificate, import it at AWS, then activate it", "", l.admin(l.sso, "SignOn"))
-	case left < soon:
-		a.find(Warning, "soon", fmt.Sprintf("the certificate that signs ends in %d days", int(left.Hours()/24)),
-			"Entra's certificates live three years, and nobody renews them by themselves").
-			value("Entra, active certificate", thumbprint(*active)+", until "+date(active.EndDateTime)).
-			fix("Make a new certificate, import it at AWS first, then activate it", "", l.admin(l.sso, "SignOn"))
-	}
-	for _, k := range waiting {
-		if k.EndDateTime.After(active.EndDateTime) {
-			a.find(OK, "roll-over", "a newer certificate waits to be made active",
-				"A roll-over is under way. Import the new certificate at AWS before you activate it in Entra").
-				value("active", thumbprint(*active)).value("waiting", thumbprint(k)).
-				fix("Import it under Manage authentication, then activate it", "", l.console("settings"))
-		}
-	}
-}
-
-func issuer(l *look, a *answer) {
-	if l.e.TenantID == "" {
-		return
-	}
-	for _, c := range l.a.Configurations {
-		if c.Status != adminapi.StatusEnabled || strings.Contains(c.EntityID, l.e.TenantID) {
-			continue
-		}
-		a.find(Broken, "", "the center trusts the issuer "+c.EntityID,
-			"The metadata that the center has is of another tenant, or of another identity provider").
-			value("Entra, issuer", "https://sts.windows.net/"+l.e.TenantID+"/").value("center, issuer", c.EntityID).
-			fix("Upload the federation metadata of the application", "", l.console("settings"))
-	}
-}
-
-func samlKey(l *look, a *answer) {
-	for _, c := range l.a.Configurations {
-		if c.Status == adminapi.StatusEnabled {
-			l.judgeKeys(a, c)
-		}
-	}
-}
-
-func (l *look) judgeKeys(a *answer, c adminapi.Configuration) {
-	if l.sso == nil || len(c.Thumbprints) == 0 {
-		return
-	}
-	trusted := slices.Clone(c.Thumbprints)
-	for _, known := range l.a.Certificates {
-		trusted = append(trusted, known.CertificateID)
-	}
-	var signs []string
-	active, waiting := l.signing()
-	if active != nil && active.Key != "" {
-		if der, err := base64.StdEncoding.DecodeString(active.Key); err == nil {
-			sum := sha256.Sum256(der)
-			signs = []string{hex.EncodeToString(sum[:])}
-		}
-	}
-	if m, ok := l.e.Metadata[l.sso.ID]; ok && len(signs) == 0 {
-		signs = m.Thumbprints
-	}
-	has := func(list []string) func(string) bool {
-		return func(s string) bool {
-			return slices.ContainsFunc(list, func(o string) bool { return strings.EqualFold(s, o) })
-		}
-	}
-	if len(signs) == 0 || slices.ContainsFunc(signs, has(trusted)) {
-		return
-	}
-	kind, cause := "not imported", "A new certificate was made active in Entra before AWS had it, or was never given to AWS"
-	if len(waiting) == 0 && active != nil && l.Now.Sub(active.StartDateTime) > 365*24*time.Hour {
-		cause = "AWS never got the application's certificate"
-	}
-	if m := l.e.TenantMetadata; m != nil && slices.ContainsFunc(m.Thumbprints, has(trusted)) {
-		kind = "tenant metadata"
-		cause = "AWS was given the tenant's general federation metadata, without ?appid=: its keys are not those of the application"
-	}
-	a.find(Broken, kind, "the center does not trust the key that Entra signs with", cause).
-		value("Entra signs with (SHA-256)", strings.Join(signs, ", ")).value("center trusts", strings.Join(trusted, ", ")).
-		fix("Import the application's certificate under Manage authentication", "", l.console("settings"))
-}
-
-func trustedCertificate(l *look, a *answer) {
-	for _, c := range l.a.Certificates {
-		left := c.NotAfter.Sub(l.Now)
-		switch {
-		case left <= 0 && len(l.a.Certificates) == 1:
-			a.find(Broken, "expired", "the only certificate that the center trusts ended on "+date(c.NotAfter),
-				"The certificate ran out at AWS's side").value("center", c.CertificateID).
-				fix("Import the certificate that signs now", "", l.console("settings"))
-		case left < soon && len(l.a.Certificates) == 1:
-			a.find(Warning, "soon", "the only certificate that the center trusts ends on "+date(c.NotAfter),
-				"No newer one was imported").value("center", c.CertificateID).
-				fix("Import the next certificate before that", "", l.console("settings"))
-		}
-	}
 }
 
 func tokenEncryption(l *look, a *answer) {
@@ -563,7 +434,8 @@ func tokenEncryption(l *look, a *answer) {
 		if strings.EqualFold(k.Usage, "Encrypt") {
 			a.find(Broken, "", "the application has a token encryption certificate",
 				"Entra encrypts the assertion, and Identity Center has no key to open it").
-				value("Entra, encryption certificate", cmp.Or(k.DisplayName, k.KeyID)).value("AWS, decryption", "not supported").
+				value("Entra, encryption certificate", cmp.Or(k.DisplayName, k.KeyID)).
+				value("AWS, decryption", "not supported").
 				fix("Deactivate token encryption", "", l.admin(l.sso, "TokenEncryption"))
 		}
 	}
