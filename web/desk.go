@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
@@ -190,6 +191,13 @@ func (v Visit) view(title, active string, data any) View {
 	if d.Banner != nil {
 		banner = d.Banner(v.Context(), v.Admin)
 	}
+	notice := TakeNotice(v.ResponseWriter, v.Request, d.URL)
+	problem, failed := strings.CutPrefix(notice, problemMark)
+	if failed {
+		notice = ""
+	} else {
+		problem = ""
+	}
 	return View{
 		Title:   title,
 		Product: d.Product,
@@ -200,7 +208,8 @@ func (v Visit) view(title, active string, data any) View {
 		User:    v.Admin,
 		Account: d.Prefix + "/account",
 		SignOut: d.Prefix + "/logout",
-		Notice:  TakeNotice(v.ResponseWriter, v.Request, d.URL),
+		Notice:  notice,
+		Problem: problem,
 		Banner:  banner,
 		Data:    data,
 	}
@@ -218,6 +227,14 @@ func (v Visit) Done(target, notice string) error {
 	http.Redirect(v.ResponseWriter, v.Request, target, http.StatusSeeOther)
 	return nil
 }
+
+// Failed goes on to a page and says there what was not done, and why.
+func (v Visit) Failed(target, problem string) error {
+	return v.Done(target, problemMark+problem)
+}
+
+// problemMark begins a notice of what was not done.
+const problemMark = "!"
 
 // Download sends a file.
 func (v Visit) Download(name, contentType string, data []byte) error {

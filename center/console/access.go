@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // accessPages are the pages on what people may do.
@@ -181,19 +183,54 @@ func createAssignment(p page) error {
 }
 
 func deleteAssignment(p page) error {
-	r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, center.Assignment{
+	a := center.Assignment{
 		AccountID:        p.PostFormValue("account"),
 		PermissionSetARN: p.PostFormValue("set"),
 		PrincipalType:    center.PrincipalType(p.PostFormValue("type")),
 		PrincipalID:      p.PostFormValue("principal"),
-	})
+	}
+	lines, err := p.loses(a)
+	if err != nil {
+		return err
+	}
+	question := web.Question{Title: "Delete the assignment?", Lines: lines, Button: "Delete the assignment"}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, a)
 	if err != nil {
 		return err
 	}
 	if r.Status == center.Failed {
-		return p.Done("/console/assignments", "Nothing was deleted. "+r.FailureReason)
+		return p.Failed("/console/assignments", "Nothing was deleted. "+r.FailureReason)
 	}
 	return p.Done("/console/assignments", "The assignment is deleted.")
+}
+
+// loses says who loses what with an assignment. What is not there any more is named by its id.
+func (p page) loses(a center.Assignment) ([]string, error) {
+	ctx, c := p.Context(), p.h.Center
+	who, err := p.principalName(a)
+	if err != nil {
+		return nil, err
+	}
+	who = cmp.Or(who, a.PrincipalID)
+	if a.PrincipalType == center.PrincipalGroup {
+		n, err := c.CountMemberships(ctx, center.MembershipQuery{GroupID: center.GroupID(a.PrincipalID)})
+		if err != nil {
+			return nil, err
+		}
+		who = fmt.Sprintf("The group %s (%d members)", who, n)
+	}
+	account, set := a.AccountID, a.PermissionSetARN
+	if x, err := c.Account(ctx, a.AccountID); err == nil {
+		account = x.Name + " (" + x.ID + ")"
+	}
+	if x, err := c.PermissionSet(ctx, a.PermissionSetARN); err == nil {
+		set = x.Name
+	}
+	return []string{who + " loses " + set + " in " + account + ".",
+		"Role credentials that are in use stay valid until they expire."}, nil
 }
 
 type auditData struct {

@@ -62,7 +62,7 @@ func TestAPermissionSetIsEditedInTheConsole(t *testing.T) {
 	if page := v.Get(sets); !strings.Contains(page, "Builder") {
 		t.Errorf("the list does not show it: %s", page)
 	}
-	v.Does(sets+"/delete", url.Values{"arn": {got[0].ARN}}, "The permission set is deleted.")
+	v.IsSure(sets+"/delete", url.Values{"arn": {got[0].ARN}}, "The permission set is deleted.")
 	if status, _ := v.Send(http.MethodGet, set, nil); status != http.StatusNotFound {
 		t.Errorf("the page of a deleted one: %d", status)
 	}
@@ -102,7 +102,7 @@ func TestAnApplicationIsEditedInTheConsole(t *testing.T) {
 	if page := v.Get(applications); !strings.Contains(page, "Handbook") {
 		t.Errorf("the list does not show it: %s", page)
 	}
-	v.Does(app+"/delete", nil, "The application is deleted.")
+	v.IsSure(app+"/delete", nil, "The application is deleted.")
 }
 
 func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
@@ -131,12 +131,12 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 	if err != nil || len(rules) != 1 {
 		t.Fatalf("rules %+v, %v", rules, err)
 	}
-	v.Does(s.URL+"/console/rules/delete", url.Values{"id": {rules[0].ID}}, "The rule is deleted")
-	refused(v, s.URL+"/console/rules/delete", url.Values{"id": {rules[0].ID}}, http.StatusNotFound, "")
+	v.IsSure(s.URL+"/console/rules/delete", url.Values{"id": {rules[0].ID}}, "The rule is deleted")
+	refused(v, s.URL+"/console/rules/delete", url.Values{"id": {rules[0].ID}, "sure": {"yes"}}, http.StatusNotFound, "")
 
 	own := url.Values{"account": {"111122223333"}, "set": {set.ARN}, "type": {"USER"}, "principal": {string(ada.ID)}}
-	v.Does(assignments+"/delete", own, "The assignment is deleted.")
-	v.Does(assignments+"/delete", own, "Nothing was deleted.")
+	v.IsSure(assignments+"/delete", own, "The assignment is deleted.")
+	v.IsSure(assignments+"/delete", own, "Nothing was deleted.")
 	refused(v, s.URL+"/console/accounts/organization", nil, http.StatusConflict, "")
 
 	last := s.LastEvent()

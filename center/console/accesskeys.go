@@ -1,6 +1,9 @@
 package console
 
-import "github.com/gatehouse-id/gatehouse/center"
+import (
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
 
 type keysData struct {
 	Keys      []center.AccessKey
@@ -55,6 +58,14 @@ func setKeyStatus(p page) error {
 }
 
 func deleteKey(p page) error {
+	question := web.Question{
+		Title:  "Delete the access key?",
+		Lines:  []string{"Requests that it signs are refused from then on. To try that first, disable it."},
+		Button: "Delete the access key",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeleteAccessKey(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 type applicationsData struct {
@@ -112,6 +113,18 @@ func updateApplication(p page) error {
 }
 
 func deleteApplication(p page) error {
+	a, err := p.h.Center.Application(p.Context(), p.applicationARN())
+	if err != nil {
+		return err
+	}
+	question := web.Question{
+		Title:  "Delete the application " + a.Name + "?",
+		Lines:  []string{"Nobody can open it any more. Its assignments, its settings and its certificate are lost."},
+		Button: "Delete the application",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeleteApplication(p.Context(), p.by, p.applicationARN()); err != nil {
 		return err
 	}

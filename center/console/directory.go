@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -303,7 +304,24 @@ func removeMember(p page) error {
 }
 
 func deleteGroup(p page) error {
-	if err := p.h.Center.DeleteGroup(p.Context(), p.by, center.GroupID(p.PathValue("id"))); err != nil {
+	id := center.GroupID(p.PathValue("id"))
+	g, err := p.h.Center.Group(p.Context(), id)
+	if err != nil {
+		return err
+	}
+	n, err := p.h.Center.CountMemberships(p.Context(), center.MembershipQuery{GroupID: id})
+	if err != nil {
+		return err
+	}
+	question := web.Question{
+		Title:  "Delete the group " + g.DisplayName + "?",
+		Lines:  []string{fmt.Sprintf("Its %d members lose what is assigned to the group.", n)},
+		Button: "Delete the group",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	if err := p.h.Center.DeleteGroup(p.Context(), p.by, id); err != nil {
 		return err
 	}
 	return p.Done("/console/groups", "The group is deleted.")

@@ -116,7 +116,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}},
 		"The assignment is created.",
 	)
-	v.Does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
+	v.IsSure(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
 
 	// The person signs in with the password, and sees the role.
 	p := webtest.New(t, nil)
@@ -138,7 +138,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	if _, page := p.Send(http.MethodGet, e.Center.PortalURL, nil); !strings.Contains(page, "No accounts yet") {
 		t.Error("the role outlives the membership")
 	}
-	v.Does(group+"/delete", nil, "The group is deleted.")
+	v.IsSure(group+"/delete", nil, "The group is deleted.")
 	v.Does(user+"/delete", nil, "The user is deleted.")
 	if _, page := v.Send(http.MethodGet, console+"/assignments", nil); !strings.Contains(page, "deleted group") {
 		t.Error("the assignment of the deleted group is not listed")
@@ -158,7 +158,7 @@ func TestTheConsoleIsReadOnlyUnderProvisioning(t *testing.T) {
 	for address, form := range map[string]url.Values{
 		console + "/users":  {"username": {"x"}, "given": {"X"}, "family": {"Y"}, "display": {"Z"}},
 		console + "/groups": {"display": {"X"}},
-		group + "/members":  {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": nil,
+		group + "/members":  {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": {"sure": {"yes"}},
 	} {
 		v.Does(address, form, "automatic provisioning manages users and groups")
 	}

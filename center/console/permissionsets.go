@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 func permissionSets(p page) error {
@@ -39,6 +40,18 @@ func createPermissionSet(p page) error {
 }
 
 func deletePermissionSet(p page) error {
+	name := path.Base(p.PostFormValue("arn"))
+	if set, err := p.h.Center.PermissionSet(p.Context(), p.PostFormValue("arn")); err == nil {
+		name = set.Name
+	}
+	question := web.Question{
+		Title:  "Delete the permission set " + name + "?",
+		Lines:  []string{"Its policies and settings are lost. One that is assigned somewhere is not deleted."},
+		Button: "Delete the permission set",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeletePermissionSet(p.Context(), p.by, p.PostFormValue("arn")); err != nil {
 		return err
 	}

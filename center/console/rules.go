@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // createRule makes a rule from the form for assignments: where is unit:ID, or tag:KEY=VALUE.
@@ -30,6 +31,14 @@ func createRule(p page, where string, a center.Assignment) error {
 }
 
 func deleteRule(p page) error {
+	question := web.Question{
+		Title:  "Delete the rule?",
+		Lines:  []string{"Its assignments are removed in all its accounts, unless another rule wants them."},
+		Button: "Delete the rule",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeleteAssignmentRule(p.Context(), p.by, p.PostFormValue("id")); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 type settingsData struct {
@@ -132,6 +133,19 @@ func createToken(p page) error {
 }
 
 func deleteToken(p page) error {
+	tokens, err := p.h.Center.BearerTokens(p.Context())
+	if err != nil {
+		return err
+	}
+	lines := []string{"Requests that use it are refused from then on."}
+	if len(tokens) == 1 {
+		lines = append(lines, "It is the only one: provisioning stops until you generate another one and give it "+
+			"to the identity provider.")
+	}
+	question := web.Question{Title: "Delete the access token?", Lines: lines, Button: "Delete the access token"}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, p.PathValue("id")); err != nil {
 		return err
 	}

@@ -141,10 +141,10 @@ func TestProgramsAreRegisteredByThePages(t *testing.T) {
 	v, clients := e.TenantAdministrator(), e.Tenant.URL+"/admin/clients"
 	page := v.Does(clients, url.Values{"name": {"Reader"}, "permission": {"User.Read.All"}}, "Reader")
 	deletes := regexp.MustCompile(`(?s)<td>Reader.*?clients/([^/"]+)/delete`)
-	v.Does(clients+"/"+webtest.Match(t, page, deletes)+"/delete", nil, "The registration is deleted.")
+	v.IsSure(clients+"/"+webtest.Match(t, page, deletes)+"/delete", nil, "The registration is deleted.")
 	refused(v, clients, url.Values{"name": {"By certificate"}, "certificate": {"nonsense"}}, "must be PEM")
 	refused(v, clients, url.Values{"name": {""}}, "")
-	refused(v, clients+"/nobody/delete", nil, "")
+	refused(v, clients+"/nobody/delete", url.Values{"sure": {"yes"}}, "")
 	group := e.Group("Finance").ID
 	admin := e.Tenant.URL + "/admin"
 	v.Does(admin+"/groups/"+group+"/delete", nil, "deleted")

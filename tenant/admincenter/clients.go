@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // clientsData is the registrations, and the one that was made just now, whose secret is shown once.
@@ -51,6 +52,14 @@ func createClient(p page) error {
 }
 
 func deleteClient(p page) error {
+	question := web.Question{
+		Title:  "Delete the registration?",
+		Lines:  []string{"The program's tokens are refused from then on, and its secret is lost."},
+		Button: "Delete the registration",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Tenant.DeleteClient(p.Context(), p.by, tenant.ClientID(p.PathValue("id"))); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package admincenter
 import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // deletedTab is one of the lists of deleted objects.
@@ -86,10 +87,18 @@ func restoreItem(p page) error {
 
 func hardDeleteItem(p page) error {
 	item, list, err := p.deletedItem()
-	if err == nil {
-		err = p.h.Tenant.HardDelete(p.Context(), p.by, item.ID)
-	}
 	if err != nil {
+		return err
+	}
+	question := web.Question{
+		Title:  "Delete " + item.Name() + " permanently?",
+		Lines:  []string{"It cannot be restored. Who was provisioned is deleted at the target too."},
+		Button: "Delete permanently",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	if err := p.h.Tenant.HardDelete(p.Context(), p.by, item.ID); err != nil {
 		return err
 	}
 	return p.Done(list, item.Name()+" is permanently deleted.")

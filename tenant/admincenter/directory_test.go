@@ -99,6 +99,6 @@ func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
 		t.Error("the setting is not kept")
 	}
 	v.Does(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
-	v.Does(admin+"/deleted/"+user.ID+"/delete", nil, "is permanently deleted.")
+	v.IsSure(admin+"/deleted/"+user.ID+"/delete", nil, "is permanently deleted.")
 	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "no deleted object with this ID")
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -81,6 +82,16 @@ func (v Visitor) Get(address string) string {
 		v.T.Fatalf("GET %s: %d %s", address, status, page)
 	}
 	return page
+}
+
+// IsSure posts a form, is asked whether they are sure, and wants a text on the page that follows
+// the answer, which it returns.
+func (v Visitor) IsSure(address string, form url.Values, want string) string {
+	v.T.Helper()
+	v.Does(address, form, `name="sure" value="yes"`)
+	answer := url.Values{"sure": {"yes"}}
+	maps.Copy(answer, form)
+	return v.Does(address, answer, want)
 }
 
 // Does posts a form and wants a text on the page that follows, which it returns.

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// Question is what an administrator is asked before something that cannot be taken back.
+type Question struct {
+	Title  string
+	Lines  []string // what will be lost, and for how many
+	Button string   // says what will be done
+}
+
+// sure is the field by which the answer comes.
+const sure = "sure"
+
+type questionData struct {
+	Question
+	Action, Back string
+	Fields       []struct{ Name, Value string }
+}
+
+// Sure says whether the administrator has answered the question. If not, it is shown, with all that
+// the form had sent, and the action ends with the error: nil unless the page failed.
+func (v Visit) Sure(q Question) (bool, error) {
+	if v.PostFormValue(sure) == "yes" {
+		return true, nil
+	}
+	d := questionData{Question: q, Action: v.URL.RequestURI(), Back: cmp.Or(v.from(), v.desk.Prefix+"/")}
+	for _, name := range slices.Sorted(maps.Keys(v.PostForm)) {
+		for _, value := range v.PostForm[name] {
+			d.Fields = append(d.Fields, struct{ Name, Value string }{name, value})
+		}
+	}
+	d.Fields = append(d.Fields, struct{ Name, Value string }{sure, "yes"})
+	v.desk.own.Render(v.ResponseWriter, http.StatusOK, "sure", v.view(q.Title, "", d))
+	return false, nil
+}
