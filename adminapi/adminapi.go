@@ -52,6 +52,7 @@ type Directory struct {
 	// IdPInitiatedSignIn says whether users may start at the external identity provider.
 	IdPInitiatedSignIn *bool      `json:",omitempty"`
 	UndoUntil          *time.Time `json:",omitempty"` // until when the last change of the identity source can be undone
+	UndoTo             string     `json:",omitempty"` // the identity source then: DIRECTORY or EXTERNAL_IDP
 }
 
 // ServiceProvider is the answer of GetAWSSPConfigurationForDirectory.

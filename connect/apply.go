@@ -126,15 +126,20 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 	if err := p.keepSnapshot(); err != nil {
 		return err
 	}
-	for i := range p.Steps {
-		if p.Steps[i].Done {
+	return apply(ctx, p.Steps, report)
+}
+
+// apply does the steps that are not done, in order.
+func apply(ctx context.Context, steps []Step, report func(step int, done bool)) error {
+	for i := range steps {
+		if steps[i].Done {
 			continue
 		}
 		report(i, false)
-		if err := p.Steps[i].do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", p.Steps[i].Title, err)
+		if err := steps[i].do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", steps[i].Title, err)
 		}
-		p.Steps[i].Done = true
+		steps[i].Done = true
 		report(i, true)
 	}
 	return nil
@@ -296,6 +301,12 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
 	}
 	return nil
+}
+
+// running says whether the job is on, or a cycle of it goes on.
+func (p *Plan) running() bool {
+	j := p.State.Job
+	return j.Schedule != nil && j.Schedule.State == "Active" || j.Status != nil && len(j.Status.Progress) > 0
 }
 
 // quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle

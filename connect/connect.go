@@ -100,9 +100,11 @@ type State struct {
 }
 
 // Pending is how many steps are left.
-func (p *Plan) Pending() int {
+func (p *Plan) Pending() int { return pending(p.Steps) }
+
+func pending(steps []Step) int {
 	n := 0
-	for _, s := range p.Steps {
+	for _, s := range steps {
 		if !s.Done {
 			n++
 		}
@@ -112,19 +114,7 @@ func (p *Plan) Pending() int {
 
 // Observe looks at both ends and makes the plan. It changes nothing.
 func Observe(ctx context.Context, cfg Config) (*Plan, error) {
-	if cfg.HTTP == nil {
-		cfg.HTTP = http.DefaultClient
-	}
-	if cfg.PollEach == 0 {
-		cfg.PollEach = 250 * time.Millisecond
-	}
-	if cfg.Settle == 0 {
-		cfg.Settle = DefaultSettle
-	}
-	p := &Plan{cfg: cfg}
-	if learner, learns := cfg.Center.(Learner); learns {
-		learner.Meet(p)
-	}
+	p := newPlan(cfg)
 	discovered := p.discover(ctx)
 	if err := p.observeCenter(ctx); err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
@@ -145,6 +135,27 @@ func Observe(ctx context.Context, cfg Config) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+func newPlan(cfg Config) *Plan {
+	p := &Plan{cfg: cfg.withDefaults()}
+	if learner, learns := cfg.Center.(Learner); learns {
+		learner.Meet(p)
+	}
+	return p
+}
+
+func (c Config) withDefaults() Config {
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	if c.PollEach == 0 {
+		c.PollEach = 250 * time.Millisecond
+	}
+	if c.Settle == 0 {
+		c.Settle = DefaultSettle
+	}
+	return c
 }
 
 // discovery is what Discover has found.

@@ -1,0 +1,79 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"github.com/gatehouse-id/gatehouse/connect"
+)
+
+var _ connect.Restorer = (*Center)(nil)
+
+// patience is how long one assignment may take: AWS makes a role for it.
+const patience = 2 * time.Minute //bound:wait an assignment at AWS to be made
+
+// CreateAssignment gives a permission set in an account back, and waits until it is there.
+func (c *Center) CreateAssignment(ctx context.Context, a connect.Assignment) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := c.admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn:      sdk.String(c.Instance.ARN),
+		PermissionSetArn: sdk.String(a.PermissionSetARN),
+		PrincipalId:      sdk.String(a.PrincipalID),
+		PrincipalType:    types.PrincipalType(a.PrincipalType),
+		TargetId:         sdk.String(a.AccountID),
+		TargetType:       types.TargetTypeAwsAccount,
+	})
+	if err != nil {
+		return explain("assign a permission set", err)
+	}
+	status := out.AccountAssignmentCreationStatus
+	for status.Status == types.StatusValuesInProgress {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for an assignment: %w", ctx.Err())
+		case <-time.After(time.Second):
+		}
+		now, err := c.admin.DescribeAccountAssignmentCreationStatus(
+			ctx, &ssoadmin.DescribeAccountAssignmentCreationStatusInput{
+				InstanceArn: sdk.String(c.Instance.ARN), AccountAssignmentCreationRequestId: status.RequestId,
+			},
+		)
+		if err != nil {
+			return explain("wait for an assignment", err)
+		}
+		status = now.AccountAssignmentCreationStatus
+	}
+	if status.Status == types.StatusValuesFailed {
+		return fmt.Errorf("AWS could not assign the permission set: %s", sdk.ToString(status.FailureReason))
+	}
+	return nil
+}
+
+// DeleteUser deletes a user with its memberships.
+func (c *Center) DeleteUser(ctx context.Context, id string) error {
+	_, err := c.store.DeleteUser(ctx, &identitystore.DeleteUserInput{
+		IdentityStoreId: sdk.String(c.Instance.IdentityStoreID), UserId: sdk.String(id),
+	})
+	if err != nil {
+		return explain("delete a user", err)
+	}
+	return nil
+}
+
+// DeleteGroup deletes a group with its memberships.
+func (c *Center) DeleteGroup(ctx context.Context, id string) error {
+	_, err := c.store.DeleteGroup(ctx, &identitystore.DeleteGroupInput{
+		IdentityStoreId: sdk.String(c.Instance.IdentityStoreID), GroupId: sdk.String(id),
+	})
+	if err != nil {
+		return explain("delete a group", err)
+	}
+	return nil
+}

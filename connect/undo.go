@@ -1,0 +1,347 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// Undoer is a side that brings back the identity source before the last change with its settings.
+type Undoer interface {
+	UndoIdentitySourceChange(ctx context.Context, confirmation string) error
+}
+
+// Restorer gives back what a change has taken away at AWS's side, and takes away what provisioning
+// has made there, by AWS's public APIs.
+type Restorer interface {
+	Discover(ctx context.Context, progress func(done, total int)) (Snapshot, error)
+	CreateAssignment(context.Context, Assignment) error
+	DeleteUser(ctx context.Context, id string) error
+	DeleteGroup(ctx context.Context, id string) error
+}
+
+// UndoOptions say how much is undone.
+type UndoOptions struct {
+	DeleteApplication bool // otherwise the application stays, without job and credentials
+	// Before is what there was before; nil: assignments and people stay as they are.
+	Before *Snapshot
+	// DeleteProvisioned deletes users and groups that were not there before.
+	DeleteProvisioned bool
+	Restore           Restorer // with Before
+}
+
+// Undo is what is to be done to take a connection back.
+type Undo struct {
+	Steps []Step
+	Notes []string
+
+	plan    *Plan
+	options UndoOptions
+	// what is lost and what is new at AWS's side, compared with before
+	lost      []Assignment
+	newUsers  []StoreUser
+	newGroups []StoreGroup
+}
+
+// ObserveUndo looks at both ends and says what is to be done to take a connection back. It changes
+// nothing. What belongs to somebody else, such as another identity provider's trust, stays.
+//
+// The order is that of the evidence: what says that something is the connection's is taken away
+// after it, so that the next run completes one that was interrupted.
+func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, error) {
+	cfg.Groups = nil
+	p := newPlan(cfg)
+	u := &Undo{plan: p, options: options}
+	if err := p.observeCenter(ctx); err != nil {
+		return nil, fmt.Errorf("read the center: %w", err)
+	}
+	if err := p.observeTenant(ctx); err != nil {
+		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	if err := u.observeSource(ctx); err != nil {
+		return nil, fmt.Errorf("read the center: %w", err)
+	}
+	var tokens []adminapi.BearerToken
+	if p.State.SCIM.TenantID != "" {
+		var err error
+		if tokens, err = p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID); err != nil {
+			return nil, fmt.Errorf("read the center: %w", err)
+		}
+	}
+	if err := u.compare(ctx); err != nil {
+		return nil, fmt.Errorf("compare with the snapshot: %w", err)
+	}
+	u.steps(tokens)
+	return u, nil
+}
+
+// observeSource finds out whether the identity source in force is the tenant. It is by its name: a
+// connection whose keys do not fit any more is taken back, too.
+func (u *Undo) observeSource(ctx context.Context) error {
+	p := u.plan
+	switch p.State.Directory.IdentitySource {
+	case adminapi.SourceExternal:
+	case "":
+		u.Notes = append(u.Notes, "AWS does not say whether the tenant is the identity source, and nothing proves it "+
+			"here: if it is, change it in the console under Settings")
+		return nil
+	default:
+		return nil
+	}
+	configurations, err := p.cfg.Center.Configurations(ctx)
+	tenant := path.Base(strings.TrimRight(p.cfg.LoginURL, "/"))
+	for _, c := range configurations {
+		if c.Status == adminapi.StatusEnabled && tenant != "." && tenant != "/" && strings.Contains(c.EntityID, tenant) {
+			p.State.Configuration, p.Changes = c, true
+		}
+	}
+	return err
+}
+
+// compare finds what was lost and what is new since the snapshot.
+func (u *Undo) compare(ctx context.Context) error {
+	before := u.options.Before
+	if before == nil {
+		return nil
+	}
+	if store := u.plan.State.Directory.IdentityStoreID; before.IdentityStoreID != store {
+		return fmt.Errorf("it is of the identity store %s, and this one is %s", before.IdentityStoreID, store)
+	}
+	now, err := u.options.Restore.Discover(ctx, u.plan.cfg.Progress)
+	if err != nil {
+		return err
+	}
+	principals, users, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, x := range now.Users {
+		principals[x.ID] = true
+	}
+	for _, x := range now.Groups {
+		principals[x.ID] = true
+	}
+	for _, a := range before.Assignments {
+		switch {
+		case slices.Contains(now.Assignments, a):
+		case principals[a.PrincipalID]:
+			u.lost = append(u.lost, a)
+		default:
+			u.Notes = append(u.Notes, fmt.Sprintf(
+				"the assignment of %s in account %s cannot be given back: its %s is gone", a.PermissionSetARN, a.AccountID,
+				strings.ToLower(a.PrincipalType),
+			))
+		}
+	}
+	for _, x := range before.Users {
+		users[x.ID] = true
+	}
+	for _, x := range before.Groups {
+		groups[x.ID] = true
+	}
+	u.newUsers = slices.DeleteFunc(now.Users, func(x StoreUser) bool { return users[x.ID] })
+	u.newGroups = slices.DeleteFunc(now.Groups, func(x StoreGroup) bool { return groups[x.ID] })
+	return nil
+}
+
+// pointsHere says whether the tenant's job provisions this center.
+func (u *Undo) pointsHere() bool {
+	s := u.plan.State
+	return s.Job.ID != "" && s.SCIM.TenantID != "" && s.Secrets[graph.KeyBaseAddress] == s.SCIM.ScimEndpoint
+}
+
+// toDirectory says whether users will sign in with passwords of the center again. Automatic
+// provisioning must be off then.
+func (u *Undo) toDirectory() bool {
+	_, undoes := u.plan.cfg.Center.(Undoer)
+	d := u.plan.State.Directory
+	return u.plan.Changes && (!undoes || d.UndoUntil == nil || d.UndoTo != adminapi.SourceExternal)
+}
+
+// steps makes the steps out of what was observed.
+func (u *Undo) steps(tokens []adminapi.BearerToken) {
+	p, s := u.plan, u.plan.State
+	add := func(needed bool, title, will, exists string, do func(context.Context) error) {
+		detail := exists
+		if needed {
+			detail = will
+		}
+		u.Steps = append(u.Steps, Step{title, detail, !needed, do})
+	}
+	add(
+		s.Job.ID != "" && p.running(), "Provisioning in the tenant", "stop the job, after the cycle that runs",
+		"the job does not run", p.quiesce,
+	)
+	scim := u.pointsHere() && !p.Changes || s.SCIM.TenantID != "" && u.toDirectory()
+	add(
+		scim, "Automatic provisioning in the center",
+		fmt.Sprintf("revoke %s and remove the endpoint", tokensText(tokens)), u.keptEndpoint(), u.disableProvisioning,
+	)
+	if p.Changes && !u.toDirectory() && u.pointsHere() {
+		u.tokenStep(add, tokens)
+	}
+	to := "the built-in directory"
+	if !u.toDirectory() {
+		to = "the identity provider before"
+	}
+	add(
+		p.Changes, "Identity source", "change it from the tenant to "+to, "it is not the tenant", u.restoreSource,
+	)
+	if u.options.Before != nil {
+		add(
+			len(u.lost) > 0, "Assignments", fmt.Sprintf("give back %d that were there before", len(u.lost)),
+			"all that were there before are there", u.giveBack,
+		)
+	}
+	u.peopleSteps(add)
+	add(
+		s.Job.ID != "", "Provisioning job and saved credentials in the tenant", "remove them", "there are none",
+		u.removeJob,
+	)
+	add(
+		s.Principal.ID != "" && u.options.DeleteApplication, "Enterprise application",
+		"delete “"+s.Principal.DisplayName+"”; the tenant can restore it for 30 days", u.keptApplication(),
+		u.deleteApplication,
+	)
+}
+
+// tokenStep revokes the job's token where the endpoint stays. Which of two it is nobody can say.
+func (u *Undo) tokenStep(
+	add func(bool, string, string, string, func(context.Context) error), tokens []adminapi.BearerToken,
+) {
+	if len(tokens) == 1 && u.plan.State.Connected {
+		add(true, "Access token in the center", "revoke "+tokensText(tokens), "", func(ctx context.Context) error {
+			return u.plan.cfg.Center.DeleteBearerToken(ctx, u.plan.State.SCIM.TenantID, tokens[0].TokenID)
+		})
+	} else if len(tokens) > 0 {
+		u.Notes = append(u.Notes, "revoke the tenant's access token in the center; this run cannot tell which it is")
+	}
+}
+
+func tokensText(tokens []adminapi.BearerToken) string {
+	if len(tokens) == 0 {
+		return "no access token"
+	}
+	texts := make([]string, len(tokens))
+	for i, t := range tokens {
+		texts[i] = "the access token last used " + stamp(t.LastUsedTime)
+	}
+	return strings.Join(texts, " and ")
+}
+
+func (u *Undo) keptEndpoint() string {
+	switch {
+	case u.plan.State.SCIM.TenantID == "":
+		return "there is none"
+	case u.pointsHere():
+		return "it stays for the identity provider before"
+	}
+	return "it is not the tenant's, and stays"
+}
+
+func (u *Undo) keptApplication() string {
+	if u.plan.State.Principal.ID == "" {
+		return "there is none"
+	}
+	return "“" + u.plan.State.Principal.DisplayName + "” stays"
+}
+
+func (u *Undo) peopleSteps(add func(bool, string, string, string, func(context.Context) error)) {
+	users, groups := len(u.newUsers), len(u.newGroups)
+	if u.options.DeleteProvisioned {
+		add(
+			users+groups > 0, "Users and groups", fmt.Sprintf("delete %d users and %d groups that are new", users, groups),
+			"none is new", u.deleteProvisioned,
+		)
+		return
+	}
+	if users+groups > 0 {
+		u.Notes = append(u.Notes, fmt.Sprintf("%d users and %d groups that are new stay", users, groups))
+	}
+	if u.options.Before == nil && u.plan.Changes {
+		u.Notes = append(u.Notes, "users and groups that were provisioned stay")
+	}
+}
+
+// Pending is how many steps are left.
+func (u *Undo) Pending() int { return pending(u.Steps) }
+
+// Apply does what the steps say, in order. confirmation must be the word ACCEPT.
+func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step int, done bool)) error {
+	if confirmation != Confirmation {
+		return fmt.Errorf("to take the connection back, confirm with %s", Confirmation)
+	}
+	return apply(ctx, u.Steps, report)
+}
+
+// disableProvisioning revokes the tokens where the center does not remove an endpoint that has
+// some. Where a person does it, they go in the same task.
+func (u *Undo) disableProvisioning(ctx context.Context) error {
+	center, id := u.plan.cfg.Center, u.plan.State.SCIM.TenantID
+	err := center.DeleteTenant(ctx, id)
+	if adminapi.ReasonOf(err) != "access-tokens-remain" {
+		return err
+	}
+	tokens, err := center.BearerTokens(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if err := center.DeleteBearerToken(ctx, id, t.TokenID); err != nil {
+			return err
+		}
+	}
+	return center.DeleteTenant(ctx, id)
+}
+
+func (u *Undo) restoreSource(ctx context.Context) error {
+	center := u.plan.cfg.Center
+	if undoer, ok := center.(Undoer); ok && u.plan.State.Directory.UndoUntil != nil {
+		return undoer.UndoIdentitySourceChange(ctx, Confirmation)
+	}
+	return center.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: Confirmation})
+}
+
+func (u *Undo) giveBack(ctx context.Context) error {
+	for _, a := range u.lost {
+		if err := u.options.Restore.CreateAssignment(ctx, a); err != nil {
+			return fmt.Errorf("assign %s in %s: %w", a.PermissionSetARN, a.AccountID, err)
+		}
+	}
+	return nil
+}
+
+func (u *Undo) deleteProvisioned(ctx context.Context) error {
+	for _, x := range u.newGroups {
+		if err := u.options.Restore.DeleteGroup(ctx, x.ID); err != nil {
+			return fmt.Errorf("delete the group %s: %w", x.DisplayName, err)
+		}
+	}
+	for _, x := range u.newUsers {
+		if err := u.options.Restore.DeleteUser(ctx, x.ID); err != nil {
+			return fmt.Errorf("delete the user %s: %w", x.UserName, err)
+		}
+	}
+	return nil
+}
+
+// removeJob clears the credentials and deletes the job. A tenant that takes no empty credentials
+// keeps what is good for nothing: the token is revoked.
+func (u *Undo) removeJob(ctx context.Context) error {
+	p := u.plan
+	empty := graph.Secrets{Value: []graph.KeyValue{{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}}}
+	err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), empty, nil)
+	var refused *graph.Error
+	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
+		return err
+	}
+	return p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
+}
+
+func (u *Undo) deleteApplication(ctx context.Context) error {
+	return u.plan.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+u.plan.State.Application.ID, nil, nil)
+}
