@@ -21,6 +21,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
+	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{

@@ -88,8 +88,19 @@ func (p *Plan) sourceName() string {
 	return "what it is (AWS does not tell)"
 }
 
+// syncedAll says whether the job provisions everyone, as it is saved.
+func (p *Plan) syncedAll() bool { return p.State.Secrets[graph.KeySyncAll] == "true" }
+
+// syncAll says whether the job is to provision everyone.
+func (p *Plan) syncAll() bool {
+	if p.cfg.KeepSettings {
+		return p.syncedAll()
+	}
+	return p.cfg.SyncAll
+}
+
 func (p *Plan) scopeName() string {
-	if p.cfg.SyncAll {
+	if p.syncAll() {
 		return "all users and groups"
 	}
 	return "assigned users and groups"
@@ -110,7 +121,7 @@ func (p *Plan) samlDone() bool {
 }
 
 func (p *Plan) settingsDone() bool {
-	return (p.State.Secrets[graph.KeySyncAll] == "true") == p.cfg.SyncAll &&
+	return p.cfg.KeepSettings || p.syncedAll() == p.cfg.SyncAll &&
 		(p.cfg.Email == "" || p.State.Secrets[graph.KeyNotification] != "")
 }
 
@@ -281,7 +292,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return fmt.Errorf("test the connection: %w", err)
 	}
 	scope := "false"
-	if p.cfg.SyncAll {
+	if p.syncAll() {
 		scope = "true"
 	}
 	settings := append(credentials, graph.KeyValue{Key: graph.KeySyncAll, Value: scope})

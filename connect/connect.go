@@ -48,6 +48,8 @@ type Config struct {
 	Progress func(done, total int)
 	// SnapshotFile gets what was discovered, before anything changes.
 	SnapshotFile string
+	// KeepSettings leaves scope and notifications of the job as they are saved.
+	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
 }

@@ -29,15 +29,7 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 // Print shows a plan to a person.
 func (p *Plan) Print(out io.Writer) {
 	fmt.Fprintf(out, "Tenant application → center %s\n\n", p.State.Directory.InstanceArn)
-	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	for _, s := range p.Steps {
-		mark := "+"
-		if s.Done {
-			mark = "="
-		}
-		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, oneLine(s.Title), oneLine(s.Detail))
-	}
-	_ = t.Flush()
+	printSteps(out, p.Steps, "+")
 	p.printPeople(out)
 	p.printReport(out)
 	for _, note := range p.Notes {
@@ -107,10 +99,15 @@ func (p *Plan) printReport(out io.Writer) {
 }
 
 // StepPrinter tells a person of each step that is done.
-func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) {
+func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) { return stepPrinter(out, p.Steps) }
+
+// StepPrinter tells a person of each step that is done.
+func (u *Undo) StepPrinter(out io.Writer) func(step int, done bool) { return stepPrinter(out, u.Steps) }
+
+func stepPrinter(out io.Writer, steps []Step) func(step int, done bool) {
 	return func(i int, done bool) {
 		if done {
-			fmt.Fprintf(out, " ✓ %s\n", p.Steps[i].Title)
+			fmt.Fprintf(out, " ✓ %s\n", steps[i].Title)
 		}
 	}
 }
@@ -140,4 +137,28 @@ func (r Result) Print(out io.Writer, changes int) {
 	for _, e := range r.Expires {
 		fmt.Fprintf(out, "%s ends on %s.\n", e.What, e.At.UTC().Format("2006-01-02"))
 	}
+}
+
+// Print shows what is to be undone to a person.
+func (u *Undo) Print(out io.Writer) {
+	fmt.Fprintf(out, "Take back: tenant application → center %s\n\n", u.plan.State.Directory.InstanceArn)
+	printSteps(out, u.Steps, "-")
+	for _, note := range u.Notes {
+		fmt.Fprintf(out, "\nNote: %s.\n", oneLine(note))
+	}
+	if n := u.Pending(); n > 0 {
+		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(u.Steps))
+	}
+}
+
+func printSteps(out io.Writer, steps []Step, todo string) {
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, s := range steps {
+		mark := todo
+		if s.Done {
+			mark = "="
+		}
+		fmt.Fprintf(t, " %s\t%s\t%s\n", mark, oneLine(s.Title), oneLine(s.Detail))
+	}
+	_ = t.Flush()
 }

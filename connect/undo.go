@@ -98,7 +98,8 @@ func (u *Undo) observeSource(ctx context.Context) error {
 	configurations, err := p.cfg.Center.Configurations(ctx)
 	tenant := path.Base(strings.TrimRight(p.cfg.LoginURL, "/"))
 	for _, c := range configurations {
-		if c.Status == adminapi.StatusEnabled && tenant != "." && tenant != "/" && strings.Contains(c.EntityID, tenant) {
+		known := tenant != "." && tenant != "/"
+		if c.Status == adminapi.StatusEnabled && known && strings.Contains(c.EntityID, tenant) {
 			p.State.Configuration, p.Changes = c, true
 		}
 	}
@@ -118,7 +119,8 @@ func (u *Undo) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	principals, users, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	principals := map[string]bool{}
+	users, groups := map[string]bool{}, map[string]bool{}
 	for _, x := range now.Users {
 		principals[x.ID] = true
 	}
@@ -132,8 +134,8 @@ func (u *Undo) compare(ctx context.Context) error {
 			u.lost = append(u.lost, a)
 		default:
 			u.Notes = append(u.Notes, fmt.Sprintf(
-				"the assignment of %s in account %s cannot be given back: its %s is gone", a.PermissionSetARN, a.AccountID,
-				strings.ToLower(a.PrincipalType),
+				"the assignment of %s in account %s cannot be given back: its %s is gone", a.PermissionSetARN,
+				a.AccountID, strings.ToLower(a.PrincipalType),
 			))
 		}
 	}
@@ -254,8 +256,9 @@ func (u *Undo) peopleSteps(add func(bool, string, string, string, func(context.C
 	users, groups := len(u.newUsers), len(u.newGroups)
 	if u.options.DeleteProvisioned {
 		add(
-			users+groups > 0, "Users and groups", fmt.Sprintf("delete %d users and %d groups that are new", users, groups),
-			"none is new", u.deleteProvisioned,
+			users+groups > 0, "Users and groups",
+			fmt.Sprintf("delete %d users and %d groups that are new", users, groups), "none is new",
+			u.deleteProvisioned,
 		)
 		return
 	}
@@ -344,4 +347,19 @@ func (u *Undo) removeJob(ctx context.Context) error {
 
 func (u *Undo) deleteApplication(ctx context.Context) error {
 	return u.plan.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+u.plan.State.Application.ID, nil, nil)
+}
+
+// UndoOutput is what is to be undone, for programs: fields are added, never changed.
+type UndoOutput struct {
+	Steps []StepOutput `json:"steps"`
+	Notes []string     `json:"notes"`
+}
+
+// Describe says which steps there are, and which are done.
+func (u *Undo) Describe() UndoOutput {
+	out := UndoOutput{Steps: []StepOutput{}, Notes: append([]string{}, u.Notes...)}
+	for _, s := range u.Steps {
+		out.Steps = append(out.Steps, StepOutput{s.Title, s.Detail, s.Done})
+	}
+	return out
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -78,9 +80,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 		RunE: func(cmd *cobra.Command, _ []string) error { return w.connect(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
-	s.center.Flags(cmd)
-	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
-	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application, if it must be created")
+	s.sides(cmd)
 	f.StringArrayVar(&s.groups, "group", nil, "exact name of a group to assign; can be repeated")
 	f.StringVar(&s.scope, "scope", "assigned", "whom to provision: assigned (assigned users and groups) or all")
 	f.StringVar(&s.email, "email", "", "email address for notifications")
@@ -91,61 +91,39 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.BoolVar(
 		&s.allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
 	)
-	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
-	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first provisioning cycle")
-	cmd.AddCommand(w.connectStatusCommand(), w.connectPermissionsCommand())
+	cmd.AddCommand(w.connectPermissionsCommand())
+	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
 	return cmd
 }
 
-// connectStatusCommand tells whether the two sides are in step.
-func (w *world) connectStatusCommand() *cobra.Command {
-	s := &connectSettings{}
-	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Say whether the center is known to have what the tenant has, and since when",
-		Long: `Reads the provisioning job of an enterprise application in the tenant, and says whether its
-target is known to have what the directory has. If not: how many objects are uncertain (a request
-has no answer), how many are failing, and how many changes no cycle has looked at.
+// upkeep has the commands that look after a connection.
+func (w *world) upkeep() upkeep.World {
+	return upkeep.World{In: w.in, Out: w.out, Err: w.err, Differs: errChanges, Connect: func() upkeep.Connection {
+		s := &connectSettings{scope: "assigned", accept: true} // each command asks for itself
+		return upkeep.Connection{
+			Flags:  func(cmd *cobra.Command) { s.sides(cmd) },
+			Config: func(ctx context.Context) (connect.Config, error) { return w.connectConfig(ctx, s) },
+			Name:   func() string { return s.name },
+			Tenant: func(ctx context.Context) (*graph.Client, error) {
+				if mistakes := s.tenant.check(); len(mistakes) > 0 {
+					return nil, terminal.UsageError{Err: errors.Join(mistakes...)}
+				}
+				return s.tenant.client(ctx, outbound.Operator.Client(administer.Timeout), w.say)
+			},
+		}
+	}}
+}
 
-The exit code is 0 if the two sides are in step, 2 if they are not, and 1 if something went wrong.
-It is as good as what the target has answered: "Restart provisioning" compares everything.`,
-		Args: terminal.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return w.connectStatus(cmd.Context(), s) },
-	}
+// sides adds the flags that say which two sides are meant.
+func (s *connectSettings) sides(cmd *cobra.Command) {
+	s.center.Flags(cmd)
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
-	cmd.Flags().StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
-	cmd.Flags().BoolVar(&s.asJSON, "json", false, "print a JSON list with one object for each job")
-	return cmd
-}
-
-func (w *world) connectStatus(ctx context.Context, s *connectSettings) error {
-	if mistakes := s.tenant.check(); len(mistakes) > 0 {
-		return terminal.UsageError{Err: errors.Join(mistakes...)}
-	}
-	tenant, err := s.tenant.client(ctx, outbound.Operator.Client(administer.Timeout), w.say)
-	if err != nil {
-		return err
-	}
-	jobs, err := connect.Status(ctx, tenant, s.name)
-	if err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		if !s.asJSON {
-			for _, line := range j.Lines() {
-				fmt.Fprintln(w.out, terminal.Inline(line))
-			}
-		}
-		if j.InStep == nil || !*j.InStep {
-			err = errChanges
-		}
-	}
-	if s.asJSON {
-		err = errors.Join(json.NewEncoder(w.out).Encode(jobs), err)
-	}
-	return err
+	f := cmd.Flags()
+	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
+	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
+	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 }
 
 // config checks the settings and reports all mistakes at once.

@@ -10,10 +10,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
 
 var _ connect.Restorer = (*Center)(nil)
+
+// OfCenter reaches a Gatehouse center as AWS itself is reached, by AWS's public APIs.
+func OfCenter(ctx context.Context, c *adminapi.Client) (*Center, error) {
+	settings := sdk.Config{
+		Region:       c.Region,
+		BaseEndpoint: sdk.String(c.URL),
+		Credentials: sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {
+			return sdk.Credentials{
+				AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, Source: "gatehouse",
+			}, nil
+		}),
+	}
+	if c.HTTP != nil {
+		settings.HTTPClient = c.HTTP
+	}
+	return Open(ctx, Config{SDK: settings, HTTP: c.HTTP})
+}
 
 // patience is how long one assignment may take: AWS makes a role for it.
 const patience = 2 * time.Minute //bound:wait an assignment at AWS to be made

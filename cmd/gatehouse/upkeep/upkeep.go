@@ -1,0 +1,329 @@
+// Package upkeep has the commands that look after a connection: say how it stands, repair it, take
+// it back. Package connect does the work.
+//
+// It may import adminapi, connect, connect/aws, graph and terminal.
+package upkeep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// Connection is how a command is told which two sides are meant.
+type Connection struct {
+	Flags func(*cobra.Command)
+	// Tenant reaches one side, Config both.
+	Tenant func(context.Context) (*graph.Client, error)
+	Config func(context.Context) (connect.Config, error)
+	// Name is the enterprise application's.
+	Name func() string
+}
+
+// World is what the commands see of their surroundings.
+type World struct {
+	In       io.Reader
+	Out, Err io.Writer // terminal.Writers, since what they are given may come from outside
+	// Connect makes the settings of one command.
+	Connect func() Connection
+	// Differs is the error of a command that found a difference.
+	Differs error
+}
+
+// Commands are those under connect.
+func Commands(w World) []*cobra.Command {
+	return []*cobra.Command{w.status(), w.repair(), w.undo()}
+}
+
+// upkeep is what the commands share.
+type upkeep struct {
+	World
+	connection     Connection
+	accept, dryRun bool
+	asJSON         bool
+	wait           time.Duration
+}
+
+// command makes a command that does something to a connection.
+func (w World) command(use, short, long, example string, do func(*upkeep, context.Context) error) *cobra.Command {
+	u := &upkeep{World: w, connection: w.Connect()}
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example, Args: terminal.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if u.asJSON && !u.accept && !u.dryRun {
+				return terminal.UsageError{Err: errors.New("--json cannot ask: add --accept or --dry-run")}
+			}
+			return do(u, cmd.Context())
+		},
+	}
+	u.connection.Flags(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&u.accept, "accept", false, "apply without asking")
+	f.BoolVar(&u.dryRun, "dry-run", false, "print the plan and change nothing; exit code 2 if there is something to do")
+	f.BoolVar(&u.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
+	f.DurationVar(&u.wait, "wait", 10*time.Minute, "how long to wait for a provisioning cycle")
+	return cmd
+}
+
+// status says how a connection stands.
+func (w World) status() *cobra.Command {
+	u := &upkeep{World: w, connection: w.Connect()}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say whether a connection is converged, drifted or broken, and why",
+		Long: `Compares both sides: the SAML settings and certificates, the identity source, automatic
+provisioning and its credentials, the provisioning job, and what expires when. For each part that is
+not as it should be it prints what differs and what to do next.
+
+Without --center-url and --center it reads only the provisioning job in the tenant, and says whether
+its target is known to have what the directory has: how many objects are uncertain (a request has
+no answer), how many are failing, and how many changes no cycle has looked at. That is as good as
+what the target has answered: "Restart provisioning" compares everything.
+
+The exit code is 0 if the connection is converged (in step), 2 if not, and 1 if something went wrong.`,
+		Example: `  gatehouse connect status --center-url https://sso.example.com --login-url … --client-id …
+  gatehouse connect status … --json | jq .condition`,
+		Args: terminal.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("center-url") || cmd.Flags().Changed("center") {
+				return u.health(cmd.Context())
+			}
+			return u.jobs(cmd.Context())
+		},
+	}
+	u.connection.Flags(cmd)
+	cmd.Flags().BoolVar(
+		&u.asJSON, "json", false, "print one JSON object; without a center, a list with one object for each job",
+	)
+	return cmd
+}
+
+func (u *upkeep) health(ctx context.Context) error {
+	cfg, err := u.connection.Config(ctx)
+	if err != nil {
+		return err
+	}
+	h, err := connect.ObserveHealth(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if u.asJSON {
+		err = json.NewEncoder(u.Out).Encode(h)
+	} else {
+		h.Print(u.Out)
+	}
+	if err == nil && h.Condition != connect.Converged {
+		err = u.Differs
+	}
+	return err
+}
+
+func (u *upkeep) jobs(ctx context.Context) error {
+	tenant, err := u.connection.Tenant(ctx)
+	if err != nil {
+		return err
+	}
+	jobs, err := connect.Status(ctx, tenant, u.connection.Name())
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if !u.asJSON {
+			for _, line := range j.Lines() {
+				fmt.Fprintln(u.Out, terminal.Inline(line))
+			}
+		}
+		if j.InStep == nil || !*j.InStep {
+			err = u.Differs
+		}
+	}
+	if u.asJSON {
+		err = errors.Join(json.NewEncoder(u.Out).Encode(jobs), err)
+	}
+	return err
+}
+
+// confirmed asks for the word, unless that was answered before.
+func (u *upkeep) confirmed() error {
+	if u.accept {
+		return nil
+	}
+	typed, err := terminal.Ask(u.In, u.Err, "Type "+connect.Confirmation+" to continue: ")
+	if err == nil && typed != connect.Confirmation {
+		err = errors.New("not confirmed; nothing was changed")
+	}
+	return err
+}
+
+// out is where a person reads; nowhere where a program does.
+func (u *upkeep) out() io.Writer {
+	if u.asJSON {
+		return io.Discard
+	}
+	return u.Out
+}
+
+// unfinished is the error of a step, with what to do.
+func unfinished(err error) error {
+	return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
+}
+
+func (w World) repair() *cobra.Command {
+	return w.command(
+		"repair", "Bring a connection back to what it should be",
+		`Mends what "gatehouse connect status" finds: settings and certificates that differ, credentials that do not
+work, a job that is off or in quarantine. It leaves the job's scope, its mappings and notifications, and creates
+no second application. It prints a plan and changes nothing until you type ACCEPT.`,
+		"  gatehouse connect repair --center-url https://sso.example.com --login-url … --client-id …\n"+
+			"  gatehouse connect repair … --dry-run",
+		(*upkeep).doRepair,
+	)
+}
+
+func (u *upkeep) doRepair(ctx context.Context) error {
+	cfg, err := u.connection.Config(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := connect.ObserveRepair(ctx, cfg)
+	if errors.Is(err, connect.ErrNotConnected) {
+		return fmt.Errorf("%w: run gatehouse connect", err)
+	}
+	if err != nil {
+		return err
+	}
+	changes := plan.Pending()
+	plan.Print(u.out())
+	if u.dryRun {
+		return u.planned(plan.Describe(changes, nil), changes)
+	}
+	if changes == 0 {
+		fmt.Fprintln(u.out(), "\nNothing to repair.")
+		return u.planned(plan.Describe(changes, nil), 0)
+	}
+	if err := u.confirmed(); err != nil {
+		return err
+	}
+	if err := plan.Apply(ctx, connect.Confirmation, plan.StepPrinter(u.out())); err != nil {
+		return unfinished(err)
+	}
+	waiting, cancel := context.WithTimeout(ctx, u.wait)
+	defer cancel()
+	result, err := plan.Verify(waiting, terminal.Bar(u.Err, "Provisioning"))
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	result.Print(u.out(), changes)
+	return u.planned(plan.Describe(changes, &result), 0)
+}
+
+// planned prints JSON where that was asked for, and says whether there is something to do.
+func (u *upkeep) planned(v any, todo int) error {
+	if u.asJSON {
+		if err := json.NewEncoder(u.Out).Encode(v); err != nil {
+			return err
+		}
+	}
+	if todo > 0 {
+		return u.Differs
+	}
+	return nil
+}
+
+func (w World) undo() *cobra.Command {
+	var o connect.UndoOptions
+	var snapshot string
+	cmd := w.command(
+		"undo", "Take a connection back, on both sides",
+		`Stops the provisioning job, revokes the access tokens and removes the SCIM endpoint, brings the identity
+source back that was there before, and removes the job with its credentials from the tenant. The enterprise
+application stays unless you say --delete-application; the tenant can restore it for 30 days. At AWS itself it
+leads you through the console. It prints a plan and changes nothing until you type ACCEPT. An interrupted
+run is completed by the next.
+
+With --snapshot, the file that connect wrote before it changed anything, assignments that a change removed are
+given back. Users and groups that provisioning created stay, unless you say --delete-provisioned: that deletes
+those that are not in the snapshot.`,
+		"  gatehouse connect undo --center-url https://sso.example.com --login-url … --client-id … --dry-run\n"+
+			"  gatehouse connect undo … --delete-application\n"+
+			"  gatehouse connect undo … --snapshot d-1234567890-20261129T010203Z.json --delete-provisioned",
+		func(u *upkeep, ctx context.Context) error { return u.doUndo(ctx, o, snapshot) },
+	)
+	f := cmd.Flags()
+	f.BoolVar(&o.DeleteApplication, "delete-application", false, "delete the enterprise application")
+	f.StringVar(&snapshot, "snapshot", "", "file of what AWS's side had before")
+	f.BoolVar(
+		&o.DeleteProvisioned, "delete-provisioned", false, "delete users and groups that are not in the snapshot",
+	)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if o.DeleteProvisioned && snapshot == "" {
+			return terminal.UsageError{Err: errors.New("--delete-provisioned needs --snapshot")}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot string) error {
+	if snapshot != "" {
+		o.Before = &connect.Snapshot{}
+		if err := connect.ReadFile(snapshot, o.Before); err != nil {
+			return terminal.UsageError{Err: fmt.Errorf("--snapshot: %w", err)}
+		}
+	}
+	cfg, err := u.connection.Config(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Before != nil {
+		if o.Restore, err = restorer(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	undo, err := connect.ObserveUndo(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	todo := undo.Pending()
+	undo.Print(u.out())
+	switch {
+	case u.dryRun:
+		return u.planned(undo.Describe(), todo)
+	case todo == 0:
+		fmt.Fprintln(u.out(), "\nNothing to take back.")
+		return u.planned(undo.Describe(), 0)
+	}
+	if err := u.confirmed(); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, max(u.wait, time.Hour)) // a person may have to do some of it
+	defer cancel()
+	if err := undo.Apply(waiting, connect.Confirmation, undo.StepPrinter(u.out())); err != nil {
+		return unfinished(err)
+	}
+	fmt.Fprintln(u.out(), "\nThe connection is taken back.")
+	return u.planned(undo.Describe(), 0)
+}
+
+// restorer reaches AWS's side by AWS's public APIs, which a center serves too.
+func restorer(ctx context.Context, cfg connect.Config) (connect.Restorer, error) {
+	if r, ok := cfg.Center.(connect.Restorer); ok {
+		return r, nil
+	}
+	admin, ok := cfg.Center.(*adminapi.Client)
+	if !ok {
+		return nil, errors.New("this center's assignments cannot be given back")
+	}
+	return aws.OfCenter(ctx, admin)
+}

@@ -1,0 +1,199 @@
+package upkeep_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+var errDiffers = errors.New("there is a difference")
+
+// keeper types commands about a pair.
+type keeper struct {
+	pairtest.Ends
+	t *testing.T
+}
+
+func (k keeper) config() connect.Config {
+	return connect.Config{
+		Graph: k.Client, Center: k.Admin, LoginURL: k.AuthorityURL(), HTTP: http.DefaultClient,
+		AppName: "AWS IAM Identity Center", Cert: "AWS IAM Identity Center", PollEach: time.Millisecond,
+	}
+}
+
+func (k keeper) call(typed string, line ...string) (out string, err error) {
+	k.t.Helper()
+	var shown bytes.Buffer
+	world := upkeep.World{
+		In: strings.NewReader(typed), Out: &shown, Err: &shown, Differs: errDiffers,
+		Connect: func() upkeep.Connection {
+			return upkeep.Connection{
+				Flags:  func(cmd *cobra.Command) { cmd.Flags().String("center-url", "", "") },
+				Config: func(context.Context) (connect.Config, error) { return k.config(), nil },
+				Tenant: func(context.Context) (*graph.Client, error) { return k.Client, nil },
+				Name:   func() string { return "AWS IAM Identity Center" },
+			}
+		},
+	}
+	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(upkeep.Commands(world)...)
+	root.SetArgs(line)
+	err = root.ExecuteContext(k.t.Context())
+	return shown.String(), err
+}
+
+// want runs a line that ends with an error, or with none, and prints these words.
+func (k keeper) want(end error, words string, line ...string) string {
+	k.t.Helper()
+	out, err := k.call("", line...)
+	if !errors.Is(err, end) || !strings.Contains(out, words) {
+		k.t.Errorf("%v: %v; want %v and %q in\n%s", line, err, end, words, out)
+	}
+	return out
+}
+
+func TestAConnectionIsLookedAfter(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	// one person of the demo's company cannot be provisioned, and that is all
+	asItWas := func() {
+		t.Helper()
+		out := k.want(errDiffers, "1 object cannot be provisioned", "status", "--center-url", "x")
+		if !strings.Contains(out, "is drifted") || strings.Count(out, " ! ") != 1 {
+			t.Errorf("there is more:\n%s", out)
+		}
+	}
+	asItWas()
+	k.want(nil, "Nothing to repair", "repair", "--accept")
+
+	// somebody changes the reply URL, and revokes the token
+	apps, err := graph.All[graph.Application](t.Context(), k.Client, "/applications"+
+		graph.Filter("applicationTemplateId", graph.AWSTemplateID))
+	if err != nil || len(apps) != 1 {
+		t.Fatal(apps, err)
+	}
+	k.Change(http.MethodPatch, "/applications/"+apps[0].ID, map[string]any{
+		"web": map[string]any{"redirectUris": []string{"https://elsewhere.example/acs"}},
+	}, nil)
+	tenants, err := k.Admin.Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Admin.RevokeTokens(t.Context(), tenants[0].TenantID); err != nil {
+		t.Fatal(err)
+	}
+	out := k.want(errDiffers, "The connection is broken", "status", "--center-url", "x")
+	for _, words := range []string{
+		`the reply URL is ["https://elsewhere.example/acs"]`, "do not pass Test Connection",
+	} {
+		if !strings.Contains(out, words) {
+			t.Errorf("the status does not say %q:\n%s", words, out)
+		}
+	}
+	var h connect.Health
+	text := k.want(errDiffers, "", "status", "--center-url", "x", "--json")
+	if err := json.Unmarshal([]byte(text), &h); err != nil || h.Condition != connect.Broken || len(h.Findings) < 2 {
+		t.Errorf("%v: %s", err, text)
+	}
+	k.want(errDiffers, "steps to do", "repair", "--dry-run")
+	if _, err := k.call("yes\n", "repair"); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Errorf("another word than ACCEPT: %v", err)
+	}
+	if out, err := k.call("ACCEPT\n", "repair"); err != nil || !strings.Contains(out, "Connected") {
+		t.Fatalf("repair: %v\n%s", err, out)
+	}
+	asItWas()
+
+	job := k.JobPath()
+	k.Change(http.MethodPost, job+"/pause", nil, nil)
+	k.want(errDiffers, "provisioning is off", "status", "--center-url", "x")
+	k.want(nil, "Connected", "repair", "--accept")
+}
+
+func TestAConnectionIsTakenBackByCommand(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	at, err := aws.OfCenter(t.Context(), k.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := at.Discover(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// what a change has taken away, and what is new
+	lost := now.Assignments[0]
+	k.CLI().Run(nil, "sso-admin", "delete-account-assignment", "--instance-arn", now.InstanceARN,
+		"--target-id", lost.AccountID, "--target-type", "AWS_ACCOUNT", "--permission-set-arn", lost.PermissionSetARN,
+		"--principal-type", lost.PrincipalType, "--principal-id", lost.PrincipalID)
+	file := filepath.Join(t.TempDir(), "snapshot.json")
+	if err := connect.WriteFile(file, now); err != nil {
+		t.Fatal(err)
+	}
+	var usage terminal.UsageError
+	if _, err := k.call("", "undo", "--delete-provisioned"); !errors.As(err, &usage) {
+		t.Errorf("people are deleted without a snapshot: %v", err)
+	}
+	if _, err := k.call("", "undo", "--json"); !errors.As(err, &usage) {
+		t.Errorf("--json asks: %v", err)
+	}
+	k.want(errDiffers, "give back 1 that were there before", "undo", "--dry-run", "--snapshot", file)
+	out, err := k.call("ACCEPT\n", "undo", "--snapshot", file, "--delete-application")
+	if err != nil || !strings.Contains(out, "The connection is taken back") {
+		t.Fatalf("undo: %v\n%s", err, out)
+	}
+	after, err := at.Discover(t.Context(), nil)
+	if err != nil || len(after.Assignments) != len(now.Assignments) {
+		t.Errorf("%d assignments after, %d before: %v", len(after.Assignments), len(now.Assignments), err)
+	}
+	k.want(nil, "Nothing to take back", "undo", "--accept", "--snapshot", file)
+	k.want(errDiffers, "it is not connected", "status", "--center-url", "x")
+	if _, err := k.call("", "repair", "--accept"); err == nil || !strings.Contains(err.Error(), "gatehouse connect") {
+		t.Errorf("repair of what is not there: %v", err)
+	}
+}
+
+func TestAHalfDoneConnectIsTakenBack(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t, gatehousetest.Unconnected()), t}
+	for step := 1; step <= 10; step++ {
+		plan, err := connect.Observe(t.Context(), k.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := 0
+		_ = plan.Apply(ctx, connect.Confirmation, func(_ int, ended bool) { // it ends with the next request
+			if ended {
+				if done++; done == step {
+					cancel()
+				}
+			}
+		})
+		cancel()
+		k.want(nil, "taken back", "undo", "--accept", "--delete-application")
+		d, e1 := k.Admin.DescribeDirectory(t.Context())
+		tenants, e2 := k.Admin.Tenants(t.Context())
+		apps, e3 := graph.All[graph.ServicePrincipal](t.Context(), k.Client, "/servicePrincipals")
+		if err := errors.Join(e1, e2, e3); err != nil || d.IdentitySource != "DIRECTORY" || len(tenants)+len(apps) > 0 {
+			t.Errorf("after %d steps and undo: %s, %d endpoints, %d applications, %v", step, d.IdentitySource,
+				len(tenants), len(apps), err)
+		}
+	}
+}

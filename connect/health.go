@@ -1,0 +1,206 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Condition is how a connection, or a part of it, stands.
+type Condition string
+
+// The conditions, the worst last.
+const (
+	Converged Condition = "converged" // both sides are as they should be
+	Drifted   Condition = "drifted"   // it works, and something is not as it should be
+	Broken    Condition = "broken"    // people cannot sign in, or changes do not arrive
+)
+
+// Finding is something that is not as it should be.
+type Finding struct {
+	Part      string    `json:"part"`
+	Condition Condition `json:"condition"`
+	Detail    string    `json:"detail"` // what differs, or why it does not work
+	Next      string    `json:"next"`   // what to do
+}
+
+// Health is how a connection stands, for programs: fields are added, never changed.
+type Health struct {
+	Condition Condition   `json:"condition"`
+	Findings  []Finding   `json:"findings"`
+	Expires   []Expiry    `json:"expires"`
+	Jobs      []JobStatus `json:"jobs"`
+}
+
+// ObserveHealth looks at both ends and says what of a connection is not as it should be. It changes
+// nothing.
+func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
+	h := Health{Condition: Converged, Findings: []Finding{}, Expires: []Expiry{}, Jobs: []JobStatus{}}
+	p, err := observeConnected(ctx, cfg)
+	if errors.Is(err, ErrNotConnected) {
+		h.find("Connection", Broken, err.Error(), "gatehouse connect")
+		return h, nil
+	}
+	if err != nil {
+		return h, err
+	}
+	for _, s := range p.Steps {
+		if s.Done {
+			continue
+		}
+		condition := Broken
+		if slices.Contains([]string{"Assigned groups", "Provisioning status"}, s.Title) {
+			condition = Drifted
+		}
+		h.find(s.Title, condition, p.why(s), "gatehouse connect repair will "+s.Detail)
+	}
+	if p.State.Job.ID != "" {
+		h.job(jobStatus(p.State.Principal.DisplayName, p.State.Job))
+	}
+	if h.Expires, err = p.expiries(ctx); err != nil {
+		return h, err
+	}
+	for _, e := range h.Expires {
+		if !e.At.IsZero() && e.At.Before(time.Now()) {
+			h.find(e.What, Broken, "it expired on "+e.At.UTC().Format(time.DateOnly), "gatehouse rotate replaces it")
+		}
+	}
+	return h, nil
+}
+
+// ErrNotConnected says that there is nothing that could be mended.
+var ErrNotConnected = errors.New("the tenant has no application of this center: it is not connected")
+
+// observeConnected is Observe of what was connected once, with the settings that it has.
+func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
+	cfg.Groups, cfg.Discover = nil, nil
+	cfg.KeepSettings = true
+	p, err := Observe(ctx, cfg)
+	if err == nil && p.State.Principal.ID == "" {
+		return nil, ErrNotConnected
+	}
+	return p, err
+}
+
+// why says what is the matter where a step is not done.
+func (p *Plan) why(s Step) string {
+	switch s.Title {
+	case "SAML settings in the tenant":
+		return p.samlDifference()
+	case "Identity provider metadata in the center":
+		return "the center does not trust the certificate that the tenant signs with"
+	case "Identity source":
+		return "users do not sign in at the tenant: the center's identity source is " + p.sourceName()
+	case "Tenant URL, secret token and scope":
+		if p.State.Job.ID != "" && !p.State.Connected {
+			return "the tenant's saved endpoint and token do not pass Test Connection"
+		}
+	case "Provisioning status":
+		if p.State.Connected {
+			return "provisioning is off"
+		}
+		return "provisioning is off, or has no credentials that work"
+	}
+	return "it is missing"
+}
+
+// samlDifference says how the application's settings differ from the center's.
+func (p *Plan) samlDifference() string {
+	var list []string
+	compare := func(what string, is, want []string) {
+		if !slices.Equal(is, want) {
+			list = append(list, fmt.Sprintf("%s is %q instead of %q", what, is, want))
+		}
+	}
+	sp := p.State.Principal
+	if sp.PreferredSingleSignOnMode == nil || *sp.PreferredSingleSignOnMode != "saml" {
+		list = append(list, "the application is not in SAML mode")
+	}
+	compare("the identifier", p.State.Application.IdentifierURIs, []string{p.State.SP.EntityID})
+	if w := p.State.Application.Web; w != nil && len(p.State.SP.AcsURLs) > 0 {
+		compare("the reply URL", w.RedirectURIs, p.State.SP.AcsURLs)
+	}
+	signOn := ""
+	if sp.LoginURL != nil {
+		signOn = *sp.LoginURL
+	}
+	compare("the sign-on URL", []string{signOn}, []string{p.State.SP.SignInURL})
+	return strings.Join(list, "; ")
+}
+
+// job adds what a provisioning job says of itself.
+func (h *Health) job(j JobStatus) {
+	h.Jobs = append(h.Jobs, j)
+	const part = "Provisioning"
+	switch {
+	case j.Quarantine != "":
+		h.find(part, Broken, "in quarantine: "+j.Quarantine, "gatehouse connect repair")
+	case j.Failing > 0:
+		objects := "objects"
+		if j.Failing == 1 {
+			objects = "object"
+		}
+		h.find(part, Drifted, fmt.Sprintf("%d %s cannot be provisioned", j.Failing, objects),
+			"see the tenant's provisioning logs for each, or gatehouse explain USER")
+	case j.InStep != nil && !*j.InStep:
+		h.find(part, Drifted, fmt.Sprintf("%d changes have not arrived", j.Pending+j.Uncertain),
+			"wait for the next cycle")
+	}
+}
+
+func (h *Health) find(part string, condition Condition, detail, next string) {
+	h.Findings = append(h.Findings, Finding{part, condition, detail, next})
+	if condition == Broken || h.Condition == Converged {
+		h.Condition = condition
+	}
+}
+
+// Print shows it to a person.
+func (h Health) Print(out io.Writer) {
+	fmt.Fprintf(out, "The connection is %s.\n", h.Condition)
+	for _, f := range h.Findings {
+		fmt.Fprintf(
+			out, " ! %s (%s): %s\n     next: %s\n", oneLine(f.Part), f.Condition, oneLine(f.Detail), oneLine(f.Next),
+		)
+	}
+	for _, j := range h.Jobs {
+		for _, line := range j.Lines() {
+			fmt.Fprintln(out, oneLine(line))
+		}
+	}
+	for _, e := range h.Expires {
+		fmt.Fprintf(out, "%s ends on %s.\n", oneLine(e.What), e.At.UTC().Format(time.DateOnly))
+	}
+}
+
+// ObserveRepair is the plan that brings a connection back to what it should be. It changes neither
+// the job's scope nor its notifications, and makes no second application. It fails with
+// ErrNotConnected.
+func ObserveRepair(ctx context.Context, cfg Config) (*Plan, error) {
+	p, err := observeConnected(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if status := p.State.Job.Status; status != nil && status.Quarantine != nil {
+		p.Steps = append(p.Steps, Step{
+			Title:  "Quarantine",
+			Detail: "end it, and let the job go on (" + status.Quarantine.Reason + ")",
+			do:     p.release,
+		})
+	}
+	return p, nil
+}
+
+// release ends a job's quarantine and has it go on.
+func (p *Plan) release(ctx context.Context) error {
+	if x := p.State.Job.Status.LastExecution; x != nil {
+		p.State.OldCycle = x.ActivityIdentifier
+	}
+	body := map[string]any{"criteria": map[string]string{"resetScope": "QuarantineState"}}
+	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/restart"), body, nil)
+}
