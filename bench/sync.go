@@ -199,8 +199,10 @@ func (s settings) firstSync(
 			return nil, err
 		}
 		engine := provisioning.Engine{
-			Source:   d,
-			Target:   &scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client},
+			Source: d,
+			Target: provisioning.SCIM(
+				&scim.Client{BaseURL: "http://" + string(p.line), Token: "t", HTTP: client}, provisioning.Entra,
+			),
 			Memory:   provisioning.NewVolatile(),
 			Mappings: mappings,
 			Now:      time.Now,

@@ -151,7 +151,11 @@ func (s *Synchronizer) engine(retry syncjobs.Retry) (*provisioning.Engine, error
 	if err != nil {
 		return nil, err
 	}
-	e.Dialect = s.dialect
+	target, err := s.runner.Target(s.job)
+	if err != nil {
+		return nil, err
+	}
+	e.Target = provisioning.SCIM(target, s.dialect)
 	e.Careful = true
 	e.Adopt = s.config.Adopt
 	e.DryRun = s.config.DryRun

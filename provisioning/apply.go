@@ -192,7 +192,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	case Create:
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
-		err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes, link.Sent)...)
+		err := c.update(ctx, link, s.changes)
 		if isNotFound(err) { // somebody deleted it at the target: match again
 			c.lose(o.Ref, link.TargetID)
 			*link = Link{Ref: o.Ref, Doubt: link.Doubt, Batch: link.Batch}
@@ -206,8 +206,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		}
 		return s, err
 	case Delete:
-		path := scim.Item(o.Kind.path(), link.TargetID)
-		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, path) })
+		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, link.TargetID) })
 		if isNotFound(err) {
 			err = nil
 		}
@@ -220,9 +219,6 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 // When a try of it has no answer, the object, or some members, are in doubt: also when another try
 // was answered, since the first one may still be under way.
 func (c *cycle) send(ctx context.Context, link *Link, members []string, request func() error) error {
-	if c.DryRun {
-		return context.Cause(ctx)
-	}
 	unsure, err := c.tries(ctx, request)
 	if unsure {
 		link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: link.Ref, Members: members})
@@ -231,9 +227,16 @@ func (c *cycle) send(ctx context.Context, link *Link, members []string, request 
 	return err
 }
 
-func (c *cycle) patch(ctx context.Context, link *Link, members []string, ops ...scim.Operation) error {
-	path := scim.Item(link.Kind.path(), link.TargetID)
-	return c.send(ctx, link, members, func() error { return c.Target.Patch(ctx, path, ops...) })
+func (c *cycle) update(ctx context.Context, link *Link, changes []Change) error {
+	return c.send(ctx, link, nil, func() error {
+		return c.Target.Update(ctx, link.Kind, link.TargetID, changes, link.Sent)
+	})
+}
+
+func (c *cycle) changeAtTarget(ctx context.Context, link *Link, op string, ids []string) error {
+	return c.send(ctx, link, ids, func() error {
+		return c.Target.ChangeMembers(ctx, link.TargetID, op == "Add", ids)
+	})
 }
 
 func isNotFound(err error) bool {

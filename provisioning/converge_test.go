@@ -417,7 +417,7 @@ func (x *target) mortal(
 	engine := provisioning.Engine{
 		Source:   d,
 		Memory:   m,
-		Target:   x.client,
+		Target:   provisioning.SCIM(x.client, provisioning.Entra),
 		Mappings: mappings(t),
 		Now:      func() time.Time { return *now },
 		Workers:  1,

@@ -44,7 +44,7 @@ func Probe(ctx context.Context, target *scim.Client) (Dialect, error) {
 	if err != nil {
 		return Plain, credentials(err)
 	}
-	if strings.Contains(config.String("documentationUri"), "aws.amazon.com") {
+	if strings.Contains(config.String("documentationUri"), awsDocs) {
 		return AWS, nil
 	}
 	return Plain, nil

@@ -299,7 +299,7 @@ func announced[T work](
 
 // begin keeps intents before they are carried out, and returns what over takes.
 func (c *cycle) begin(ctx context.Context, intents []Intent) (id string, err error) {
-	if len(intents) == 0 || c.DryRun {
+	if len(intents) == 0 {
 		return "", nil
 	}
 	c.mu.Lock()

@@ -31,10 +31,6 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 			unasked = attribute
 		}
 	}
-	if c.DryRun {
-		link.TargetID, link.Sent = "new:"+o.ID, s.sent
-		return s, context.Cause(ctx)
-	}
 	done, err := c.create(ctx, o, link, s)
 	if !isConflict(err) {
 		return done, err
@@ -56,13 +52,13 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (step, error) {
 	wait := firstWait
 	for try, waits := 1, 1; ; {
-		var created scim.Resource
+		var id string
 		err := c.once(ctx, func() (err error) {
-			created, err = c.Target.Create(ctx, o.Kind.path(), resource(o.Kind, s.sent))
+			id, err = c.Target.Create(ctx, o.Kind, s.sent)
 			return err
 		})
 		if err == nil {
-			if link.TargetID = created.String("id"); link.TargetID != "" {
+			if link.TargetID = id; id != "" {
 				link.Sent = s.sent
 				return s, nil
 			}
@@ -189,7 +185,7 @@ func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.R
 	link.Adopted = !ours
 	if len(s.changes) == 0 {
 		s.action, s.reason = Other, "RedundantExport"
-	} else if err := c.patch(ctx, link, nil, c.Dialect.patch(s.changes, link.Sent)...); err != nil {
+	} else if err := c.update(ctx, link, s.changes); err != nil {
 		return s, err
 	}
 	link.Sent = maps.Clone(s.sent)

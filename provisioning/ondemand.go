@@ -67,12 +67,12 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 			told(entry)
 		}
 	}
-	c := own.cycle()
+	c := own.cycle(false)
 	c.doubts = true // whoever asks for one object wants it as it should be, whatever was remembered
 	c.pace.most = 1 // entries come one after the other
 	if !x.add(
 		"connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }),
-		Detail{"target", c.Target.BaseURL},
+		Detail{"target", c.Target.Address()},
 	) {
 		return x, ctx.Err()
 	}
@@ -119,7 +119,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 // broughtAlong has the next cycle bring the references to an object along that was made anew: its
 // groups or its members, and its reports.
 func (c *cycle) broughtAlong(ctx context.Context, before Link) error {
-	if before.TargetID == "" || c.DryRun {
+	if before.TargetID == "" {
 		return nil
 	}
 	link, err := c.Memory.Link(ctx, before.Ref)

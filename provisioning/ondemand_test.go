@@ -25,7 +25,7 @@ func TestOneObjectIsExplainedInFiveSteps(t *testing.T) {
 		engine := provisioning.Engine{
 			Source:   c,
 			Memory:   m,
-			Target:   x.client,
+			Target:   provisioning.SCIM(x.client, provisioning.Entra),
 			Mappings: mappings(t),
 			Now:      time.Now,
 			NewID:    func() string { return "made-up" },

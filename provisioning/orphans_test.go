@@ -28,7 +28,7 @@ func (x *target) compare(t *testing.T, d *directory, m provisioning.Memory, set 
 	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 	for range 5 {
 		engine := provisioning.Engine{
-			Source: d, Memory: m, Target: x.client, Mappings: mappings(t), Reread: true,
+			Source: d, Memory: m, Target: provisioning.SCIM(x.client, provisioning.Entra), Mappings: mappings(t), Reread: true,
 			Now:   func() time.Time { return now },
 			NewID: func() string { return now.String()[11:] },
 		}
@@ -160,7 +160,7 @@ func TestOrphansAreHeldBackLikeOthers(t *testing.T) {
 	m.Volatile = provisioning.NewVolatile()
 	memory := historian{m, map[provisioning.Ref]bool{ada: true, bob: true}}
 	engine := provisioning.Engine{
-		Source: d, Memory: memory, Target: x.client, Mappings: mappings(t), Reread: true, MaxDeletions: 1,
+		Source: d, Memory: memory, Target: provisioning.SCIM(x.client, provisioning.Entra), Mappings: mappings(t), Reread: true, MaxDeletions: 1,
 		Now: time.Now, NewID: func() string { return "id" },
 	}
 	if _, err := engine.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "2 objects") {

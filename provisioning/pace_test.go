@@ -39,7 +39,7 @@ func (x *target) sync(
 	engine := provisioning.Engine{
 		Source:   c,
 		Memory:   m,
-		Target:   x.client,
+		Target:   provisioning.SCIM(x.client, provisioning.Entra),
 		Mappings: mappings(t),
 		Now:      time.Now,
 		NewID:    func() string { return "made-up" },

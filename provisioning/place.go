@@ -149,6 +149,31 @@ func (p place) put(r scim.Resource, value any) {
 	}
 }
 
+// remove takes the value of the place out of a resource. An entry of a list without a value is no
+// entry.
+func (p place) remove(r scim.Resource) {
+	object := map[string]any(r)
+	if p.urn != "" {
+		object = inside(object, p.urn)
+	}
+	switch {
+	case len(p.entry) > 0:
+		list := slices.DeleteFunc(scim.Resource(object).List(p.attribute), func(e any) bool {
+			m, ok := e.(map[string]any)
+			if !ok || !p.is(m) {
+				return false
+			}
+			delete(m, p.sub)
+			return p.sub == "value"
+		})
+		object[p.attribute] = list
+	case p.sub != "":
+		delete(inside(object, p.attribute), p.sub)
+	default:
+		delete(object, p.attribute)
+	}
+}
+
 func inside(object map[string]any, name string) map[string]any {
 	m, ok := object[name].(map[string]any)
 	if !ok {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -231,10 +232,9 @@ func (m Mappings) of(kind Kind) *mapping.Compiled {
 // Engine runs cycles of one job.
 type Engine struct {
 	Source   Source
-	Target   *scim.Client
+	Target   Target
 	Memory   Memory
 	Mappings Mappings
-	Dialect  Dialect
 	Now      func() time.Time
 	NewID    func() string
 	Progress func(Progress) // may be nil
@@ -302,8 +302,8 @@ var ErrNoFilter = errors.New("the SCIM endpoint found a user with a random name,
 
 // Test does what the portal's Test Connection does: it asks for a user who cannot exist and wants
 // an empty list.
-func Test(ctx context.Context, target *scim.Client, randomName string) error {
-	found, err := target.Find(ctx, User.path(), "userName", randomName)
+func Test(ctx context.Context, target Target, randomName string) error {
+	found, err := target.Find(ctx, User, "userName", randomName)
 	if err != nil {
 		return credentials(err)
 	}
@@ -359,7 +359,7 @@ type cycle struct {
 // Run runs one cycle. An error means that the cycle could not be done; single objects that fail are
 // in the result, the memory and the log, and are tried again by the next cycle.
 func (e *Engine) Run(ctx context.Context) (Result, error) {
-	c := e.cycle()
+	c := e.cycle(true)
 	err := c.recover(ctx)
 	if err == nil {
 		err = c.run(ctx)
@@ -372,10 +372,12 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 	return c.result, err
 }
 
-func (e *Engine) cycle() *cycle {
+// cycle begins a cycle: a thorough one may look at everything that the target has.
+func (e *Engine) cycle(thorough bool) *cycle {
 	own := *e
 	if own.DryRun {
-		own.Memory = &rehearsal{Memory: e.Memory, links: map[Ref]Link{}, forgotten: map[Ref]bool{}}
+		own.Memory = newRehearsal(e.Memory)
+		own.Target = newStage(e.Target, thorough)
 	}
 	return &cycle{
 		Engine:  &own,
@@ -432,7 +434,7 @@ func (c *cycle) run(ctx context.Context) error {
 	if err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }); err != nil {
 		return err
 	}
-	if c.total = c.result.Imported; c.Reread && !c.DryRun {
+	if c.total = c.result.Imported; c.Reread {
 		c.total += len(seen.leaving)
 	}
 	c.report(c.result.Imported - len(users) - len(groups)) // of kinds that are not mapped
@@ -502,10 +504,14 @@ func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
 // that gets further.
 func (c *cycle) provisionAll(ctx context.Context, objects []candidate) error {
 	c.putOff = true
-	if err := announced(ctx, c, c.workers(), objects, c.planned, c.provision); err != nil {
+	first, later := apart(objects)
+	if err := announced(ctx, c, c.workers(), first, c.planned, c.provision); err != nil {
 		return err
 	}
-	for waiting := c.takeConflicts(); len(waiting) > 0; waiting = c.takeConflicts() {
+	c.mu.Lock()
+	c.conflicts = append(c.conflicts, later...)
+	c.mu.Unlock()
+	for waiting := c.takeConflicts(objects); len(waiting) > 0; waiting = c.takeConflicts(objects) {
 		c.there[waiting[0].Kind] = nil // it is as it was when the cycle began
 		before := len(waiting)
 		if err := announced(ctx, c, 1, waiting, c.planned, c.provision); err != nil {
@@ -518,12 +524,50 @@ func (c *cycle) provisionAll(ctx context.Context, objects []candidate) error {
 	return nil
 }
 
-func (c *cycle) takeConflicts() []candidate {
+// apart sets those objects aside that want what another one before them wants too: then it does not
+// depend on who is faster which of them gets it, and a dry run can say.
+func apart(objects []candidate) (first, later []candidate) {
+	wanted := map[string]bool{}
+	for _, o := range objects {
+		mine := o.names()
+		if slices.ContainsFunc(mine, func(name string) bool { return wanted[name] }) {
+			later = append(later, o)
+			continue
+		}
+		for _, name := range mine {
+			wanted[name] = true
+		}
+		first = append(first, o)
+	}
+	return first, later
+}
+
+// names are what only one object at a target may have, where the target says so.
+func (o candidate) names() (list []string) {
+	for path, value := range o.creating {
+		switch {
+		case value == "":
+		case path == "userName", path == externalID, path == "displayName" && o.Kind == Group:
+			list = append(list, path+" "+key(path, value))
+		case strings.HasPrefix(path, "emails[") && strings.HasSuffix(path, "].value"):
+			list = append(list, anyAddress+" "+fold(value))
+		}
+	}
+	return list
+}
+
+// takeConflicts returns the objects that were put off, in their order among all.
+func (c *cycle) takeConflicts(objects []candidate) (list []candidate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := c.conflicts
-	c.conflicts = nil
-	return list
+	waiting := map[Ref]bool{}
+	for _, o := range c.conflicts {
+		waiting[o.Ref] = true
+	}
+	if c.conflicts = nil; len(waiting) == 0 {
+		return nil
+	}
+	return only(objects, func(o candidate) bool { return waiting[o.Ref] })
 }
 
 // each calls do for everything in list, several at a time, and stops at the first error.

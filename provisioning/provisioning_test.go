@@ -195,7 +195,7 @@ func run(t *testing.T, source provisioning.Source, m *memory, x *target) (provis
 	engine := provisioning.Engine{
 		Source:   source,
 		Memory:   m,
-		Target:   x.client,
+		Target:   provisioning.SCIM(x.client, provisioning.Entra),
 		Mappings: mappings(t),
 		Now:      time.Now,
 		Workers:  1,

@@ -131,7 +131,7 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 	change := m.Change
 	missed, err := c.missedBoss(ctx, m)
 	if err == nil && !missed {
-		err = c.patch(ctx, &link, nil, c.Dialect.patch([]Change{change}, link.Sent)...)
+		err = c.update(ctx, &link, []Change{change})
 	}
 	if isRefusal(err) { // one of the two may have been deleted there
 		missed, err = c.missedEither(ctx, m, err)
@@ -234,7 +234,7 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 	if err != nil {
 		return membership{}, false, err
 	}
-	m = membership{candidate: o, link: link, asks: c.Reread || c.found[o.Ref] || (c.Dialect == Plain && link.Tries > 1)}
+	m = membership{candidate: o, link: link, asks: c.Reread || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)}
 	for _, id := range o.Members {
 		target, err := c.target(ctx, Ref{User, id})
 		if err != nil {

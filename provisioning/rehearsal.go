@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -12,6 +13,11 @@ type rehearsal struct {
 	mu        sync.Mutex
 	links     map[Ref]Link
 	forgotten map[Ref]bool
+	owners    map[Ref]Ref // by kind and id at the target
+}
+
+func newRehearsal(m Memory) *rehearsal {
+	return &rehearsal{Memory: m, links: map[Ref]Link{}, forgotten: map[Ref]bool{}, owners: map[Ref]Ref{}}
 }
 
 func (r *rehearsal) Link(ctx context.Context, ref Ref) (Link, error) {
@@ -28,29 +34,60 @@ func (r *rehearsal) Link(ctx context.Context, ref Ref) (Link, error) {
 	return r.Memory.Link(ctx, ref)
 }
 
-// Owner asks the real memory: whom a rehearsal makes, nobody finds.
 func (r *rehearsal) Owner(ctx context.Context, kind Kind, targetID string) (Ref, error) {
+	r.mu.Lock()
+	ref, here := r.owners[Ref{kind, targetID}]
+	r.mu.Unlock()
+	if here {
+		return ref, nil
+	}
 	ref, err := r.Memory.Owner(ctx, kind, targetID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.forgotten[ref] {
+	if link, ok := r.links[ref]; err == nil && (r.forgotten[ref] || (ok && link.TargetID != targetID)) {
 		return Ref{}, ErrUnknown
 	}
 	return ref, err
 }
 
+func (r *rehearsal) Reports(ctx context.Context, manager string) ([]Link, error) {
+	list, err := r.Memory.Reports(ctx, manager)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list = slices.DeleteFunc(list, func(l Link) bool {
+		_, here := r.links[l.Ref]
+		return here || r.forgotten[l.Ref]
+	})
+	for _, l := range r.links {
+		if l.Kind == User && l.Manager == manager {
+			list = append(list, l)
+		}
+	}
+	return list, err
+}
+
 func (r *rehearsal) Keep(_ context.Context, link Link, _ ...Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.drop(link.Ref)
 	r.links[link.Ref], r.forgotten[link.Ref] = link, false
+	if link.TargetID != "" {
+		r.owners[Ref{link.Kind, link.TargetID}] = link.Ref
+	}
 	return nil
 }
 
 func (r *rehearsal) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.drop(ref)
 	r.forgotten[ref] = true
 	return nil
+}
+
+func (r *rehearsal) drop(ref Ref) {
+	delete(r.owners, Ref{ref.Kind, r.links[ref].TargetID})
+	delete(r.links, ref)
 }
 
 // Begin does nothing: a rehearsal sends nothing.

@@ -44,32 +44,32 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 	for attribute := range wanted {
 		found.matched[attribute] = map[string][]scim.Resource{}
 	}
-	for start := 1; ; {
-		var page scim.ListResponse
-		err := c.retry(ctx, func() (err error) {
-			page, err = c.Target.List(ctx, kind.path(), start, rosterPage)
-			return err
-		})
+	for pages, from := 1, ""; ; pages++ {
+		page, err := c.page(ctx, kind, from)
 		p := new(scim.Problem)
-		refused := errors.As(err, &p) && stops(err) == nil
 		switch {
-		case err != nil && !refused:
-			return nil, err
-		case err == nil && page.StartIndex > 0 && page.StartIndex != start && len(page.Resources) > 0:
-			return nil, nil // it gives the first page again and again, as SCIMMY does
-		case err == nil && page.TotalResults != nil && (len(page.Resources) > 0 || start > *page.TotalResults):
-			found.add(page.Resources, wanted, c.Reread)
-		default: // it does not page as it should
+		case errors.Is(err, ErrNoPages), errors.As(err, &p) && stops(err) == nil: // it does not page as it should
 			return nil, nil
+		case err != nil:
+			return nil, err
 		}
-		start += len(page.Resources)
-		if start > *page.TotalResults {
+		found.add(page.Resources, wanted, c.Reread)
+		if from = page.Next; from == "" {
 			return found, nil
 		}
-		if pages := *page.TotalResults / len(page.Resources); pages > objects && !c.Reread {
+		if n := len(page.Resources); n > 0 && !c.Reread && max(pages, page.Total/n) > objects {
 			return nil, nil
 		}
 	}
+}
+
+// page asks the target for a page of what it has.
+func (c *cycle) page(ctx context.Context, kind Kind, from string) (page Page, err error) {
+	err = c.retry(ctx, func() (err error) {
+		page, err = c.Target.Page(ctx, kind, from)
+		return err
+	})
+	return page, err
 }
 
 func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {
@@ -124,7 +124,7 @@ func (c *cycle) find(
 // ask asks the target which objects match.
 func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (found []scim.Resource, err error) {
 	err = c.retry(ctx, func() (err error) {
-		found, err = c.Target.Find(ctx, kind.path(), attribute, value)
+		found, err = c.Target.Find(ctx, kind, attribute, value)
 		return err
 	})
 	p := new(scim.Problem)
@@ -188,13 +188,11 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 // AWS does, it is asked for each one; but those of a group that was found are simply sent again,
 // unless this is a dry run.
 func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted []string) (ids []string, err error) {
-	if strings.HasPrefix(link.TargetID, "new:") {
-		return nil, nil
-	}
-	var group scim.Resource
-	err = c.retry(
-		ctx, func() error { return c.Target.Do(ctx, "GET", scim.Item(Group.path(), link.TargetID), nil, nil, &group) },
-	)
+	told := false
+	err = c.retry(ctx, func() (err error) {
+		ids, told, err = c.Target.Members(ctx, link.TargetID)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -202,10 +200,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	if c.found[o.Ref] {
 		asked = wanted
 	}
-	if _, told := group[membersPath]; told {
-		for _, m := range group.List(membersPath) {
-			ids = append(ids, text(m))
-		}
+	if told {
 		if !c.Reread {
 			ids = without(ids, without(ids, asked))
 		}
@@ -218,18 +213,15 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		return link.Members, nil
 	}
 	for _, id := range asked {
-		if strings.HasPrefix(id, "new:") {
-			continue
-		}
-		var found scim.ListResponse
-		query := map[string][]string{
-			"filter": {"id eq " + scim.Quote(link.TargetID) + " and members eq " + scim.Quote(id)},
-		}
-		err := c.retry(ctx, func() error { return c.Target.Do(ctx, "GET", Group.path(), query, nil, &found) })
+		is := false
+		err := c.retry(ctx, func() (err error) {
+			is, err = c.Target.HasMember(ctx, link.TargetID, id)
+			return err
+		})
 		if err != nil && !isNotFound(err) { // a member that does not exist any more is none
 			return nil, err
 		}
-		if len(found.Resources) > 0 {
+		if is {
 			ids = append(ids, id)
 		}
 	}

@@ -488,7 +488,9 @@ func TestTheCompliantDialect(t *testing.T) {
 	t.Cleanup(server.Close)
 	x, m := &target{client: &scim.Client{BaseURL: server.URL, Token: "t"}}, newMemory()
 	c := &company{users: []entry{user("ada")}, groups: []entry{group("Eng", "ada")}}
-	compliant := func(e *provisioning.Engine) { e.Dialect, e.Workers = provisioning.Compliant, 1 }
+	compliant := func(e *provisioning.Engine) {
+		e.Target, e.Workers = provisioning.SCIM(x.client, provisioning.Compliant), 1
+	}
 	for _, change := range []func(){
 		func() {}, func() {
 			c.users[0].directory["jobTitle"] = "Dr"

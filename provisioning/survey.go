@@ -70,11 +70,8 @@ func (c *cycle) holdBack(ctx context.Context, held []heldBack) error {
 }
 
 // removals takes away access before anything else is done: people are disabled or deleted, groups
-// deleted, and members removed. A dry run shows them in their place.
+// deleted, and members removed.
 func (c *cycle) removals(ctx context.Context, leaving, groups []candidate) error {
-	if c.DryRun {
-		return nil
-	}
 	for _, kind := range []Kind{User, Group} {
 		if err := c.provisionAll(ctx, only(leaving, func(o candidate) bool { return o.Kind == kind })); err != nil {
 			return err
@@ -94,7 +91,7 @@ func only(list []candidate, which func(candidate) bool) (out []candidate) {
 
 // withoutLeaving leaves out those whose access was taken away, unless everything is compared.
 func (c *cycle) withoutLeaving(list, leaving []candidate) []candidate {
-	if c.Reread || c.DryRun {
+	if c.Reread {
 		return list
 	}
 	done := map[Ref]bool{}

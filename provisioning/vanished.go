@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -17,12 +16,9 @@ const maxRounds = 3 //bound:depth rounds of a sync in which what was deleted at 
 
 // at asks the target for one object. It returns nil when there is none.
 func (c *cycle) at(ctx context.Context, kind Kind, id string) (there scim.Resource, err error) {
-	var query map[string][]string
-	if kind == Group {
-		query = map[string][]string{"excludedAttributes": {membersPath}}
-	}
-	err = c.retry(ctx, func() error {
-		return c.Target.Do(ctx, http.MethodGet, scim.Item(kind.path(), id), query, nil, &there)
+	err = c.retry(ctx, func() (err error) {
+		there, err = c.Target.Get(ctx, kind, id)
+		return err
 	})
 	if isNotFound(err) {
 		return nil, nil
@@ -99,7 +95,7 @@ func (c *cycle) sendMembers(ctx context.Context, link *Link, op string, ids []st
 		}
 		return done, err
 	}
-	if c.Dialect == Plain { // others refuse whom they do not know
+	if c.Target.Traits().Forgiving { // others refuse whom they do not know
 		gone, err := c.missUnseen(ctx, ids)
 		if ids = without(ids, gone); err != nil || len(ids) == 0 {
 			return nil, err
@@ -110,7 +106,7 @@ func (c *cycle) sendMembers(ctx context.Context, link *Link, op string, ids []st
 
 // tryMembers is sendMembers where the target says when it does not know a member.
 func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []string) (done []string, err error) {
-	err = c.patch(ctx, link, ids, c.Dialect.members(op, ids)...)
+	err = c.changeAtTarget(ctx, link, op, ids)
 	if !isRefusal(err) {
 		return ids, err
 	}
@@ -130,7 +126,7 @@ func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []str
 	}
 	rest := without(ids, gone)
 	if len(rest) > 0 {
-		err = c.patch(ctx, link, rest, c.Dialect.members(op, rest)...)
+		err = c.changeAtTarget(ctx, link, op, rest)
 	} else {
 		err = nil
 	}
@@ -143,7 +139,7 @@ func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []str
 // missUnseen misses those of a few users who are not at the target any more, where the target may
 // not say so when it is told of them. Many are not worth a request each.
 func (c *cycle) missUnseen(ctx context.Context, ids []string) (gone []string, err error) {
-	if c.DryRun || c.result.Initial || len(ids) > fewObjects {
+	if c.result.Initial || len(ids) > fewObjects {
 		return nil, nil
 	}
 	var unseen []string
@@ -184,7 +180,7 @@ func (c *cycle) anew(ctx context.Context, watermark string) error {
 		missed := c.missed
 		c.missed = nil
 		c.mu.Unlock()
-		if len(missed) == 0 || c.DryRun {
+		if len(missed) == 0 {
 			return nil
 		}
 		changes, err := c.Source.Changes(ctx, watermark, missed)

@@ -256,10 +256,9 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	mappings.Groups = knowing(mappings.Groups, tenant.KindGroup)
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
-		Target:         target,
+		Target:         provisioning.SCIM(target, provisioning.DialectOf(j.Credentials.BaseAddress)),
 		Memory:         m,
 		Mappings:       mappings,
-		Dialect:        provisioning.DialectOf(j.Credentials.BaseAddress),
 		Now:            r.Tenant.Now,
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
@@ -340,7 +339,7 @@ func (r *Runner) own(id tenant.JobID) (done, total int) {
 
 // Test is Test Connection.
 func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
-	if err := provisioning.Test(ctx, r.client(target), r.Tenant.NewID()); err != nil {
+	if err := provisioning.Test(ctx, provisioning.SCIM(r.client(target), provisioning.Entra), r.Tenant.NewID()); err != nil {
 		return &refusal.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
 	}
 	return nil

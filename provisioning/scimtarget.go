@@ -1,0 +1,212 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// ErrNoPages says that a target does not list what it has in pages.
+var ErrNoPages = errors.New("the target does not list in pages")
+
+// SCIM is a SCIM service provider as a target. It is asked in one dialect.
+func SCIM(client *scim.Client, dialect Dialect) Target {
+	return &scimTarget{client: client, dialect: dialect}
+}
+
+type scimTarget struct {
+	client  *scim.Client
+	dialect Dialect
+
+	mu    sync.Mutex
+	rules *Rules // nil: not asked for yet
+}
+
+// Address implements Target.
+func (t *scimTarget) Address() string { return t.client.BaseURL }
+
+// Traits implements Target.
+func (t *scimTarget) Traits() Traits { return Traits{Forgiving: t.dialect == Plain} }
+
+// anyAddress is the attribute that stands for all email addresses.
+const anyAddress = "emails.value"
+
+// Find implements Target. AWS finds addresses of a type only.
+func (t *scimTarget) Find(ctx context.Context, kind Kind, attribute, value string) ([]scim.Resource, error) {
+	if attribute != anyAddress || t.dialect == Plain {
+		return t.client.Find(ctx, kind.path(), attribute, value)
+	}
+	var all []scim.Resource
+	for _, of := range []string{"work", "home", "other"} {
+		found, err := t.client.Find(ctx, kind.path(), `emails[type eq "`+of+`"].value`, value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// Page implements Target. A page begins at a number.
+func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, err error) {
+	start := 1
+	if from != "" {
+		if start, err = strconv.Atoi(from); err != nil {
+			return p, err
+		}
+	}
+	list, err := t.client.List(ctx, kind.path(), start, rosterPage)
+	if err != nil {
+		return p, err
+	}
+	switch {
+	case list.StartIndex > 0 && list.StartIndex != start && len(list.Resources) > 0:
+		return p, ErrNoPages // it gives the first page again and again, as SCIMMY does
+	case list.TotalResults == nil, len(list.Resources) == 0 && start <= *list.TotalResults:
+		return p, ErrNoPages
+	}
+	p.Resources, p.Total = list.Resources, *list.TotalResults
+	if start += len(list.Resources); start <= p.Total {
+		p.Next = strconv.Itoa(start)
+	}
+	return p, nil
+}
+
+// Get implements Target.
+func (t *scimTarget) Get(ctx context.Context, kind Kind, id string) (there scim.Resource, err error) {
+	var query url.Values
+	if kind == Group {
+		query = url.Values{"excludedAttributes": {membersPath}}
+	}
+	err = t.client.Do(ctx, http.MethodGet, scim.Item(kind.path(), id), query, nil, &there)
+	return there, err
+}
+
+// Members implements Target.
+func (t *scimTarget) Members(ctx context.Context, group string) (ids []string, told bool, err error) {
+	var there scim.Resource
+	if err := t.client.Do(ctx, http.MethodGet, scim.Item(Group.path(), group), nil, nil, &there); err != nil {
+		return nil, false, err
+	}
+	_, told = there[membersPath]
+	for _, m := range there.List(membersPath) {
+		ids = append(ids, text(m))
+	}
+	return ids, told, nil
+}
+
+// HasMember implements Target, with the filter that AWS documents.
+func (t *scimTarget) HasMember(ctx context.Context, group, id string) (bool, error) {
+	var found scim.ListResponse
+	query := url.Values{"filter": {"id eq " + scim.Quote(group) + " and members eq " + scim.Quote(id)}}
+	err := t.client.Do(ctx, http.MethodGet, Group.path(), query, nil, &found)
+	return len(found.Resources) > 0, err
+}
+
+// Create implements Target.
+func (t *scimTarget) Create(ctx context.Context, kind Kind, attributes map[string]string) (string, error) {
+	made, err := t.client.Create(ctx, kind.path(), resource(kind, attributes))
+	return made.String("id"), err
+}
+
+// Update implements Target.
+func (t *scimTarget) Update(
+	ctx context.Context, kind Kind, id string, changes []Change, had map[string]string,
+) error {
+	return t.client.Patch(ctx, scim.Item(kind.path(), id), t.dialect.patch(changes, had)...)
+}
+
+// Delete implements Target.
+func (t *scimTarget) Delete(ctx context.Context, kind Kind, id string) error {
+	return t.client.Delete(ctx, scim.Item(kind.path(), id))
+}
+
+// ChangeMembers implements Target.
+func (t *scimTarget) ChangeMembers(ctx context.Context, group string, add bool, ids []string) error {
+	op := "Remove"
+	if add {
+		op = "Add"
+	}
+	return t.client.Patch(ctx, scim.Item(Group.path(), group), t.dialect.members(op, ids)...)
+}
+
+// Rules implements Target: what the service says of itself, and what is known of AWS and of a
+// center. One that says nothing is taken for a service that has unique user names.
+func (t *scimTarget) Rules(ctx context.Context) (Rules, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rules != nil {
+		return *t.rules, nil
+	}
+	var config scim.Resource
+	err := t.client.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &config)
+	if err != nil && (!isRefusal(err) || credentials(err) != err) { //nolint:errorlint // the same one
+		return Rules{}, err
+	}
+	rules := AWSRules()
+	if maker := config.String("documentationUri"); !strings.Contains(maker, awsDocs) {
+		rules.Required, rules.Single = nil, nil
+		if rules.Texts = strings.Contains(maker, ownDocs); !rules.Texts {
+			if rules.Unique, err = t.unique(ctx); err != nil {
+				return Rules{}, err
+			}
+		}
+	}
+	t.rules = &rules
+	return rules, nil
+}
+
+// What documentationUri names at AWS and at a center that is no imitation of it.
+const (
+	awsDocs = "aws.amazon.com"
+	ownDocs = "github.com/gatehouse-id/gatehouse"
+)
+
+// unique reads in /Schemas what must be unique (RFC 7643 §7). A user name must be (§4.1.1).
+func (t *scimTarget) unique(ctx context.Context) (map[Kind][]string, error) {
+	out := map[Kind][]string{User: {"userName"}}
+	var schemas scim.ListResponse
+	err := t.client.Do(ctx, http.MethodGet, "/Schemas", nil, nil, &schemas)
+	if err != nil {
+		if isRefusal(err) {
+			return out, nil
+		}
+		return nil, err
+	}
+	for _, s := range schemas.Resources {
+		kind := map[string]Kind{scim.UserURN: User, scim.GroupURN: Group}[s.String("id")]
+		for _, a := range s.List("attributes") {
+			if a, ok := a.(map[string]any); ok && kind != "" {
+				out[kind] = append(out[kind], uniqueIn(a)...)
+			}
+		}
+	}
+	return out, nil
+}
+
+// uniqueIn are the attributes that must be unique of those that a schema describes, and that the
+// engine knows how to look for.
+func uniqueIn(described map[string]any) (paths []string) {
+	said := func(a map[string]any) bool {
+		return text(a["uniqueness"]) == "server" || text(a["uniqueness"]) == "global"
+	}
+	switch name := text(described["name"]); name {
+	case externalID, "displayName":
+		if said(described) {
+			paths = append(paths, name)
+		}
+	case "emails":
+		for _, sub := range scim.Resource(described).List("subAttributes") {
+			if sub, ok := sub.(map[string]any); ok && text(sub["name"]) == "value" && said(sub) {
+				paths = append(paths, anyAddress)
+			}
+		}
+	}
+	return paths
+}
