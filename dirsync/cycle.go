@@ -41,16 +41,51 @@ type Report struct {
 // with what the target has now, and puts right what somebody changed there. The report of a cycle
 // that fails has what was done before. What has failed in earlier cycles is tried again.
 func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
-	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll)
+	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll, s.config.DryRun)
 	if failed != nil { // its text names the job, which nobody knows here
 		err = fmt.Errorf("write %s: %w", s.config.Target, failed)
 	}
 	return report, err
 }
 
+// Preview says what Cycle would do, and changes nothing at the target.
+func (s *Synchronizer) Preview(ctx context.Context, repair bool) (Report, error) {
+	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll, true)
+	if failed != nil {
+		err = fmt.Errorf("read %s: %w", s.config.Target, failed)
+	}
+	return report, err
+}
+
+// Strangers says whether the target has users or groups although nothing is remembered of it: this
+// is the first cycle, or the state was lost. A target that does not say is taken to have some.
+func (s *Synchronizer) Strangers(ctx context.Context) (bool, error) {
+	e, err := s.engine(syncjobs.RetryAll)
+	if err != nil {
+		return false, err
+	}
+	watermark, e1 := e.Memory.Watermark(ctx)
+	known, e2 := e.Memory.Known(ctx)
+	if err := errors.Join(e1, e2); err != nil || watermark != "" || len(known) > 0 {
+		return false, err
+	}
+	for _, kind := range []provisioning.Kind{provisioning.User, provisioning.Group} {
+		page, err := e.Target.Page(ctx, kind, "")
+		switch {
+		case errors.Is(err, provisioning.ErrNoPages):
+			return true, nil
+		case err != nil:
+			return false, fmt.Errorf("read %s: %w", s.config.Target, err)
+		case len(page.Resources) > 0:
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // cycle is Cycle. failed is why the target could not be brought into line.
 func (s *Synchronizer) cycle(
-	ctx context.Context, repair bool, retry syncjobs.Retry,
+	ctx context.Context, repair bool, retry syncjobs.Retry, dryRun bool,
 ) (report Report, done provisioning.Result, failed, err error) {
 	began := time.Now()
 	pulled, err := s.pull(ctx)
@@ -63,17 +98,18 @@ func (s *Synchronizer) cycle(
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
 	engine.Reread = repair
+	engine.DryRun = dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {
 			return
 		}
 		entries.add(e)
-		if s.config.OnEntry != nil {
+		if s.config.OnEntry != nil && dryRun == s.config.DryRun {
 			s.config.OnEntry(e)
 		}
 	}
 	engine.Progress = s.config.OnProgress
-	if s.config.DryRun {
+	if dryRun {
 		done, err = engine.Run(ctx)
 	} else {
 		done, err = s.runner.Cycle(ctx, s.job, engine)
@@ -89,7 +125,7 @@ func (s *Synchronizer) cycle(
 	var cycle *syncjobs.CycleError
 	if errors.As(err, &cycle) {
 		failed = cycle.Err
-	} else if s.config.DryRun {
+	} else if dryRun {
 		failed = err
 	}
 	return report, done, failed, err
@@ -158,7 +194,6 @@ func (s *Synchronizer) engine(retry syncjobs.Retry) (*provisioning.Engine, error
 	e.Target = provisioning.SCIM(target, s.dialect)
 	e.Careful = true
 	e.Adopt = s.config.Adopt
-	e.DryRun = s.config.DryRun
 	if s.dialect != provisioning.AWS {
 		// What AWS requires is required of AWS only: others need no more than a name.
 		schema := s.job.Mappings()

@@ -254,6 +254,9 @@ func TestServicesThatOthersWrote(t *testing.T) {
 	}
 }
 
+// whatever stands for any number of failures.
+const whatever = -1
+
 func foreignStory(t *testing.T, to foreign) {
 	t.Helper()
 	from := foreignCompany(t)
@@ -261,7 +264,17 @@ func foreignStory(t *testing.T, to foreign) {
 	var disabled map[string]any
 	step := func(what string, c Config, repair bool, failed int) (r Report) {
 		t.Helper()
-		if r = cycle(t, c, repair); r.Failed != failed {
+		dry := c
+		dry.DryRun = true
+		foreseen := cycle(t, dry, repair)
+		if r = cycle(t, c, repair); r.Created != foreseen.Created || r.Updated != foreseen.Updated ||
+			r.Disabled != foreseen.Disabled || r.Deleted != foreseen.Deleted || r.Failed != foreseen.Failed {
+			t.Fatalf("%s: foreseen %+v, done %+v", what, foreseen.Objects, r.Objects)
+		}
+		if failed == whatever {
+			return r
+		}
+		if r.Failed != failed {
 			t.Fatalf("%s: %d failed: %+v", what, r.Failed, r.Objects)
 		}
 		if diff := cmp.Diff(from.wanted(t, disabled), to.state()); diff != "" && failed == 0 {
@@ -319,6 +332,17 @@ func foreignStory(t *testing.T, to foreign) {
 	must(from.RemoveMember(ctx, tenanttest.Actor, "g8", "z3"))
 	step("renamed, cleared, moved", config, false, 0)
 
+	must(to.make("/Users", scim.Resource{
+		"schemas": []string{scim.UserURN}, "userName": "taken@example.com", "active": true,
+		"name":   map[string]any{"givenName": "T", "familyName": "N"},
+		"emails": []any{map[string]any{"value": "taken@example.com", "type": "work"}},
+	}))
+	user("u2", func(u *tenant.User) { u.UserPrincipalName = "taken@example.com" })
+	step("renamed to a name that somebody has", config, false, whatever)
+	user("u2", func(u *tenant.User) { u.UserPrincipalName = "bob@example.com" })
+	to.lose("/Users", "userName", "taken@example.com")
+	step("and back", config, false, 0)
+
 	user("u2", func(u *tenant.User) { u.Enabled = false })
 	off := maps.Clone(to.state()["user bob@example.com"].(map[string]string))
 	off["active"] = "false"
@@ -345,8 +369,10 @@ func foreignStory(t *testing.T, to foreign) {
 	step("repaired", config, true, 0)
 	fresh := config
 	fresh.State = newTenant(t, t.TempDir())
-	if r := step("what is remembered is lost", fresh, false, 0); r.Created > 0 {
-		t.Errorf("made twice: %+v", r.Objects)
+	// No dry run foresees that: elimity does not find names with quotes, and refuses to make them.
+	r := cycle(t, fresh, false)
+	if diff := cmp.Diff(from.wanted(t, disabled), to.state()); r.Created+r.Failed > 0 || diff != "" {
+		t.Errorf("what is remembered is lost: %+v\n%s", r.Objects, diff)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 			repair = true
 			repaired = time.Now()
 		}
-		report, done, failed, err := s.cycle(ctx, repair, w.retry)
+		report, done, failed, err := s.cycle(ctx, repair, w.retry, false)
 		if err == nil {
 			repair = pace.Repair // what has not been repaired is still to be
 		}

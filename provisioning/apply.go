@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
@@ -88,6 +89,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		}
 		return nil
 	}
+	err = c.explained(ctx, o, link, err)
 	c.judge(&link, err)
 	link.Manager = o.Manager
 	target := link.TargetID
@@ -110,6 +112,35 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		return nil // nothing has changed
 	}
 	return c.keep(ctx, link, entry)
+}
+
+// explained adds to a conflict who has what the object was to get: few targets say so.
+func (c *cycle) explained(ctx context.Context, o candidate, link Link, err error) error {
+	if f := new(foreseen); !isConflict(err) || errors.As(err, &f) {
+		return err
+	}
+	var rules Rules
+	if unread := c.retry(ctx, func() (err error) {
+		rules, err = c.Target.Rules(ctx)
+		return err
+	}); unread != nil {
+		return err
+	}
+	wanted := resource(o.Kind, o.creating)
+	for _, path := range rules.Unique[o.Kind] {
+		value := uniqueValue(wanted, path)
+		if value == "" {
+			continue
+		}
+		found, unread := c.ask(ctx, o.Kind, path, value)
+		for _, r := range found {
+			other := r.String("id") != link.TargetID && key(path, uniqueValue(r, path)) == key(path, value)
+			if h := holderOf(o.Kind, r); unread == nil && other {
+				return fmt.Errorf("%w (%s)", err, h.conflict(o.Kind, path, value).why)
+			}
+		}
+	}
+	return err
 }
 
 // note remembers what an object at the target is called, for the log, whether it was just written,

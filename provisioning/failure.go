@@ -56,6 +56,13 @@ func isRefusal(err error) bool {
 	return errors.As(err, &p) && p.Status/100 == 4 && !MayPass(err) && stops(err) == nil
 }
 
+// refuses is isRefusal for what has not been through the engine yet: credentials that are refused
+// are no refusal of what was asked.
+func refuses(err error) bool {
+	p := new(CredentialsError)
+	return isRefusal(err) && !errors.As(credentials(err), &p)
+}
+
 // Pause is how long to wait after something has failed that many times in a row, with some chance
 // in it, so that not all who wait come at once. What may pass is tried again within a minute, and
 // not before the target wants it, if that is no longer.

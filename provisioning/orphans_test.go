@@ -28,9 +28,10 @@ func (x *target) compare(t *testing.T, d *directory, m provisioning.Memory, set 
 	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
 	for range 5 {
 		engine := provisioning.Engine{
-			Source: d, Memory: m, Target: provisioning.SCIM(x.client, provisioning.Entra), Mappings: mappings(t), Reread: true,
-			Now:   func() time.Time { return now },
-			NewID: func() string { return now.String()[11:] },
+			Source: d, Memory: m, Mappings: mappings(t), Reread: true,
+			Target: provisioning.SCIM(x.client, provisioning.Entra),
+			Now:    func() time.Time { return now },
+			NewID:  func() string { return now.String()[11:] },
 		}
 		engine.Hurry()
 		if set != nil {
@@ -160,8 +161,9 @@ func TestOrphansAreHeldBackLikeOthers(t *testing.T) {
 	m.Volatile = provisioning.NewVolatile()
 	memory := historian{m, map[provisioning.Ref]bool{ada: true, bob: true}}
 	engine := provisioning.Engine{
-		Source: d, Memory: memory, Target: provisioning.SCIM(x.client, provisioning.Entra), Mappings: mappings(t), Reread: true, MaxDeletions: 1,
-		Now: time.Now, NewID: func() string { return "id" },
+		Source: d, Memory: memory, Mappings: mappings(t), Reread: true, MaxDeletions: 1,
+		Target: provisioning.SCIM(x.client, provisioning.Entra),
+		Now:    time.Now, NewID: func() string { return "id" },
 	}
 	if _, err := engine.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "2 objects") {
 		t.Errorf("not held back: %v", err)

@@ -234,7 +234,8 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 	if err != nil {
 		return membership{}, false, err
 	}
-	m = membership{candidate: o, link: link, asks: c.Reread || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)}
+	asks := c.Reread || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)
+	m = membership{candidate: o, link: link, asks: asks}
 	for _, id := range o.Members {
 		target, err := c.target(ctx, Ref{User, id})
 		if err != nil {

@@ -96,10 +96,12 @@ func refusedText(kind Kind, path, value string) string {
 	if err != nil || path == activePath || path == managerPath || p.sub == primaryName {
 		return ""
 	}
-	most, blanks, controls := maxAnyText, textBlanks, "\t\n\r"
+	most, controls := maxAnyText, "\t\n\r"
+	blanks := textBlanks
 	switch {
 	case path == "userName":
-		most, blanks, value = maxNameText, "", names.Normal(value)
+		most, blanks = maxNameText, ""
+		value = names.Normal(value)
 		if fold := names.Fold(value); fold == "administrator" || fold == "awsadministrators" {
 			return "is reserved"
 		}

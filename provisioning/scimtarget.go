@@ -146,7 +146,7 @@ func (t *scimTarget) Rules(ctx context.Context) (Rules, error) {
 	}
 	var config scim.Resource
 	err := t.client.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &config)
-	if err != nil && (!isRefusal(err) || credentials(err) != err) { //nolint:errorlint // the same one
+	if err != nil && !refuses(err) {
 		return Rules{}, err
 	}
 	rules := AWSRules()
@@ -174,7 +174,7 @@ func (t *scimTarget) unique(ctx context.Context) (map[Kind][]string, error) {
 	var schemas scim.ListResponse
 	err := t.client.Do(ctx, http.MethodGet, "/Schemas", nil, nil, &schemas)
 	if err != nil {
-		if isRefusal(err) {
+		if refuses(err) {
 			return out, nil
 		}
 		return nil, err

@@ -219,7 +219,7 @@ func (s *stage) Create(ctx context.Context, kind Kind, attributes map[string]str
 }
 
 // Update implements Target.
-func (s *stage) Update(ctx context.Context, kind Kind, id string, changes []Change, _ map[string]string) error {
+func (s *stage) Update(ctx context.Context, kind Kind, id string, changes []Change, had map[string]string) error {
 	r, err := s.Get(ctx, kind, id)
 	if err != nil {
 		return err
@@ -227,16 +227,7 @@ func (s *stage) Update(ctx context.Context, kind Kind, id string, changes []Chan
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	r = copied(r)
-	for _, c := range changes {
-		p, err := placeOf(c.Path)
-		switch {
-		case err != nil: // Compile refuses it
-		case c.New == "":
-			p.remove(r)
-		default:
-			p.put(r, typed(c.Path, c.New))
-		}
-	}
+	s.apply(r, changes, had)
 	if err := s.judge(ctx, kind, id, r, changes); err != nil {
 		return err
 	}
@@ -244,6 +235,46 @@ func (s *stage) Update(ctx context.Context, kind Kind, id string, changes []Chan
 	defer s.mu.Unlock()
 	s.scenes[kind].put(id, r)
 	return nil
+}
+
+// apply changes a resource as the target would.
+func (s *stage) apply(r scim.Resource, changes []Change, had map[string]string) {
+	has := maps.Clone(had)
+	if has == nil {
+		has = map[string]string{}
+	}
+	for _, c := range changes {
+		has[c.Path] = c.New
+	}
+	for _, c := range changes {
+		p, err := placeOf(c.Path)
+		if err != nil { // Compile refuses it
+			continue
+		}
+		if c.New == "" {
+			p.remove(r)
+			continue
+		}
+		before := len(r.List(p.attribute))
+		if p.put(r, typed(c.Path, c.New)); len(r.List(p.attribute)) == before || !s.Traits().Forgiving {
+			continue
+		}
+		if len(p.entries(had)) == 0 && p.first(has) { // as plain writes it
+			p.makePrimary(r)
+		}
+	}
+}
+
+// makePrimary makes the place's entry the primary one of its list.
+func (p place) makePrimary(r scim.Resource) {
+	for _, e := range r.List(p.attribute) {
+		if m, ok := e.(map[string]any); ok {
+			delete(m, primaryName)
+			if p.is(m) {
+				m[primaryName] = true
+			}
+		}
+	}
 }
 
 // Delete implements Target.
@@ -364,8 +395,7 @@ func (s *stage) holder(ctx context.Context, kind Kind, path, value, self string)
 		return s.other(k, path, value, self), nil
 	}
 	found, err := s.Target.Find(ctx, kind, path, value)
-	if p := new(scim.Problem); errors.As(err, &p) && isRefusal(err) && credentials(err) == err { //nolint:errorlint // the same
-		// It is not searched by that attribute.
+	if refuses(err) { // it is not searched by that attribute
 		if err := s.readAll(ctx, kind); err != nil || !k.pages {
 			return nil, err
 		}
@@ -404,7 +434,7 @@ func (s *stage) readAll(ctx context.Context, kind Kind) error {
 	for err == nil && !k.ended {
 		var page Page
 		page, err = s.Target.Page(ctx, kind, k.from)
-		if errors.Is(err, ErrNoPages) || (isRefusal(err) && credentials(err) == err) { //nolint:errorlint // the same
+		if errors.Is(err, ErrNoPages) || refuses(err) {
 			k.ended = true
 			return nil
 		}

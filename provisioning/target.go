@@ -40,18 +40,16 @@ type targetWriter interface {
 	// Update changes attributes of an object that had some before.
 	Update(ctx context.Context, kind Kind, id string, changes []Change, had map[string]string) error
 	Delete(ctx context.Context, kind Kind, id string) error
-	// ChangeMembers adds or removes members of a group: no more than MaxMembers. To add one who is a
-	// member, or remove one who is none, is no failure.
+	// ChangeMembers adds or removes members of a group: no more than MaxMembers. To add one who is
+	// a member, or remove one who is none, is no failure.
 	ChangeMembers(ctx context.Context, group string, add bool, ids []string) error
 }
 
 // Traits are what the engine must know of a target.
 type Traits struct {
-	// Forgiving says that it may take a member, or a manager, that it does not know, and not say so.
+	// Forgiving says that it may take a member, or a manager, that it does not know, and not say
+	// so.
 	Forgiving bool
-	// Deaf says that it cannot be told that a user is disabled. Whoever leaves loses all memberships
-	// at once, and is deleted after Engine.LeaverGrace.
-	Deaf bool
 }
 
 // Page is some of the objects that a target has of a kind.

@@ -13,6 +13,9 @@ import (
 // awsGuide is where AWS describes its endpoint.
 const awsGuide = "https://docs.aws.amazon.com/singlesignon/latest/userguide/"
 
+// ownGuide is where this endpoint is described. By it a client knows a center.
+const ownGuide = "https://github.com/gatehouse-id/gatehouse/blob/main/docs/scim.md"
+
 // serviceProviderConfig says what the endpoint can do: as AWS says it (maxResults is still the old
 // 50 there, though 100 are served), or what the standard profile does.
 func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, error) {
@@ -40,7 +43,7 @@ func (h *Handler) serviceProviderConfig(_ context.Context, r *request) (answer, 
 		"etag":           supported(r.standard),
 	}
 	if r.standard {
-		delete(body, "documentationUri")
+		body["documentationUri"] = ownGuide
 		body["meta"] = map[string]any{
 			"resourceType": "ServiceProviderConfig",
 			"location":     r.base + "/ServiceProviderConfig",

@@ -31,6 +31,7 @@ type syncSettings struct {
 	state, application, mappings, metrics         string
 	groups                                        []string
 	nested, skipOutOfScope, adopt, repair, dryRun bool
+	accept                                        bool
 	asJSON                                        bool
 	maxDeletions                                  int
 	every, repairEvery                            time.Duration
@@ -72,14 +73,18 @@ func (w *world) syncCommand() *cobra.Command {
 service to match: AWS IAM Identity Center, a Gatehouse center, or any other. The Graph can be the
 real Entra ID. It runs once, or repeatedly with --every.
 
+The first run against a target that has users or groups already prints the difference and asks for
+ACCEPT. Without --state, every run is a first one. --accept skips the question.
+
 It changes only objects that it created, unless you add --adopt, and never deletes others. It never
 changes groups whose name starts with AWS, such as those of Control Tower. A cycle that would
 disable or delete more than --max-deletions objects does nothing. When an attribute is cleared at
 the source, it is removed at the target.
 
---dry-run prints the exact difference and changes nothing. The exit code is 0 if there is no
-difference, 2 if there are changes, and 1 if something went wrong, including mistakes in the
-settings or on the command line.
+--dry-run prints the exact difference and changes nothing. It also says what the target would
+refuse, and why: who has a name or an address already, which value is missing, too long or has
+characters that are not allowed. The exit code is 0 if there is no difference, 2 if there are
+changes, and 1 if something went wrong, including mistakes in the settings or on the command line.
 
 Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKEN.`,
 		Example: `  gatehouse sync --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID \
@@ -99,6 +104,9 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 	s.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&s.dryRun, "dry-run", false, "print the difference and change nothing")
+	f.BoolVar(
+		&s.accept, "accept", false, "do not ask before the first run against a target that has users or groups already",
+	)
 	f.BoolVar(&s.adopt, "adopt", false, "take over matching objects that exist at the target")
 	f.BoolVar(
 		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",

@@ -262,12 +262,21 @@ func TestSyncTakesNothingOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, args := syncArgs(d, x)
-	code, out, errOut := call(t, "", env, args...)
+	for _, typed := range []string{"", "yes\n"} {
+		want := map[string]string{"": "then add --accept", "yes\n": "not confirmed; nothing was changed"}[typed]
+		code, out, errOut := call(t, typed, env, args...)
+		if n, err := x.center.CountUsers(context.Background(), center.UserQuery{}); code != exitFailed || err != nil ||
+			n != 1 || out != "" || !strings.Contains(errOut, want) || !strings.Contains(errOut, "Type ACCEPT") ||
+			!strings.Contains(errOut, "+ create  user   amara.okafor@northwind.example") {
+			t.Errorf("the first run, answered %q: %d, %d users, %v\n%s\n%s", typed, code, n, err, out, errOut)
+		}
+	}
+	code, out, errOut := call(t, "ACCEPT\n", env, args...)
 	if code != exitFailed || !strings.Contains(out, "NotAdopted") || !strings.Contains(out, "--adopt") ||
 		!strings.Contains(errOut, "1 objects failed") {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
-	env, args = syncArgs(d, x, "--adopt")
+	env, args = syncArgs(d, x, "--adopt", "--accept")
 	if code, out, _ := call(t, "", env, args...); code != exitDone || !strings.Contains(out, "taken over") {
 		t.Errorf("with --adopt: %d %s", code, out)
 	}

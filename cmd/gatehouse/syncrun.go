@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
@@ -32,6 +33,9 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, y.Close()) }()
+	if err := w.acceptFirst(ctx, s, y); err != nil {
+		return err
+	}
 	if s.metrics != "" {
 		serve, err := listenForMetrics(ctx, s.metrics, log, &inbound.Health{}, m.Collectors()...)
 		if err != nil {
@@ -63,6 +67,34 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		return errChanges
 	case report.Failed > 0:
 		return fmt.Errorf("%d objects failed; the next run retries them", report.Failed)
+	}
+	return nil
+}
+
+// acceptFirst shows what a first cycle would do at a target that has people already, and asks,
+// unless there is nothing to do.
+func (w *world) acceptFirst(ctx context.Context, s *syncSettings, y *synchronizer) error {
+	if s.dryRun || s.accept {
+		return nil
+	}
+	strangers, err := y.Strangers(ctx)
+	if err != nil || !strangers {
+		return err
+	}
+	plan, err := y.Preview(ctx, s.repair)
+	if err != nil || !plan.Changes {
+		return err
+	}
+	(&syncPrinter{out: w.err, dryRun: true}).report(plan, nil)
+	first := "this is the first run against " + s.to + ", which has users or groups already"
+	typed, err := terminal.Ask(w.in, w.err, "\nNote: "+first+".\nType ACCEPT to continue: ")
+	switch {
+	case err != nil:
+		return err
+	case typed == "" && !terminal.Is(w.in):
+		return errors.New(first + ": read the difference above, then add --accept; nothing was changed")
+	case typed != connect.Confirmation:
+		return errors.New("not confirmed; nothing was changed")
 	}
 	return nil
 }

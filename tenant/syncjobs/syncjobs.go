@@ -339,7 +339,8 @@ func (r *Runner) own(id tenant.JobID) (done, total int) {
 
 // Test is Test Connection.
 func (r *Runner) Test(ctx context.Context, target tenant.Target) error {
-	if err := provisioning.Test(ctx, provisioning.SCIM(r.client(target), provisioning.Entra), r.Tenant.NewID()); err != nil {
+	there := provisioning.SCIM(r.client(target), provisioning.Entra)
+	if err := provisioning.Test(ctx, there, r.Tenant.NewID()); err != nil {
 		return &refusal.Error{Code: tenant.CredentialsInvalid, Detail: told(err)}
 	}
 	return nil
