@@ -67,6 +67,9 @@ func (p *Plan) plan() {
 		!p.Changes, "Identity source", "the tenant is the center's identity source",
 		"change it from "+p.sourceName()+" to the tenant", p.enable,
 	)
+	if p.cfg.Tokenless {
+		return
+	}
 	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
 	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
 	add(
@@ -137,6 +140,7 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 	if err := p.keepSnapshot(); err != nil {
 		return err
 	}
+	p.applied = p.Pending() > 0
 	return apply(ctx, p.Steps, report)
 }
 
@@ -148,7 +152,7 @@ func apply(ctx context.Context, steps []Step, report func(step int, done bool)) 
 		}
 		report(i, false)
 		if err := steps[i].do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", steps[i].Title, err)
+			return fmt.Errorf("%s: %w", steps[i].Title, explain(err))
 		}
 		steps[i].Done = true
 		report(i, true)

@@ -52,6 +52,8 @@ type Config struct {
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
+	// Tokenless leaves provisioning to somebody else than the tenant: no endpoint, no token, no job.
+	Tokenless bool
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the
@@ -80,6 +82,7 @@ type Plan struct {
 	State    State
 	cfg      Config
 	log      signInLog
+	applied  bool // this run has done a step
 	fresh    bool // this run made the application: the tenant's replicas may not know it yet
 }
 
@@ -116,6 +119,11 @@ func pending(steps []Step) int {
 
 // Observe looks at both ends and makes the plan. It changes nothing.
 func Observe(ctx context.Context, cfg Config) (*Plan, error) {
+	p, err := observe(ctx, cfg)
+	return p, explain(err)
+}
+
+func observe(ctx context.Context, cfg Config) (*Plan, error) {
 	p := newPlan(cfg)
 	discovered := p.discover(ctx)
 	if err := p.observeCenter(ctx); err != nil {

@@ -134,6 +134,12 @@ func (r Result) Print(out io.Writer, changes int) {
 	} else {
 		fmt.Fprintln(out, "\nConnected.")
 	}
+	if !r.Since.IsZero() {
+		fmt.Fprintf(
+			out, "“%s” provisions %s, in step for the first time on %s.\n", oneLine(r.Application), r.Instance,
+			r.Since.UTC().Format("2006-01-02 15:04 UTC"),
+		)
+	}
 	for _, e := range r.Expires {
 		fmt.Fprintf(out, "%s ends on %s.\n", e.What, e.At.UTC().Format("2006-01-02"))
 	}

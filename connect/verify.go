@@ -27,6 +27,9 @@ type Result struct {
 	Failures      []Failure
 	Open          []string // what is not proved yet
 	Expires       []Expiry
+	Since         time.Time // when the first cycle had brought everything
+	Application   string    // what is connected
+	Instance      string
 	Job           graph.SynchronizationJob
 }
 
@@ -34,29 +37,55 @@ type Result struct {
 // cycle and its counts. progress is called while the cycle runs. It fails with the first proof that
 // does not hold.
 func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Result, error) {
-	var r Result
-	pass := func(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
-	job := p.sync("/jobs/" + p.State.Job.ID)
-	if err := p.graph(
-		ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil,
-	); err != nil {
-		return r, fmt.Errorf("test the connection: %w", err)
+	r, err := p.verify(ctx, progress)
+	return r, explain(err)
+}
+
+func (p *Plan) verify(ctx context.Context, progress func(done, total int)) (r Result, err error) {
+	if !p.cfg.Tokenless {
+		job := p.sync("/jobs/" + p.State.Job.ID)
+		if err := p.graph(
+			ctx, http.MethodPost, job+"/validateCredentials", graph.ValidateCredentials{UseSavedCredentials: true}, nil,
+		); err != nil {
+			return r, fmt.Errorf("test the connection: %w", err)
+		}
+		r.pass("Test Connection", "the saved tenant URL and token are accepted")
 	}
-	pass("Test Connection", "the saved tenant URL and token are accepted")
 	if err := p.verifyTrust(ctx); err != nil {
 		return r, err
 	}
-	pass("Metadata on both sides", "issuer, keys, identifier and reply URL agree")
+	r.pass("Metadata on both sides", "issuer, keys, identifier and reply URL agree")
 	if err := p.verifySignIn(ctx); err != nil {
 		return r, err
 	}
-	pass("Sign-in request", "the tenant accepts the center's request and shows its sign-in page")
-	done, err := p.waitForCycle(ctx, progress)
-	if err != nil {
+	r.pass("Sign-in request", "the tenant accepts the center's request and shows its sign-in page")
+	r.Application, r.Instance = p.State.Principal.DisplayName, p.State.Directory.InstanceArn
+	if p.cfg.Tokenless {
+		r.Open = append(
+			r.Open, "users and groups come by gatehouse sync --to identitystore:"+p.State.Directory.IdentityStoreID+"@"+
+				p.State.Directory.Region,
+		)
+	} else if err := p.verifyCycle(ctx, &r, progress); err != nil {
 		return r, err
 	}
-	r.Job = done
-	pass("First cycle", "finished "+done.Status.SteadyStateFirstAchievedTime.Format(time.RFC3339))
+	if err := p.verifyRealSignIn(ctx, &r); err != nil {
+		return r, err
+	}
+	r.Expires, err = p.expiries(ctx)
+	return r, err
+}
+
+// pass keeps a proof.
+func (r *Result) pass(title, detail string) { r.Checks = append(r.Checks, Check{title, detail}) }
+
+// verifyCycle waits for the first cycle, and compares what it brought.
+func (p *Plan) verifyCycle(ctx context.Context, r *Result, progress func(done, total int)) error {
+	done, err := p.waitForCycle(ctx, progress)
+	if err != nil {
+		return err
+	}
+	r.Job, r.Since = done, done.Status.SteadyStateFirstAchievedTime
+	r.pass("First cycle", "finished "+r.Since.Format(time.RFC3339))
 	for _, c := range done.Status.SynchronizedEntryCountByType {
 		if c.Key == "User" {
 			r.Users = c.Value
@@ -64,28 +93,39 @@ func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Resu
 			r.Groups = c.Value
 		}
 	}
+	if r.Failures, err = p.failures(ctx, done); err != nil {
+		return err
+	}
+	if p.cfg.Discover != nil {
+		return p.verifyPeople(ctx, r)
+	}
 	text, err := p.verifyCounts(ctx, r.Users, r.Groups)
+	if err == nil {
+		r.pass("Counts", text)
+	}
+	return err
+}
+
+// verifyRealSignIn has somebody sign in, where a person is there, and reads it back.
+func (p *Plan) verifyRealSignIn(ctx context.Context, r *Result) error {
+	prover, proves := p.cfg.Center.(Prover)
+	if !proves {
+		return nil
+	}
+	seen, err := prover.ProveSignIn(ctx)
 	if err != nil {
-		return r, err
+		return fmt.Errorf("prove a sign-in: %w", err)
 	}
-	pass("Counts", text)
-	if prover, proves := p.cfg.Center.(Prover); proves {
-		seen, err := prover.ProveSignIn(ctx)
-		if err != nil {
-			return r, fmt.Errorf("prove a sign-in: %w", err)
-		}
-		if seen.Succeeded > 0 {
-			pass("A real sign-in", seen.Who+" signed in, as the tenant's log says")
-		} else {
-			r.Open = append(r.Open, "nobody has signed in yet, as the tenant's log says: sign in at "+
-				p.State.SP.SignInURL)
-		}
+	if seen.Succeeded > 0 {
+		r.pass("A real sign-in", seen.Who+" signed in, as the tenant's log says")
+		return nil
 	}
-	if r.Expires, err = p.expiries(ctx); err != nil {
-		return r, err
+	text := "nobody has signed in yet, as the tenant's log says: sign in at " + p.State.SP.SignInURL
+	if seen.Refused != "" {
+		text += " (the last one was refused: " + seen.Refused + ")"
 	}
-	r.Failures, err = p.failures(ctx, done)
-	return r, err
+	r.Open = append(r.Open, text)
+	return nil
 }
 
 // expiries are what ends one day and stops people or provisioning then.
@@ -169,7 +209,7 @@ func (p *Plan) verifySignIn(ctx context.Context) error {
 // reason is the error.
 func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int)) (graph.SynchronizationJob, error) {
 	path := p.sync("/jobs/" + p.State.Job.ID)
-	for {
+	for looks := 1; ; looks++ {
 		var j graph.SynchronizationJob
 		if err := p.graph(ctx, http.MethodGet, path, nil, &j); err != nil {
 			return j, err
@@ -186,8 +226,14 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 			}
 			return j, fmt.Errorf("the cycle failed: %s", x.Error.Message)
 		}
-		if err := p.pause(ctx); err != nil {
-			return j, fmt.Errorf("the first cycle has not finished: %w", err)
+		// A first cycle takes from seconds to most of an hour.
+		for range min(looks, 20) {
+			if err := p.pause(ctx); err != nil {
+				return j, fmt.Errorf(
+					"the first cycle has not finished: %w. It goes on without this command; run it again to see the proof",
+					err,
+				)
+			}
 		}
 	}
 }
@@ -195,9 +241,6 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 // verifyCounts compares how many objects the tenant has provisioned with how many the center has.
 // Users that the center had before and the tenant does not know are counted apart.
 func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, error) {
-	if p.cfg.Discover != nil {
-		return p.verifyPeople(ctx)
-	}
 	d, err := p.cfg.Center.DescribeDirectory(ctx)
 	if err != nil {
 		return "", err

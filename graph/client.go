@@ -55,6 +55,8 @@ type Error struct {
 	Code    string
 	Message string
 	Request string // the request-id, to be found in the tenant's log
+	Method  string // of what was asked
+	Path    string // its path, without the query
 }
 
 func (e *Error) Error() string {
@@ -134,7 +136,9 @@ func (c *Client) attempt(ctx context.Context, method, address string, body []byt
 		}
 		return 0, nil
 	}
-	failure := &Error{Status: res.StatusCode, Request: res.Header.Get("request-id")}
+	failure := &Error{
+		Status: res.StatusCode, Request: res.Header.Get("request-id"), Method: method, Path: req.URL.Path,
+	}
 	var e ErrorBody
 	if json.Unmarshal(data, &e) == nil {
 		failure.Code, failure.Message = e.Error.Code, e.Error.Message

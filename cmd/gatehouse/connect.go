@@ -123,6 +123,11 @@ func (s *connectSettings) sides(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
 	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
+	f.BoolVar(&s.aws.Tokenless, "tokenless", false, "with --center aws: no SCIM; gatehouse sync writes to AWS")
+	f.StringVar(
+		&s.aws.SignIn, "sign-in-host", "",
+		"with --center aws: scheme and host of the issuer URL, outside of the commercial Regions",
+	)
 	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 }
 

@@ -34,7 +34,8 @@ type discovery struct {
 	cancel   context.CancelFunc
 	progress func(done, total int)
 	mu       sync.Mutex
-	read     int // requests that were answered
+	read     int // requests that were sent
+	total    int // requests that are known to be needed
 	err      error
 	out      connect.Snapshot
 }
@@ -44,7 +45,7 @@ type discovery struct {
 func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (connect.Snapshot, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d := &discovery{Center: c, cancel: cancel, progress: progress}
+	d := &discovery{Center: c, cancel: cancel, progress: progress, total: 3}
 	d.out = connect.Snapshot{
 		Taken:           time.Now().UTC().Truncate(time.Second),
 		InstanceARN:     c.Instance.ARN,
@@ -60,6 +61,9 @@ func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (
 	parts.Wait()
 	if d.err != nil {
 		return connect.Snapshot{}, d.err
+	}
+	if progress != nil {
+		progress(d.read, d.read)
 	}
 	d.sort()
 	return d.out, nil
@@ -83,10 +87,18 @@ func (d *discovery) ask(ctx context.Context, api string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.read++
+	d.total = max(d.total, d.read+1)
 	if d.progress != nil {
-		d.progress(d.read, 0)
+		d.progress(d.read, d.total)
 	}
 	return nil
+}
+
+// needs says that so many requests more are needed.
+func (d *discovery) needs(requests int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total += requests
 }
 
 // each calls do for every item, several at a time.
@@ -173,6 +185,7 @@ func (d *discovery) groups(ctx context.Context) error {
 			})
 		}
 	}
+	d.needs(len(all))
 	return each(ctx, d, all, func(ctx context.Context, g connect.StoreGroup) error {
 		members, err := d.members(ctx, g.ID)
 		if err != nil {
@@ -228,6 +241,7 @@ func (d *discovery) assignments(ctx context.Context) error {
 		}
 		sets = append(sets, page.PermissionSets...)
 	}
+	d.needs(3 * len(sets))
 	return each(ctx, d, sets, d.permissionSet)
 }
 
@@ -270,6 +284,7 @@ func (d *discovery) permissionSet(ctx context.Context, arn string) error {
 		if err != nil {
 			return explain("list the accounts of "+set.Name, err)
 		}
+		d.needs(len(page.AccountIds))
 		for _, account := range page.AccountIds {
 			if err := d.assigned(ctx, account, set); err != nil {
 				return err

@@ -52,6 +52,7 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 		return cfg, err
 	}
 	cfg.Center, cfg.Discover = c, c.Discover
+	cfg.Tokenless = s.Tokenless
 	cfg.SnapshotFile = filepath.Join(
 		folder, c.Instance.IdentityStoreID+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
 	)

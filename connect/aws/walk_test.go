@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // person does at a center's console what a guide says, by the API that AWS's console has and nobody
@@ -62,12 +63,15 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 	case strings.HasPrefix(t.Title, "Sign in once"):
 		o.SignIn(pairtest.Amara)
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	for err == nil {
 		var proved bool
 		if proved, err = t.Proved(ctx); proved {
 			return nil
 		}
 		time.Sleep(time.Millisecond) // between two looks
+		err = ctx.Err()
 	}
 	return err
 }
@@ -79,10 +83,14 @@ func (o *operator) change(ctx context.Context, t aws.Task) error {
 			ctx, adminapi.ChangeInput{ConfigurationID: configuration.ConfigurationID, Confirmation: t.Copy},
 		)
 	}
-	if err == nil && slices.ContainsFunc(t.Wants, func(w aws.Want) bool { return w.Secret }) {
-		err = o.token(ctx, t)
+	if err != nil {
+		return err
 	}
-	return err
+	if slices.ContainsFunc(t.Wants, func(w aws.Want) bool { return w.Secret }) {
+		return o.token(ctx, t)
+	}
+	o.Response(webtest.New(o.T, nil), o.Center.PortalURL, pairtest.Amara) // AWS knows nobody yet
+	return nil
 }
 
 func (o *operator) token(ctx context.Context, t aws.Task) error {
@@ -109,19 +117,21 @@ func (o *operator) token(ctx context.Context, t aws.Task) error {
 type walk struct {
 	*operator
 
-	limits *limits
-	folder string
+	limits    *limits
+	folder    string
+	tokenless bool
 }
 
 func newWalk(t *testing.T) *walk {
 	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
-	return &walk{&operator{Ends: e}, &limits{}, t.TempDir()}
+	return &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false}
 }
 
 func (w *walk) config(ctx context.Context) (connect.Config, error) {
 	at := atAWS(w.Pair, w.limits)
 	at.Guide, at.Folder = w.operator, w.folder
+	at.Tokenless = w.tokenless
 	c, err := aws.Open(ctx, at)
 	if err != nil {
 		return connect.Config{}, err
@@ -132,7 +142,7 @@ func (w *walk) config(ctx context.Context) (connect.Config, error) {
 		),
 		Center: c, Discover: c.Discover, LoginURL: w.AuthorityURL(), AppName: "AWS IAM Identity Center",
 		Groups: []string{"Engineering", "Platform Engineering"}, Cert: "AWS IAM Identity Center",
-		PollEach: time.Millisecond,
+		PollEach: time.Millisecond, Tokenless: w.tokenless,
 	}, nil
 }
 
@@ -173,6 +183,9 @@ func TestAPersonConnectsAWS(t *testing.T) {
 	}; !slices.Equal(w.did, want) || pending == 0 || len(result.Open) > 0 {
 		t.Errorf("the person did %q; open: %q", w.did, result.Open)
 	}
+	if len(result.Expires) != 2 || result.Since.IsZero() || result.Instance != w.Center.InstanceARN {
+		t.Errorf("what ends when: %+v", result)
+	}
 	for _, operation := range w.limits.asked {
 		if strings.HasPrefix(operation, "SWBUPService") {
 			t.Errorf("%s has no public API", operation)
@@ -184,7 +197,7 @@ func TestAPersonConnectsAWS(t *testing.T) {
 		t.Errorf("the second run: %d steps, %q, %+v, %v", pending, w.did, result, err)
 	}
 	w.folder = t.TempDir()
-	if _, pending, err = w.run(ctx); err != nil || len(w.did) > 0 {
+	if result, pending, err = w.run(ctx); err != nil || len(w.did) > 0 || len(result.Expires) != 1 {
 		t.Errorf("on another machine: %d steps, %q, %v", pending, w.did, err)
 	}
 }
@@ -207,5 +220,20 @@ func TestAWalkThatEndsAnywhereIsCompleted(t *testing.T) {
 	}
 	if len(w.did) != 3 {
 		t.Errorf("the person did %q", w.did)
+	}
+}
+
+// TestWithoutATokenTheTenantDoesNotProvision: the proof of the change is then the sign-in that AWS
+// sends to the tenant.
+func TestWithoutATokenTheTenantDoesNotProvision(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.tokenless = true
+	result, pending, err := w.run(context.Background())
+	if err != nil || pending != 6 || len(result.Open) != 1 || !strings.Contains(result.Open[0], "identitystore:") {
+		t.Errorf("%d steps, %+v, %v", pending, result, err)
+	}
+	if tenants, err := w.Admin.Tenants(context.Background()); err != nil || len(tenants) > 0 {
+		t.Errorf("provisioning was enabled: %+v, %v", tenants, err)
 	}
 }

@@ -1,0 +1,64 @@
+package connect
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// permissionOf is which permission each call of Microsoft Graph needs at least. The first that
+// matches is it: what its path contains, and whether it changes anything. Source: the reference
+// page of each call.
+var permissionOf = []struct {
+	path, reads, changes string
+}{
+	{"/auditLogs/signIns", "AuditLog.Read.All", ""},
+	{"/auditLogs/", "AuditLog.Read.All and Directory.Read.All", ""},
+	{"/synchronization/", "Synchronization.Read.All", "Synchronization.ReadWrite.All"},
+	{"/appRoleAssignedTo", "Application.Read.All", "AppRoleAssignment.ReadWrite.All"},
+	{"/claimsMappingPolicies", "Policy.Read.All", "Application.ReadWrite.All"},
+	{"/applicationTemplates/", "Application.Read.All", "Application.ReadWrite.All"},
+	{"/applications", "Application.Read.All", "Application.ReadWrite.All"},
+	{"/servicePrincipals", "Application.Read.All", "Application.ReadWrite.All"},
+	{"embers", "GroupMember.Read.All", ""}, // members and transitiveMembers
+	{"/groups", "GroupMember.Read.All", ""},
+	{"/users", "User.Read.All", ""},
+	{"/subscribedSkus", "Organization.Read.All", ""},
+}
+
+// explain adds to a refusal of Microsoft Graph which permission is missing and how it is given.
+func explain(err error) error {
+	var refused *graph.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.Status {
+	case http.StatusUnauthorized:
+		return fmt.Errorf(
+			"%w. The sign-in to the tenant has ended or was revoked: sign in again and run this again; what was done "+
+				"is kept", err,
+		)
+	case http.StatusForbidden:
+	default:
+		return err
+	}
+	for _, p := range permissionOf {
+		if !strings.Contains(refused.Path, p.path) {
+			continue
+		}
+		name := p.reads
+		if refused.Method != http.MethodGet && p.changes != "" {
+			name = p.changes
+		}
+		return fmt.Errorf(
+			"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
+				"Application Administrator; for a program, add the permission under App registrations > API permissions "+
+				"and grant admin consent. Then run this again: what was done is kept", err, refused.Method, refused.Path,
+			name,
+		)
+	}
+	return err
+}
