@@ -52,7 +52,7 @@ type Config struct {
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
-	// Tokenless leaves provisioning to somebody else than the tenant: no endpoint, no token, no job.
+	// Tokenless leaves provisioning to somebody else than the tenant: no endpoint, token or job.
 	Tokenless bool
 }
 

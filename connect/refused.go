@@ -55,9 +55,9 @@ func explain(err error) error {
 		}
 		return fmt.Errorf(
 			"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
-				"Application Administrator; for a program, add the permission under App registrations > API permissions "+
-				"and grant admin consent. Then run this again: what was done is kept", err, refused.Method, refused.Path,
-			name,
+				"Application Administrator; for a program, add the permission under App registrations > API "+
+				"permissions and grant admin consent. Then run this again: what was done is kept", err, refused.Method,
+			refused.Path, name,
 		)
 	}
 	return err

@@ -94,6 +94,16 @@ func (c *Center) readServiceProvider(value []byte) ([]string, error) {
 	return sp.ACSURLs, c.CheckACS(sp.ACSURLs)
 }
 
+// isServiceProvider says whether a file is the metadata of an instance of IAM Identity Center, of
+// this one or another: nobody says what the file is called.
+func isServiceProvider(data []byte) bool {
+	if len(data) > maxSPMetadata {
+		return false
+	}
+	sp, err := saml.ParseServiceProvider(data)
+	return err == nil && strings.Contains(sp.EntityID, samlPath)
+}
+
 // acsPath has the tenant, which nobody can compute.
 var acsPath = regexp.MustCompile(`^/platform/saml/acs/[0-9A-Za-z-]{8,128}$`)
 

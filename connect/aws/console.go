@@ -155,6 +155,7 @@ func (c *Center) taskACS() Task {
 			Name:  "acs",
 			Label: "ACS URL, or the metadata file",
 			File:  true,
+			Is:    isServiceProvider,
 			Take:  c.takeACS,
 		}},
 		Proved: func(context.Context) (bool, error) { return len(c.known()) > 0, nil },
@@ -214,7 +215,8 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 				"Download metadata file: the sign-in of "+strings.Join(missing, " and ")+" needs its own",
 		)
 		task.Wants = append(task.Wants, Want{
-			Name: "acs", Label: "All ACS URLs, or the metadata file", File: true, Take: c.takeAllACS,
+			Name: "acs", Label: "All ACS URLs, or the metadata file", File: true, Is: isServiceProvider,
+			Take: c.takeAllACS,
 		})
 		before := task.Proved
 		task.Proved = func(ctx context.Context) (bool, error) {
