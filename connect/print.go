@@ -141,8 +141,9 @@ func (r Result) Print(out io.Writer, changes int) {
 		)
 	}
 	for _, e := range r.Expires {
-		fmt.Fprintf(out, "%s ends on %s.\n", e.What, e.At.UTC().Format("2006-01-02"))
+		fmt.Fprintf(out, "%s ends on %s.\n", oneLine(e.What), e.At.UTC().Format("2006-01-02"))
 	}
+	fmt.Fprintln(out, "To see how it stands: gatehouse connect status. To take it back: gatehouse connect undo.")
 }
 
 // Print shows what is to be undone to a person.

@@ -63,17 +63,19 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 	case strings.HasPrefix(t.Title, "Sign in once"):
 		o.SignIn(pairtest.Amara)
 	}
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for err == nil {
-		var proved bool
-		if proved, err = t.Proved(ctx); proved {
-			return nil
+	for ctx.Err() == nil {
+		proved, err := t.Proved(ctx)
+		if proved || err != nil {
+			return err
 		}
 		time.Sleep(time.Millisecond) // between two looks
-		err = ctx.Err()
 	}
-	return err
+	return ctx.Err()
 }
 
 func (o *operator) change(ctx context.Context, t aws.Task) error {

@@ -1,0 +1,67 @@
+package connect_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// withheld stands for a tenant that did not consent to everything: it refuses what has a path.
+type withheld struct {
+	path   string
+	status int
+}
+
+func (w *withheld) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.path == "" || !strings.Contains(r.URL.Path, w.path) {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: w.status, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Authorization_RequestDenied","message":"no"}}`)),
+	}, nil
+}
+
+// TestAMissingPermissionIsNamed: which one, and how it is given. When it is given, the next run
+// goes on where the last one was stopped.
+func TestAMissingPermissionIsNamed(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t, gatehousetest.Unconnected())
+	ctx := context.Background()
+	stop := &withheld{}
+	cfg := config(e, &http.Client{Transport: stop}, "Finance")
+	cfg.Settle = 1 // a new application may be unknown for a while, and a refusal looks the same
+	run := func() error {
+		plan, err := connect.Observe(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		return plan.Apply(ctx, connect.Confirmation, func(int, bool) {})
+	}
+	for _, c := range []struct {
+		path   string
+		status int
+		want   string
+	}{
+		{"/groups", http.StatusForbidden, "needs the permission GroupMember.Read.All"},
+		{"/instantiate", http.StatusForbidden, "needs the permission Application.ReadWrite.All"},
+		{"/appRoleAssignedTo", http.StatusForbidden, "AppRoleAssignment.ReadWrite.All"},
+		{"/synchronization/jobs", http.StatusForbidden, "Synchronization."},
+		{"/servicePrincipals", http.StatusUnauthorized, "sign in again"},
+	} {
+		stop.path, stop.status = c.path, c.status
+		if err := run(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.path, err, c.want)
+		}
+	}
+	stop.path = ""
+	if err := run(); err != nil {
+		t.Errorf("with consent: %v", err)
+	}
+}
