@@ -91,8 +91,10 @@ func addMonths(at time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(at.Day(), last)-1)
 }
 
+var intervals = []string{"yyyy", "m", "d", "ww", "h", "n", "s"}
+
 func noInterval(name string) error {
-	return fmt.Errorf("%q is no interval; use yyyy, m, d, ww, h, n or s", shown(name))
+	return fmt.Errorf("%q is no interval; use one of %s", shown(name), strings.Join(intervals, ", "))
 }
 
 // dateDiff counts calendar years, months and weeks that begin on Sundays, and whole days, hours,
@@ -165,20 +167,24 @@ func formatDateTime(a arguments) (Value, error) {
 	if err != nil || t[0] == "" {
 		return nil, err
 	}
-	if t[1] != "" {
-		return nil, errors.New("leave dateTimeStyles empty; Gatehouse has no other styles than the default")
-	}
-	in, err := layout(t[2], false)
+	universal, err := styles(t[formatStyles])
 	if err != nil {
 		return nil, err
 	}
-	out, err := layout(t[3], true)
+	in, err := layout(t[formatIn], false)
+	if err != nil {
+		return nil, err
+	}
+	out, err := layout(t[formatOut], true)
 	if err != nil {
 		return nil, err
 	}
 	at, err := time.Parse(in, strings.TrimSpace(t[0]))
 	if err != nil {
-		return nil, fmt.Errorf("%q does not have the format %q", shown(t[0]), shown(t[2]))
+		return nil, fmt.Errorf("%q does not have the format %q", shown(t[0]), shown(t[formatIn]))
+	}
+	if universal {
+		at = at.UTC()
 	}
 	return One(at.Format(out)), nil
 }

@@ -36,7 +36,13 @@ func TestDates(t *testing.T) {
 		`DateFromNum(129699324000000000)`:                                          "1/1/2012 11:00:00 PM",
 		`NumFromDate(CDate("2012-01-01 23:00:00"))`:                                "129699324000000000",
 		`FormatDateTime("20150123105347.1Z", , "yyyyMMddHHmmss.fZ", "yyyy-MM-dd")`: "2015-01-23",
-		`IIF(DateDiff("d", Now(), CDate("1/1/2000")) > 5, "no", "yes")`:            "yes",
+		`NumFromDate(Join("", FormatDateTime("2020-12-31-08:00", ,"yyyy-MM-ddzzz", "yyyy-MM-dd"),` +
+			` " 23:59:59-08:00"))`: "132539615990000000",
+		`NumFromDate(Join("",FormatDateTime("12/31/2020 11:00:00 PM", ,"M/d/yyyy hh:mm:ss tt","yyyy-MM-dd"),` +
+			`" 23:59:59-08:00"))`: "132539615990000000",
+		`DateDiff("d", "2021-08-31+08:00", "2021-08-31+08:00")`:                                            "0",
+		`Switch("1", , "1", IIF(DateDiff("d", Now(), CDate([hired])) > 5, "False", "True"), "0", "False")`: "True",
+		`IIF(DateDiff("d", Now(), CDate("1/1/2000")) > 5, "no", "yes")`:                                    "yes",
 	} {
 		v, err := mapping.Evaluate(t.Context(), expression, hired)
 		if err != nil || v.Text() != want {
@@ -48,12 +54,12 @@ func TestDates(t *testing.T) {
 		`DateAdd("yyyy", 99999999999, "2024-01-31")`: "9999", `DateAdd("d", 9999999, "2024-01-31")`: "9999",
 		`DateAdd("m", 120001, "2024-01-31")`: "9999", `DateDiff("q", "2024-01-31", "2024-01-31")`: "no interval",
 		`DateFromNum("-1")`: "Active Directory", `NumFromDate("1500-01-01")`: "1601",
-		`FormatDateTime("2024-01-31", "None", "yyyy-MM-dd", "yyyy")`: "dateTimeStyles",
-		`FormatDateTime("2024-01-31", , "yyyy-MM-dd", "gg")`:         "not supported",
-		`FormatDateTime("x", , "yyyy-MM-dd", "yyyy")`:                "does not have the format",
-		`RandomString(5, 3, 3, 0, 0)`:                                "sum of the minimums",
-		`RandomString(257, 0, 0, 0, 0)`:                              "256",
-		`RandomString(5, 1, 0, 0, 0, "0123456789")`:                  "avoided",
+		`FormatDateTime("2024-01-31", "Never", "yyyy-MM-dd", "yyyy")`: "style",
+		`FormatDateTime("2024-01-31", , "yyyy-MM-dd", "gg")`:          "not supported",
+		`FormatDateTime("x", , "yyyy-MM-dd", "yyyy")`:                 "does not have the format",
+		`RandomString(5, 3, 3, 0, 0)`:                                 "sum of the minimums",
+		`RandomString(257, 0, 0, 0, 0)`:                               "256",
+		`RandomString(5, 1, 0, 0, 0, "0123456789")`:                   "avoided",
 	} {
 		if v, err := mapping.Evaluate(t.Context(), expression, hired); err == nil ||
 			!strings.Contains(err.Error(), want) {

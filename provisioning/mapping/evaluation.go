@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 )
 
 // Bounds of one evaluation: our own choice. Honest expressions stay below a hundredth of them.
@@ -17,7 +18,7 @@ const (
 
 // BudgetError means that an evaluation was stopped since it would take more than one may.
 type BudgetError struct {
-	What  string // steps or bytes
+	What  string // steps, bytes or time
 	Limit int
 }
 
@@ -32,7 +33,8 @@ func (e *BudgetError) Error() string {
 type evaluation struct {
 	context.Context
 	of           Attributes
-	steps, bytes int // spent
+	steps, bytes int           // spent
+	matching     time.Duration // spent on regular expressions that RE2 does not have
 }
 
 // spend takes steps from the budget, and ends an evaluation that nobody waits for any more.

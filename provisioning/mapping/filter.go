@@ -11,35 +11,27 @@ import (
 // Source: "Scoping filters".
 type operator struct {
 	values  int
-	compile func(values []string) (test func(text string) bool, re *expression, err error)
+	compile func(values []string) (test func(text string) bool, err error)
+	regexp  bool // it is compared with a regular expression instead
+	not     bool
 }
 
 func compares(test func(text, value string) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, *expression, error) {
-		return func(text string) bool { return test(text, values[0]) }, nil, nil
-	}}
-}
-
-func matches(wanted bool) operator {
-	return operator{1, func(values []string) (func(string) bool, *expression, error) {
-		re, err := compileRegexp(`^(?:` + values[0] + `)$`)
-		if err != nil {
-			return nil, nil, err
-		}
-		return func(text string) bool { return re.MatchString(text) == wanted }, re, nil
+	return operator{values: 1, compile: func(values []string) (func(string) bool, error) {
+		return func(text string) bool { return test(text, values[0]) }, nil
 	}}
 }
 
 func numeric(test func(a, b uint64) bool) operator {
-	return operator{1, func(values []string) (func(string) bool, *expression, error) {
+	return operator{values: 1, compile: func(values []string) (func(string) bool, error) {
 		n, err := strconv.ParseUint(values[0], 10, 64)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%q is not a whole number of at least 0", values[0])
+			return nil, fmt.Errorf("%q is not a whole number of at least 0", values[0])
 		}
 		return func(text string) bool {
 			m, err := strconv.ParseUint(text, 10, 64)
 			return err == nil && test(m, n)
-		}, nil, nil
+		}, nil
 	}}
 }
 
@@ -48,14 +40,14 @@ var operators = map[string]operator{
 	"NOT EQUALS":  compares(func(a, b string) bool { return a != b }),
 	"IS NULL":     {},
 	"IS NOT NULL": {},
-	"IS TRUE": {0, func([]string) (func(string) bool, *expression, error) {
-		return func(s string) bool { return strings.EqualFold(s, "True") }, nil, nil
+	"IS TRUE": {compile: func([]string) (func(string) bool, error) {
+		return func(s string) bool { return strings.EqualFold(s, "True") }, nil
 	}},
-	"IS FALSE": {0, func([]string) (func(string) bool, *expression, error) {
-		return func(s string) bool { return strings.EqualFold(s, "False") }, nil, nil
+	"IS FALSE": {compile: func([]string) (func(string) bool, error) {
+		return func(s string) bool { return strings.EqualFold(s, "False") }, nil
 	}},
-	"REGEX MATCH":            matches(true),
-	"NOT REGEX MATCH":        matches(false),
+	"REGEX MATCH":            {values: 1, regexp: true},
+	"NOT REGEX MATCH":        {values: 1, regexp: true, not: true},
 	"INCLUDES":               compares(strings.Contains),
 	"ENDS_WITH":              compares(strings.HasSuffix),
 	"GREATER_THAN":           numeric(func(a, b uint64) bool { return a > b }),
@@ -86,9 +78,11 @@ var notFiltered = map[string]bool{
 type clause struct {
 	attribute string
 	test      func(text string) bool // nil: whether there is a value
-	null      bool                   // there must be none
-	cost      int                    // steps for each byte that it judges
-	size      int                    // of its regular expression
+	re        *expression            // it is matched instead
+	not       bool
+	null      bool // there must be none
+	cost      int  // steps for each byte that it judges
+	size      int  // of its regular expression
 }
 
 // compile makes a clause ready. Null and empty values fail every test but IS NULL.
@@ -105,12 +99,15 @@ func (c Clause) compile() (clause, error) {
 		return clause{}, fmt.Errorf("%s needs a value to compare with", c.Operator)
 	}
 	out := clause{attribute: c.Attribute, null: strings.EqualFold(c.Operator, "IS NULL"), cost: 1, size: 1}
-	if op.compile == nil {
-		return out, nil
-	}
-	test, re, err := op.compile(c.Values)
-	if out.test = test; re != nil {
-		out.cost, out.size = re.instructions, re.instructions+re.ranges
+	var err error
+	switch {
+	case op.regexp:
+		if out.re, err = compileRegexp(c.Values[0], `\A(?:`, `)\z`); err == nil {
+			out.not = op.not
+			out.cost, out.size = out.re.instructions, out.re.instructions+out.re.ranges
+		}
+	case op.compile != nil:
+		out.test, err = op.compile(c.Values)
 	}
 	return out, err
 }
@@ -121,10 +118,13 @@ func (c clause) met(e *evaluation) (bool, error) {
 		return false, err
 	}
 	switch {
-	case c.test == nil:
+	case c.test == nil && c.re == nil:
 		return (text == "") == c.null, nil
 	case text == "":
 		return false, nil
+	case c.re != nil:
+		matched, err := e.whole(c.re, text)
+		return err == nil && matched != c.not, err
 	}
 	return c.test(text), nil
 }

@@ -387,7 +387,7 @@ func (a arguments) replaceText(text, old, value string) (Value, error) {
 }
 
 // replaceMatches replaces what a regular expression matches by a template, in which ${name} is what
-// a group matches.
+// a group matched.
 func (a arguments) replaceMatches(re *expression, text, template string) (Value, error) {
 	matches, err := a.matches(re, text)
 	if err != nil {
@@ -396,12 +396,16 @@ func (a arguments) replaceMatches(re *expression, text, template string) (Value,
 	var out []byte
 	last := 0
 	for _, m := range matches {
-		if times(strings.Count(template, "$"), m[1]-m[0]) > maxBytes { // it is not even tried
+		longest := m[1] - m[0]
+		if strings.Contains(template, "$_") || strings.Contains(template, "$`") || strings.Contains(template, "$'") {
+			longest = len(text)
+		}
+		if times(strings.Count(template, "$"), longest) > maxBytes { // it is not even tried
 			return nil, &BudgetError{"bytes", maxBytes}
 		}
 		before := len(out)
 		out = append(out, text[last:m[0]]...)
-		out = re.ExpandString(out, template, text, m)
+		out = re.substitute(out, template, text, m)
 		last = m[1]
 		if err := a.produce(len(out) - before); err != nil {
 			return nil, err
@@ -419,9 +423,9 @@ func (a arguments) replaceMatches(re *expression, text, template string) (Value,
 // replaceInGroup replaces what a group of a regular expression matches; without a value it gives
 // what the group matches first.
 func (a arguments) replaceInGroup(re *expression, group, text string, value *string) (Value, error) {
-	n := re.SubexpIndex(group)
-	if n < 0 {
-		return nil, fmt.Errorf("the regular expression has no group %q", shown(group))
+	n, err := re.group(group)
+	if err != nil {
+		return nil, err
 	}
 	matches, err := a.matches(re, text)
 	if err != nil {
@@ -499,20 +503,29 @@ func switchOn(a arguments) (Value, error) {
 const maxCulture = 35 //bound:text the name of a culture
 
 func inCulture(s string, a arguments, with func(language.Tag, ...cases.Option) cases.Caser) (string, error) {
-	culture, err := a.value(1)
+	name, err := a.value(1)
 	if err != nil {
 		return "", err
 	}
-	tag := language.Und
-	if len(culture.Text()) > maxCulture {
-		return "", fmt.Errorf("a culture has at most %d characters, such as en-US", maxCulture)
-	}
-	if present(culture) {
-		if tag, err = language.Parse(culture.Text()); err != nil {
-			return "", fmt.Errorf("%q is not a culture, such as en-US", culture.Text())
-		}
+	tag, err := culture(name.Text())
+	if err != nil {
+		return "", err
 	}
 	return with(tag).String(s), nil
+}
+
+// culture is the language of a name; without one it is none.
+func culture(name string) (tag language.Tag, err error) {
+	switch {
+	case name == "":
+		return language.Und, nil
+	case len(name) > maxCulture:
+		return tag, fmt.Errorf("a culture has at most %d characters, such as en-US", maxCulture)
+	}
+	if tag, err = language.Parse(name); err != nil {
+		return tag, fmt.Errorf("%q is not a culture, such as en-US", name)
+	}
+	return tag, nil
 }
 
 func word(a arguments) (Value, error) {

@@ -334,10 +334,14 @@ func sources(n node) (names []string) {
 	return names
 }
 
-// Parse checks an expression. The error says at which character it goes wrong.
+// Parse checks an expression, and the constants in it. The error says at which character it goes
+// wrong.
 func Parse(expression string) error {
-	_, err := parse(expression)
-	return err
+	n, err := parse(expression)
+	if err != nil {
+		return err
+	}
+	return check(n)
 }
 
 // Evaluate gives the value of an expression. It fails with BudgetError when that takes too much,

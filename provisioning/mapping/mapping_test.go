@@ -38,6 +38,8 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		"one":               {"1"},
 		"roles":             {"Admin"},
 		"tr":                {"TITLE"},
+		"dn":                {"cn=Joe,dc=contoso,dc=com"},
+		"objectId":          {"d05e47b1-3909-445a-ba5e-ca60cbc0e4b4"},
 	})
 	for _, c := range []struct{ expression, want string }{
 		{`[givenName]`, "John"},
@@ -134,6 +136,26 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		{`Word("a", 0, " ")`, ""},
 		{`Word("a", 2, " ")`, ""},
 		{`Redact([surname])`, "Doe"},
+		{`Redact("StringToBeRedacted")`, "StringToBeRedacted"},
+		{`CBool([state] = [state])`, "True"},
+		{`CStr([dn])`, "cn=Joe,dc=contoso,dc=com"},
+		{`NormalizeDiacritics("Zoë")`, "Zoe"},
+		{
+			`NormalizeDiacritics("äǟǡa̱å̄æǣçc̄ďḏēḗe̊̄ğġıİłḹñṉöőȫǭȭøœ̄řṝßšșťțůṻṳ̄ÿȳ́žẕ")`,
+			"aaaaaaeaeccddeeeggiIllnnooooooeoerrssssttuuuyyzz",
+		},
+		{`IgnoreFlowIfNullOrEmpty(Switch([empty], "", "3443", "Dr.", "3444", "Prof."))`, ""},
+		{`IIF([country]="USA","True",IIF([state]="CA","True","False"))`, "True"},
+		{`Switch([country],[country],"","Other")`, "USA"},
+		{`Switch([empty],[empty],"","Other")`, "Other"},
+		{`Switch(ToLower("TRUE"), "0", "true", "1", "false", "0")`, "1"},
+		{`PCase(Join(" ","GREGORY","JAMES"))`, "Gregory James"},
+		{`Item([list], 1)`, "a"},
+		{`Join("|", Split("PermissionSetOne, PermissionSetTwo", ","))`, "PermissionSetOne|PermissionSetTwo"},
+		{
+			`Join("", 1000, Replace(ConvertToUTF8Hex([objectId]), , "[a-zA-Z_]*", , "", , ))`,
+			"100064303565343762312333930392343435612626135652636136306362633065346234",
+		},
 		{`CStr(5)`, "5"},
 	} {
 		got, err := mapping.Evaluate(t.Context(), c.expression, person)
@@ -167,9 +189,9 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 	for expression, want := range map[string]string{
 		`Mid("a", "x", 1)`: "not a whole number", `Mid("a", 0, 1)`: "at least 1", `Split("a", "")`: "delimiter",
 		`SingleAppRoleAssignment([list])`: "2 app roles", `Switch("a","b","c")`: "",
-		`Replace("a", , "(")`:           "regular expression",
-		`Replace("a", , "(?=x)", , "")`: "regular expression", `Replace("a", , "a", "g", "")`: "no group",
-		`Replace("a", , , , "b")`: "give an old value", `ToLower("a", "not a culture")`: "culture",
+		`Replace("a", , "(")`:          "regular expression",
+		`Replace("a", , "a", "g", "")`: "no group",
+		`Replace("a", , , , "b")`:      "give an old value", `ToLower("a", "not a culture")`: "culture",
 		`Replace("` + strings.Repeat("a", 900) + `", "a", , , "` + strings.Repeat(
 			"b", 900,
 		) + `")`: "more than 65536 bytes",

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Problems says what of an object's mapping names attributes that the directory or the target does
-// not have, in a line for each. sources are the attributes of the directory's objects.
+// Problems says what of an object's mapping could never work, in a line for each: it names
+// attributes that the directory or the target does not have, or has constants that Entra ID
+// refuses. sources are the attributes of the directory's objects.
 func (o Object) Problems(known func(source string) bool, sources []string) (problems []string) {
 	for _, a := range o.Attributes {
 		if problem := o.targetProblem(a.Target); problem != "" {
@@ -19,12 +20,20 @@ func (o Object) Problems(known func(source string) bool, sources []string) (prob
 				problems = append(problems, a.Target+": "+UnknownSource(name, o.Source, sources))
 			}
 		}
+		if err := Parse(a.Expression); err != nil {
+			problems = append(problems, fmt.Sprintf("%s: %v", a.Target, err))
+		}
 		if problem := o.referenceProblem(a); problem != "" {
 			problems = append(problems, problem)
 		}
 	}
 	for _, f := range o.Scope {
 		for _, c := range f.Clauses {
+			if operators[strings.ToUpper(c.Operator)].regexp && len(c.Values) > 0 {
+				if err := checkRegexp(c.Values[0]); err != nil {
+					problems = append(problems, fmt.Sprintf("the filter %q: %v", f.Name, err))
+				}
+			}
 			if !known(c.Attribute) {
 				problems = append(
 					problems, fmt.Sprintf("the filter %q: %s", f.Name, UnknownSource(c.Attribute, o.Source, sources)),
