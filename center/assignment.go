@@ -34,10 +34,16 @@ type AssignmentQuery struct {
 	PermissionSetARN string
 	PrincipalType    PrincipalType
 	PrincipalID      string
-	HeldBy           UserID     // only those of the user and of the user's groups
+	HeldBy           UserID // only those of the user and of the user's groups
+	Words            []AssignmentWord
 	After            Assignment // only those that sort after this one; zero: all
-	Limit            int        // 0: all
+	Offset           int
+	Limit            int // 0: all
 }
+
+// AssignmentWord is a word of a search, as what it matches: an assignment must be of one of the
+// accounts, of one of the permission sets, or to one of the principals.
+type AssignmentWord struct{ Accounts, PermissionSets, Principals []string }
 
 // RequestKind says what an assignment request does.
 type RequestKind string
@@ -83,6 +89,8 @@ type AssignmentRequestQuery struct {
 // assignmentReader reads assignments and the requests for them.
 type assignmentReader interface {
 	Assignments(AssignmentQuery) ([]Assignment, error)
+	// CountAssignments says how many there are without the limits of a query.
+	CountAssignments(AssignmentQuery) (int, error)
 	AssignmentRequest(id string) (AssignmentRequest, error)
 	AssignmentRequests(AssignmentRequestQuery) ([]AssignmentRequest, error)
 }

@@ -166,6 +166,32 @@ func (w *Where) In(column string, values []string) {
 	w.And(column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")", args...)
 }
 
+// Among is a column that has one of some values.
+type Among struct {
+	Column string
+	Values []string
+}
+
+// InAny narrows to what has one of the values of at least one of the columns; without any values
+// nothing does.
+func (w *Where) InAny(columns ...Among) {
+	var conditions []string
+	var args []any
+	for _, c := range columns {
+		if len(c.Values) == 0 {
+			continue
+		}
+		conditions = append(conditions, c.Column+" IN (?"+strings.Repeat(", ?", len(c.Values)-1)+")")
+		for _, v := range c.Values {
+			args = append(args, v)
+		}
+	}
+	if len(conditions) == 0 {
+		conditions = []string{"1 = 0"}
+	}
+	w.And("("+strings.Join(conditions, " OR ")+")", args...)
+}
+
 // Contains adds a search for part of a column's text, which is stored in lower case.
 func (w *Where) Contains(column, part string) {
 	if part != "" {

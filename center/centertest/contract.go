@@ -380,10 +380,23 @@ func assignments(t *testing.T, s center.Store) {
 			{center.AssignmentQuery{PrincipalID: "u1"}, 1},
 			{center.AssignmentQuery{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"}, 0},
 			{center.AssignmentQuery{Limit: 1}, 1},
+			{center.AssignmentQuery{Limit: 5, Offset: 1}, 1},
+			{center.AssignmentQuery{Words: []center.AssignmentWord{{}}}, 0},
+			{center.AssignmentQuery{Words: []center.AssignmentWord{{Principals: []string{"u1", "nobody"}}}}, 1},
+			{center.AssignmentQuery{Words: []center.AssignmentWord{
+				{Accounts: []string{"elsewhere"}, PermissionSets: []string{"ps1"}}, {Principals: []string{"u1"}},
+			}}, 1},
 		} {
 			got, err := r.Assignments(c.q)
 			if err != nil || len(got) != c.want {
 				t.Errorf("%+v: %d, %v; want %d", c.q, len(got), err, c.want)
+			}
+			all := c.want
+			if c.q.Limit > 0 {
+				all = 2
+			}
+			if n, err := r.CountAssignments(c.q); err != nil || n != all {
+				t.Errorf("%+v: counted %d, %v", c.q, n, err)
 			}
 		}
 		list, err := r.AssignmentRequests(center.AssignmentRequestQuery{Kind: center.Creation})

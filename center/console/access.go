@@ -60,6 +60,8 @@ type ruleLine struct {
 }
 
 type assignmentsData struct {
+	Search   string
+	Pager    web.Pager
 	Lines    []assignmentLine
 	Rules    []ruleLine
 	Accounts []center.Account
@@ -70,11 +72,12 @@ type assignmentsData struct {
 
 func assignments(p page) error {
 	ctx, c := p.Context(), p.h.Center
-	var d assignmentsData
-	list, err := c.Assignments(ctx, center.AssignmentQuery{Limit: 500})
+	d := assignmentsData{Search: strings.TrimSpace(p.URL.Query().Get("q"))}
+	list, total, err := c.FindAssignments(ctx, d.Search, p.offset(), pageSize)
 	if err != nil {
 		return err
 	}
+	d.Pager = p.pager(len(list), total)
 	if d.Accounts, err = c.Accounts(ctx); err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"context"
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -103,6 +105,63 @@ func TestAnApplicationIsEditedInTheConsole(t *testing.T) {
 		t.Errorf("the list does not show it: %s", page)
 	}
 	v.IsSure(app+"/delete", nil, "The application is deleted.")
+}
+
+// TestWhoHasAccessIsNeverAnsweredByAPart: more assignments than a page has, all of them found.
+func TestWhoHasAccessIsNeverAnsweredByAPart(t *testing.T) {
+	t.Parallel()
+	ctx, s := context.Background(), centertest.Serve(t)
+	ada, bob := s.NewPerson("ada"), s.NewPerson("bob")
+	s.Assigned(bob, "111122223333", "Operator")
+	builder, err := s.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Builder"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const more = 120
+	for i := range more {
+		account := center.Account{ID: fmt.Sprintf("3000000%05d", i), Name: fmt.Sprintf("workload-%03d", i)}
+		if err := s.PutAccount(ctx, centertest.Actor, account); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+			AccountID: account.ID, PermissionSetARN: builder.ARN, PrincipalType: center.PrincipalUser,
+			PrincipalID: string(ada.ID),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, assignments := s.Console(), s.URL+"/console/assignments"
+	rows := regexp.MustCompile(`action="/console/assignments/delete"`)
+	next := regexp.MustCompile(`href="(\?[^"]+)" rel="next"`)
+	found := 0
+	for query := ""; ; {
+		page := v.Get(assignments + query)
+		found += len(rows.FindAllString(page, -1))
+		at := next.FindStringSubmatch(page)
+		if at == nil {
+			break
+		}
+		query = html.UnescapeString(at[1])
+	}
+	if found != more+1 {
+		t.Errorf("%d assignments on all pages", found)
+	}
+	for query, want := range map[string]int{
+		"workload-119": 1, "WORKLOAD-11 ada": 10, "bob": 1, "oper": 1, "builder bob": 0, "300000000007": 1, "nobody": 0,
+	} {
+		page := v.Get(assignments + "?q=" + url.QueryEscape(query))
+		if got := len(rows.FindAllString(page, -1)); got != want {
+			t.Errorf("%s: %d found, want %d", query, got, want)
+		}
+	}
+	if status, page := v.Send(http.MethodGet, assignments+"?q=a+b+c+d+e+f", nil); status != http.StatusBadRequest ||
+		!strings.Contains(page, "use at most 5 words") {
+		t.Errorf("many words: %d %s", status, page)
+	}
+	page := v.Get(s.URL + "/console/users/" + string(ada.ID) + "?offset=100")
+	if !strings.Contains(page, "101–120 of 120") || !strings.Contains(page, "workload-119") {
+		t.Errorf("the last accounts of a user: %s", page)
+	}
 }
 
 func TestAssignmentsAndRulesInTheConsole(t *testing.T) {

@@ -52,22 +52,16 @@ func dashboard(p page) error {
 
 // listing is what the lists of users and groups share.
 type listing[T any] struct {
-	Items      []T
-	Total      int
-	Search     string
-	Next, Prev int // offsets; -1: none
-	Locked     bool
-	Mail       bool // whether users can be invited by email
+	Items  []T
+	Total  int
+	Search string
+	Pager  web.Pager
+	Locked bool
+	Mail   bool // whether users can be invited by email
 }
 
-func (l *listing[T]) place(offset int) {
-	l.Next, l.Prev = -1, -1
-	if offset+pageSize < l.Total {
-		l.Next = offset + pageSize
-	}
-	if offset > 0 {
-		l.Prev = max(0, offset-pageSize)
-	}
+func (p page) pager(shown, total int) web.Pager {
+	return web.NewPager(p.URL.Query(), p.offset(), shown, pageSize, total)
 }
 
 func (p page) offset() int {
@@ -100,7 +94,7 @@ func users(p page) error {
 	if l.Items, err = p.h.Center.Users(p.Context(), q); err != nil {
 		return err
 	}
-	l.place(p.offset())
+	l.Pager = p.pager(len(l.Items), l.Total)
 	return p.Render("users", "Users", "/console/users", l)
 }
 
@@ -139,6 +133,7 @@ type userData struct {
 	User      center.User
 	Groups    []center.Group
 	Access    []center.AccountAccess
+	Pager     web.Pager // of the accounts
 	Directory bool
 	Mail      bool // whether links can be sent
 	Devices   []web.OwnDevice
@@ -174,9 +169,13 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		}
 		d.Groups = append(d.Groups, g)
 	}
-	if d.Access, err = c.Access(ctx, center.AccessQuery{User: d.User.ID, ByName: true, Limit: pageSize}); err != nil {
+	all, err := c.Access(ctx, center.AccessQuery{User: d.User.ID, ByName: true})
+	if err != nil {
 		return err
 	}
+	from := min(p.offset(), len(all))
+	d.Access = all[from:min(from+pageSize, len(all))]
+	d.Pager = p.pager(len(d.Access), len(all))
 	devices, err := c.Devices(ctx, string(d.User.ID))
 	if err != nil {
 		return err
@@ -223,7 +222,7 @@ func groups(p page) error {
 	if l.Items, err = p.h.Center.Groups(p.Context(), q); err != nil {
 		return err
 	}
-	l.place(p.offset())
+	l.Pager = p.pager(len(l.Items), l.Total)
 	return p.Render("groups", "Groups", "/console/groups", l)
 }
 

@@ -134,13 +134,31 @@ func (t tx) DeletePermissionSet(arn string) error {
 	return t.Do(`DELETE FROM permission_sets WHERE arn = $1`, arn)
 }
 
-func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
+// assignmentsWhere is the condition of a query, without its limits.
+func assignmentsWhere(q center.AssignmentQuery) *sqldb.Where {
 	w := &sqldb.Where{}
 	w.Equal("account_id", q.AccountID)
 	w.Equal("permission_set", q.PermissionSetARN)
 	w.Equal("principal_type", string(q.PrincipalType))
 	w.Equal("principal_id", q.PrincipalID)
 	heldOnlyBy(w, q.HeldBy)
+	for _, word := range q.Words {
+		w.InAny(
+			sqldb.Among{Column: "account_id", Values: word.Accounts},
+			sqldb.Among{Column: "permission_set", Values: word.PermissionSets},
+			sqldb.Among{Column: "principal_id", Values: word.Principals},
+		)
+	}
+	return w
+}
+
+func (t tx) CountAssignments(q center.AssignmentQuery) (int, error) {
+	w := assignmentsWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM assignments`+w.Text(), w.Args...)
+}
+
+func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
+	w := assignmentsWhere(q)
 	if q.After != (center.Assignment{}) {
 		w.And(
 			"(account_id, permission_set, principal_type, principal_id) > (?, ?, ?, ?)", q.After.AccountID,
@@ -148,7 +166,7 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 		)
 	}
 	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
-		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, 0)
+		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, q.Offset)
 	return rows(t, query, w.Args, func(a *center.Assignment) []any {
 		return []any{&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID}
 	})

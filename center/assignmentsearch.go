@@ -1,0 +1,80 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+const (
+	// maxSearchWords bounds a search for assignments.
+	maxSearchWords = 5 //bound:list words of a search for assignments
+	// maxWordMatches bounds how many users and how many groups one word may match.
+	maxWordMatches = 1_000 //bound:list users or groups that a word of a search for assignments matches
+)
+
+// FindAssignments lists the assignments that match every word of a text: part of the name or the id
+// of an account, or of the name of a permission set, a user or a group. It returns how many there
+// are in all. It fails with InvalidValue when a word matches too many users or groups to look at.
+func (c *Center) FindAssignments(
+	ctx context.Context, text string, offset, limit int,
+) (list []Assignment, total int, err error) {
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) > maxSearchWords {
+		return nil, 0, &refusal.Error{
+			Code: InvalidValue, Field: "search", Detail: fmt.Sprintf("use at most %d words", maxSearchWords),
+		}
+	}
+	err = c.Store.View(ctx, func(r Reader) error {
+		q := AssignmentQuery{Offset: offset, Limit: limit}
+		for _, word := range words {
+			w, err := matches(r, word)
+			if err != nil {
+				return err
+			}
+			q.Words = append(q.Words, w)
+		}
+		var e1, e2 error
+		list, e1 = r.Assignments(q)
+		total, e2 = r.CountAssignments(q)
+		return errors.Join(e1, e2)
+	})
+	return list, total, err
+}
+
+// matches is what a word in lower case stands for.
+func matches(r Reader, word string) (w AssignmentWord, err error) {
+	accounts, e1 := r.Accounts()
+	sets, e2 := r.PermissionSets(PermissionSetQuery{})
+	users, e3 := r.Users(UserQuery{Search: word, Limit: maxWordMatches + 1})
+	groups, e4 := r.Groups(GroupQuery{Search: word, Limit: maxWordMatches + 1})
+	if err := errors.Join(e1, e2, e3, e4); err != nil {
+		return w, err
+	}
+	if len(users) > maxWordMatches || len(groups) > maxWordMatches {
+		return w, &refusal.Error{
+			Code: InvalidValue, Field: "search",
+			Detail: fmt.Sprintf("more than %d users or groups match %q: type more of the name", maxWordMatches, word),
+		}
+	}
+	for _, a := range accounts {
+		if strings.Contains(strings.ToLower(a.Name), word) || strings.Contains(a.ID, word) {
+			w.Accounts = append(w.Accounts, a.ID)
+		}
+	}
+	for _, s := range sets {
+		if strings.Contains(strings.ToLower(s.Name), word) {
+			w.PermissionSets = append(w.PermissionSets, s.ARN)
+		}
+	}
+	for _, u := range users {
+		w.Principals = append(w.Principals, string(u.ID))
+	}
+	for _, g := range groups {
+		w.Principals = append(w.Principals, string(g.ID))
+	}
+	return w, nil
+}
