@@ -71,7 +71,7 @@ func TestPagesCanBeReviewed(t *testing.T) {
 // and a broken one panics then.
 func TestPagesAreWhole(t *testing.T) {
 	shown := 0
-	folders := []string{"web/desk", "demo/pages"}
+	folders := []string{"web/desk", "demo/pages", "connect/assist/page"}
 	for _, half := range []string{"center", "tenant"} {
 		more, err := filepath.Glob(half + "/*/pages")
 		if err != nil {

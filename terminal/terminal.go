@@ -152,6 +152,11 @@ func AskPassword(
 	}
 }
 
+// AskSecret asks for something that is not to be seen, without an echo.
+func AskSecret(ctx context.Context, from io.Reader, to io.Writer, what string) (string, error) {
+	return readPassword(ctx, from, to, what+": ")
+}
+
 // readPassword reads a line without an echo. The terminal is as it was afterwards, also when ctx
 // ends first.
 func readPassword(ctx context.Context, from io.Reader, to io.Writer, prompt string) (string, error) {

@@ -124,7 +124,8 @@ func (c *Center) CheckACS(urls []string) error {
 func (c *Center) checkACS(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("%.100q is not the ACS URL: it begins with %s%sacs/", text, c.addresses.SignIn, samlPath)
+		// not repeated: it may be a token, pasted into the wrong field
+		return fmt.Errorf("this is not the ACS URL: it begins with %s%sacs/", c.addresses.SignIn, samlPath)
 	}
 	switch {
 	case text == c.EntityID():

@@ -6,7 +6,7 @@
 // Discover reads who is there. What changes is done by a person, led by a Guide, and counts when it
 // is proved.
 //
-// It may import adminapi, connect, saml and scim.
+// It may import adminapi, connect, connect/assist, saml and scim.
 package aws
 
 import (
