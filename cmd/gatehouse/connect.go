@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/assist"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
@@ -30,7 +31,8 @@ type connectSettings struct {
 	accept, dryRun, asJSON bool
 	wait                   time.Duration
 	aws                    aws.Settings // beside center: AWS itself
-	out, apply             string       // files with a plan
+	guide                  assist.Settings
+	out, apply             string // files with a plan
 	allowLockout           bool
 }
 
@@ -120,6 +122,7 @@ func (w *world) upkeep() upkeep.World {
 func (s *connectSettings) sides(cmd *cobra.Command) {
 	s.center.Flags(cmd)
 	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
+	s.guide.Flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
 	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
@@ -175,8 +178,8 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if s.aws.Place == "" {
 		return cfg, nil
 	}
-	cfg, err = s.aws.Config(ctx, cfg)
-	return cfg, err
+	s.aws.Guide = s.guide.Guide(w.in, w.err, w.env)
+	return s.aws.Config(ctx, cfg)
 }
 
 // connectPermissionsCommand prints what connect must be allowed.
@@ -192,7 +195,9 @@ func (w *world) connectPermissionsCommand() *cobra.Command {
 	return cmd
 }
 
-func (w *world) connect(ctx context.Context, s *connectSettings) error {
+func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
+	var last strings.Builder // what the page shows at the end
+	defer func() { s.guide.Close(err, strings.Split(strings.TrimSpace(last.String()), "\n")...) }()
 	var saved *connect.Saved
 	if s.apply != "" {
 		saved = &connect.Saved{}
@@ -247,7 +252,8 @@ func (w *world) connect(ctx context.Context, s *connectSettings) error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
-	result.Print(out, changes)
+	result.Print(io.MultiWriter(out, &last), changes)
+	fmt.Fprintln(&last, "Take it back with: gatehouse connect undo")
 	return s.json(w, plan.Describe(changes, &result))
 }
 

@@ -62,7 +62,8 @@ func openBrowser(ctx context.Context, env func(string) (string, bool), address s
 		command = []string{own, name}
 	}
 	// it stays when the command ends
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...) // #nosec G204 -- the person's own
+	ctx = context.WithoutCancel(ctx)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...) // #nosec G204 -- the person's own browser
 	if err := cmd.Start(); err != nil {
 		return done, err
 	}

@@ -204,7 +204,9 @@ func (p *Page) start(ctx context.Context) error {
 		fmt.Fprintf(p.o.Out, "Open this page in your browser:\n  %s\n", p.link())
 		return nil
 	}
-	fmt.Fprintf(p.o.Out, "A page opens in your browser. If none does, open this link, which works once:\n  %s\n", p.link())
+	fmt.Fprintf(
+		p.o.Out, "A page opens in your browser. If none does, open this link, which works once:\n  %s\n", p.link(),
+	)
 	return nil
 }
 
@@ -255,9 +257,13 @@ const lastLook = 3 * time.Second //bound:wait the browser to show the last page
 // something has stopped the run.
 func (p *Page) Close(bad bool, title string, lines ...string) {
 	p.mu.Lock()
-	stop, shown, again := p.stop, p.session != "", p.closing != nil
+	stop := p.stop
+	if p.closing != nil {
+		stop = nil // it was closed before
+	}
+	shown := p.session != ""
 	p.mu.Unlock()
-	if stop == nil || again {
+	if stop == nil {
 		return
 	}
 	end := &closing{Title: title, Lines: lines, Bad: bad, seen: make(chan struct{})}

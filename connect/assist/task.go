@@ -46,8 +46,8 @@ type Want struct {
 	Label  string
 	Secret bool // not to be shown
 	File   bool // a file, or the text of one
-	// Is says whether a file that has come into the download folder is meant. Nil: the folder is not
-	// looked at.
+	// Is says whether a file that has come into the download folder is meant. Nil: nobody looks
+	// there.
 	Is func(data []byte) bool
 	// Take checks the value and keeps it. Its error tells the person what to do instead.
 	Take func(ctx context.Context, value []byte) error

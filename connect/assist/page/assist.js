@@ -243,7 +243,8 @@ function lost(error) {
       "This page is for one browser, and this is not it, or a newer link is open elsewhere.", true);
   } else if (error.status === 410 || error.status === 421) {
     ended = true;
-    only("The command has ended", "Run it again: it goes on where it was. You can close this page.", true);
+    only("The command has ended",
+      "The terminal says how. If it is not complete, run it again: it goes on where it was. You can close this page.", true);
   }
 }
 
