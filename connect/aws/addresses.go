@@ -2,12 +2,14 @@ package aws
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/saml"
 )
@@ -91,17 +93,49 @@ func (c *Center) readServiceProvider(value []byte) ([]string, error) {
 			c.Instance.Region,
 		)
 	}
+	if err := checkExpiry(value); err != nil {
+		return nil, err
+	}
 	return sp.ACSURLs, c.CheckACS(sp.ACSURLs)
 }
 
-// isServiceProvider says whether a file is the metadata of an instance of IAM Identity Center, of
-// this one or another: nobody says what the file is called.
+// isServiceProvider recognizes the metadata file of an instance, of whichever and however old, by
+// what is in it: AWS does not say what the console calls the file.
 func isServiceProvider(data []byte) bool {
-	if len(data) > maxSPMetadata {
-		return false
+	root := rootOf(data)
+	return root.Name.Local == "EntityDescriptor" && strings.Contains(attributeOf(root, "entityID"), samlPath)
+}
+
+// rootOf is the first element of a document, or none.
+func rootOf(data []byte) xml.StartElement {
+	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	for {
+		token, err := d.RawToken()
+		if err != nil {
+			return xml.StartElement{}
+		}
+		if root, ok := token.(xml.StartElement); ok {
+			return root
+		}
 	}
-	sp, err := saml.ParseServiceProvider(data)
-	return err == nil && strings.Contains(sp.EntityID, samlPath)
+}
+
+func attributeOf(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// checkExpiry refuses metadata that says itself that it is no longer valid (SAML metadata, 2.3.2).
+func checkExpiry(data []byte) error {
+	text := attributeOf(rootOf(data), "validUntil")
+	if end, err := time.Parse(time.RFC3339, text); err == nil && end.Before(time.Now()) {
+		return fmt.Errorf("this metadata was valid until %s: download it again", end.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // acsPath has the tenant, which nobody can compute.

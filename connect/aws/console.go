@@ -263,7 +263,7 @@ func (c *Center) taskChange() Task {
 			"Next",
 			"Type ACCEPT (it is on the clipboard), and choose Change identity source",
 		},
-		Offer: &File{"entra-for-aws.xml", c.metadata},
+		Offer: &File{Name: "entra-for-aws.xml", Data: c.metadata},
 		Copy:  connect.Confirmation,
 	}
 }
