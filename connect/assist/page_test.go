@@ -291,9 +291,9 @@ func TestOnlyThePersonsBrowserIsLetIn(t *testing.T) {
 		"a name that leads here": {
 			host: "evil.example" + port, origin: "http://evil.example" + port, session: v.session,
 		},
-		"localhost by name":      {host: "localhost" + port, origin: v.address, session: v.session},
-		"no session":             {origin: v.address},
-		"a guess":                {origin: v.address, session: strings.Repeat("A", 43)},
+		"localhost by name": {host: "localhost" + port, origin: v.address, session: v.session},
+		"no session":        {origin: v.address},
+		"a guess":           {origin: v.address, session: strings.Repeat("A", 43)},
 	} {
 		other.t, other.address = t, v.address
 		for _, path := range []string{"/wants/endpoint", "/session"} {
