@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -281,6 +282,9 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.otherJobs(ctx); err != nil {
+		return err
+	}
 	token, err := p.cfg.Center.CreateBearerToken(ctx, p.State.SCIM.TenantID, "")
 	if err != nil {
 		return err
@@ -322,6 +326,47 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 func (p *Plan) running() bool {
 	j := p.State.Job
 	return j.Schedule != nil && j.Schedule.State == "Active" || j.Status != nil && len(j.Status.Progress) > 0
+}
+
+// maxApplications bounds how many other applications of the template are asked for their jobs.
+const maxApplications = 20 //bound:list other applications that are asked whether they provision the same center
+
+// otherJobs fails when another application of the template provisions the same endpoint: two jobs
+// would undo what each other does.
+func (p *Plan) otherJobs(ctx context.Context) error {
+	all, err := graph.All[graph.ServicePrincipal](
+		ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID),
+	)
+	if err != nil {
+		return err
+	}
+	for _, other := range all[:min(len(all), maxApplications)] {
+		if other.ID == p.State.Principal.ID {
+			continue
+		}
+		sync := "/servicePrincipals/" + other.ID + "/synchronization"
+		jobs, err := graph.All[graph.SynchronizationJob](ctx, p.cfg.Graph, sync+"/jobs")
+		if err != nil {
+			return err
+		}
+		var secrets graph.Secrets
+		if len(jobs) > 0 {
+			if err := p.cfg.Graph.Do(ctx, http.MethodGet, sync+"/secrets", nil, &secrets); err != nil {
+				return err
+			}
+		}
+		for _, kv := range secrets.Value {
+			same := strings.TrimRight(kv.Value, "/") == strings.TrimRight(p.State.SCIM.ScimEndpoint, "/")
+			if kv.Key == graph.KeyBaseAddress && same {
+				return fmt.Errorf(
+					"another application, %q (%s), provisions the same SCIM endpoint, and each of the two would undo "+
+						"what the other does: delete its provisioning job, or connect that application with --name",
+					other.DisplayName, other.ID,
+				)
+			}
+		}
+	}
+	return nil
 }
 
 // quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle

@@ -187,3 +187,43 @@ func TestARevokedTokenQuarantinesTheJobUntilConnectMendsIt(t *testing.T) {
 		t.Errorf("what waited did not arrive: %+v", u)
 	}
 }
+
+// TestTwoApplicationsDoNotProvisionOneCenter: each would undo what the other does.
+func TestTwoApplicationsDoNotProvisionOneCenter(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	ctx := context.Background()
+	tenants, err := e.Admin.Tenants(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := e.Admin.BearerTokens(ctx, tenants[0].TenantID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Admin.DeleteBearerToken(ctx, tenants[0].TenantID, tokens[0].TokenID); err != nil {
+		t.Fatal(err) // so that connect has something to mend
+	}
+	var other graph.ApplicationServicePrincipal
+	e.Change(
+		http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
+		map[string]string{"displayName": "Somebody else's"}, &other,
+	)
+	sync := "/servicePrincipals/" + other.ServicePrincipal.ID + "/synchronization"
+	e.Change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, nil)
+	e.Change(http.MethodPut, sync+"/secrets", graph.Secrets{Value: []graph.KeyValue{
+		{Key: graph.KeyBaseAddress, Value: strings.TrimRight(tenants[0].ScimEndpoint, "/")},
+		{Key: graph.KeySecretToken, Value: "t"},
+	}}, nil)
+	plan, err := connect.Observe(ctx, config(e, http.DefaultClient, "Finance"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = plan.Apply(ctx, connect.Confirmation, func(int, bool) {})
+	if err == nil || !strings.Contains(err.Error(), `"Somebody else's"`) || !strings.Contains(err.Error(), "--name") {
+		t.Errorf("it goes on: %v", err)
+	}
+	if tokens, err := e.Admin.BearerTokens(ctx, tenants[0].TenantID); err != nil || len(tokens) != 0 {
+		t.Errorf("tokens %+v, %v", tokens, err)
+	}
+}

@@ -236,8 +236,11 @@ func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) 
 	at := u.Scheme + "://" + u.Host
 	dual := strings.Replace(c.addresses.SCIM, ".amazonaws.com", ".api.aws", 1)
 	if at != c.addresses.SCIM && at != dual {
-		if name, ok := strings.CutPrefix(u.Host, "scim."); ok {
-			region, _, _ := strings.Cut(name, ".")
+		region, ofAWS := strings.CutSuffix(strings.TrimPrefix(u.Host, "scim."), ".amazonaws.com")
+		if !ofAWS {
+			region, ofAWS = strings.CutSuffix(strings.TrimPrefix(u.Host, "scim."), ".api.aws")
+		}
+		if ofAWS && regionName.MatchString(region) {
 			return "", "", fmt.Errorf(
 				"this SCIM endpoint is of %s, and the instance is in %s: open the console in the right Region", region,
 				c.Instance.Region,

@@ -28,6 +28,7 @@ type limits struct {
 	mu     sync.Mutex
 	asked  []string // operations, in order
 	answer func(operation string) (status int, body string)
+	next   http.RoundTripper
 }
 
 func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -44,6 +45,9 @@ func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if strings.HasPrefix(operation, "SWBUPService") {
 		status, body = http.StatusBadRequest, `{"__type":"UnknownOperationException"}`
+	}
+	if status == 0 && l.next != nil {
+		return l.next.RoundTrip(r)
 	}
 	if status == 0 {
 		return http.DefaultTransport.RoundTrip(r)

@@ -105,6 +105,11 @@ func refusedToken(err error) error {
 	return fmt.Errorf("the SCIM endpoint refuses: %w", err)
 }
 
+// ofSCP says what a refusal of the console is that no permission mends. Source: "Delegated
+// administration" of the user guide, which recommends such policies.
+const ofSCP = "If the console refuses though you are an administrator, a service control policy (SCP) denies " +
+	"sso-directory:CreateBearerToken to delegated administrators: have it lifted for now, or use the management account."
+
 // CreateTenant has a person enable automatic provisioning, unless that came with the change of the
 // identity source.
 func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
@@ -113,7 +118,7 @@ func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
 	}
 	err := c.do(ctx, Task{
 		Title: "Enable automatic provisioning",
-		Why:   "The tenant writes users and groups to this endpoint, with this token.",
+		Why:   "The tenant writes users and groups to this endpoint, with this token. " + ofSCP,
 		Link:  c.settings(),
 		Clicks: []string{
 			"Settings > Automatic provisioning > Enable (if it is on already: Actions > Manage provisioning, and " +
@@ -140,8 +145,9 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 		c.hand.mu.Unlock()
 		err := c.do(ctx, Task{
 			Title: "Generate an access token",
-			Why:   "The tenant's token does not work, or its settings change, and nobody gives a saved token back.",
-			Link:  c.settings(),
+			Why: "The tenant's token does not work, or its settings change, and nobody gives a saved token back. " +
+				ofSCP,
+			Link: c.settings(),
 			Clicks: []string{
 				"Identity source tab: Actions > Manage provisioning",
 				"Generate token (if there are two already, delete the older one first)",

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,26 +123,28 @@ type walk struct {
 	limits    *limits
 	folder    string
 	tokenless bool
+	client    *http.Client // for everything but AWS
 }
 
 func newWalk(t *testing.T) *walk {
 	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
-	return &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false}
+	return &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, http.DefaultClient}
 }
 
 func (w *walk) config(ctx context.Context) (connect.Config, error) {
 	at := atAWS(w.Pair, w.limits)
 	at.Guide, at.Folder = w.operator, w.folder
-	at.Tokenless = w.tokenless
+	at.Tokenless, at.HTTP = w.tokenless, w.client
 	c, err := aws.Open(ctx, at)
 	if err != nil {
 		return connect.Config{}, err
 	}
 	return connect.Config{
 		Graph: graph.NewClient(
-			ctx, w.Tenant.GraphURL, w.Tenant.TokenURL, w.Tenant.ClientID, w.Tenant.ClientSecret, http.DefaultClient,
+			ctx, w.Tenant.GraphURL, w.Tenant.TokenURL, w.Tenant.ClientID, w.Tenant.ClientSecret, w.client,
 		),
+		HTTP:   w.client,
 		Center: c, Discover: c.Discover, LoginURL: w.AuthorityURL(), AppName: "AWS IAM Identity Center",
 		Groups: []string{"Engineering", "Platform Engineering"}, Cert: "AWS IAM Identity Center",
 		PollEach: time.Millisecond, Tokenless: w.tokenless,
@@ -237,5 +240,52 @@ func TestWithoutATokenTheTenantDoesNotProvision(t *testing.T) {
 	}
 	if tenants, err := w.Admin.Tenants(context.Background()); err != nil || len(tenants) > 0 {
 		t.Errorf("provisioning was enabled: %+v, %v", tenants, err)
+	}
+}
+
+// dying lets a number of requests through, on both sides, and fails every one after that, as if the
+// program had been killed there.
+type dying struct {
+	next http.RoundTripper
+	left *atomic.Int64
+}
+
+func (d dying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.left.Add(-1) < 0 {
+		return nil, errKilled
+	}
+	return d.next.RoundTrip(r)
+}
+
+// TestAWalkThatIsKilledAnywhereIsCompleted kills the program at every few requests, with the same
+// person and the same two sides. In the end everything is there once.
+func TestAWalkThatIsKilledAnywhereIsCompleted(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	left := &atomic.Int64{}
+	w.client = &http.Client{Transport: dying{http.DefaultTransport, left}}
+	w.limits.next = dying{http.DefaultTransport, left}
+	for requests := int64(5); ; requests += 3 {
+		left.Store(requests)
+		_, _, err := w.run(context.Background())
+		if err == nil {
+			break
+		}
+		if left.Load() >= 0 || requests > 500 {
+			t.Fatalf("after %d requests: %v", requests, err)
+		}
+	}
+	apps, err := graph.All[graph.ServicePrincipal](context.Background(), w.Client, "/servicePrincipals")
+	if err != nil || len(apps) != 1 {
+		t.Errorf("applications %+v, %v", apps, err)
+	}
+	begun := 0
+	for _, title := range w.did {
+		if strings.HasPrefix(title, "Begin") || strings.HasPrefix(title, "Change") {
+			begun++
+		}
+	}
+	if begun > 4 { // a task may be cut short when it is nearly done
+		t.Errorf("the person did %q", w.did)
 	}
 }

@@ -1,0 +1,188 @@
+package aws_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/saml"
+)
+
+// guideOf takes the tasks, and brings what a test says.
+type guideOf func(aws.Task) error
+
+func (g guideOf) Do(_ context.Context, t aws.Task) error { return g(t) }
+
+const acs = "/platform/saml/acs/4e52542d-0123-4567-89ab-0123456789ab"
+
+// inTwoRegions is an instance of AWS's in us-east-1 and eu-west-1, with AWS's own addresses.
+func inTwoRegions(t *testing.T, p *gatehousetest.Pair, guide guideOf) *aws.Center {
+	t.Helper()
+	cfg := atAWS(p, &limits{answer: func(operation string) (int, string) {
+		if operation != "DescribeInstance" {
+			return 0, ""
+		}
+		return http.StatusOK, `{"Status":"ACTIVE","PrimaryRegion":"us-east-1","IdentityStoreId":"d-9067000000",` +
+			`"OwnerAccountId":"111122223333","Regions":[{"RegionName":"us-east-1","Status":"ACTIVE"},` +
+			`{"RegionName":"eu-west-1","Status":"ACTIVE"},{"RegionName":"eu-west-2","Status":"ADDING"}]}`
+	}})
+	cfg.Guide = guide
+	cfg.Addresses = aws.Addresses{
+		SignIn: "https://us-east-1.signin.aws.amazon.com", Portal: "https://d-9067000000.awsapps.com/start",
+		SCIM: "https://scim.us-east-1.amazonaws.com", Console: "https://us-east-1.console.aws.amazon.com",
+	}
+	c, err := aws.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// metadataOf is the file of an instance.
+func metadataOf(t *testing.T, entityID string, urls ...string) string {
+	t.Helper()
+	data, err := saml.ServiceProviderMetadata(saml.ServiceProvider{EntityID: entityID, ACSURLs: urls})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestWhatAPersonCopiesIsCheckedAtOnce has a line for each thing that is on the clipboard instead.
+func TestWhatAPersonCopiesIsCheckedAtOnce(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	const issuer = "https://us-east-1.signin.aws.amazon.com/platform/saml/d-9067000000"
+	classic := "https://us-east-1.signin.aws.amazon.com" + acs
+	second := "https://eu-west-1.signin.aws" + acs
+	for name, c := range map[string]struct{ value, want string }{
+		"the classic address":      {classic, ""},
+		"the newer one":            {"https://us-east-1.signin.aws" + acs, ""},
+		"that for IPv6":            {" https://us-east-1.sso.signin.aws" + acs + "\n", ""},
+		"all of them":              {classic + "\n" + second, ""},
+		"the metadata file":        {metadataOf(t, issuer, classic, second), ""},
+		"the file with a mark":     {"\ufeff" + metadataOf(t, issuer, classic), ""},
+		"nothing":                  {" ", "empty"},
+		"the issuer":               {issuer, "issuer URL"},
+		"the portal":               {"https://d-9067000000.awsapps.com/start", "portal's URL"},
+		"that of IAM federation":   {"https://signin.aws.amazon.com/saml", "IAM federation"},
+		"another Region's":         {"https://ap-northeast-1.signin.aws" + acs, "is of ap-northeast-1"},
+		"a Region that is added":   {"https://eu-west-2.signin.aws" + acs, "is of eu-west-2"},
+		"somebody else's host":     {"https://us-east-1.signin.aws.example.com" + acs, "no address of IAM"},
+		"a host that looks alike":  {"https://xus-east-1.signin.aws" + acs, "no address"},
+		"without TLS":              {"http://us-east-1.signin.aws" + acs, "no address"},
+		"with a user":              {"https://us-east-1.signin.aws@evil.example" + acs, "not the ACS URL"},
+		"with a query":             {classic + "?x=y", "not the ACS URL"},
+		"another path":             {"https://us-east-1.signin.aws/platform/login", "not an ACS URL"},
+		"words":                    {"Copy all URLs", "not the ACS URL"},
+		"another instance's file":  {metadataOf(t, issuer[:len(issuer)-1]+"1", classic), "another instance"},
+		"a file with another host": {metadataOf(t, issuer, "https://evil.example"+acs), "no address"},
+		"a file that is none":      {"<html></html>", "no metadata of a service provider"},
+		"too much":                 {"<" + strings.Repeat("a", 2<<20), "longer"},
+		"the tenant's own file":    {federationMetadata(), "identity provider's metadata"},
+	} {
+		taken := false
+		center := inTwoRegions(t, p, func(task aws.Task) error {
+			err := task.Wants[0].Take(context.Background(), []byte(c.value))
+			taken = err == nil
+			if proved, wrong := task.Proved(context.Background()); proved != taken || wrong != nil {
+				t.Errorf("%s: proved %v, taken %v, %v", name, proved, taken, wrong)
+			}
+			return err
+		})
+		_, err := center.CreateConfiguration(context.Background(), federationMetadata())
+		if (c.want == "") != taken || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// federationMetadata is what a tenant hands over.
+var federationMetadata = sync.OnceValue(func() string {
+	now := time.Now()
+	key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
+	if err != nil {
+		panic(err)
+	}
+	idp := saml.IdentityProvider{EntityID: "https://sts.windows.net/t/", SignInURL: "https://login.example/t/saml2"}
+	data, err := saml.FederationMetadata(idp, "https://login.example/t/wsfed", key)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+})
+
+// TestEveryRegionGetsItsReplyURL: a person who copied that of one Region is asked for all of them
+// after the change.
+func TestEveryRegionGetsItsReplyURL(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	ctx := context.Background()
+	classic := "https://us-east-1.signin.aws.amazon.com" + acs
+	second := "https://eu-west-1.signin.aws" + acs
+	asked := 0
+	c := inTwoRegions(t, p, func(task aws.Task) error {
+		for _, w := range task.Wants {
+			if w.Name != "acs" {
+				continue
+			}
+			if asked++; asked == 1 {
+				return w.Take(ctx, []byte(classic))
+			}
+			if err := w.Take(ctx, []byte(classic)); err == nil || !strings.Contains(err.Error(), "eu-west-1") {
+				t.Errorf("one of two is taken for all: %v", err)
+			}
+			if proved, _ := task.Proved(ctx); proved {
+				t.Error("it is proved without the second Region")
+			}
+			return w.Take(ctx, []byte(classic+" "+second))
+		}
+		return nil
+	})
+	if _, err := c.CreateConfiguration(ctx, federationMetadata()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.EnableConfiguration(ctx, adminapi.ChangeInput{}); err != nil {
+		t.Fatal(err)
+	}
+	sp, err := c.ServiceProvider(ctx)
+	if err != nil || len(sp.AcsURLs) != 2 || asked != 2 {
+		t.Errorf("%+v after %d questions, %v", sp, asked, err)
+	}
+}
+
+// TestTheEndpointIsChecked: an endpoint of another Region, and one that is not whole.
+func TestTheEndpointIsChecked(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	for value, want := range map[string]string{
+		"https://scim.eu-west-1.amazonaws.com/0123456789ab/scim/v2":      "of eu-west-1",
+		"https://scim.us-east-1.amazonaws.com/":                          "whole SCIM endpoint",
+		"https://scim.us-east-1.amazonaws.com.evil.example/0123/scim/v2": "begins with",
+		"https://evil.example/0123456789ab/scim/v2":                      "begins with",
+		"nonsense": "no URL",
+	} {
+		c := inTwoRegions(t, p, func(task aws.Task) error {
+			return task.Wants[0].Take(context.Background(), []byte(value))
+		})
+		if _, err := c.CreateTenant(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", value, err, want)
+		}
+	}
+	for _, value := range []string{
+		"https://scim.us-east-1.amazonaws.com/0123456789ab/scim/v2/",
+		"https://scim.us-east-1.api.aws/0123456789ab/scim/v2",
+	} {
+		c := inTwoRegions(t, p, nil)
+		if tenant, err := c.LearnEndpoint(value); err != nil || tenant.TenantID != "0123456789ab" ||
+			strings.HasSuffix(tenant.ScimEndpoint, "/") {
+			t.Errorf("%s: %+v, %v", value, tenant, err)
+		}
+	}
+}
