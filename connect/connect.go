@@ -48,6 +48,7 @@ type Config struct {
 	Progress func(done, total int)
 	// SnapshotFile gets what was discovered, before anything changes.
 	SnapshotFile string
+	Now          func() time.Time // time.Now when nil; what ends when is compared with it
 	// KeepSettings leaves scope and notifications of the job as they are saved.
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
@@ -161,6 +162,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PollEach == 0 {
 		c.PollEach = 250 * time.Millisecond
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Settle == 0 {
 		c.Settle = DefaultSettle
@@ -465,17 +469,24 @@ func (p *Plan) download(ctx context.Context) error {
 }
 
 // matches says whether a configuration of the center is what the tenant's metadata says now: same
-// issuer, sign-in URL and keys.
+// issuer and sign-in URL, and its keys are trusted. Others may be trusted besides, while keys are
+// replaced.
 func (p *Plan) matches(c adminapi.Configuration) bool {
-	want := make([]string, len(p.State.IdP.Certificates))
+	keys := p.thumbprints()
+	if len(keys) == 0 || c.EntityID != p.State.IdP.EntityID || c.SignInURL != p.State.IdP.SignInURL {
+		return false
+	}
+	return !slices.ContainsFunc(keys, func(want string) bool { return !slices.Contains(c.Thumbprints, want) })
+}
+
+// thumbprints are those of the keys in the tenant's metadata, SHA-256 in hexadecimal.
+func (p *Plan) thumbprints() []string {
+	list := make([]string, len(p.State.IdP.Certificates))
 	for i, cert := range p.State.IdP.Certificates {
 		sum := sha256.Sum256(cert.Raw)
-		want[i] = hex.EncodeToString(sum[:])
+		list[i] = hex.EncodeToString(sum[:])
 	}
-	have := slices.Clone(c.Thumbprints)
-	slices.Sort(want)
-	slices.Sort(have)
-	return c.EntityID == p.State.IdP.EntityID && c.SignInURL == p.State.IdP.SignInURL && slices.Equal(want, have)
+	return list
 }
 
 // knownLimit is how many user names are sent along for the report; a larger tenant's report leaves

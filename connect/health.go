@@ -66,7 +66,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		return h, err
 	}
 	for _, e := range h.Expires {
-		if !e.At.IsZero() && e.At.Before(time.Now()) {
+		if !e.At.IsZero() && e.At.Before(p.cfg.Now()) {
 			h.find(e.What, Broken, "it expired on "+e.At.UTC().Format(time.DateOnly), "gatehouse rotate replaces it")
 		}
 	}

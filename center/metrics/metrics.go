@@ -1,5 +1,5 @@
-// Package metrics tells Prometheus of a center: when its SCIM access tokens expire and were used,
-// and whether its database answers.
+// Package metrics tells Prometheus of a center: when its SCIM access tokens and the certificates of
+// its identity provider expire, when the tokens were used, and whether its database answers.
 //
 // It may import center.
 package metrics
@@ -16,6 +16,7 @@ import (
 type collector struct {
 	center                        *center.Center
 	expires, daysLeft, used, fail *prometheus.Desc
+	certificate                   *prometheus.Desc
 }
 
 // New returns the metrics of a center.
@@ -35,12 +36,16 @@ func New(c *center.Center) prometheus.Collector {
 			"When a SCIM access token was used last, to the minute; 0: never.", labels, nil,
 		),
 		prometheus.NewDesc("gatehouse_store_up", "Whether the database answered.", nil, nil),
+		prometheus.NewDesc(
+			"gatehouse_idp_certificate_expiry_timestamp_seconds",
+			"When a certificate of the identity provider expires, in Unix time.", []string{"thumbprint"}, nil,
+		),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.fail} {
+	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.fail} {
 		out <- d
 	}
 }
@@ -56,6 +61,13 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	gauge(m.fail, 1)
+	if source, err := m.center.Source(context.Background()); err == nil && source.IdP != nil {
+		for _, c := range source.IdP.CertificateList() {
+			if !c.NotAfter.IsZero() { // else it verifies nothing
+				gauge(m.certificate, float64(c.NotAfter.Unix()), c.Thumbprint)
+			}
+		}
+	}
 	for _, t := range tokens {
 		profile := string(center.ProfileAWS)
 		if t.Standard() {

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/saml"
 )
 
 // gathered is what Prometheus is told: the values by the names without their prefix, and the last
@@ -29,13 +30,13 @@ func gathered(t *testing.T, c *center.Center) (values map[string]float64, profil
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
 	values = map[string]float64{}
-	sample := regexp.MustCompile(`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\})? (\S+)$`)
+	sample := regexp.MustCompile(`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\})? (\S+)$`)
 	for _, m := range sample.FindAllStringSubmatch(answer.Body.String(), -1) {
 		value, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		values[m[1]] = value
+		values[m[1]] = max(value, values[m[1]])
 		if m[2] != "" {
 			profile = m[2]
 		}
@@ -62,6 +63,17 @@ func TestATokensExpiryIsTold(t *testing.T) {
 	}
 	if used, told := m["scim_token_last_used_timestamp_seconds"]; used != 0 || !told {
 		t.Errorf("a token that was never used was used at %v", used)
+	}
+	key, err := saml.NewSigningKey(time.Now(), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ImportIdPCertificate(t.Context(), centertest.Actor, key.Certificate.Raw); err != nil {
+		t.Fatal(err)
+	}
+	m, _ = gathered(t, c)
+	if end := time.Unix(int64(m["idp_certificate_expiry_timestamp_seconds"]), 0); time.Until(end) <= 0 {
+		t.Errorf("the identity provider's certificate ends %v", end)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

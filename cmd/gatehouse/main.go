@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -133,7 +134,8 @@ environment, and the environment overrides the file.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return terminal.UsageError{Err: err} })
 	terminal.Settings(root, w.env)
 	root.AddCommand(
-		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), w.syncCommand(),
+		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), upkeep.Rotate(w.upkeep()),
+		w.syncCommand(),
 		w.administratorsCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(centerInspection),
 		w.versionCommand(),
 	)

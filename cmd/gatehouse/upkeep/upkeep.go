@@ -46,6 +46,77 @@ func Commands(w World) []*cobra.Command {
 	return []*cobra.Command{w.status(), w.repair(), w.undo()}
 }
 
+// Rotate is the command for what must be replaced before it ends.
+func Rotate(w World) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Replace the SCIM token or the SAML signing certificate of a connection before it ends",
+		Long: `Replaces a secret on both sides: the old one is good until the new one is proved. Run it again to
+complete an interrupted run. With --when it does nothing, and exits with 0, while more time than
+that is left: run it from cron each day.`,
+		Example: `  gatehouse rotate scim-token --when 30d --accept
+  gatehouse rotate certificate --when 30d --accept
+  gatehouse rotate certificate --when 30d --dry-run   # exit code 2 if it is due`,
+		Args: terminal.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		w.rotation("scim-token", "Replace the SCIM access token of the tenant's provisioning job",
+			`Makes a new token at the center, has the tenant test and save it, has the tenant's job send a request with
+it, and revokes the old one once no cycle runs that began with it.`, connect.ObserveTokenRotation),
+		w.rotation("certificate", "Replace the certificate that the tenant signs SAML responses with",
+			`Makes a new certificate in the tenant, has the center trust it beside the old one, makes it the active one,
+and checks that both sides agree. A later run, an hour or more after, ends the center's trust in the old
+certificate when somebody has signed in with the new one; the old one is inactive in the tenant, and ends there
+by itself.`, connect.ObserveCertificateRotation),
+	)
+	return cmd
+}
+
+func (w World) rotation(
+	use, short, long string, observe func(context.Context, connect.Config, time.Duration) (*connect.Rotation, error),
+) *cobra.Command {
+	var text string
+	var when time.Duration
+	cmd := w.command(use, short, long, "", func(u *upkeep, ctx context.Context) error {
+		cfg, err := u.connection.Config(ctx)
+		if err != nil {
+			return err
+		}
+		r, err := observe(ctx, cfg, when)
+		if err != nil {
+			return err
+		}
+		todo := r.Pending()
+		r.Print(u.out())
+		switch {
+		case u.dryRun:
+			return u.planned(r.Describe(), todo)
+		case todo == 0:
+			fmt.Fprintln(u.out(), "Nothing to do now.")
+			return u.planned(r.Describe(), 0)
+		}
+		if err := u.confirmed(); err != nil {
+			return err
+		}
+		if err := r.Apply(ctx, r.StepPrinter(u.out())); err != nil {
+			return unfinished(err)
+		}
+		return u.planned(r.Describe(), 0)
+	})
+	cmd.Flags().StringVar(&text, "when", "", "only if it ends within this time, such as 30d; without it, now")
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		if text == "" {
+			return nil
+		}
+		if when, err = terminal.ParseSpan(text); err != nil || when == 0 {
+			return terminal.UsageError{Err: fmt.Errorf("--when %q: use a length of time, such as 30d", text)}
+		}
+		return nil
+	}
+	return cmd
+}
+
 // upkeep is what the commands share.
 type upkeep struct {
 	World

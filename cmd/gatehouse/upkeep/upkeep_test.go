@@ -52,7 +52,7 @@ func (k keeper) call(typed string, line ...string) (out string, err error) {
 		},
 	}
 	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upkeep.Commands(world)...)
+	root.AddCommand(append(upkeep.Commands(world), upkeep.Rotate(world))...)
 	root.SetArgs(line)
 	err = root.ExecuteContext(k.t.Context())
 	return shown.String(), err
@@ -124,6 +124,28 @@ func TestAConnectionIsLookedAfter(t *testing.T) {
 	k.Change(http.MethodPost, job+"/pause", nil, nil)
 	k.want(errDiffers, "provisioning is off", "status", "--center-url", "x")
 	k.want(nil, "Connected", "repair", "--accept")
+}
+
+func TestWhatEndsIsReplacedByCommand(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	for _, what := range []string{"scim-token", "certificate"} {
+		k.want(nil, "Nothing to do now", "rotate", what, "--when", "30d", "--accept")
+		k.want(errDiffers, "ends on ", "rotate", what, "--when", "2000d", "--dry-run")
+		if _, err := k.call("\n", "rotate", what); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("%s without ACCEPT: %v", what, err)
+		}
+		k.want(nil, "✓ Proof", "rotate", what, "--accept")
+		var usage terminal.UsageError
+		if _, err := k.call("", "rotate", what, "--when", "soon"); !errors.As(err, &usage) {
+			t.Errorf("%s --when soon: %v", what, err)
+		}
+	}
+	var out connect.RotationOutput
+	text := k.want(errDiffers, "", "rotate", "scim-token", "--json", "--dry-run")
+	if err := json.Unmarshal([]byte(text), &out); err != nil || len(out.Steps) != 3 || out.Ends.At.IsZero() {
+		t.Errorf("%v: %s", err, text)
+	}
 }
 
 func TestAConnectionIsTakenBackByCommand(t *testing.T) {
