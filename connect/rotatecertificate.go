@@ -82,7 +82,7 @@ func ObserveCertificateRotation(ctx context.Context, cfg Config, when time.Durat
 	}
 	c.Ends = Expiry{"The tenant's SAML signing certificate", c.active.end}
 	old := c.replacedOnes()
-	if len(old) > 0 && !(when > 0 && c.due(c.active.end)) { // a rotation that is not finished
+	if len(old) > 0 && (when == 0 || !c.due(c.active.end)) { // a rotation that is not finished
 		return c.Rotation, c.finish(ctx, old)
 	}
 	if c.due(c.active.end) {

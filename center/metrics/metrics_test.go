@@ -30,7 +30,9 @@ func gathered(t *testing.T, c *center.Center) (values map[string]float64, profil
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
 	values = map[string]float64{}
-	sample := regexp.MustCompile(`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\})? (\S+)$`)
+	sample := regexp.MustCompile(
+		`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\})? (\S+)$`,
+	)
 	for _, m := range sample.FindAllStringSubmatch(answer.Body.String(), -1) {
 		value, err := strconv.ParseFloat(m[3], 64)
 		if err != nil {
