@@ -89,6 +89,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
 	{"doctor", "adminapi graph provisioning/mapping"},
+	{"doctor/gather", "adminapi doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"},
 	// shared packages

@@ -209,8 +209,8 @@ func (l *look) unseen(blind map[Source][]string) (out []*Finding) {
 		}
 		u := l.Unread[info.Source]
 		kind, do := "", "Ask for the permission "+cmp.Or(u.Missing, info.Permission)
-		if info.Source == Console && u.Missing == "" {
-			kind, do = noAPI, "Look at it in the console"
+		if u.Missing == "" {
+			kind, do = noAPI, "Nothing: no permission opens it"
 		}
 		out = append(out, &Finding{
 			Check: string(info.Source), Kind: kind, State: Unseen, Stage: Setup,

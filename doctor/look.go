@@ -124,11 +124,17 @@ func (l *look) entityID() string {
 	if region == "" {
 		return ""
 	}
+	return EntityID(region, l.instance.IdentityStoreID)
+}
+
+// EntityID is that of AWS's instance with an identity store, in its primary Region. Source: User
+// Guide, Entra tutorial.
+func EntityID(region, store string) string {
 	host := ".signin.aws.amazon.com"
 	if strings.HasPrefix(region, "us-gov-") {
 		host = ".signin.amazonaws-us-gov.com"
 	}
-	return "https://" + region + host + "/platform/saml/" + l.instance.IdentityStoreID
+	return "https://" + region + host + "/platform/saml/" + store
 }
 
 // regions are those that the instance is in, the primary one first.

@@ -271,7 +271,9 @@ const recent = 7 * 24 * time.Hour //bound:none what counts as now
 func (l *look) lastSignIns() map[string]SignIn {
 	out := map[string]SignIn{}
 	for _, s := range l.e.SignIns {
-		if l.Now.Sub(s.CreatedDateTime) > recent || (l.sso != nil && s.AppID != "" && s.AppID != l.sso.AppID) {
+		elsewhere := l.sso != nil && ((s.AppID != "" && s.AppID != l.sso.AppID) ||
+			(s.AppID == "" && s.AppDisplayName != l.sso.DisplayName))
+		if l.Now.Sub(s.CreatedDateTime) > recent || elsewhere {
 			continue
 		}
 		if s.CreatedDateTime.After(out[fold(s.UserPrincipalName)].CreatedDateTime) {

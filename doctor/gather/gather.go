@@ -1,0 +1,222 @@
+// Package gather asks both sides what doctor judges: Microsoft Graph, the APIs of AWS or of a
+// Gatehouse center, a SCIM service. It only reads: its transport sends nothing else.
+//
+// What does not answer is no failure: the facts say what could not be looked at, and which
+// permission is missing.
+//
+// It may import adminapi, doctor, graph and saml.
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/doctor"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// Config says whom to ask. A side that is nil is not asked.
+type Config struct {
+	Graph    *graph.Client
+	LoginURL string           // the tenant's sign-in URL, where federation metadata is
+	AWS      *aws.Config      // for the public APIs, of AWS or of a Gatehouse center
+	Admin    *adminapi.Client // a Gatehouse center's, for what AWS shows only in its console
+	SCIM     SCIM
+	HTTP     *http.Client // for what is neither Graph's nor AWS's
+	// Reference is one that a person saw at a Gatehouse center.
+	Reference string
+	// ConfigFile is the AWS configuration file of this machine; empty: not read.
+	ConfigFile string
+	// Told is called with what is being read, by several goroutines.
+	Told func(string)
+}
+
+// SCIM is a SCIM service and its token.
+type SCIM struct{ URL, Token string }
+
+// gathering collects facts of both sides at once.
+type gathering struct {
+	Config
+
+	mu    sync.Mutex
+	facts doctor.Facts
+}
+
+// Gather asks both sides at once. The error is ctx's.
+func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
+	if cfg.HTTP == nil {
+		cfg.HTTP = http.DefaultClient
+	}
+	if cfg.Told == nil {
+		cfg.Told = func(string) {}
+	}
+	if cfg.Graph != nil {
+		cfg.Graph = &graph.Client{BaseURL: cfg.Graph.BaseURL, HTTP: ReadOnly(cfg.Graph.HTTP)}
+	}
+	if cfg.Admin != nil {
+		admin := *cfg.Admin
+		admin.HTTP = ReadOnly(admin.HTTP)
+		cfg.Admin = &admin
+	}
+	g := &gathering{Config: cfg}
+	g.facts = doctor.Facts{Now: time.Now().UTC(), Unread: map[doctor.Source]doctor.Unread{}}
+	center := make(chan string, 1) // the entity ID, for the search of applications
+	var sides sync.WaitGroup
+	if cfg.AWS != nil || cfg.SCIM.URL != "" {
+		g.facts.AWS = &doctor.AWS{}
+	}
+	sides.Go(func() {
+		defer close(center)
+		if cfg.AWS != nil {
+			g.aws(ctx, center)
+		}
+		if cfg.SCIM.URL != "" {
+			g.probe(ctx)
+		}
+	})
+	if cfg.Graph != nil {
+		g.facts.Entra = &doctor.Entra{}
+		sides.Go(func() { g.entra(ctx, center) })
+	}
+	sides.Wait()
+	if cfg.AWS == nil && cfg.SCIM.URL != "" {
+		g.unasked()
+	}
+	g.endpoints(ctx)
+	g.profiles()
+	return g.facts, ctx.Err()
+}
+
+// unasked marks all sources of AWS: only its SCIM service was named.
+func (g *gathering) unasked() {
+	for _, info := range doctor.Sources() {
+		if strings.HasPrefix(string(info.Source), "aws:") {
+			g.facts.Unread[info.Source] = doctor.Unread{Reason: "only a SCIM service was named"}
+		}
+	}
+}
+
+// keep changes the facts.
+func (g *gathering) keep(change func(*doctor.Facts)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change(&g.facts)
+}
+
+// failed notes that a source did not answer, and says whether it did not.
+func (g *gathering) failed(s doctor.Source, err error) bool {
+	if err == nil {
+		return false
+	}
+	u := doctor.Unread{Reason: reason(err), Missing: "the service to answer"}
+	if refusedPermission(err) {
+		for _, info := range doctor.Sources() {
+			if info.Source == s {
+				u.Missing = info.Permission
+			}
+		}
+	}
+	g.keep(func(f *doctor.Facts) {
+		if _, noted := f.Unread[s]; !noted {
+			f.Unread[s] = u
+		}
+	})
+	return true
+}
+
+// without notes that nobody can ask for a source here.
+func (g *gathering) without(s doctor.Source, why string) {
+	g.keep(func(f *doctor.Facts) { f.Unread[s] = doctor.Unread{Reason: why} })
+}
+
+func refusedPermission(err error) bool {
+	var refused *graph.Error
+	if errors.As(err, &refused) {
+		return refused.Status == http.StatusForbidden || refused.Status == http.StatusUnauthorized
+	}
+	var api smithy.APIError
+	return errors.As(err, &api) && (strings.Contains(api.ErrorCode(), "AccessDenied") ||
+		strings.Contains(api.ErrorCode(), "NotAuthorized") || strings.Contains(api.ErrorCode(), "UnrecognizedClient"))
+}
+
+const maxReason = 300 //bound:text why a source could not be read, in a finding of doctor
+
+func reason(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if len(text) > maxReason {
+		text = text[:maxReason] + "…"
+	}
+	return text
+}
+
+// errNotRead is what the transport answers to a request that would change something.
+var errNotRead = errors.New("doctor only reads")
+
+// reader is a transport that sends only what reads: GET and HEAD, and AWS's operations whose names
+// say that they read.
+type reader struct{ next http.RoundTripper }
+
+// reads are the beginnings of the names of AWS's operations that read.
+var reads = []string{"List", "Describe", "Get", "Lookup", "Explain"}
+
+// RoundTrip implements http.RoundTripper.
+func (r reader) RoundTrip(req *http.Request) (*http.Response, error) {
+	if operation, ok := awsOperation(req); ok {
+		for _, prefix := range reads {
+			if strings.HasPrefix(operation, prefix) {
+				return r.next.RoundTrip(req)
+			}
+		}
+		return nil, fmt.Errorf("%s: %w", operation, errNotRead)
+	}
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL.Path, errNotRead)
+	}
+	return r.next.RoundTrip(req)
+}
+
+// awsOperation is the operation that a request names.
+func awsOperation(req *http.Request) (string, bool) {
+	if target := req.Header.Get("X-Amz-Target"); target != "" {
+		return target[strings.LastIndexByte(target, '.')+1:], true
+	}
+	// STS speaks the query protocol, whose body names the operation
+	if req.Method != http.MethodPost || req.GetBody == nil ||
+		!strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		return "", false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return "", false
+	}
+	defer body.Close() //nolint:errcheck // a copy of what is in memory
+	head := make([]byte, 64)
+	n, _ := body.Read(head)
+	rest, ok := strings.CutPrefix(string(head[:n]), "Action=")
+	name, _, _ := strings.Cut(rest, "&")
+	return name, ok
+}
+
+// ReadOnly is a client that refuses to send what would change something. Give it to the clients
+// that doctor asks with.
+func ReadOnly(base *http.Client) *http.Client {
+	client := http.Client{}
+	if base != nil {
+		client = *base
+	}
+	next := client.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	client.Transport = reader{next}
+	return &client
+}
