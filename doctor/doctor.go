@@ -226,7 +226,7 @@ func (l *look) unseen(blind map[Source][]string) (out []*Finding) {
 func explain(found []*Finding) {
 	causes := map[string][]*Finding{}
 	for _, f := range found {
-		if f.State == Broken {
+		if f.State == Broken || f.State == Warning {
 			causes[f.Check] = append(causes[f.Check], f)
 		}
 	}
@@ -247,6 +247,9 @@ func explain(found []*Finding) {
 // follows says whether another finding can explain this one: it concerns all, or somebody of whom
 // this one speaks.
 func (f *Finding) follows(cause *Finding) bool {
+	if f.State == Broken && cause.State != Broken {
+		return false
+	}
 	if len(cause.concerns) == 0 || len(f.concerns) == 0 {
 		return true
 	}

@@ -30,6 +30,8 @@ type Unread struct {
 
 // Entra is what Microsoft Graph says. The maps are by service principal, or by job.
 type Entra struct {
+	// AdminURL is the admin center's address; empty: it is not Microsoft's, and has no such pages.
+	AdminURL          string                                 `json:"adminCenter,omitempty"`
 	TenantID          string                                 `json:"tenantId"`
 	VerifiedDomains   []string                               `json:"verifiedDomains,omitempty"`
 	SubscribedSkus    []SKU                                  `json:"subscribedSkus,omitempty"`

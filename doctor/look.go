@@ -298,10 +298,10 @@ func (l *look) console(page string) string {
 
 // admin is the deep link to a page of an enterprise application.
 func (l *look) admin(sp *graph.ServicePrincipal, page string) string {
-	if sp == nil {
+	if sp == nil || l.e.AdminURL == "" {
 		return ""
 	}
-	return "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/" + page + "/objectId/" +
+	return l.e.AdminURL + "#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/" + page + "/objectId/" +
 		sp.ID +
 		"/appId/" + sp.AppID
 }

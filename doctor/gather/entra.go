@@ -35,6 +35,7 @@ const accountAccess = "8b1025e4-1dd2-430b-a150-2ef79cd700f5"
 func (g *gathering) entra(ctx context.Context, entityID <-chan string) {
 	g.Told("Entra: the tenant")
 	g.clock(ctx)
+	g.adminCenter()
 	var parts sync.WaitGroup
 	parts.Go(func() { g.organization(ctx) })
 	parts.Go(func() { g.people(ctx) })
@@ -51,6 +52,18 @@ func (g *gathering) clock(ctx context.Context) {
 	}
 	if err := g.Graph.Do(ctx, http.MethodGet, "/gatehouse/clock", nil, &clock); err == nil && !clock.DateTime.IsZero() {
 		g.keep(func(f *doctor.Facts) { f.Now = clock.DateTime })
+	}
+}
+
+// adminCenters are Microsoft's, by the host of their Graph. Source: national cloud deployments.
+var adminCenters = map[string]string{
+	"graph.microsoft.com": "https://entra.microsoft.com/",
+	"graph.microsoft.us":  "https://entra.microsoft.us/",
+}
+
+func (g *gathering) adminCenter() {
+	if u, err := url.Parse(g.Graph.BaseURL); err == nil {
+		g.keep(func(f *doctor.Facts) { f.Entra.AdminURL = adminCenters[u.Host] })
 	}
 }
 
