@@ -22,6 +22,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
+	{
+		"cmd/gatehouse/examine", "adminapi cmd/gatehouse/administer connect/aws doctor doctor/gather graph/signin " +
+			"outbound terminal",
+	},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{

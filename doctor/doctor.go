@@ -163,7 +163,7 @@ func (r Report) Worst() State {
 }
 
 // noAPI is the kind of an Unseen finding that no permission helps with.
-const noAPI = "no public API"
+const noAPI = "nobody can"
 
 // Diagnose runs every check, or those that only names, and orders what they find: about what was
 // asked first, causes before their consequences, failures before the rest.

@@ -28,17 +28,17 @@ func jobChecks() []Check {
 			Setup, nil, awsGuide + "delegated-admin.html", controlPolicy,
 		},
 		{
+			"provisioning-off", "Automatic provisioning is off at AWS", []Source{Console}, Provision, nil,
+			awsGuide + "provision-automatically.html", provisioningOff,
+		},
+		{
 			"endpoint", "The tenant URL of the job is not the SCIM endpoint of the instance", []Source{Jobs},
 			Provision,
 			nil, awsGuide + "provision-automatically.html", endpoint,
 		},
 		{
 			"token", "The access token of the job has ended, ends soon, or was deleted", []Source{Jobs}, Provision,
-			[]string{"endpoint", "network-controls"}, awsGuide + "rotate-token.html", token,
-		},
-		{
-			"provisioning-off", "Automatic provisioning is off at AWS", []Source{Console}, Provision, nil,
-			awsGuide + "provision-automatically.html", provisioningOff,
+			[]string{"endpoint", "network-controls", "provisioning-off"}, awsGuide + "rotate-token.html", token,
 		},
 		{
 			"job-missing", "There is no provisioning job", []Source{Apps, Jobs}, Provision,

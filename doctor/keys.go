@@ -145,6 +145,7 @@ func (l *look) judgeKeys(a *answer, c adminapi.Configuration) {
 		kind = "tenant metadata"
 		cause = "AWS was given the tenant's general federation metadata, without ?appid=: its keys are not those of " +
 			"" +
+			"" +
 			"the application"
 	}
 	a.find(Broken, kind, "the center does not trust the key that Entra signs with", cause).

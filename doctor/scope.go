@@ -264,9 +264,6 @@ func nestedOnly(l *look, a *answer) {
 					l.admin(l.meaning(), "Users"))
 		}
 		f.of(p.UserPrincipalName)
-		if p.aws == nil && len(l.e.Members) > 0 && l.about.Person == "" {
-			f.State = Warning
-		}
 	}
 }
 
@@ -376,6 +373,7 @@ func wrongMatch(l *look, a *answer) {
 			}
 			kind, holder := "made again", "an id that nobody in Entra has"
 			cause := "The person was deleted and made again in Entra, or comes from another tenant: the user at AWS " +
+				"" +
 				"" +
 				"still has the old id, so it is not theirs to the job"
 			if other != nil {

@@ -73,6 +73,7 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 	switch {
 	case p.guest():
 		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited " +
+			"" +
 			"by"
 	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) ||
 		strings.EqualFold(u.UserName, p.values["externalId"]):
@@ -145,6 +146,7 @@ func nameIDFix(kind string) string {
 		return "Take the same attribute for the NameID (Attributes & Claims) and for the mapping of userName"
 	case "claim":
 		return "Set the NameID back to user.userprincipalname under Attributes & Claims: optional claims do not set " +
+			"" +
 			"it"
 	case "short name":
 		return "Rename the user at AWS to the user principal name, or delete it and let provisioning make it"

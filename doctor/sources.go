@@ -71,6 +71,7 @@ func Sources() []SourceInfo {
 		{
 			Sets, "sso-admin ListPermissionSets, DescribePermissionSet, ListAccountsForProvisionedPermissionSet and " +
 				"" +
+				"" +
 				"ListCustomerManagedPolicyReferencesInPermissionSet", "the actions sso: of the same names",
 		},
 		{

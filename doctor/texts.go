@@ -61,6 +61,7 @@ var texts = []text{
 			"failing-objects"},
 		Broken, "A value that AWS requires is missing, or has what AWS refuses: first name, last name, display name " +
 			"" +
+			"" +
 			"and user name are needed",
 		"Look at the person's fields in Entra", learn + "saas-apps/aws-single-sign-on-provisioning-tutorial",
 	},
@@ -82,6 +83,7 @@ var texts = []text{
 	{
 		"control policy", [][]string{words("explicit deny in a service control policy")}, []string{"control-policy"},
 		OK, "A service control policy denies it. AWS recommends such policies beside provisioning; no permission of " +
+			"" +
 			"" +
 			"yours helps",
 		"Lift the policy for the rotation, or do it from the management account", awsGuide + "delegated-admin.html",
@@ -168,6 +170,7 @@ var texts = []text{
 		"stale request", [][]string{words("not a valid response for the provided request id")},
 		[]string{"refused-assertions"},
 		OK, "The response answers a request that was used before: the back button, a bookmark of a page between, or " +
+			"" +
 			"a " +
 			"page left open", "Start again at the portal", awsGuide + "troubleshooting.html",
 	},
@@ -199,6 +202,7 @@ var sounds = []text{
 			words("no ", " no", "not ", "off", "disabled", "none", "never", "missing", "grey")}, nil,
 		OK, "With an external identity provider AWS's own MFA is off, and its column says none: Entra asked for the " +
 			"" +
+			"" +
 			"second factor, by its own policies",
 		"Look at the sign-in log of Entra", awsGuide + "mfa-enable-how-to.html",
 	},
@@ -206,6 +210,7 @@ var sounds = []text{
 		"role suffix", [][]string{words("awsreservedsso", "suffix", "random characters", "role name", "role arn",
 			"trust polic"), words("chang", "new", "differ", "suffix", "random", "other", "again")}, nil,
 		OK, "AWS makes a role of a permission set in each account, AWSReservedSSO_NAME_ and a suffix; the suffix is " +
+			"" +
 			"" +
 			"new whenever the role is made again",
 		"Name such roles with a wildcard for the suffix, by aws:PrincipalArn",
@@ -245,6 +250,7 @@ var sounds = []text{
 			"codecatalyst", "client vpn", "workspaces", "emr studio", "salesforce", "slack", "jira", "gitlab",
 			"custom saml")}, nil,
 		OK, "The sign-in to Identity Center works: the application behind it has its own rules on names, attributes " +
+			"" +
 			"" +
 			"and assignments",
 		"Look at the application's attribute mappings and its own users", awsGuide + "manage-your-applications.html",

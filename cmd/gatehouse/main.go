@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -87,11 +88,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetErr(errShown)
 	err := root.ExecuteContext(ctx)
 	var usage terminal.UsageError
+	var unsound examine.Unsound
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errChanges): // they are printed
 		return exitChanges
+	case errors.As(err, &unsound): // what was found is printed
+		return unsound.Code()
 	case errors.As(err, &usage):
 		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", terminal.Paragraph(err))
 		return exitFailed
@@ -120,6 +124,7 @@ environment, and the environment overrides the file.`,
   gatehouse backup FILE               # a consistent copy of a center's data, while it runs
   gatehouse administrators --help     # manage the console's administrators
   gatehouse check                     # verify a center's data
+  gatehouse doctor --help             # what is wrong between two sides, also the real ones
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -140,8 +145,15 @@ environment, and the environment overrides the file.`,
 		w.versionCommand(),
 	)
 	root.AddCommand(w.backupCommands(centerBackups)...)
-	root.AddCommand(administer.Commands(
-		administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}, w.explainer(),
-	)...)
+	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
+	root.AddCommand(administer.Commands(administered, w.explainer())...)
+	m := &microsoft{}
+	root.AddCommand(examine.Command(administered, examine.Tenant{
+		Settings: &m.Settings,
+		Check:    m.check,
+		Flags: func(cmd *cobra.Command) {
+			m.flags(cmd, "graph-url", "https://graph.microsoft.com/v1.0", "URL of Microsoft Graph, with its version")
+		},
+	}))
 	return root
 }

@@ -75,14 +75,16 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string) {
 	if g.Admin != nil {
 		s.console(ctx)
 	} else {
-		g.without(doctor.Console, "AWS shows the identity source, its certificates and the SCIM tokens only in its console")
+		g.without(doctor.Console,
+			"AWS shows the identity source, its certificates and the SCIM tokens only in its console")
 	}
 	entityID <- s.entity()
 	if s.storeID == "" {
 		return
 	}
 	var parts sync.WaitGroup
-	for _, part := range []func(context.Context){s.users, s.groups, s.permissionSets, s.requests, s.network, s.events} {
+	for _, part := range []func(context.Context){s.users, s.groups, s.permissionSets, s.requests, s.network,
+		s.events} {
 		parts.Go(func() { part(ctx) })
 	}
 	parts.Wait()
@@ -156,13 +158,15 @@ func (s *side) instances(ctx context.Context) {
 			if e := described.EncryptionConfigurationDetails; e != nil {
 				out.Encryption = &doctor.Encryption{
 					KeyType: string(e.KeyType), KmsKeyArn: aws.ToString(e.KmsKeyArn),
-					EncryptionStatus: string(e.EncryptionStatus), EncryptionStatusReason: aws.ToString(e.EncryptionStatusReason),
+					EncryptionStatus:       string(e.EncryptionStatus),
+					EncryptionStatusReason: aws.ToString(e.EncryptionStatusReason),
 				}
 			}
 		}
 		s.keep(func(f *doctor.Facts) {
 			f.AWS.Instances = append(f.AWS.Instances, out)
-			if s.storeID == "" || (f.AWS.Organization != nil && out.OwnerAccountID == f.AWS.Organization.MasterAccountID) {
+			if s.storeID == "" || (f.AWS.Organization != nil &&
+				out.OwnerAccountID == f.AWS.Organization.MasterAccountID) {
 				s.arn, s.storeID = out.InstanceArn, out.IdentityStoreID
 				s.none = out.PermissionSetsEnabled != nil && !*out.PermissionSetsEnabled
 				f.AWS.IdentityStoreID = s.storeID
@@ -172,7 +176,8 @@ func (s *side) instances(ctx context.Context) {
 }
 
 func (s *side) network(ctx context.Context) {
-	out, err := s.store.DescribeIdentityStore(ctx, &identitystore.DescribeIdentityStoreInput{IdentityStoreId: &s.storeID})
+	out, err := s.store.DescribeIdentityStore(ctx,
+		&identitystore.DescribeIdentityStoreInput{IdentityStoreId: &s.storeID})
 	if s.failed(doctor.Controls, err) || out.NetworkConfiguration == nil {
 		return
 	}
@@ -290,7 +295,8 @@ func (s *side) members(ctx context.Context, group string) {
 		s.keep(func(f *doctor.Facts) {
 			for _, m := range page.GroupMemberships {
 				if id, ok := m.MemberId.(*idtypes.MemberIdMemberUserId); ok {
-					f.AWS.Memberships = append(f.AWS.Memberships, doctor.Membership{GroupID: group, MemberID: id.Value})
+					f.AWS.Memberships = append(f.AWS.Memberships,
+						doctor.Membership{GroupID: group, MemberID: id.Value})
 				}
 			}
 		})
@@ -387,17 +393,21 @@ func (s *side) requests(ctx context.Context) {
 	if s.none {
 		return
 	}
-	assigned, err := s.admin.ListAccountAssignmentCreationStatus(ctx, &ssoadmin.ListAccountAssignmentCreationStatusInput{
-		InstanceArn: &s.arn, Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}, MaxResults: aws.Int32(20),
-	})
+	assigned, err := s.admin.ListAccountAssignmentCreationStatus(ctx,
+		&ssoadmin.ListAccountAssignmentCreationStatusInput{
+			InstanceArn: &s.arn, Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed},
+			MaxResults: aws.Int32(20),
+		})
 	if !s.failed(doctor.Grants, err) {
 		for _, x := range assigned.AccountAssignmentsCreationStatus {
 			s.assignmentRequest(ctx, x.RequestId)
 		}
 	}
-	provisioned, err := s.admin.ListPermissionSetProvisioningStatus(ctx, &ssoadmin.ListPermissionSetProvisioningStatusInput{
-		InstanceArn: &s.arn, Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed}, MaxResults: aws.Int32(20),
-	})
+	provisioned, err := s.admin.ListPermissionSetProvisioningStatus(ctx,
+		&ssoadmin.ListPermissionSetProvisioningStatusInput{
+			InstanceArn: &s.arn, Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed},
+			MaxResults: aws.Int32(20),
+		})
 	if s.failed(doctor.Sets, err) {
 		return
 	}
@@ -421,7 +431,8 @@ func (s *side) assignmentRequest(ctx context.Context, id *string) {
 	x := out.AccountAssignmentCreationStatus
 	s.keep(func(f *doctor.Facts) {
 		f.AWS.Failed = append(f.AWS.Failed, doctor.Request{
-			Status: string(x.Status), FailureReason: aws.ToString(x.FailureReason), AccountID: aws.ToString(x.TargetId),
+			Status: string(x.Status), FailureReason: aws.ToString(x.FailureReason),
+			AccountID:        aws.ToString(x.TargetId),
 			PermissionSetArn: aws.ToString(x.PermissionSetArn), PrincipalID: aws.ToString(x.PrincipalId),
 			CreatedDate: aws.ToTime(x.CreatedDate),
 		})
@@ -443,7 +454,8 @@ func (s *side) provisioningRequest(ctx context.Context, id *string) {
 	x := out.PermissionSetProvisioningStatus
 	s.keep(func(f *doctor.Facts) {
 		f.AWS.Failed = append(f.AWS.Failed, doctor.Request{
-			Status: string(x.Status), FailureReason: aws.ToString(x.FailureReason), AccountID: aws.ToString(x.AccountId),
+			Status: string(x.Status), FailureReason: aws.ToString(x.FailureReason),
+			AccountID:        aws.ToString(x.AccountId),
 			PermissionSetArn: aws.ToString(x.PermissionSetArn), CreatedDate: aws.ToTime(x.CreatedDate),
 		})
 	})
@@ -451,7 +463,8 @@ func (s *side) provisioningRequest(ctx context.Context, id *string) {
 
 // trailNames are the events that some check reads, those of sign-ins and tokens first.
 var trailNames = []string{
-	"ExternalIdPDirectoryLogin", "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory", "DisassociateDirectory",
+	"ExternalIdPDirectoryLogin", "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory",
+	"DisassociateDirectory",
 	"DeleteGroup", "CreateGroupMembership", "DeleteGroupMembership",
 }
 
@@ -517,7 +530,8 @@ func (s *side) console(ctx context.Context) {
 	tenants, err := s.Admin.Tenants(ctx)
 	s.failed(doctor.Console, err)
 	s.keep(func(f *doctor.Facts) {
-		f.AWS.Directory, f.AWS.SP, f.AWS.Configurations = &directory, &provider, configurations
+		f.AWS.Directory, f.AWS.SP = &directory, &provider
+		f.AWS.Configurations = configurations
 		f.AWS.Certificates, f.AWS.Tenants = certificates, tenants
 		f.AWS.SP.MetadataXML = ""
 	})

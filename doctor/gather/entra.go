@@ -50,7 +50,8 @@ func (g *gathering) clock(ctx context.Context) {
 	var clock struct {
 		DateTime time.Time `json:"dateTime"`
 	}
-	if err := g.Graph.Do(ctx, http.MethodGet, "/gatehouse/clock", nil, &clock); err == nil && !clock.DateTime.IsZero() {
+	if err := g.Graph.Do(ctx, http.MethodGet, "/gatehouse/clock", nil, &clock); err == nil &&
+		!clock.DateTime.IsZero() {
 		g.keep(func(f *doctor.Facts) { f.Now = clock.DateTime })
 	}
 }
@@ -154,7 +155,8 @@ func (g *gathering) application(ctx context.Context, sp graph.ServicePrincipal) 
 		ctx, g.Graph, "/servicePrincipals/"+sp.ID+"/appRoleAssignedTo?$top=999",
 	)
 	g.failed(doctor.Assigned, err)
-	policies, err := graph.All[doctor.ClaimsPolicy](ctx, g.Graph, "/servicePrincipals/"+sp.ID+"/claimsMappingPolicies")
+	policies, err := graph.All[doctor.ClaimsPolicy](ctx, g.Graph,
+		"/servicePrincipals/"+sp.ID+"/claimsMappingPolicies")
 	g.failed(doctor.Claims, err)
 	g.keep(func(f *doctor.Facts) {
 		f.Entra.ServicePrincipals = append(f.Entra.ServicePrincipals, sp)

@@ -18,7 +18,8 @@ import (
 // probe asks a SCIM service what a token is good for.
 func (g *gathering) probe(ctx context.Context) {
 	out := &doctor.Probe{URL: g.SCIM.URL}
-	for _, path := range []string{"/ServiceProviderConfig", "/Users?" + url.Values{"filter": {`userName eq "nobody"`}}.Encode()} {
+	for _, path := range []string{"/ServiceProviderConfig", "/Users?" +
+		url.Values{"filter": {`userName eq "nobody"`}}.Encode()} {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(g.SCIM.URL, "/")+path, nil)
 		if err != nil {
 			g.failed(doctor.SCIM, err)

@@ -1,0 +1,308 @@
+// Package examine has the command that says what is wrong between a tenant and a center: its flags
+// and words, and how it prints what doctor finds.
+//
+// It may import adminapi, cmd/gatehouse/administer, connect/aws, doctor, doctor/gather,
+// graph/signin, outbound and terminal.
+package examine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/doctor"
+	"github.com/gatehouse-id/gatehouse/doctor/gather"
+	"github.com/gatehouse-id/gatehouse/graph/signin"
+	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// Tenant is how the command reaches a Microsoft Graph: settings, their flags and their mistakes.
+type Tenant struct {
+	*signin.Settings
+
+	Flags func(*cobra.Command)
+	Check func() []error
+}
+
+// named says whether somebody said how to sign in. Otherwise only the other side is asked.
+func (t Tenant) named() bool { return t.LoginURL != "" || t.Token != "" || t.Method != signin.Client }
+
+// Unsound is the error of a run that found something, or could not look. It is printed already.
+type Unsound struct{ State doctor.State }
+
+func (u Unsound) Error() string { return "doctor: " + string(u.State) }
+
+// Code is the exit code: 3 if something is broken, 1 if something could not be looked at.
+func (u Unsound) Code() int {
+	if u.State == doctor.Broken {
+		return 3
+	}
+	return 1
+}
+
+// settings are the flags.
+type settings struct {
+	administer.World
+
+	tenant    Tenant
+	center    administer.Address
+	place     string // AWS itself
+	scimURL   string
+	scimToken string
+	only      []string
+	asJSON    bool
+	cmd       *cobra.Command
+}
+
+// Command is the command doctor.
+func Command(w administer.World, t Tenant) *cobra.Command {
+	s := &settings{World: w, tenant: t}
+	cmd := &cobra.Command{
+		Use:   "doctor [USER|GROUP|REFERENCE|TEXT]...",
+		Short: "Say what is wrong between Entra ID and IAM Identity Center, and how to mend it",
+		Long: `Looks at any existing set-up, and changes nothing: the real Entra ID and the real IAM Identity
+Center, a Gatehouse center with either, or a SCIM service alone. It says what is broken, why, with
+the values of both sides and the fix. What could not be looked at is named, with the permission
+that is missing.
+
+Name a user or a group to follow them through both sides. Name what a person saw (an AADSTS number,
+a sentence of AWS's, an error of SCIM, the reference of an error page) to begin there. docs/doctor.md
+lists every check.
+
+The exit code is 0 if everything is sound, 1 if something could not be looked at, and 3 if something
+is broken. Warnings do not count.
+
+Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET, AWS_SECRET_ACCESS_KEY and
+GATEHOUSE_SCIM_TOKEN.`,
+		Example: `  gatehouse doctor --center aws@eu-west-1 --sign-in azure-cli          # the real pair
+  gatehouse doctor --center aws@eu-west-1 --sign-in azure-cli ada@example.com
+  gatehouse doctor --center-url http://127.0.0.1:8080 --graph-url … --login-url … --client-id …
+  gatehouse doctor --scim-url https://scim.eu-west-1.amazonaws.com/ID/scim/v2
+  gatehouse doctor "AADSTS700016"                                      # what a text means`,
+		RunE: func(cmd *cobra.Command, words []string) error {
+			s.cmd = cmd
+			return s.run(cmd.Context(), words)
+		},
+	}
+	t.Flags(cmd)
+	s.center.Flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&s.place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
+	f.StringVar(&s.scimURL, "scim-url", "", "SCIM endpoint to try the access token at")
+	f.StringVar(&s.scimToken, "scim-token", "", "access token of it; set it with GATEHOUSE_SCIM_TOKEN")
+	f.StringArrayVar(&s.only, "only", nil, "only checks whose name begins with this; can be repeated")
+	f.BoolVar(&s.asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// config checks the settings and reports all mistakes at once.
+func (s *settings) config(ctx context.Context, words []string) (c gather.Config, err error) {
+	c.HTTP = outbound.Operator.Client(administer.Timeout)
+	var mistakes []error
+	if s.tenant.named() {
+		mistakes = append(mistakes, s.tenant.Check()...)
+	}
+	if s.place != "" {
+		c.AWS, err = s.real(ctx)
+		mistakes = append(mistakes, err)
+	} else if s.cmd.Flags().Changed("center-url") {
+		admin, more := s.center.Client(s.Env, c.HTTP)
+		mistakes = append(mistakes, more...)
+		c.Admin, c.AWS = admin, ours(admin)
+	}
+	if s.scimURL != "" {
+		if err := outbound.Operator.Check(s.scimURL); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("--scim-url: %w", err))
+		}
+		if s.scimToken == "" {
+			mistakes = append(mistakes, errors.New("the SCIM token is missing: set GATEHOUSE_SCIM_TOKEN"))
+		}
+		c.SCIM = gather.SCIM{URL: s.scimURL, Token: s.scimToken}
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return c, terminal.UsageError{Err: err}
+	}
+	if s.tenant.named() {
+		say := func(text string) { fmt.Fprintln(s.Err, text) }
+		if c.Graph, err = s.tenant.Client(ctx, c.HTTP, say); err != nil {
+			return c, fmt.Errorf("--sign-in: %w", err)
+		}
+		c.LoginURL = s.tenant.LoginURL
+	}
+	if i := slices.IndexFunc(words, doctor.IsReference); i >= 0 {
+		c.Reference = words[i]
+	}
+	c.ConfigFile = s.configFile()
+	if terminal.Is(s.Err) {
+		c.Told = func(what string) { fmt.Fprintln(s.Err, "reading "+what) }
+	}
+	return c, nil
+}
+
+// ours is how a Gatehouse center is reached by the clients of AWS's APIs.
+func ours(c *adminapi.Client) *sdk.Config {
+	return &sdk.Config{
+		Region:       c.Region,
+		BaseEndpoint: &c.URL,
+		Credentials: sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {
+			return sdk.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey}, nil
+		}),
+	}
+}
+
+// real is AWS by its default credentials.
+func (s *settings) real(ctx context.Context) (*sdk.Config, error) {
+	place, err := aws.ParsePlace(s.place)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the settings of AWS: %w", err)
+	}
+	if place.Region != "" {
+		loaded.Region = place.Region
+	}
+	if loaded.Region == "" {
+		return nil, errors.New("no Region: say where IAM Identity Center is, such as --center aws@eu-west-1")
+	}
+	return &loaded, nil
+}
+
+func (s *settings) configFile() string {
+	if file, ok := s.Env("AWS_CONFIG_FILE"); ok && file != "" {
+		return file
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".aws", "config")
+}
+
+func (s *settings) run(ctx context.Context, words []string) error {
+	c, err := s.config(ctx, words)
+	if err != nil {
+		return err
+	}
+	if c.Graph == nil && c.AWS == nil && c.SCIM.URL == "" && len(words) == 0 {
+		return terminal.UsageError{Err: errors.New(
+			"name a side: --sign-in or --login-url for Entra ID, --center or --center-url for AWS's side, --scim-url",
+		)}
+	}
+	facts, err := gather.Gather(ctx, c)
+	if err != nil {
+		return err
+	}
+	about := doctor.Asked(facts, words)
+	report := doctor.Diagnose(facts, about, s.only...)
+	if s.asJSON {
+		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
+			return err
+		}
+	} else {
+		s.print(report)
+	}
+	if worst := report.Worst(); worst != doctor.OK {
+		return Unsound{worst}
+	}
+	return nil
+}
+
+// groups are how findings are printed: failures first.
+var groups = []struct {
+	state       doctor.State
+	mark, title string
+}{
+	{doctor.Broken, "✗", "Broken"}, {doctor.Unseen, "?", "Could not look"}, {doctor.Warning, "!", "Warnings"},
+	{doctor.OK, "✓", "Sound, and often taken for broken"},
+}
+
+func (s *settings) print(r doctor.Report) {
+	out := s.Out
+	for _, step := range r.Steps {
+		mark := "✓"
+		for _, g := range groups {
+			if g.state == step.State {
+				mark = g.mark
+			}
+		}
+		fmt.Fprintf(out, " %s %-17s %s\n", mark, step.Name, terminal.Inline(join(" | ", step.Entra, step.AWS)))
+	}
+	if len(r.Findings) > 0 && r.Findings[0].State == doctor.OK {
+		fmt.Fprintf(out, "\n%s\n", "The likely answer")
+		s.finding("✓", r.Findings[0])
+		r.Findings = r.Findings[1:]
+	}
+	counts := make([]string, 0, len(groups)+1)
+	for _, g := range groups {
+		n := 0
+		for _, f := range r.Findings {
+			if f.State != g.state {
+				continue
+			}
+			if n++; n == 1 {
+				fmt.Fprintf(out, "\n%s\n", g.title)
+			}
+			s.finding(g.mark, f)
+		}
+		if n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, strings.ToLower(g.title)))
+		}
+	}
+	fmt.Fprintf(out, "\n%s\n", strings.Join(append(counts, fmt.Sprintf("%d checks found nothing", len(r.Sound))),
+		", "))
+}
+
+func join(between string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), between)
+}
+
+func (s *settings) finding(mark string, f doctor.Finding) {
+	name := f.Check
+	if f.Kind != "" {
+		name += " (" + f.Kind + ")"
+	}
+	if f.Behind != "" { // its cause says what to do
+		fmt.Fprintf(s.Out, " %s %s: %s [follows from %s]\n", mark, terminal.Inline(name), terminal.Inline(f.Fact),
+			f.Behind)
+		return
+	}
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(s.Out, "     %-6s %s\n", label, terminal.Inline(text))
+		}
+	}
+	fmt.Fprintf(s.Out, " %s %s: %s\n", mark, terminal.Inline(name), terminal.Inline(f.Fact))
+	line("cause", f.Cause)
+	for _, v := range f.Values {
+		line("value", v.Where+": "+v.Value)
+	}
+	if len(f.Subjects) > 0 {
+		text := strings.Join(f.Subjects, ", ")
+		if more := f.Count - len(f.Subjects); more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		line("who", text)
+	}
+	line("fix", f.Fix.Do)
+	line("run", f.Fix.Command)
+	line("open", f.Fix.Link)
+	if _, err := url.Parse(f.Reference); err == nil {
+		line("see", f.Reference)
+	}
+}
