@@ -53,6 +53,9 @@ type Application struct {
 	AssignmentRequired bool
 	Enabled            bool
 	CreatedAt          time.Time
+	NoPrincipal        bool      `json:",omitempty"` // it is registered, and has no service principal yet
+	Owners             []OwnerID `json:",omitempty"`
+	PrincipalOwners    []OwnerID `json:",omitempty"` // of the service principal
 }
 
 // EncryptionKey is how Graph's clients call the certificate that assertions are encrypted with.
@@ -175,6 +178,8 @@ func (t *Tenant) UpdateApplication(
 		a.ServicePrincipalID = old.ServicePrincipalID
 		a.TemplateID = old.TemplateID
 		a.CreatedAt = old.CreatedAt
+		a.NoPrincipal = old.NoPrincipal
+		a.Owners, a.PrincipalOwners = old.Owners, old.PrincipalOwners
 		if err := a.checkAddresses(old); err != nil {
 			return string(id), err
 		}
@@ -354,6 +359,9 @@ func (t *Tenant) ApplicationByIdentifier(ctx context.Context, issuer string) (Ap
 	}
 	for _, name := range names {
 		for _, a := range all {
+			if a.NoPrincipal {
+				continue
+			}
 			if string(a.AppID) == name || slices.Contains(a.IdentifierURIs, name) {
 				return a, nil
 			}
@@ -386,7 +394,8 @@ func (t *Tenant) Assign(
 		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
-		if _, err := tx.Application(AnyApplicationID(servicePrincipalID)); err != nil {
+		if app, err := tx.Application(AnyApplicationID(servicePrincipalID)); err != nil || app.NoPrincipal {
+			err = errors.Join(err, refusal.ErrNoRow)
 			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		kind, err := kindOf(tx, principalID)
@@ -443,7 +452,7 @@ func (t *Tenant) Assignments(ctx context.Context, q AssignmentQuery) (list []Ass
 // MayUse says whether a user is assigned to an application, directly or as direct member of an
 // assigned group. It fails with NotAssigned.
 func (t *Tenant) MayUse(ctx context.Context, a Application, userID UserID) error {
-	if !a.Enabled {
+	if !a.Enabled || a.NoPrincipal {
 		return &refusal.Error{Code: ApplicationDisabled, Subject: a.DisplayName}
 	}
 	if !a.AssignmentRequired {

@@ -72,6 +72,8 @@ var (
 		"another application has this identifier URI", "remove it from that application first")
 	AssignmentExists = Refusals.New("app-role-assignment-exists", refusal.Conflict,
 		"permission being assigned already exists on the object", "no action needed")
+	PrincipalExists = Refusals.New("service-principal-exists", refusal.Conflict,
+		"the application has a service principal", "no action needed")
 	PolicyNotFound = Refusals.New("policy-not-found", refusal.NotFound,
 		"the policy does not exist", "check the ID")
 	PolicyAttached = Refusals.New("policy-attached", refusal.Conflict,

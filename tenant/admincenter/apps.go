@@ -17,6 +17,7 @@ func apps(p page) error {
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(a tenant.Application) bool { return a.NoPrincipal })
 	return p.Render("apps", "Enterprise applications", "/admin/apps", list)
 }
 

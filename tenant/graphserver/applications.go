@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -99,6 +100,9 @@ func applicationToWire(a tenant.Application) graph.Application {
 	}
 }
 
+// integratedApp is the tag that the portal looks for. Source: servicePrincipal resource type.
+const integratedApp = "WindowsAzureActiveDirectoryIntegratedApp"
+
 func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	enabled, required := a.Enabled, a.AssignmentRequired
 	out := graph.ServicePrincipal{
@@ -115,7 +119,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 			a.IdentifierURIs...),
 		ServicePrincipalType: "Application",
 		AppRoles:             appRoles(),
-		Tags:                 []string{"WindowsAzureActiveDirectoryIntegratedApp"},
+		Tags:                 []string{integratedApp},
 	}
 	set := func(s string) *string {
 		if s == "" {
@@ -169,9 +173,11 @@ func listApplications[T any](
 	if err != nil {
 		return 0, nil, err
 	}
-	all := make([]T, len(apps))
-	for i, a := range apps {
-		all[i] = wire(a)
+	all := make([]T, 0, len(apps))
+	for _, a := range apps {
+		if t.Type != "servicePrincipal" || !a.NoPrincipal {
+			all = append(all, wire(a))
+		}
 	}
 	return h.answerList(r, t, objects(all))
 }
@@ -196,7 +202,7 @@ func (h *Handler) application(ctx context.Context, r request) (tenant.Applicatio
 	case strings.HasPrefix(r.URL.Path, root+"/applications/"):
 		named = string(a.ID)
 	}
-	if named != id {
+	if named != id || a.NoPrincipal && r.ofPrincipal() {
 		return a, notThere(id)
 	}
 	return a, nil
@@ -233,6 +239,10 @@ func (h *Handler) getServicePrincipal(ctx context.Context, r request) (int, any,
 // signInAudience is the only one: a tenant knows no other.
 const signInAudience = "AzureADMyOrg"
 
+var errAudience = badRequest(
+	"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
+)
+
 // encryptionKey is a certificate for token encryption. What else clients send of it the certificate
 // says itself.
 type encryptionKey struct {
@@ -251,6 +261,25 @@ type encryptionKey struct {
 type webPatch struct {
 	RedirectURIs given[[]string] `json:"redirectUris"`
 	LogoutURL    given[string]   `json:"logoutUrl"`
+
+	HomePageURL           jsontext.Value `json:"homePageUrl"`
+	ImplicitGrantSettings jsontext.Value `json:"implicitGrantSettings"`
+	RedirectURISettings   jsontext.Value `json:"redirectUriSettings"`
+}
+
+// into sets what was sent. Home pages and implicit grants are not kept.
+func (w webPatch) into(a *tenant.Application) error {
+	for name, value := range map[string]jsontext.Value{
+		"homePageUrl": w.HomePageURL, "implicitGrantSettings": w.ImplicitGrantSettings,
+		"redirectUriSettings": w.RedirectURISettings,
+	} {
+		if len(value) > 0 && !nothing(value) {
+			return noProperty("application", "web/"+name)
+		}
+	}
+	w.RedirectURIs.into(&a.ReplyURLs)
+	w.LogoutURL.into(&a.LogoutURL)
+	return nil
 }
 
 // setEncryption sets the certificate that tokens are encrypted with: there is one.
@@ -307,16 +336,15 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		return 0, nil, wrongType("keyCredentials")
 	}
 	if in.SignInAudience.sent && in.SignInAudience.value != signInAudience {
-		return 0, nil, badRequest(
-			"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
-		)
+		return 0, nil, errAudience
 	}
 	err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
 		if in.Web.value != nil {
-			in.Web.value.RedirectURIs.into(&a.ReplyURLs)
-			in.Web.value.LogoutURL.into(&a.LogoutURL)
+			if err := in.Web.value.into(a); err != nil {
+				return err
+			}
 		}
 		if in.KeyCredentials.sent { // of an application only those are meant that tokens are encrypted with
 			return setEncryption(a, *in.KeyCredentials.value)

@@ -139,6 +139,7 @@ var notKept = map[string][]string{
 	"application": {
 		"addIns",
 		"api",
+		"appRoles",
 		"certification",
 		"defaultRedirectUri",
 		"description",
@@ -153,6 +154,7 @@ var notKept = map[string][]string{
 		"publicClient",
 		"requestSignatureVerification",
 		"requiredResourceAccess",
+		"samlMetadataUrl",
 		"serviceManagementReference",
 		"spa",
 		"tags",
@@ -219,12 +221,32 @@ func annotation(name string) bool {
 
 // empty says whether a value asks for nothing.
 func empty(name string, value jsontext.Value) bool {
+	return nothing(value) && (string(value) != "false" || slices.Contains(offByDefault, name))
+}
+
+// nothing says whether a value within a property asks for nothing: it is empty, or has nothing but
+// empty values. Terraform sends all that it knows.
+func nothing(value jsontext.Value) bool {
 	switch text := string(value); text {
-	case "null", `""`, "[]":
+	case "null", `""`, "[]", "{}", "false":
 		return true
 	default:
-		return text == "false" && slices.Contains(offByDefault, name)
+		if value.Kind() != jsontext.KindBeginObject {
+			return false
+		}
 	}
+	d := jsontext.NewDecoder(strings.NewReader(string(value)))
+	if _, err := d.ReadToken(); err != nil {
+		return false
+	}
+	for d.PeekKind() == jsontext.KindString {
+		_, e1 := d.ReadToken()
+		inner, e2 := d.ReadValue()
+		if e1 != nil || e2 != nil || !nothing(inner) {
+			return false
+		}
+	}
+	return true
 }
 
 // given is a property of a PATCH: whether it was sent, and its value, which is the zero value for

@@ -190,9 +190,16 @@ func (h *Handler) getDeletedItem(ctx context.Context, r request) (int, any, erro
 	return http.StatusOK, o.shape(typed(t.of(i), t.odata), t.defaults), nil
 }
 
+// deleteApplication deletes an application with its service principal. To delete the application
+// after its service principal, as programs do that made both, changes nothing more.
 func (h *Handler) deleteApplication(ctx context.Context, r request) (int, any, error) {
 	a, err := h.application(ctx, r)
 	if err != nil {
+		id := r.PathValue("id")
+		i, e := h.Tenant.DeletedItem(ctx, id)
+		if e == nil && i.Application != nil && string(i.Application.ID) == id && !r.ofPrincipal() {
+			return http.StatusNoContent, nil, nil
+		}
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, h.Tenant.DeleteApplication(ctx, r.by, tenant.AnyApplicationID(a.ID))

@@ -22,10 +22,9 @@ func (h *Handler) objectCalls() []route {
 		{"POST /applications/getByIds", toReadApplications, noOptions, h.getByIDs("application")},
 		{"POST /servicePrincipals/getByIds", toReadApplications, noOptions, h.getByIDs("serviceprincipal")},
 		{"GET /directoryObjects/{id}", toReadObjects, ofOne, h.getObject},
-		{"GET /applications/{id}/owners", toReadApplications, ofList, h.none},
 		{"GET /servicePrincipals/{id}/appRoleAssignments", toReadApplications, ofList, h.noAssignments},
 	}
-	for _, name := range []string{"owners", "memberOf", "transitiveMemberOf"} {
+	for _, name := range []string{"memberOf", "transitiveMemberOf"} {
 		list = append(list, route{"GET /servicePrincipals/{id}/" + name, toReadApplications, ofList, h.none},
 			route{"GET /servicePrincipals/{id}/" + name + "/{cast}", toReadApplications, ofList, h.none})
 	}
@@ -117,7 +116,7 @@ func (h *Handler) anyObject(ctx context.Context, id string) (x object, kind stri
 	case id == string(a.ID):
 		x = objects([]graph.Application{applicationToWire(a)})[0]
 		return typed(x, "#microsoft.graph.application"), "application", nil
-	case id == string(a.ServicePrincipalID):
+	case id == string(a.ServicePrincipalID) && !a.NoPrincipal:
 		x = objects([]graph.ServicePrincipal{principalToWire(a)})[0]
 		return typed(x, "#microsoft.graph.servicePrincipal"), "serviceprincipal", nil
 	}

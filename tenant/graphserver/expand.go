@@ -243,8 +243,16 @@ func (h *Handler) managers(ctx context.Context, id tenant.UserID, e expansion) (
 func (h *Handler) marksOf(
 	ctx context.Context, t *resource, relation string, id tenant.PrincipalID, limit int,
 ) (all []tenant.Mark, err error) {
-	if t.Type != "user" && t.Type != "group" { // applications have no owners and are in no groups
+	switch {
+	case t.Type == "user" || t.Type == "group":
+	case relation != "owners": // applications are in no groups
 		return nil, nil
+	default:
+		a, err := h.Tenant.Application(ctx, tenant.AnyApplicationID(id))
+		if err == nil {
+			all, err = h.ownerMarks(ctx, a, t.Type == "servicePrincipal")
+		}
+		return all, err
 	}
 	switch relation {
 	case "members": // in the order of their ids
@@ -263,6 +271,11 @@ func (h *Handler) marksOf(
 		var ids []tenant.GroupID
 		ids, err = h.Tenant.GroupsOf(ctx, id, relation == "transitiveMemberOf")
 		all = marks(tenant.KindGroup, ids)
+		if err == nil && t.Type == "user" {
+			var roles []tenant.RoleTemplateID
+			roles, err = h.Tenant.RolesOf(ctx, tenant.AccountID(id))
+			all = append(all, marks(tenant.KindDirectoryRole, roles)...)
+		}
 	case "directReports":
 		var ids []tenant.UserID
 		ids, err = h.Tenant.DirectReports(ctx, tenant.UserID(id))

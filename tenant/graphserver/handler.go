@@ -93,6 +93,7 @@ type route struct {
 func (h *Handler) routes() []route {
 	return slices.Concat(
 		h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls(), h.roleCalls(),
+		h.registrationCalls(),
 		h.organizationCalls(),
 	)
 }

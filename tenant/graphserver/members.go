@@ -25,11 +25,17 @@ var castable = map[string]tenant.ObjectKind{
 	"user":               tenant.KindUser,
 	"group":              tenant.KindGroup,
 	"administrativeunit": "",
-	"application":        "",
+	"application":        tenant.KindApplication,
 	"device":             "",
-	"directoryrole":      "",
+	"directoryrole":      tenant.KindDirectoryRole,
 	"orgcontact":         "",
-	"serviceprincipal":   "",
+	"serviceprincipal":   tenant.KindServicePrincipal,
+}
+
+// typesOfKinds are the types of what a collection is narrowed to.
+var typesOfKinds = map[tenant.ObjectKind]func() *resource{
+	tenant.KindUser: userType, tenant.KindGroup: groupType, tenant.KindApplication: applicationType,
+	tenant.KindServicePrincipal: principalType, tenant.KindDirectoryRole: roleType,
 }
 
 // castOf reads a segment such as microsoft.graph.user, or graph.user.
@@ -52,11 +58,8 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 			return 0, nil, errNoResource
 		}
 		all = slices.DeleteFunc(all, func(m tenant.Mark) bool { return kind == "" || m.Kind != kind })
-		switch kind {
-		case tenant.KindUser:
-			t = userType()
-		case tenant.KindGroup:
-			t = groupType()
+		if of := typesOfKinds[kind]; of != nil {
+			t = of()
 		}
 	}
 	o, err := options(r, t)
@@ -113,11 +116,21 @@ func (h *Handler) objectsAfter(ctx context.Context, all []tenant.Mark) func(stri
 	}
 }
 
-// directoryObject is all of a user or a group, with its type.
+// directoryObject is all of an object, with its type.
 func (h *Handler) directoryObject(ctx context.Context, m tenant.Mark) (object, error) {
-	if m.Kind == tenant.KindGroup {
+	switch m.Kind {
+	case tenant.KindGroup:
 		g, err := h.Tenant.Group(ctx, tenant.GroupID(m.ID))
 		return typed(groupObject(g), graph.DirectoryGroupType), err
+	case tenant.KindDirectoryRole:
+		role, err := tenant.FindRole(tenant.RoleTemplateID(m.ID))
+		return typed(roleObject(role), "#microsoft.graph.directoryRole"), err
+	case tenant.KindApplication, tenant.KindServicePrincipal:
+		x, _, err := h.anyObject(ctx, string(m.ID))
+		if isNotThere(err) {
+			x, err = h.program(ctx, tenant.ClientID(m.ID))
+		}
+		return x, err
 	}
 	u, err := h.Tenant.User(ctx, tenant.UserID(m.ID))
 	return typed(userObject(u), graph.DirectoryUserType), err
@@ -150,6 +163,10 @@ func (h *Handler) none(ctx context.Context, r request) (int, any, error) {
 	return h.answerRelation(ctx, r, nil)
 }
 
+var errOwnerExists = badRequest(
+	"One or more added object references already exist for the following modified properties: 'owners'.",
+)
+
 func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {
 	id, err := reference(r)
 	if err != nil {
@@ -157,8 +174,7 @@ func (h *Handler) addOwner(ctx context.Context, r request) (int, any, error) {
 	}
 	err = h.Tenant.AddOwner(ctx, r.by, tenant.GroupID(r.PathValue("id")), tenant.UserID(id))
 	if refusal.CodeOf(err) == tenant.MemberExists {
-		err = badRequest("One or more added object references already exist for the following modified properties: " +
-			"'owners'.")
+		err = errOwnerExists
 	}
 	return http.StatusNoContent, nil, err
 }

@@ -82,6 +82,7 @@ func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
 	}
 	principal, _ := application["servicePrincipal"].(map[string]any)
 	id := principal["id"].(string)
+	a.registers(ada["id"].(string))
 	for command, want := range map[string]string{
 		"ad user list": "ada@northwind.example", "ad user show --id ada@northwind.example": ada["id"].(string),
 		"ad group list": team["id"].(string), "ad group show --group Team": team["id"].(string),
@@ -90,6 +91,29 @@ func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
 		if out := a.run(strings.Fields(command)...); !strings.Contains(out, want) {
 			t.Errorf("az %s lacks %s: %s", command, want, out)
 		}
+	}
+}
+
+// registers makes an application with its service principal, gives it an owner, and deletes both.
+func (a debianCLI) registers(owner string) {
+	a.t.Helper()
+	made := a.run("ad", "app", "create", "--display-name", "Wiki", "--identifier-uris", "https://wiki.example/saml",
+		"--web-redirect-uris", "https://wiki.example/acs")
+	id, appID := a.field(made, "id"), a.field(made, "appId")
+	principal := a.field(a.run("ad", "sp", "create", "--id", appID), "id")
+	a.run("ad", "app", "owner", "add", "--id", appID, "--owner-object-id", owner)
+	for command, want := range map[string]string{
+		"ad app show --id " + appID: "https://wiki.example/acs", "ad app owner list --id " + appID: owner,
+		"ad sp list --display-name Wiki": principal, "ad app list --identifier-uri https://wiki.example/saml": id,
+	} {
+		if out := a.run(strings.Fields(command)...); !strings.Contains(out, want) {
+			a.t.Errorf("az %s lacks %s: %s", command, want, out)
+		}
+	}
+	a.run("ad", "sp", "delete", "--id", principal)
+	a.run("ad", "app", "delete", "--id", id)
+	if out := a.run("ad", "app", "list", "--display-name", "Wiki"); strings.Contains(out, id) {
+		a.t.Errorf("after its deletion: %s", out)
 	}
 }
 

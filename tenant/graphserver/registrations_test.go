@@ -1,0 +1,121 @@
+package graphserver_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// TestProgramsRegisterApplications goes the way of Terraform's provider: an application, its
+// service principal, their owners, and the deletion of both, each with all that it sends.
+func TestProgramsRegisterApplications(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	mei := e.User("mei.tanaka@northwind.example").ID
+	root := "https://graph.microsoft.com/v1.0/directoryObjects/"
+	application := map[string]any{
+		"displayName": "Wiki; D", "signInAudience": "AzureADMyOrg",
+		"identifierUris":    []string{"https://wiki.example"},
+		"owners@odata.bind": []string{root + mei}, "appRoles": []any{}, "tags": []any{}, "description": nil,
+		"api":            map[string]any{"acceptMappedClaims": nil, "knownClientApplications": []any{}},
+		"optionalClaims": map[string]any{"accessToken": []any{}, "idToken": []any{}, "saml2Token": []any{}},
+		"publicClient":   map[string]any{"redirectUris": []any{}}, "spa": map[string]any{"redirectUris": []any{}},
+		"web": map[string]any{
+			"redirectUris": []string{"https://wiki.example/acs"}, "homePageUrl": nil,
+			"implicitGrantSettings": map[string]bool{
+				"enableAccessTokenIssuance": false, "enableIdTokenIssuance": false,
+			},
+		},
+	}
+	var app, principal map[string]any
+	e.Change(http.MethodPost, "/applications", application, &app)
+	id, appID := app["id"].(string), app["appId"].(string)
+	if status, _, text := e.Ask(http.MethodGet, "/servicePrincipals(appId='"+appID+"')", nil); status != 404 {
+		t.Errorf("a service principal that nobody made: %d %s", status, text)
+	}
+	wanted := map[string]any{
+		"appId": appID, "accountEnabled": true, "appRoleAssignmentRequired": true, "alternativeNames": []any{},
+		"samlSingleSignOnSettings": map[string]any{"relayState": ""}, "owners@odata.bind": []string{root + mei},
+		"preferredSingleSignOnMode": "saml",
+	}
+	e.Change(http.MethodPost, "/servicePrincipals", wanted, &principal)
+	spID := principal["id"].(string)
+	if principal["displayName"] != "Wiki; D" || principal["preferredSingleSignOnMode"] != "saml" {
+		t.Errorf("the service principal is %v", principal)
+	}
+	for path, want := range map[string]string{
+		"/servicePrincipals/" + spID + "/owners": mei, "/applications/" + id + "/owners": mei,
+		"/applications?$filter=displayName%20eq%20'Wiki;%20D'":                        id,
+		"/applications/" + id + "?$expand=owners":                                     mei,
+		"/users/" + mei + "/ownedObjects":                                             id,
+		"/users/" + mei + "/ownedObjects/microsoft.graph.servicePrincipal":            spID,
+		"/applications?$filter=identifierUris/any(s:s%20eq%20'https://wiki.example')": id,
+	} {
+		status, _, text := e.Ask(http.MethodGet, path, nil)
+		if status != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s lacks %s: %d %s", path, want, status, text)
+		}
+	}
+	for _, c := range []struct {
+		method, path string
+		body         any
+		status       int
+		words        string
+	}{
+		{"POST", "/servicePrincipals", map[string]any{"appId": appID}, 409, "MultipleObjectsWithSameKeyValue"},
+		{"POST", "/servicePrincipals", map[string]any{"appId": id}, 400, "does not reference a valid application"},
+		{"POST", "/applications", application, 400, "identifierUris already exists"},
+		{"POST", "/applications", map[string]any{}, 400, "displayName"},
+		{"POST", "/applications", map[string]any{"displayName": "A", "appRoles": []any{1}}, 400, "appRoles"},
+		{"POST", "/applications", map[string]any{"displayName": "A", "web": map[string]any{
+			"implicitGrantSettings": map[string]bool{"enableIdTokenIssuance": true}}}, 400, "implicitGrantSettings"},
+		{"POST", "/applications", map[string]any{
+			"displayName": "A", "signInAudience": "AzureADMultipleOrgs"}, 400, ""},
+		{"POST", "/applications", map[string]any{
+			"displayName": "A", "owners@odata.bind": []string{root + "x"}}, 404, ""},
+		{"POST", "/applications/" + id + "/owners/$ref", map[string]any{"@odata.id": root + mei}, 400, "'owners'"},
+		{"DELETE", "/applications/" + id + "/owners/" + mei + "/$ref", nil, 204, ""},
+		{"DELETE", "/applications/" + id + "/owners/" + mei + "/$ref", nil, 404, ""},
+		{"POST", "/applications/" + id + "/owners/$ref", map[string]any{"@odata.id": root + mei}, 204, ""},
+		{"DELETE", "/servicePrincipals/" + spID, nil, 204, ""},
+		{"DELETE", "/applications/" + id, nil, 204, ""}, // it went with its service principal
+		{"GET", "/applications/" + id, nil, 404, ""},
+		{"DELETE", "/applications/" + spID, nil, 404, ""},
+	} {
+		status, _, text := e.Ask(c.method, c.path, c.body)
+		if status != c.status || !strings.Contains(text, c.words) {
+			t.Errorf("%s %s: %d %s, want %d", c.method, c.path, status, text, c.status)
+		}
+	}
+}
+
+// TestMembersOfRoles: a role that somebody has is among what they are a member of.
+func TestMembersOfRoles(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	mei := e.User("mei.tanaka@northwind.example").ID
+	reader := string(tenant.GlobalReader)
+	e.Change(http.MethodPost, "/roleManagement/directory/roleAssignments", map[string]any{
+		"principalId": mei, "roleDefinitionId": reader, "directoryScopeId": "/",
+	}, nil)
+	for path, want := range map[string]int{
+		"/users/" + mei + "/memberOf": 2, "/users/" + mei + "/memberOf/microsoft.graph.directoryRole": 1,
+		"/users/" + mei + "/memberOf/microsoft.graph.group":                                      1,
+		"/users/" + mei + "/memberOf/microsoft.graph.directoryRole?$select=displayName,id":       1,
+		"/users/" + mei + "/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$top=9": 1,
+	} {
+		var page struct{ Value []map[string]any }
+		status, _, text := e.Ask(http.MethodGet, path, nil)
+		err := json.Unmarshal([]byte(text), &page)
+		if err != nil || status != http.StatusOK || len(page.Value) != want {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+		if strings.Contains(path, "directoryRole") && !strings.Contains(text, reader) {
+			t.Errorf("%s lacks the role: %s", path, text)
+		}
+	}
+}
