@@ -1,12 +1,15 @@
 package tenant
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
@@ -29,18 +32,36 @@ func (j Job) Mappings() mapping.Schema {
 }
 
 // SetMappings saves attribute mappings and scoping filters; everything is evaluated again, as the
-// portal says. It fails with InvalidValue, whose detail says which mapping is wrong and why. The
-// caller does not say what the target requires.
+// portal says, unless nothing has changed. It fails with InvalidValue, whose detail says which
+// mapping is wrong and why. The caller does not say what the target requires.
 func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id JobID, s mapping.Schema) error {
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
-		next, err := completeMappings(s, j.Mappings())
+		was := j.Mappings()
+		next, err := completeMappings(s, was)
 		if err != nil {
 			return err
 		}
-		j.Schema = &next
-		j.reset()
+		changed := !sameMappings(next, was)
+		if !changed {
+			next.Version = was.Version
+		}
+		if j.Schema != nil || changed || len(next.Beside) > 0 {
+			j.Schema = &next
+		}
+		if changed {
+			j.reset()
+		}
 		return nil
 	})
+}
+
+// sameMappings says whether nothing would be evaluated in another way.
+func sameMappings(a, b mapping.Schema) bool {
+	a.Version, b.Version = 0, 0
+	a.Beside, b.Beside = nil, nil
+	first, e1 := json.Marshal(a, json.Deterministic(true))
+	second, e2 := json.Marshal(b, json.Deterministic(true))
+	return e1 == nil && e2 == nil && bytes.Equal(first, second)
 }
 
 // ResetMappings goes back to the default ones.

@@ -79,6 +79,7 @@ type Schema struct {
 	RuleID  string
 	Version int
 	Objects []Object
+	Beside  []byte `json:",omitempty"` // what a client wrote beside them, packed; it is kept for it
 }
 
 // Filter is met when all its clauses are.

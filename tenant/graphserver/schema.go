@@ -26,10 +26,10 @@ func (h *Handler) getSchema(ctx context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, schemaToWire(string(j.ID), j.Mappings()), nil
+	return http.StatusOK, withBeside(schemaToWire(string(j.ID), j.Mappings()), j.Mappings()), nil
 }
 
-// putSchema replaces all of it: what is left out is gone.
+// putSchema replaces all of it: what is left out is gone. What has no meaning here is kept.
 func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
 	var in graph.SynchronizationSchema
 	if err := decode(r, &in); err != nil {
@@ -40,6 +40,9 @@ func (h *Handler) putSchema(ctx context.Context, r request) (int, any, error) {
 	}
 	s, err := MappingsFromWire(in.Rules[0])
 	if err != nil {
+		return 0, nil, err
+	}
+	if s.Beside, err = besideOf(in); err != nil {
 		return 0, nil, err
 	}
 	return h.changeJob(ctx, r, func(id tenant.JobID) error { return h.Tenant.SetMappings(ctx, r.by, id, s) })
@@ -83,13 +86,7 @@ func schemaToWire(id string, s mapping.Schema) graph.SynchronizationSchema {
 			Metadata:         []graph.KeyValue{},
 			Scope:            scopeToWire(o.Scope),
 		}
-		var flows []string
-		for _, f := range flowNames {
-			if o.Flows&f.flow != 0 {
-				flows = append(flows, f.name)
-			}
-		}
-		m.FlowTypes = strings.Join(flows, ",")
+		m.FlowTypes = flowsToWire(o.Flows)
 		for _, a := range o.Attributes {
 			m.AttributeMappings = append(m.AttributeMappings, attributeToWire(a))
 		}
@@ -157,19 +154,8 @@ func scopeToWire(filters []mapping.Filter) *graph.ScopeFilter {
 func MappingsFromWire(rule graph.SynchronizationRule) (s mapping.Schema, err error) {
 	for _, m := range rule.ObjectMappings {
 		o := mapping.Object{Name: m.Name, Source: m.SourceObjectName, Target: m.TargetObjectName, Enabled: m.Enabled}
-		for _, name := range strings.Split(m.FlowTypes, ",") {
-			i := slices.IndexFunc(flowNames, func(f struct {
-				flow mapping.Flow
-				name string
-			}) bool {
-				return strings.EqualFold(f.name, strings.TrimSpace(name))
-			})
-			switch {
-			case i >= 0:
-				o.Flows |= flowNames[i].flow
-			case strings.TrimSpace(name) != "" && !strings.EqualFold(name, "None"):
-				return s, badRequest("The flow type '" + name + "' is not known.")
-			}
+		if o.Flows, err = flowsOf(m.FlowTypes); err != nil {
+			return s, err
 		}
 		for _, a := range m.AttributeMappings {
 			attribute, err := attributeFromWire(a)

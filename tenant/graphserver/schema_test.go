@@ -197,3 +197,66 @@ func titleOf(s *graph.SynchronizationSchema) *graph.AttributeMapping {
 func onDemand(rule string, s graph.Subject) map[string]any {
 	return map[string]any{"parameters": []any{map[string]any{"ruleId": rule, "subjects": []graph.Subject{s}}}}
 }
+
+// TestASchemaIsGivenBackAsItWasWritten: what has no meaning here is kept for the client, and a
+// schema that says what is so already has nothing evaluated anew.
+func TestASchemaIsGivenBackAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	schema := e.JobPath() + "/schema"
+	read := func() (s graph.SynchronizationSchema) {
+		e.Change(http.MethodGet, schema, nil, &s)
+		return s
+	}
+	first := read()
+	e.Change(http.MethodPut, schema, first, nil)
+	again := read()
+	if again.Version != first.Version || text(t, again) != text(t, first) {
+		t.Errorf("what GET gave is no change: %s, before %s", text(t, again), text(t, first))
+	}
+	s := first
+	s.Directories[1].Name = "Our AWS"
+	s.Directories[1].Objects[0].Attributes = append(s.Directories[1].Objects[0].Attributes, graph.AttributeDefinition{
+		Name: "urn:example:User:badge", Type: "String", Mutability: "ReadWrite",
+	})
+	s.Rules[0].Name, s.Rules[0].Priority = "ours", 7
+	s.Rules[0].TargetDirectoryName = "Our AWS"
+	s.Rules[0].Metadata = []graph.KeyValue{{Key: "ours", Value: "1"}}
+	o := &s.Rules[0].ObjectMappings[0]
+	o.Metadata, o.FlowTypes = []graph.KeyValue{{Key: "a", Value: "b"}}, "Add, Update, Delete"
+	title := pairtest.MappingOf(t, &s, "User", "title")
+	title.Source = graph.AttributeSource{Expression: "Trim([jobTitle])", Name: "Trim", Type: "Function",
+		Parameters: []graph.SourceParameter{{
+			Key: "source", Value: graph.AttributeSource{
+				Expression: "[jobTitle]", Name: "jobTitle", Type: "Attribute", Parameters: []graph.SourceParameter{},
+			},
+		}}}
+	e.Change(http.MethodPut, schema, s, nil)
+	got := read()
+	if got.Version == first.Version {
+		t.Errorf("another mapping is the same version, %s", got.Version)
+	}
+	if got.Version = s.Version; text(t, got) != text(t, s) {
+		t.Errorf("what was written is read as %s, not %s", text(t, got), text(t, s))
+	}
+	pairtest.MappingOf(t, &s, "User", "title").Source = graph.AttributeSource{
+		Expression: `Replace([jobTitle], , "(?<=x", , "", , )`,
+	}
+	if status, _, answer := e.Ask(http.MethodPut, schema, s); status != http.StatusBadRequest ||
+		!strings.Contains(answer, "regular expression of .NET's") {
+		t.Errorf("what .NET refuses: %d %s", status, answer)
+	}
+	s.Directories[0].Name = strings.Repeat("x", 2<<20)
+	if status, _, answer := e.Ask(http.MethodPut, schema, s); status != http.StatusBadRequest {
+		t.Errorf("a schema of 2 MiB: %d %s", status, answer)
+	}
+}
+
+func text(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

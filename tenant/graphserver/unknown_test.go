@@ -82,7 +82,7 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "GROUP", `{"displayname":"x"} => Property 'displayname'`},
 		{"PATCH", "GROUP", `{"mailEnabled":true} => Only security groups`},
 		{"POST", "GROUP/members/$ref", `{"@odata.id":"x/` + mei + `","role":"owner"} => Property 'role'`},
-		{"PATCH", "APP", `{"web":{"redirectUris":[],"implicitGrantSettings":{"enableIdTokenIssuance":true}}} => web/implicitGrantSettings`},
+		{"PATCH", "APP", `{"web":{"implicitGrantSettings":{"enableIdTokenIssuance":true}}} => implicitGrantSettings`},
 		{"PATCH", "APP", `{"signInAudience":"AzureADMultipleOrgs"} => signInAudience must be AzureADMyOrg`},
 		{"PATCH", "APP", `{"keyCredentials":[{"usage":"Verify","key":"AAAA"}]} => keys with the usage Encrypt`},
 		{"PATCH", "APP", `{"tokenEncryptionKeyId":null} => tokenEncryptionKeyId`},
