@@ -27,6 +27,7 @@ var permissionOf = []struct {
 	{"/groups", "GroupMember.Read.All", ""},
 	{"/users", "User.Read.All", ""},
 	{"/subscribedSkus", "Organization.Read.All", ""},
+	{"/organization", "Organization.Read.All", ""},
 }
 
 // explain adds to a refusal of Microsoft Graph which permission is missing and how it is given.

@@ -65,3 +65,13 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 		t.Errorf("with consent: %v", err)
 	}
 }
+
+// TestTheTenantTellsItsSignInURL: nobody has to look the tenant's id up.
+func TestTheTenantTellsItsSignInURL(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	got, err := connect.MicrosoftLogin(context.Background(), e.Client)
+	if want := "https://login.microsoftonline.com/" + e.Tenant.TenantID; err != nil || got != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}

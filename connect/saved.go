@@ -30,6 +30,16 @@ type Settings struct {
 	Email   string   `json:"email,omitempty"`
 }
 
+// Over is a Config with the settings that a plan was saved with; the same one when there is none.
+func (s *Saved) Over(cfg Config) Config {
+	if s == nil {
+		return cfg
+	}
+	cfg.AppName, cfg.Cert = s.Settings.AppName, s.Settings.AppName
+	cfg.Groups, cfg.SyncAll, cfg.Email = s.Settings.Groups, s.Settings.SyncAll, s.Settings.Email
+	return cfg
+}
+
 // savedVersion changes when a saved plan would mean something else.
 const savedVersion = 1
 
@@ -46,6 +56,14 @@ func (p *Plan) Save() Saved {
 		People:   p.People,
 		Notes:    p.Notes,
 	}
+}
+
+// SaveTo writes the plan to a file, if one is named.
+func (p *Plan) SaveTo(file string) error {
+	if file == "" {
+		return nil
+	}
+	return WriteFile(file, p.Save())
 }
 
 // ErrMoved says that a plan is not what was saved.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,15 +37,6 @@ type connectSettings struct {
 	allowLockout           bool
 }
 
-// adopt takes what a saved plan was made with.
-func (s *connectSettings) adopt(of connect.Settings) {
-	s.name, s.email = of.AppName, of.Email
-	s.groups, s.scope = of.Groups, "assigned"
-	if of.SyncAll {
-		s.scope = "all"
-	}
-}
-
 // savedPlan compares the plan with the one that is to be applied, and writes it where that was
 // asked for.
 func (s *connectSettings) savedPlan(plan *connect.Plan, saved *connect.Saved) error {
@@ -53,10 +45,7 @@ func (s *connectSettings) savedPlan(plan *connect.Plan, saved *connect.Saved) er
 			return fmt.Errorf("--apply %s: %w", s.apply, err)
 		}
 	}
-	if s.out == "" {
-		return nil
-	}
-	return connect.WriteFile(s.out, plan.Save())
+	return plan.SaveTo(s.out)
 }
 
 func (w *world) connectCommand() *cobra.Command {
@@ -73,9 +62,11 @@ existing users. It changes nothing until you type ACCEPT. You can run it again a
 completes an interrupted run, and reports "nothing to change" when everything is in place.
 
 Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
-		Example: `  gatehouse connect --center-url http://127.0.0.1:8080 --graph-url http://127.0.0.1:8081/v1.0 \
+		Example: `  gatehouse connect --center aws --sign-in azure-cli --group Engineering   # Entra ID and AWS themselves
+  gatehouse connect --center-url http://127.0.0.1:8080 --graph-url http://127.0.0.1:8081/v1.0 \
       --login-url http://127.0.0.1:8081/TENANT_ID --client-id CLIENT_ID --group Engineering --group Finance
   gatehouse connect … --dry-run       # only the plan
+  gatehouse connect … --out plan.json # the same, to review and to apply with --apply plan.json
   gatehouse connect … --accept        # without asking
   gatehouse connect … --scope all     # provision everyone`,
 		Args: terminal.NoArgs,
@@ -94,7 +85,9 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 		&s.allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
 	)
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
-	f.DurationVar(&s.wait, "wait", 10*time.Minute, "how long to wait for the first provisioning cycle")
+	f.DurationVar(
+		&s.wait, "wait", 0, "how long to wait for the first provisioning cycle (default: 10m, with --center aws 1h)",
+	)
 	cmd.AddCommand(w.connectPermissionsCommand())
 	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
 	return cmd
@@ -109,6 +102,7 @@ func (w *world) upkeep() upkeep.World {
 			Config: func(ctx context.Context) (connect.Config, error) { return w.connectConfig(ctx, s) },
 			Name:   func() string { return s.name },
 			Tenant: func(ctx context.Context) (*graph.Client, error) {
+				s.place()
 				if mistakes := s.tenant.check(); len(mistakes) > 0 {
 					return nil, terminal.UsageError{Err: errors.Join(mistakes...)}
 				}
@@ -121,7 +115,10 @@ func (w *world) upkeep() upkeep.World {
 // sides adds the flags that say which two sides are meant.
 func (s *connectSettings) sides(cmd *cobra.Command) {
 	s.center.Flags(cmd)
-	s.tenant.flags(cmd, "graph-url", "http://127.0.0.1:8081/v1.0", "URL of Microsoft Graph, with its version")
+	s.tenant.flags(
+		cmd, "graph-url", "", "URL of Microsoft Graph, with its version (default: http://127.0.0.1:8081/v1.0, with "+
+			"--center aws Microsoft's own)",
+	)
 	s.guide.Flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
@@ -134,8 +131,18 @@ func (s *connectSettings) sides(cmd *cobra.Command) {
 	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 }
 
+// place fills in what depends on where the other side is: with AWS itself, the tenant is Microsoft's.
+func (s *connectSettings) place() {
+	own, wait := "http://127.0.0.1:8081/v1.0", 10*time.Minute
+	if s.aws.Place != "" {
+		own, wait = connect.MicrosoftGraph, time.Hour
+	}
+	s.tenant.GraphURL, s.wait = cmp.Or(s.tenant.GraphURL, own), cmp.Or(s.wait, wait)
+}
+
 // config checks the settings and reports all mistakes at once.
 func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
+	s.place()
 	client := outbound.Operator.Client(administer.Timeout)
 	var center connect.Center
 	var mistakes []error
@@ -145,7 +152,8 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		mistakes = append(mistakes, err)
 	}
 	mistakes = append(mistakes, s.tenant.check()...)
-	if s.tenant.LoginURL == "" && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
+	found := s.tenant.GraphURL == connect.MicrosoftGraph // the Graph tells which tenant it is
+	if s.tenant.LoginURL == "" && !found && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
 	}
 	if s.scope != "assigned" && s.scope != "all" {
@@ -160,6 +168,11 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	tenant, err := s.tenant.client(ctx, client, w.say)
 	if err != nil {
 		return connect.Config{}, err
+	}
+	if s.tenant.LoginURL == "" {
+		if s.tenant.LoginURL, err = connect.MicrosoftLogin(ctx, tenant); err != nil {
+			return connect.Config{}, err
+		}
 	}
 	cfg := connect.Config{
 		Graph:    tenant,
@@ -204,12 +217,12 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 		if err := connect.ReadFile(s.apply, saved); err != nil {
 			return terminal.UsageError{Err: fmt.Errorf("--apply: %w", err)}
 		}
-		s.adopt(saved.Settings)
 	}
 	cfg, err := w.connectConfig(ctx, s)
 	if err != nil {
 		return err
 	}
+	cfg = saved.Over(cfg)
 	plan, err := connect.Observe(ctx, cfg)
 	if err != nil {
 		return err
@@ -224,11 +237,10 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 		return err
 	}
 	if s.dryRun || s.out != "" {
-		err := s.json(w, plan.Describe(changes, nil))
-		if err == nil && changes > 0 {
-			err = errChanges
+		if err := s.json(w, plan.Describe(changes, nil)); err != nil || changes == 0 {
+			return err
 		}
-		return err
+		return errChanges
 	}
 	if changes > 0 {
 		confirmation := connect.Confirmation

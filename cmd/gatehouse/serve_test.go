@@ -160,7 +160,7 @@ func TestServeTenantAndConnect(t *testing.T) {
 				"oldtimer: will stop working", "stranger@example.com: cannot sign in yet",
 				"1  signs in at the identity provider",
 			} {
-				if code != exitDone || !strings.Contains(out, line) {
+				if code != exitChanges || !strings.Contains(out, line) {
 					t.Errorf("the plan does not say %q: %d %s %s", line, code, out, errOut)
 				}
 			}
