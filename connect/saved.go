@@ -36,7 +36,8 @@ func (s *Saved) Over(cfg Config) Config {
 		return cfg
 	}
 	cfg.AppName, cfg.Cert = s.Settings.AppName, s.Settings.AppName
-	cfg.Groups, cfg.SyncAll, cfg.Email = s.Settings.Groups, s.Settings.SyncAll, s.Settings.Email
+	cfg.Groups, cfg.SyncAll = s.Settings.Groups, s.Settings.SyncAll
+	cfg.Email = s.Settings.Email
 	return cfg
 }
 

@@ -62,7 +62,7 @@ existing users. It changes nothing until you type ACCEPT. You can run it again a
 completes an interrupted run, and reports "nothing to change" when everything is in place.
 
 Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
-		Example: `  gatehouse connect --center aws --sign-in azure-cli --group Engineering   # Entra ID and AWS themselves
+		Example: `  gatehouse connect --center aws --sign-in azure-cli --group Engineering # Entra ID and AWS
   gatehouse connect --center-url http://127.0.0.1:8080 --graph-url http://127.0.0.1:8081/v1.0 \
       --login-url http://127.0.0.1:8081/TENANT_ID --client-id CLIENT_ID --group Engineering --group Finance
   gatehouse connect … --dry-run       # only the plan
@@ -131,7 +131,8 @@ func (s *connectSettings) sides(cmd *cobra.Command) {
 	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
 }
 
-// place fills in what depends on where the other side is: with AWS itself, the tenant is Microsoft's.
+// place fills in what depends on where the other side is: with AWS itself, the tenant is
+// Microsoft's.
 func (s *connectSettings) place() {
 	own, wait := "http://127.0.0.1:8081/v1.0", 10*time.Minute
 	if s.aws.Place != "" {
