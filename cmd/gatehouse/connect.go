@@ -88,7 +88,6 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.DurationVar(
 		&s.wait, "wait", 0, "how long to wait for the first provisioning cycle (default: 10m, with --center aws 1h)",
 	)
-	cmd.AddCommand(w.connectPermissionsCommand())
 	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
 	return cmd
 }
@@ -194,19 +193,6 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	}
 	s.aws.Guide = s.guide.Guide(w.in, w.err, w.env)
 	return s.aws.Config(ctx, cfg)
-}
-
-// connectPermissionsCommand prints what connect must be allowed.
-func (w *world) connectPermissionsCommand() *cobra.Command {
-	asJSON := false
-	cmd := &cobra.Command{
-		Use:   "permissions",
-		Short: "Print the IAM policy and the Microsoft Graph permissions that connect needs, with reasons",
-		Args:  terminal.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.out, asJSON) },
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	return cmd
 }
 
 func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {

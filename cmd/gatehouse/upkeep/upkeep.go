@@ -43,7 +43,20 @@ type World struct {
 
 // Commands are those under connect.
 func Commands(w World) []*cobra.Command {
-	return []*cobra.Command{w.status(), w.repair(), w.undo()}
+	return []*cobra.Command{w.status(), w.repair(), w.undo(), w.permissions()}
+}
+
+// permissions prints what connect must be allowed.
+func (w World) permissions() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "permissions",
+		Short: "Print the IAM policy and the Microsoft Graph permissions that connect needs, with reasons",
+		Args:  terminal.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.Out, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
 }
 
 // Rotate is the command for what must be replaced before it ends.
