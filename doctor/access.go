@@ -99,8 +99,7 @@ func explainProvisioning(reason string) (kind, cause, do string) {
 		"accessdenied"):
 		return "management account",
 			"The management account takes it only from a caller with IAM rights of its own: iam:CreateRole and " +
-				"others " +
-				"there, or from somebody else than the delegated administrator",
+				"others there, or from somebody else than the delegated administrator",
 			"Do it in the management account with the IAM rights of the guide"
 	}
 	return "", "AWS refused it", "Read the reason, and provision again"
@@ -138,17 +137,22 @@ func delegated(l *look, a *answer) {
 	}
 }
 
+// grants is how many assignments somebody has, by themselves and by their groups.
+func (l *look) grants(u *User) int {
+	has := l.accessOf()
+	n := has[u.UserID]
+	for g := range l.groupsOf[u.UserID] {
+		n += has[g]
+	}
+	return n
+}
+
 func noAccess(l *look, a *answer) {
 	p := l.person()
 	if p == nil || p.aws == nil || len(l.a.PermissionSets) == 0 {
 		return
 	}
-	has := l.accessOf()
-	n := has[p.aws.UserID]
-	for g := range l.groupsOf[p.aws.UserID] {
-		n += has[g]
-	}
-	if n > 0 {
+	if l.grants(p.aws) > 0 {
 		return
 	}
 	var groups []string

@@ -165,7 +165,6 @@ func leftBehind(l *look, a *answer) {
 	if l.prov == nil {
 		return
 	}
-	has := l.accessOf()
 	for _, p := range l.people {
 		u := p.aws
 		gone := !p.enabled() || (!p.scoped && p.nested == "") || (p.unmet != "" && p.scoped)
@@ -173,10 +172,7 @@ func leftBehind(l *look, a *answer) {
 			(p.unmet != "" && p.enabled()) {
 			continue
 		}
-		n := has[u.UserID]
-		for g := range l.groupsOf[u.UserID] {
-			n += has[g]
-		}
+		n := l.grants(u)
 		why := map[bool]string{true: "deleted", false: "disabled"}[p.deleted]
 		if p.enabled() {
 			why = "no longer assigned"
@@ -258,13 +254,16 @@ func groupMadeAgain(l *look, a *answer) {
 		for i := range l.a.Groups {
 			g := &l.a.Groups[i]
 			if g.CreatedAt != nil && has[g.GroupID] == 0 && g.CreatedAt.Sub(e.EventTime).Abs() < 24*time.Hour {
-				a.find(Broken, "", "the group "+g.DisplayName+" was made again, and the access still names the "+
-					"group "+
-					"that was deleted",
+				f := a.find(Broken, "", "the group "+g.DisplayName+" was made again, and access names the old one",
 					"It was renamed by deleting and creating it, by hand or by a program: assignments go by the id").
 					value("assignments name", old).value("the group now", g.GroupID).
 					fix("Assign the permission sets to the new group, and delete the old assignments", "",
-						l.console("accounts")).of(g.DisplayName)
+						l.console("accounts")).of(g.DisplayName).touch(old)
+				for member, groups := range l.groupsOf {
+					if u := l.awsUsers[member]; u != nil && groups[g.GroupID] {
+						f.touch(u.UserName)
+					}
+				}
 			}
 		}
 	}
@@ -299,10 +298,8 @@ func orphaned(l *look, a *answer) {
 					list[0].AccountID))
 		}
 	}
-	for _, u := range l.a.Users { // who was made again
-		if fold(l.about.Person) == fold(u.UserName) && l.about.Person != "" {
-			f.of(u.UserName)
-		}
+	if p := l.person(); p != nil && p.aws != nil && l.grants(p.aws) == 0 { // perhaps who was made again
+		f.touch(p.aws.UserName)
 	}
 }
 
@@ -398,8 +395,7 @@ func foreignMember(l *look, a *answer) {
 				f = a.find(Warning, "",
 					"the group "+l.awsGroup[group].DisplayName+" has members at AWS who are not in it in Entra",
 					"They were put in at AWS, by hand or by a program: the job does not remove whom it did not "+
-						"send, "+
-						"and they keep the group's access").
+						"send, and they keep the group's access").
 					fix("Take them out at AWS, or add them in Entra", "", l.console("groups"))
 				if l.accessOf()[group] > 0 {
 					f.State = Broken

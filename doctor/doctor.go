@@ -135,6 +135,17 @@ func (f *Finding) of(names ...string) *Finding {
 	return f
 }
 
+// touch names who is concerned without being shown.
+func (f *Finding) touch(names ...string) *Finding {
+	if f.concerns == nil {
+		f.concerns = map[string]bool{}
+	}
+	for _, name := range names {
+		f.concerns[fold(name)] = true
+	}
+	return f
+}
+
 // shown bounds the names that a finding lists.
 const shown = 10 //bound:list names that a finding of doctor lists
 

@@ -157,8 +157,7 @@ func controlPolicy(l *look, a *answer) {
 		if writes && len(l.a.ControlPolicies) > 0 {
 			state = OK
 			cause = "AWS recommends a service control policy that denies this beside provisioning: it is there on " +
-				"purpose. " +
-				"Lift it while you rotate the token, or write from the management account"
+				"purpose. Lift it while you rotate the token, or write from the management account"
 		}
 		a.find(state, name, name+" was denied by a service control policy", cause).
 			value("CloudTrail", cmp.Or(e.ErrorMessage, e.ErrorCode)).
@@ -201,8 +200,7 @@ func endpoint(l *look, a *answer) {
 	case want != "" && !same && hostOf(want) == u.Host:
 		say("store", "the tenant URL is of another provisioning tenant",
 			"Automatic provisioning was switched off and on again, or the URL is of another instance: the part "+
-				"before "+
-				"/scim/v2 differs")
+				"before /scim/v2 differs")
 	case want != "" && !same:
 		say("host", "the tenant URL is of another host", "The URL is of another Region or another instance")
 	case scimHost.MatchString(u.Host):

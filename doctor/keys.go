@@ -144,8 +144,6 @@ func (l *look) judgeKeys(a *answer, c adminapi.Configuration) {
 	if m := l.e.TenantMetadata; m != nil && slices.ContainsFunc(m.Thumbprints, has(trusted)) {
 		kind = "tenant metadata"
 		cause = "AWS was given the tenant's general federation metadata, without ?appid=: its keys are not those of " +
-			"" +
-			"" +
 			"the application"
 	}
 	a.find(Broken, kind, "the center does not trust the key that Entra signs with", cause).

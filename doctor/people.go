@@ -107,6 +107,43 @@ func (l *look) findPeople() {
 	for _, p := range l.people {
 		l.meet(p)
 	}
+	l.learn()
+}
+
+// learn takes the NameID from sign-ins that AWS took, where they show another than the one that is
+// expected: claims that were set in the portal are in no policy that Graph shows.
+func (l *look) learn() {
+	seen := map[string]bool{}
+	for _, e := range l.a.Events {
+		name := detail(e.AdditionalData, "UserName")
+		if name != "" && e.ErrorCode == "" && l.Now.Sub(e.EventTime) < recent && !failed(e) {
+			seen[fold(name)] = true
+		}
+	}
+	byMail := false
+	for _, p := range l.people {
+		if p.aws != nil && seen[fold(p.aws.UserName)] && !strings.EqualFold(p.nameID, p.aws.UserName) {
+			byMail = byMail || strings.EqualFold(p.aws.UserName, p.Mail)
+			p.nameID = p.aws.UserName
+		}
+	}
+	if !byMail || l.subject.attribute != "userprincipalname" {
+		return
+	}
+	l.subject.attribute = "mail"
+	for _, p := range l.people {
+		p.nameID = cmp.Or(p.Mail, p.nameID)
+	}
+}
+
+// failed says whether a record is of a sign-in that was refused.
+func failed(e Event) bool {
+	for _, m := range []map[string]any{e.ResponseElements, e.ServiceDetails} {
+		if detail(m, e.EventName) == "Failure" {
+			return true
+		}
+	}
+	return false
 }
 
 // scopeGroups finds the groups that the job means.

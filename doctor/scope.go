@@ -155,9 +155,7 @@ func applicationRoles(l *look, a *answer) {
 		if f == nil {
 			f = a.find(Broken, "", "assignments have a role that the application does not offer",
 				"An application with roles of its own makes the empty role (Default Access) invalid; a role that "+
-					"was "+
-					"disabled or removed is too. "+
-					"Such assignments are skipped: NotEffectivelyEntitled").
+					"was disabled or removed is too. Such assignments are skipped: NotEffectivelyEntitled").
 				value("Entra, role of the assignment", x.AppRoleID).
 				fix("Assign them again with the role User", "", l.admin(sp, "Users"))
 		}
@@ -276,8 +274,7 @@ func filtered(l *look, a *answer) {
 		if f == nil {
 			f = a.find(Warning, "", "people are assigned and do not pass the scoping filter",
 				"The filter leaves them out, perhaps since a department or a title was renamed: they are skipped, "+
-					"and "+
-					"disabled where they were").
+					"and disabled where they were").
 				value("Entra, filter", p.unmet).fix("Change the filter, or the attribute", "",
 				l.admin(l.prov, "Provisioning"))
 		}
@@ -315,8 +312,7 @@ func userNameClash(l *look, a *answer) {
 		}
 		f := a.find(Broken, "", "several people would get the user name "+name,
 			"The mapping of userName gives one value to both: the second is matched with the first one's user, or "+
-				"is "+
-				"refused with 409").
+				"is refused with 409").
 			value("AWS, userName", name).fix("Map userName from what is unique, such as userPrincipalName", "",
 			l.admin(l.prov, "Provisioning"))
 		for _, p := range who {
@@ -373,8 +369,6 @@ func wrongMatch(l *look, a *answer) {
 			}
 			kind, holder := "made again", "an id that nobody in Entra has"
 			cause := "The person was deleted and made again in Entra, or comes from another tenant: the user at AWS " +
-				"" +
-				"" +
 				"still has the old id, so it is not theirs to the job"
 			if other != nil {
 				kind, holder = "another person", other.UserPrincipalName

@@ -73,7 +73,6 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 	switch {
 	case p.guest():
 		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited " +
-			"" +
 			"by"
 	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) ||
 		strings.EqualFold(u.UserName, p.values["externalId"]):
@@ -93,8 +92,7 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 	case sameLocal():
 		return "two domains",
 			"The two names differ in their domain: a domain was changed in Entra and has not arrived, or mail and " +
-				"UPN " +
-				"have two domains"
+				"UPN have two domains"
 	}
 	return "renamed", "The person was renamed in Entra and the new name has not arrived at AWS, or the user at AWS " +
 		"was renamed by hand"
@@ -146,7 +144,6 @@ func nameIDFix(kind string) string {
 		return "Take the same attribute for the NameID (Attributes & Claims) and for the mapping of userName"
 	case "claim":
 		return "Set the NameID back to user.userprincipalname under Attributes & Claims: optional claims do not set " +
-			"" +
 			"it"
 	case "short name":
 		return "Rename the user at AWS to the user principal name, or delete it and let provisioning make it"
@@ -252,8 +249,7 @@ func signInUnassigned(l *look, a *answer) {
 		if f == nil {
 			f = a.find(Broken, "", "everyone is provisioned, and only assigned people may sign in",
 				"The job's scope is all users, while the application requires an assignment: the others are there "+
-					"and "+
-					"get AADSTS50105").
+					"and get AADSTS50105").
 				value("Entra, scope of provisioning", "all users and groups").
 				value("Entra, assignment required", "Yes").
 				fix("Assign people, or switch \"Assignment required\" off, or narrow the scope", "",
@@ -293,8 +289,7 @@ func conditionalAccess(l *look, a *answer) {
 		a.find(Broken, fmt.Sprint(s.Status.ErrorCode), fmt.Sprintf("Conditional Access refused %s (AADSTS%d)",
 			s.UserPrincipalName, s.Status.ErrorCode),
 			"A policy asks for what this sign-in did not have: a device, a place, or another factor. It concerns "+
-				"this "+
-				"person, not the connection").
+				"this person, not the connection").
 			value("Entra, sign-in log", cmp.Or(s.Status.FailureReason, "refused")).value("from", s.IPAddress).
 			fix("Open the entry in the sign-in log: it names the policy", "",
 				"https://entra.microsoft.com/#view/Microsoft_AAD_IAM/SignInLogsList.ReactView").
@@ -376,8 +371,7 @@ var refusedKinds = []refused{
 	},
 	{
 		"stale request", "The response answers a request that was used before: the back button, a bookmark, or a " +
-			"page " +
-			"left open", "Start again at the portal", words("request id", "inresponseto"),
+			"page left open", "Start again at the portal", words("request id", "inresponseto"),
 	},
 	{
 		"assertion", "The response has no assertion, or an encrypted one", "Deactivate token encryption",
@@ -429,8 +423,7 @@ func roleClaims(l *look, a *answer) {
 		}) {
 			a.find(Warning, "", "the application sends the claim https://aws.amazon.com/SAML/Attributes/Role",
 				"That claim is for IAM. Identity Center takes access from assignments of permission sets, and "+
-					"ignores "+
-					"roles in the assertion").
+					"ignores roles in the assertion").
 				value("Entra, claims policy", policy.DisplayName).
 				value("AWS takes access from", "account assignments").
 				fix("Assign permission sets to users or groups at AWS", "", l.console("accounts"))

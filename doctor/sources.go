@@ -70,8 +70,6 @@ func Sources() []SourceInfo {
 		{AWSMembers, "identitystore ListGroupMemberships", "identitystore:ListGroupMemberships"},
 		{
 			Sets, "sso-admin ListPermissionSets, DescribePermissionSet, ListAccountsForProvisionedPermissionSet and " +
-				"" +
-				"" +
 				"ListCustomerManagedPolicyReferencesInPermissionSet", "the actions sso: of the same names",
 		},
 		{

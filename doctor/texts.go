@@ -60,8 +60,6 @@ var texts = []text{
 		[]string{"attributes", "characters", "job-mapping/unknown attribute", "job-mapping/several values", "address",
 			"failing-objects"},
 		Broken, "A value that AWS requires is missing, or has what AWS refuses: first name, last name, display name " +
-			"" +
-			"" +
 			"and user name are needed",
 		"Look at the person's fields in Entra", learn + "saas-apps/aws-single-sign-on-provisioning-tutorial",
 	},
@@ -83,24 +81,20 @@ var texts = []text{
 	{
 		"control policy", [][]string{words("explicit deny in a service control policy")}, []string{"control-policy"},
 		OK, "A service control policy denies it. AWS recommends such policies beside provisioning; no permission of " +
-			"" +
-			"" +
 			"yours helps",
 		"Lift the policy for the rotation, or do it from the management account", awsGuide + "delegated-admin.html",
 	},
 	{
 		"key policy", [][]string{words("kms:", "kmsaccessdenied", "kms key", "kms access")}, []string{"customer-key"},
 		Broken, "The policy of the customer managed key leaves out the caller, the delegated administrator's " +
-			"account " +
-			"or Identity Center",
+			"account or Identity Center",
 		"Add the statements of the guide to the key policy", awsGuide + "encryption-at-rest.html",
 	},
 	{
 		"members cannot be replaced", [][]string{words("replacing group memberships is not supported")},
 		[]string{"two-programs"},
 		Broken, "A SCIM client sends PATCH replace of members, which AWS does not take: it takes add and remove, " +
-			"100 " +
-			"at a time",
+			"100 at a time",
 		"Use a client that knows AWS's dialect",
 		"https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
 	},
@@ -137,7 +131,49 @@ var texts = []text{
 		awsGuide + "account-instances-identity-center.html",
 	},
 	{
-		"cli region", [][]string{words("invalid client provided", "invalidclient", "invalidrequestexception")},
+		"management account", [][]string{words("provisioned in the management account", "management account and")},
+		[]string{"delegated-administrator", "permission-set/management account"},
+		Broken, "The delegated administrator may not touch permission sets that are provisioned in the management " +
+			"account",
+		"Do it from the management account, and keep permission sets of their own for it",
+		awsGuide + "delegated-admin.html",
+	},
+	{
+		"protected role", [][]string{words("protected role")}, nil,
+		OK, "Roles named AWSReservedSSO_ belong to Identity Center: nobody else may change them",
+		"Change the permission set instead", awsGuide + "troubleshooting.html",
+	},
+	{
+		"session ended", [][]string{words(
+			"session token not found", "sso session associated", "refresh failed", "error loading sso token",
+			"session has expired", "unauthorizedexception",
+		)}, nil,
+		OK, "The sign-in of the command line ended, or was never made for this profile", "Run aws sso login",
+		"https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html",
+	},
+	{
+		"relay state", [][]string{words("relaystate", "relay state")}, []string{"sign-on-url"},
+		Broken, "The tile of My Apps sends a relay state that is no address of the portal",
+		"Empty the relay state of the application, or set a link of the portal",
+		awsGuide + "idp-microsoft-entra.html",
+	},
+	{
+		"metadata", [][]string{words("samlmetadata", "metadata file", "metadata document")},
+		[]string{"saml-key/tenant metadata"},
+		Broken, "AWS takes metadata of up to 75,000 characters with an entity ID, a certificate and a sign-on " +
+			"service",
+		"Download the federation metadata of the application, with ?appid=", awsGuide + "other-idps.html",
+	},
+	{
+		"permission missing", [][]string{words("insufficient privileges", "authorization_requestdenied")}, nil,
+		Warning, "The program or the person lacks a permission of Graph, or an administrator has not consented to it",
+		"docs/doctor.md names the permission of each call", learn + "enterprise-apps/grant-admin-consent",
+	},
+	{
+		"cli region", [][]string{words(
+			"invalid client provided", "invalidclient", "invalidrequestexception",
+			"could not connect to the endpoint url",
+		)},
 		[]string{"cli-profile", "no-instance"},
 		Broken, "The CLI asks another Region than the instance's: sso_region is wrong",
 		"Set sso_region to the Region of Identity Center",
@@ -170,9 +206,7 @@ var texts = []text{
 		"stale request", [][]string{words("not a valid response for the provided request id")},
 		[]string{"refused-assertions"},
 		OK, "The response answers a request that was used before: the back button, a bookmark of a page between, or " +
-			"" +
-			"a " +
-			"page left open", "Start again at the portal", awsGuide + "troubleshooting.html",
+			"a page left open", "Start again at the portal", awsGuide + "troubleshooting.html",
 	},
 	{
 		"assertion too old", [][]string{words("assertion is no longer valid", "not yet valid")},
@@ -201,8 +235,6 @@ var sounds = []text{
 		"mfa", [][]string{words("mfa", "multi-factor", "second factor"),
 			words("no ", " no", "not ", "off", "disabled", "none", "never", "missing", "grey")}, nil,
 		OK, "With an external identity provider AWS's own MFA is off, and its column says none: Entra asked for the " +
-			"" +
-			"" +
 			"second factor, by its own policies",
 		"Look at the sign-in log of Entra", awsGuide + "mfa-enable-how-to.html",
 	},
@@ -210,8 +242,6 @@ var sounds = []text{
 		"role suffix", [][]string{words("awsreservedsso", "suffix", "random characters", "role name", "role arn",
 			"trust polic"), words("chang", "new", "differ", "suffix", "random", "other", "again")}, nil,
 		OK, "AWS makes a role of a permission set in each account, AWSReservedSSO_NAME_ and a suffix; the suffix is " +
-			"" +
-			"" +
 			"new whenever the role is made again",
 		"Name such roles with a wildcard for the suffix, by aws:PrincipalArn",
 		awsGuide + "referencingpermissionsets.html",
@@ -233,8 +263,7 @@ var sounds = []text{
 		"role session", [][]string{words("still", "keeps", "continue", "remain", "hours after", "works after"),
 			words("access", "session", "console", "signed in", "credential")}, nil,
 		OK, "Role sessions that were opened before live on until their end, up to twelve hours: neither Entra nor " +
-			"the " +
-			"end of the portal session stops them",
+			"the end of the portal session stops them",
 		"Where it must end at once: a deny policy on the role for tokens before now (aws:TokenIssueTime)",
 		awsGuide + "authconcept-revoke-access.html",
 	},
@@ -250,8 +279,6 @@ var sounds = []text{
 			"codecatalyst", "client vpn", "workspaces", "emr studio", "salesforce", "slack", "jira", "gitlab",
 			"custom saml")}, nil,
 		OK, "The sign-in to Identity Center works: the application behind it has its own rules on names, attributes " +
-			"" +
-			"" +
 			"and assignments",
 		"Look at the application's attribute mappings and its own users", awsGuide + "manage-your-applications.html",
 	},

@@ -251,8 +251,7 @@ func identifierTaken(l *look, a *answer) {
 		}
 		a.find(Broken, "", fmt.Sprintf("%d applications have the identifier %s", len(who), name),
 			"Entra picks one of them for the request: its assignments, certificate and reply URLs count, not those "+
-				"of "+
-				"the other").
+				"of the other").
 			value("applications", strings.Join(who, "; ")).
 			fix("Remove the identifier from the application that is not in use", "", l.admin(l.sso, "SignOn"))
 	}

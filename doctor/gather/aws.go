@@ -463,7 +463,7 @@ func (s *side) provisioningRequest(ctx context.Context, id *string) {
 
 // trailNames are the events that some check reads, those of sign-ins and tokens first.
 var trailNames = []string{
-	"ExternalIdPDirectoryLogin", "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory",
+	"ExternalIdPDirectoryLogin", "UserAuthentication", "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory",
 	"DisassociateDirectory",
 	"DeleteGroup", "CreateGroupMembership", "DeleteGroupMembership",
 }
