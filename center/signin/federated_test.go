@@ -119,3 +119,38 @@ func proveCredentials(t *testing.T, e pairtest.Ends, page string) {
 	}
 	aws.Fails("AccessDenied", "sso-admin", "list-instances")
 }
+
+// TestWhoIsVouchedForAndIsNoUserIsToldSo signs in as somebody whose user is gone, or is called
+// something else, at the center.
+func TestWhoIsVouchedForAndIsNoUserIsToldSo(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	const who = "amara.okafor@northwind.example"
+	id := e.Find("/Users", "userName", who).String("id")
+	rename := map[string]any{
+		"schemas":    []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
+		"Operations": []any{map[string]any{"op": "replace", "path": "userName", "value": "another-name"}},
+	}
+	if err := e.SCIM.Do(context.Background(), http.MethodPatch, "/Users/"+id, nil, rename, nil); err != nil {
+		t.Fatal(err)
+	}
+	v := webtest.New(t, nil)
+	acs, form := e.Response(v, e.Center.PortalURL, who)
+	status, page := v.Send(http.MethodPost, acs, form)
+	ref := referenceTag.FindStringSubmatch(page)
+	if status != http.StatusForbidden || ref == nil || !strings.Contains(page, "has no user of that name") ||
+		!strings.Contains(page, strings.TrimPrefix(e.Tenant.URL, "http://")+" as "+who) {
+		t.Fatalf("%d %s", status, page)
+	}
+	if strings.Contains(page, "another-name") {
+		t.Errorf("the page tells who is here: %s", page)
+	}
+	if log := e.Recorded(ref[1]); !strings.Contains(log, "another-name") {
+		t.Errorf("the audit log does not name the likely user: %s", log)
+	}
+	// without the browser that asked, nobody learns anything
+	acs, form = e.Response(v, e.Center.PortalURL, who)
+	if _, page = webtest.New(t, nil).Send(http.MethodPost, acs, form); strings.Contains(page, who) {
+		t.Errorf("another browser is told the name: %s", page)
+	}
+}

@@ -240,7 +240,7 @@ func (h *Handler) welcome(
 }
 
 // consume is the assertion consumer service. Whatever is wrong, people see the same page with a
-// reference id.
+// reference id; only who is vouched for and is no user here is told so.
 func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 	ctx, by := r.Context(), h.actor(r)
 	r.Body = http.MaxBytesReader(w, r.Body, saml.MaxMessage*2)
@@ -259,6 +259,10 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secret, lifetime, returnTo, err := h.Center.SignInWithAssertion(ctx, by, assertion, h.browser(r))
+	if refusal.CodeOf(err) == center.UserNotFound {
+		h.noUser(w, r, assertion)
+		return
+	}
 	if err != nil {
 		h.Fail(w, r, err)
 		return
@@ -268,6 +272,28 @@ func (h *Handler) consume(w http.ResponseWriter, r *http.Request) {
 		returnTo = web.LocalPath(r.PostFormValue("RelayState"), "/start")
 	}
 	h.welcome(w, r, secret, lifetime, returnTo)
+}
+
+// noUser tells somebody whom the identity provider has vouched for that there is no user of the
+// name that it gave. The person knows the name; who is here under others is in the audit log only.
+func (h *Handler) noUser(w http.ResponseWriter, r *http.Request, a center.VerifiedAssertion) {
+	at := "your organization"
+	if source, err := h.Center.Source(r.Context()); err == nil && source.IdP != nil {
+		if u, err := url.Parse(source.IdP.SignInURL); err == nil && u.Host != "" {
+			at = u.Host
+		}
+	}
+	h.pages.Render(w, http.StatusForbidden, "message", h.view("Sign-in failed", web.Message{
+		Title: "This portal has no user of that name",
+		Lines: []string{
+			"You are signed in at " + at + " as " + a.NameID + ". This portal has no user of that name.",
+			"If you were given access just now, it may not have arrived: try again in an hour. Otherwise ask whoever " +
+				"manages access to AWS in your organization, and give them this reference.",
+		},
+		Reference: web.RequestID(r),
+		Link:      "/start",
+		LinkText:  "Try again",
+	}))
 }
 
 // rehearsed says how a rehearsal went. It opens no session.
