@@ -112,6 +112,20 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
+// TestASignatureSurvivesACDN: what CloudFront adds on the way is not signed, and steers nothing.
+func TestASignatureSurvivesACDN(t *testing.T) {
+	body := []byte(`{}`)
+	for name, want := range map[string]bool{
+		"X-Amz-Cf-Id": true, "X-Amzn-Trace-Id": true, "Via": true, "X-Amz-Cf-Identity": false, "X-Amz-User": false,
+	} {
+		r := signed(t, "/", body, signedAt, "us-east-1", "identitystore")
+		r.Header.Set(name, "5ZxaxPOoKEPPe3gLsvAMMMdZzcl7GjVYrPFL2Yn88VWbwGLVtiTJFw==")
+		if _, err := verifier().Verify(r, body, "identitystore"); (err == nil) != want {
+			t.Errorf("%s on the way: %v", name, err)
+		}
+	}
+}
+
 // TestSessionTokens: temporary credentials come with a token that is signed, and that the look-up
 // sees.
 func TestSessionTokens(t *testing.T) {
