@@ -90,8 +90,11 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		return nil
 	}
 	err = c.explained(ctx, o, link, err)
+	tries := link.Tries
 	c.judge(&link, err)
-	link.Manager = o.Manager
+	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {
+		link.Tries = tries // whether all of it has succeeded is known after the manager
+	}
 	target := link.TargetID
 	if err == nil && done.action == Delete {
 		c.lose(o.Ref, target)

@@ -76,6 +76,12 @@ func (c *cycle) withManager(users []candidate) (list []candidate) {
 	return list
 }
 
+// managerFollows says whether a user's manager is still to be looked at in this cycle.
+func (c *cycle) managerFollows(o candidate, link Link) bool {
+	return o.Kind == User && o.mapping.Maps(managerPath) && o.inScope && o.Active && link.TargetID != "" &&
+		(o.Manager != "" || link.Sent[managerPath] != "")
+}
+
 // managed is a user whose manager is to be sent.
 type managed struct {
 	candidate
@@ -107,7 +113,7 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 		change.New = ""
 	}
 	if change.Old == change.New {
-		return managed{}, false, nil
+		return managed{}, false, c.settled(ctx, link)
 	}
 	if o.Manager == "" {
 		return managed{o, link, change}, true, nil
@@ -121,7 +127,19 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 		change.New = ""
 	}
 	// one who is out of scope is neither sent nor taken away
-	return managed{o, link, change}, change.Old != change.New && (change.New != "" || gone), nil
+	if change.Old == change.New || change.New == "" && !gone {
+		return managed{}, false, c.settled(ctx, link)
+	}
+	return managed{o, link, change}, true, nil
+}
+
+// settled notes that nothing of a user is left to be sent: what fails next has failed once.
+func (c *cycle) settled(ctx context.Context, link Link) error {
+	if link.Tries == 0 || link.Failure != "" {
+		return nil
+	}
+	link.Tries = 0
+	return c.keep(ctx, link)
 }
 
 // manager sends a user's manager.
@@ -156,6 +174,9 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 		}
 		if link.Sent[managerPath] = change.New; change.New == "" {
 			delete(link.Sent, managerPath)
+		}
+		if link.Failure == "" {
+			link.Tries = 0
 		}
 	}
 	e := c.entry(o, link.TargetID, done, err, 0)

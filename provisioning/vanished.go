@@ -153,6 +153,13 @@ func (c *cycle) missUnseen(ctx context.Context, ids []string) (gone []string, er
 	if gone, err = c.vanished(ctx, User, unseen); stops(err) != nil {
 		return nil, err
 	}
+	if err == nil { // whoever is there has not to be asked for again in this cycle
+		c.mu.Lock()
+		for _, id := range without(unseen, gone) {
+			c.seen[id] = true
+		}
+		c.mu.Unlock()
+	}
 	return gone, c.missMembers(ctx, gone)
 }
 
