@@ -97,7 +97,8 @@ var (
 		"automatic provisioning is already enabled",
 		"use the endpoint of `gatehouse provisioning status`, or remove it with `gatehouse provisioning disable`")
 	TokensRemain = Refusals.New("access-tokens-remain", refusal.Conflict,
-		"access tokens still exist", "delete the access tokens first")
+		"access tokens still exist",
+		"delete the access tokens first; `gatehouse provisioning disable --revoke-tokens` does both")
 	TooManyTokens = Refusals.New("too-many-access-tokens", refusal.Quota,
 		"there are already two access tokens", "delete one of them first")
 	TokenNotFound = Refusals.New("access-token-not-found", refusal.NotFound,

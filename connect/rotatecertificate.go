@@ -145,10 +145,10 @@ func certificateOf(k graph.KeyCredential) (ofTenant, error) {
 }
 
 // replacedOnes are the application's own certificates that the center trusts beside the active one,
-// and that end earlier. What somebody else has added is not among them.
+// and that end no later. What somebody else has added is not among them.
 func (c *certificateRotation) replacedOnes() []ofTenant {
 	return slices.DeleteFunc(slices.Clone(c.all), func(x ofTenant) bool {
-		return x.thumbprint == c.active.thumbprint || !c.trusted[x.id()] || !x.end.Before(c.active.end)
+		return x.thumbprint == c.active.thumbprint || !c.trusted[x.id()] || x.end.After(c.active.end)
 	})
 }
 
@@ -219,7 +219,16 @@ func (c *certificateRotation) prove(ctx context.Context) error {
 func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error {
 	since := c.active.start.Add(settled)
 	who := ""
-	if log, ok := c.plan.cfg.Center.(SignInLog); ok && c.plan.cfg.Now().After(since) {
+	log, tells := c.plan.cfg.Center.(SignInLog)
+	switch {
+	case c.plan.cfg.Now().Before(since):
+	case !tells: // the tenant does, of what it has signed
+		seen, err := c.plan.SignIns(ctx, since)
+		if err != nil {
+			return err
+		}
+		who = seen.Who
+	default:
 		in := adminapi.SearchEvents{
 			EventName: "ExternalIdPDirectoryLogin", Result: "Granted", StartTime: &since, MaxResults: 1,
 		}

@@ -181,7 +181,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 func (p *Plan) verifySignIn(ctx context.Context) error {
 	address, err := saml.AuthnRequest{
 		ID:           saml.NewID(),
-		IssueInstant: time.Now(),
+		IssueInstant: p.cfg.Now(),
 		Issuer:       p.State.SP.EntityID,
 		Destination:  p.State.IdP.SignInURL,
 		ACSURL:       p.State.SP.AcsURLs[0],

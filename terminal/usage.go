@@ -58,6 +58,26 @@ func ParseSpan(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// Span is a length of time as ParseSpan reads it, in whole minutes.
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d%day == 0:
+		return fmt.Sprintf("%dd", d/day)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+// Tail is the end of a text that is too wide for a column.
+func Tail(text string, width int) string {
+	if r := []rune(text); len(r) > width {
+		return "…" + string(r[len(r)-width+1:])
+	}
+	return text
+}
+
 const maxTyped = 1 << 10 //bound:body what a person types at the terminal
 
 // Ask asks a question and reads one line.

@@ -55,7 +55,7 @@ func (a *administration) searchAudit() *cobra.Command {
 						result = fmt.Sprintf("%s (%d times)", result, e.Count)
 					}
 					at := e.EventTime.UTC().Format(time.DateTime)
-					line(at, e.EventName, result, e.ActorName, e.Subject, e.Reference)
+					line(at, e.EventName, result, terminal.Tail(e.ActorName, 30), terminal.Tail(e.Subject, 40), e.Reference)
 				}
 			})
 			if more && err == nil {

@@ -126,7 +126,9 @@ func TestSettingsAreChangedOneByOne(t *testing.T) {
 	if err != nil || after != before {
 		t.Errorf("the settings are %+v, %v; want %+v", after, err, before)
 	}
-	o.want("always", "settings", "show")
+	if out := o.want("always", "settings", "show"); !strings.Contains(out, " 12h\n") {
+		t.Errorf("the settings show %s", out)
+	}
 	o.refused("15 minutes to 90 days", "", "settings", "update", "--session", "91d")
 	o.refused("never", "", "settings", "update", "--mfa", "sometimes")
 	o.refused("name a setting", "", "settings", "update")

@@ -111,7 +111,7 @@ func (a *administration) showSettings(cmd *cobra.Command, c *adminapi.Client, _ 
 	}
 	session := ""
 	if m := s.PortalSessionMinutes; m != nil {
-		session = strings.TrimSuffix((time.Duration(*m) * time.Minute).String(), "0s")
+		session = terminal.Span(time.Duration(*m) * time.Minute)
 	}
 	a.facts([][2]string{
 		{"--session", session}, {"--mfa", wordOf(mfaModes, s.MFAMode)},
