@@ -43,7 +43,7 @@ func (c *Center) ImportCertificate(ctx context.Context, text string) error {
 			"Choose file: the one below, and Import certificate", "Type DONE below",
 		},
 		Offer:  &File{Name: "gatehouse-" + id[:8] + ".pem", Data: []byte(text)},
-		Wants:  []Want{c.word("DONE")},
+		Wants:  []Want{c.word()},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Center) DeleteCertificate(ctx context.Context, id, _ string) error {
 			"Type DELETE (it is on the clipboard) and confirm", "Type DONE below",
 		},
 		Copy:   "DELETE",
-		Wants:  []Want{c.word("DONE")},
+		Wants:  []Want{c.word()},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 	if err != nil {

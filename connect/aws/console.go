@@ -314,7 +314,7 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 			"Type ACCEPT (it is on the clipboard), and choose Change identity source", "Type DONE below",
 		},
 		Copy:   connect.Confirmation,
-		Wants:  []Want{c.word("DONE")},
+		Wants:  []Want{c.word()},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 	if err != nil {
@@ -325,7 +325,8 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 
 // word is what a person says where nothing can be proved: AWS does not tell what its identity
 // source is.
-func (c *Center) word(want string) Want {
+func (c *Center) word() Want {
+	const want = "DONE"
 	c.hand.mu.Lock()
 	c.hand.proved = false
 	c.hand.mu.Unlock()

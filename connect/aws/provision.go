@@ -182,7 +182,7 @@ func (c *Center) DeleteTenant(ctx context.Context, _ string) error {
 			"Disable, type DISABLE, and choose Disable automatic provisioning", "Type DONE below",
 		},
 		Copy:   "DISABLE",
-		Wants:  []Want{c.word("DONE")},
+		Wants:  []Want{c.word()},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *Center) DeleteBearerToken(ctx context.Context, _, id string) error {
 			"Type DELETE, and choose Delete access token", "Type DONE below",
 		},
 		Copy:   "DELETE",
-		Wants:  []Want{c.word("DONE")},
+		Wants:  []Want{c.word()},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 }

@@ -55,7 +55,8 @@ func (a *administration) searchAudit() *cobra.Command {
 						result = fmt.Sprintf("%s (%d times)", result, e.Count)
 					}
 					at := e.EventTime.UTC().Format(time.DateTime)
-					line(at, e.EventName, result, terminal.Tail(e.ActorName, 30), terminal.Tail(e.Subject, 40), e.Reference)
+					by, about := terminal.Tail(e.ActorName, 30), terminal.Tail(e.Subject, 40)
+					line(at, e.EventName, result, by, about, e.Reference)
 				}
 			})
 			if more && err == nil {
