@@ -46,9 +46,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/scimserver", "audit authn center refusal scim"},
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
-			"center/iam center/identitystore center/idpmetadata center/organizations center/orgserver center/portal " +
-			"center/samlidp center/scimserver center/signin center/sso center/ssoadmin center/ssooidc " +
-			"center/sts control mail outbound refusal web",
+			"center/iam center/identitystore center/idpmetadata center/issuerkeys center/organizations " +
+			"center/orgserver center/portal center/samlidp center/scimserver center/signin center/sso " +
+			"center/ssoadmin center/ssooidc center/sts control mail outbound refusal web",
 	},
 	{
 		"tenant/server", "audit awsapi control mail refusal tenant tenant/admincenter tenant/graphserver " +
@@ -59,7 +59,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/orgserver", "awsapi center center/awsdoor refusal"},
 	{"center/ssoadmin", "awsapi center center/awsdoor refusal"},
 	{"center/sso", "audit awsapi center refusal web"},
-	{"center/ssooidc", "audit authn center refusal web"},
+	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
 	{"center/sts", "awsapi"},
 	{"center/signin", "audit authn center refusal saml web"},
 	{"center/portal", "audit authn center refusal saml web"},
@@ -67,6 +67,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
 	{"center/adminserver", "adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata names refusal"},
 	{"center/idpmetadata", "audit center outbound refusal saml"},
+	{"center/issuerkeys", "center outbound refusal"},
 	{"center/broker", "authn center refusal saml"},
 	{"center/organizations", "center"},
 	{"center/metrics", "center"},

@@ -20,6 +20,7 @@ require (
 	github.com/beevik/etree v1.8.1
 	github.com/chromedp/cdproto v0.159.2
 	github.com/chromedp/chromedp v0.23.0
+	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/crewjam/saml v0.5.1
 	github.com/dlclark/regexp2/v2 v2.13.0
 	github.com/elimity-com/scim v0.0.0-20260728105928-2641426a1539

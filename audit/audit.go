@@ -20,7 +20,7 @@ const (
 	AccessKey     Kind = "AccessKey"     // a SigV4 request
 	Provisioning  Kind = "Provisioning"  // a SCIM client with a bearer token
 	User          Kind = "User"          // a person signed in to the access portal, or signing in
-	Application   Kind = "Application"   // a client of Microsoft Graph
+	Application   Kind = "Application"   // a client of Microsoft Graph; who signs for an application of the center
 	Anonymous     Kind = "Anonymous"     // nobody yet: the request was refused before it proved who sent it
 )
 

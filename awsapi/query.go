@@ -35,6 +35,8 @@ type QueryService struct {
 	Version    string // of the API
 	Namespace  string // of the XML answer
 	Operations map[string]QueryOperation
+	// Refused is told about requests that were refused, for the audit log. It is required.
+	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
 
 // marks are headers that only clients of AWS send.
@@ -171,7 +173,16 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 	action, version := form.Get("Action"), form.Get("Version")
 	for _, s := range h.Query {
 		op, ok := s.Operations[action]
-		if !ok || version != s.Version {
+		if version != s.Version {
+			continue
+		}
+		if !ok && action != "" { // nobody has looked at the signature, if there is one
+			s.Refused(
+				r.Context(), Caller{RequestID: requestID, Address: h.Address(r)}, action[:min(len(action), maxAction)],
+				unknownAction(action, version),
+			)
+		}
+		if !ok {
 			continue
 		}
 		result, err := h.query(r, s, op, body, form, requestID)
@@ -190,15 +201,19 @@ func (h *Handler) query(
 	r *http.Request, s QueryService, op QueryOperation, body []byte, form url.Values, requestID string,
 ) (any, error) {
 	who, err := h.Verify.verifyQuery(r, body, s)
-	if err != nil {
-		return nil, err
-	}
 	who.RequestID, who.Address = requestID, h.Address(r)
-	h.Used(r.Context(), who, s.SigningName)
-	if err := onlyParameters(form, op.Parameters); err != nil {
-		return nil, err
+	var result any
+	if err == nil {
+		h.Used(r.Context(), who, s.SigningName)
+		err = onlyParameters(form, op.Parameters)
 	}
-	return op.Call(r.Context(), who, form)
+	if err == nil {
+		result, err = op.Call(r.Context(), who, form)
+	}
+	if wire := new(Error); errors.As(err, &wire) {
+		s.Refused(r.Context(), who, form.Get("Action"), err)
+	}
+	return result, err
 }
 
 // maxAction bounds how much of an action's name is repeated.

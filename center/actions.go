@@ -29,6 +29,7 @@ const (
 	bearerToken                               // a SCIM client
 	person                                    // somebody who has proved who they are, for themselves
 	stranger                                  // nobody yet
+	application                               // who signs for an application, which its policy lets
 
 	administrators = console | keyOfAdministrator
 
@@ -89,6 +90,7 @@ var (
 	ActionDenyDevice                = line("DenyDevice", person)
 	ActionAuthorizeClient           = line("AuthorizeClient", person)
 	ActionCreateToken               = line("CreateToken", person)
+	ActionCreateTokenWithIAM        = line("CreateTokenWithIAM", application)
 
 	ActionCreateExternalIdPConfigurationForDirectory = line(
 		"CreateExternalIdPConfigurationForDirectory",
@@ -204,7 +206,9 @@ func actorsOf(by audit.Actor) actors {
 		return person
 	case audit.Anonymous:
 		return stranger
-	case audit.System, audit.Application: // may do everything; a kind of the tenant
+	case audit.Application:
+		return application
+	case audit.System: // may do everything
 	}
 	return 0
 }

@@ -62,7 +62,7 @@ type Application struct {
 // AccessScope is what an application's tokens may reach.
 type AccessScope struct {
 	Scope   string
-	Targets []string // ARNs of applications or the instance; empty: any
+	Targets []string // ARNs of applications that take tokens with it, or of the instance: all of them
 }
 
 // GrantType is how an application may get tokens. Source: RFC 6749, RFC 7523, RFC 8693.
@@ -285,6 +285,9 @@ func (c *Center) UpdateApplication(
 		a.AccessScopes, a.Grants = slices.Clone(old.AccessScopes), slices.Clone(old.Grants)
 		if err = edit(&a); err == nil {
 			err = a.checkAddresses(old)
+		}
+		if err == nil && a.ActorPolicy != old.ActorPolicy {
+			err = checkActorPolicy(a.ActorPolicy)
 		}
 		if err == nil {
 			err = a.check()

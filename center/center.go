@@ -62,6 +62,10 @@ type Center struct {
 	// that assembles the doors sets it, before Run; nil: nobody looks.
 	RefreshMetadata func(context.Context) error
 
+	// Assertions reads the tokens of trusted token issuers. The code that assembles the doors sets
+	// it; nil: none is taken.
+	Assertions AssertionReader
+
 	// Keep is how long events are kept. It is set before the center is served.
 	Keep audit.Retention
 

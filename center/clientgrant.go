@@ -35,7 +35,12 @@ type ClientGrant struct {
 
 	// Of an authorization code.
 	RedirectURI string
-	Challenge   string // PKCE, S256
+	Challenge   string // PKCE, S256; empty only of an application that signs
+
+	// Of an application, or of a program that was registered for one.
+	Application string   `json:",omitempty"`
+	Scopes      []string `json:",omitempty"`
+	Nonce       string   `json:",omitempty"` // that its ID token has
 
 	// Within is the digest of the portal session in which it was allowed; empty where an earlier
 	// version has kept it.
@@ -146,6 +151,9 @@ func (c *Center) StartDevice(
 	client, err := c.authenticate(clientID, clientSecret)
 	if err != nil {
 		return d, err
+	}
+	if client.Application != "" { // an application has no such grant
+		return d, &refusal.Error{Code: GrantNotAllowed, Subject: client.Application, Detail: "device code"}
 	}
 	if !c.isStartURL(startURL) {
 		return d, &refusal.Error{Code: StartURLUnknown, Subject: startURL}
@@ -280,24 +288,34 @@ func (c *Center) DecideDevice(
 	})
 }
 
+// CodeRequest asks for an authorization code.
+type CodeRequest struct {
+	ClientID, RedirectURI string
+	Challenge             string   // PKCE, S256; only an application that signs may do without
+	Scopes                []string // none: all; they matter to applications only
+	Nonce                 string   // of an application: for its ID token
+}
+
 // AuthorizeClient makes an authorization code for a client, on behalf of the user of a portal
-// session. It fails with ClientInvalid, RedirectInvalid, ChallengeMissing or SessionInvalid.
+// session. It fails with ClientInvalid, RedirectInvalid, ChallengeMissing or SessionInvalid, and
+// where the client is an application, or was registered for one, with ApplicationDisabled,
+// ApplicationNotAssigned, GrantNotAllowed and ScopeNotGranted.
 func (c *Center) AuthorizeClient(
-	ctx context.Context, by audit.Actor, sessionSecret, clientID, redirectURI, codeChallenge string,
+	ctx context.Context, by audit.Actor, sessionSecret string, r CodeRequest,
 ) (authn.Secret, error) {
-	client, err := c.OAuthClient(clientID)
+	client, err := c.AuthorizingClient(ctx, r.ClientID)
 	if err != nil {
 		return "", err
 	}
-	if _, err := client.Redirects(redirectURI); err != nil {
+	if _, err := client.Redirects(r.RedirectURI); err != nil {
 		return "", err
 	}
-	if !IsChallenge(codeChallenge) {
+	if !IsChallenge(r.Challenge) && (!client.Signs || r.Challenge != "") {
 		return "", &refusal.Error{Code: ChallengeMissing}
 	}
 	code := authn.NewSecret(32)
 	g := c.newGrant(client, code, by.Address, codeLifetime)
-	g.RedirectURI, g.Challenge = redirectURI, codeChallenge
+	g.RedirectURI, g.Challenge = r.RedirectURI, r.Challenge
 	err = c.change(ctx, by, ActionAuthorizeClient, func(tx Tx) (string, error) {
 		s, err := session(tx, sessionSecret, PortalSession, c.now())
 		if err != nil {
@@ -307,9 +325,37 @@ func (c *Center) AuthorizeClient(
 		g.Until = s.ExpiresAt
 		g.Attributes = s.Attributes
 		g.Within = s.Digest
+		if client.Application != "" {
+			if err := g.ofApplication(tx, client, r); err != nil {
+				return client.Application, err
+			}
+		}
 		return client.Name, errors.Join(c.keepShare(tx, g), tx.PutClientGrant(g))
 	})
 	return authn.Secret(code), err
+}
+
+// ofApplication checks that the person may use the application that a code is for, and writes down
+// what the code is good for there.
+func (g *ClientGrant) ofApplication(r Reader, client OAuthClient, asked CodeRequest) error {
+	a, err := r.Application(client.Application)
+	if err != nil {
+		return refusal.IfNoRow(err, ClientInvalid, client.Application)
+	}
+	if err := a.open(GrantAuthorizationCode); err != nil {
+		return err
+	}
+	if err := mayUse(r, a, g.UserID); err != nil {
+		return err
+	}
+	allowed := a.Scopes()
+	if !client.Signs {
+		allowed = slices.DeleteFunc(allowed, func(s string) bool { return !slices.Contains(client.Scopes, s) })
+	}
+	_, g.Refreshes = a.grant(GrantRefreshToken)
+	g.Application, g.Nonce = a.ARN, asked.Nonce
+	g.Scopes, err = narrowed(asked.Scopes, allowed)
+	return err
 }
 
 // verifierMatches says whether a PKCE verifier belongs to a challenge. Source: RFC 7636, 4.6.

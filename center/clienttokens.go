@@ -1,9 +1,11 @@
 package center
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -44,9 +46,11 @@ const refreshGrace = 2 * time.Minute //bound:life a used refresh token, for an a
 // master key; the session that they belong to is looked up each time, so that ending it ends them
 // at once.
 type sealedToken struct {
-	Session    string // digest
-	Expires    time.Time
-	Generation int
+	Session     string // digest
+	Expires     time.Time
+	Generation  int
+	Application string   `json:",omitempty"` // of an application's session
+	Scopes      []string `json:",omitempty"` // of an access token of one
 }
 
 // TokensForDevice hands out tokens once the user has allowed the device. It fails with
@@ -194,9 +198,34 @@ func (c *Center) openClientSession(
 	if !c.now().Before(s.ExpiresAt) {
 		return refuse(u.UserName, ended)
 	}
-	tokens := c.tokens(s, g.Refreshes)
+	var tokens Tokens
+	if g.Application == "" {
+		tokens = c.tokens(s, g.Refreshes)
+	} else if tokens, err = c.restrict(tx, &s, g); err != nil {
+		return Tokens{}, client.Name, err
+	}
 	g.Session = s.Digest
 	return tokens, u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(g), addSession(tx, s))
+}
+
+// restrict makes the session of a program that of the application that it was registered for, and
+// its tokens.
+func (c *Center) restrict(tx Tx, s *Session, g ClientGrant) (Tokens, error) {
+	a, err := tx.Application(g.Application)
+	if err != nil {
+		return Tokens{}, refusal.IfNoRow(err, GrantInvalid, g.Application)
+	}
+	if err := a.open(GrantAuthorizationCode); err != nil {
+		return Tokens{}, err
+	}
+	if err := mayUse(tx, a, s.UserID); err != nil {
+		return Tokens{}, err
+	}
+	name := s.UserAgent
+	c.newApplicationSession(s, a, s.ClientID, s.Address)
+	s.UserAgent, s.Scopes = name, g.Scopes
+	_, refreshes := a.grant(GrantRefreshToken)
+	return c.applicationTokens(*s, s.Scopes, refreshes && g.Refreshes), nil
 }
 
 // refuseUsedGrant refuses a grant that a session was opened with.
@@ -229,11 +258,13 @@ func (c *Center) tokens(s Session, refreshes bool) Tokens {
 	}
 	lifetime = min(lifetime, s.ExpiresAt.Sub(c.now())).Truncate(time.Second)
 	t := Tokens{
-		Access:    c.sealToken(purposeAccess, sealedToken{s.Digest, c.now().Add(lifetime), 0}),
+		Access:    c.sealToken(purposeAccess, sealedToken{Session: s.Digest, Expires: c.now().Add(lifetime)}),
 		ExpiresIn: lifetime,
 	}
 	if refreshes {
-		t.Refresh = c.sealToken(purposeRefresh, sealedToken{s.Digest, s.ExpiresAt, s.Generation})
+		t.Refresh = c.sealToken(
+			purposeRefresh, sealedToken{Session: s.Digest, Expires: s.ExpiresAt, Generation: s.Generation},
+		)
 	}
 	return t
 }
@@ -257,9 +288,23 @@ func (c *Center) openToken(purpose, text string) (t sealedToken, err error) {
 	return t, nil
 }
 
-// clientSession returns the open session that a token belongs to, or SessionInvalid.
+// forAccounts says whether an access token is good for accounts and roles: an application's needs
+// the scope.
+func (t sealedToken) forAccounts() bool {
+	return t.Application == "" || slices.Contains(t.Scopes, ScopeAccountAccess)
+}
+
+// clientSession returns the open session that an access token belongs to which is good for accounts
+// and roles, or SessionInvalid.
 func (c *Center) clientSession(r Reader, t sealedToken) (Session, error) {
-	return openSession(r, t.Session, c.now(), ClientSession)
+	if !t.forAccounts() {
+		return Session{}, &refusal.Error{Code: SessionInvalid, Subject: t.Application}
+	}
+	s, err := openSession(r, t.Session, c.now(), ClientSession, ApplicationSession)
+	if err == nil && s.Kind == ApplicationSession {
+		err = reachesAccounts(r, s)
+	}
+	return s, err
 }
 
 // RefreshTokens hands out new tokens, the refresh token rotated. A refresh token that was rotated
@@ -281,37 +326,17 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		)
 	}
 	var tokens Tokens
-	stolen := false
+	var renewed renewal
 	by.Kind = audit.User
 	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
-		stolen = false
-		s, err := c.clientSession(tx, t)
-		if refusal.CodeOf(err) == SessionInvalid || err == nil && s.ClientID != client.digest {
-			return client.Name, refuse(client.Name, "the session has ended, or is another client's")
-		}
+		renewed, err = c.rotate(tx, t, client.digest, client.Name)
 		if err != nil {
-			return client.Name, err
+			return cmp.Or(renewed.user.UserName, client.Name), err
 		}
-		u, err := tx.User(s.UserID)
-		if err == nil && !u.Active {
-			return u.UserName, refuse(u.UserName, "the user is disabled")
-		}
-		if err != nil {
-			return client.Name, refusal.IfNoRow(err, GrantInvalid, client.Name)
-		}
-		subject := u.UserName + "/" + s.UserAgent
-		switch {
-		case t.Generation == s.Generation:
-			s.Generation, s.RefreshedAt = s.Generation+1, c.now()
-		case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < refreshGrace: // the same successor again
-		default:
-			stolen = true
-			return subject, refuse(subject, "the refresh token was already used: its session ends")
-		}
-		tokens = c.tokens(s, true)
-		return subject, tx.PutSession(s)
+		tokens, err = c.renew(tx, renewed.Session)
+		return renewed.user.UserName + "/" + renewed.UserAgent, errors.Join(err, tx.PutSession(renewed.Session))
 	})
-	if stolen {
+	if renewed.stolen {
 		err = errors.Join(
 			err,
 			c.change(
@@ -321,6 +346,62 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 		)
 	}
 	return tokens, err
+}
+
+// renew makes the next tokens of a program's session, if the application that restricts it lets it.
+func (c *Center) renew(tx Tx, s Session) (Tokens, error) {
+	if s.Kind == ClientSession {
+		return c.tokens(s, true), nil
+	}
+	a, err := tx.Application(s.Application)
+	if err != nil {
+		return Tokens{}, refusal.IfNoRow(err, GrantInvalid, s.Application)
+	}
+	if err := a.open(GrantRefreshToken); err != nil {
+		return Tokens{}, err
+	}
+	scopes, err := (&applicationGrant{Center: c, tx: tx, of: a}).mayRenew(s, nil)
+	return c.applicationTokens(s, scopes, true), err
+}
+
+// renewal is a session whose refresh token has come.
+type renewal struct {
+	Session
+	user   User
+	stolen bool // the token was rotated long ago: somebody else has used it
+}
+
+// rotate finds the session that a refresh token belongs to, and counts that it was used. The
+// session is for the caller to keep, or to end where the token was stolen. It fails with
+// GrantInvalid.
+func (c *Center) rotate(tx Tx, t sealedToken, clientID, name string) (r renewal, err error) {
+	refuse := func(subject, detail string) error {
+		return &refusal.Error{Code: GrantInvalid, Subject: subject, Detail: detail}
+	}
+	s, err := openSession(tx, t.Session, c.now(), ClientSession, ApplicationSession)
+	if refusal.CodeOf(err) == SessionInvalid || err == nil && s.ClientID != clientID {
+		return r, refuse(name, "the session has ended, or is another client's")
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Session = s
+	r.user, err = tx.User(s.UserID)
+	if err != nil {
+		return r, refusal.IfNoRow(err, GrantInvalid, name)
+	}
+	subject := r.user.UserName + "/" + s.UserAgent
+	switch {
+	case !r.user.Active:
+		return r, refuse(r.user.UserName, "the user is disabled")
+	case t.Generation == s.Generation:
+		r.Generation, r.RefreshedAt = s.Generation+1, c.now()
+	case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < refreshGrace: // the same successor again
+	default:
+		r.stolen = true
+		return r, refuse(subject, "the refresh token was already used: its session ends")
+	}
+	return r, nil
 }
 
 // TokenUser returns the user behind an access token, or SessionInvalid.
@@ -343,6 +424,9 @@ func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error
 // SessionInvalid. Whether it is open still is for others to say.
 func (c *Center) TokenSession(token string) (digest string, err error) {
 	t, err := c.openToken(purposeAccess, token)
+	if err == nil && !t.forAccounts() {
+		err = &refusal.Error{Code: SessionInvalid, Subject: t.Application}
+	}
 	return t.Session, err
 }
 

@@ -52,7 +52,7 @@ func newPrograms(t *testing.T, scopes ...string) *programs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registered, err := p.RegisterOAuthClient(center.OAuthClient{
+	registered, err := p.RegisterOAuthClient(context.Background(), center.OAuthClient{
 		Name:         "cli",
 		Scopes:       scopes,
 		RedirectURIs: []string{"http://127.0.0.1/callback"},
@@ -216,7 +216,7 @@ func TestWhoMayNotHaveTokens(t *testing.T) {
 		"TLS":            {Name: "x", RedirectURIs: []string{"https://127.0.0.1/"}},
 		"another portal": {Name: "x", StartURL: "https://other.awsapps.com/start"},
 	} {
-		if _, err := p.RegisterOAuthClient(c); refusal.KindOf(err) != refusal.Invalid {
+		if _, err := p.RegisterOAuthClient(context.Background(), c); refusal.KindOf(err) != refusal.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

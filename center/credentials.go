@@ -129,7 +129,10 @@ type sessionRole struct {
 
 // roleRequest is what a broker needs to open a role, if the session may.
 func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, err error) {
-	s, err := openSession(r, choice.Session, c.now(), PortalSession, ClientSession)
+	s, err := openSession(r, choice.Session, c.now(), PortalSession, ClientSession, ApplicationSession)
+	if err == nil && s.Kind == ApplicationSession {
+		err = reachesAccounts(r, s)
+	}
 	if err != nil {
 		return request, err
 	}

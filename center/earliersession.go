@@ -35,7 +35,7 @@ func (c *Center) EndEarlierSession(ctx context.Context, by audit.Actor, secret, 
 	by.Kind, by.Name = audit.User, ""
 	err := c.Store.View(ctx, func(r Reader) error {
 		earlier, err := r.Session(digest)
-		if err == nil && earlier.Kind == ClientSession {
+		if err == nil && (earlier.Kind == ClientSession || earlier.Kind == ApplicationSession) {
 			err = refusal.ErrNoRow
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package center
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -22,6 +23,12 @@ type OAuthClient struct {
 	RedirectURIs []string // loopback only
 	StartURL     string   // of the portal that it was registered for; empty: not said
 	ExpiresAt    time.Time
+
+	// Application is the ARN of the application that restricts the program, or that it is; empty:
+	// none.
+	Application string `json:",omitempty"`
+	// Signs says that it is an application, which signs its requests for tokens and has no secret.
+	Signs bool `json:"-"`
 
 	digest string // of its id
 }
@@ -61,8 +68,9 @@ type RegisteredClient struct {
 }
 
 // RegisterOAuthClient seals a registration. It fails with ClientMetadataInvalid, ScopeInvalid or
-// RedirectInvalid.
-func (c *Center) RegisterOAuthClient(client OAuthClient) (RegisteredClient, error) {
+// RedirectInvalid, and for an application with ApplicationNotFound, ApplicationDisabled or
+// ScopeNotGranted.
+func (c *Center) RegisterOAuthClient(ctx context.Context, client OAuthClient) (RegisteredClient, error) {
 	if n := utf8.RuneCountInString(client.Name); n < 1 || n > maxClientName ||
 		checkText("clientName", client.Name, maxClientName) != nil {
 		return RegisteredClient{}, &refusal.Error{
@@ -77,15 +85,8 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (RegisteredClient, erro
 			Detail: "at most 10 scopes and 10 redirect URIs",
 		}
 	}
-	for _, s := range client.Scopes {
-		if s != ScopeAccountAccess && s != ScopePortal {
-			return RegisteredClient{}, &refusal.Error{Code: ScopeInvalid, Subject: s}
-		}
-	}
-	for _, text := range client.RedirectURIs {
-		if _, err := loopbackURI(text); err != nil {
-			return RegisteredClient{}, err
-		}
+	if err := c.checkRegistration(ctx, client); err != nil {
+		return RegisteredClient{}, err
 	}
 	if client.StartURL != "" && !c.isStartURL(client.StartURL) {
 		return RegisteredClient{}, &refusal.Error{Code: StartURLUnknown, Subject: client.StartURL}
@@ -98,6 +99,24 @@ func (c *Center) RegisterOAuthClient(client OAuthClient) (RegisteredClient, erro
 	id := c.Sealer.Seal(purposeClient, plain)
 	secret := authn.Secret(c.Sealer.Seal(purposeSecret, []byte(authn.Digest(id))))
 	return RegisteredClient{client, id, secret}, nil
+}
+
+// checkRegistration checks what a program may ask for by itself, or what an application lets it.
+func (c *Center) checkRegistration(ctx context.Context, client OAuthClient) error {
+	if client.Application != "" {
+		return c.registerFor(ctx, client)
+	}
+	for _, s := range client.Scopes {
+		if s != ScopeAccountAccess && s != ScopePortal {
+			return &refusal.Error{Code: ScopeInvalid, Subject: s}
+		}
+	}
+	for _, text := range client.RedirectURIs {
+		if _, err := loopbackURI(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OAuthClient returns a registration by its id, or ClientInvalid.
@@ -149,6 +168,12 @@ func loopbackURI(text string) (authn.RedirectURI, error) {
 // RedirectInvalid. The port is the client's choice at the moment: the AWS CLI registers a URI
 // without a port, others one without a path. See authn.RedirectURI.
 func (o OAuthClient) Redirects(text string) (authn.RedirectURI, error) {
+	if o.Application != "" { // its administrator has named the addresses
+		if !receives(o.RedirectURIs, text) {
+			return authn.RedirectURI{}, &refusal.Error{Code: RedirectInvalid, Subject: text}
+		}
+		return authn.ParseRedirectURI(text)
+	}
 	asked, err := loopbackURI(text)
 	if err != nil {
 		return asked, err
@@ -172,10 +197,19 @@ func (c *Center) isStartURL(text string) bool {
 	plain := strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/")
 	i := c.Instance
 	return slices.Contains([]string{
-		c.PortalURL(), c.URL, c.AWSStartURL(), "https://" + i.shortID() + "." + i.Region + ".portal.amazonaws.com",
+		c.PortalURL(), c.URL, c.AWSStartURL(), c.IssuerURL(),
+		"https://identitycenter.amazonaws.com/" + i.shortID(),
+		"https://" + i.shortID() + "." + i.Region + ".portal.amazonaws.com",
 		"https://" + i.shortID() + ".portal." + i.Region + ".app.aws",
 	}, plain)
 }
+
+// IssuerURL is who has issued the ID tokens of this center. At AWS it is the address
+// https://identitycenter.amazonaws.com/ with the same path, which a center can publish nothing at.
+func (c *Center) IssuerURL() string { return c.URL + "/" + c.InstanceID() }
+
+// InstanceID is the part of the instance's ARN that names it: ssoins- and 16 hex digits.
+func (c *Center) InstanceID() string { return c.Instance.shortID() }
 
 // AWSStartURL is the portal's address in AWS's form. Nothing answers there: clients use it as a
 // name.

@@ -297,6 +297,21 @@ var (
 		"the application has no such grant", "no action needed")
 	AuthMethodNotFound = Refusals.New("authentication-method-not-found", refusal.NotFound,
 		"the application has no such authentication method", "no action needed")
+	GrantNotAllowed = Refusals.New("application-grant-missing", refusal.Denied,
+		"the application does not have this grant",
+		"add the grant to the application with `aws sso-admin put-application-grant`")
+	ActorNotAllowed = Refusals.New("application-actor-not-allowed", refusal.Denied,
+		"the application's authentication method does not let the caller ask for tokens",
+		"name the caller in the actor policy: `aws sso-admin put-application-authentication-method`")
+	ScopeNotGranted = Refusals.New("application-scope-missing", refusal.Invalid,
+		"the application or the token that is renewed does not have this scope",
+		"ask for less, or add the scope with `aws sso-admin put-application-access-scope`")
+	AssertionUntrusted = Refusals.New("issued-token-refused", refusal.Denied,
+		"the token of the trusted token issuer failed a check",
+		"see the event's detail for the check, the expected value, and the received value")
+	TokenIssuerUnavailable = Refusals.New("token-issuer-unavailable", refusal.Unavailable,
+		"the trusted token issuer does not publish the keys of its tokens at the moment",
+		"check that its /.well-known/openid-configuration can be reached from here, and try again")
 	TokenIssuerNotFound = Refusals.New("token-issuer-not-found", refusal.NotFound,
 		"there is no such trusted token issuer", "use an ARN from `aws sso-admin list-trusted-token-issuers`")
 	TokenIssuerTaken = Refusals.New("token-issuer-taken", refusal.Conflict,
@@ -329,6 +344,8 @@ var (
 		"nobody allowed the request in time", "start again")
 	GrantInvalid = Refusals.New("grant-invalid", refusal.Denied,
 		"the code or refresh token is not valid", "sign in again")
+	ClientTokenExpired = Refusals.New("client-token-expired", refusal.Denied,
+		"the token has expired", "get a new one")
 	UserCodeUnknown = Refusals.New("user-code-unknown", refusal.Unauthenticated,
 		"no device is waiting with this code",
 		"compare it with the code that the device shows; a code is valid for ten minutes")

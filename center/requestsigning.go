@@ -18,8 +18,8 @@ import (
 )
 
 // RequestKey is a key that this center signs SAML messages with: requests to identity providers,
-// made when signing is first switched on, or responses to AWS accounts or to an application, made
-// when they are first needed.
+// made when signing is first switched on, or responses to AWS accounts or to an application, or ID
+// tokens with, made when they are first needed.
 type RequestKey struct {
 	Certificate []byte // DER, self-signed
 	SealedKey   string // PKCS #8
@@ -29,12 +29,14 @@ type RequestKey struct {
 type keyReader interface {
 	RequestKey() (RequestKey, error)
 	FederationKey() (RequestKey, error)
+	TokenKey() (RequestKey, error)
 }
 
 // keyWriter writes the keys that the center signs with.
 type keyWriter interface {
 	PutRequestKey(RequestKey) error
 	PutFederationKey(RequestKey) error
+	PutTokenKey(RequestKey) error
 }
 
 // requestKeyYears is how long the certificate is valid. Identity providers look at the key; few
@@ -140,9 +142,21 @@ type Signer struct {
 // FederationSigner returns the key that this center signs with as the identity provider of AWS
 // accounts, and its certificate. The first call makes it.
 func (c *Center) FederationSigner(ctx context.Context) (Signer, error) {
+	return c.madeSigner(ctx, Reader.FederationKey, Tx.PutFederationKey)
+}
+
+// TokenSigner returns the key that this center signs ID tokens with. The first call makes it.
+func (c *Center) TokenSigner(ctx context.Context) (Signer, error) {
+	return c.madeSigner(ctx, Reader.TokenKey, Tx.PutTokenKey)
+}
+
+// madeSigner returns a key that is made when it is first needed.
+func (c *Center) madeSigner(
+	ctx context.Context, get func(Reader) (RequestKey, error), put func(Tx, RequestKey) error,
+) (Signer, error) {
 	var kept RequestKey
 	read := func(r Reader) (err error) {
-		kept, err = r.FederationKey()
+		kept, err = get(r)
 		return err
 	}
 	err := c.Store.Get(ctx, read)
@@ -154,7 +168,7 @@ func (c *Center) FederationSigner(ctx context.Context) (Signer, error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			err := read(tx)
 			if errors.Is(err, refusal.ErrNoRow) { // nobody else has made one meanwhile
-				kept, err = key, tx.PutFederationKey(key)
+				kept, err = key, put(tx, key)
 			}
 			return err
 		})

@@ -19,6 +19,8 @@ const (
 	PortalSession  SessionKind = "portal"
 	ConsoleSession SessionKind = "console"
 	ClientSession  SessionKind = "client" // of a program that a user has allowed to act, such as the aws CLI
+	// of an application, or of a program that was registered for one: its scopes say what it may do
+	ApplicationSession SessionKind = "application"
 )
 
 // Session is a browser that has signed in. Only the digest of its secret is kept; it is the
@@ -40,6 +42,11 @@ type Session struct {
 	ClientID    string    `json:",omitempty"` // digest of the registration that the session belongs to
 	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
 	RefreshedAt time.Time // when that was last
+
+	// Of an application's session.
+	Application string   `json:",omitempty"` // its ARN
+	Scopes      []string `json:",omitempty"` // that were granted
+	IssuedBy    string   `json:",omitempty"` // ARN of the trusted token issuer that named the user
 }
 
 // sessionReader reads sessions.
@@ -86,17 +93,40 @@ func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, fro
 // leave them behind without end.
 const maxSessions = 100 //bound:rows portal sessions of a user
 
-// addSession adds a portal session. Where there are too many, those that end first make room.
+// maxOfApplication bounds the sessions of a user at one application, which can open one with each
+// token that it asks for, and maxOfApplications those at all.
+const (
+	maxOfApplication  = 20  //bound:rows sessions of a user at one application
+	maxOfApplications = 200 //bound:rows sessions of a user at all applications
+)
+
+// addSession adds a session. Where there are too many, those that end first make room: of
+// applications, none of another kind.
 func addSession(tx Tx, s Session) error {
 	all, err := tx.SessionsOf(s.UserID)
 	if err != nil {
 		return err
 	}
 	slices.SortFunc(all, func(a, b Session) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
-	for _, old := range all[:max(0, len(all)-maxSessions+1)] {
+	if s.Kind != ApplicationSession {
+		err = makeRoom(tx, all, maxSessions, func(o Session) bool { return o.Kind != ApplicationSession })
+		return errors.Join(err, tx.PutSession(s))
+	}
+	return errors.Join(
+		makeRoom(tx, all, maxOfApplication, func(o Session) bool { return o.Application == s.Application }),
+		makeRoom(tx, all, maxOfApplications, func(o Session) bool { return o.Kind == ApplicationSession }),
+		tx.PutSession(s),
+	)
+}
+
+// makeRoom ends the first sessions of a kind until one more may be added. all are the sessions of a
+// user.
+func makeRoom(tx Tx, all []Session, most int, is func(Session) bool) (err error) {
+	of := slices.DeleteFunc(slices.Clone(all), func(s Session) bool { return !is(s) })
+	for _, old := range of[:max(0, len(of)-most+1)] {
 		err = errors.Join(err, endSession(tx, old, all))
 	}
-	return errors.Join(err, tx.PutSession(s))
+	return err
 }
 
 // PortalUser returns the user behind a portal session, or SessionInvalid.

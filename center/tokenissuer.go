@@ -2,9 +2,11 @@ package center
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -64,6 +66,122 @@ func (i TokenIssuer) check() error {
 	return nil
 }
 
+// usersBy are the attributes that find a user, by their paths in the identity store. Source: user
+// guide, "Trusted token issuer configuration settings": email, user name, and external ID.
+var usersBy = map[string]func(Reader, string) (User, error){
+	"emails.value":   Reader.UserByEmail,
+	"userName":       Reader.UserByName,
+	"externalIds.id": Reader.UserByExternalID,
+	"externalId":     Reader.UserByExternalID,
+}
+
+// checkNew is check, and refuses a mapping that would find nobody. What was kept before it was
+// refused goes on finding nobody.
+func (i TokenIssuer) checkNew(old TokenIssuer) error {
+	if err := i.check(); err != nil {
+		return err
+	}
+	if usersBy[i.IdentityStoreAttributePath] == nil && i.IdentityStoreAttributePath != old.IdentityStoreAttributePath {
+		return &refusal.Error{
+			Code:   InvalidValue,
+			Field:  "IdentityStoreAttributePath",
+			Detail: "use emails.value, userName or externalIds.id, which name one user",
+		}
+	}
+	return nil
+}
+
+// userOf finds the user whom the claims of a token name.
+func (i TokenIssuer) userOf(r Reader, claims map[string]any) (User, error) {
+	refuse := func(detail string) (User, error) {
+		return User{}, &refusal.Error{Code: AssertionUntrusted, Subject: i.ARN, Check: "user", Detail: detail}
+	}
+	value, _ := claimAt(claims, i.ClaimAttributePath).(string)
+	find := usersBy[i.IdentityStoreAttributePath]
+	if value == "" || find == nil {
+		return refuse("the token has no text at the claim " + i.ClaimAttributePath +
+			", or users are not found by " + i.IdentityStoreAttributePath)
+	}
+	u, err := find(r, value)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return refuse("no user has the value of the claim " + i.ClaimAttributePath +
+			" as " + i.IdentityStoreAttributePath)
+	}
+	return u, err
+}
+
+// claimAt is the value at the path of a claim: of a claim with that very name, or inside of others.
+func claimAt(claims map[string]any, path string) any {
+	if value, has := claims[path]; has {
+		return value
+	}
+	name, rest, inside := strings.Cut(path, ".")
+	within, _ := claims[name].(map[string]any)
+	if !inside || within == nil {
+		return nil
+	}
+	return claimAt(within, rest)
+}
+
+// issuerOf returns the trusted token issuer that a token says it is of, if the application takes
+// tokens of it for one of the audiences; any: whatever the audience.
+func (c *Center) issuerOf(r Reader, a Application, token string, audiences []string) (TokenIssuer, error) {
+	named, err := c.Assertions.Issuer(token)
+	if err != nil {
+		return TokenIssuer{}, err
+	}
+	g, _ := a.grant(GrantJWTBearer)
+	for _, authorized := range g.Issuers {
+		i, err := r.TokenIssuer(authorized.ARN)
+		if errors.Is(err, refusal.ErrNoRow) || err == nil && i.IssuerURL != named {
+			continue
+		}
+		if err != nil || audiences == nil {
+			return i, err
+		}
+		if !slices.ContainsFunc(audiences, func(to string) bool { return slices.Contains(authorized.Audiences, to) }) {
+			err = &refusal.Error{
+				Code:    AssertionUntrusted,
+				Subject: i.ARN,
+				Check:   "audience",
+				Want:    strings.Join(authorized.Audiences, " "),
+				Got:     audit.Cut(strings.Join(audiences, " "), maxIssuer),
+			}
+		}
+		return i, err
+	}
+	return TokenIssuer{}, &refusal.Error{
+		Code:    AssertionUntrusted,
+		Subject: a.ARN,
+		Check:   "issuer",
+		Got:     audit.Cut(named, maxIssuer),
+	}
+}
+
+// readAssertion checks the token of a trusted token issuer that an application takes tokens of.
+// Who may not ask for tokens has nobody asked for keys.
+func (c *Center) readAssertion(ctx context.Context, who Signatory, asked ApplicationRequest) (Assertion, error) {
+	if c.Assertions == nil {
+		return Assertion{}, &refusal.Error{Code: GrantTypeUnsupported, Subject: string(asked.Grant)}
+	}
+	var i TokenIssuer
+	err := c.Store.View(ctx, func(r Reader) error {
+		a, err := openTo(r, who, asked)
+		if err == nil {
+			i, err = c.issuerOf(r, a, asked.Assertion, nil)
+		}
+		return err
+	})
+	if err != nil {
+		return Assertion{}, err
+	}
+	out, err := c.Assertions.Read(ctx, i.IssuerURL, asked.Assertion)
+	if out.Audiences == nil {
+		out.Audiences = []string{} // none, which no application takes
+	}
+	return out, err
+}
+
 // CreateTokenIssuer adds a trusted token issuer. It fails with TokenIssuerTaken when another one
 // has its issuer URL, and with QuotaExceeded. Repeating a creation with the same client token
 // returns what the first one made.
@@ -83,7 +201,7 @@ func (c *Center) CreateTokenIssuer(
 			i, err = tx.TokenIssuer(made)
 			return made, refusal.IfNoRow(err, TokenIssuerNotFound, made)
 		}
-		if err := i.check(); err != nil {
+		if err := i.checkNew(TokenIssuer{}); err != nil {
 			return i.Name, err
 		}
 		if i.Tags, err = withTags(nil, i.Tags); err != nil {
@@ -118,7 +236,7 @@ func (c *Center) UpdateTokenIssuer(ctx context.Context, by audit.Actor, arn stri
 		i := old
 		edit(&i)
 		i.ARN, i.IssuerURL = old.ARN, old.IssuerURL
-		if err := i.check(); err != nil {
+		if err := i.checkNew(old); err != nil {
 			return arn, err
 		}
 		return arn, tx.PutTokenIssuer(i)

@@ -285,9 +285,8 @@ func doors() []known {
 		programs[name] = slices.Collect(maps.Keys(fields(in)))
 	}
 	oidc := ofNames("ssooidc", programs)
-	oidc.some = true
 	proofs := map[string][]string{}
-	for name, op := range sts.Service().Operations {
+	for name, op := range sts.Service(nil).Operations {
 		proofs[name] = op.Parameters
 	}
 	tokens := ofNames("sts", proofs)

@@ -3,7 +3,8 @@
 // the commands that work on its data.
 //
 // It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
-// center/console, center/iam, center/identitystore, center/idpmetadata, center/organizations,
+// center/console, center/iam, center/identitystore, center/idpmetadata, center/issuerkeys,
+// center/organizations,
 // center/orgserver, center/portal, center/samlidp, center/scimserver, center/signin, center/sso,
 // center/ssoadmin, center/ssooidc, center/sts, control, mail, outbound, refusal and web.
 package server
@@ -22,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
+	"github.com/gatehouse-id/gatehouse/center/issuerkeys"
 	"github.com/gatehouse-id/gatehouse/center/orgserver"
 	"github.com/gatehouse-id/gatehouse/center/portal"
 	"github.com/gatehouse-id/gatehouse/center/samlidp"
@@ -92,7 +94,16 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	metadata := idpmetadata.NewWatcher(c, cfg.Targets)
 	c.RefreshMetadata = metadata.LookIfDue
 	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
-	oidc := &ssooidc.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret}
+	verifier := &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)}
+	c.Assertions = issuerkeys.NewReader(cfg.Targets, time.Now)
+	oidc := &ssooidc.Handler{
+		Center:        c,
+		Log:           c.Log,
+		RequireUser:   in.RequireUser,
+		SessionSecret: in.SessionSecret,
+		Verify:        verifier,
+		Used:          awsdoor.Used(c),
+	}
 	roles := &sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
@@ -123,14 +134,14 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		throttleSCIM(provisioning)
 	}
 	aws := atOneMoment(c, &awsapi.Handler{
-		Verify: &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)},
+		Verify: verifier,
 		Services: []awsapi.Service{
 			store,
 			admin,
 			(&orgserver.Handler{Center: c}).Service(),
 			(&adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}).Service(),
 		},
-		Query:     []awsapi.QueryService{sts.Service()},
+		Query:     []awsapi.QueryService{sts.Service(awsdoor.Refused(c))},
 		Log:       c.Log,
 		RequestID: web.RequestID,
 		Address:   web.Address,

@@ -201,7 +201,7 @@ func TestTheSignedOutPageSaysWhatHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cli, err := c.RegisterOAuthClient(center.OAuthClient{
+	cli, err := c.RegisterOAuthClient(context.Background(), center.OAuthClient{
 		Name:     "aws-cli",
 		Scopes:   []string{center.ScopeAccountAccess},
 		StartURL: c.PortalURL(),

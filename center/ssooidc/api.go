@@ -37,6 +37,7 @@ var Inputs = map[string]reflect.Type{
 	"RegisterClient":           reflect.TypeFor[registration](),
 	"StartDeviceAuthorization": reflect.TypeFor[deviceInput](),
 	"CreateToken":              reflect.TypeFor[tokenInput](),
+	"CreateTokenWithIAM":       reflect.TypeFor[iamInput](),
 }
 
 func (h *Handler) actor(r *http.Request) audit.Actor {
@@ -64,22 +65,27 @@ func serve[In any](h *Handler, fn operation[In]) http.HandlerFunc {
 		if err == nil {
 			out, err = fn(r, in)
 		}
-		status := http.StatusOK
-		if err != nil {
-			answer := Answer(err)
-			if answer.Status == http.StatusInternalServerError {
-				h.Log.ErrorContext(
-					r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
-				)
-			}
-			status, out = answer.Status, answer
-			w.Header().Set("X-Amzn-Errortype", answer.Exception)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(out) // the client has gone away
+		h.answer(w, r, out, err)
 	}
+}
+
+// answer writes what an operation has come to.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		answer := Answer(err)
+		if answer.Status == http.StatusInternalServerError {
+			h.Log.ErrorContext(
+				r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
+			)
+		}
+		status, out = answer.Status, answer
+		w.Header().Set("X-Amzn-Errortype", answer.Exception)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out) // the client has gone away
 }
 
 // unreadable says what is wrong with a body. AWS passes over members that it does not know; here
@@ -110,6 +116,9 @@ type Failure struct {
 // 6749, 5.2; RFC 8628, 3.5.
 func Answer(err error) Failure {
 	code := refusal.CodeOf(err)
+	if f, ok := wireError(err); ok && code == refusal.None {
+		return f
+	}
 	f, ok := map[refusal.Code]Failure{
 		center.ClientInvalid:         {"InvalidClientException", http.StatusUnauthorized, "invalid_client", ""},
 		center.ClientMetadataInvalid: {"InvalidClientMetadataException", 0, "invalid_client_metadata", ""},
@@ -122,6 +131,15 @@ func Answer(err error) Failure {
 		center.GrantInvalid:          {"InvalidGrantException", 0, "invalid_grant", ""},
 		center.SlowDown:              {"SlowDownException", 0, "slow_down", ""},
 		center.GrantTypeUnsupported:  {"UnsupportedGrantTypeException", 0, "unsupported_grant_type", ""},
+
+		center.ApplicationNotFound:    {"InvalidClientException", http.StatusUnauthorized, "invalid_client", ""},
+		center.ActorNotAllowed:        {"AccessDeniedException", 0, "access_denied", ""},
+		center.ApplicationNotAssigned: {"AccessDeniedException", 0, "access_denied", ""},
+		center.ApplicationDisabled:    {"UnauthorizedClientException", 0, "unauthorized_client", ""},
+		center.GrantNotAllowed:        {"UnauthorizedClientException", 0, "unauthorized_client", ""},
+		center.ScopeNotGranted:        {"InvalidScopeException", 0, "invalid_scope", ""},
+		center.AssertionUntrusted:     {"InvalidGrantException", 0, "invalid_grant", ""},
+		center.ClientTokenExpired:     {"ExpiredTokenException", 0, "expired_token", ""},
 	}[code]
 	switch {
 	case ok:
@@ -170,22 +188,17 @@ func (h *Handler) register(r *http.Request, in registration) (any, error) {
 	if in.ClientType != "public" {
 		return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "clientType"}
 	}
-	if in.Application != "" { // it would restrict what the client may ask for
-		return nil, &refusal.Error{
-			Code:  center.InvalidRequest,
-			Field: "entitledApplicationArn is refused, because no application restricts clients here",
-		}
-	}
 	for _, g := range in.GrantTypes {
 		if g != deviceGrant && g != codeGrant && g != refreshGrant {
 			return nil, &refusal.Error{Code: center.ClientMetadataInvalid, Field: "grantTypes"}
 		}
 	}
-	client, err := h.Center.RegisterOAuthClient(center.OAuthClient{
+	client, err := h.Center.RegisterOAuthClient(r.Context(), center.OAuthClient{
 		Name:         in.ClientName,
 		Scopes:       in.Scopes,
 		RedirectURIs: in.RedirectURIs,
 		StartURL:     in.IssuerURL,
+		Application:  in.Application,
 	})
 	return registered{
 		client.ID, client.Secret.Reveal(), h.Center.Now().Unix(), client.ExpiresAt.Unix(), h.Center.URL + "/authorize",

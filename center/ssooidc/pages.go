@@ -1,6 +1,7 @@
 package ssooidc
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -29,10 +31,15 @@ type Handler struct {
 	// SessionSecret is the secret of the portal session that a request comes with. The sign-in door
 	// provides it.
 	SessionSecret func(*http.Request) string
+	// Verify checks the signatures of requests for tokens of applications.
+	Verify *awsapi.Verifier
+	// Used is told about each request whose signature is good.
+	Used func(ctx context.Context, who awsapi.Caller, service string)
 
 	pages                                 *web.Pages
 	registrations, devices, tokens, polls web.Limiter
 	links                                 web.Limiter // user codes in addresses, by who follows them
+	assertions                            web.Limiter // tokens of trusted token issuers, by application
 }
 
 // DevicePath is the page on which people type the code of a device.
@@ -71,7 +78,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.tokens = web.Limiter{PerSecond: tokensEach, Burst: tokensBurst}
 	h.polls = web.Limiter{PerSecond: pollsEach, Burst: pollsBurst}
 	h.links = web.Limiter{PerSecond: linksEach, Burst: linksBurst}
+	h.assertions = web.Limiter{PerSecond: assertionsEach, Burst: assertionsBurst}
 	h.MountAPI(mux)
+	h.mountIssuer(mux)
 	mux.Handle("GET "+DevicePath, h.RequireUser(h.device))
 	mux.Handle("POST "+DevicePath, h.RequireUser(h.decideDevice))
 	mux.Handle("GET "+authorizePath, web.Guard(h.Center.URL, http.HandlerFunc(h.authorize)))
@@ -82,7 +91,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 func (h *Handler) MountAPI(mux *http.ServeMux) {
 	mux.HandleFunc("POST /client/register", serve(h, h.register))
 	mux.HandleFunc("POST /device_authorization", serve(h, h.startDevice))
-	mux.HandleFunc("POST /token", serve(h, h.createToken))
+	mux.HandleFunc("POST /token", h.token())
 }
 
 func (h *Handler) user(r *http.Request, u center.User) audit.Actor {
@@ -188,9 +197,9 @@ func (h *Handler) decideDevice(w http.ResponseWriter, r *http.Request, u center.
 
 // authorization is the query of /authorize, which the form of the consent page repeats.
 type authorization struct {
-	ClientID, RedirectURI, State, Challenge, Method, Scopes, ResponseType string
-	Client                                                                center.OAuthClient
-	Address                                                               string
+	ClientID, RedirectURI, State, Challenge, Method, Scopes, ResponseType, Nonce string
+	Client                                                                       center.OAuthClient
+	Address                                                                      string
 
 	to          authn.RedirectURI // where the answer goes, checked
 	unsupported string            // the error when it asks for what is not done here
@@ -199,9 +208,23 @@ type authorization struct {
 // Host is who receives the answer.
 func (a authorization) Host() string { return a.to.Authority() }
 
+// Here says whether that is the person's own machine.
+func (a authorization) Here() bool { return a.to.Loopback() }
+
+// Asked are the scopes that are asked for; none were named: all that the client has.
+func (a authorization) Asked() []string {
+	if asked := strings.Fields(a.Scopes); len(asked) > 0 {
+		return asked
+	}
+	return a.Client.Scopes
+}
+
+// maxNonce bounds what an application has its ID token repeat.
+const maxNonce = 512 //bound:text the nonce of an application, in bytes
+
 // read checks what must be right before the browser may be sent back: the client and the redirect
 // URI.
-func (h *Handler) read(values url.Values) (a authorization, err error) {
+func (h *Handler) read(ctx context.Context, values url.Values) (a authorization, err error) {
 	a = authorization{
 		values.Get("client_id"),
 		values.Get("redirect_uri"),
@@ -210,6 +233,7 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 		values.Get("code_challenge_method"),
 		values.Get("scopes"),
 		values.Get("response_type"),
+		values.Get("nonce"),
 		center.OAuthClient{},
 		"",
 		authn.RedirectURI{},
@@ -221,7 +245,7 @@ func (h *Handler) read(values url.Values) (a authorization, err error) {
 	if a.Scopes == "" {
 		a.Scopes = values.Get("scope") // RFC 6749's name; AWS's clients send the other
 	}
-	if a.Client, err = h.Center.OAuthClient(a.ClientID); err != nil {
+	if a.Client, err = h.Center.AuthorizingClient(ctx, a.ClientID); err != nil {
 		return a, err
 	}
 	a.to, err = a.Client.Redirects(a.RedirectURI)
@@ -236,7 +260,11 @@ func (a authorization) problem() string {
 		return a.unsupported
 	case a.ResponseType != "code":
 		return "unsupported_response_type"
+	case a.Client.Signs && a.Challenge == "" && a.Method == "": // its signature proves who redeems the code
 	case !center.IsChallenge(a.Challenge) || a.Method != "S256":
+		return "invalid_request"
+	}
+	if len(a.Nonce) > maxNonce {
 		return "invalid_request"
 	}
 	for _, s := range strings.Fields(a.Scopes) {
@@ -268,7 +296,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 		)
 		return
 	}
-	a, err := h.read(q)
+	a, err := h.read(r.Context(), q)
 	if err != nil { // nobody who could be told is known to be honest
 		h.fail(w, r, h.Center.Refuse(r.Context(), h.actor(r), "AuthorizeClient", "", err))
 		return
@@ -289,7 +317,7 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 		h.fail(w, r, &refusal.Error{Code: center.InvalidRequest})
 		return
 	}
-	a, err := h.read(r.PostForm)
+	a, err := h.read(r.Context(), r.PostForm)
 	if err != nil {
 		h.fail(w, r, h.Center.Refuse(r.Context(), h.user(r, u), "AuthorizeClient", "", err))
 		return
@@ -298,14 +326,21 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 	if problem := a.problem(); problem != "" {
 		target = a.back("error", problem)
 	} else if r.PostFormValue("decision") == "allow" {
-		code, err := h.Center.AuthorizeClient(
-			r.Context(), h.user(r, u), h.SessionSecret(r), a.ClientID, a.RedirectURI, a.Challenge,
-		)
-		if err != nil {
+		code, err := h.Center.AuthorizeClient(r.Context(), h.user(r, u), h.SessionSecret(r), center.CodeRequest{
+			ClientID:    a.ClientID,
+			RedirectURI: a.RedirectURI,
+			Challenge:   a.Challenge,
+			Scopes:      strings.Fields(a.Scopes),
+			Nonce:       a.Nonce,
+		})
+		switch {
+		case refusal.CodeOf(err) == center.ApplicationNotAssigned: // as when the person denies it
+		case err != nil:
 			h.fail(w, r, err)
 			return
+		default:
+			target = a.back("code", code.Reveal())
 		}
-		target = a.back("code", code.Reveal())
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther) // #nosec G710 -- a loopback URI that the client registered
 }

@@ -93,7 +93,7 @@ func (w *company) person() (u center.User, secret string) {
 func (w *company) program(u center.User, secret string) (id, idSecret string, tokens center.Tokens) {
 	w.t.Helper()
 	ctx, by := context.Background(), audit.Actor{Kind: audit.User, Name: "ada", Address: "127.0.0.1"}
-	cli, err := w.RegisterOAuthClient(center.OAuthClient{
+	cli, err := w.RegisterOAuthClient(context.Background(), center.OAuthClient{
 		Name: "cli", Scopes: []string{"sso:account:access"}, StartURL: w.PortalURL(),
 	})
 	if err != nil {

@@ -26,6 +26,13 @@ func (t tx) PutFederationKey(v center.RequestKey) error {
 	return t.putDocument(kindFederationKey, theOnly, v)
 }
 
+func (t tx) TokenKey() (center.RequestKey, error) {
+	return document[center.RequestKey](t, kindTokenKey, theOnly)
+}
+func (t tx) PutTokenKey(v center.RequestKey) error {
+	return t.putDocument(kindTokenKey, theOnly, v)
+}
+
 func (t tx) SessionsOf(user center.UserID) ([]center.Session, error) {
 	return list[center.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, string(user))
 }

@@ -173,6 +173,7 @@ const (
 	kindSignIn         = "sign-in-settings"
 	kindRequestKey     = "request-key"
 	kindFederationKey  = "federation-key"
+	kindTokenKey       = "token-key" // #nosec G101 -- a kind of document
 	kindInstanceSet    = "instance-settings"
 	kindControls       = "instance-controls"
 	kindAssignmentRule = "assignment-rule"
@@ -183,7 +184,7 @@ const (
 
 var kinds = []string{
 	kindInstance, kindSource, kindTenant, kindAccessKey, kindAdministrator, kindPassword, kindSignIn,
-	kindRequestKey, kindFederationKey, kindInstanceSet, kindControls, kindAssignmentRule,
+	kindRequestKey, kindFederationKey, kindTokenKey, kindInstanceSet, kindControls, kindAssignmentRule,
 	kindOrganization,
 	kindApplication, kindTokenIssuer,
 }

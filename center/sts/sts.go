@@ -13,14 +13,16 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 )
 
-// Service is the door for awsapi.Handler.
-func Service() awsapi.QueryService {
+// Service is the door for awsapi.Handler. refused is told about requests that were refused, for the
+// audit log.
+func Service(refused func(context.Context, awsapi.Caller, string, error)) awsapi.QueryService {
 	return awsapi.QueryService{
 		SigningName: "sts",
 		Global:      "sts.amazonaws.com",
 		Version:     "2011-06-15",
 		Namespace:   "https://sts.amazonaws.com/doc/2011-06-15/",
 		Operations:  map[string]awsapi.QueryOperation{"GetCallerIdentity": {Call: getCallerIdentity}},
+		Refused:     refused,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/server"
@@ -307,6 +309,60 @@ func TestForgedIdentitiesAreRefused(t *testing.T) {
 		"another action":  {replaced(good(), "GetCallerIdentity", "AssumeRole"), 400, "InvalidAction"},
 	} {
 		v.want(name, c.request, c.status, c.code, "")
+	}
+}
+
+// TestRefusedProofsAreRecorded: somebody who tries forged identities leaves events, and who tries
+// again and again is counted.
+func TestRefusedProofsAreRecorded(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t)
+	events := func() []audit.Event {
+		t.Helper()
+		all, err := v.Events(t.Context(), center.EventQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(all, func(e audit.Event) bool { return e.Result != audit.Refused })
+	}
+	forged := v.key
+	forged.SecretAccessKey = "forged"
+	for _, c := range []struct {
+		request      *http.Request
+		action, code string
+		kind         audit.Kind
+	}{
+		{v.presigned(v.to("GET", action, ""), forged, v.region(), time.Now()), "GetCallerIdentity",
+			"SignatureDoesNotMatch", audit.Anonymous},
+		{v.to("GET", action, ""), "GetCallerIdentity", "MissingAuthenticationToken", audit.Anonymous},
+		{v.to("GET", strings.Replace(action, "GetCallerIdentity", "AssumeRole", 1), ""), "AssumeRole",
+			"InvalidAction", audit.Anonymous},
+		{v.presigned(v.to("GET", action+"&ExternalId=x", ""), v.key, v.region(), time.Now()), "GetCallerIdentity",
+			"ValidationException", audit.AccessKey},
+	} {
+		before := len(events())
+		if res, text := v.send(c.request); res.StatusCode < 400 || !strings.Contains(text, c.code) {
+			t.Errorf("%s: %d %s", c.action, res.StatusCode, text)
+		}
+		if now := events(); len(now) != before+1 || now[0].Action != c.action || now[0].Actor.Kind != c.kind ||
+			now[0].Code != center.InvalidRequest.String() || now[0].Detail == "" {
+			t.Errorf("%s %s: %d events, the last %+v", c.action, c.code, len(now), now[0])
+		}
+	}
+	before := len(events())
+	for range 100 {
+		v.send(v.to("GET", action, ""))
+	}
+	if err := v.FlushRefusals(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	now := events()
+	counted := 0
+	for _, e := range now[:len(now)-before] {
+		counted += max(e.Count, 1)
+	}
+	if counted != 100 || len(now)-before > 20 {
+		t.Errorf("of 100 requests %d are accounted for, in %d events", counted, len(now)-before)
 	}
 }
 
