@@ -137,6 +137,9 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, err
 	}
 	p.plan()
+	if noter, notes := p.cfg.Center.(interface{ Notes() []string }); notes {
+		p.Notes = append(p.Notes, noter.Notes()...)
+	}
 	if err := p.observePeople(ctx, discovered); err != nil {
 		return nil, err
 	}

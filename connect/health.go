@@ -54,6 +54,9 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 			continue
 		}
 		condition := Broken
+		if p.unproved(s) {
+			condition = Drifted // it may well work
+		}
 		if slices.Contains([]string{"Assigned groups", "Provisioning status"}, s.Title) {
 			condition = Drifted
 		}
@@ -87,8 +90,17 @@ func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
 	return p, err
 }
 
+// unproved says whether a step is of what AWS does not tell, and no run has proved.
+func (p *Plan) unproved(s Step) bool {
+	return p.State.Directory.IdentitySource == "" &&
+		slices.Contains([]string{"Identity provider metadata in the center", "Identity source"}, s.Title)
+}
+
 // why says what is the matter where a step is not done.
 func (p *Plan) why(s Step) string {
+	if p.unproved(s) {
+		return "AWS does not tell, and no run on this machine has proved it"
+	}
 	switch s.Title {
 	case "SAML settings in the tenant":
 		return p.samlDifference()

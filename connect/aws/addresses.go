@@ -32,6 +32,15 @@ func (a *Addresses) fill(endpoint string, i Instance) {
 		"https://" + i.IdentityStoreID + ".awsapps.com/start",
 		"https://scim." + i.Region + ".amazonaws.com",
 	}
+	switch partition := strings.Split(i.ARN+"::", ":")[1]; partition {
+	case "aws-us-gov": // the sign-in service is asked for: nobody has published its issuer
+		own.Console = "https://console.amazonaws-us-gov.com"
+		own.Portal = "https://start." + i.Region + ".us-gov-home.awsapps.com/directory/" + i.IdentityStoreID
+	case "aws-cn":
+		own.Console = "https://console.amazonaws.cn"
+		own.Portal = "https://start.home.awsapps.cn/directory/" + i.IdentityStoreID
+		own.SCIM += ".cn"
+	}
 	if endpoint = strings.TrimRight(endpoint, "/"); endpoint != "" {
 		own = Addresses{endpoint, endpoint + "/console", endpoint + "/start", endpoint}
 	}
@@ -187,18 +196,25 @@ func (c *Center) checkACS(text string) error {
 }
 
 // signInHosts are how the sign-in hosts of a Region end: the classic one, the one of instances in
-// several Regions, and the one for IPv6. Source: "Workforce access through an additional Region".
-var signInHosts = []string{".sso.signin.aws", ".signin.aws.amazon.com", ".signin.aws"}
+// several Regions, and the one for IPv6; then those of GovCloud. Source: "Workforce access through
+// an additional Region", and the GovCloud guide.
+var signInHosts = []string{
+	".sso.signin.aws", ".signin.aws.amazon.com", ".signin.aws", ".sso.signin-fips.amazonaws-us-gov.com",
+	".sso.signin.amazonaws-us-gov.com", ".signin-fips.amazonaws-us-gov.com", ".signin.amazonaws-us-gov.com",
+}
 
 // regionOf is the Region of a sign-in host; empty where the host does not tell.
 func (c *Center) regionOf(u *url.URL) (region string, known bool) {
-	if u.Scheme+"://"+u.Host == c.addresses.SignIn && !strings.HasSuffix(u.Host, ".signin.aws.amazon.com") {
-		return "", true // not AWS's
+	ofAWS := func(host string) bool {
+		return slices.ContainsFunc(signInHosts, func(end string) bool { return strings.HasSuffix(host, end) })
 	}
-	if u.Scheme != "https" {
-		return "", false
+	if !ofAWS(c.addresses.SignIn) {
+		return "", u.Scheme+"://"+u.Host == c.addresses.SignIn
 	}
 	for _, end := range signInHosts {
+		if u.Scheme != "https" {
+			break
+		}
 		if name, ok := strings.CutSuffix(u.Host, end); ok && regionName.MatchString(name) {
 			return name, true
 		}

@@ -186,3 +186,57 @@ func TestTheEndpointIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartitionWhoseAddressesNobodyHasPublished: that is said, and the address asked for; with it
+// the reply URLs of GovCloud are known.
+func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	ctx := context.Background()
+	const arn = "arn:aws-us-gov:sso:::instance/ssoins-0123456789abcdef"
+	cfg := atAWS(p, &limits{answer: func(operation string) (int, string) {
+		owner := `"OwnerAccountId":"` + p.Center.AccountID + `"`
+		switch operation {
+		case "sts":
+			return http.StatusOK, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>` + p.Center.AccountID +
+				`</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`
+		case "DescribeOrganization":
+			return http.StatusOK, `{"Organization":{"MasterAccountId":"` + p.Center.AccountID + `"}}`
+		case "ListInstances":
+			return http.StatusOK, `{"Instances":[{"InstanceArn":"` + arn + `",` + owner + `}]}`
+		case "DescribeInstance":
+			return http.StatusOK, `{"Status":"ACTIVE","PrimaryRegion":"us-gov-west-1",` +
+				`"IdentityStoreId":"d-9067000000",` + owner + `,"PermissionSetsEnabled":false,` +
+				`"NetworkConfigurationDetails":{"VpceAccessRequired":true},` +
+				`"EncryptionConfigurationDetails":{"KmsKeyArn":"arn:aws-us-gov:kms:::key/x"}}`
+		}
+		return 0, ""
+	}})
+	cfg.Place.Region = "us-gov-west-1"
+	if _, err := aws.Open(ctx, cfg); err == nil || !strings.Contains(err.Error(), "--sign-in-host") {
+		t.Errorf("nothing is asked for: %v", err)
+	}
+	cfg.Addresses.SignIn = "https://us-gov-west-1.signin.amazonaws-us-gov.com"
+	c, err := aws.Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.EntityID(); got != cfg.Addresses.SignIn+"/platform/saml/d-9067000000" {
+		t.Errorf("the issuer is %s", got)
+	}
+	if err := c.CheckACS([]string{
+		"https://us-gov-west-1.signin-fips.amazonaws-us-gov.com" + acs,
+		"https://us-gov-west-1.sso.signin.amazonaws-us-gov.com" + acs,
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckACS([]string{"https://us-gov-east-1.signin.amazonaws-us-gov.com" + acs}); err == nil {
+		t.Error("another Region is taken")
+	}
+	notes := strings.Join(c.Notes(), "\n")
+	for _, want := range []string{"kms:Decrypt", "ScimAllowSourceIps", "no permission sets"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q: %s", want, notes)
+		}
+	}
+}

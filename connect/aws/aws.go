@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -103,6 +104,8 @@ type Center struct {
 	hand      brought
 	metadata  []byte // the tenant's, to hand over
 	witness   connect.Witness
+	// discovered is who was there when they were read last; nil before.
+	discovered atomic.Pointer[[]connect.StoreUser]
 }
 
 // Instance is what AWS says of the instance.
@@ -113,6 +116,33 @@ type Instance struct {
 	Key                                        string   // the ARN of a customer managed KMS key
 	NoPermissionSets                           bool
 	VPCOnly                                    bool // only networks that were named may call the APIs
+}
+
+// Notes are what to know of the instance before it is connected.
+func (c *Center) Notes() (notes []string) {
+	i := c.Instance
+	if c.Delegated {
+		notes = append(
+			notes, "your account is the delegated administrator: permission sets that are provisioned in the "+
+				"management account ("+i.OwnerAccountID+") stay out of reach, and a service control policy may deny "+
+				"tokens",
+		)
+	}
+	if len(i.Regions) > 1 {
+		notes = append(notes, "the instance is in "+strings.Join(i.Regions, " and ")+": each needs its own reply URL")
+	}
+	if i.Key != "" {
+		notes = append(notes, "the instance has a customer managed key ("+i.Key+"): whoever calls its APIs needs "+
+			"kms:Decrypt with it")
+	}
+	if i.VPCOnly {
+		notes = append(notes, "only networks that the instance names may call it: let the tenant's provisioning in "+
+			"(ScimAllowSourceIps of the identity store), or it writes nothing")
+	}
+	if i.NoPermissionSets {
+		notes = append(notes, "the instance has no permission sets: people get applications, and no AWS accounts")
+	}
+	return notes
 }
 
 // id is the instance's, such as ssoins-1234567890abcdef.

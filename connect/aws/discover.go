@@ -66,6 +66,7 @@ func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (
 		progress(d.read, d.read)
 	}
 	d.sort()
+	c.discovered.Store(&d.out.Users)
 	return d.out, nil
 }
 

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -64,12 +67,11 @@ func (c *Center) proveSCIM(ctx context.Context) error {
 	if err := client.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &configuration); err != nil {
 		return refusedToken(err)
 	}
-	page, err := c.store.ListUsers(ctx, &identitystore.ListUsersInput{IdentityStoreId: &c.Instance.IdentityStoreID})
+	someone, err := c.someone(ctx)
 	if err != nil {
-		return explain("list the users", err)
+		return err
 	}
-	for _, u := range page.Users[:min(1, len(page.Users))] {
-		known := userOf(u)
+	for _, known := range someone {
 		found, err := client.Find(ctx, "/Users", "userName", known.UserName)
 		if err != nil {
 			return refusedToken(err)
@@ -85,6 +87,25 @@ func (c *Center) proveSCIM(ctx context.Context) error {
 	defer c.hand.mu.Unlock()
 	c.hand.proved = c.hand.token == token && c.hand.endpoint.ScimEndpoint == endpoint
 	return nil
+}
+
+// someone is a user whom the identity store has, or nobody. Who was discovered will do: the AWS
+// credentials may have ended while a person was at the console.
+func (c *Center) someone(ctx context.Context) ([]connect.StoreUser, error) {
+	if users := c.discovered.Load(); users != nil {
+		return (*users)[:min(1, len(*users))], nil
+	}
+	page, err := c.store.ListUsers(
+		ctx, &identitystore.ListUsersInput{IdentityStoreId: &c.Instance.IdentityStoreID, MaxResults: sdk.Int32(1)},
+	)
+	if err != nil {
+		return nil, explain("list the users", err)
+	}
+	var users []connect.StoreUser
+	for _, u := range page.Users {
+		users = append(users, userOf(u))
+	}
+	return users, nil
 }
 
 // refusedToken says what an endpoint's refusal means.

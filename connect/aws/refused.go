@@ -47,6 +47,8 @@ func explain(doing string, err error) error {
 			"not enabled in the account"
 	case strings.Contains(message, "Signature expired"), strings.Contains(message, "Signature not yet current"):
 		next = "this machine's clock is wrong by minutes: set it and run this again"
+	case strings.Contains(message, "should be scoped to"):
+		next = "this endpoint is of another Region: check the Region, and AWS_ENDPOINT_URL if it is set"
 	case code == "SignatureDoesNotMatch", code == "InvalidSignatureException":
 		next = "the secret of the access key is not right: set AWS_SECRET_ACCESS_KEY again"
 	case strings.HasPrefix(code, "KMS"), strings.Contains(message, "kms:Decrypt"):

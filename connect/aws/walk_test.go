@@ -202,6 +202,15 @@ func TestAPersonConnectsAWS(t *testing.T) {
 		t.Errorf("the second run: %d steps, %q, %+v, %v", pending, w.did, result, err)
 	}
 	w.folder = t.TempDir()
+	cfg, err := w.config(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, err := connect.ObserveHealth(ctx, cfg)
+	if err != nil || health.Condition != connect.Drifted ||
+		!strings.Contains(health.Findings[0].Detail, "does not tell") {
+		t.Errorf("what AWS does not tell is said to be %+v, %v", health, err)
+	}
 	if result, pending, err = w.run(ctx); err != nil || len(w.did) > 0 || len(result.Expires) != 1 {
 		t.Errorf("on another machine: %d steps, %q, %v", pending, w.did, err)
 	}
