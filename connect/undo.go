@@ -65,6 +65,7 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	if err := p.observeTenant(ctx); err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
+	u.leaveOthers()
 	if err := u.observeSource(ctx); err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
 	}
@@ -80,6 +81,21 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	}
 	u.steps(tokens)
 	return u, nil
+}
+
+// leaveOthers lets go of an application that has the name and is another center's: it does not have
+// the identifier, and provisions elsewhere.
+func (u *Undo) leaveOthers() {
+	s := &u.plan.State
+	elsewhere := s.Secrets[graph.KeyBaseAddress]
+	if s.Principal.ID == "" || slices.Contains(s.Principal.ServicePrincipalNames, s.SP.EntityID) || elsewhere == "" ||
+		elsewhere == s.SCIM.ScimEndpoint {
+		return
+	}
+	u.Notes = append(u.Notes, "“"+s.Principal.DisplayName+"” is not this center's, and stays as it is: it provisions "+
+		elsewhere)
+	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
+	s.Job = graph.SynchronizationJob{}
 }
 
 // observeSource finds out whether the identity source in force is the tenant. It is by its name: a
@@ -114,6 +130,9 @@ func (u *Undo) compare(ctx context.Context) error {
 	}
 	if store := u.plan.State.Directory.IdentityStoreID; before.IdentityStoreID != store {
 		return fmt.Errorf("it is of the identity store %s, and this one is %s", before.IdentityStoreID, store)
+	}
+	if u.options.Restore == nil {
+		return errors.New("nothing can be given back here")
 	}
 	now, err := u.options.Restore.Discover(ctx, u.plan.cfg.Progress)
 	if err != nil {

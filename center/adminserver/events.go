@@ -38,11 +38,15 @@ func (h *Handler) lookupEvents(
 	if err != nil {
 		return out, err
 	}
-	whole := len(events) < q.Limit
+	if len(events) == 0 {
+		return out, nil
+	}
+	// fewer than the limit may not be the end: what is read at once is bounded in bytes
+	last := lastMoment(events)
 	for i, e := range events {
 		// a page ends between two moments, since its token is one
 		if between := i > 0 && e.Time.UnixMilli() != events[i-1].Time.UnixMilli(); between &&
-			(len(out.Events) >= most || !whole && i >= lastMoment(events)) {
+			(len(out.Events) >= most || i >= last) {
 			out.NextToken = strconv.FormatInt(events[i-1].Time.UnixMilli(), 10)
 			return out, nil
 		}
@@ -50,9 +54,7 @@ func (h *Handler) lookupEvents(
 			out.Events = append(out.Events, showEvent(center.ExplainEvent(e)))
 		}
 	}
-	if !whole { // all of one moment
-		out.NextToken = strconv.FormatInt(events[len(events)-1].Time.UnixMilli(), 10)
-	}
+	out.NextToken = strconv.FormatInt(events[0].Time.UnixMilli(), 10) // all are of one moment
 	return out, nil
 }
 

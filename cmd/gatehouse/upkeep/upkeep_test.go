@@ -191,6 +191,26 @@ func TestAConnectionIsTakenBackByCommand(t *testing.T) {
 	}
 }
 
+func TestAnotherCentersApplicationStays(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	apps, err := graph.All[graph.Application](t.Context(), k.Client, "/applications"+
+		graph.Filter("applicationTemplateId", graph.AWSTemplateID))
+	if err != nil || len(apps) != 1 {
+		t.Fatal(apps, err)
+	}
+	k.Change(http.MethodPatch, "/applications/"+apps[0].ID, map[string]any{"identifierUris": []string{}}, nil)
+	way := pairtest.NewWay(t, k.SCIM.BaseURL)
+	k.PutSecrets(way.URL)
+	out := k.want(nil, "is not this center's", "undo", "--accept", "--delete-application")
+	jobs, err := graph.All[graph.SynchronizationJob](
+		t.Context(), k.Client, "/servicePrincipals/"+k.Tenant.ServicePrincipalID+"/synchronization/jobs",
+	)
+	if err != nil || len(jobs) != 1 {
+		t.Errorf("its jobs are %+v, %v\n%s", jobs, err, out)
+	}
+}
+
 func TestAHalfDoneConnectIsTakenBack(t *testing.T) {
 	t.Parallel()
 	k := keeper{pairtest.Start(t, gatehousetest.Unconnected()), t}
