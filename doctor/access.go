@@ -139,10 +139,9 @@ func delegated(l *look, a *answer) {
 
 // grants is how many assignments somebody has, by themselves and by their groups.
 func (l *look) grants(u *User) int {
-	has := l.accessOf()
-	n := has[u.UserID]
+	n := l.access[u.UserID]
 	for g := range l.groupsOf[u.UserID] {
-		n += has[g]
+		n += l.access[g]
 	}
 	return n
 }
@@ -172,9 +171,8 @@ func noAccess(l *look, a *answer) {
 
 func accessOfTheDisabled(l *look, a *answer) {
 	var f *Finding
-	has := l.accessOf()
 	for _, u := range l.a.Users {
-		if has[u.UserID] == 0 || !strings.EqualFold(u.UserStatus, "DISABLED") {
+		if l.access[u.UserID] == 0 || !strings.EqualFold(u.UserStatus, "DISABLED") {
 			continue
 		}
 		if f == nil {

@@ -436,7 +436,7 @@ func (l *look) groupSteps() []Step {
 			}
 		}
 		return append(out, Step{"there", OK, g.DisplayName, fmt.Sprintf("%s, %d members", x.DisplayName, members)},
-			Step{"assigned in AWS", OK, "", fmt.Sprintf("%d assignments", l.accessOf()[x.GroupID])})
+			Step{"assigned in AWS", OK, "", fmt.Sprintf("%d assignments", l.access[x.GroupID])})
 	}
 	return []Step{{"in the directory", Broken, "(unknown)", ""}}
 }

@@ -94,13 +94,7 @@ func (l *look) arrived(since time.Time) bool {
 // its way.
 func (l *look) pending(id string) bool {
 	last := l.lastCycle()
-	return !last.IsZero() && slices.ContainsFunc(l.e.Audits, func(a Audit) bool {
-		return a.ActivityDateTime.After(last) && slices.ContainsFunc(a.TargetResources, func(t struct {
-			ID string `json:"id"`
-		}) bool {
-			return t.ID == id
-		})
-	})
+	return !last.IsZero() && l.changed[id].After(last)
 }
 
 func notThere(l *look, a *answer) {
@@ -145,18 +139,11 @@ func (l *look) assignedSince(id string) (at time.Time) {
 
 // counterpart is the group of AWS's side that a group of Entra is, or nil.
 func (l *look) counterpart(id string) *Group {
-	g := l.circles[id]
-	for i := range l.a.Groups {
-		for _, x := range l.a.Groups[i].ExternalIDs {
-			if x.ID == id {
-				return &l.a.Groups[i]
-			}
-		}
+	if g := l.groupExt[id]; g != nil {
+		return g
 	}
-	for i := range l.a.Groups {
-		if g != nil && strings.EqualFold(l.a.Groups[i].DisplayName, g.DisplayName) {
-			return &l.a.Groups[i]
-		}
+	if g := l.circles[id]; g != nil {
+		return l.groupsBy[fold(g.DisplayName)]
 	}
 	return nil
 }
@@ -245,7 +232,6 @@ func (l *look) orphans() map[string][]Assignment {
 
 func groupMadeAgain(l *look, a *answer) {
 	orphans := l.orphans()
-	has := l.accessOf()
 	for _, e := range l.events("DeleteGroup") {
 		old := cmp.Or(detail(e.RequestParameters, "groupId"), detail(e.RequestParameters, "id"))
 		if len(orphans[old]) == 0 {
@@ -253,7 +239,7 @@ func groupMadeAgain(l *look, a *answer) {
 		}
 		for i := range l.a.Groups {
 			g := &l.a.Groups[i]
-			if g.CreatedAt != nil && has[g.GroupID] == 0 && g.CreatedAt.Sub(e.EventTime).Abs() < 24*time.Hour {
+			if g.CreatedAt != nil && l.access[g.GroupID] == 0 && g.CreatedAt.Sub(e.EventTime).Abs() < 24*time.Hour {
 				f := a.find(Broken, "", "the group "+g.DisplayName+" was made again, and access names the old one",
 					"It was renamed by deleting and creating it, by hand or by a program: assignments go by the id").
 					value("assignments name", old).value("the group now", g.GroupID).
@@ -385,10 +371,10 @@ func foreignMember(l *look, a *answer) {
 			members[m.ID] = true
 		}
 		var f *Finding
-		for _, m := range l.a.Memberships {
-			p := byUser[m.MemberID]
-			u := l.awsUsers[m.MemberID]
-			if m.GroupID != group || u == nil || (p != nil && (members[p.ID] || !p.enabled())) {
+		for id := range l.members[group] {
+			p := byUser[id]
+			u := l.awsUsers[id]
+			if u == nil || (p != nil && (members[p.ID] || !p.enabled())) {
 				continue
 			}
 			if f == nil {
@@ -397,7 +383,7 @@ func foreignMember(l *look, a *answer) {
 					"They were put in at AWS, by hand or by a program: the job does not remove whom it did not "+
 						"send, and they keep the group's access").
 					fix("Take them out at AWS, or add them in Entra", "", l.console("groups"))
-				if l.accessOf()[group] > 0 {
+				if l.access[group] > 0 {
 					f.State = Broken
 				}
 			}

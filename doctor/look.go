@@ -41,6 +41,15 @@ type look struct {
 	inScope  map[string]bool            // groups, by Entra's id
 	groupsOf map[string]map[string]bool // groups of AWS's users, by their ids
 	setNames map[string]string
+
+	access   map[string]int             // assignments, by their principal
+	changed  map[string]time.Time       // when something was last changed in the directory
+	groupExt map[string]*Group          // AWS's groups, by external id
+	groupsBy map[string]*Group          // by name, in lower case
+	members  map[string]map[string]bool // of AWS's groups
+	local    map[string]*person         // by the part of the name before the @
+	display  map[string]*person
+	circleBy map[string]*graph.Group // Entra's groups, by name in lower case
 }
 
 func newLook(f Facts, about About) *look {
@@ -50,6 +59,9 @@ func newLook(f Facts, about About) *look {
 		awsUsers: map[string]*User{}, awsNames: map[string][]*User{}, awsMails: map[string][]*User{},
 		awsExt: map[string][]*User{}, awsGroup: map[string]*Group{}, circles: map[string]*graph.Group{},
 		inScope: map[string]bool{}, groupsOf: map[string]map[string]bool{}, setNames: map[string]string{},
+		access: map[string]int{}, changed: map[string]time.Time{}, groupExt: map[string]*Group{},
+		groupsBy: map[string]*Group{}, members: map[string]map[string]bool{}, local: map[string]*person{},
+		display: map[string]*person{}, circleBy: map[string]*graph.Group{},
 	}
 	if f.Entra != nil {
 		l.e = *f.Entra
@@ -80,13 +92,25 @@ func (l *look) indexAWS() {
 		}
 	}
 	for i := range l.a.Groups {
-		l.awsGroup[l.a.Groups[i].GroupID] = &l.a.Groups[i]
+		g := &l.a.Groups[i]
+		l.awsGroup[g.GroupID] = g
+		l.groupsBy[fold(g.DisplayName)] = g
+		for _, x := range g.ExternalIDs {
+			l.groupExt[x.ID] = g
+		}
+	}
+	for _, x := range l.a.Assignments {
+		l.access[x.PrincipalID]++
 	}
 	for _, m := range l.a.Memberships {
 		if l.groupsOf[m.MemberID] == nil {
 			l.groupsOf[m.MemberID] = map[string]bool{}
 		}
 		l.groupsOf[m.MemberID][m.GroupID] = true
+		if l.members[m.GroupID] == nil {
+			l.members[m.GroupID] = map[string]bool{}
+		}
+		l.members[m.GroupID][m.MemberID] = true
 	}
 	for _, s := range l.a.PermissionSets {
 		l.setNames[s.PermissionSetArn] = s.Name

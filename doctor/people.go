@@ -108,6 +108,19 @@ func (l *look) findPeople() {
 		l.meet(p)
 	}
 	l.learn()
+	for _, a := range l.e.Audits {
+		for _, t := range a.TargetResources {
+			if a.ActivityDateTime.After(l.changed[t.ID]) {
+				l.changed[t.ID] = a.ActivityDateTime
+			}
+		}
+	}
+	for _, p := range l.people {
+		if name, _, _ := strings.Cut(fold(p.UserPrincipalName), "@"); !p.deleted && p.aws != nil {
+			l.local[name] = p
+			l.display[fold(p.DisplayName)] = p
+		}
+	}
 }
 
 // learn takes the NameID from sign-ins that AWS took, where they show another than the one that is
@@ -150,6 +163,7 @@ func failed(e Event) bool {
 func (l *look) scopeGroups() {
 	for i := range l.e.Groups {
 		l.circles[l.e.Groups[i].ID] = &l.e.Groups[i]
+		l.circleBy[fold(l.e.Groups[i].DisplayName)] = &l.e.Groups[i]
 	}
 	if l.prov == nil {
 		return
@@ -188,7 +202,7 @@ func (l *look) reach() {
 		p.scoped = p.assigned != "" || l.all
 	}
 	for id := range l.inScope {
-		if !l.inScope[id] {
+		if !l.inScope[id] || l.circles[id] == nil {
 			continue
 		}
 		for _, m := range l.e.Members[id] {

@@ -198,29 +198,19 @@ func nobodyInScope(l *look, a *answer) {
 	}
 }
 
-// accessOf are the ids of groups and users that have assignments at AWS's side.
-func (l *look) accessOf() map[string]int {
-	out := map[string]int{}
-	for _, x := range l.a.Assignments {
-		out[x.PrincipalID]++
-	}
-	return out
-}
-
 func groupOutOfScope(l *look, a *answer) {
 	if l.prov == nil {
 		return
 	}
-	has := l.accessOf()
 	for i := range l.a.Groups {
 		g := &l.a.Groups[i]
 		source := l.sourceOf(*g)
-		if has[g.GroupID] == 0 || source == nil || l.inScope[source.ID] {
+		if l.access[g.GroupID] == 0 || source == nil || l.inScope[source.ID] {
 			continue
 		}
 		a.find(Broken, "", "the group "+g.DisplayName+" has access at AWS, and is not assigned to the application",
 			"It was unassigned, or was made by hand at AWS: changes of its members in Entra no longer arrive").
-			value("Entra, assigned", "no").value("AWS, assignments", fmt.Sprint(has[g.GroupID])).
+			value("Entra, assigned", "no").value("AWS, assignments", fmt.Sprint(l.access[g.GroupID])).
 			fix("Assign the group to the application, or remove its access", "", l.admin(l.prov, "Users")).
 			of(g.DisplayName)
 	}
@@ -233,10 +223,8 @@ func (l *look) sourceOf(g Group) *graph.Group {
 			return source
 		}
 	}
-	for _, source := range l.circles {
-		if strings.EqualFold(source.DisplayName, g.DisplayName) && !controlTower(g.DisplayName) {
-			return source
-		}
+	if source := l.circleBy[fold(g.DisplayName)]; source != nil && !controlTower(g.DisplayName) {
+		return source
 	}
 	return nil
 }

@@ -191,7 +191,6 @@ func onlyAtAWS(l *look, a *answer) {
 	if len(l.e.Users) == 0 {
 		return
 	}
-	has := l.accessOf()
 	var local, former *Finding
 	for _, u := range l.unknown() {
 		if twin := l.twin(u); twin != nil && len(u.ExternalIDs) > 0 {
@@ -216,7 +215,7 @@ func onlyAtAWS(l *look, a *answer) {
 		local.of(u.UserName)
 		if local.Count <= shown {
 			local.value("AWS", fmt.Sprintf("%s, made by %s, %d assignments of their own", u.UserName,
-				cmp.Or(u.CreatedBy, "unknown"), has[u.UserID]))
+				cmp.Or(u.CreatedBy, "unknown"), l.access[u.UserID]))
 		}
 		if fold(l.about.Person) == fold(u.UserName) && l.about.Person != "" {
 			local.State = Broken
@@ -227,10 +226,8 @@ func onlyAtAWS(l *look, a *answer) {
 // twin is somebody of the directory with the display name or the local part of a user's address.
 func (l *look) twin(u *User) *person {
 	local, _, _ := strings.Cut(fold(u.UserName), "@")
-	for _, p := range l.people {
-		mine, _, _ := strings.Cut(fold(p.UserPrincipalName), "@")
-		if !p.deleted && p.aws != nil && p.aws != u && (mine == local ||
-			(p.DisplayName != "" && fold(p.DisplayName) == fold(u.DisplayName))) {
+	for _, p := range []*person{l.local[local], l.display[fold(u.DisplayName)]} {
+		if p != nil && p.aws != u {
 			return p
 		}
 	}

@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ type side struct {
 	arn, storeID string
 	none         bool // there are no permission sets
 }
+
+// errNothing is an answer without what was asked for.
+var errNothing = errors.New("the answer is empty")
 
 // aws asks AWS's side. The entity ID is told as soon as it is known.
 func (g *gathering) aws(ctx context.Context, entityID chan<- string) {
@@ -109,6 +113,9 @@ func (s *side) whoami(ctx context.Context) {
 		})
 	}
 	organization, err := s.orgs.DescribeOrganization(ctx, nil)
+	if err == nil && organization.Organization == nil {
+		err = errNothing
+	}
 	if s.failed(doctor.AWSAccounts, err) {
 		return
 	}
@@ -334,6 +341,9 @@ func (s *side) permissionSet(ctx context.Context, arn string) {
 	described, err := s.admin.DescribePermissionSet(
 		ctx, &ssoadmin.DescribePermissionSetInput{InstanceArn: &s.arn, PermissionSetArn: &arn},
 	)
+	if err == nil && described.PermissionSet == nil {
+		err = errNothing
+	}
 	if s.failed(doctor.Sets, err) {
 		return
 	}
@@ -393,6 +403,9 @@ func (s *side) requests(ctx context.Context) {
 	if s.none {
 		return
 	}
+	if s.paces["admin"].Wait(ctx) != nil {
+		return
+	}
 	assigned, err := s.admin.ListAccountAssignmentCreationStatus(ctx,
 		&ssoadmin.ListAccountAssignmentCreationStatusInput{
 			InstanceArn: &s.arn, Filter: &types.OperationStatusFilter{Status: types.StatusValuesFailed},
@@ -402,6 +415,9 @@ func (s *side) requests(ctx context.Context) {
 		for _, x := range assigned.AccountAssignmentsCreationStatus {
 			s.assignmentRequest(ctx, x.RequestId)
 		}
+	}
+	if s.paces["admin"].Wait(ctx) != nil {
+		return
 	}
 	provisioned, err := s.admin.ListPermissionSetProvisioningStatus(ctx,
 		&ssoadmin.ListPermissionSetProvisioningStatusInput{
@@ -425,6 +441,9 @@ func (s *side) assignmentRequest(ctx context.Context, id *string) {
 			InstanceArn: &s.arn, AccountAssignmentCreationRequestId: id,
 		},
 	)
+	if err == nil && out.AccountAssignmentCreationStatus == nil {
+		err = errNothing
+	}
 	if s.failed(doctor.Grants, err) {
 		return
 	}
@@ -448,6 +467,9 @@ func (s *side) provisioningRequest(ctx context.Context, id *string) {
 			InstanceArn: &s.arn, ProvisionPermissionSetRequestId: id,
 		},
 	)
+	if err == nil && out.PermissionSetProvisioningStatus == nil {
+		err = errNothing
+	}
 	if s.failed(doctor.Sets, err) {
 		return
 	}

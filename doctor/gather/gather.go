@@ -8,9 +8,11 @@
 package gather
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -170,7 +172,11 @@ var reads = []string{"List", "Describe", "Get", "Lookup", "Explain"}
 
 // RoundTrip implements http.RoundTripper.
 func (r reader) RoundTrip(req *http.Request) (*http.Response, error) {
-	if operation, ok := awsOperation(req); ok {
+	req, operation, err := awsOperation(req)
+	if err != nil {
+		return nil, err
+	}
+	if operation != "" {
 		for _, prefix := range reads {
 			if strings.HasPrefix(operation, prefix) {
 				return r.next.RoundTrip(req)
@@ -184,26 +190,32 @@ func (r reader) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(req)
 }
 
-// awsOperation is the operation that a request names.
-func awsOperation(req *http.Request) (string, bool) {
+// awsOperation is the operation that a request names, "" where it names none, and the request to
+// send on: STS speaks the query protocol, whose body begins with the operation.
+func awsOperation(req *http.Request) (*http.Request, string, error) {
 	if target := req.Header.Get("X-Amz-Target"); target != "" {
-		return target[strings.LastIndexByte(target, '.')+1:], true
+		return req, target[strings.LastIndexByte(target, '.')+1:], nil
 	}
-	// STS speaks the query protocol, whose body names the operation
-	if req.Method != http.MethodPost || req.GetBody == nil ||
+	if req.Method != http.MethodPost || req.Body == nil ||
 		!strings.HasPrefix(req.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
-		return "", false
+		return req, "", nil
 	}
-	body, err := req.GetBody()
-	if err != nil {
-		return "", false
-	}
-	defer body.Close() //nolint:errcheck // a copy of what is in memory
 	head := make([]byte, 64)
-	n, _ := body.Read(head)
-	rest, ok := strings.CutPrefix(string(head[:n]), "Action=")
-	name, _, _ := strings.Cut(rest, "&")
-	return name, ok
+	n, err := io.ReadFull(req.Body, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return req, "", err
+	}
+	again := req.Clone(req.Context())
+	again.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head[:n]), req.Body), req.Body}
+	named, found := strings.CutPrefix(string(head[:n]), "Action=")
+	if !found {
+		return again, "", nil
+	}
+	name, _, _ := strings.Cut(named, "&")
+	return again, name, nil
 }
 
 // ReadOnly is a client that refuses to send what would change something. Give it to the clients

@@ -50,6 +50,9 @@ func TestASoundPairIsSound(t *testing.T) {
 	}
 	began := time.Now()
 	report := doctor.Diagnose(facts, doctor.About{})
+	if facts.AWS.Caller.Account == "" {
+		t.Error("nobody said whose the credentials are")
+	}
 	if report.Worst() != doctor.OK {
 		t.Errorf("%s: %s", report.Worst(), shown(report))
 	}
