@@ -159,7 +159,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if s.scope != "assigned" && s.scope != "all" {
 		mistakes = append(mistakes, fmt.Errorf("--scope %q: use assigned or all", s.scope))
 	}
-	if s.asJSON && !s.accept && !s.dryRun {
+	if s.asJSON && !s.accept && !s.dryRun && s.out == "" {
 		mistakes = append(mistakes, errors.New("--json cannot ask: add --accept or --dry-run"))
 	}
 	if len(mistakes) > 0 {

@@ -224,9 +224,18 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	if code != exitFailed || !strings.Contains(errOut, "nothing was changed") {
 		t.Errorf("without ACCEPT: %d %s", code, errOut)
 	}
-	code, out, errOut = call(t, "ACCEPT\n", env, args...)
+	file := t.TempDir() + "/plan.json"
+	if code, _, errOut = call(t, "", env, append(args, "--out", file)...); code != exitChanges {
+		t.Fatalf("--out: %d %s", code, errOut)
+	}
+	_, bare := connectArgs(d) // the groups are those of the saved plan
+	code, out, errOut = call(t, "ACCEPT\n", env, append(bare, "--apply", file)...)
 	if code != exitDone || !strings.Contains(out, "Connected.") {
 		t.Fatalf("with ACCEPT: %d %s %s", code, out, errOut)
+	}
+	code, _, errOut = call(t, "", env, append(bare, "--apply", file, "--accept")...)
+	if code != exitFailed || !strings.Contains(errOut, "the world has moved") {
+		t.Errorf("applied a second time: %d %s", code, errOut)
 	}
 	for _, again := range []string{"nothing to change", "Counts: 11 users and 2 groups on both sides"} {
 		code, out, errOut = call(t, "", env, args...)
