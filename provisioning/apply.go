@@ -69,6 +69,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	doubtful := link.Doubt.open(c.Now())
 	link.Batch = batch
 	err := c.settle(ctx, o, &link)
+	if doubtful && c.deaf(o.Kind) {
+		c.shake(o.Ref)
+	}
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
 	if err == nil {
@@ -144,6 +147,13 @@ func (c *cycle) explained(ctx context.Context, o candidate, link Link, err error
 		}
 	}
 	return err
+}
+
+// shake notes that the memberships of a user may have ended at the target.
+func (c *cycle) shake(ref Ref) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shaken[ref] = true
 }
 
 // note remembers what an object at the target is called, for the log, whether it was just written,
@@ -235,8 +245,14 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 			}
 			return step{action: Other, reason: "it no longer exists at the target"}, nil
 		}
+		if err != nil && s.action == Disable && c.deaf(o.Kind) { // some memberships may have ended
+			link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: o.Ref})
+		}
 		if err == nil {
 			link.Sent = s.sent
+			if link.Left = (time.Time{}); s.action == Disable && c.deaf(o.Kind) {
+				link.Left = c.Now()
+			}
 		}
 		return s, err
 	case Delete:

@@ -379,24 +379,36 @@ func (x *target) tell(t *testing.T, steps tale, when int, what fault) *mortal {
 			m.wait()
 			m.wait, err = nil, errDead // not quiet yet
 		}
-		if quiet = err == nil && result.Failed == 0 && result.RetryAt.IsZero() && m.line >= when; quiet {
+		still := result.RetryAt.IsZero() || result.RetryAt.Sub(now) > x.grace/2 // who has left waits
+		if quiet = err == nil && result.Failed == 0 && still && m.line >= when; quiet {
 			break
 		}
-		if m.line < when && err == nil && result.RetryAt.IsZero() {
+		if m.line < when && err == nil && still {
 			break
 		}
 		m.dead, m.away = false, false
 		now = now.Add(2 * time.Minute)
 	}
 	if !quiet && lines >= when {
-		t.Error("it does not come to rest")
+		t.Errorf("it does not come to rest: %v", failures(m))
 	}
 	x.misbehave(nil)
-	x.equals(t, d)
+	x.equals(t, d, m)
 	if begun, _ := m.Begun(context.Background()); len(begun) > 0 {
 		t.Errorf("left in the memory: %v", begun)
 	}
 	return m
+}
+
+// failures are why the last attempts failed.
+func failures(m *mortal) (list []string) {
+	refs, _ := m.Known(context.Background())
+	for _, ref := range refs {
+		if l, _ := m.Link(context.Background(), ref); l.Failure != "" || l.Doubt != nil {
+			list = append(list, fmt.Sprintf("%v at %q: %s %+v", ref, l.TargetID, l.Failure, l.Doubt))
+		}
+	}
+	return list
 }
 
 // sound runs a cycle that nothing disturbs.
@@ -423,6 +435,13 @@ func (x *target) mortal(
 		Workers:  1,
 		NewID:    func() string { m.ids++; return fmt.Sprint(m.ids) }, // never the same twice
 	}
+	if x.store != nil {
+		var err error
+		if engine.Mappings, err = storeMappings(); err != nil {
+			t.Fatal(err)
+		}
+		engine.Target, engine.LeaverGrace = x.store, x.grace
+	}
 	engine.Hurry()
 	return engine.Run(ctx)
 }
@@ -447,7 +466,7 @@ func (x *target) empty(t *testing.T) {
 
 // equals compares the target with a source: who is there, active and called what, with which title
 // and manager; and which groups there are, with which members.
-func (x *target) equals(t *testing.T, d *directory) {
+func (x *target) equals(t *testing.T, d *directory, m provisioning.Memory) {
 	t.Helper()
 	ctx := context.Background()
 	users, e1 := x.center.Users(ctx, center.UserQuery{})
@@ -456,16 +475,31 @@ func (x *target) equals(t *testing.T, d *directory) {
 		t.Fatal(err)
 	}
 	ids, there := map[string]string{}, map[provisioning.Ref]bool{}
-	for _, u := range users {
-		ids[string(u.ID)] = u.ExternalID
+	source := func(kind provisioning.Kind, id, externalID string) string {
+		if x.store == nil {
+			return externalID
+		}
+		ref, err := m.Owner(ctx, kind, id) // a store has no external ids
+		if err != nil {
+			t.Errorf("the %s %s is nobody's: %v", kind, id, err)
+		}
+		return ref.ID
 	}
 	for _, u := range users {
-		ref := provisioning.Ref{Kind: provisioning.User, ID: u.ExternalID}
+		ids[string(u.ID)] = source(provisioning.User, string(u.ID), u.ExternalID)
+	}
+	for _, u := range users {
+		ref := provisioning.Ref{Kind: provisioning.User, ID: ids[string(u.ID)]}
 		there[ref] = true
 		o := d.objects[ref]
 		switch {
+		case x.grace > 0 && (o == nil || !o.Active || !o.Assigned): // kept for a while, in no group
+			ms, err := x.center.Memberships(ctx, center.MembershipQuery{UserID: u.ID})
+			if err != nil || len(ms) > 0 {
+				t.Errorf("%s has left, and is in groups: %v, %v", u.UserName, ms, err)
+			}
 		case o == nil:
-			t.Errorf("%s (%s, active: %v) is there, and gone from the source", u.UserName, u.ExternalID, u.Active)
+			t.Errorf("%s (%s, active: %v) is there, and gone from the source", u.UserName, ref.ID, u.Active)
 		case u.Active != (o.Active && o.Assigned):
 			t.Errorf("%s is active: %v", u.UserName, u.Active)
 		case u.Active && (u.UserName != o.directory["userPrincipalName"] || u.Title != o.directory["jobTitle"] ||
@@ -474,7 +508,9 @@ func (x *target) equals(t *testing.T, d *directory) {
 		}
 	}
 	for _, g := range groups {
-		ref := provisioning.Ref{Kind: provisioning.Group, ID: g.ExternalID}
+		ref := provisioning.Ref{
+			Kind: provisioning.Group, ID: source(provisioning.Group, string(g.ID), g.ExternalID),
+		}
 		there[ref] = true
 		o := d.objects[ref]
 		if o == nil || !o.Assigned {

@@ -148,6 +148,8 @@ func (c *cycle) recover(ctx context.Context) error {
 func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	switch d := link.Doubt; {
 	case link.Failure != "":
+	case d == nil && !link.Left.IsZero() && !c.stays(link):
+		link.RetryAt = link.Left.Add(c.LeaverGrace)
 	case d == nil:
 		link.RetryAt = time.Time{}
 	case d.Looked:

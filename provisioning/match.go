@@ -129,11 +129,34 @@ func (c *cycle) withoutFreed(
 		if err != nil {
 			return nil, err
 		}
-		if fold(link.Sent[attribute]) == fold(o.creating[attribute]) {
+		switch {
+		case fold(link.Sent[attribute]) != fold(o.creating[attribute]):
+		case link.Left.IsZero() || c.stays(link):
 			return nil, &taken{attribute, o.creating[attribute]}
+		default:
+			if err := c.endGrace(ctx, link, attribute, o); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return left, nil
+}
+
+// endGrace deletes a user who has left, since somebody else has that name now.
+func (c *cycle) endGrace(ctx context.Context, link Link, attribute string, o candidate) error {
+	id := link.TargetID
+	err := c.send(ctx, &link, nil, func() error { return c.Target.Delete(ctx, link.Kind, id) })
+	if err != nil && !isNotFound(err) {
+		if stops(err) == nil {
+			err = errors.Join(err, c.keep(ctx, link))
+		}
+		return err
+	}
+	c.lose(link.Ref, id)
+	gone := candidate{Object: Object{Ref: link.Ref, Name: link.Sent[attribute]}}
+	e := c.entry(gone, id, step{action: Delete, reason: "has left, and " + o.Name + " has the name now"}, nil, 0)
+	c.tell(e)
+	return c.forget(ctx, link.Ref, e)
 }
 
 // taken means that the object that matches is another source object's.

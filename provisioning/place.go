@@ -205,6 +205,29 @@ func (p place) newEntry() map[string]any {
 	return made
 }
 
+// Resource is an object with attributes, by their paths, as SCIM has it.
+func Resource(kind Kind, attributes map[string]string) scim.Resource {
+	return resource(kind, attributes)
+}
+
+// Apply makes the change in a resource. Where oneValue is true, a new entry of a list takes the
+// place of all others.
+func (c Change) Apply(r scim.Resource, oneValue bool) {
+	p, err := placeOf(c.Path)
+	switch {
+	case err != nil: // Compile refuses it
+	case c.New == "":
+		p.remove(r)
+	default:
+		before := len(r.List(p.attribute))
+		p.put(r, typed(c.Path, c.New))
+		if list := r.List(p.attribute); oneValue && len(p.entry) > 0 && len(list) > before {
+			r[p.attribute] = list[len(list)-1:]
+			p.makePrimary(r)
+		}
+	}
+}
+
 // resource builds the body of a creation from paths: name.givenName, emails[type eq "work"].value,
 // roles[primary eq "True"].value, URN:department. Paths that cannot be read are not among them:
 // Compile refuses them.

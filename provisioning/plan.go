@@ -124,10 +124,12 @@ func (c *cycle) plan(o candidate, link Link) step {
 		return step{action: Other, reason: "NotEffectivelyEntitled: disabled users are not created"}
 	case o.Deleted && c.SkipDeleted:
 		return step{action: Other, reason: "deleted users are skipped until they are deleted for good"}
+	case !o.Gone && !o.inScope && !o.Deleted && c.SkipOutOfScope:
+		return step{action: Other, reason: "out of scope, and SkipOutOfScopeDeletions is set"}
+	case c.deaf(o.Kind) && (o.Gone || !o.inScope || !o.Active):
+		return c.planLeaving(link)
 	case o.Deleted:
 		return c.planSoftDeletion(o, link, flows)
-	case !o.Gone && !o.inScope && c.SkipOutOfScope:
-		return step{action: Other, reason: "out of scope, and SkipOutOfScopeDeletions is set"}
 	// A group has nothing like active, so one that leaves the scope can only be deleted. Users are
 	// deleted when the source has deleted them, and disabled before. Source: "How provisioning
 	// works", deprovisioning.
@@ -161,6 +163,9 @@ func (c *cycle) plan(o candidate, link Link) step {
 	}
 	wanted := o.toBe(link.Sent)
 	changes := difference(link.Sent, wanted)
+	if !link.Left.IsZero() {
+		changes = append(changes, Change{activePath, "False", "True"})
+	}
 	switch {
 	case len(changes) == 0:
 		return step{action: Other, reason: redundant}
@@ -210,6 +215,35 @@ func (c *cycle) planSoftDeletion(o candidate, link Link, flows mapping.Flow) ste
 		return planned
 	}
 	return c.planDeletion(o, link, flows)
+}
+
+// deaf says whether the target cannot be told that an object of a kind is disabled.
+func (c *cycle) deaf(kind Kind) bool { return kind == User && c.Target.Traits().Deaf }
+
+// stays says whether a user who has left is not deleted, however long ago that was.
+func (c *cycle) stays(link Link) bool {
+	return (c.Careful && link.Adopted) || c.Mappings.Users.Flows&mapping.Delete == 0
+}
+
+// planLeaving ends the memberships of a user at a target that cannot be told that somebody is
+// disabled, and deletes the user when the grace is over.
+func (c *cycle) planLeaving(link Link) step {
+	end := link.Left.Add(c.LeaverGrace)
+	over := c.LeaverGrace == 0 || (!link.Left.IsZero() && !c.Now().Before(end))
+	switch {
+	case over && !c.stays(link):
+		return step{action: Delete, changes: difference(link.Sent, nil)}
+	case !link.Left.IsZero():
+		return step{action: Other, reason: redundant}
+	case c.Mappings.Users.Flows&mapping.Update == 0:
+		return step{action: Other, reason: "updates are turned off in the mapping"}
+	}
+	return step{
+		action:  Disable,
+		changes: []Change{{activePath, "True", "False"}},
+		sent:    link.Sent,
+		reason:  "all memberships end",
+	}
 }
 
 func planDisabling(o candidate, link Link, flows mapping.Flow) step {

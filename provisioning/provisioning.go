@@ -87,6 +87,7 @@ type Link struct {
 	Doubt    *Doubt            // nil: what the target has is known
 	Since    time.Time         // since when the target is not known to have what it should; zero: it is
 	Batch    string            // the last batch of which this link has the outcome
+	Left     time.Time         // when a user left a target that cannot be told so; zero: did not, or is back
 }
 
 // Memory remembers between cycles. What it has returned from must survive a crash: what was begun,
@@ -246,6 +247,14 @@ type Engine struct {
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
 	SkipOutOfScope bool
+	// LeaverGrace is how long a user who has left is kept, without memberships, at a target that
+	// cannot be told that somebody is disabled. Whoever comes back in time gets the memberships
+	// back; then, or when somebody else gets the name, the user is deleted, unless it was there
+	// before and the engine is careful.
+	LeaverGrace time.Duration
+	// KeepStrangers leaves members of groups alone whom somebody else has added, and says who they
+	// are, where everything is compared and the target tells members.
+	KeepStrangers bool
 	// SkipDeleted leaves users alone that were deleted, until they are gone.
 	SkipDeleted bool
 	// Careful takes nothing over and deletes nothing that was not made from the same source. What
@@ -342,6 +351,7 @@ type cycle struct {
 
 	managed map[Ref]bool // users whose manager is, or was, to be sent
 	deleted map[Ref]bool // users who were deleted, and are nobody's manager
+	shaken  map[Ref]bool // users whose memberships may have ended at the target; guarded by mu
 	found   map[Ref]bool // objects that were at the target before
 	counted map[Ref]bool // objects that are in the result
 
@@ -387,6 +397,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		targets: map[Ref]string{},
 		managed: map[Ref]bool{},
 		deleted: map[Ref]bool{},
+		shaken:  map[Ref]bool{},
 		found:   map[Ref]bool{},
 		counted: map[Ref]bool{},
 		seen:    map[string]bool{},

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
@@ -150,6 +151,9 @@ type target struct {
 	// answers itself and returns true, or lets the request through
 	trouble func(n int, r *http.Request, w http.ResponseWriter) bool
 	door    http.Handler // the center's, without trouble
+	// of a target that is an identity store
+	store *identitystore.Target
+	grace time.Duration // for which people who leave it are kept
 }
 
 func newTarget(t *testing.T) *target {

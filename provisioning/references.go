@@ -262,7 +262,14 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 		if err != nil {
 			return membership{}, false, err
 		}
-		if target != "" {
+		left, err := c.hasLeft(ctx, id)
+		if err != nil {
+			return membership{}, false, err
+		}
+		c.mu.Lock()
+		m.asks = m.asks || c.shaken[Ref{User, id}]
+		c.mu.Unlock()
+		if target != "" && !left {
 			m.wanted = append(m.wanted, target)
 		}
 	}
@@ -272,6 +279,18 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 		m.notedA = min(len(m.add), batchMembers-m.notedR)
 	}
 	return m, m.asks || len(m.add)+len(m.remove) > 0, nil
+}
+
+// hasLeft says whether a user has left a target that cannot be told so, and is a member of nothing.
+func (c *cycle) hasLeft(ctx context.Context, id string) (bool, error) {
+	if !c.deaf(User) {
+		return false, nil
+	}
+	link, err := c.Memory.Link(ctx, Ref{User, id})
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	return !link.Left.IsZero(), err
 }
 
 func (m *membership) compare(at time.Time) {

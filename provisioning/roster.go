@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"net/http"
@@ -61,6 +62,28 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 			return nil, nil
 		}
 	}
+}
+
+// tellStrangers says who is in a group that somebody else has put there.
+func (c *cycle) tellStrangers(o candidate, link Link, ids []string) {
+	shown := c.named(ids)
+	if all := c.there[User]; all != nil {
+		for i, id := range ids {
+			if name := all.byID[id].String("userName"); name != "" {
+				shown[i] = name
+			}
+		}
+	}
+	slices.Sort(shown)
+	more := ""
+	if n := len(shown) - fewObjects; n > 0 {
+		shown, more = shown[:fewObjects], fmt.Sprintf(" and %d more", n)
+	}
+	c.tell(c.entry(o, link.TargetID, step{
+		action: Other,
+		code:   "StrangersInGroup",
+		reason: "kept, though not from this source: " + strings.Join(shown, ", ") + more,
+	}, nil, 0))
 }
 
 // page asks the target for a page of what it has.
@@ -201,6 +224,13 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		asked = wanted
 	}
 	if told {
+		others := without(without(ids, asked), wanted)
+		if c.KeepStrangers && len(others) > 0 {
+			c.tellStrangers(o, link, others)
+		}
+		if !c.Reread || c.KeepStrangers {
+			ids = without(ids, others)
+		}
 		if !c.Reread {
 			ids = without(ids, without(ids, asked))
 		}

@@ -18,6 +18,7 @@ type Rules struct {
 	Unique   map[Kind][]string // attributes of which no two objects have the same; emails.value is the primary address
 	Required []string          // attributes that a user must have
 	Single   []string          // lists of a user that hold one value at most
+	Unknown  []string          // attributes that it does not have
 	Texts    bool              // the lengths and characters of texts are bounded as at AWS
 }
 
@@ -31,6 +32,7 @@ func AWSRules() Rules {
 		},
 		Required: []string{"name.givenName", "name.familyName", "displayName"},
 		Single:   []string{"emails", "phoneNumbers", "addresses", "roles"},
+		Unknown:  []string{"ims", "photos", "entitlements", "x509Certificates", "password"},
 		Texts:    true,
 	}
 }
@@ -77,6 +79,13 @@ func (r Rules) check(kind Kind, after scim.Resource, changes []Change) *foreseen
 			if n := len(after.List(list)); n > 1 {
 				return foresee(http.StatusBadRequest, "%s can have one value only, not %d", list, n)
 			}
+		}
+	}
+	for _, c := range changes {
+		p, err := placeOf(c.Path)
+		other := p.urn != "" && p.urn != scim.EnterpriseURN && len(r.Unknown) > 0
+		if err == nil && c.New != "" && (other || p.urn == "" && slices.Contains(r.Unknown, p.attribute)) {
+			return foresee(http.StatusBadRequest, "there is no attribute %s", c.Path)
 		}
 	}
 	if !r.Texts {

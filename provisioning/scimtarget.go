@@ -152,6 +152,7 @@ func (t *scimTarget) Rules(ctx context.Context) (Rules, error) {
 	rules := AWSRules()
 	if maker := config.String("documentationUri"); !strings.Contains(maker, awsDocs) {
 		rules.Required, rules.Single = nil, nil
+		rules.Unknown = nil
 		if rules.Texts = strings.Contains(maker, ownDocs); !rules.Texts {
 			if rules.Unique, err = t.unique(ctx); err != nil {
 				return Rules{}, err

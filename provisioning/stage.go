@@ -23,6 +23,7 @@ type stage struct {
 	mu      sync.Mutex
 	scenes  map[Kind]*scene
 	members map[string]map[string]bool // of a group, by id: who was added, and who removed
+	left    map[string]bool            // users whose memberships have ended
 	made    int
 }
 
@@ -46,6 +47,7 @@ type holder struct{ id, name string }
 func newStage(t Target, thorough bool) *stage {
 	s := &stage{
 		Target: t, thorough: thorough, scenes: map[Kind]*scene{}, members: map[string]map[string]bool{},
+		left: map[string]bool{},
 	}
 	for _, kind := range []Kind{User, Group} {
 		s.scenes[kind] = &scene{
@@ -163,7 +165,7 @@ func (s *stage) Members(ctx context.Context, group string) (ids []string, told b
 	defer s.mu.Unlock()
 	ids = slices.DeleteFunc(ids, func(id string) bool {
 		in, changed := s.members[group][id]
-		return s.scenes[User].gone[id] || (changed && !in)
+		return s.scenes[User].gone[id] || (changed && !in) || (!changed && s.left[id])
 	})
 	for _, id := range slices.Sorted(maps.Keys(s.members[group])) {
 		if s.members[group][id] && !slices.Contains(ids, id) && !s.scenes[User].gone[id] {
@@ -188,7 +190,7 @@ const madeHere = " made"
 func (s *stage) HasMember(ctx context.Context, group, id string) (bool, error) {
 	s.mu.Lock()
 	in, changed := s.members[group][id]
-	gone := s.scenes[User].gone[id]
+	gone := s.scenes[User].gone[id] || (!changed && s.left[id])
 	s.mu.Unlock()
 	if changed || gone {
 		return in && !gone, nil
@@ -234,6 +236,9 @@ func (s *stage) Update(ctx context.Context, kind Kind, id string, changes []Chan
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.scenes[kind].put(id, r)
+	if s.Traits().Deaf && text(r[activePath]) == "False" {
+		s.left[id] = true
+	}
 	return nil
 }
 
@@ -251,12 +256,9 @@ func (s *stage) apply(r scim.Resource, changes []Change, had map[string]string) 
 		if err != nil { // Compile refuses it
 			continue
 		}
-		if c.New == "" {
-			p.remove(r)
-			continue
-		}
 		before := len(r.List(p.attribute))
-		if p.put(r, typed(c.Path, c.New)); len(r.List(p.attribute)) == before || !s.Traits().Forgiving {
+		c.Apply(r, s.Traits().OneValue)
+		if len(r.List(p.attribute)) <= before || !s.Traits().Forgiving {
 			continue
 		}
 		if len(p.entries(had)) == 0 && p.first(has) { // as plain writes it

@@ -50,6 +50,11 @@ type Traits struct {
 	// Forgiving says that it may take a member, or a manager, that it does not know, and not say
 	// so.
 	Forgiving bool
+	// Deaf says that it cannot be told that a user is disabled. To disable one ends all memberships
+	// there, and Engine.LeaverGrace afterwards the user is deleted.
+	Deaf bool
+	// OneValue says that a list holds one value, and a new one takes the place of another.
+	OneValue bool
 }
 
 // Page is some of the objects that a target has of a kind.

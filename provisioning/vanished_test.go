@@ -108,7 +108,7 @@ func TestWhatWasDeletedAtTheTargetIsMadeAnew(t *testing.T) {
 				if err != nil || result.Failed > 0 || !result.RetryAt.IsZero() {
 					t.Errorf("%+v, %v", result, err)
 				}
-				x.equals(t, d)
+				x.equals(t, d, m)
 			})
 		}
 	}

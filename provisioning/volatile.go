@@ -121,7 +121,7 @@ func (v *Volatile) Begun(context.Context) ([]Batch, error) {
 // Failed lists the objects whose last attempt failed, or that are in doubt.
 func (v *Volatile) Failed(context.Context) (list []Failing, err error) {
 	v.refs(func(l Link) bool {
-		if l.Failure != "" || l.Doubt != nil {
+		if l.Failure != "" || l.Doubt != nil || !l.RetryAt.IsZero() {
 			list = append(list, Failing{Ref: l.Ref, RetryAt: l.RetryAt})
 		}
 		return false

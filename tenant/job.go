@@ -110,6 +110,7 @@ type Link struct {
 	Doubt    *Doubt    // nil: what the target has is known
 	Since    time.Time // since when the target is not known to have what it should
 	Batch    string    // the last one of which this link has the outcome
+	Left     time.Time `json:",omitzero"` // when a user left a target that cannot be told so
 }
 
 // Doubt is what a job does not know of an object: whether its last requests were carried out.
@@ -142,7 +143,7 @@ type linkReader interface {
 	LinkTo(jobID JobID, kind ObjectKind, targetID string) (Link, error)
 	LinksOfReports(jobID JobID, managerID UserID) ([]Link, error)
 	Links(jobID JobID) ([]Link, error)
-	FailedLinks(jobID JobID) ([]Link, error) // those that have failed, or are in doubt
+	FailedLinks(jobID JobID) ([]Link, error) // those that have a time to be looked at
 	Batches(jobID JobID) ([]Batch, error)
 	CountLinks(jobID JobID, kind ObjectKind) (int, error) // only those that are at the target
 }

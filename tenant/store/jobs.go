@@ -66,7 +66,7 @@ func (t tx) CountLinks(jobID tenant.JobID, kind tenant.ObjectKind) (int, error) 
 }
 func (t tx) PutLink(l tenant.Link) error {
 	failed := 0
-	if l.Failure != "" || l.Doubt != nil {
+	if l.Failure != "" || l.Doubt != nil || !l.RetryAt.IsZero() { // they have a time to be looked at
 		failed = 1
 	}
 	return t.Do(

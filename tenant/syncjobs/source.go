@@ -199,6 +199,7 @@ func remembered(l tenant.Link) provisioning.Link {
 		Failure:  l.Failure,
 		Tries:    l.Tries,
 		RetryAt:  l.RetryAt,
+		Left:     l.Left,
 	}
 }
 
@@ -221,6 +222,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Doubt:    (*tenant.Doubt)(l.Doubt),
 				Since:    l.Since,
 				Batch:    l.Batch,
+				Left:     l.Left,
 			}),
 		)
 	})
