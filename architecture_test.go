@@ -84,11 +84,16 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/memory", ""},
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
+	{"provisioning/identitystore", "provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", ""},
 	{"connect", "adminapi graph names provisioning/mapping saml"},
 	{"connect/aws", "adminapi connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
-	{"dirsync", "audit graph provisioning provisioning/mapping refusal scim tenant tenant/mirror tenant/syncjobs"},
+	{
+		"dirsync",
+		"audit graph provisioning provisioning/identitystore provisioning/mapping refusal scim tenant tenant/mirror " +
+			"tenant/syncjobs terminal",
+	},
 	{"terminal", ""},
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},

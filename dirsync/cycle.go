@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
@@ -187,13 +188,18 @@ func (s *Synchronizer) engine(retry syncjobs.Retry) (*provisioning.Engine, error
 	if err != nil {
 		return nil, err
 	}
+	e.Careful = true
+	e.Adopt = s.config.Adopt
+	if s.config.Store != nil {
+		e.LeaverGrace, e.KeepStrangers = s.config.LeaverGrace, s.config.KeepStrangers
+		e.Mappings, err = provisioning.Compile(identitystore.Mappings(s.job.Mappings()))
+		return e, err
+	}
 	target, err := s.runner.Target(s.job)
 	if err != nil {
 		return nil, err
 	}
 	e.Target = provisioning.SCIM(target, s.dialect)
-	e.Careful = true
-	e.Adopt = s.config.Adopt
 	if s.dialect != provisioning.AWS {
 		// What AWS requires is required of AWS only: others need no more than a name.
 		schema := s.job.Mappings()
@@ -226,6 +232,12 @@ func (c *collector) add(e provisioning.Entry) {
 	if !seen {
 		c.byObject[e.Ref] = e
 		return
+	}
+	if first.Action == provisioning.Other {
+		first.Action, first.Outcome = e.Action, e.Outcome
+	}
+	if e.Code != "" {
+		first.Code, first.Reason = e.Code, e.Reason
 	}
 	first.Added = append(first.Added, e.Added...)
 	first.Removed = append(first.Removed, e.Removed...)

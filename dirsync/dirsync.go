@@ -8,8 +8,8 @@
 //
 // Sources: "Delta query overview"; "How provisioning works".
 //
-// It may import audit, graph, provisioning, provisioning/mapping, refusal, scim, tenant,
-// tenant/mirror and tenant/syncjobs.
+// It may import audit, graph, provisioning, provisioning/identitystore, provisioning/mapping,
+// refusal, scim, tenant, tenant/mirror, tenant/syncjobs and terminal.
 package dirsync
 
 import (
@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -37,8 +38,10 @@ type Config struct {
 	Source *graph.Client
 	Target string // the SCIM endpoint; a query may name the dialect, as provisioning.DialectOf reads it
 	Token  string // the target's access token
-	HTTP   *http.Client
-	Log    *slog.Logger
+	// Store is a target that is no SCIM endpoint; Target and Token are empty then.
+	Store provisioning.Target
+	HTTP  *http.Client
+	Log   *slog.Logger
 
 	// Application limits the sync to users and groups that are assigned to an enterprise
 	// application: its name, or the id of its service principal. Groups limits it to some groups
@@ -51,7 +54,12 @@ type Config struct {
 	Adopt          bool // take over objects that are at the target already and match
 	DryRun         bool // change nothing at the target
 	SkipOutOfScope bool // do not change objects that leave the scope
-	MaxDeletions   int  // how many objects a cycle may disable or delete; 0: any number
+	// At an identity store: how long people who have left are kept, without memberships; and
+	// whether members of groups whom somebody else has added are left alone when everything is
+	// compared.
+	LeaverGrace   time.Duration
+	KeepStrangers bool
+	MaxDeletions  int // how many objects a cycle may disable or delete; 0: any number
 
 	// They are told how many objects were read so far and that reading has ended, what is done or
 	// fails as it happens, and how far the writing is. OnEntry is called by several goroutines at
@@ -97,7 +105,11 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 		defaults := tenant.DefaultMappings()
 		s.config.Mappings = &defaults
 	}
-	address, _, _ := strings.Cut(c.Target, "?")
+	if c.Store != nil {
+		s.runner.Own = c.Store
+		s.config.Target = c.Store.Address()
+	}
+	address, _, _ := strings.Cut(s.config.Target, "?")
 	if err := s.findDialect(ctx, address); err != nil {
 		return nil, err
 	}
@@ -119,6 +131,10 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 
 // findDialect asks the target for its dialect, unless the query of its address names one.
 func (s *Synchronizer) findDialect(ctx context.Context, address string) (err error) {
+	if s.config.Store != nil {
+		s.dialect = provisioning.AWS
+		return nil
+	}
 	if s.dialect = provisioning.DialectOf(s.config.Target); s.dialect == provisioning.Compliant {
 		return nil
 	}
@@ -186,6 +202,9 @@ func (s *Synchronizer) configure(ctx context.Context, job tenant.Job, address st
 		SkipOutOfScope:  &c.SkipOutOfScope,
 		FlattenGroups:   &c.Nested,
 		DeleteThreshold: &c.MaxDeletions,
+	}
+	if c.Store != nil { // it has neither
+		settings.BaseAddress, settings.SecretToken = nil, nil
 	}
 	if err := c.State.ConfigureJob(ctx, audit.SystemActor, job.ID, settings); err != nil {
 		return err

@@ -62,7 +62,7 @@ func (s *Synchronizer) pause(w *waiting, every time.Duration, r provisioning.Res
 
 // silent is the target, when it is one that did not answer.
 func (s *Synchronizer) silent(failed error) *scim.Client {
-	if !provisioning.MayPass(failed) {
+	if !provisioning.MayPass(failed) || s.config.Store != nil {
 		return nil
 	}
 	target, err := s.runner.Target(s.job)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -127,6 +128,10 @@ func (c chance) stranger(x *target) {
 		_ = x.center.DeleteUser(ctx, centertest.Actor, users[c.IntN(len(users))].ID)
 	case n == 4 && len(groups) > 0:
 		_ = x.center.DeleteGroup(ctx, centertest.Actor, groups[c.IntN(len(groups))].ID)
+	case n == 5 && len(users)*len(groups) > 0 && x.store != nil && c.IntN(2) == 0:
+		_, _ = x.center.CreateMembership(
+			ctx, centertest.Actor, groups[c.IntN(len(groups))].ID, users[c.IntN(len(users))].ID,
+		)
 	case n == 5 && len(users) > 0:
 		_, _ = x.center.UpdateUser(
 			ctx, centertest.Actor, users[c.IntN(len(users))].ID, func(u *center.User) error {
@@ -142,10 +147,13 @@ func (c chance) stranger(x *target) {
 // disabled and deleted, and what fails for which reason.
 func TestADryRunAndTheRunAfterItAgree(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard, "identitystore"} {
 		t.Run(string(profile), func(t *testing.T) {
 			t.Parallel()
-			x := newTargetOf(t, profile)
+			x := newStore(t)
+			if profile != "identitystore" {
+				x = newTargetOf(t, profile)
+			}
 			failures := map[string]int{}
 			for seed := range uint64(25) {
 				agree(t, x, profile, chance{rand.New(rand.NewPCG(seed, 1))}, failures)
@@ -178,6 +186,7 @@ func agree(t *testing.T, x *target, profile center.Profile, c chance, failures m
 	}
 	dialect := provisioning.AWS
 	careful, adopt := c.IntN(2) == 0, c.IntN(2) == 0
+	grace, keep := time.Duration(c.IntN(2))*time.Hour, c.IntN(2) == 0
 	if profile == center.ProfileStandard {
 		dialect = provisioning.Plain
 	}
@@ -188,6 +197,11 @@ func agree(t *testing.T, x *target, profile center.Profile, c chance, failures m
 			var l told
 			result, err := x.sync(t, d, m, func(e *provisioning.Engine) {
 				e.Target = provisioning.SCIM(x.client, dialect)
+				if x.store != nil {
+					e.Target, e.KeepStrangers = x.store, keep
+					e.LeaverGrace = grace
+					e.Mappings, _ = storeMappings()
+				}
 				e.Careful, e.Adopt = careful, adopt
 				e.Reread, e.DryRun = repair, dry
 				e.OnEntry = l.tell

@@ -15,10 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	connectaws "github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -32,6 +34,7 @@ type syncSettings struct {
 	groups                                        []string
 	nested, skipOutOfScope, adopt, repair, dryRun bool
 	accept                                        bool
+	store                                         storeSettings
 	asJSON                                        bool
 	maxDeletions                                  int
 	every, repairEvery                            time.Duration
@@ -44,7 +47,10 @@ func (s *syncSettings) flags(cmd *cobra.Command) {
 		"URL of the Microsoft Graph to read, with its version",
 	)
 	f := cmd.Flags()
-	f.StringVar(&s.to, "to", "", "URL of the SCIM endpoint to write to")
+	f.StringVar(
+		&s.to, "to", "",
+		"where to write: the URL of a SCIM endpoint, or identitystore:STORE[@REGION] with AWS credentials",
+	)
 	f.StringVar(&s.scimToken, "scim-token", "", "access token of the SCIM endpoint; set it with GATEHOUSE_SCIM_TOKEN")
 	f.StringVar(
 		&s.state, "state", "",
@@ -68,10 +74,16 @@ func (w *world) syncCommand() *cobra.Command {
 	s := &syncSettings{}
 	cmd := &cobra.Command{
 		Use:   "sync",
-		Short: "Keep any SCIM service in step with any Microsoft Graph",
+		Short: "Keep a SCIM service or an identity store in step with any Microsoft Graph",
 		Long: `Reads users, groups and memberships from Microsoft Graph with delta queries and updates a SCIM
 service to match: AWS IAM Identity Center, a Gatehouse center, or any other. The Graph can be the
 real Entra ID. It runs once, or repeatedly with --every.
+
+With --to identitystore:STORE[@REGION], it writes to an identity store of AWS by its API instead of
+SCIM: with the AWS credentials of the environment, a profile or a role, and no token that runs out.
+It needs --state to know what is its own. People who leave lose all memberships at once and are
+deleted after --leaver-grace, since this API cannot disable anybody. Members of groups whom others
+added are reported by --repair, or removed with --strangers remove.
 
 The first run against a target that has users or groups already prints the difference and asks for
 ACCEPT. Without --state, every run is a first one. --accept skips the question.
@@ -89,6 +101,7 @@ changes, and 1 if something went wrong, including mistakes in the settings or on
 Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM_TOKEN.`,
 		Example: `  gatehouse sync --login-url https://login.microsoftonline.com/TENANT_ID --client-id CLIENT_ID \
       --to https://scim.us-east-1.amazonaws.com/ID/scim/v2/ --application "AWS IAM Identity Center" --dry-run
+  gatehouse sync … --to identitystore:d-1234567890@us-east-1 --state ./sync --repair --dry-run
   gatehouse sync … --state ./sync --every 10s             # repeat, ten seconds after each cycle
   gatehouse sync … --repair --dry-run                     # show what was changed at the target
   gatehouse explain ada@example.com --from … --to …       # why a person is or is not provisioned`,
@@ -119,21 +132,55 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 	f.BoolVar(
 		&s.skipOutOfScope, "skip-out-of-scope", false, "leave users and groups unchanged when they leave the scope",
 	)
+	f.DurationVar(
+		&s.store.leaverGrace, "leaver-grace", month,
+		"at an identity store: how long people who leave are kept, without memberships, before they are deleted",
+	)
+	f.StringVar(
+		&s.store.strangers, "strangers", "keep",
+		"at an identity store: keep members of groups whom others added, or remove them with --repair",
+	)
+	f.Float64Var(
+		&s.store.rate, "rate", identitystore.Rate,
+		"at an identity store: requests per second of each operation; 0: no limit",
+	)
 	f.DurationVar(&s.every, "every", 0, "time between cycles (default: run once)")
 	f.StringVar(&s.metrics, "metrics", "", "loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090")
 	f.BoolVar(&s.asJSON, "json", false, "print one line of JSON for each change and each cycle")
 	return cmd
 }
 
+// storeSettings are the flags for an identity store.
+type storeSettings struct {
+	leaverGrace time.Duration
+	strangers   string
+	rate        float64
+}
+
+// month is how long Entra ID keeps who was deleted, too.
+const month = 30 * 24 * time.Hour //bound:wait people who have left, until they are deleted at an identity store
+
+func (s storeSettings) check() error {
+	if s.leaverGrace < 0 || s.rate < 0 || (s.strangers != "keep" && s.strangers != "remove") {
+		return errors.New("--leaver-grace and --rate must not be negative, and --strangers is keep or remove")
+	}
+	return nil
+}
+
 // check finds every mistake in the settings at once.
 func (s *syncSettings) check() error {
 	mistakes := s.source.check()
-	if u, err := url.Parse(s.to); err != nil || u.Host == "" {
-		mistakes = append(mistakes, errors.New("--to is missing: the URL of a SCIM endpoint"))
+	if identitystore.Names(s.to) {
+		_, _, err := identitystore.ParsePlace(s.to)
+		mistakes = append(mistakes, err, s.store.check())
+	} else if u, err := url.Parse(s.to); err != nil || u.Host == "" {
+		mistakes = append(
+			mistakes, errors.New("--to is missing: the URL of a SCIM endpoint, or identitystore:STORE@REGION"),
+		)
 	} else if err := outbound.Operator.Check(s.to); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("--to: %w", err))
 	}
-	if s.scimToken == "" {
+	if s.scimToken == "" && !identitystore.Names(s.to) {
 		mistakes = append(mistakes, errors.New("the SCIM token is missing: set GATEHOUSE_SCIM_TOKEN"))
 	}
 	if s.application != "" && len(s.groups) > 0 {
@@ -161,6 +208,15 @@ func (w *world) openSync(
 		return nil, err
 	}
 	y := &synchronizer{}
+	var store provisioning.Target
+	if identitystore.Names(s.to) {
+		store, err = identitystore.Settings{
+			Address: s.to, Rate: s.store.rate, HTTP: client, Explain: connectaws.Explain,
+		}.Open(ctx)
+		if err != nil {
+			return nil, err
+		}
+	}
 	folder := s.state
 	if folder == "" {
 		if folder, err = os.MkdirTemp("", "gatehouse-sync-"); err != nil {
@@ -188,6 +244,9 @@ func (w *world) openSync(
 		DryRun:         s.dryRun,
 		SkipOutOfScope: s.skipOutOfScope,
 		MaxDeletions:   s.maxDeletions,
+		Store:          store,
+		LeaverGrace:    s.store.leaverGrace,
+		KeepStrangers:  s.store.strangers == "keep",
 		OnRead:         progress.read,
 		OnEntry:        onEntry,
 		OnProgress:     progress.write,

@@ -5,11 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,16 +14,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // sync runs cycles: one, or one after the other until it is told to stop.
 func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (err error) {
 	m := dirsync.NewMetrics()
-	out := &syncPrinter{out: w.out, asJSON: s.asJSON, dryRun: s.dryRun, live: !s.dryRun && !terminal.Is(w.err)}
+	out := dirsync.NewPrinter(w.out, s.asJSON, s.dryRun, !s.dryRun && !terminal.Is(w.err))
 	y, err := w.openSync(ctx, s, log, func(e provisioning.Entry) {
 		m.Entry(e)
-		out.entry(e)
+		out.Entry(e)
 	})
 	if err != nil {
 		return err
@@ -45,7 +42,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 	}
 	done := func(r dirsync.Report, err error) {
 		m.Cycle(r, err)
-		out.report(r, err)
+		out.Report(r, err)
 	}
 	if s.every > 0 {
 		y.Run(ctx, dirsync.Pace{Every: s.every, Repair: s.repair, RepairEvery: s.repairEvery},
@@ -85,7 +82,7 @@ func (w *world) acceptFirst(ctx context.Context, s *syncSettings, y *synchronize
 	if err != nil || !plan.Changes {
 		return err
 	}
-	(&syncPrinter{out: w.err, dryRun: true}).report(plan, nil)
+	dirsync.NewPrinter(w.err, false, true, false).Report(plan, nil)
 	first := "this is the first run against " + s.to + ", which has users or groups already"
 	typed, err := terminal.Ask(w.in, w.err, "\nNote: "+first+".\nType ACCEPT to continue: ")
 	switch {
@@ -102,110 +99,9 @@ func (w *world) acceptFirst(ctx context.Context, s *syncSettings, y *synchronize
 // errChanges ends a dry run that found something to do.
 var errChanges = errors.New("there are changes")
 
-// syncPrinter prints entries: as they come, or after the cycle, by object, for a dry run and where
-// a progress bar is drawn meanwhile.
-type syncPrinter struct {
-	out                  io.Writer
-	asJSON, dryRun, live bool
-	mu                   sync.Mutex // several requests are under way at once
-}
-
-// entry prints an entry as it comes.
-func (p *syncPrinter) entry(e provisioning.Entry) {
-	if !p.live {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.print(e)
-}
-
-// report prints the objects that were not printed as they came, and sums the cycle up unless it
-// failed.
-func (p *syncPrinter) report(r dirsync.Report, err error) {
-	if !p.live {
-		for _, e := range r.Objects {
-			p.print(e)
-		}
-	}
-	if err == nil {
-		p.summary(r)
-	}
-}
-
-func (p *syncPrinter) print(e provisioning.Entry) {
-	if p.asJSON {
-		_ = json.NewEncoder(p.out).Encode(dirsync.Describe(e)) // whoever closes the output does not want it
-		return
-	}
-	mark := map[provisioning.Action]string{
-		provisioning.Create:       "+",
-		provisioning.Update:       "~",
-		provisioning.Disable:      "-",
-		provisioning.Delete:       "-",
-		provisioning.StagedDelete: "!",
-	}[e.Action]
-	if e.Outcome == provisioning.Failure || mark == "" {
-		mark = "!"
-	}
-	fmt.Fprintf(
-		p.out, " %s %-7s %-5s  %s\n", mark, e.Action, strings.ToLower(string(e.Ref.Kind)), terminal.Inline(e.Name),
-	)
-	if e.Outcome == provisioning.Failure || e.Code != "" {
-		fmt.Fprintf(p.out, "     %s: %s\n", terminal.Inline(e.Code), terminal.Inline(e.Reason))
-	} else if e.Reason == "taken over" || e.Action == provisioning.StagedDelete {
-		fmt.Fprintf(p.out, "     %s\n", terminal.Inline(e.Reason))
-	}
-	if e.Action == provisioning.Update || e.Outcome == provisioning.Failure {
-		for _, c := range e.Changes {
-			fmt.Fprintf(p.out, "     %s: %s → %s\n", c.Path, shown(c.Old), shown(c.New))
-		}
-	}
-	for _, m := range e.Added {
-		fmt.Fprintf(p.out, "     + %s\n", terminal.Inline(m))
-	}
-	for _, m := range e.Removed {
-		fmt.Fprintf(p.out, "     - %s\n", terminal.Inline(m))
-	}
-}
-
-func shown(value string) string {
-	if value == "" {
-		return "nothing"
-	}
-	return fmt.Sprintf("%q", value)
-}
-
-func (p *syncPrinter) summary(r dirsync.Report) {
-	sum := r.Summary(p.dryRun)
-	if p.asJSON {
-		_ = json.NewEncoder(p.out).Encode(map[string]dirsync.Summary{"summary": sum}) // as above
-		return
-	}
-	took := r.Took.Round(time.Millisecond)
-	if !p.dryRun && !r.InStep.Equal {
-		defer fmt.Fprintf(
-			p.out, "Not in step since %s: %d uncertain, %d failing, %d changes pending.\n",
-			r.InStep.Since.UTC().Format(time.DateTime+" UTC"), sum.Uncertain, sum.Failing, sum.Pending,
-		)
-	}
-	if !r.Changes {
-		fmt.Fprintf(p.out, "Nothing to change. %d objects read in %s.\n", r.Read, took)
-		return
-	}
-	would := ""
-	if p.dryRun {
-		would = "Dry run, nothing was changed: "
-	}
-	fmt.Fprintf(
-		p.out, "\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d objects read, %s in all.\n", would,
-		sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, r.Read, took,
-	)
-}
-
 // explainer adds to the command explain how a person is provisioned, with the settings of sync.
 func (w *world) explainer() administer.Explainer {
-	s := &syncSettings{}
+	s := &syncSettings{store: storeSettings{leaverGrace: month, strangers: "keep", rate: identitystore.Rate}}
 	person := func(cmd *cobra.Command, name string, asJSON bool) error {
 		s.asJSON = asJSON
 		log, err := terminal.Logger(cmd, w.err, slog.LevelWarn)

@@ -24,6 +24,9 @@ var actionIn = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+:[a-
 // policyIn names the kind of policy that denies, in the words of that page.
 var policyIn = regexp.MustCompile(`explicit deny in an? ([a-z -]+?)(?: with| policy\b|\.|:|$)`)
 
+// Explain says what an error of AWS's means, and what to do next.
+func Explain(doing string, err error) error { return explain(doing, err) }
+
 // explain says what AWS's refusal means and what to do next. Whatever was done before stays: the
 // next run completes it.
 func explain(doing string, err error) error {

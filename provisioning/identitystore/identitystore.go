@@ -1,14 +1,14 @@
 // Package identitystore is an identity store of IAM Identity Center as a target of provisioning, by
-// AWS's public API instead of SCIM: with a role instead of a token that runs out, and it sees who is
-// in a group. What SCIM can do and this API cannot: say that a user is disabled, and keep external
-// ids.
+// AWS's public API instead of SCIM: with a role instead of a token that runs out, and it sees who
+// is in a group. What SCIM can do and this API cannot: say that a user is disabled, and keep
+// external ids.
 //
 // Requests keep to the rates that AWS allows for each operation. Users and groups are changed by
 // their Revision, so that nobody's change is lost.
 //
 // Source: the identitystore API reference, version 2020-06-15.
 //
-// It may import provisioning and scim.
+// It may import provisioning, provisioning/mapping and scim.
 package identitystore
 
 import (

@@ -77,8 +77,8 @@ func (t *Target) problem(ctx context.Context, operation string, connected bool, 
 		)}
 	case isKMS(err):
 		return &provisioning.CredentialsError{Err: fmt.Errorf(
-			"the store's customer managed key cannot be used: allow kms:Decrypt with kms:ViaService to the caller, and "+
-				"see that the key is enabled (%w)", err,
+			"the store's customer managed key cannot be used: allow kms:Decrypt with kms:ViaService to the caller, "+
+				"and see that the key is enabled (%w)", err,
 		)}
 	case errors.As(err, &missing):
 		a.problem.Status = http.StatusNotFound

@@ -189,7 +189,13 @@ func (t *Target) ChangeMembers(ctx context.Context, group string, add bool, ids 
 		if err == nil {
 			err = t.deleteMembership(ctx, membership)
 		}
+		if err == nil {
+			continue
+		}
 		if err := unless(http.StatusNotFound, err); err != nil {
+			return err
+		}
+		if _, _, err := t.group(ctx, group); err != nil { // it may be that which is not there
 			return err
 		}
 	}

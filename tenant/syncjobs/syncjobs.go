@@ -25,6 +25,8 @@ type Runner struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
 	HTTP   *http.Client // how targets are reached
+	// Own is the target of a job that writes to no SCIM endpoint; nil: it does.
+	Own provisioning.Target
 	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as
 	// soon as something has changed.
 	Interval time.Duration
@@ -243,9 +245,13 @@ func (r *Runner) memory(h tenant.Holding, j tenant.Job, retry Retry) memory {
 }
 
 func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
-	target, err := r.Target(j)
-	if err != nil {
-		return nil, err
+	there := r.Own
+	if there == nil {
+		target, err := r.Target(j)
+		if err != nil {
+			return nil, err
+		}
+		there = provisioning.SCIM(target, provisioning.DialectOf(j.Credentials.BaseAddress))
 	}
 	mappings, err := provisioning.Compile(j.Mappings())
 	if err != nil {
@@ -256,7 +262,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	mappings.Groups = knowing(mappings.Groups, tenant.KindGroup)
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j},
-		Target:         provisioning.SCIM(target, provisioning.DialectOf(j.Credentials.BaseAddress)),
+		Target:         there,
 		Memory:         m,
 		Mappings:       mappings,
 		Now:            r.Tenant.Now,
