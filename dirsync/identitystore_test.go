@@ -18,29 +18,36 @@ import (
 
 // storeTarget is a center that is reached by AWS's API only.
 type storeTarget struct {
-	*centertest.Server
-	t *testing.T
+	center *center.Center
+	url    string
+	t      *testing.T
+}
+
+func serveStore(t *testing.T) storeTarget {
+	t.Helper()
+	s := centertest.Serve(t)
+	return storeTarget{s.Center, s.HTTP.URL, t}
 }
 
 func (x storeTarget) open(role center.KeyRole) (*identitystore.Target, error) {
 	x.t.Helper()
-	key, err := x.Center.CreateAccessKey(ctx, centertest.Actor, "sync", role)
+	key, err := x.center.CreateAccessKey(ctx, centertest.Actor, "sync", role)
 	if err != nil {
 		x.t.Fatal(err)
 	}
 	return identitystore.Open(ctx, identitystore.Config{
 		SDK: aws.Config{
-			Region: x.Center.Instance.Region, BaseEndpoint: &x.HTTP.URL,
+			Region: x.center.Instance.Region, BaseEndpoint: &x.url,
 			Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.SecretAccessKey.Reveal(), ""),
 		},
-		StoreID: x.Center.Instance.IdentityStoreID,
+		StoreID: x.center.Instance.IdentityStoreID,
 	})
 }
 
 // user is who has a name; the zero user when nobody does.
 func (x storeTarget) user(name string) center.User {
 	x.t.Helper()
-	list, err := x.Center.Users(ctx, center.UserQuery{})
+	list, err := x.center.Users(ctx, center.UserQuery{})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -53,7 +60,7 @@ func (x storeTarget) user(name string) center.User {
 
 func (x storeTarget) group(name string) center.GroupID {
 	x.t.Helper()
-	list, err := x.Center.Groups(ctx, center.GroupQuery{})
+	list, err := x.center.Groups(ctx, center.GroupQuery{})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -67,12 +74,12 @@ func (x storeTarget) group(name string) center.GroupID {
 // members are the user names of a group's members.
 func (x storeTarget) members(name string) (list []string) {
 	x.t.Helper()
-	ms, err := x.Center.Memberships(ctx, center.MembershipQuery{GroupID: x.group(name)})
+	ms, err := x.center.Memberships(ctx, center.MembershipQuery{GroupID: x.group(name)})
 	if err != nil {
 		x.t.Fatal(err)
 	}
 	for _, m := range ms {
-		u, err := x.Center.User(ctx, m.UserID)
+		u, err := x.center.User(ctx, m.UserID)
 		if err != nil {
 			x.t.Fatal(err)
 		}
@@ -94,16 +101,16 @@ func (x storeTarget) has(group string, want ...string) {
 // a month later, and whoever comes back before gets the memberships back.
 func TestAnIdentityStoreIsKeptInStep(t *testing.T) {
 	t.Parallel()
-	from, to := newSource(t), storeTarget{centertest.Serve(t), t}
+	from, to := newSource(t), serveStore(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	there, err := to.Center.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
+	there, err := to.center.CreateUser(ctx, centertest.Actor, centertest.Person("ada@example.com"))
 	must(err)
-	_, err = to.Center.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "Art"})
+	_, err = to.center.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "Art"})
 	must(err)
 	store, err := to.open(center.RoleAdministrator)
 	must(err)
@@ -148,10 +155,10 @@ func TestAnIdentityStoreIsKeptInStep(t *testing.T) {
 	}
 
 	eva := to.user("eva@example.com")
-	_, err = to.Center.CreateMembership(ctx, centertest.Actor, to.group("Engineering"), eva.ID)
+	_, err = to.center.CreateMembership(ctx, centertest.Actor, to.group("Engineering"), eva.ID)
 	must(err)
-	must(to.Center.DeleteMembership(ctx, centertest.Actor, membership(t, to, "Art", "bob@example.com")))
-	_, err = to.Center.UpdateUser(ctx, centertest.Actor, eva.ID, func(u *center.User) error {
+	must(to.center.DeleteMembership(ctx, centertest.Actor, membership(t, to, "Art", "bob@example.com")))
+	_, err = to.center.UpdateUser(ctx, centertest.Actor, eva.ID, func(u *center.User) error {
 		u.Title, u.NickName = "Intruder", "Evi"
 		return nil
 	})
@@ -204,7 +211,7 @@ func TestAnIdentityStoreIsKeptInStep(t *testing.T) {
 
 func membership(t *testing.T, to storeTarget, group, user string) center.MembershipID {
 	t.Helper()
-	m, err := to.Center.MembershipOf(ctx, to.group(group), to.user(user).ID)
+	m, err := to.center.MembershipOf(ctx, to.group(group), to.user(user).ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +222,7 @@ func membership(t *testing.T, to storeTarget, group, user string) center.Members
 // program in the same store, and loses the state.
 func TestWhatGoesWrongAtAnIdentityStore(t *testing.T) {
 	t.Parallel()
-	from, to := newSource(t), storeTarget{centertest.Serve(t), t}
+	from, to := newSource(t), serveStore(t)
 	store, err := to.open(center.RoleAdministrator)
 	if err != nil {
 		t.Fatal(err)
@@ -225,13 +232,13 @@ func TestWhatGoesWrongAtAnIdentityStore(t *testing.T) {
 	cycle(t, config, false)
 
 	bob := to.user("bob@example.com")
-	if _, err := to.Center.UpdateUser(ctx, centertest.Actor, bob.ID, func(u *center.User) error {
+	if _, err := to.center.UpdateUser(ctx, centertest.Actor, bob.ID, func(u *center.User) error {
 		u.UserName = "robert@example.com"
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := to.Center.DeleteGroup(ctx, centertest.Actor, to.group("Engineering")); err != nil {
+	if err := to.center.DeleteGroup(ctx, centertest.Actor, to.group("Engineering")); err != nil {
 		t.Fatal(err)
 	}
 	if r := cycle(t, config, true); r.Created != 1 || r.Updated != 1 || to.user("bob@example.com").ID != bob.ID {

@@ -441,6 +441,7 @@ func (x *target) mortal(
 			t.Fatal(err)
 		}
 		engine.Target, engine.LeaverGrace = x.store, x.grace
+		engine.Careful = true
 	}
 	engine.Hurry()
 	return engine.Run(ctx)

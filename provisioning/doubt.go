@@ -37,6 +37,7 @@ type Doubt struct {
 	// more when no such request can be under way any longer: a server that was stopped for a while
 	// may carry it out after others.
 	Looked bool
+	First  time.Time // when the first such request was under way; zero: as Since
 }
 
 // lateness is for how long a request without an answer may still be carried out: longer than
@@ -45,10 +46,12 @@ const lateness = 90 * time.Second //bound:none how long a doubt lasts
 
 // doubted adds to a doubt what an intent says. d may be nil.
 func (d *Doubt) doubted(at time.Time, i Intent) *Doubt {
-	out := &Doubt{Since: at}
+	out := &Doubt{Since: at, First: at}
 	if d != nil {
 		out.Keys, out.Members = slices.Clone(d.Keys), slices.Clone(d.Members)
-		out.Since = later(at, d.Since)
+		if out.Since = later(at, d.Since); !d.Since.IsZero() {
+			out.First = d.first()
+		}
 	}
 	same := func(k map[string]string) bool { return maps.Equal(k, i.Keys) }
 	if len(i.Keys) > 0 && !slices.ContainsFunc(out.Keys, same) {
@@ -56,6 +59,14 @@ func (d *Doubt) doubted(at time.Time, i Intent) *Doubt {
 	}
 	out.Members = append(out.Members, without(i.Members, out.Members)...)
 	return out
+}
+
+// first is when the first request was under way that the doubt is about.
+func (d *Doubt) first() time.Time {
+	if d.First.IsZero() {
+		return d.Since
+	}
+	return d.First
 }
 
 // looked is a doubt after the target was looked at, at a time: nil when it is over. Members are not
@@ -234,12 +245,25 @@ func (c *cycle) findOwn(
 			if (err == nil && owner != o.Ref) || there.String(externalID) != keys[externalID] {
 				continue // another object's, or nobody's
 			}
+			byName := keys[externalID] == "" && !madeSince(there, link.Doubt) // it may be somebody else's
+			if byName && c.Careful && !c.Adopt {
+				continue
+			}
 			link.TargetID = there.String("id")
-			link.Adopted = keys[externalID] == "" // what is found by a name may be somebody else's
+			link.Adopted = byName
 			return there, nil
 		}
 	}
 	return nil, nil
+}
+
+// skew is by how much the clock of a target may be behind.
+const skew = 5 * time.Minute //bound:none of a comparison
+
+// madeSince says whether the target has an object only since requests are in doubt.
+func madeSince(there scim.Resource, d *Doubt) bool {
+	made, err := time.Parse(time.RFC3339, there.Object("meta").String("created"))
+	return err == nil && d != nil && !d.first().IsZero() && !made.Before(d.first().Add(-skew))
 }
 
 // Bounds of a batch: so many objects, or members of groups, are noted together before they are

@@ -26,7 +26,7 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 		case len(found) > 1:
 			return s, &duplicate{attribute, s.sent[attribute]}
 		case len(found) == 1:
-			return c.adopt(ctx, o, link, found[0])
+			return c.adopt(ctx, o, link, found[0], false)
 		case !asked && unasked == "":
 			unasked = attribute
 		}
@@ -36,12 +36,12 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 		return done, err
 	}
 	// It may be our own, by another name, or somebody has made it since the target was listed.
-	if there, again := c.findOwn(ctx, o, link, o.identity()); again == nil && there != nil {
-		return c.adopt(ctx, o, link, there)
+	if there, again := c.findOwn(ctx, o, &Link{}, o.identity()); again == nil && there != nil {
+		return c.adopt(ctx, o, link, there, false)
 	}
 	if unasked != "" {
 		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
-			return c.adopt(ctx, o, link, found[0])
+			return c.adopt(ctx, o, link, found[0], false)
 		}
 	}
 	return done, err
@@ -99,7 +99,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 			return s, err
 		}
 		if link.Doubt = link.Doubt.looked(at); there != nil {
-			return c.adopt(ctx, o, link, there)
+			return c.adopt(ctx, o, link, there, !link.Adopted)
 		}
 	}
 }
@@ -178,15 +178,18 @@ func (n *notOurs) Error() string {
 // Control Tower, "IAM Identity Center groups".
 const controlTower = "AWS"
 
-// adopt takes an existing object over: what differs from what is wanted is sent.
-func (c *cycle) adopt(ctx context.Context, o candidate, link *Link, found scim.Resource) (step, error) {
+// adopt takes an existing object over: what differs from what is wanted is sent. own says that it
+// is known to be ours, without an external id.
+func (c *cycle) adopt(
+	ctx context.Context, o candidate, link *Link, found scim.Resource, own bool,
+) (step, error) {
 	there := map[string]string{}
 	for path := range o.creating {
 		if v := valueAt(found, path); v != "" {
 			there[path] = v
 		}
 	}
-	ours := o.creating[externalID] != "" && there[externalID] == o.creating[externalID]
+	ours := own || (o.creating[externalID] != "" && there[externalID] == o.creating[externalID])
 	s := step{action: Update, changes: difference(there, o.creating), sent: o.creating, reason: "taken over"}
 	what := strings.ToLower(string(o.Kind))
 	switch {

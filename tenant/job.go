@@ -119,6 +119,7 @@ type Doubt struct {
 	Keys    []map[string]string // what the object is found by, if it was created
 	Members []string            // at the target, of a group
 	Looked  bool                // the target was looked at since then, and is once more
+	First   time.Time           `json:",omitzero"` // when it began; zero: as Since
 }
 
 // Batch is what a job was about to send, noted before it was sent.

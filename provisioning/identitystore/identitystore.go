@@ -181,7 +181,7 @@ func (t *Target) Page(ctx context.Context, kind provisioning.Kind, from string) 
 		return p, err
 	}
 	for _, g := range out.Groups {
-		p.Resources = append(p.Resources, groupResource(g.GroupId, g.DisplayName))
+		p.Resources = append(p.Resources, groupResource(g.GroupId, g.DisplayName, g.CreatedAt))
 	}
 	p.Next = aws.ToString(out.NextToken)
 	return p, nil
@@ -216,7 +216,7 @@ func (t *Target) group(ctx context.Context, id string) (g scim.Resource, revisio
 	if err != nil {
 		return nil, nil, err
 	}
-	return groupResource(out.GroupId, out.DisplayName), out.Revision, nil
+	return groupResource(out.GroupId, out.DisplayName, out.CreatedAt), out.Revision, nil
 }
 
 // Members implements provisioning.Target.

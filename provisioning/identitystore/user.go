@@ -2,6 +2,7 @@ package identitystore
 
 import (
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -73,14 +74,14 @@ func described(o *sdk.DescribeUserOutput) *types.User {
 		UserId: o.UserId, UserName: o.UserName, DisplayName: o.DisplayName, NickName: o.NickName,
 		ProfileUrl: o.ProfileUrl, Title: o.Title, UserType: o.UserType, PreferredLanguage: o.PreferredLanguage,
 		Locale: o.Locale, Timezone: o.Timezone, Name: o.Name, Emails: o.Emails, PhoneNumbers: o.PhoneNumbers,
-		Roles: o.Roles, Addresses: o.Addresses, Extensions: o.Extensions,
+		Roles: o.Roles, Addresses: o.Addresses, Extensions: o.Extensions, CreatedAt: o.CreatedAt,
 	}
 }
 
 // userResource is a user as SCIM shows one. Everybody is active: whoever is not is known to the
 // engine's memory alone.
 func userResource(u *types.User) scim.Resource {
-	r := scim.Resource{"id": aws.ToString(u.UserId), active: true}
+	r := scim.Resource{"id": aws.ToString(u.UserId), active: true, "meta": made(u.CreatedAt)}
 	show(texts(u), r)
 	if u.Name != nil {
 		name := map[string]any{}
@@ -118,8 +119,16 @@ func addEntry(r scim.Resource, list string, e map[string]any) {
 	r[list] = append(r.List(list), e)
 }
 
-func groupResource(id, name *string) scim.Resource {
-	return scim.Resource{"id": aws.ToString(id), "displayName": aws.ToString(name)}
+func groupResource(id, name *string, created *time.Time) scim.Resource {
+	return scim.Resource{"id": aws.ToString(id), "displayName": aws.ToString(name), "meta": made(created)}
+}
+
+// made says when an object was made.
+func made(at *time.Time) map[string]any {
+	if at == nil {
+		return map[string]any{}
+	}
+	return map[string]any{"created": at.UTC().Format(time.RFC3339)}
 }
 
 // value is an entry of a list that has a value.
