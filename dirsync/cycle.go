@@ -31,6 +31,9 @@ type Report struct {
 
 	Created, Updated, Disabled, Deleted, Failed int
 
+	Compared  bool // everything was compared with what the target has
+	Strangers int  // of what was compared: groups with members whom somebody else has added, who are kept
+
 	// InStep says whether the target is known to have what was read, after the cycle. In a dry run
 	// it is that of before.
 	InStep tenant.InStep
@@ -118,6 +121,7 @@ func (s *Synchronizer) cycle(
 	report = entries.report()
 	report.Cycle = done.Cycle
 	report.Full = pulled.Full
+	report.Compared = repair
 	report.Read = pulled.Objects
 	report.Changes = done.Exported()+done.Failed > 0
 	report.Took = time.Since(began)
@@ -263,6 +267,9 @@ func (c *collector) report() (r Report) {
 	})
 	for i := range r.Objects {
 		e := &r.Objects[i]
+		if e.Code == "StrangersInGroup" {
+			r.Strangers++
+		}
 		slices.Sort(e.Added)
 		slices.Sort(e.Removed)
 		switch {

@@ -168,6 +168,9 @@ func TestAnIdentityStoreIsKeptInStep(t *testing.T) {
 		!strings.Contains(e.Reason, "eva@example.com") {
 		t.Errorf("a stranger in a group: %+v", e)
 	}
+	if sum := r.Summary(false); sum.Strangers != 1 || sum.Updated != 2 {
+		t.Errorf("with a stranger in a group: %+v", sum)
+	}
 	to.has("Engineering", "ada@example.com", "eva@example.com")
 	to.has("Art", "bob@example.com")
 	if u := to.user("eva@example.com"); u.Title != "Engineer" || u.NickName != "Evi" {

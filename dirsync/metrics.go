@@ -19,6 +19,7 @@ type Metrics struct {
 	waiting   prometheus.Gauge
 	behind    prometheus.GaugeFunc
 	outOfStep *prometheus.GaugeVec
+	strangers prometheus.Gauge
 	standing  *atomic.Pointer[tenant.InStep] // after the last cycle
 }
 
@@ -65,13 +66,19 @@ func NewMetrics() *Metrics {
 			},
 			[]string{"why"},
 		),
+		prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gatehouse_sync_groups_with_strangers",
+			Help: "Groups with members whom somebody else has added, when an identity store was last compared.",
+		}),
 		standing,
 	}
 }
 
 // Collectors are what is to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.outOfStep}
+	return []prometheus.Collector{
+		m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.outOfStep, m.strangers,
+	}
 }
 
 // Entry counts what was done to an object, or failed. It is for Config.OnEntry.
@@ -97,4 +104,7 @@ func (m *Metrics) Cycle(r Report, err error) {
 	m.seconds.Set(r.Took.Seconds())
 	m.succeeded.SetToCurrentTime()
 	m.waiting.Set(float64(r.Failed))
+	if r.Compared {
+		m.strangers.Set(float64(r.Strangers))
+	}
 }

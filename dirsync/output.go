@@ -44,6 +44,8 @@ type Summary struct {
 	Failed   int     `json:"failed"`
 	Seconds  float64 `json:"seconds"`
 
+	Strangers int `json:"groups_with_strangers"` // of a repair at an identity store
+
 	InStep    bool      `json:"in_step"` // the target is known to have what was read
 	Since     time.Time `json:"since"`   // since when that is so, or not so
 	Uncertain int       `json:"uncertain"`
@@ -86,6 +88,8 @@ func (r Report) Summary(dryRun bool) Summary {
 		Deleted:  r.Deleted,
 		Failed:   r.Failed,
 		Seconds:  r.Took.Seconds(),
+
+		Strangers: r.Strangers,
 
 		InStep:    r.InStep.Equal,
 		Since:     r.InStep.Since,

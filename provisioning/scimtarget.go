@@ -32,7 +32,9 @@ type scimTarget struct {
 func (t *scimTarget) Address() string { return t.client.BaseURL }
 
 // Traits implements Target.
-func (t *scimTarget) Traits() Traits { return Traits{Forgiving: t.dialect == Plain} }
+func (t *scimTarget) Traits() Traits {
+	return Traits{Forgiving: t.dialect == Plain, FindsAddresses: t.dialect == Plain}
+}
 
 // anyAddress is the attribute that stands for all email addresses.
 const anyAddress = "emails.value"

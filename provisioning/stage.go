@@ -386,7 +386,7 @@ func (s *stage) holder(ctx context.Context, kind Kind, path, value, self string)
 		}
 	}
 	k.asked++
-	all := s.thorough && (k.asked > fewObjects || (path == anyAddress && !s.Traits().Forgiving))
+	all := s.thorough && (k.asked > fewObjects || (path == anyAddress && !s.Traits().FindsAddresses))
 	s.mu.Unlock()
 	if all {
 		if err := s.readAll(ctx, kind); err != nil {

@@ -50,6 +50,8 @@ type Traits struct {
 	// Forgiving says that it may take a member, or a manager, that it does not know, and not say
 	// so.
 	Forgiving bool
+	// FindsAddresses says that it finds any email address, of whichever type.
+	FindsAddresses bool
 	// Deaf says that it cannot be told that a user is disabled. To disable one ends all memberships
 	// there, and Engine.LeaverGrace afterwards the user is deleted.
 	Deaf bool

@@ -173,6 +173,9 @@ func (s *syncSettings) check() error {
 	if identitystore.Names(s.to) {
 		_, _, err := identitystore.ParsePlace(s.to)
 		mistakes = append(mistakes, err, s.store.check())
+		if s.state == "" && !s.dryRun {
+			mistakes = append(mistakes, errors.New("--state is missing: only there an identity store's own is known"))
+		}
 	} else if u, err := url.Parse(s.to); err != nil || u.Host == "" {
 		mistakes = append(
 			mistakes, errors.New("--to is missing: the URL of a SCIM endpoint, or identitystore:STORE@REGION"),

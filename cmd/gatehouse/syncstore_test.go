@@ -56,6 +56,7 @@ func TestSyncToAnIdentityStore(t *testing.T) { // not parallel: the AWS SDK read
 		"another state": {strings.Replace(store, "d-", "d-0", 1), nil, "is not an identity store"},
 		"no store":      {"identitystore:d-0000000000@" + d.AWS.Region, nil, "check the id and the Region"},
 		"strangers":     {store, []string{"--strangers", "hug"}, "--strangers is keep or remove"},
+		"no state":      {store, []string{"--state", ""}, "--state is missing"},
 		"a time":        {store, []string{"--leaver-grace", "-1h"}, "must not be negative"},
 	} {
 		if code, out, errOut := sync(c.store, c.more...); code != exitFailed || !strings.Contains(errOut, c.want) {

@@ -77,7 +77,9 @@ func Open(ctx context.Context, c Config) (*Target, error) {
 func (t *Target) Address() string { return "identitystore:" + t.store + "@" + t.region }
 
 // Traits implements provisioning.Target.
-func (t *Target) Traits() provisioning.Traits { return provisioning.Traits{Deaf: true, OneValue: true} }
+func (t *Target) Traits() provisioning.Traits {
+	return provisioning.Traits{Deaf: true, OneValue: true, FindsAddresses: true}
+}
 
 // Rules implements provisioning.Target. External ids are not written.
 func (t *Target) Rules(context.Context) (provisioning.Rules, error) {
