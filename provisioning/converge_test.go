@@ -379,7 +379,8 @@ func (x *target) tell(t *testing.T, steps tale, when int, what fault) *mortal {
 			m.wait()
 			m.wait, err = nil, errDead // not quiet yet
 		}
-		still := result.RetryAt.IsZero() || result.RetryAt.Sub(now) > x.grace/2 // who has left waits
+		left := x.grace > 0 && result.RetryAt.Sub(now) > x.grace/2 // who has left waits
+		still := result.RetryAt.IsZero() || left
 		if quiet = err == nil && result.Failed == 0 && still && m.line >= when; quiet {
 			break
 		}

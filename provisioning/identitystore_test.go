@@ -95,7 +95,7 @@ func TestWhateverDiesAnIdentityStoreBecomesEqual(t *testing.T) {
 				x.grace = 0
 			}
 			runs := 0
-			for _, what := range []fault{diesAfter, answerLost, outageAfter} {
+			for _, what := range []fault{diesAfter, answerLost} {
 				for when := 1; ; when++ {
 					m := x.tell(t, steps, when, what)
 					runs++
