@@ -44,7 +44,7 @@ type Summary struct {
 	Failed   int     `json:"failed"`
 	Seconds  float64 `json:"seconds"`
 
-	Strangers int `json:"groups_with_strangers"` // of a repair at an identity store
+	Strangers int `json:"groups_with_strangers,omitempty"` // of a repair at an identity store
 
 	InStep    bool      `json:"in_step"` // the target is known to have what was read
 	Since     time.Time `json:"since"`   // since when that is so, or not so
