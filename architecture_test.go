@@ -65,7 +65,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/portal", "audit authn center refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},
 	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
-	{"center/adminserver", "adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata names refusal"},
+	{
+		"center/adminserver",
+		"adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata names refusal saml",
+	},
 	{"center/idpmetadata", "audit center outbound refusal saml"},
 	{"center/issuerkeys", "center outbound refusal"},
 	{"center/broker", "authn center refusal saml"},
@@ -131,7 +134,7 @@ const (
 
 // maxLines bounds the commands, without their tests: they keep flags, words, printing and progress.
 // What decides or assembles belongs to a package that has a test beside it.
-var maxLines = map[string]int{"cmd/gatehouse": 3300, "cmd/gatehouse/administer": 2200}
+var maxLines = map[string]int{"cmd/gatehouse": 3300, "cmd/gatehouse/administer": 2400}
 
 func allowed(t *testing.T, pkg string) (string, bool) {
 	t.Helper()

@@ -162,7 +162,9 @@ var (
 		"UpdateApplicationInstanceResponseSchemaConfiguration",
 		administrators,
 	)
-	ActionCreateApplicationCertificate = line("CreateApplicationInstanceCertificate", administrators)
+	ActionCreateApplicationCertificate   = line("CreateApplicationInstanceCertificate", administrators)
+	ActionDeleteApplicationCertificate   = line("DeleteApplicationInstanceCertificate", administrators)
+	ActionActivateApplicationCertificate = line("UpdateApplicationInstanceActiveCertificate", administrators)
 
 	ActionPutApplicationAssignmentConfiguration = line("PutApplicationAssignmentConfiguration", administrators)
 	ActionPutApplicationSessionConfiguration    = line("PutApplicationSessionConfiguration", administrators)

@@ -57,6 +57,8 @@ type Application struct {
 
 	SAML    *SAMLApplication `json:",omitempty"` // how people sign in by SAML; nil: it is not set up
 	SAMLKey *RequestKey      `json:",omitempty"` // that signs for this application alone; nil: not needed yet
+	// SAMLSpareKey is the next one, or the one before.
+	SAMLSpareKey *RequestKey `json:",omitempty"`
 }
 
 // AccessScope is what an application's tokens may reach.

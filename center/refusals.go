@@ -85,6 +85,8 @@ var (
 		"send one PEM or DER certificate with an RSA key of 2048 bits or more, or an elliptic-curve key")
 	CertificateNotFound = Refusals.New("certificate-not-found", refusal.NotFound,
 		"there is no such certificate", "reload the page")
+	SpareCertificate = Refusals.New("spare-certificate", refusal.Conflict,
+		"the application has a certificate that does not sign", "make it active or delete it first")
 	LastCertificate = Refusals.New("last-certificate", refusal.Conflict,
 		"this is the last certificate: without it, nobody could sign in", "add the new certificate first")
 )

@@ -2,7 +2,7 @@
 // programs that sign their requests as for AWS's own APIs.
 //
 // It may import adminapi, audit, awsapi, center, center/awsdoor, center/iam, center/idpmetadata,
-// names and refusal.
+// names, refusal and saml.
 package adminserver
 
 import (
@@ -86,6 +86,11 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("CompleteVirtualMfaDeviceRegistration", awsapi.Changes, h.completeDevice),
 			awsapi.Op("ListSessions", awsapi.Reads, h.listSessions),
 			awsapi.Op("DeleteSession", awsapi.Changes, h.deleteSession),
+			awsapi.Op("DescribeApplicationSaml", awsapi.Reads, h.describeApplicationSAML),
+			awsapi.Op("UpdateApplicationSaml", awsapi.Changes, h.updateApplicationSAML),
+			awsapi.Op("CreateApplicationInstanceCertificate", awsapi.Changes, h.createApplicationCertificate),
+			awsapi.Op("UpdateApplicationInstanceActiveCertificate", awsapi.Changes, h.activateApplicationCertificate),
+			awsapi.Op("DeleteApplicationInstanceCertificate", awsapi.Changes, h.deleteApplicationCertificate),
 			awsapi.Op("LookupEvents", awsapi.Reads, h.lookupEvents),
 		},
 	}

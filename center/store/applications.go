@@ -1,7 +1,10 @@
 package store
 
 import (
+	"errors"
+
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -19,22 +22,60 @@ func (t tx) PutInstanceControls(v center.InstanceControls) error {
 	return t.putDocument(kindControls, theOnly, v)
 }
 
+// samlKept is what a custom SAML application has, once more in a row of its own: a release that
+// knows nothing of SAML writes an application without it.
+type samlKept struct {
+	SAML     *center.SAMLApplication
+	SAMLKey  *center.RequestKey
+	SpareKey *center.RequestKey
+}
+
+// withSAML gives an application what another release has dropped.
+func (t tx) withSAML(a center.Application) (center.Application, error) {
+	if !a.TakesSAML() || a.SAML != nil || a.SAMLKey != nil {
+		return a, nil
+	}
+	kept, err := document[samlKept](t, kindSAML, a.ARN)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return a, nil
+	}
+	a.SAML = kept.SAML
+	a.SAMLKey, a.SAMLSpareKey = kept.SAMLKey, kept.SpareKey
+	return a, err
+}
+
 func (t tx) Application(arn string) (center.Application, error) {
-	return document[center.Application](t, kindApplication, arn)
+	a, err := document[center.Application](t, kindApplication, arn)
+	if err != nil {
+		return a, err
+	}
+	return t.withSAML(a)
 }
 func (t tx) Applications(after string, limit int) ([]center.Application, error) {
 	w := &sqldb.Where{}
 	w.And("kind = ? AND id > ?", kindApplication, after)
 	query := `SELECT doc FROM documents` + w.Text() + ` ORDER BY id` + w.Limit(limit, 0)
-	return list[center.Application](t, query, w.Args...)
+	all, err := list[center.Application](t, query, w.Args...)
+	for i := range all {
+		if err == nil {
+			all[i], err = t.withSAML(all[i])
+		}
+	}
+	return all, err
 }
 func (t tx) CountApplications() (int, error) {
 	return t.Count(`SELECT COUNT(*) FROM documents WHERE kind = $1`, kindApplication)
 }
 func (t tx) PutApplication(v center.Application) error {
-	return t.putDocument(kindApplication, v.ARN, v)
+	err := t.putDocument(kindApplication, v.ARN, v)
+	if err == nil && (v.SAML != nil || v.SAMLKey != nil) {
+		err = t.putDocument(kindSAML, v.ARN, samlKept{v.SAML, v.SAMLKey, v.SAMLSpareKey})
+	}
+	return err
 }
-func (t tx) DeleteApplication(arn string) error { return t.deleteDocument(kindApplication, arn) }
+func (t tx) DeleteApplication(arn string) error {
+	return errors.Join(t.deleteDocument(kindApplication, arn), t.deleteDocument(kindSAML, arn))
+}
 
 func (t tx) ApplicationAssignments(q center.ApplicationAssignmentQuery) ([]center.ApplicationAssignment, error) {
 	w := &sqldb.Where{}

@@ -179,6 +179,7 @@ const (
 	kindAssignmentRule = "assignment-rule"
 	kindOrganization   = "organization-import"
 	kindApplication    = "application"
+	kindSAML           = "application-saml"
 	kindTokenIssuer    = "trusted-token-issuer" // #nosec G101 -- a kind of document
 )
 
@@ -186,7 +187,7 @@ var kinds = []string{
 	kindInstance, kindSource, kindTenant, kindAccessKey, kindAdministrator, kindPassword, kindSignIn,
 	kindRequestKey, kindFederationKey, kindTokenKey, kindInstanceSet, kindControls, kindAssignmentRule,
 	kindOrganization,
-	kindApplication, kindTokenIssuer,
+	kindApplication, kindSAML, kindTokenIssuer,
 }
 
 const theOnly = "" // the id of a noun that exists once
