@@ -154,17 +154,29 @@ const (
 	KindDirectoryRole    ObjectKind = "DirectoryRole"
 )
 
+// ownedAtOnce is how many groups are looked at together.
+const ownedAtOnce = 1000 //bound:none that are in memory at a time
+
 // Owned lists what somebody owns: groups, applications and service principals.
 func (t *Tenant) Owned(ctx context.Context, id OwnerID) (all []Mark, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
 		all = nil
-		groups, e1 := r.Groups(Query{})
-		apps, e2 := r.Applications()
-		for _, g := range groups {
-			if slices.Contains(g.Owners, UserID(id)) {
-				all = append(all, Mark{Kind: KindGroup, ID: PrincipalID(g.ID)})
+		for after := ""; ; {
+			groups, err := r.Groups(Query{After: after, Limit: ownedAtOnce})
+			if err != nil {
+				return err
 			}
+			for _, g := range groups {
+				if slices.Contains(g.Owners, UserID(id)) {
+					all = append(all, Mark{Kind: KindGroup, ID: PrincipalID(g.ID)})
+				}
+			}
+			if len(groups) < ownedAtOnce {
+				break
+			}
+			after = string(groups[len(groups)-1].ID)
 		}
+		apps, err := r.Applications()
 		for _, a := range apps {
 			if slices.Contains(a.Owners, id) {
 				all = append(all, Mark{Kind: KindApplication, ID: PrincipalID(a.ID)})
@@ -173,7 +185,7 @@ func (t *Tenant) Owned(ctx context.Context, id OwnerID) (all []Mark, err error) 
 				all = append(all, Mark{Kind: KindServicePrincipal, ID: PrincipalID(a.ServicePrincipalID)})
 			}
 		}
-		return errors.Join(e1, e2)
+		return err
 	})
 	return all, err
 }

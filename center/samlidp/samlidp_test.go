@@ -240,7 +240,7 @@ func TestWhoMayEnterASAMLApplication(t *testing.T) {
 	}, "saved")
 	a.admin.Does(a.page+"/assign", url.Values{"type": {"USER"}, "principal": {"ada@example.com"}}, "assigned")
 	refused(v, http.StatusForbidden, "not set up for you")
-	a.admin.Does(a.page+"/delete", url.Values{}, "deleted")
+	a.admin.Does(a.page+"/delete", url.Values{"sure": {"yes"}}, "deleted")
 	refused(v, http.StatusNotFound, "no such application")
 }
 
