@@ -39,6 +39,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest"},
 	{"web/webtest", ""},
 	{"internal/killtest", "adminapi connect graph scim"},
+	{
+		"internal/awsstandin", "adminapi audit authn center center/server center/store connect demo outbound tenant " +
+			"tenant/server tenant/store tenant/syncjobs web/webtest",
+	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
 	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +74,7 @@ func (p *Page) state() (s stateJSON, changed <-chan struct{}) {
 				Problem: of.problem,
 			}
 			if w.Is != nil {
-				shown.Folder = p.o.Downloads
+				shown.Folder = filepath.Base(p.o.Downloads)
 			}
 			t.Wants = append(t.Wants, shown)
 		}

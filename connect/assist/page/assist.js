@@ -1,5 +1,3 @@
-"use strict";
-
 // The page that leads a person through what has no API. The link's secret stands behind a number sign, which browsers
 // send to nobody; it is traded once for a session. That is kept where only pages of this address and port can read it,
 // which a cookie is not, and is sent in a header.
@@ -150,7 +148,7 @@ function dropped(want) {
   choose.setAttribute("aria-label", want.label + ": choose the file");
   choose.addEventListener("change", () => { if (choose.files[0]) hand(want, choose.files[0]); });
   const text = want.folder
-    ? `Once the file is downloaded, it is taken from ${want.folder} by itself. Or drop it anywhere on this page:`
+    ? `When you download the file, it is taken from your folder ${want.folder} by itself. Or drop it on this page:`
     : "Drop the file anywhere on this page, or choose it:";
   return make("div", { className: "drop" }, text, choose);
 }
@@ -244,7 +242,7 @@ function lost(error) {
   } else if (error.status === 410 || error.status === 421) {
     ended = true;
     only("The command has ended",
-      "The terminal says how. If it is not complete, run it again: it goes on where it was. You can close this page.", true);
+      "The terminal says how. If it is not complete, run it again: it goes on where it was.", true);
   }
 }
 
