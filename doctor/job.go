@@ -73,6 +73,11 @@ func jobChecks() []Check {
 			appProvisioning + "known-issues", twoJobs,
 		},
 		{
+			"scim", "The SCIM service refuses the token that was given", []Source{SCIM}, Provision,
+			[]string{"token", "endpoint", "network-controls", "provisioning-off", "quarantine"},
+			awsGuide + "rotate-token.html", scimService,
+		},
+		{
 			"net-endpoint", "An address does not answer: DNS, connection or TLS", []Source{Endpoints}, Setup, nil,
 			"", netEndpoint,
 		},

@@ -263,7 +263,7 @@ func (l *look) asked(s Source) bool {
 	case "graph", "login":
 		return l.Entra != nil
 	case "aws":
-		return l.AWS != nil
+		return l.AWS != nil && l.a.Region != "" // else only its SCIM service was named
 	case "scim":
 		return l.a.Probe != nil
 	}

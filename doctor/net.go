@@ -2,8 +2,30 @@ package doctor
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 )
+
+func scimService(l *look, a *answer) {
+	p := l.a.Probe
+	kind, cause := "", "The service does not answer as SCIM does"
+	do := "Look at the service's own log"
+	switch p.Status {
+	case http.StatusOK:
+		return
+	case http.StatusUnauthorized:
+		kind, do = "token", "Make a new token"
+		cause = "The access token ran out (AWS's live one year), was deleted, or is of another endpoint"
+	case http.StatusForbidden:
+		kind, do = "shut out", "Look at the network controls, and at the token's endpoint"
+		cause = "The token is of another endpoint, or network controls shut this address out"
+	case http.StatusNotFound:
+		kind, do = "address", "Copy the SCIM endpoint from Manage provisioning"
+		cause = "The address is not that of the SCIM endpoint: it ends in /scim/v2"
+	}
+	a.find(Broken, kind, fmt.Sprintf("the SCIM service answers %d", p.Status), cause).
+		value("address", p.URL).value("answer", p.Detail).fix(do, "", l.console("settings"))
+}
 
 func netEndpoint(l *look, a *answer) {
 	for _, e := range l.Endpoints {

@@ -90,21 +90,9 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 		sides.Go(func() { g.entra(ctx, center) })
 	}
 	sides.Wait()
-	if cfg.AWS == nil && cfg.SCIM.URL != "" {
-		g.unasked()
-	}
 	g.endpoints(ctx)
 	g.profiles()
 	return g.facts, ctx.Err()
-}
-
-// unasked marks all sources of AWS: only its SCIM service was named.
-func (g *gathering) unasked() {
-	for _, info := range doctor.Sources() {
-		if strings.HasPrefix(string(info.Source), "aws:") {
-			g.facts.Unread[info.Source] = doctor.Unread{Reason: "only a SCIM service was named"}
-		}
-	}
 }
 
 // keep changes the facts.

@@ -110,6 +110,24 @@ func TestAReferenceIsExplained(t *testing.T) {
 	}
 }
 
+// TestASCIMServiceAloneIsLookedAt: neither Entra nor AWS's APIs are needed for it.
+func TestASCIMServiceAloneIsLookedAt(t *testing.T) {
+	e := pairtest.Start(t)
+	code, out := ask(t, nil, "--scim-url", e.Center.SCIMEndpoint, "--scim-token", e.Center.SCIMToken)
+	if code != 0 || strings.Contains(out, "Could not look") {
+		t.Errorf("a good token: %d\n%s", code, out)
+	}
+	if code, out = ask(t, nil, "--scim-url", e.Center.SCIMEndpoint, "--scim-token", "x"); code != 3 ||
+		!strings.Contains(out, "✗ scim (token)") {
+		t.Errorf("a bad token: %d\n%s", code, out)
+	}
+	elsewhere := strings.TrimSuffix(e.Center.SCIMEndpoint, "/scim/v2/")
+	if code, out = ask(t, nil, "--scim-url", elsewhere, "--scim-token", e.Center.SCIMToken); code != 3 ||
+		!strings.Contains(out, "✗ scim") {
+		t.Errorf("a bad address: %d\n%s", code, out)
+	}
+}
+
 // TestTextsNeedNoSide: what a person saw has a meaning of its own.
 func TestTextsNeedNoSide(t *testing.T) {
 	code, out := ask(t, nil, "AADSTS50011: The redirect URI does not match")
