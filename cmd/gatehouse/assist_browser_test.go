@@ -286,3 +286,58 @@ func (p *assisted) keepsSecrets() {
 		p.t.Error(err)
 	}
 }
+
+// TestAnInterruptedPersonGoesOn: a file of another instance comes first, the program is killed, the
+// page is closed and opened again, a token is wrong, and the metadata file comes only after ACCEPT.
+func TestAnInterruptedPersonGoesOn(t *testing.T) {
+	t.Parallel()
+	p := newAssisted(t)
+	p.connect()
+	p.arrives()
+	p.task("Begin to change")
+	other := strings.ReplaceAll(p.Metadata(), p.Center.IdentityStoreID, "d-9067000000")
+	if err := os.WriteFile(filepath.Join(p.downloads, "other.xml"), []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.says("other.xml: this is the metadata of another instance")
+	p.pastesInto("acs", "https://ap-northeast-1.signin.aws/platform/saml/acs/0123456789")
+	p.says("this ACS URL is of ap-northeast-1")
+	p.pastesInto("acs", p.ACS()[0])
+	p.task("Change the identity source")
+	if err := p.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.says("The command has ended")
+	<-p.ended
+	p.connect()
+	p.arrives()
+	p.task("Change the identity source") // the ACS URL is remembered
+	p.follows()
+	p.begins()
+	p.presses("#offer")
+	p.changes()
+	p.pastesInto("token", "wrong-token")
+	p.says("Access token, checked") // there is nothing yet to try it at
+	p.guide.open("about:blank")
+	p.guide.open(p.page())
+	p.task("Change the identity source")
+	p.console.leave("#automatic button")
+	p.token = p.console.text("#token")
+	p.pastesInto("endpoint", p.console.text("#endpoint"))
+	p.says("AWS does not take this token")
+	p.pastesInto("token", p.token)
+	p.follows()
+	p.console.click("#actions summary")
+	p.console.leave(`a[href="/authentication"]`)
+	p.console.click("#download")
+	p.task("Sign in once")
+	p.signsIn()
+	p.finishes()
+	p.keepsSecrets()
+}
+
+// page is the address of the guide's page, as the browser's history has it.
+func (p *assisted) page() string {
+	address, _, _ := strings.Cut(p.errOut.String()[strings.Index(p.errOut.String(), "http://127.0.0.1"):], "#")
+	return address
+}
