@@ -65,7 +65,7 @@ func (c *Center) DeleteCertificate(ctx context.Context, id, _ string) error {
 		Clicks: []string{
 			"Identity source tab: Actions > Manage authentication",
 			"Manage SAML 2.0 certificates: select the one that expires first, and Delete",
-			"Type DELETE (it is on the clipboard) and confirm", "Type DONE below",
+			"Type DELETE and confirm", "Type DONE below",
 		},
 		Copy:   "DELETE",
 		Wants:  []Want{c.word()},

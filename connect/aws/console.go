@@ -261,7 +261,7 @@ func (c *Center) taskChange() Task {
 			"In the page that is open (or Actions > Change identity source > External identity provider > Next): " +
 				"under IdP SAML metadata, Choose file, and take the prepared file",
 			"Next",
-			"Type ACCEPT (it is on the clipboard), and choose Change identity source",
+			"Type ACCEPT, and choose Change identity source",
 		},
 		Offer: &File{Name: "entra-for-aws.xml", Data: c.metadata},
 		Copy:  connect.Confirmation,
@@ -297,7 +297,13 @@ func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err err
 			"read from the tenant's sign-in log, which may be minutes late.",
 		Link:   c.addresses.Portal,
 		Clicks: []string{"Sign in as somebody who is assigned to the application"},
-		Proved: look,
+		Proved: func(ctx context.Context) (bool, error) {
+			succeeded, err := look(ctx)
+			if err == nil && !succeeded && seen.Refused != "" {
+				err = errors.New("your tenant refused the last sign-in: " + seen.Refused)
+			}
+			return succeeded, err
+		},
 	})
 	return seen, err
 }
@@ -311,7 +317,7 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 		Link: c.settings(),
 		Clicks: []string{
 			"Identity source tab: Actions > Change identity source", "Identity Center directory > Next",
-			"Type ACCEPT (it is on the clipboard), and choose Change identity source", "Type DONE below",
+			"Type ACCEPT, and choose Change identity source", "Type DONE below",
 		},
 		Copy:   connect.Confirmation,
 		Wants:  []Want{c.word()},
