@@ -243,8 +243,21 @@ type auditData struct {
 	Before    int64                // milliseconds; 0: no further page
 }
 
+// pageEnd is how many events are on a page: it ends between two moments, since the next one begins
+// with a moment.
+func pageEnd(events []audit.Event) int {
+	end := min(pageSize, len(events))
+	for end < len(events) && events[end].Time.UnixMilli() == events[end-1].Time.UnixMilli() {
+		end++
+	}
+	return end
+}
+
 func auditLog(p page) error {
-	q := center.EventQuery{RequestID: p.URL.Query().Get("reference"), Limit: pageSize + 1}
+	q := center.EventQuery{RequestID: p.URL.Query().Get("reference"), Limit: 4 * pageSize}
+	if q.RequestID == "" {
+		q.Since = time.UnixMilli(1) // in the order of time, which is how pages go on
+	}
 	if ms, err := strconv.ParseInt(p.URL.Query().Get("before"), 10, 64); err == nil {
 		q.Before = time.UnixMilli(ms)
 	}
@@ -266,9 +279,9 @@ func auditLog(p page) error {
 			d.Explained = append(d.Explained, center.ExplainEvent(e))
 		}
 	}
-	if len(events) > pageSize {
-		d.Events = events[:pageSize]
-		d.Before = events[pageSize-1].Time.UnixMilli()
+	if end := pageEnd(events); end < len(events) {
+		d.Events = events[:end]
+		d.Before = events[end-1].Time.UnixMilli()
 	}
 	return p.Render("audit", "Audit", "/console/audit", d)
 }
