@@ -182,12 +182,12 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 	b := browser{t, newBrowser(t, "")}
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.open(d.Tenant.AdminCenterURL + "apps/" + d.Tenant.ApplicationID + "/provisioning")
-	b.until("see that it is live", `!!document.querySelector('#status[data-refresh]')`)
+	b.until("see that it is live", `!!document.querySelector('#status[data-refresh="1"]')`)
 	b.until("type", `!!(document.querySelector('[name=email]').value = 'half@typed')`)
 	close(hold)
 	b.until(
 		"see the end",
-		`!document.querySelector('[data-refresh]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`,
+		`!document.querySelector('[data-refresh="1"]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`,
 	)
 	b.until("find what was typed", `document.querySelector('[name=email]').value === 'half@typed'`)
 }
