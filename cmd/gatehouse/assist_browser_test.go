@@ -313,7 +313,9 @@ func TestAnInterruptedPersonGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.says("The command has ended")
-	<-p.ended
+	if err := <-p.ended; err == nil {
+		t.Fatal("the program that was killed ended well")
+	}
 	p.connect()
 	p.arrives()
 	p.task("Change the identity source") // the ACS URL is remembered
