@@ -72,17 +72,6 @@ func (v Visit) retype(status int, box *html.Node) bool {
 	return true
 }
 
-// keptPage is an answer that is kept.
-type keptPage struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (k *keptPage) Header() http.Header         { return k.header }
-func (k *keptPage) WriteHeader(status int)      { k.status = status }
-func (k *keptPage) Write(p []byte) (int, error) { return k.body.Write(p) }
-
 // again reads the page that a form was sent from, for the same administrator.
 func (v Visit) again(from *url.URL) (page *html.Node, headers http.Header) {
 	ask := v.Clone(v.Context())
@@ -91,16 +80,16 @@ func (v Visit) again(from *url.URL) (page *html.Node, headers http.Header) {
 	ask.Body, ask.ContentLength = http.NoBody, 0
 	ask.Form, ask.PostForm = nil, nil
 	ask.MultipartForm = nil
-	kept := &keptPage{header: http.Header{}, status: http.StatusOK}
+	kept := NewKept()
 	v.desk.mux.ServeHTTP(kept, ask)
-	if kept.status != http.StatusOK || !strings.HasPrefix(kept.header.Get("Content-Type"), "text/html") {
+	if kept.Status != http.StatusOK || !strings.HasPrefix(kept.Header().Get("Content-Type"), "text/html") {
 		return nil, nil
 	}
-	page, err := html.Parse(&kept.body)
+	page, err := html.Parse(&kept.Body)
 	if err != nil {
 		return nil, nil
 	}
-	return page, kept.header
+	return page, kept.Header()
 }
 
 // sent finds the form: of those that are posted to the same address, the one that has most of what

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // maxBatch is how many requests a batch may have. Source: "Combine multiple HTTP requests using
@@ -79,27 +80,16 @@ func (h *Handler) servePart(r request, part graph.BatchRequest, status map[strin
 	}
 	inner.Header.Set("Authorization", r.Header.Get("Authorization"))
 	inner.RemoteAddr, inner.Host = r.RemoteAddr, r.Host
-	w := &buffer{header: http.Header{}, status: http.StatusOK}
+	w := web.NewKept()
 	addressed{h.mux, h.plainPath}.ServeHTTP(w, inner)
-	out.Status = w.status
+	out.Status = w.Status
 	for _, name := range []string{"Content-Type", "Location", "Retry-After"} {
-		if v := w.header.Get(name); v != "" {
+		if v := w.Header().Get(name); v != "" {
 			out.Headers[name] = v
 		}
 	}
-	if json.Valid(w.body.Bytes()) {
-		out.Body = w.body.Bytes()
+	if json.Valid(w.Body.Bytes()) {
+		out.Body = w.Body.Bytes()
 	}
 	return out
 }
-
-// buffer keeps an answer.
-type buffer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (b *buffer) Header() http.Header         { return b.header }
-func (b *buffer) WriteHeader(status int)      { b.status = status }
-func (b *buffer) Write(p []byte) (int, error) { return b.body.Write(p) }
