@@ -30,8 +30,12 @@ func (c *Center) FindAssignments(
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
 		q := AssignmentQuery{Offset: offset, Limit: limit}
+		s, err := readSearched(r, len(words) > 0)
+		if err != nil {
+			return err
+		}
 		for _, word := range words {
-			w, err := matches(r, word)
+			w, err := s.matches(r, word)
 			if err != nil {
 				return err
 			}
@@ -45,13 +49,28 @@ func (c *Center) FindAssignments(
 	return list, total, err
 }
 
+// searched is what the words of a search are compared with, read once for all of them.
+type searched struct {
+	accounts []Account
+	sets     []PermissionSet
+}
+
+// readSearched reads it, when there is anything to compare.
+func readSearched(r Reader, wanted bool) (s searched, err error) {
+	if !wanted {
+		return s, nil
+	}
+	var e1, e2 error
+	s.accounts, e1 = r.Accounts()
+	s.sets, e2 = r.PermissionSets(PermissionSetQuery{})
+	return s, errors.Join(e1, e2)
+}
+
 // matches is what a word in lower case stands for.
-func matches(r Reader, word string) (w AssignmentWord, err error) {
-	accounts, e1 := r.Accounts()
-	sets, e2 := r.PermissionSets(PermissionSetQuery{})
-	users, e3 := r.Users(UserQuery{Search: word, Limit: maxWordMatches + 1})
-	groups, e4 := r.Groups(GroupQuery{Search: word, Limit: maxWordMatches + 1})
-	if err := errors.Join(e1, e2, e3, e4); err != nil {
+func (s searched) matches(r Reader, word string) (w AssignmentWord, err error) {
+	users, e1 := r.Users(UserQuery{Search: word, Limit: maxWordMatches + 1})
+	groups, e2 := r.Groups(GroupQuery{Search: word, Limit: maxWordMatches + 1})
+	if err := errors.Join(e1, e2); err != nil {
 		return w, err
 	}
 	if len(users) > maxWordMatches || len(groups) > maxWordMatches {
@@ -60,14 +79,14 @@ func matches(r Reader, word string) (w AssignmentWord, err error) {
 			Detail: fmt.Sprintf("more than %d users or groups match %q: type more of the name", maxWordMatches, word),
 		}
 	}
-	for _, a := range accounts {
+	for _, a := range s.accounts {
 		if strings.Contains(strings.ToLower(a.Name), word) || strings.Contains(a.ID, word) {
 			w.Accounts = append(w.Accounts, a.ID)
 		}
 	}
-	for _, s := range sets {
-		if strings.Contains(strings.ToLower(s.Name), word) {
-			w.PermissionSets = append(w.PermissionSets, s.ARN)
+	for _, set := range s.sets {
+		if strings.Contains(strings.ToLower(set.Name), word) {
+			w.PermissionSets = append(w.PermissionSets, set.ARN)
 		}
 	}
 	for _, u := range users {
