@@ -92,8 +92,9 @@ func (u *Undo) leaveOthers() {
 		elsewhere == s.SCIM.ScimEndpoint {
 		return
 	}
-	u.Notes = append(u.Notes, "“"+s.Principal.DisplayName+"” is not this center's, and stays as it is: it provisions "+
-		elsewhere)
+	u.Notes = append(
+		u.Notes, "“"+s.Principal.DisplayName+"” is not this center's, and stays as it is: it provisions "+elsewhere,
+	)
 	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
 	s.Job = graph.SynchronizationJob{}
 }

@@ -230,8 +230,8 @@ func (p *Plan) waitForCycle(ctx context.Context, progress func(done, total int))
 		for range min(looks, 20) {
 			if err := p.pause(ctx); err != nil {
 				return j, fmt.Errorf(
-					"the first cycle has not finished: %w. It goes on without this command; run it again to see the proof",
-					err,
+					"the first cycle has not finished: %w. It goes on without this command; run it again to see "+
+						"the proof", err,
 				)
 			}
 		}

@@ -187,7 +187,8 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 	close(hold)
 	b.until(
 		"see the end",
-		`!document.querySelector('[data-refresh="1"]') && document.querySelector('#logs').innerText.includes('not on a Wednesday')`,
+		`!document.querySelector('[data-refresh="1"]') &&
+			document.querySelector('#logs').innerText.includes('not on a Wednesday')`,
 	)
 	b.until("find what was typed", `document.querySelector('[name=email]').value === 'half@typed'`)
 }

@@ -175,7 +175,8 @@ func (c *Center) checkACS(text string) error {
 		return errors.New("this is the issuer URL: copy the Assertion Consumer Service (ACS) URL, with /acs/ in it")
 	case u.Host == "signin.aws.amazon.com":
 		return errors.New(
-			"this is the sign-in of IAM federation, which is another way to AWS: copy the ACS URL of IAM Identity Center",
+			"this is the sign-in of IAM federation, which is another way to AWS: copy the ACS URL of " +
+				"IAM Identity Center",
 		)
 	case text == c.addresses.Portal || strings.Contains(u.Host, "awsapps.com") || u.Path == "/start":
 		return errors.New("this is the access portal's URL: copy the Assertion Consumer Service (ACS) URL")

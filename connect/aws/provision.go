@@ -129,7 +129,8 @@ func refusedToken(err error) error {
 // ofSCP says what a refusal of the console is that no permission mends. Source: "Delegated
 // administration" of the user guide, which recommends such policies.
 const ofSCP = "If the console refuses though you are an administrator, a service control policy (SCP) denies " +
-	"sso-directory:CreateBearerToken to delegated administrators: have it lifted for now, or use the management account."
+	"sso-directory:CreateBearerToken to delegated administrators: have it lifted for now, or use the management " +
+	"account."
 
 // CreateTenant has a person enable automatic provisioning, unless that came with the change of the
 // identity source.
