@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,7 +134,37 @@ type mortal struct {
 	dead bool
 	away bool   // the target
 	wait func() // what is carried out late
-	ids  int
+	ids  atomic.Int64
+}
+
+// expect counts from here, and lets the fault happen at a line from here.
+func (m *mortal) expect(when int, what fault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.line, m.when, m.what = 0, when, what
+}
+
+// revive makes a new process, and the target is there again.
+func (m *mortal) revive() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead, m.away = false, false
+}
+
+// lines are how many there were.
+func (m *mortal) lines() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.line
+}
+
+// late hands over, once, what is carried out late; nil if there is none.
+func (m *mortal) late() func() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	wait := m.wait
+	m.wait = nil
+	return wait
 }
 
 // step counts a line. act says whether it is carried out, and then whether its answer arrives.
@@ -210,12 +241,8 @@ func (m *mortal) trouble(_ int, r *http.Request, w http.ResponseWriter) bool {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	act, answer, status := m.step(true)
-	if !act && m.what == late {
-		m.wait = func() {
-			again := r.Clone(context.Background())
-			again.Body = io.NopCloser(bytes.NewReader(body))
-			m.at.door.ServeHTTP(httptest.NewRecorder(), again)
-		}
+	if !act {
+		m.postpone(r, body)
 	}
 	switch {
 	case act && answer && status == 0:
@@ -229,6 +256,20 @@ func (m *mortal) trouble(_ int, r *http.Request, w http.ResponseWriter) bool {
 	}
 	cut(w)
 	return true
+}
+
+// postpone keeps a request that was not carried out, if the fault is that it is late.
+func (m *mortal) postpone(r *http.Request, body []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.what != late {
+		return
+	}
+	m.wait = func() {
+		again := r.Clone(context.Background())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		m.at.door.ServeHTTP(httptest.NewRecorder(), again)
+	}
 }
 
 var (
@@ -335,7 +376,7 @@ func TestWhateverDiesBothSidesBecomeEqual(t *testing.T) {
 					if t.Failed() {
 						t.Fatalf("at line %d: %s", when, what)
 					}
-					if m.line < when { // the tale is over before
+					if m.lines() < when { // the tale is over before
 						break
 					}
 				}
@@ -357,37 +398,35 @@ func (x *target) tell(t *testing.T, steps tale, when int, what fault) *mortal {
 	x.sound(t, d, m, &now)
 	d.edit(bob, func(e *entry) { e.Active = false })
 	x.sound(t, d, m, &now)
-	m.line, m.when = 0, when
-	m.what = what
+	m.expect(when, what)
 	x.misbehave(m.trouble)
 	for _, change := range steps {
 		change(d)
-		waits := m.wait
+		waits := m.late()
 		_, _ = x.mortal(t, d, m, &now) // it may fail: the trouble is in it
-		m.dead, m.away = false, false  // a new process, and the target is there again
+		m.revive()
 		if waits != nil {
 			waits()
-			m.wait = nil
 		}
 		now = now.Add(2 * time.Second)
 	}
-	lines := m.line
+	lines := m.lines()
 	quiet := false
 	for range 12 {
 		result, err := x.mortal(t, d, m, &now)
-		if m.wait != nil {
-			m.wait()
-			m.wait, err = nil, errDead // not quiet yet
+		if waits := m.late(); waits != nil {
+			waits()
+			err = errDead // not quiet yet
 		}
 		left := x.grace > 0 && result.RetryAt.Sub(now) > x.grace/2 // who has left waits
 		still := result.RetryAt.IsZero() || left
-		if quiet = err == nil && result.Failed == 0 && still && m.line >= when; quiet {
+		if quiet = err == nil && result.Failed == 0 && still && m.lines() >= when; quiet {
 			break
 		}
-		if m.line < when && err == nil && still {
+		if m.lines() < when && err == nil && still {
 			break
 		}
-		m.dead, m.away = false, false
+		m.revive()
 		now = now.Add(2 * time.Minute)
 	}
 	if !quiet && lines >= when {
@@ -434,7 +473,7 @@ func (x *target) mortal(
 		Mappings: mappings(t),
 		Now:      func() time.Time { return *now },
 		Workers:  1,
-		NewID:    func() string { m.ids++; return fmt.Sprint(m.ids) }, // never the same twice
+		NewID:    func() string { return fmt.Sprint(m.ids.Add(1)) }, // never the same twice
 	}
 	if x.store != nil {
 		var err error

@@ -102,7 +102,7 @@ func TestWhateverDiesAnIdentityStoreBecomesEqual(t *testing.T) {
 					if t.Failed() {
 						t.Fatalf("at line %d: %s", when, what)
 					}
-					if m.line < when { // the tale is over before
+					if m.lines() < when { // the tale is over before
 						break
 					}
 				}
@@ -131,8 +131,9 @@ func TestAKillTakesNobodyOver(t *testing.T) {
 		x.center.Now = func() time.Time { return now }
 		x.misbehave(m.trouble)
 		_, _ = x.mortal(t, d, m, &now)
-		lines := m.line
-		m.dead, m.when = false, 0
+		lines := m.lines()
+		m.expect(0, diesAfter)
+		m.revive()
 		now = now.Add(time.Minute)
 		_, err = x.mortal(t, d, m, &now)
 		ada, bob := m.link(t, "ada"), m.link(t, "bob")
