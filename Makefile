@@ -23,8 +23,9 @@ test: deps ## run everything, nothing may be skipped; ten minutes
 test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then only what has changed
 	$(GO) test -short $$($(GO) list ./... | grep -v /cmd/)
 
-test-race: ## run everything under the race detector (needs gcc); half an hour
-	$(GO) test -race -count=1 -timeout 60m ./...
+RACE ?= -timeout 60m ./...
+test-race: ## run everything under the race detector (needs gcc); half an hour (RACE="-short ./provisioning")
+	$(GO) test -race -count=1 $(RACE)
 
 examples: deps ## run examples/; half a minute
 	cd examples && $(GO) test -count=1 ./...

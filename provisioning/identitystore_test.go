@@ -95,8 +95,8 @@ func TestWhateverDiesAnIdentityStoreBecomesEqual(t *testing.T) {
 				x.grace = 0
 			}
 			runs := 0
-			for _, what := range []fault{diesAfter, answerLost} {
-				for when := 1; ; when++ {
+			for i, what := range []fault{diesAfter, answerLost} {
+				for when := 1 + i%stride(); ; when += stride() {
 					m := x.tell(t, steps, when, what)
 					runs++
 					if t.Failed() {
