@@ -141,7 +141,8 @@ type mortal struct {
 func (m *mortal) expect(when int, what fault) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.line, m.when, m.what = 0, when, what
+	m.line, m.when = 0, when
+	m.what = what
 }
 
 // revive makes a new process, and the target is there again.

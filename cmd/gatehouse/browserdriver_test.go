@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,11 +63,17 @@ func do[T any](b browser, what string, a chromedp.Action[T]) T {
 	defer cancel()
 	v, err := chromedp.Run(ctx, a)
 	if err != nil {
-		where, _ := chromedp.Run(b.ctx, chromedp.Location())
-		body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
-		b.t.Fatalf("%s: %v\nat %s\n%s", what, err, where, body)
+		b.fails(what, err)
 	}
 	return v
+}
+
+// fails ends the test, and says where the browser is and what it shows.
+func (b browser) fails(what string, err error) {
+	b.t.Helper()
+	where, _ := chromedp.Run(b.ctx, chromedp.Location())
+	body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
+	b.t.Fatalf("%s: %v\nat %s\n%s", what, err, where, body)
 }
 
 func (b browser) open(url string) {
@@ -93,9 +100,7 @@ func (b browser) until(what, condition string) {
 			return
 		}
 		if time.Now().After(deadline) || b.ctx.Err() != nil {
-			where, _ := chromedp.Run(b.ctx, chromedp.Location())
-			body, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS("body")))
-			b.t.Fatalf("%s: it never came (%v)\nat %s\n%s", what, err, where, body)
+			b.fails(what, fmt.Errorf("it never came (%w)", err))
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the condition
 	}
@@ -110,9 +115,20 @@ func (b browser) text(selector string) string {
 	return strings.TrimSpace(do(b, "read "+selector, chromedp.TextContent(chromedp.CSS(selector))))
 }
 
+// click clicks, once more when the page renewed the part between the look and the click.
 func (b browser) click(selector string) {
 	b.t.Helper()
-	do(b, "click "+selector, chromedp.Click(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Click(chromedp.CSS(selector)))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node") {
+			b.fails("click "+selector, err)
+		}
+	}
 }
 
 // fill fills a form's fields by name.

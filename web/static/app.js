@@ -146,7 +146,8 @@ document.addEventListener("submit", async (event) => {
 function renew(page) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = page.getElementById(old.id);
-    if (!now || old.querySelector("details[open]")) continue; // somebody reads there
+    if (!now || old.isEqualNode(now)) continue;
+    if (old.querySelector("details[open], :active")) continue; // somebody reads or presses there
     const reachable = "a, button, input, summary";
     const at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
     old.replaceWith(now);
