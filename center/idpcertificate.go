@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha1" // #nosec G505 -- names of certificates only
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +23,7 @@ import (
 // IdPCertificate is a certificate whose key may sign for the identity provider in force.
 type IdPCertificate struct {
 	Thumbprint string // SHA-256, in hexadecimal
+	SHA1       string // as Entra ID shows it: SHA-1, in upper-case hexadecimal
 	Subject    string
 	NotBefore  time.Time
 	NotAfter   time.Time
@@ -93,7 +96,8 @@ func Thumbprint(der []byte) string {
 func (i IdPConfiguration) CertificateList() []IdPCertificate {
 	list := make([]IdPCertificate, 0, len(i.Certificates))
 	for _, der := range i.Certificates {
-		c := IdPCertificate{Thumbprint: Thumbprint(der)}
+		sum := sha1.Sum(der) // #nosec G401 -- a name to compare with Entra ID's, not a protection
+		c := IdPCertificate{Thumbprint: Thumbprint(der), SHA1: strings.ToUpper(hex.EncodeToString(sum[:]))}
 		if cert, err := x509.ParseCertificate(der); err == nil {
 			c.Subject = cert.Subject.String()
 			c.NotBefore = cert.NotBefore
@@ -110,19 +114,41 @@ func (i IdPConfiguration) CertificateList() []IdPCertificate {
 // with SourceNotConfigured or CertificateInvalid.
 func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der []byte) error {
 	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
-		idp := s.IdP
-		if idp.hasCertificate(der) {
-			return Thumbprint(der), nil
-		}
-		if len(idp.Certificates) >= maxCertificates {
-			return Thumbprint(der), &refusal.Error{
-				Code:   CertificateInvalid,
-				Detail: "there are already ten: delete one first",
+		return Thumbprint(der), s.IdP.addCertificate(der)
+	})
+}
+
+// ImportIdPCertificatesOf adds the certificates that newer metadata of the identity provider in
+// force has, and takes nothing else from it; what is there already stays. It fails with
+// SourceNotConfigured, CertificateInvalid, and MetadataInvalid for another provider's metadata.
+func (c *Center) ImportIdPCertificatesOf(ctx context.Context, by audit.Actor, newer IdPConfiguration) error {
+	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
+		if newer.EntityID != s.IdP.EntityID {
+			return newer.EntityID, &refusal.Error{
+				Code:   MetadataInvalid,
+				Detail: fmt.Sprintf("it is the metadata of %q, not of %q", newer.EntityID, s.IdP.EntityID),
 			}
 		}
-		idp.Certificates = append(slices.Clone(idp.Certificates), der)
-		return Thumbprint(der), nil
+		thumbprints := make([]string, 0, len(newer.Certificates))
+		for _, der := range newer.Certificates {
+			thumbprints = append(thumbprints, Thumbprint(der))
+			if err := s.IdP.addCertificate(der); err != nil {
+				return Thumbprint(der), err
+			}
+		}
+		return strings.Join(thumbprints, ", "), nil
 	})
+}
+
+func (i *IdPConfiguration) addCertificate(der []byte) error {
+	if i.hasCertificate(der) {
+		return nil
+	}
+	if len(i.Certificates) >= maxCertificates {
+		return &refusal.Error{Code: CertificateInvalid, Detail: "there are already ten: delete one first"}
+	}
+	i.Certificates = append(slices.Clone(i.Certificates), der)
+	return nil
 }
 
 // DeleteIdPCertificate takes a certificate away: responses that its key signed are refused from now

@@ -2,7 +2,9 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -73,6 +75,12 @@ type SigningKey struct {
 	SealedKey   string // PKCS #1, sealed for the purpose "saml-key/" + Thumbprint
 	NotBefore   time.Time
 	NotAfter    time.Time
+}
+
+// SHA256 is the certificate's other thumbprint, in lower-case hexadecimal, as a center shows it.
+func (k SigningKey) SHA256() string {
+	sum := sha256.Sum256(k.Certificate)
+	return hex.EncodeToString(sum[:])
 }
 
 // Template is an entry of the gallery.

@@ -169,6 +169,8 @@ var (
 		"assign the user or a group that the user is a direct member of"))
 	ApplicationDisabled = numbered(7000112, Refusals.New("application-disabled", refusal.Denied,
 		"the application is disabled", "enable it for users to sign in"))
+	SigningKeyNotFound = Refusals.New("signing-key-not-found", refusal.NotFound,
+		"the application has no signing certificate with this thumbprint", "use the thumbprint of one in its list")
 	SigningKeyMissing = numbered(50003, Refusals.New("signing-key-missing", refusal.Invalid,
 		"the application has no active signing certificate", "add a signing certificate and make it active"))
 	LogoutInvalid = numbered(50061, Refusals.New("saml-logout-invalid", refusal.Invalid,

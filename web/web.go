@@ -62,6 +62,7 @@ type Options struct {
 	Log     *slog.Logger
 	Proxies Proxies // those that say who the client is
 	Secure  bool    // the public URL is https: tell browsers to stay with it
+	Site    Site    // what answers in plain words become pages of; without a product, none does
 }
 
 // requestTimeout bounds how long a handler may take.
@@ -77,7 +78,7 @@ var (
 
 // Middleware wraps everything that a half serves.
 func Middleware(next http.Handler, o Options) http.Handler {
-	large := &places{}
+	large, words := &places{}, newBare(o)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		// ids in the order of time: the audit log is indexed by them
@@ -92,7 +93,7 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		if o.Secure {
 			h["Strict-Transport-Security"] = strictTLS
 		}
-		seen := &recorder{ResponseWriter: w, status: http.StatusOK, reads: r.Method == http.MethodGet}
+		seen := &recorder{ResponseWriter: w, status: http.StatusOK, bare: words}
 		defer func() {
 			if p := recover(); p != nil {
 				o.Log.Error(
@@ -102,6 +103,7 @@ func Middleware(next http.Handler, o Options) http.Handler {
 					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
 				}
 			}
+			seen.release()
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
 				o.Log.Debug(
 					"request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText),
@@ -110,6 +112,7 @@ func Middleware(next http.Handler, o Options) http.Handler {
 			}
 		}()
 		r = r.WithContext(ctx)
+		seen.request = r
 		defer large.bounded(seen, r, i.Address)()
 		next.ServeHTTP(seen, r)
 	})
@@ -117,9 +120,11 @@ func Middleware(next http.Handler, o Options) http.Handler {
 
 type recorder struct {
 	http.ResponseWriter
-	status int
-	wrote  bool
-	reads  bool // whether the request was only to read
+	request *http.Request
+	status  int
+	wrote   bool
+	bare    *bare
+	held    *bytes.Buffer // an answer in plain words that becomes a page
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -127,6 +132,10 @@ func (r *recorder) WriteHeader(status int) {
 		r.later()
 	}
 	r.status, r.wrote = status, true
+	if r.bare.takes(r.request, status, r.Header()) {
+		r.held = &bytes.Buffer{}
+		return
+	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
@@ -136,13 +145,16 @@ func (r *recorder) later() {
 	if r.Header().Get("Retry-After") == "" {
 		RetryLater(r)
 	}
-	if r.reads && strings.HasPrefix(r.Header().Get("Content-Type"), "text/html") {
+	if r.request.Method == http.MethodGet && strings.HasPrefix(r.Header().Get("Content-Type"), "text/html") {
 		r.Header().Set("Refresh", "5")
 	}
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
 	r.wrote = true
+	if r.held != nil {
+		return r.hold(p), nil
+	}
 	return r.ResponseWriter.Write(p)
 }
 

@@ -218,11 +218,8 @@ func (h *Handler) startRehearsal(
 func (h *Handler) importCertificate(
 	ctx context.Context, who awsapi.Caller, in adminapi.NewCertificate,
 ) (adminapi.None, error) {
-	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
-	if err != nil {
-		return adminapi.None{}, h.Center.Refuse(ctx, awsdoor.Actor(who), "ImportExternalIdPCertificate", "", err)
-	}
-	return adminapi.None{}, h.Center.ImportIdPCertificate(ctx, awsdoor.Actor(who), der)
+	file := []byte(in.X509CertificateInPem)
+	return adminapi.None{}, idpmetadata.ImportCertificates(ctx, h.Center, awsdoor.Actor(who), file)
 }
 
 func (h *Handler) listCertificates(

@@ -71,22 +71,15 @@ func (p page) fileOr(field string, limit int64) ([]byte, error) {
 }
 
 func addCertificate(p page) error {
-	data, err := p.fileOr("certificate", maxCertificateFile)
+	file, err := p.fileOr("certificate", saml.MaxMetadataFile)
 	if err != nil {
 		return err
 	}
-	der, err := center.ReadCertificate(data)
-	if err != nil {
-		return p.h.Center.Refuse(p.Context(), p.by, "ImportExternalIdPCertificate", "", err)
-	}
-	if err := p.h.Center.ImportIdPCertificate(p.Context(), p.by, der); err != nil {
+	if err := idpmetadata.ImportCertificates(p.Context(), p.h.Center, p.by, file); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The certificate is added: signatures by its key are accepted from now on.")
+	return p.Done("/console/settings", "Added: signatures by its key are accepted from now on.")
 }
-
-// maxCertificateFile is what is read of an uploaded certificate; the rule is the center's.
-const maxCertificateFile = 4 << 10 //bound:body an uploaded certificate
 
 func deleteCertificate(p page) error {
 	if err := p.h.Center.DeleteIdPCertificate(

@@ -8,6 +8,7 @@
 package idpmetadata
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 const (
 	fetchTimeout = 15 * time.Second //bound:wait published metadata
 	maxProblem   = 200              //bound:text what is wrong with published metadata, in characters
+	maxBlank     = 1 << 10          //bound:none what is looked at to tell metadata from a certificate
 )
 
 // entraTokenKey is the subject of the keys in Entra ID's federation metadata of a tenant, which
@@ -53,6 +55,32 @@ func Parse(metadata []byte) (center.IdPConfiguration, error) {
 		}
 	}
 	return out, nil
+}
+
+// ImportCertificates adds what a file of the identity provider in force holds: one certificate (PEM,
+// DER or base64), or metadata, of which only the certificates are taken. What is refused leaves an
+// event. It fails as [center.Center.ImportIdPCertificate] and
+// [center.Center.ImportIdPCertificatesOf] do.
+func ImportCertificates(ctx context.Context, c *center.Center, by audit.Actor, file []byte) error {
+	if isXML(file) {
+		newer, err := Parse(file)
+		if err == nil {
+			return c.ImportIdPCertificatesOf(ctx, by, newer)
+		}
+		return c.Refuse(ctx, by, center.ActionImportExternalIdPCertificate.String(), "", err)
+	}
+	der, err := center.ReadCertificate(file)
+	if err == nil {
+		return c.ImportIdPCertificate(ctx, by, der)
+	}
+	return c.Refuse(ctx, by, center.ActionImportExternalIdPCertificate.String(), "", err)
+}
+
+// isXML says whether a file begins like XML, in UTF-8 or in UTF-16, with or without a byte order
+// mark. A certificate begins with a dash (PEM), with 0x30 (DER), or with M (base64).
+func isXML(file []byte) bool {
+	start := bytes.TrimLeft(file[:min(len(file), maxBlank)], "\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+	return bytes.HasPrefix(start, []byte("<"))
 }
 
 // Watcher fetches what the identity provider of a center publishes.

@@ -2,6 +2,7 @@ package admincenter
 
 import (
 	"crypto/rsa"
+	"encoding/pem"
 	"slices"
 	"strings"
 
@@ -48,6 +49,28 @@ func saveClaims(p page) error {
 			)
 		}
 	})
+}
+
+// downloadCertificate hands out a signing certificate, active or not, so that the service provider
+// has the next one before it signs. Source: the portal's "Certificate (Base64)", which is PEM, and
+// "Certificate (Raw)".
+func downloadCertificate(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(a.Keys, func(k tenant.SigningKey) bool { return k.Thumbprint == p.PathValue("thumbprint") })
+	if at < 0 {
+		return &refusal.Error{Code: tenant.SigningKeyNotFound, Subject: p.PathValue("thumbprint")}
+	}
+	der := a.Keys[at].Certificate
+	name := "certificate-" + a.Keys[at].Thumbprint[:8] + ".cer"
+	if p.FormValue("format") == "raw" {
+		return p.Download(name, "application/pkix-cert", der)
+	}
+	return p.Download(
+		name, "application/x-x509-ca-cert", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+	)
 }
 
 // saveCertificate adds, activates or deletes a signing certificate. The active one cannot be

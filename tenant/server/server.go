@@ -46,6 +46,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 		Log:     t.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(t.URL, "https:"),
+		Site:    web.Site{Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/"},
 	})
 }
 
