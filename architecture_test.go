@@ -92,7 +92,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/identitystore", "provisioning provisioning/mapping scim"},
-	{"provisioning/mapping", ""},
+	{"provisioning/mapping", "names"},
 	{"connect", "adminapi graph names provisioning/mapping saml"},
 	{"connect/aws", "adminapi connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
@@ -101,7 +101,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"audit graph provisioning provisioning/identitystore provisioning/mapping refusal scim tenant tenant/mirror " +
 			"tenant/syncjobs terminal",
 	},
-	{"terminal", ""},
+	{"terminal", "names"},
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},

@@ -37,9 +37,10 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 		return UsageError{err}
 	}
 	var mistakes []error
+	settings := flagNames(cmd.Root())
 	for _, name := range slices.Sorted(maps.Keys(file)) {
-		if !knownFlag(cmd.Root(), name) {
-			mistakes = append(mistakes, fmt.Errorf("%s: unknown setting %q", path, name))
+		if !slices.Contains(settings, name) {
+			mistakes = append(mistakes, fmt.Errorf("%s: unknown setting %q%s", path, name, meant(name, settings, "")))
 		}
 	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -55,7 +56,7 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 		}
 		for _, value := range values {
 			if err := cmd.Flags().Set(f.Name, value); err != nil {
-				mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, err))
+				mistakes = append(mistakes, fmt.Errorf("%s: %s: %w", source, f.Name, badValue(err)))
 			}
 		}
 	})
@@ -88,16 +89,15 @@ func envName(flag string) string {
 	return "GATEHOUSE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-func knownFlag(root *cobra.Command, name string) bool {
-	if root.PersistentFlags().Lookup(name) != nil {
-		return true
+// flagNames are the flags of a command and of all below it.
+func flagNames(cmd *cobra.Command) (all []string) {
+	add := func(f *pflag.Flag) { all = append(all, f.Name) }
+	cmd.PersistentFlags().VisitAll(add)
+	cmd.Flags().VisitAll(add)
+	for _, c := range cmd.Commands() {
+		all = append(all, flagNames(c)...)
 	}
-	for _, c := range root.Commands() {
-		if c.Flags().Lookup(name) != nil || knownFlag(c, name) {
-			return true
-		}
-	}
-	return false
+	return all
 }
 
 func readConfig(path string) (map[string][]string, error) {

@@ -2,7 +2,7 @@
 // so that it cannot harm the terminal, draws progress if somebody is watching, and reads passwords
 // without echo. It also reads a command's settings from its flags, the environment and a file.
 //
-// It imports nothing of ours.
+// It may import names.
 package terminal
 
 import (

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // UsageError is a mistake in how a command was called: the program ends with a code of its own.
@@ -20,12 +23,68 @@ func (e UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns what was wrong.
 func (e UsageError) Unwrap() error { return e.Err }
 
-// NoArgs refuses arguments as a mistake of usage.
+// NoArgs refuses arguments as a mistake of usage. Below a command that has commands of its own, an
+// argument is one that is not there.
 func NoArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			known = append(append(known, c.Name()), c.Aliases...)
+		}
+	}
+	if len(known) == 0 {
 		return UsageError{fmt.Errorf("%q takes no arguments, but got %q", cmd.CommandPath(), args[0])}
 	}
-	return nil
+	return UsageError{fmt.Errorf("%q has no command %q%s", cmd.CommandPath(), args[0], meant(args[0], known, ""))}
+}
+
+// FlagError says what is wrong with a flag, which flag may be meant, and what it takes. It is for
+// cobra.Command.SetFlagErrorFunc.
+func FlagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		name := unknown.GetSpecifiedName()
+		return UsageError{fmt.Errorf("%q has no flag --%s%s", cmd.CommandPath(), name, meant(name, known, "--"))}
+	case errors.As(err, &invalid) && kinds[invalid.GetFlag().Value.Type()] != "":
+		return UsageError{fmt.Errorf("--%s: %w", invalid.GetFlag().Name, badValue(err))}
+	}
+	return UsageError{err}
+}
+
+// badValue says what a flag takes instead, where pflag tells of a function that could not read it.
+func badValue(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		if wants := kinds[invalid.GetFlag().Value.Type()]; wants != "" {
+			return fmt.Errorf("%q: use %s", invalid.GetValue(), wants)
+		}
+	}
+	return err
+}
+
+// kinds are what flags take, by pflag's names of their types.
+var kinds = map[string]string{
+	"bool":     "true or false",
+	"duration": "a length of time such as 30s, 5m or 8h",
+	"float64":  "a number",
+	"int":      "a whole number",
+	"int64":    "a whole number",
+	"uint":     "a whole number from 0",
+}
+
+// meant asks for the known name that is nearest, if one is near.
+func meant(name string, known []string, prefix string) string {
+	if near := names.Nearest(name, known); near != "" {
+		return "; did you mean " + prefix + near + "?"
+	}
+	return ""
 }
 
 // OneArg demands exactly one argument, and says what it is.

@@ -48,7 +48,9 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 	switch status {
 	case http.StatusNotFound:
 		m.Title = "Page not found"
-		m.Lines = []string{"There is no page at this address. What to do: check the address, or begin at the start page."}
+		m.Lines = []string{
+			"There is no page at this address. What to do: check the address, or begin at the start page.",
+		}
 	case http.StatusMethodNotAllowed:
 		m.Title = "This address cannot be opened like this"
 		m.Lines = []string{

@@ -57,9 +57,9 @@ func Parse(metadata []byte) (center.IdPConfiguration, error) {
 	return out, nil
 }
 
-// ImportCertificates adds what a file of the identity provider in force holds: one certificate (PEM,
-// DER or base64), or metadata, of which only the certificates are taken. What is refused leaves an
-// event. It fails as [center.Center.ImportIdPCertificate] and
+// ImportCertificates adds what a file of the identity provider in force holds: one certificate
+// (PEM, DER or base64), or metadata, of which only the certificates are taken. What is refused
+// leaves an event. It fails as [center.Center.ImportIdPCertificate] and
 // [center.Center.ImportIdPCertificatesOf] do.
 func ImportCertificates(ctx context.Context, c *center.Center, by audit.Actor, file []byte) error {
 	if isXML(file) {

@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(shown)
 	root.SetErr(errShown)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	var usage terminal.UsageError
 	var unsound examine.Unsound
 	switch {
@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case errors.As(err, &unsound): // what was found is printed
 		return unsound.Code()
 	case errors.As(err, &usage):
-		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"gatehouse --help\".\n", terminal.Paragraph(err))
+		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"%s --help\".\n", terminal.Paragraph(err), called.CommandPath())
 		return exitFailed
 	}
 	fmt.Fprintf(errShown, "gatehouse: %s\n", terminal.Paragraph(err))
@@ -126,17 +126,13 @@ environment, and the environment overrides the file.`,
   gatehouse check                     # verify a center's data
   gatehouse doctor --help             # what is wrong between two sides, also the real ones
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
+		Version:       stamp().Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return terminal.UsageError{Err: fmt.Errorf("unknown command %q", args[0])}
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          terminal.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return terminal.UsageError{Err: err} })
+	root.SetFlagErrorFunc(terminal.FlagError)
 	terminal.Settings(root, w.env)
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), upkeep.Rotate(w.upkeep()),
@@ -155,5 +151,16 @@ environment, and the environment overrides the file.`,
 			m.flags(cmd, "graph-url", "https://graph.microsoft.com/v1.0", "URL of Microsoft Graph, with its version")
 		},
 	}))
+	terminal.Arrange(root, groups)
 	return root
+}
+
+// groups are the parts of the help, in the order in which people need them.
+var groups = []terminal.Group{
+	{Title: "Start here", Commands: "demo doctor explain"},
+	{Title: "Connect and keep in step", Commands: "connect sync rotate"},
+	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
+	{Title: "Everyday administration of a center", Commands: "users sessions accounts rules roles applications " +
+		"access-keys audit"},
+	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},
 }

@@ -436,3 +436,35 @@ func TestVersionAndHelp(t *testing.T) {
 		t.Errorf("completion: %d", code)
 	}
 }
+
+// TestTheHelpLeadsOn: a name that is nearly right is named, in the words of the command that was
+// called, and every command of the program stands in a part of its help.
+func TestTheHelpLeadsOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ args, want, see string }{
+		{"dmo", "did you mean demo?", "gatehouse --help"},
+		{"connect stat", "did you mean status?", "gatehouse connect --help"},
+		{"demo --centre 127.0.0.1:0", "did you mean --center?", "gatehouse demo --help"},
+		{"demo --people abc", `--people: "abc": use a whole number`, "gatehouse demo --help"},
+		{"sync --every soon", `--every: "soon": use a length of time`, "gatehouse sync --help"},
+		{"users lst", "did you mean list?", "gatehouse users --help"},
+	} {
+		_, _, said := call(t, "", nil, strings.Fields(c.args)...)
+		if !strings.Contains(said, c.want) || !strings.Contains(said, `See "`+c.see+`".`) {
+			t.Errorf("%s: want %q and %q, got %s", c.args, c.want, c.see, said)
+		}
+	}
+	if code, out, _ := call(t, "", nil, "--version"); code != 0 || !strings.HasPrefix(out, "gatehouse version ") {
+		t.Errorf("--version: %d %q", code, out)
+	}
+	_, help, _ := call(t, "", nil, "--help")
+	_, rest, _ := strings.Cut(help, "Additional Commands:")
+	rest, _, _ = strings.Cut(rest, "\n\n")
+	for line := range strings.Lines(strings.TrimSpace(rest)) {
+		switch strings.Fields(line)[0] {
+		case "completion", "help", "version":
+		default:
+			t.Errorf("it is in no part of the help: %s", line)
+		}
+	}
+}

@@ -24,6 +24,12 @@ type versionOutput struct {
 	Platform string `json:"platform"`
 }
 
+// stamp is this program's version.
+func stamp() versionOutput {
+	info, _ := debug.ReadBuildInfo()
+	return describe(versionOutput{Version: version, Commit: commit, Date: date}, info)
+}
+
 // describe joins what a release stamps with the build information, of which there may be none.
 func describe(stamped versionOutput, info *debug.BuildInfo) versionOutput {
 	v := stamped
@@ -75,8 +81,7 @@ func (w *world) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  terminal.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			info, _ := debug.ReadBuildInfo()
-			v := describe(versionOutput{Version: version, Commit: commit, Date: date}, info)
+			v := stamp()
 			if asJSON {
 				return json.NewEncoder(w.out).Encode(v)
 			}

@@ -3,7 +3,9 @@
 // which objects are in scope.
 //
 // Sources: Entra documentation, "Reference for writing expressions for attribute mappings" and
-// "Scoping filters". It imports nothing of ours.
+// "Scoping filters".
+//
+// It may import names.
 package mapping
 
 import (

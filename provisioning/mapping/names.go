@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Problems says what of an object's mapping could never work, in a line for each: it names
@@ -123,7 +125,7 @@ func (o Object) targetProblem(target string) string {
 // unknown says that there is no such attribute, and which one may be meant.
 func unknown(name, kind, where string, known []string) string {
 	text := fmt.Sprintf("%s is not an attribute of %ss in %s", quoted(name), strings.ToLower(kind), where)
-	if near := nearest(name, known); near != "" {
+	if near := names.Nearest(name, known); near != "" {
 		text += "; did you mean " + near + "?"
 	}
 	return text
@@ -137,42 +139,4 @@ func quoted(name string) string {
 		name = string(r[:maxNameShown]) + "…"
 	}
 	return fmt.Sprintf("%q", name)
-}
-
-// nearest is the name that is most like another one, or "" if none is much like it.
-func nearest(name string, known []string) (near string) {
-	if len(name) > maxNameShown {
-		return ""
-	}
-	least := 1 + len(name)/3
-	for _, k := range known {
-		if strings.EqualFold(k, name) {
-			return k
-		}
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least || d == least && near == "" {
-			near, least = k, d
-		}
-	}
-	return near
-}
-
-// distance is Levenshtein's: how many letters are to be added, removed or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -6,6 +6,7 @@
 package administer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ type Address struct{ url, region, keyID, secret string }
 // Flags adds the flags of an address.
 func (a *Address) Flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
-	f.StringVar(&a.url, "center-url", "http://127.0.0.1:8080", "the center's URL")
+	f.StringVar(&a.url, "center-url", "", "the center's URL (default: AWS_ENDPOINT_URL, else http://127.0.0.1:8080)")
 	f.StringVar(
 		&a.region, "region", "", "the center's AWS region (default: AWS_REGION, else us-east-1)",
 	)
@@ -65,14 +66,18 @@ func (a *Address) Client(env func(string) (string, bool), using *http.Client) (*
 	for _, or := range []struct {
 		value *string
 		name  string
-	}{{&a.region, "AWS_REGION"}, {&a.keyID, "AWS_ACCESS_KEY_ID"}, {&a.secret, "AWS_SECRET_ACCESS_KEY"}} {
+	}{
+		{&a.url, "AWS_ENDPOINT_URL"},
+		{&a.region, "AWS_REGION"},
+		{&a.keyID, "AWS_ACCESS_KEY_ID"},
+		{&a.secret, "AWS_SECRET_ACCESS_KEY"},
+	} {
 		if *or.value == "" {
 			*or.value, _ = env(or.name)
 		}
 	}
-	if a.region == "" {
-		a.region = "us-east-1"
-	}
+	a.url = cmp.Or(a.url, "http://127.0.0.1:8080")
+	a.region = cmp.Or(a.region, "us-east-1")
 	var mistakes []error
 	if err := outbound.Operator.Check(a.url); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("--center-url: %w", err))

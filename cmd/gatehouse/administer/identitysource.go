@@ -26,7 +26,7 @@ this between Entra ID and a center by itself.`,
   gatehouse identity-source report external --known user-names.txt
   gatehouse identity-source set external
   gatehouse identity-source undo
-  gatehouse identity-source add-certificate new.pem
+  gatehouse identity-source add-certificate new.pem   # or newer metadata, of which only the certificates are taken
   gatehouse identity-source idp-initiated off
   gatehouse identity-source rehearse ada@example.com`,
 	}
