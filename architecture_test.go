@@ -91,7 +91,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/memory", ""},
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
-	{"provisioning/identitystore", "provisioning provisioning/mapping scim"},
+	{"provisioning/identitystore", "awsapi/inventory provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", "names"},
 	{"connect", "adminapi graph names provisioning/mapping saml"},
 	{"connect/aws", "adminapi connect connect/assist saml scim"},
@@ -108,7 +108,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/gather", "adminapi doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
-	{"graph/signin", "graph"},
+	{"graph/signin", "graph"}, {"awsapi/inventory", ""},
 	// shared packages
 	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},

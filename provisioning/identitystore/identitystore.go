@@ -8,7 +8,7 @@
 //
 // Source: the identitystore API reference, version 2020-06-15.
 //
-// It may import provisioning, provisioning/mapping and scim.
+// It may import awsapi/inventory, provisioning, provisioning/mapping and scim.
 package identitystore
 
 import (
@@ -23,13 +23,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// Rate is how many requests a second AWS allows for each operation and store. Source: user guide,
-// "Quotas".
-const Rate = 20
+// Rate is how many requests a second AWS allows for each operation and store.
+const Rate = inventory.PerOperation
 
 // Config says which store, and how it is reached.
 type Config struct {
@@ -43,22 +43,24 @@ type Config struct {
 // Target is an identity store.
 type Target struct {
 	api     *sdk.Client
+	reader  *inventory.Reader
 	store   string
 	region  string
-	lanes   *lanes
 	explain func(string, error) error
 }
-
-// page is how many objects a request asks for: as many as AWS gives.
-const page = 100
 
 // Open makes a target of a store, and asks it for its first user: a store that is not there, a
 // Region that is another one and credentials that are refused are found out at once.
 func Open(ctx context.Context, c Config) (*Target, error) {
+	cfg := c.SDK.Copy()
+	// The engine sends again what failed: it must know of each try.
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	if c.Rate > 0 {
+		cfg = (&inventory.Rates{Each: c.Rate}).Pace(cfg)
+	}
 	t := &Target{
-		// The engine sends again what failed: it must know of each try.
-		api:   sdk.NewFromConfig(c.SDK, func(o *sdk.Options) { o.Retryer = aws.NopRetryer{} }),
-		store: c.StoreID, region: c.SDK.Region, lanes: newLanes(c.Rate), explain: c.Explain,
+		api: sdk.NewFromConfig(cfg), reader: inventory.Open(cfg).Of("", c.StoreID),
+		store: c.StoreID, region: c.SDK.Region, explain: c.Explain,
 	}
 	if t.explain == nil {
 		t.explain = func(_ string, err error) error { return err }
@@ -93,13 +95,10 @@ func (t *Target) Rules(context.Context) (provisioning.Rules, error) {
 
 const emailsValue = "emails.value"
 
-// call sends one request when it is its turn, and says in SCIM's words what came of it.
+// call sends a request, and says in SCIM's words what came of it.
 func call[Out any](
 	ctx context.Context, t *Target, operation string, send func(context.Context) (Out, error),
 ) (out Out, err error) {
-	if err := t.lanes.enter(ctx, operation); err != nil {
-		return out, err
-	}
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
@@ -155,38 +154,33 @@ func (t *Target) find(ctx context.Context, kind provisioning.Kind, attribute, va
 
 // Page implements provisioning.Target.
 func (t *Target) Page(ctx context.Context, kind provisioning.Kind, from string) (p provisioning.Page, err error) {
-	var next *string
-	if from != "" {
-		next = &from
-	}
 	if kind == provisioning.User {
-		out, err := call(ctx, t, "ListUsers", func(ctx context.Context) (*sdk.ListUsersOutput, error) {
-			return t.api.ListUsers(ctx, &sdk.ListUsersInput{
-				IdentityStoreId: &t.store, MaxResults: aws.Int32(page), NextToken: next, Extensions: enterpriseOnly,
-			})
-		})
-		if err != nil {
-			return p, err
+		out, err := first(ctx, t, "ListUsers", from, t.reader.Users)
+		for i := range out.Items {
+			p.Resources = append(p.Resources, userResource(&out.Items[i]))
 		}
-		for i := range out.Users {
-			p.Resources = append(p.Resources, userResource(&out.Users[i]))
-		}
-		p.Next = aws.ToString(out.NextToken)
-		return p, nil
-	}
-	out, err := call(ctx, t, "ListGroups", func(ctx context.Context) (*sdk.ListGroupsOutput, error) {
-		return t.api.ListGroups(ctx, &sdk.ListGroupsInput{
-			IdentityStoreId: &t.store, MaxResults: aws.Int32(page), NextToken: next,
-		})
-	})
-	if err != nil {
+		p.Next = out.Next
 		return p, err
 	}
-	for _, g := range out.Groups {
+	out, err := first(ctx, t, "ListGroups", from, t.reader.Groups)
+	for _, g := range out.Items {
 		p.Resources = append(p.Resources, groupResource(g.GroupId, g.DisplayName, g.CreatedAt))
 	}
-	p.Next = aws.ToString(out.NextToken)
-	return p, nil
+	p.Next = out.Next
+	return p, err
+}
+
+// first asks for the page of a list that begins at a token.
+func first[T any](
+	ctx context.Context, t *Target, operation, from string,
+	list func(context.Context, string) inventory.Pages[T],
+) (inventory.Page[T], error) {
+	return call(ctx, t, operation, func(ctx context.Context) (page inventory.Page[T], err error) {
+		for page, err = range list(ctx, from) {
+			break
+		}
+		return page, err
+	})
 }
 
 // Get implements provisioning.Target.
@@ -223,25 +217,19 @@ func (t *Target) group(ctx context.Context, id string) (g scim.Resource, revisio
 
 // Members implements provisioning.Target.
 func (t *Target) Members(ctx context.Context, group string) (ids []string, told bool, err error) {
-	for next := (*string)(nil); ; {
-		out, err := call(ctx, t, "ListGroupMemberships",
-			func(ctx context.Context) (*sdk.ListGroupMembershipsOutput, error) {
-				return t.api.ListGroupMemberships(ctx, &sdk.ListGroupMembershipsInput{
-					IdentityStoreId: &t.store, GroupId: &group, MaxResults: aws.Int32(page), NextToken: next,
-				})
-			})
-		if err != nil {
-			return nil, false, err
-		}
-		for _, m := range out.GroupMemberships {
-			if id, ok := m.MemberId.(*types.MemberIdMemberUserId); ok {
-				ids = append(ids, id.Value)
-			}
-		}
-		if next = out.NextToken; next == nil {
-			return ids, true, nil
+	all, err := call(ctx, t, "ListGroupMemberships",
+		func(ctx context.Context) ([]types.GroupMembership, error) {
+			return inventory.All(t.reader.Members(ctx, group, ""))
+		})
+	if err != nil {
+		return nil, false, err
+	}
+	for _, m := range all {
+		if id := inventory.MemberID(m); id != "" {
+			ids = append(ids, id)
 		}
 	}
+	return ids, true, nil
 }
 
 // HasMember implements provisioning.Target.

@@ -9,12 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // enterprise is the extension of users that the store has. Its attributes are named as SCIM's.
-const enterprise = "aws:identitystore:enterprise"
+const enterprise = inventory.Enterprise
 
 var enterpriseOnly = []string{enterprise}
 

@@ -10,6 +10,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
@@ -115,26 +116,17 @@ func (t *Target) leave(ctx context.Context, id string) error {
 	if _, _, err := t.user(ctx, id); err != nil { // of one who is not there, AWS may list none
 		return err
 	}
-	for next := (*string)(nil); ; {
-		out, err := call(ctx, t, "ListGroupMembershipsForMember",
-			func(ctx context.Context) (*sdk.ListGroupMembershipsForMemberOutput, error) {
-				return t.api.ListGroupMembershipsForMember(ctx, &sdk.ListGroupMembershipsForMemberInput{
-					IdentityStoreId: &t.store, MemberId: &types.MemberIdMemberUserId{Value: id},
-					MaxResults: aws.Int32(page), NextToken: next,
-				})
-			})
+	all, err := call(ctx, t, "ListGroupMembershipsForMember",
+		func(ctx context.Context) ([]types.GroupMembership, error) {
+			return inventory.All(t.reader.MembershipsOf(ctx, id))
+		})
+	for _, m := range all {
 		if err != nil {
-			return err
+			break
 		}
-		for _, m := range out.GroupMemberships {
-			if err := t.deleteMembership(ctx, m.MembershipId); err != nil {
-				return err
-			}
-		}
-		if next = out.NextToken; next == nil {
-			return nil
-		}
+		err = t.deleteMembership(ctx, m.MembershipId)
 	}
+	return err
 }
 
 func (t *Target) deleteMembership(ctx context.Context, id *string) error {
