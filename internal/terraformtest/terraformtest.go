@@ -1,0 +1,104 @@
+// Package terraformtest runs the real Terraform with real providers, for our own tests.
+//
+// It imports nothing of ours.
+package terraformtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Terraform runs the real Terraform in a directory of its own.
+type Terraform struct {
+	t    *testing.T
+	path string
+	Dir  string
+	Env  []string
+}
+
+// mirrors are where machines without a registry have providers. Source: Terraform's documentation,
+// "Implied Local Mirror Directories".
+func mirrors() []string {
+	home, _ := os.UserHomeDir()
+	return []string{
+		os.Getenv("TF_PLUGIN_CACHE_DIR"), filepath.Join(home, ".terraform.d/plugins"),
+		"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/tf-plugins",
+	}
+}
+
+// New returns nil where Terraform or one of the providers of HashiCorp's is not installed, and says
+// so: neither is a package of a distribution, and tests download nothing of that size.
+func New(t *testing.T, providers ...string) *Terraform {
+	t.Helper()
+	path, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Log("terraform is not installed: what it would do is not tried")
+		return nil
+	}
+	overrides := ""
+	for _, name := range providers {
+		found := ""
+		for _, m := range mirrors() {
+			all, _ := filepath.Glob(filepath.Join(
+				m, "registry.terraform.io/hashicorp", name, "*/*/terraform-provider-"+name+"*",
+			))
+			if len(all) > 0 {
+				found = all[len(all)-1]
+			}
+		}
+		if found == "" {
+			t.Logf("no mirror has Terraform's provider %s: %v", name, mirrors())
+			return nil
+		}
+		overrides += strconv.Quote("hashicorp/"+name) + " = " + strconv.Quote(filepath.Dir(found)) + "\n"
+	}
+	dir, home := t.TempDir(), t.TempDir()
+	// an override needs no lock file and no init, which read the provider's 700 MB again and again
+	settings := "provider_installation {\ndev_overrides {\n" + overrides + "}\n}"
+	cli := filepath.Join(home, "cli.tfrc")
+	if err := os.WriteFile(cli, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &Terraform{t, path, dir, []string{
+		"HOME=" + home, "PATH=/usr/bin:/bin", "TF_CLI_CONFIG_FILE=" + cli, "TF_IN_AUTOMATION=1",
+		"CHECKPOINT_DISABLE=1", "TF_INPUT=0", "AWS_EC2_METADATA_DISABLED=true",
+		"GOGC=400", // each command makes the provider's schema anew: seconds of one processor
+	}}
+}
+
+// Run runs a command, and returns what it printed and its exit code.
+func (tf *Terraform) Run(args ...string) (string, int) {
+	tf.t.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, tf.path, args...) // #nosec G204 -- the test's own arguments
+	cmd.Dir, cmd.Env = tf.Dir, tf.Env
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	began := time.Now()
+	err := cmd.Run()
+	tf.t.Logf("terraform %s: %s", strings.Join(args, " "), time.Since(began).Round(100*time.Millisecond))
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		tf.t.Fatalf("terraform %v: %v", args, err)
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// Must runs a command that must succeed.
+func (tf *Terraform) Must(args ...string) string {
+	tf.t.Helper()
+	out, code := tf.Run(append(args, "-no-color")...)
+	if code != 0 {
+		tf.t.Fatalf("terraform %v: exit code %d: %s", args, code, out)
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package terraform
+
+import (
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// main writes what Terraform itself needs, and what it cannot manage.
+func (e *exporter) main() error {
+	return e.folder.write("main.tf", func(f *file) {
+		f.comment(e.preface()...)
+		f.apart()
+		f.block("terraform", nil, func(b *body) {
+			b.text("required_version", ">= 1.7")
+			b.AppendNewline()
+			b.block("required_providers", func(b *body) {
+				provider := func(name, version string) {
+					b.SetAttributeValue(name, cty.ObjectVal(map[string]cty.Value{
+						"source": cty.StringVal("hashicorp/" + name), "version": cty.StringVal(version),
+					}))
+				}
+				provider("aws", ">= 5.100")
+				if e.Entra != nil {
+					provider("azuread", ">= 3.0")
+				}
+			})
+		})
+		e.provider(f)
+		f.block("variable", []string{"instance_arn"}, func(b *body) {
+			b.text("description", "ARN of the instance of IAM Identity Center")
+			b.ref("type", to("string"))
+			b.text("default", e.InstanceARN)
+		})
+		f.block("variable", []string{"identity_store_id"}, func(b *body) {
+			b.text("description", "ID of its identity store")
+			b.ref("type", to("string"))
+			b.text("default", e.IdentityStoreID)
+		})
+		f.comment("The identity source is no resource: with another kind of it, an instance gets another store.")
+		f.write([]byte(checkInstance))
+	})
+}
+
+const checkInstance = `data "aws_ssoadmin_instances" "this" {}
+
+check "instance" {
+  assert {
+    condition = (
+      contains(data.aws_ssoadmin_instances.this.arns, var.instance_arn) &&
+      contains(data.aws_ssoadmin_instances.this.identity_store_ids, var.identity_store_id)
+    )
+    error_message = "Another instance or identity store is here: look for a change of the identity source."
+  }
+}
+`
+
+// provider says where AWS's APIs are, with AWS's own credentials.
+func (e *exporter) provider(f *file) {
+	if e.Endpoint != "" {
+		f.comment("The keys are the center's: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of an access key.")
+	}
+	f.block("provider", []string{"aws"}, func(b *body) {
+		b.text("region", e.Region)
+		if e.Endpoint == "" {
+			return
+		}
+		for _, skip := range []string{
+			"skip_credentials_validation", "skip_metadata_api_check", "skip_region_validation",
+			"skip_requesting_account_id",
+		} {
+			b.flag(skip, true)
+		}
+		b.AppendNewline()
+		b.block("endpoints", func(b *body) {
+			b.text("identitystore", e.Endpoint)
+			b.text("ssoadmin", e.Endpoint)
+		})
+	})
+}
+
+// preface is the comment that the files begin with.
+func (e *exporter) preface() []string {
+	name := strings.TrimSpace(e.Name + " " + e.InstanceARN)
+	lines := []string{
+		"IAM Identity Center, instance " + name + " in " + e.Region + ", as gatehouse export --terraform has read it.",
+		"",
+		"terraform plan of these files imports what is there, and changes nothing. Once that is applied, delete the " +
+			"files import_*.tf.", "",
+		"What no provider manages, and stays as it is in the console: the identity source, the identity provider's " +
+			"metadata and certificates, automatic provisioning with its endpoint and access tokens, multi-factor " +
+			"authentication, the length of sessions, Regions, and who administers for the organization.",
+	}
+	for _, fact := range e.Facts {
+		lines = append(lines, "- "+fact)
+	}
+	if len(e.Unread) > 0 {
+		lines = append(lines, "", "Not here, since it could not be read:")
+	}
+	for _, u := range e.Unread {
+		lines = append(lines, "- "+u.What+" ("+u.Permission+"): "+u.Reason)
+	}
+	if len(e.left) > 0 {
+		lines = append(lines, "", "Not here, since the provider cannot say it:")
+	}
+	for _, l := range e.left {
+		lines = append(lines, "- "+l)
+	}
+	return lines
+}

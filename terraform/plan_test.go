@@ -1,0 +1,68 @@
+package terraform_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/internal/terraformtest"
+	"github.com/gatehouse-id/gatehouse/terraform"
+)
+
+// export reads an organization and writes it into a folder.
+func (o *organization) export(dir string, people bool) terraform.Summary {
+	o.t.Helper()
+	read, err := terraform.Read(o.ctx, terraform.Source{SDK: o.cfg, Unlimited: true, People: people})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	read.Endpoint = o.URL
+	s, err := terraform.Write(dir, read, terraform.Options{People: people})
+	return must(o.t, s, err)
+}
+
+// TestThePlanOfAnExportImportsAndChangesNothing has the real Terraform import everything that an
+// organization has, and finds nothing to change, before and after.
+func TestThePlanOfAnExportImportsAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("Terraform takes a minute")
+	}
+	o := newOrganization(t)
+	o.fill()
+	dir := filepath.Join(t.TempDir(), "export")
+	s := o.export(dir, false)
+	tf := terraformtest.New(t, "aws")
+	if tf == nil {
+		return
+	}
+	tf.Dir = dir
+	tf.Env = append(tf.Env, "AWS_ACCESS_KEY_ID="+o.key.ID, "AWS_SECRET_ACCESS_KEY="+o.key.SecretAccessKey.Reveal())
+	if out, code := tf.Run("fmt", "-check", "-diff"); code != 0 {
+		t.Errorf("the files are not as terraform fmt writes them: %s", out)
+	}
+	n := 0
+	for _, times := range s.Resources {
+		n += times
+	}
+	out := tf.Must("apply", "-auto-approve", "-parallelism=30")
+	if want := fmt.Sprintf("%d imported, 0 added, 0 changed, 0 destroyed", n); !strings.Contains(out, want) {
+		t.Errorf("the apply does not end in %q: %s", want, out)
+	}
+	imports, err := filepath.Glob(filepath.Join(dir, "import_*.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range imports {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, arg := range []string{"-refresh=true", "-var=look_up_principals=true"} {
+		if out, code := tf.Run("plan", "-no-color", "-detailed-exitcode", arg); code != 0 {
+			t.Errorf("the plan after it is not empty (%s, exit code %d): %s", arg, code, out)
+		}
+	}
+}
