@@ -23,9 +23,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
-		"cmd/gatehouse/examine", "adminapi cmd/gatehouse/administer connect/aws doctor doctor/gather graph/signin " +
-			"outbound terminal",
+		"cmd/gatehouse/examine",
+		"cmd/gatehouse/administer connect/aws doctor doctor/gather graph/signin outbound terminal",
 	},
+	{"cmd/gatehouse/codify", "cmd/gatehouse/administer connect/aws outbound terminal terraform"},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
@@ -105,6 +106,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
+	{"terraform", ""}, {"internal/terraformtest", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/gather", "adminapi doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages

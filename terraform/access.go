@@ -59,6 +59,7 @@ func (e *exporter) permissionSet(f, imports *file, name string, p PermissionSet)
 		b.some("relay_state", p.RelayState)
 		b.some("session_duration", p.SessionDuration)
 		b.tags(p.Tags)
+		b.lifecycle(p.Tags, false)
 	})
 	imports.imports(permissionSet, name, id(p.ARN, e.InstanceARN))
 	of := func(b *body) {
@@ -157,7 +158,9 @@ func (e *exporter) assignments() error {
 		}
 		name := e.identifier(assignment, "account_"+account, account)
 		part := rest[:n]
-		if err := e.pair(name, func(f, imports *file) { e.account(f, imports, name, account, part, setName) }); err != nil {
+		if err := e.pair(
+			name, func(f, imports *file) { e.account(f, imports, name, account, part, setName) },
+		); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -236,10 +239,7 @@ func (e *exporter) application(f, imports *file, a *Application) {
 				})
 			})
 		}
-		if a.Provider != custom { // nobody can make it again by API
-			b.AppendNewline()
-			b.block("lifecycle", func(b *body) { b.flag("prevent_destroy", true) })
-		}
+		b.lifecycle(a.Tags, a.Provider != custom)
 	})
 	imports.imports(application, name, a.ARN)
 	arn := to(application, name, "application_arn")
@@ -306,8 +306,9 @@ func (e *exporter) notes(a *Application) (notes []string) {
 	}
 	if len(a.Methods)+len(a.Grants) > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"The application %s also has what the provider has no resource for: authentication methods (%s) and grants "+
-				"(%s). They stay as they are.", a.Name, strings.Join(a.Methods, ", "), strings.Join(a.Grants, ", "),
+			"The application %s also has what the provider has no resource for: authentication methods (%s) and "+
+				"grants (%s). They stay as they are.",
+			a.Name, strings.Join(a.Methods, ", "), strings.Join(a.Grants, ", "),
 		))
 	}
 	return notes
@@ -334,6 +335,7 @@ func (e *exporter) tokenIssuers() error {
 						b.text("jwks_retrieval_option", t.Retrieval)
 					})
 				})
+				b.lifecycle(t.Tags, false)
 			})
 			imports.imports(tokenIssuer, name, t.ARN)
 		}

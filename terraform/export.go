@@ -114,8 +114,8 @@ func (e *exporter) name() {
 		for _, c := range p.CustomerManaged {
 			if !importable(c) {
 				e.left = append(e.left, fmt.Sprintf(
-					"customer managed policy %s%s of permission set %s: the provider cannot import what has a comma", c.Path,
-					c.Name, p.Name,
+					"customer managed policy %s%s of permission set %s: the provider cannot import what has a comma",
+					c.Path, c.Name, p.Name,
 				))
 			}
 		}
@@ -261,8 +261,8 @@ func (e *exporter) principals() error {
 	}
 	return e.folder.write("principals.tf", func(f *file) {
 		f.comment(
-			"Users and groups that another directory writes over SCIM: names and ids. They are no resources here, since "+
-				"two that write one thing undo each other.", "",
+			"Users and groups that another directory writes over SCIM: names and ids. They are no resources here, "+
+				"since two that write one thing undo each other.", "",
 			"For another instance, set look_up_principals: then their ids are looked up by name.",
 		)
 		f.block("locals", nil, func(b *body) {

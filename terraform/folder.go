@@ -58,7 +58,8 @@ func openFolder(path string, force bool) (*folder, error) {
 	}
 	if changed := f.edited(); len(changed) > 0 && !force {
 		return nil, fmt.Errorf(
-			"%v in %s changed since the export: keep your version elsewhere, or add --force to write over it", changed, path,
+			"%v in %s changed since the export: keep your version elsewhere, or add --force to write over it",
+			changed, path,
 		)
 	}
 	f.aside, err = os.MkdirTemp("", "gatehouse-export-*")
@@ -67,7 +68,7 @@ func openFolder(path string, force bool) (*folder, error) {
 
 // edited are the files of an earlier export that are not what it has written.
 func (f *folder) edited() (names []string) {
-	for _, name := range sortedKeys(f.old.Files) {
+	for _, name := range SortedKeys(f.old.Files) {
 		sum, err := digestOf(filepath.Join(f.path, name))
 		if err == nil && sum != f.old.Files[name] {
 			names = append(names, name)
@@ -105,12 +106,12 @@ func (f *folder) write(name string, fill func(*file)) error {
 
 // changes are the files that are new or other than before, and those that are no longer there.
 func (f *folder) changes() (changed, gone []string) {
-	for _, name := range sortedKeys(f.made) {
+	for _, name := range SortedKeys(f.made) {
 		if sum, err := digestOf(filepath.Join(f.path, name)); err != nil || sum != f.made[name] {
 			changed = append(changed, name)
 		}
 	}
-	for _, name := range sortedKeys(f.old.Files) {
+	for _, name := range SortedKeys(f.old.Files) {
 		if _, still := f.made[name]; !still {
 			gone = append(gone, name)
 		}
@@ -186,4 +187,4 @@ func replace(from, to string) error {
 func (f *folder) discard() error { return os.RemoveAll(f.aside) }
 
 // names are the files that were made.
-func (f *folder) names() []string { return slices.Clone(sortedKeys(f.made)) }
+func (f *folder) names() []string { return slices.Clone(SortedKeys(f.made)) }

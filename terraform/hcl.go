@@ -116,7 +116,7 @@ func (b *body) ref(name string, to hcl.Traversal) { b.SetAttributeTraversal(name
 // tags sets tags, without those that AWS reserves and no provider manages.
 func (b *body) tags(tags map[string]string) {
 	var all []hclwrite.ObjectAttrTokens
-	for _, key := range sortedKeys(tags) {
+	for _, key := range SortedKeys(tags) {
 		if !strings.HasPrefix(key, "aws:") {
 			all = append(all, hclwrite.ObjectAttrTokens{Name: quoted(key), Value: quoted(tags[key])})
 		}
@@ -126,11 +126,29 @@ func (b *body) tags(tags map[string]string) {
 	}
 }
 
+// lifecycle says what Terraform leaves as it is: tags that are not known, and what nobody can make
+// again.
+func (b *body) lifecycle(tags map[string]string, keep bool) {
+	if tags != nil && !keep {
+		return
+	}
+	b.AppendNewline()
+	b.block("lifecycle", func(b *body) {
+		if keep {
+			b.flag("prevent_destroy", true)
+		}
+		if tags == nil {
+			b.SetAttributeRaw("ignore_changes", hclwrite.TokensForTuple([]hclwrite.Tokens{tokensOf(to("tags"))}))
+		}
+	})
+}
+
 func (b *body) block(kind string, fill func(*body)) {
 	fill(&body{b.AppendNewBlock(kind, nil).Body()})
 }
 
-func sortedKeys[V any](m map[string]V) (keys []string) {
+// SortedKeys are the keys of a map in their order.
+func SortedKeys[V any](m map[string]V) (keys []string) {
 	for k := range m {
 		keys = append(keys, k)
 	}
@@ -246,7 +264,7 @@ func policy(document string) hclwrite.Tokens {
 	return hclwrite.TokensForFunctionCall("jsonencode", value)
 }
 
-const exactDigits = 15 // digits of a number that every reader takes for the same
+const exactDigits = 15 //bound:none digits of a number that every reader takes for the same
 
 func jsonValue(d *jsontext.Decoder) (hclwrite.Tokens, bool) {
 	t, err := d.ReadToken()

@@ -52,9 +52,10 @@ func newOrganization(t *testing.T) *organization {
 	o := &organization{Server: s, t: t, ctx: context.Background()}
 	key, err := s.CreateAccessKey(o.ctx, audit.SystemActor, "terraform", center.RoleAdministrator)
 	o.key = must(t, key, err)
-	o.cfg = aws.Config{Region: s.Instance.Region, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(
+	o.cfg = aws.Config{Region: s.Instance.Region, BaseEndpoint: &s.URL}
+	o.cfg.Credentials = credentials.NewStaticCredentialsProvider(
 		key.ID, key.SecretAccessKey.Reveal(), "",
-	)}
+	)
 	o.admin, o.store = ssoadmin.NewFromConfig(o.cfg), identitystore.NewFromConfig(o.cfg)
 	o.instance, o.storeID = &s.Instance.ARN, &s.Instance.IdentityStoreID
 	return o
@@ -81,7 +82,9 @@ func (o *organization) fill() {
 		in.Timezone = aws.String("Europe/London")
 		in.Name.MiddleName, in.Name.Formatted = aws.String("M"), aws.String("F ${f}")
 		in.Name.HonorificPrefix, in.Name.HonorificSuffix = aws.String("Lady"), aws.String("FRS")
-		in.Emails = []idtypes.Email{{Value: aws.String("o.neil+x@example.com"), Type: aws.String("work"), Primary: true}}
+		in.Emails = []idtypes.Email{
+			{Value: aws.String("o.neil+x@example.com"), Type: aws.String("work"), Primary: true},
+		}
 		in.PhoneNumbers = []idtypes.PhoneNumber{{Value: aws.String("+44 20 7946 0000"), Type: aws.String("home")}}
 		in.Addresses = []idtypes.Address{{
 			StreetAddress: aws.String("12 St James's\nSquare"), Locality: aws.String("London"),
@@ -95,7 +98,9 @@ func (o *organization) fill() {
 	})
 	must(t, provisioned, err)
 	ours, same := o.group("Ops", "They ${run} it\n\"all\""), o.group(strange, "")
-	theirs, err := o.CreateGroup(o.ctx, audit.SystemActor, center.Group{DisplayName: "Engineers \"${e}\"", ExternalID: "entra-2"})
+	theirs, err := o.CreateGroup(
+		o.ctx, audit.SystemActor, center.Group{DisplayName: "Engineers \"${e}\"", ExternalID: "entra-2"},
+	)
 	must(t, theirs, err)
 	for _, m := range []struct{ group, user string }{
 		{ours, ada}, {ours, string(provisioned.ID)}, {same, full}, {string(theirs.ID), string(provisioned.ID)},
@@ -124,6 +129,13 @@ func (o *organization) fill() {
 		must(t, out, err)
 	}
 	o.applications(ours, full, string(theirs.ID))
+	saml, err := o.CreateApplication(o.ctx, audit.SystemActor, center.Application{ // as the console makes it
+		ProviderARN: "arn:aws:sso::aws:applicationProvider/custom-saml", Name: "SAML \"${s}\"", Enabled: true,
+	}, "")
+	must(t, saml, err)
+	if err := o.SetUserActive(o.ctx, audit.SystemActor, center.UserID(full), false); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (o *organization) user(name string, change func(*identitystore.CreateUserInput)) string {
@@ -173,7 +185,8 @@ const userPolicy = `{
   "Version": "2012-10-17",
   "Statement": [
     {"Sid": "Own", "Effect": "Allow", "Action": ["s3:*"], "Resource": "arn:aws:s3:::b/${aws:username}/*",
-     "Condition": {"StringLike": {"aws:PrincipalTag/%{x}": "a<b>&c é", "n": ["*"]}, "Bool": {"aws:SecureTransport": "true"}}}
+     "Condition": {"StringLike": {"aws:PrincipalTag/%{x}": "a<b>&c é", "n": ["*"]},
+                   "Bool": {"aws:SecureTransport": "true"}}}
   ]
 }`
 
@@ -181,7 +194,10 @@ const userPolicy = `{
 func (o *organization) permissionSets() (arns []string) {
 	t := o.t
 	t.Helper()
-	tags := []types.Tag{{Key: aws.String("team\u2028x"), Value: aws.String("a\u2029b @=+")}, {Key: aws.String("empty"), Value: aws.String("")}}
+	tags := []types.Tag{
+		{Key: aws.String("team\u2028x"), Value: aws.String("a\u2029b @=+")},
+		{Key: aws.String("empty"), Value: aws.String("")},
+	}
 	for _, p := range []ssoadmin.CreatePermissionSetInput{
 		{
 			Name: aws.String("Operator"), Description: aws.String(hostile), SessionDuration: aws.String("PT12H"),
@@ -197,7 +213,9 @@ func (o *organization) permissionSets() (arns []string) {
 		out, err := o.admin.CreatePermissionSet(o.ctx, &p)
 		arns = append(arns, *must(t, out, err).PermissionSet.PermissionSetArn)
 	}
-	for _, policy := range []string{"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/job-function/Billing"} {
+	for _, policy := range []string{
+		"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/job-function/Billing",
+	} {
 		out, err := o.admin.AttachManagedPolicyToPermissionSet(o.ctx, &ssoadmin.AttachManagedPolicyToPermissionSetInput{
 			InstanceArn: o.instance, PermissionSetArn: &arns[0], ManagedPolicyArn: &policy,
 		})
@@ -226,9 +244,11 @@ func (o *organization) permissionSets() (arns []string) {
 			Name: aws.String("Own"), Path: aws.String("/own/"),
 		}},
 	} {
-		out, err := o.admin.PutPermissionsBoundaryToPermissionSet(o.ctx, &ssoadmin.PutPermissionsBoundaryToPermissionSetInput{
-			InstanceArn: o.instance, PermissionSetArn: &arns[i], PermissionsBoundary: &b,
-		})
+		out, err := o.admin.PutPermissionsBoundaryToPermissionSet(
+			o.ctx, &ssoadmin.PutPermissionsBoundaryToPermissionSetInput{
+				InstanceArn: o.instance, PermissionSetArn: &arns[i], PermissionsBoundary: &b,
+			},
+		)
 		must(t, out, err)
 	}
 	return arns
@@ -242,19 +262,27 @@ func (o *organization) applications(group, user, provisioned string) {
 	var arns []string
 	for _, a := range []ssoadmin.CreateApplicationInput{
 		{
-			Name: aws.String("Wiki ${w} \"1\""), Description: aws.String("Pages */ %{p}"), Status: types.ApplicationStatusDisabled,
+			Name: aws.String("Wiki ${w} \"1\""), Description: aws.String("Pages */ %{p}"),
+			Status: types.ApplicationStatusDisabled,
 			PortalOptions: &types.PortalOptions{
 				Visibility: types.ApplicationVisibilityEnabled,
 				SignInOptions: &types.SignInOptions{
-					Origin: types.SignInOriginApplication, ApplicationUrl: aws.String("https://wiki.example.com/?a=%7Bb%7D"),
+					Origin: types.SignInOriginApplication, ApplicationUrl: aws.String(
+						"https://wiki.example.com/?a=%7Bb%7D",
+					),
 				},
 			},
 			Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("t\u2028 u")}},
 		},
 		{Name: aws.String("Wiki ${w} \"1\"")},
-		{Name: aws.String("Hidden"), PortalOptions: &types.PortalOptions{Visibility: types.ApplicationVisibilityDisabled}},
+		{
+			Name:          aws.String("Hidden"),
+			PortalOptions: &types.PortalOptions{Visibility: types.ApplicationVisibilityDisabled},
+		},
 		{Name: aws.String("Here"), PortalOptions: &types.PortalOptions{
-			Visibility: types.ApplicationVisibilityDisabled, SignInOptions: &types.SignInOptions{Origin: types.SignInOriginIdentityCenter},
+			Visibility: types.ApplicationVisibilityDisabled, SignInOptions: &types.SignInOptions{
+				Origin: types.SignInOriginIdentityCenter,
+			},
 		}},
 	} {
 		a.InstanceArn, a.ApplicationProviderArn = o.instance, provider
@@ -270,21 +298,27 @@ func (o *organization) applications(group, user, provisioned string) {
 		})
 		must(t, out, err)
 	}
-	put, err := o.admin.PutApplicationAssignmentConfiguration(o.ctx, &ssoadmin.PutApplicationAssignmentConfigurationInput{
-		ApplicationArn: &arns[1], AssignmentRequired: aws.Bool(false),
-	})
+	put, err := o.admin.PutApplicationAssignmentConfiguration(
+		o.ctx, &ssoadmin.PutApplicationAssignmentConfigurationInput{
+			ApplicationArn: &arns[1], AssignmentRequired: aws.Bool(false),
+		},
+	)
 	must(t, put, err)
 	scoped, err := o.admin.PutApplicationAccessScope(o.ctx, &ssoadmin.PutApplicationAccessScopeInput{
-		ApplicationArn: &arns[0], Scope: aws.String("sso:account:access"), AuthorizedTargets: []string{arns[0], arns[1]},
+		ApplicationArn: &arns[0], Scope: aws.String("sso:account:access"),
+		AuthorizedTargets: []string{arns[0], arns[1]},
 	})
 	must(t, scoped, err)
 	issuer, err := o.admin.CreateTrustedTokenIssuer(o.ctx, &ssoadmin.CreateTrustedTokenIssuerInput{
-		InstanceArn: o.instance, Name: aws.String("corp.issuer-2+x=,@"), TrustedTokenIssuerType: types.TrustedTokenIssuerTypeOidcJwt,
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("t")}},
+		InstanceArn: o.instance, Name: aws.String("corp.issuer-2+x=,@"),
+		TrustedTokenIssuerType: types.TrustedTokenIssuerTypeOidcJwt,
+		Tags:                   []types.Tag{{Key: aws.String("team"), Value: aws.String("t")}},
 		TrustedTokenIssuerConfiguration: &types.TrustedTokenIssuerConfigurationMemberOidcJwtConfiguration{
 			Value: types.OidcJwtConfiguration{
 				ClaimAttributePath: aws.String("email"), IdentityStoreAttributePath: aws.String("emails.value"),
-				IssuerUrl: aws.String("https://issuer.example.com/a"), JwksRetrievalOption: types.JwksRetrievalOptionOpenIdDiscovery,
+				IssuerUrl: aws.String(
+					"https://issuer.example.com/a",
+				), JwksRetrievalOption: types.JwksRetrievalOptionOpenIdDiscovery,
 			},
 		},
 	})

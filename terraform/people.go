@@ -41,7 +41,7 @@ func shelves(n int, identifierOf func(i int) string, write func(shelf string, at
 			by[shelf(name)] = append(by[shelf(name)], i)
 		}
 	}
-	for _, s := range sortedKeys(by) {
+	for _, s := range SortedKeys(by) {
 		if err := write(s, by[s]); err != nil {
 			return err
 		}

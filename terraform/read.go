@@ -285,15 +285,21 @@ func (r *reading) accessControl() {
 	})
 }
 
-// tags reads the tags of a resource.
+// tags reads the tags of a resource; nil where they may not be read.
 func (r *reading) tags(arn string) map[string]string {
 	pages := ssoadmin.NewListTagsForResourcePaginator(
 		r.admin, &ssoadmin.ListTagsForResourceInput{InstanceArn: &r.out.InstanceARN, ResourceArn: &arn},
 	)
-	out := map[string]string{}
+	out, known := map[string]string{}, false
 	for _, t := range all(r, "sso", "tags", "sso:ListTagsForResource", pages,
-		func(p *ssoadmin.ListTagsForResourceOutput) []types.Tag { return p.Tags }) {
+		func(p *ssoadmin.ListTagsForResourceOutput) []types.Tag {
+			known = true
+			return p.Tags
+		}) {
 		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	if !known {
+		return nil
 	}
 	return out
 }

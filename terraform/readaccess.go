@@ -89,11 +89,15 @@ func (r *reading) permissionSet(arn string) {
 	}
 	own := ssoadmin.NewListCustomerManagedPolicyReferencesInPermissionSetPaginator(
 		r.admin,
-		&ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetInput{InstanceArn: instance, PermissionSetArn: &arn},
+		&ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetInput{
+			InstanceArn: instance, PermissionSetArn: &arn,
+		},
 	)
 	for _, c := range all(
 		r, "sso", "customer managed policies", "sso:ListCustomerManagedPolicyReferencesInPermissionSet", own,
-		func(p *ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput) []types.CustomerManagedPolicyReference {
+		func(
+			p *ssoadmin.ListCustomerManagedPolicyReferencesInPermissionSetOutput,
+		) []types.CustomerManagedPolicyReference {
 			return p.CustomerManagedPolicyReferences
 		}) {
 		p.CustomerManaged = append(p.CustomerManaged, referenceOf(c))
@@ -155,7 +159,9 @@ func (r *reading) tokenIssuers() {
 			return
 		}
 		t := TokenIssuer{
-			ARN: aws.ToString(d.TrustedTokenIssuerArn), Name: aws.ToString(d.Name), Type: string(d.TrustedTokenIssuerType),
+			ARN: aws.ToString(d.TrustedTokenIssuerArn), Name: aws.ToString(d.Name), Type: string(
+				d.TrustedTokenIssuerType,
+			),
 		}
 		t.Tags = r.tags(t.ARN)
 		c := d.TrustedTokenIssuerConfiguration

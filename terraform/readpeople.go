@@ -32,7 +32,9 @@ func provisioned(external []types.ExternalId, by *string) bool {
 // userOf keeps no more than the name of who is not written anyway.
 func (r *reading) userOf(u *types.User) User {
 	out := User{
-		ID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), Provisioned: provisioned(u.ExternalIds, u.CreatedBy),
+		ID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), Provisioned: provisioned(
+			u.ExternalIds, u.CreatedBy,
+		),
 	}
 	if out.Provisioned && !r.People {
 		return out
@@ -92,7 +94,8 @@ func (r *reading) members(group string) []Member {
 	pages := identitystore.NewListGroupMembershipsPaginator(r.store, &identitystore.ListGroupMembershipsInput{
 		IdentityStoreId: &r.out.IdentityStoreID, GroupId: &group, MaxResults: aws.Int32(page),
 	})
-	return all(r, "identitystore:ListGroupMemberships", "members of groups", "identitystore:ListGroupMemberships", pages,
+	const action = "identitystore:ListGroupMemberships"
+	return all(r, action, "members of groups", action, pages,
 		func(p *identitystore.ListGroupMembershipsOutput) (out []Member) {
 			for _, m := range p.GroupMemberships {
 				if user, ok := m.MemberId.(*types.MemberIdMemberUserId); ok {

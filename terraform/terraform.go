@@ -48,8 +48,8 @@ type AccessControlAttribute struct {
 // PermissionSet is one of the instance, with everything that is attached to it.
 type PermissionSet struct {
 	ARN, Name, Description, RelayState, SessionDuration string
-	Tags                                                map[string]string
-	ManagedPolicies                                     []string // ARNs
+	Tags                                                map[string]string // nil: not known
+	ManagedPolicies                                     []string          // ARNs
 	CustomerManaged                                     []PolicyReference
 	InlinePolicy                                        string
 	Boundary                                            *Boundary
@@ -82,8 +82,8 @@ type Principal struct {
 type Application struct {
 	ARN, Provider, Name, Description, Status, Visibility string
 	SignInOrigin, SignInURL                              string
-	Tags                                                 map[string]string
-	AssignmentRequired                                   *bool // nil: not known
+	Tags                                                 map[string]string // nil: not known
+	AssignmentRequired                                   *bool             // nil: not known
 	Scopes                                               []Scope
 	Assigned                                             []Principal
 	// Methods and Grants have no resource in the AWS provider.
@@ -102,7 +102,7 @@ type Scope struct {
 // TokenIssuer is a trusted token issuer.
 type TokenIssuer struct {
 	ARN, Name, Type, Issuer, Claim, Attribute, Retrieval string
-	Tags                                                 map[string]string
+	Tags                                                 map[string]string // nil: not known
 }
 
 // User is a user of the identity store.

@@ -19,8 +19,11 @@ import (
 
 // texts are what names, descriptions and policies may have in them.
 var texts = []string{
-	"", "a", "${x}", "$${x}", "$$${x}", "%{if}", "%%{x}", "$", "$$", "${", "%", "a$", `q"'\`, "l\n\r\t", "*/", "/*", "#", "//",
-	"\u2028\u2029\u0085\u200b\u202e\ufeff\U000e0001", "\x00\x01\x7f", "EOT\nEOT\n<<EOT", "é 日本 👩‍🚀", "e\u0301", "}", "\"\n}\nresource",
+	"", "a", "${x}",
+	"$${x}", "$$${x}", "%{if}", "%%{x}", "$", "$$", "${", "%", "a$", `q"'\`, "l\n\r\t", "*/", "/*", "#",
+	"//",
+	"\u2028\u2029\u0085\u200b\u202e\ufeff\U000e0001", "\x00\x01\x7f", "EOT\nEOT\n<<EOT", "é 日本 👩‍🚀", "e\u0301", "}",
+	"\"\n}\nresource",
 }
 
 func value(t *testing.T, expression hclwrite.Tokens) cty.Value {
@@ -106,14 +109,14 @@ func TestIdentifiersAreSafeUniqueAndStable(t *testing.T) {
 		"Operator", "operator", "AWSReadOnlyAccess", "2024", "_", "-", "a.b", "a-b", "a_b", strings.Repeat("x", 32),
 		strings.Repeat("long ", 50), "a.b", "for", "count",
 	}, texts...)
-	make := func() (out []string) {
+	all := func() (out []string) {
 		i := newIdentifiers()
 		for n, name := range names {
 			out = append(out, i.of(name, string(rune('a'+n))))
 		}
 		return out
 	}
-	first := make()
+	first := all()
 	seen := map[string]bool{}
 	for i, id := range first {
 		if !hclsyntax.ValidIdentifier(id) || seen[id] || len(id) > 64 {
@@ -121,7 +124,7 @@ func TestIdentifiersAreSafeUniqueAndStable(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	if again := make(); !reflect.DeepEqual(first, again) {
+	if again := all(); !reflect.DeepEqual(first, again) {
 		t.Errorf("another export has %q", again)
 	}
 	if first[0] != "Operator" || first[1] != "operator" {
@@ -147,7 +150,9 @@ func TestACommentIsBrokenIntoLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
-		if want := []string{"# one", "#", "# - word", "#   word"}[i]; !strings.HasPrefix(line, want) || len(line) > 100 {
+		if want := []string{
+			"# one", "#", "# - word", "#   word",
+		}[i]; !strings.HasPrefix(line, want) || len(line) > 100 {
 			t.Errorf("line %d is %q", i, line)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -137,12 +138,13 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), upkeep.Rotate(w.upkeep()),
 		w.syncCommand(),
-		w.administratorsCommand(), w.exportCommand(), w.importCommand(), w.checkCommand(centerInspection),
+		w.administratorsCommand(), w.importCommand(), w.checkCommand(centerInspection),
 		w.versionCommand(),
 	)
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
+	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
 	m := &microsoft{}
 	root.AddCommand(examine.Command(administered, examine.Tenant{
 		Settings: &m.Settings,

@@ -18,19 +18,7 @@ var _ connect.Restorer = (*Center)(nil)
 
 // OfCenter reaches a Gatehouse center as AWS itself is reached, by AWS's public APIs.
 func OfCenter(ctx context.Context, c *adminapi.Client) (*Center, error) {
-	settings := sdk.Config{
-		Region:       c.Region,
-		BaseEndpoint: sdk.String(c.URL),
-		Credentials: sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {
-			return sdk.Credentials{
-				AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, Source: "gatehouse",
-			}, nil
-		}),
-	}
-	if c.HTTP != nil {
-		settings.HTTPClient = c.HTTP
-	}
-	return Open(ctx, Config{SDK: settings, HTTP: c.HTTP})
+	return Open(ctx, Config{SDK: SDKOf(c), HTTP: c.HTTP})
 }
 
 // patience is how long one assignment may take: AWS makes a role for it.

@@ -1,8 +1,8 @@
 // Package examine has the command that says what is wrong between a tenant and a center: its flags
 // and words, and how it prints what doctor finds.
 //
-// It may import adminapi, cmd/gatehouse/administer, connect/aws, doctor, doctor/gather,
-// graph/signin, outbound and terminal.
+// It may import cmd/gatehouse/administer, connect/aws, doctor, doctor/gather, graph/signin,
+// outbound and terminal.
 package examine
 
 import (
@@ -17,10 +17,8 @@ import (
 	"strings"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/doctor"
@@ -122,7 +120,8 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	} else if s.cmd.Flags().Changed("center-url") {
 		admin, more := s.center.Client(s.Env, c.HTTP)
 		mistakes = append(mistakes, more...)
-		c.Admin, c.AWS = admin, ours(admin)
+		ours := aws.SDKOf(admin)
+		c.Admin, c.AWS = admin, &ours
 	}
 	if s.scimURL != "" {
 		if err := outbound.Operator.Check(s.scimURL); err != nil {
@@ -153,32 +152,15 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	return c, nil
 }
 
-// ours is how a Gatehouse center is reached by the clients of AWS's APIs.
-func ours(c *adminapi.Client) *sdk.Config {
-	return &sdk.Config{
-		Region:       c.Region,
-		BaseEndpoint: &c.URL,
-		Credentials: sdk.CredentialsProviderFunc(func(context.Context) (sdk.Credentials, error) {
-			return sdk.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey}, nil
-		}),
-	}
-}
-
 // real is AWS by its default credentials.
 func (s *settings) real(ctx context.Context) (*sdk.Config, error) {
 	place, err := aws.ParsePlace(s.place)
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := config.LoadDefaultConfig(ctx)
+	loaded, err := aws.LoadSDK(ctx, place)
 	if err != nil {
-		return nil, fmt.Errorf("the settings of AWS: %w", err)
-	}
-	if place.Region != "" {
-		loaded.Region = place.Region
-	}
-	if loaded.Region == "" {
-		return nil, errors.New("no Region: say where IAM Identity Center is, such as --center aws@eu-west-1")
+		return nil, fmt.Errorf("--center: %w", err)
 	}
 	return &loaded, nil
 }
