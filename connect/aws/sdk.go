@@ -51,4 +51,3 @@ func LoadSDK(ctx context.Context, place Place) (sdk.Config, error) {
 	}
 	return out, nil
 }
-
