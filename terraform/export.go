@@ -176,7 +176,7 @@ const (
 	scope           = "aws_ssoadmin_application_access_scope"
 	assigned        = "aws_ssoadmin_application_assignment"
 	required        = "aws_ssoadmin_application_assignment_configuration"
-	tokenIssuer     = "aws_ssoadmin_trusted_token_issuer"
+	tokenIssuer     = "aws_ssoadmin_trusted_token_issuer" // #nosec G101 -- a type, no secret
 )
 
 // resource writes a resource. It counts for so many as its for_each makes.

@@ -17,7 +17,6 @@ import (
 // file is one of the files, written block by block: no more than one block is in memory.
 type file struct {
 	out   *bufio.Writer
-	close func() error
 	empty bool
 	err   error
 }

@@ -52,7 +52,7 @@ func identifier(name string) (out string, same bool) {
 		}
 	}
 	out = b.String()
-	if out == "" || !(out[0] == '_' || out[0] >= 'a' && out[0] <= 'z' || out[0] >= 'A' && out[0] <= 'Z') {
+	if out == "" || out[0] == '-' || out[0] >= '0' && out[0] <= '9' {
 		out = "_" + out
 	}
 	return out, out == name

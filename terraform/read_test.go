@@ -22,9 +22,10 @@ func (o *organization) before(answer func(w http.ResponseWriter, operation strin
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	proxy := httputil.NewSingleHostReverseProxy(at)
-	direct := proxy.Director
-	proxy.Director = func(r *http.Request) { host := r.Host; direct(r); r.Host = host }
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(at)
+		r.Out.Host = r.In.Host // it is signed
+	}}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		if !answer(w, operation) {

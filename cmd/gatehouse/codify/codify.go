@@ -61,8 +61,8 @@ func (o *output) options() terraform.Options {
 	return terraform.Options{People: o.people, Force: o.force, DryRun: o.dryRun}
 }
 
-// incomplete is the error of an export that lacks what could not be read.
-var incomplete = errors.New("the export is not complete: what could not be read is named above")
+// errIncomplete is the error of an export that lacks what could not be read.
+var errIncomplete = errors.New("the export is not complete: what could not be read is named above")
 
 // write writes, and says what.
 func (o *output) write(organization *terraform.Organization, options terraform.Options) error {
@@ -79,7 +79,7 @@ func (o *output) write(organization *terraform.Organization, options terraform.O
 	case err != nil:
 		return err
 	case len(s.Unread) > 0:
-		return incomplete
+		return errIncomplete
 	case s.DryRun && len(s.Changed)+len(s.Removed) > 0:
 		return o.differs
 	}
