@@ -169,16 +169,16 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 	switch {
 	case err != nil:
 	case s.remote != "":
-		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID)
+		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID, s.config.Mappings.ReadsRoles())
 	case len(s.groups) > 0:
-		var assigned []tenant.PrincipalID
+		var assigned []tenant.Holder
 		for _, id := range s.groups {
-			assigned = append(assigned, tenant.PrincipalID(id))
+			assigned = append(assigned, tenant.Holder{Principal: tenant.PrincipalID(id)})
 			if _, missing := s.config.State.Group(ctx, id); missing != nil {
 				return pulled, fmt.Errorf("read %s: the group %q: %w", s.config.Source.BaseURL, id, missing)
 			}
 		}
-		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, assigned)
+		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, assigned, nil)
 	}
 	if err != nil {
 		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)

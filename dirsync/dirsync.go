@@ -123,7 +123,7 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 	if s.job, err = c.State.Job(ctx, job.ServicePrincipalID, job.ID); err != nil {
 		return nil, err
 	}
-	if err := s.findScope(ctx); err != nil {
+	if err := errors.Join(s.findScope(ctx), s.findDomain(ctx)); err != nil {
 		return nil, err
 	}
 	return s, c.State.Sweep(ctx) // whoever runs single cycles, by cron for instance, never comes to Run
@@ -206,16 +206,44 @@ func (s *Synchronizer) configure(ctx context.Context, job tenant.Job, address st
 	if c.Store != nil { // it has neither
 		settings.BaseAddress, settings.SecretToken = nil, nil
 	}
-	if err := c.State.ConfigureJob(ctx, audit.SystemActor, job.ID, settings); err != nil {
-		return err
-	}
 	if problems := tenant.MappingProblems(*c.Mappings); len(problems) > 0 {
 		return fmt.Errorf("the mappings cannot be carried out: %s", strings.Join(problems, "; "))
 	}
-	if sameMappings(*c.Mappings, job.Mappings()) {
+	if all = all || len(c.Groups) > 0; all && c.Mappings.MapsRoles() {
+		return errors.New("the mappings send the app roles of people: name the application with --application")
+	}
+	if !sameMappings(*c.Mappings, job.Mappings()) {
+		if err := c.State.SetMappings(ctx, audit.SystemActor, job.ID, *c.Mappings); err != nil {
+			return err
+		}
+	}
+	return c.State.ConfigureJob(ctx, audit.SystemActor, job.ID, settings)
+}
+
+// findDomain asks the source for its default domain, where an expression wants it.
+func (s *Synchronizer) findDomain(ctx context.Context) error {
+	if !s.config.Mappings.Calls("DefaultDomain") {
 		return nil
 	}
-	return c.State.SetMappings(ctx, audit.SystemActor, job.ID, *c.Mappings)
+	type organization struct {
+		Domains []struct {
+			Name      string `json:"name"`
+			IsDefault bool   `json:"isDefault"`
+		} `json:"verifiedDomains"`
+	}
+	list, err := graph.All[organization](ctx, s.config.Source, "/organization?$select=id,verifiedDomains")
+	if err != nil {
+		return fmt.Errorf("read the default domain, which the mappings use: %w", err)
+	}
+	for _, o := range list {
+		for _, d := range o.Domains {
+			if d.IsDefault {
+				s.runner.Domain = d.Name
+				return nil
+			}
+		}
+	}
+	return errors.New("the source does not say which of its domains is the default one, which the mappings use")
 }
 
 // sameMappings compares what people write: not the versions, and not what the target requires. New

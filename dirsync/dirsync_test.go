@@ -280,7 +280,7 @@ func TestTheScopeIsGroupsOrAnApplication(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := from.SetAssigned(
-		ctx, audit.SystemActor, app.ServicePrincipalID, []tenant.PrincipalID{"g1", "g2"},
+		ctx, audit.SystemActor, app.ServicePrincipalID, []tenant.Holder{{Principal: "g1"}, {Principal: "g2"}}, nil,
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -76,6 +77,10 @@ func (d Dialect) patch(changes []Change, had map[string]string) (ops []scim.Oper
 		return plain(changes, had)
 	}
 	for _, c := range changes {
+		if mapping.RolesTarget(c.Path) {
+			ops = append(ops, d.roles(c))
+			continue
+		}
 		op := "Replace"
 		path, value := c.Path, any(c.New)
 		if d != Entra {
@@ -109,6 +114,8 @@ func plain(changes []Change, had map[string]string) (ops []scim.Operation) {
 		p, err := placeOf(c.Path)
 		switch {
 		case err != nil: // Compile refuses it
+		case mapping.RolesTarget(c.Path):
+			ops = append(ops, Plain.roles(c))
 		case len(p.entry) == 0 && c.New == "":
 			ops = append(ops, scim.Operation{Op: "remove", Path: c.Path})
 		case len(p.entry) == 0:
@@ -211,6 +218,8 @@ func compliant(changes []Change) (ops []scim.Operation) {
 	together := map[string]any{}
 	for _, c := range changes {
 		switch {
+		case mapping.RolesTarget(c.Path):
+			ops = append(ops, Compliant.roles(c))
 		case c.New == "":
 			ops = append(ops, scim.Operation{Op: "remove", Path: removable(standard(c.Path))})
 		case strings.Contains(c.Path, "["):

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -21,7 +22,7 @@ func (c *cycle) entry(o candidate, target string, done step, failure error, took
 		Outcome:  Success,
 		Code:     done.code,
 		Reason:   done.reason,
-		Changes:  done.changes,
+		Changes:  o.told(done.changes),
 		Duration: took,
 	}
 	c.mu.Lock()
@@ -48,6 +49,35 @@ func (c *cycle) entry(o candidate, target string, done step, failure error, took
 		c.counted[o.Ref] = true
 	}
 	return e
+}
+
+// redactedValue is what the log says instead of a value. Source: Redact.
+const redactedValue = "[Redact]"
+
+// told are changes as the log has them: without the values that an expression redacts.
+func (o candidate) told(changes []Change) []Change {
+	for i, c := range changes {
+		if o.mapping == nil || !o.mapping.Redacted(c.Path) {
+			continue
+		}
+		out := slices.Clone(changes)
+		for k := i; k < len(out); k++ {
+			out[k] = o.redacted(out[k])
+		}
+		return out
+	}
+	return changes
+}
+
+func (o candidate) redacted(c Change) Change {
+	if o.mapping.Redacted(c.Path) {
+		for _, value := range []*string{&c.Old, &c.New} {
+			if *value != "" {
+				*value = redactedValue
+			}
+		}
+	}
+	return c
 }
 
 func (c *cycle) tell(e Entry) {

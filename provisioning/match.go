@@ -31,6 +31,11 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 			unasked = attribute
 		}
 	}
+	var err error
+	if s.sent, err = c.withFreeValues(ctx, o, s.sent); err != nil {
+		return s, err
+	}
+	s.changes = difference(nil, s.sent)
 	done, err := c.create(ctx, o, link, s)
 	if !isConflict(err) {
 		return done, err
@@ -190,7 +195,8 @@ func (c *cycle) adopt(
 		}
 	}
 	ours := own || (o.creating[externalID] != "" && there[externalID] == o.creating[externalID])
-	s := step{action: Update, changes: difference(there, o.creating), sent: o.creating, reason: "taken over"}
+	wanted := o.withoutFreeValues(found)
+	s := step{action: Update, changes: difference(there, wanted), sent: wanted, reason: "taken over"}
 	what := strings.ToLower(string(o.Kind))
 	switch {
 	case ours:

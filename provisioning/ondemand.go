@@ -196,12 +196,17 @@ func (c *cycle) explainMatch(ctx context.Context, x *Explanation, o candidate, l
 		details = append(
 			details,
 			Detail{
-				attribute + " eq " + o.creating[attribute],
+				attribute + " eq " + o.shown(attribute, o.creating[attribute]),
 				fmt.Sprintf("%d found %s", len(found), strings.Join(ids, ", ")),
 			},
 		)
 	}
 	return x.add("match", nil, details...)
+}
+
+// shown is a value of a target's attribute as people are told of it.
+func (o candidate) shown(path, value string) string {
+	return o.redacted(Change{Path: path, New: value}).New
 }
 
 // oneMember provisions a user who is to be put into a group on demand.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -218,6 +219,8 @@ func (c Change) Apply(r scim.Resource, oneValue bool) {
 	case err != nil: // Compile refuses it
 	case c.New == "":
 		p.remove(r)
+	case mapping.RolesTarget(c.Path):
+		applyRoles(r, c.New)
 	default:
 		before := len(r.List(p.attribute))
 		p.put(r, typed(c.Path, c.New))
@@ -292,6 +295,9 @@ func valueAt(r scim.Resource, path string) string {
 	if err != nil {
 		return ""
 	}
+	if mapping.RolesTarget(path) {
+		return rolesThere(r)
+	}
 	if p.urn != "" {
 		r = r.Object(p.urn)
 	}
@@ -333,6 +339,9 @@ func typed(path, value string) any {
 		if b, ok := scim.Bool(value); ok {
 			return b
 		}
+	}
+	if mapping.RolesTarget(path) {
+		return roleEntries(value)
 	}
 	return value
 }

@@ -48,37 +48,40 @@ func (c *cycle) evaluate(ctx context.Context, objects []Object) ([]candidate, er
 
 func evaluate(ctx context.Context, o Object, m *mapping.Compiled) candidate {
 	x := candidate{Object: o, mapping: m}
-	attributes := func(softDeleted string) mapping.Attributes {
-		return func(name string) mapping.Value {
-			if name == "IsSoftDeleted" { // unassigned, not in a filter, deleted or disabled
-				return mapping.One(softDeleted)
-			}
-			if o.Attributes == nil {
-				return nil
-			}
-			return o.Attributes(name)
-		}
-	}
 	if o.Kind == User {
 		// As if it were disabled already: what active would then be is sent when it leaves the
 		// scope, where the rest of its mapping is not evaluated.
-		x.disabled, x.failure = m.Value(ctx, activePath, attributes("True"))
+		x.disabled, x.failure = m.Value(ctx, activePath, x.attributes("True"))
 	}
 	if o.Gone || o.Deleted || !o.Assigned {
 		return x
 	}
 	var err error
-	if x.inScope, x.unmet, err = m.InScope(ctx, attributes("False")); err != nil {
+	if x.inScope, x.unmet, err = m.InScope(ctx, x.attributes("False")); err != nil {
 		x.unjudged, x.failure = true, err
 	}
 	if !x.inScope {
 		return x
 	}
-	x.wanted, x.creating, err = m.Map(ctx, attributes("False"))
+	x.wanted, x.creating, err = m.Map(ctx, x.attributes("False"))
 	if o.Active || err != nil { // else what disables it counts
 		x.failure = err
 	}
 	return x
+}
+
+// attributes are those of the directory, and whether the object is one that is to be disabled:
+// unassigned, not in a filter, deleted or disabled.
+func (o candidate) attributes(softDeleted string) mapping.Attributes {
+	return func(name string) mapping.Value {
+		if name == "IsSoftDeleted" {
+			return mapping.One(softDeleted)
+		}
+		if o.Attributes == nil {
+			return nil
+		}
+		return o.Attributes(name)
+	}
 }
 
 // key is the first matching attribute that an object has a value of; all are tried.
@@ -275,6 +278,9 @@ func (o candidate) toBe(sent map[string]string) map[string]string {
 		if always || path == managerPath || (whenNull && wanted[path] == "") {
 			wanted[path] = old
 		}
+		if whenNull && mapping.RolesTarget(path) && !sameRoles(old, wanted[path]) {
+			wanted[path] = withRoles(old, wanted[path])
+		}
 	}
 	// An attribute that is sent with creations only is not sent when it was mapped afterwards.
 	for path := range wanted {
@@ -289,7 +295,7 @@ func (o candidate) toBe(sent map[string]string) map[string]string {
 // what is removed. An attribute that has no value any more is removed, which Entra does not do.
 func difference(sent, wanted map[string]string) (changes []Change) {
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
-		if sent[path] != wanted[path] {
+		if sent[path] != wanted[path] && !(mapping.RolesTarget(path) && sameRoles(sent[path], wanted[path])) {
 			changes = append(changes, Change{path, sent[path], wanted[path]})
 		}
 	}

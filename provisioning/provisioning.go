@@ -360,6 +360,10 @@ type cycle struct {
 	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	doubts bool            // whatever is looked at may have been deleted at the target
 
+	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
+	listing  sync.Mutex                 // guards values
+	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
+
 	compared  bool        // what is at the target was listed, where it lists
 	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
 	conflicts []candidate // guarded by mu too

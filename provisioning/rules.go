@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/names"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -19,6 +20,8 @@ type Rules struct {
 	Required []string          // attributes that a user must have
 	Single   []string          // lists of a user that hold one value at most
 	Unknown  []string          // attributes that it does not have
+	Fixed    []string          // attributes that a user is made with, and that cannot be changed
+	Nameless bool              // what is sent of a list of roles has a name for people, which is refused
 	Texts    bool              // the lengths and characters of texts are bounded as at AWS
 }
 
@@ -33,6 +36,7 @@ func AWSRules() Rules {
 		Required: []string{"name.givenName", "name.familyName", "displayName"},
 		Single:   []string{"emails", "phoneNumbers", "addresses", "roles"},
 		Unknown:  []string{"ims", "photos", "entitlements", "x509Certificates", "password"},
+		Fixed:    []string{rolesName},
 		Texts:    true,
 	}
 }
@@ -68,7 +72,7 @@ func foresee(status int, format string, args ...any) *foreseen {
 
 // check says why a target would refuse an object that is made, or changed by some changes; nil: for
 // no reason that is in the object itself.
-func (r Rules) check(kind Kind, after scim.Resource, changes []Change) *foreseen {
+func (r Rules) check(kind Kind, after scim.Resource, changes []Change, isNew bool) *foreseen {
 	if kind == User {
 		for _, path := range r.Required {
 			if strings.TrimSpace(valueAt(after, path)) == "" {
@@ -83,6 +87,12 @@ func (r Rules) check(kind Kind, after scim.Resource, changes []Change) *foreseen
 	}
 	for _, c := range changes {
 		p, err := placeOf(c.Path)
+		switch {
+		case err == nil && !isNew && p.urn == "" && slices.Contains(r.Fixed, p.attribute):
+			return foresee(http.StatusBadRequest, "%s cannot be changed", p.attribute)
+		case r.Nameless && c.New != "" && mapping.RolesTarget(c.Path):
+			return foresee(http.StatusBadRequest, "there is no attribute roles.display")
+		}
 		other := p.urn != "" && p.urn != scim.EnterpriseURN && len(r.Unknown) > 0
 		if err == nil && c.New != "" && (other || p.urn == "" && slices.Contains(r.Unknown, p.attribute)) {
 			return foresee(http.StatusBadRequest, "there is no attribute %s", c.Path)
@@ -91,12 +101,28 @@ func (r Rules) check(kind Kind, after scim.Resource, changes []Change) *foreseen
 	if !r.Texts {
 		return nil
 	}
-	for _, c := range changes {
+	for _, c := range textsOf(changes) {
 		if why := refusedText(kind, c.Path, c.New); c.New != "" && why != "" {
 			return foresee(http.StatusBadRequest, "%s %q %s", c.Path, c.New, why)
 		}
 	}
 	return nil
+}
+
+// textsOf are changes with each text of a list of roles for itself.
+func textsOf(changes []Change) []Change {
+	for i, c := range changes {
+		if !mapping.RolesTarget(c.Path) {
+			continue
+		}
+		out := slices.Delete(slices.Clone(changes), i, i+1)
+		list, _ := roleList(c.New)
+		for _, r := range list {
+			out = append(out, Change{Path: c.Path + ".value", New: r.Value})
+		}
+		return out
+	}
+	return changes
 }
 
 // refusedText says what is wrong with the value of an attribute; "" for nothing.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -113,7 +114,13 @@ func (t *scimTarget) HasMember(ctx context.Context, group, id string) (bool, err
 
 // Create implements Target.
 func (t *scimTarget) Create(ctx context.Context, kind Kind, attributes map[string]string) (string, error) {
-	made, err := t.client.Create(ctx, kind.path(), resource(kind, attributes))
+	r := resource(kind, attributes)
+	for path, value := range attributes {
+		if mapping.RolesTarget(path) {
+			r[rolesName] = t.dialect.spelledRoles(value)
+		}
+	}
+	made, err := t.client.Create(ctx, kind.path(), r)
 	return made.String("id"), err
 }
 
@@ -152,9 +159,11 @@ func (t *scimTarget) Rules(ctx context.Context) (Rules, error) {
 		return Rules{}, err
 	}
 	rules := AWSRules()
+	rules.Nameless = t.dialect == Entra || t.dialect == Compliant
 	if maker := config.String("documentationUri"); !strings.Contains(maker, awsDocs) {
 		rules.Required, rules.Single = nil, nil
-		rules.Unknown = nil
+		rules.Unknown, rules.Fixed = nil, nil
+		rules.Nameless = false
 		if rules.Texts = strings.Contains(maker, ownDocs); !rules.Texts {
 			if rules.Unique, err = t.unique(ctx); err != nil {
 				return Rules{}, err

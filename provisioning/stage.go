@@ -258,7 +258,7 @@ func (s *stage) apply(r scim.Resource, changes []Change, had map[string]string) 
 		}
 		before := len(r.List(p.attribute))
 		c.Apply(r, s.Traits().OneValue)
-		if len(r.List(p.attribute)) <= before || !s.Traits().Forgiving {
+		if len(p.entry) == 0 || len(r.List(p.attribute)) <= before || !s.Traits().Forgiving {
 			continue
 		}
 		if len(p.entries(had)) == 0 && p.first(has) { // as plain writes it
@@ -336,7 +336,7 @@ func (s *stage) judge(ctx context.Context, kind Kind, id string, r scim.Resource
 	if err != nil {
 		return err
 	}
-	if refused := rules.check(kind, r, changes); refused != nil {
+	if refused := rules.check(kind, r, changes, id == ""); refused != nil {
 		return refused
 	}
 	for _, path := range rules.Unique[kind] {

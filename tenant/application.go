@@ -26,9 +26,6 @@ type ApplicationID string
 // each of them.
 type AnyApplicationID string
 
-// AppRoleID is the id of an application's role: a UUID.
-type AppRoleID string
-
 // Application is an application with its service principal: what the admin center calls an
 // enterprise application.
 type Application struct {
@@ -58,6 +55,7 @@ type Application struct {
 	NoPrincipal        bool      `json:",omitempty"` // it is registered, and has no service principal yet
 	Owners             []OwnerID `json:",omitempty"`
 	PrincipalOwners    []OwnerID `json:",omitempty"` // of the service principal
+	OwnRoles           []Role    `json:",omitzero"`  // its app roles, where they are not those of the gallery
 }
 
 // EncryptionKey is how Graph's clients call the certificate that assertions are encrypted with.
@@ -87,12 +85,6 @@ func (k SigningKey) SHA256() string {
 type Template struct {
 	ID, DisplayName, Publisher, Description string
 	SyncTemplate                            string // of its synchronization job
-}
-
-// Role is an app role of the gallery application.
-type Role struct {
-	ID          AppRoleID
-	DisplayName string
 }
 
 // applicationReader reads applications.
@@ -168,7 +160,7 @@ func (t *Tenant) UpdateApplication(
 	ctx context.Context, by audit.Actor, id AnyApplicationID, edit func(*Application) error,
 ) (Application, error) {
 	var a Application
-	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, _ *Touched) (string, error) {
+	err := t.change(ctx, by, ActionUpdateApplication, func(tx Tx, touched *Touched) (string, error) {
 		old, err := tx.Application(id)
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, ApplicationNotFound, string(id))
@@ -178,6 +170,7 @@ func (t *Tenant) UpdateApplication(
 		a.ReplyURLs = slices.Clone(old.ReplyURLs)
 		a.Keys = slices.Clone(old.Keys)
 		a.Claims = slices.Clone(old.Claims)
+		a.OwnRoles = slices.Clone(old.OwnRoles)
 		if err := edit(&a); err != nil {
 			return string(id), err
 		}
@@ -196,10 +189,10 @@ func (t *Tenant) UpdateApplication(
 				return string(id), err
 			}
 		}
-		if err := a.check(tx); err != nil {
+		if err := errors.Join(a.check(tx), a.checkRoles(old)); err != nil {
 			return string(id), err
 		}
-		return string(a.ID), tx.PutApplication(a)
+		return string(a.ID), errors.Join(rolesChanged(tx, touched, old, a), tx.PutApplication(a))
 	})
 	return a, err
 }
@@ -402,9 +395,13 @@ func (t *Tenant) Assign(
 		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
-		if app, err := tx.Application(AnyApplicationID(servicePrincipalID)); err != nil || app.NoPrincipal {
+		app, err := tx.Application(AnyApplicationID(servicePrincipalID))
+		if err != nil || app.NoPrincipal {
 			err = errors.Join(err, refusal.ErrNoRow)
 			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
+		}
+		if err := app.mayBeGiven(roleID); err != nil {
+			return string(principalID), err
 		}
 		kind, err := kindOf(tx, principalID)
 		if err != nil {
@@ -477,28 +474,6 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID UserID) error
 		}
 		return err
 	})
-}
-
-// assignments are the names of the roles of an application that each principal is assigned; who is
-// not assigned is not there.
-type assignments map[PrincipalID][]string
-
-// has says whether a principal is assigned.
-func (a assignments) has(id PrincipalID) bool { return len(a[id]) > 0 }
-
-func assignedPrincipals(r assignmentReader, servicePrincipalID ServicePrincipalID) (assignments, error) {
-	list, err := r.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
-	assigned := assignments{}
-	for _, a := range list {
-		name := string(a.RoleID)
-		for _, role := range GalleryRoles {
-			if role.ID == a.RoleID {
-				name = role.DisplayName
-			}
-		}
-		assigned[a.PrincipalID] = append(assigned[a.PrincipalID], name)
-	}
-	return assigned, err
 }
 
 // inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do

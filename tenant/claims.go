@@ -109,6 +109,8 @@ func (a Application) checkClaims() error {
 			return invalid("claim", c.Name+" is restricted")
 		case err != nil:
 			return invalid("claim", c.Name+": "+err.Error())
+		case mapping.OnlyProvisions(c.Source) != "":
+			return invalid("claim", c.Name+": "+mapping.OnlyProvisions(c.Source)+" is a function of provisioning only")
 		}
 		seen[strings.ToLower(c.Name)] = true
 	}

@@ -38,8 +38,8 @@ var NonGallery = Template{
 // GalleryRoles are the app roles of the gallery entry. The first is what people are given. Source:
 // two tenants, 2021 and 2024.
 var GalleryRoles = []Role{
-	{"8774f594-1d59-4279-b9d9-59ef09a23530", "User"},
-	{"e7f1a7f3-9eda-48e0-9963-bd67bf531afd", "msiam_access"},
+	{ID: "8774f594-1d59-4279-b9d9-59ef09a23530", DisplayName: "User", Description: "User"},
+	{ID: "e7f1a7f3-9eda-48e0-9963-bd67bf531afd", DisplayName: "msiam_access", Description: "msiam_access"},
 }
 
 // FindTemplate returns a gallery entry by id, or TemplateNotFound.

@@ -279,6 +279,9 @@ func (t *Tenant) configure(j *Job, s JobSettings) error {
 		}
 		j.DeleteThreshold = *s.DeleteThreshold
 	}
+	if all := s.SyncAll; all != nil && *all && j.Mappings().MapsRoles() {
+		return &refusal.Error{Code: InvalidValue, Subject: "scope", Detail: rolesOfAll}
+	}
 	if s.SkipOutOfScope != nil {
 		j.SkipOutOfScope = *s.SkipOutOfScope
 	}

@@ -38,6 +38,9 @@ func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id JobID, s ma
 	return t.updateJob(ctx, by, ActionUpdateAttributeMappingsOrScope, id, func(j *Job) error {
 		was := j.Mappings()
 		next, err := completeMappings(s, was)
+		if err == nil && j.SyncAll && next.MapsRoles() {
+			err = &refusal.Error{Code: InvalidValue, Subject: "schema", Detail: rolesOfAll}
+		}
 		if err != nil {
 			return err
 		}
@@ -54,6 +57,11 @@ func (t *Tenant) SetMappings(ctx context.Context, by audit.Actor, id JobID, s ma
 		return nil
 	})
 }
+
+// rolesOfAll refuses what Entra ID says does not work. Source: "Customizing user provisioning
+// attribute-mappings", limitations.
+const rolesOfAll = "AppRoleAssignmentsComplex and AssertiveAppRoleAssignmentsComplex do not go together with " +
+	"syncing all users and groups: sync only assigned users and groups"
 
 // sameMappings says whether nothing would be evaluated in another way.
 func sameMappings(a, b mapping.Schema) bool {
@@ -143,6 +151,18 @@ func (u User) Attribute(name string) mapping.Value {
 	return nil
 }
 
+// Attribute gives an attribute of a user as a job has it: with the roles of its application.
+func (u ScopedUser) Attribute(name string) mapping.Value {
+	if name != "appRoleAssignments" {
+		return u.User.Attribute(name)
+	}
+	var texts mapping.Value
+	for _, r := range u.Roles {
+		texts = append(texts, mapping.Role{ID: string(r.ID), Value: r.Value, DisplayName: r.DisplayName}.Text())
+	}
+	return texts
+}
+
 // invitedAddress is the address that a guest was invited by: alias_domain#EXT#@tenant becomes
 // alias@domain. Source: guests in attribute mappings.
 func invitedAddress(upn string) string {
@@ -208,7 +228,8 @@ func TargetAttributes(kind ObjectKind) (names []string) {
 	}
 	if kind == KindUser {
 		names = append(
-			names, "locale", "timezone", "nickName", "profileUrl", "userType", o.Target+":division",
+			names, "locale", "timezone", "nickName", "profileUrl", "userType", "roles",
+			`roles[primary eq "True"].value`, o.Target+":division",
 			o.Target+":costCenter", o.Target+":organization",
 		)
 	}

@@ -72,6 +72,10 @@ var (
 		"another application has this identifier URI", "remove it from that application first")
 	AssignmentExists = Refusals.New("app-role-assignment-exists", refusal.Conflict,
 		"permission being assigned already exists on the object", "no action needed")
+	AppRoleNotFound = Refusals.New("app-role-not-found", refusal.Invalid,
+		"the application has no such app role, or it is disabled", "use the ID of an enabled role of the application")
+	AppRoleEnabled = Refusals.New("app-role-enabled", refusal.Invalid,
+		"an app role cannot be deleted while it is enabled", "disable the role first")
 	PrincipalExists = Refusals.New("service-principal-exists", refusal.Conflict,
 		"the application has a service principal", "no action needed")
 	PolicyNotFound = Refusals.New("policy-not-found", refusal.NotFound,

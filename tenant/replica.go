@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -141,49 +142,71 @@ func replicateMember(tx Tx, touched *Touched, c Change) error {
 	return tx.PutMember(Member{GroupID(c.ID), c.Member.ID, c.Member.Kind})
 }
 
+// Holder is a user or a group with an app role.
+type Holder struct {
+	Principal PrincipalID
+	Role      AppRoleID
+}
+
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
-// others. Users and groups that are not in the directory are left out.
+// others, and its app roles the given ones; none leaves them as they are. Users and groups that are
+// not in the directory are left out. A role that is empty is the first one.
 func (t *Tenant) SetAssigned(
-	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, principals []PrincipalID,
+	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, holders []Holder, roles []Role,
 ) error {
+	subject := string(servicePrincipalID)
 	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
+		app, err := tx.Application(AnyApplicationID(servicePrincipalID))
+		if err != nil {
+			return subject, refusal.IfNoRow(err, ApplicationNotFound, subject)
+		}
+		if old := app; len(roles) > 0 && !slices.Equal(roles, app.AppRoles()) {
+			app.OwnRoles = roles
+			if err := errors.Join(rolesChanged(tx, touched, old, app), tx.PutApplication(app)); err != nil {
+				return subject, err
+			}
+		}
 		list, err := tx.Assignments(AssignmentQuery{ServicePrincipalID: servicePrincipalID})
 		if err != nil {
-			return string(servicePrincipalID), err
+			return subject, err
 		}
-		wanted, assigned := map[PrincipalID]bool{}, map[PrincipalID]bool{}
-		for _, id := range principals {
-			wanted[id] = true
+		wanted, assigned := map[Holder]bool{}, map[Holder]bool{}
+		for i := range holders {
+			if holders[i].Role == "" {
+				holders[i].Role = app.AppRoles()[0].ID
+			}
+			wanted[holders[i]] = true
 		}
 		for _, a := range list {
-			if assigned[a.PrincipalID] = wanted[a.PrincipalID]; !wanted[a.PrincipalID] {
+			at := Holder{a.PrincipalID, a.RoleID}
+			if assigned[at] = wanted[at]; !wanted[at] {
 				if err := errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(a.ID)); err != nil {
-					return string(servicePrincipalID), err
+					return subject, err
 				}
 			}
 		}
-		for _, id := range principals {
-			kind, err := kindOf(tx, id)
-			if assigned[id] || refusal.CodeOf(err) == UserNotFound {
+		for _, h := range holders {
+			kind, err := kindOf(tx, h.Principal)
+			if assigned[h] || refusal.CodeOf(err) == UserNotFound {
 				continue
 			}
 			if err != nil {
-				return string(servicePrincipalID), err
+				return subject, err
 			}
-			assigned[id] = true
+			assigned[h] = true
 			a := Assignment{
 				ID:                 AssignmentID(t.NewID()),
 				ServicePrincipalID: servicePrincipalID,
-				PrincipalID:        id,
+				PrincipalID:        h.Principal,
 				PrincipalKind:      kind,
-				RoleID:             GalleryRoles[0].ID,
+				RoleID:             h.Role,
 				CreatedAt:          t.now(),
 			}
 			if err := errors.Join(touchPrincipal(tx, touched, a), tx.PutAssignment(a)); err != nil {
-				return string(servicePrincipalID), err
+				return subject, err
 			}
 		}
-		return string(servicePrincipalID), nil
+		return subject, nil
 	})
 }
 

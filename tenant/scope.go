@@ -17,7 +17,7 @@ type ScopedUser struct {
 	Deleted bool // and can be restored
 	InScope bool
 	User    User
-	Roles   []string // of the application that the user is assigned, by name
+	Roles   []Role // of the application that the user is assigned
 }
 
 // ScopedGroup is a group with its direct users that are in scope.

@@ -89,7 +89,7 @@ func (t *Target) Rules(context.Context) (provisioning.Rules, error) {
 	r.Unique = map[provisioning.Kind][]string{
 		provisioning.User: {"userName", emailsValue}, provisioning.Group: {"displayName"},
 	}
-	r.Unknown = unknown
+	r.Unknown, r.Fixed = unknown, nil
 	return r, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -224,7 +225,10 @@ func userOperations(there scim.Resource, changes []provisioning.Change) (ops []t
 		switch {
 		case isUnknown(head):
 			return nil, refused("the identity store has no " + head)
-		case isList:
+		case isList, mapping.RolesTarget(c.Path):
+			if !isList {
+				head = "roles"
+			}
 			c.Apply(there, true)
 			lists[head] = true
 		case isEnterprise && name == "manager":
@@ -244,6 +248,11 @@ func userOperations(there scim.Resource, changes []provisioning.Change) (ops []t
 		}
 		var v any
 		if entries := there.List(list); len(entries) > 0 {
+			for _, e := range entries {
+				if m, ok := e.(map[string]any); ok {
+					delete(m, "display") // which a role has for other targets
+				}
+			}
 			v = entries
 		}
 		ops = append(ops, operation(list, v))

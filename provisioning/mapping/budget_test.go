@@ -49,8 +49,12 @@ func TestEachArgumentIsEvaluatedOnce(t *testing.T) {
 	for _, name := range mapping.Functions() { // none is forgotten by the table above
 		before, after := name+"(", ")"
 		switch name {
-		case "Guid", "Now":
+		case "Guid", "Now", "DefaultDomain":
 			continue
+		case "AppRoleAssignmentsComplex", "AssertiveAppRoleAssignmentsComplex": // not inside of others
+			continue
+		case "SelectUniqueValue":
+			after = `,"1")`
 		case "Append", "BitAnd", "Left", "Item", "Split", "InStr":
 			after = `,"1")`
 		case "DateAdd", "DateDiff":

@@ -19,6 +19,9 @@ func init() {
 		"DateDiff":       checkInterval,
 		"ToLower":        checkCulture,
 		"ToUpper":        checkCulture,
+		addRoles:         checkRoles,
+		assertRoles:      checkRoles,
+		selectUnique:     checkCandidates,
 	}
 }
 

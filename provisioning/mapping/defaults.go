@@ -2,8 +2,9 @@ package mapping
 
 // URNs of the schemas that the mappings of a SCIM application are for.
 const (
-	userURN  = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-	groupURN = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	userURN     = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	coreUserURN = "urn:ietf:params:scim:schemas:core:2.0:User"
+	groupURN    = "urn:ietf:params:scim:schemas:core:2.0:Group"
 )
 
 // Default is the mappings that the gallery application "AWS IAM Identity Center" begins with.

@@ -71,6 +71,9 @@ func init() { // expressions are parsed with the table that the functions are in
 			}
 			return One(t[0] + t[1]), nil
 		}},
+		addRoles:          {1, 1, rolesToAdd},
+		assertRoles:       {1, 1, rolesToAssert},
+		selectUnique:      {2, -1, firstCandidate},
 		"BitAnd":          {2, 2, bitAnd},
 		"CBool":           tests(Value.isTrue),
 		"Coalesce":        {1, -1, coalesce},
@@ -85,6 +88,7 @@ func init() { // expressions are parsed with the table that the functions are in
 		"DateAdd":                 {3, 3, dateAdd},
 		"DateDiff":                {3, 3, dateDiff},
 		"DateFromNum":             onText(1, dateFromNum),
+		"DefaultDomain":           {0, 0, defaultDomain},
 		"FormatDateTime":          {4, 4, formatDateTime},
 		"NumFromDate":             onText(1, numFromDate),
 		"RandomString":            {5, 6, randomString},
@@ -146,6 +150,18 @@ func utf16Base64(s string) string {
 		b = binary.LittleEndian.AppendUint16(b, unit)
 	}
 	return base64.StdEncoding.EncodeToString(b)
+}
+
+// DefaultDomain is the attribute by which a directory tells its default domain, for the function of
+// that name. No attribute of a directory's objects is called so.
+const DefaultDomain = "DefaultDomain()"
+
+func defaultDomain(a arguments) (Value, error) {
+	v := a.of(DefaultDomain)
+	if len(v) == 0 {
+		return nil, errors.New("the directory's default domain is not known here")
+	}
+	return v, nil
 }
 
 func guid() string {
@@ -452,14 +468,6 @@ func (a arguments) replaceInGroup(re *expression, group, text string, value *str
 		return nil, nil
 	}
 	return One(b.String() + text[last:]), nil
-}
-
-func singleRole(a arguments) (Value, error) {
-	v, err := a.value(0)
-	if err == nil && len(v) > 1 {
-		err = fmt.Errorf("the user has %d app roles; at most one is allowed", len(v))
-	}
-	return v, err
 }
 
 func split(a arguments) (out Value, err error) {

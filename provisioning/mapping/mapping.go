@@ -191,6 +191,9 @@ func (c *Compiled) Map(ctx context.Context, attributes Attributes) (wanted, crea
 func (a compiled) value(ctx context.Context, attributes Attributes) (string, error) {
 	e := evaluation{Context: ctx, of: attributes}
 	v, err := e.value(a.expression)
+	if err == nil && rolesOf(a.expression) {
+		return v.list(), nil
+	}
 	if err == nil && len(v) > 1 {
 		err = fmt.Errorf("the expression gives a list of %d values", len(v))
 	}
@@ -226,15 +229,39 @@ func (c *Compiled) Matching() (targets []string) {
 }
 
 // Keeps says whether a target's attribute stays as it was sent when its expression gives nothing,
-// or whatever it gives: defaults, attributes that are sent at the creation only, and those that
-// nobody can evaluate.
+// or whatever it gives: defaults, what is not to flow when it is null, roles that are only added,
+// attributes that are sent at the creation only, and those that nobody can evaluate.
 func (c *Compiled) Keeps(target string) (whenNull, always bool) {
 	for _, a := range c.attributes {
 		if a.Target == target {
-			return a.Default != "" || a.blind, a.OnlyOnce || a.blind
+			c, _ := a.expression.(call)
+			stays := c.name == addRoles || c.name == "IgnoreFlowIfNullOrEmpty"
+			return a.Default != "" || a.blind || stays, a.OnlyOnce || a.blind
 		}
 	}
 	return false, false
+}
+
+// Redacted says whether the values of a target's attribute are not told: they went through Redact,
+// or are passwords.
+func (c *Compiled) Redacted(target string) bool {
+	for _, a := range c.attributes {
+		if a.Target == target {
+			return target == "password" || calls(a.expression, "Redact")
+		}
+	}
+	return false
+}
+
+// calls says whether an expression has a function in it.
+func calls(n node, name string) bool {
+	switch n := n.(type) {
+	case comparison:
+		return calls(n.left, name) || calls(n.right, name)
+	case call:
+		return n.name == name || slices.ContainsFunc(n.arguments, func(a node) bool { return calls(a, name) })
+	}
+	return false
 }
 
 // Missing lists the targets that are required and that values lacks.
@@ -344,7 +371,19 @@ func Parse(expression string) error {
 	if err != nil {
 		return err
 	}
-	return check(n)
+	return errors.Join(check(n), checkAlone(n))
+}
+
+// OnlyProvisions names the function of an expression that makes sense in provisioning only; ""
+// where there is none.
+func OnlyProvisions(expression string) string {
+	n, err := parse(expression)
+	for _, name := range []string{addRoles, assertRoles, selectUnique, "DefaultDomain"} {
+		if err == nil && calls(n, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Evaluate gives the value of an expression. It fails with BudgetError when that takes too much,

@@ -37,6 +37,8 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 		"name":              {"Zoë Łukasz Straße Ørsted"},
 		"one":               {"1"},
 		"roles":             {"Admin"},
+		"oneRole":           {`{"id":"1","value":"admin","displayName":"Admin"}`},
+		"DefaultDomain()":   {"contoso.com"},
 		"tr":                {"TITLE"},
 		"dn":                {"cn=Joe,dc=contoso,dc=com"},
 		"objectId":          {"d05e47b1-3909-445a-ba5e-ca60cbc0e4b4"},
@@ -157,6 +159,9 @@ func TestExpressionsGiveWhatTheirReferenceSays(t *testing.T) {
 			"100064303565343762312333930392343435612626135652636136306362633065346234",
 		},
 		{`CStr(5)`, "5"},
+		{`Join("@", [UserID], DefaultDomain())`, "jsmith@contoso.com"},
+		{`SelectUniqueValue([nothing], "a", "b")`, "a"},
+		{`SingleAppRoleAssignment([oneRole])`, "admin"},
 	} {
 		got, err := mapping.Evaluate(t.Context(), c.expression, person)
 		if err != nil || got.Text() != c.want {
@@ -172,9 +177,12 @@ func TestWhatIsNoExpressionIsSaid(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]string{
 		``: "at character 1", `[`: "name of an attribute", `[]`: "name of an attribute", `"a`: "closing quotation mark",
-		`SelectUniqueValue("a", "b")`: "Active Directory", `AppRoleAssignmentsComplex([a])`: "SingleAppRoleAssignment",
-		`DefaultDomain()`: "constant",
-		`Foo("a")`:        "one of the functions Append", `append("a","b")`: "case-sensitive",
+		`Trim(SelectUniqueValue("a", "b"))`: "cannot be nested", `SelectUniqueValue("a")`: "at least 2",
+		`SelectUniqueValue("a"` + strings.Repeat(`,"b"`, 50) + `)`:                    "at most 50",
+		`AppRoleAssignmentsComplex([a])`:                                              "[appRoleAssignments] only",
+		`IIF("a"="b", AssertiveAppRoleAssignmentsComplex([appRoleAssignments]), "c")`: "cannot be nested",
+		`DefaultDomain("a")`: "at most 0",
+		`Foo("a")`:           "one of the functions App", `append("a","b")`: "case-sensitive",
 		`Append("a")`: "at least 2", `Append("a","b","c")`: "at most 2", `Append "a"`: "( after Append",
 		`Append("a" "b")`: ", or )", `[a] [b]`: "at character 5: expected the end",
 		`&HZZ`: "hexadecimal", `-`: "a number", `IIF([a]=,"b","c")`: "one of the functions",

@@ -25,8 +25,10 @@ func (o Object) Problems(known func(source string) bool, sources []string) (prob
 		if err := Parse(a.Expression); err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %v", a.Target, err))
 		}
-		if problem := o.referenceProblem(a); problem != "" {
-			problems = append(problems, problem)
+		for _, problem := range []string{o.referenceProblem(a), o.placeProblem(a)} {
+			if problem != "" {
+				problems = append(problems, problem)
+			}
 		}
 	}
 	for _, f := range o.Scope {
@@ -96,6 +98,9 @@ var (
 // targetProblem says why nothing can be sent to a target's attribute, or "".
 func (o Object) targetProblem(target string) string {
 	kind := o.Source
+	if kind == "User" && RolesTarget(target) {
+		return ""
+	}
 	const where = "the target's schema"
 	if name, ok := strings.CutPrefix(target, userURN+":"); ok && kind == "User" {
 		if slices.Contains(enterpriseTargets, name) {

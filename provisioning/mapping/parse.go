@@ -213,14 +213,6 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_
 // words are what may stand without quotation marks.
 var words = map[string]bool{"vbTextCompare": true, "vbBinaryCompare": true, "True": true, "False": true}
 
-// elsewhere are functions of Entra ID's that mappings cannot have here, and why.
-var elsewhere = map[string]string{
-	"SelectUniqueValue":                  "is for provisioning to Active Directory only, at Entra ID too",
-	"AppRoleAssignmentsComplex":          "gives a list of roles; use SingleAppRoleAssignment",
-	"AssertiveAppRoleAssignmentsComplex": "gives a list of roles; use SingleAppRoleAssignment",
-	"DefaultDomain":                      "is not supported; write the domain as a constant",
-}
-
 func (p *parser) call() (node, error) {
 	begin := p.at
 	name := p.word(letters)
@@ -228,10 +220,6 @@ func (p *parser) call() (node, error) {
 		return constant{One(name)}, nil
 	}
 	f, known := functions[name]
-	if why := elsewhere[name]; why != "" {
-		p.at = begin
-		return nil, p.wrong("a function that Gatehouse has: " + name + " " + why)
-	}
 	if !known {
 		p.at = begin
 		return nil, p.wrong("one of the functions " + strings.Join(Functions(), ", ") + "; names are case-sensitive")

@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"io"
 	"slices"
@@ -164,6 +165,7 @@ func downloadMetadata(p page) error {
 type assignmentLine struct {
 	memberLine
 	Assignment tenant.AssignmentID
+	Role       string
 }
 
 func assignments(p page) error {
@@ -180,7 +182,7 @@ func assignments(p page) error {
 			if err != nil {
 				return err
 			}
-			lines = append(lines, assignmentLine{l, x.ID})
+			lines = append(lines, assignmentLine{l, x.ID, roleName(a, x.RoleID)})
 		}
 		return err
 	})
@@ -188,6 +190,16 @@ func assignments(p page) error {
 		return err
 	}
 	return p.Render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", lines})
+}
+
+// roleName is what an application calls a role.
+func roleName(a tenant.Application, id tenant.AppRoleID) string {
+	for _, r := range a.AppRoles() {
+		if r.ID == id {
+			return r.DisplayName
+		}
+	}
+	return "Default Access"
 }
 
 func assign(p page) error {
@@ -199,7 +211,11 @@ func assign(p page) error {
 	if err != nil {
 		return err
 	}
-	role := tenant.GalleryRoles[0].ID
+	role := tenant.AppRoleID(p.PostFormValue("role"))
+	if roles := a.AppRoles(); role == "" && len(roles) > 0 {
+		role = roles[0].ID
+	}
+	role = cmp.Or(role, tenant.DefaultAccess)
 	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, to.ID, role); err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func mappings(p page) error {
 		d.Objects = append(d.Objects, m)
 	}
 	if d.Tried != "" {
-		if err := p.try(&d); err != nil {
+		if err := p.try(&d, j); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func mappings(p page) error {
 }
 
 // try evaluates an expression for a user.
-func (p page) try(d *mappingsData) error {
+func (p page) try(d *mappingsData, j appJob) error {
 	for _, name := range mapping.SourcesOf(d.Tried) {
 		if d.Problem = tenant.SourceProblem(name); d.Problem != "" {
 			return nil
@@ -104,9 +104,22 @@ func (p page) try(d *mappingsData) error {
 		if err != nil {
 			return err
 		}
-		of = u.Attribute
+		mark := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}
+		scope, err := p.h.Tenant.ScopedObject(p.Context(), j.Job, mark)
+		if err != nil {
+			return err
+		}
+		of = scope.Users[0].Attribute
 	}
-	v, err := mapping.Evaluate(p.Context(), d.Tried, of)
+	if d.Problem = problemOf(d.Tried); d.Problem != "" {
+		return nil
+	}
+	v, err := mapping.Evaluate(p.Context(), d.Tried, func(name string) mapping.Value {
+		if name == mapping.DefaultDomain {
+			return mapping.One(p.h.Tenant.Organization.Domain)
+		}
+		return of(name)
+	})
 	switch {
 	case err != nil:
 		d.Problem = err.Error()
@@ -116,6 +129,14 @@ func (p page) try(d *mappingsData) error {
 		d.Result = strings.Join(v, ", ")
 	}
 	return nil
+}
+
+// problemOf says what is wrong with an expression; "" for nothing.
+func problemOf(expression string) string {
+	if err := mapping.Parse(expression); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // saveMappings changes one thing of the mapping of one kind of object.

@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,23 +68,6 @@ func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) 
 	}, err
 }
 
-func appRoles() (list []graph.AppRole) {
-	for _, r := range tenant.GalleryRoles {
-		list = append(
-			list,
-			graph.AppRole{
-				ID:                 string(r.ID),
-				DisplayName:        r.DisplayName,
-				Description:        r.DisplayName,
-				IsEnabled:          true,
-				Origin:             "Application",
-				AllowedMemberTypes: []string{"User"},
-			},
-		)
-	}
-	return list
-}
-
 func applicationToWire(a tenant.Application) graph.Application {
 	return graph.Application{
 		ID:                    string(a.ID),
@@ -94,7 +76,7 @@ func applicationToWire(a tenant.Application) graph.Application {
 		DisplayName:           a.DisplayName,
 		IdentifierURIs:        a.IdentifierURIs,
 		SignInAudience:        signInAudience,
-		AppRoles:              appRoles(),
+		AppRoles:              appRoles(a),
 		Web:                   &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL},
 		KeyCredentials:        encryptionToWire(a),
 	}
@@ -118,7 +100,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 			[]string{string(a.AppID)},
 			a.IdentifierURIs...),
 		ServicePrincipalType: "Application",
-		AppRoles:             appRoles(),
+		AppRoles:             appRoles(a),
 		Tags:                 []string{integratedApp},
 	}
 	set := func(s string) *string {
@@ -325,6 +307,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		KeyCredentials given[*[]encryptionKey] `json:"keyCredentials"`
 		SignInAudience given[string]           `json:"signInAudience"`
 		Web            given[*webPatch]        `json:"web"`
+		AppRoles       given[*[]appRole]       `json:"appRoles"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -346,6 +329,9 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 				return err
 			}
 		}
+		if err := setRoles(a, in.AppRoles); err != nil {
+			return err
+		}
 		if in.KeyCredentials.sent { // of an application only those are meant that tokens are encrypted with
 			return setEncryption(a, *in.KeyCredentials.value)
 		}
@@ -356,12 +342,13 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 
 func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		AccountEnabled            givenBool       `json:"accountEnabled"`
-		AppRoleAssignmentRequired givenBool       `json:"appRoleAssignmentRequired"`
-		Mode                      given[string]   `json:"preferredSingleSignOnMode"`
-		LoginURL                  given[string]   `json:"loginUrl"`
-		Thumbprint                given[string]   `json:"preferredTokenSigningKeyThumbprint"`
-		Emails                    given[[]string] `json:"notificationEmailAddresses"`
+		AccountEnabled            givenBool         `json:"accountEnabled"`
+		AppRoleAssignmentRequired givenBool         `json:"appRoleAssignmentRequired"`
+		Mode                      given[string]     `json:"preferredSingleSignOnMode"`
+		LoginURL                  given[string]     `json:"loginUrl"`
+		Thumbprint                given[string]     `json:"preferredTokenSigningKeyThumbprint"`
+		Emails                    given[[]string]   `json:"notificationEmailAddresses"`
+		AppRoles                  given[*[]appRole] `json:"appRoles"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -373,7 +360,7 @@ func (h *Handler) updateServicePrincipal(ctx context.Context, r request) (int, a
 			a.ActiveThumbprint = strings.ToUpper(a.ActiveThumbprint)
 		}
 		in.Emails.into(&a.NotificationEmails)
-		return errors.Join(in.AccountEnabled.into("accountEnabled", &a.Enabled),
+		return errors.Join(setRoles(a, in.AppRoles), in.AccountEnabled.into("accountEnabled", &a.Enabled),
 			in.AppRoleAssignmentRequired.into("appRoleAssignmentRequired", &a.AssignmentRequired))
 	})
 	return http.StatusNoContent, nil, err
@@ -547,11 +534,6 @@ func (h *Handler) assign(ctx context.Context, r request) (int, any, error) {
 	}
 	if in.ResourceID != string(app.ServicePrincipalID) {
 		return 0, nil, badRequest("The resourceId must be the id of the service principal.")
-	}
-	if !slices.ContainsFunc(tenant.GalleryRoles, func(role tenant.Role) bool {
-		return string(role.ID) == in.AppRoleID
-	}) {
-		return 0, nil, badRequest("Permission being assigned was not found on application.")
 	}
 	a, err := h.Tenant.Assign(
 		ctx, r.by, app.ServicePrincipalID, tenant.PrincipalID(in.PrincipalID), tenant.AppRoleID(in.AppRoleID),

@@ -139,7 +139,6 @@ var notKept = map[string][]string{
 	"application": {
 		"addIns",
 		"api",
-		"appRoles",
 		"certification",
 		"defaultRedirectUri",
 		"description",

@@ -215,6 +215,8 @@ var byKind = map[refusal.Kind]wireError{
 var inGraphsWords = map[refusal.Code]string{
 	tenant.UPNTaken:         "Another object with the same value for property userPrincipalName already exists.",
 	tenant.IdentifierTaken:  "Another object with the same value for property identifierUris already exists.",
+	tenant.AppRoleNotFound:  "Permission being assigned was not found on application.",
+	tenant.AppRoleEnabled:   "Permission (scope or role) cannot be deleted or updated unless disabled first.",
 	tenant.AssignmentExists: "Permission being assigned already exists on the object",
 	tenant.MemberExists: "One or more added object references already exist for the following modified properties: " +
 		"'members'.",

@@ -2,6 +2,7 @@ package graphserver
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -34,12 +35,13 @@ func (h *Handler) registrationCalls() []route {
 // createApplication registers an application. It has no service principal until one is made.
 func (h *Handler) createApplication(ctx context.Context, r request) (int, any, error) {
 	var in struct {
-		DisplayName    string          `json:"displayName"`
-		IdentifierURIs []string        `json:"identifierUris"`
-		KeyCredentials []encryptionKey `json:"keyCredentials"`
-		SignInAudience string          `json:"signInAudience"`
-		Web            *webPatch       `json:"web"`
-		Owners         []string        `json:"owners@odata.bind"`
+		DisplayName    string            `json:"displayName"`
+		IdentifierURIs []string          `json:"identifierUris"`
+		KeyCredentials []encryptionKey   `json:"keyCredentials"`
+		SignInAudience string            `json:"signInAudience"`
+		Web            *webPatch         `json:"web"`
+		Owners         []string          `json:"owners@odata.bind"`
+		AppRoles       given[*[]appRole] `json:"appRoles"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -66,7 +68,7 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 			return 0, nil, err
 		}
 	}
-	if err := setEncryption(&a, in.KeyCredentials); err != nil {
+	if err := errors.Join(setEncryption(&a, in.KeyCredentials), setRoles(&a, in.AppRoles)); err != nil {
 		return 0, nil, err
 	}
 	a, err = h.Tenant.Register(ctx, r.by, a)

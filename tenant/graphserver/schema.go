@@ -253,6 +253,8 @@ func targetAttributes(kind string) (list []graph.AttributeDefinition) {
 			d.Type = "Boolean"
 		case name == "members":
 			d.Type, d.Multivalued = "Reference", true
+		case name == "roles":
+			d.Multivalued = true
 		case strings.HasSuffix(name, ":manager"):
 			d.Type = "Reference"
 		}
@@ -304,11 +306,17 @@ func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, err
 		return 0, nil, err
 	}
 	out := graph.ParsedExpression{EvaluationResult: []string{}}
-	values, given := map[string]string{}, map[string]bool{}
+	values, given := map[string]mapping.Value{}, map[string]bool{}
 	if in.TestInputObject != nil {
 		for _, p := range in.TestInputObject.Properties {
-			if p.Value != nil {
-				values[p.Key] = fmt.Sprint(p.Value)
+			switch v := p.Value.(type) {
+			case nil:
+			case []any:
+				for _, one := range v {
+					values[p.Key] = append(values[p.Key], fmt.Sprint(one))
+				}
+			default:
+				values[p.Key] = mapping.One(fmt.Sprint(v))
 			}
 			given[p.Key] = true
 		}
@@ -328,7 +336,15 @@ func (h *Handler) parseExpression(ctx context.Context, r request) (int, any, err
 	}
 	parsed := sourceToWire(in.Expression)
 	out.ParsingSucceeded, out.ParsedExpression = true, &parsed
-	v, err := mapping.Evaluate(ctx, in.Expression, mapping.Texts(values))
+	v, err := mapping.Evaluate(ctx, in.Expression, func(name string) mapping.Value {
+		if name == mapping.DefaultDomain {
+			return mapping.One(h.Tenant.Organization.Domain)
+		}
+		if v := values[name]; len(v) > 1 || v.Text() != "" {
+			return v
+		}
+		return nil
+	})
 	if err != nil {
 		out.Error = &graph.PublicError{Code: "ExpressionEvaluationError", Message: err.Error()}
 		return http.StatusOK, out, nil

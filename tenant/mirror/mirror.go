@@ -404,19 +404,36 @@ func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
 	return m.keep(ctx, r, tenant.Note{})
 }
 
-// Assigned copies the assignments of an application there to an application here.
-func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.ServicePrincipalID) error {
-	list, err := graph.All[graph.AppRoleAssignment](
-		ctx, m.Graph, "/servicePrincipals/"+url.PathEscape(there)+"/appRoleAssignedTo?$top=999",
-	)
+// Assigned copies the assignments of an application there to an application here, and its app roles
+// where they matter.
+func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.ServicePrincipalID, withRoles bool) error {
+	var app graph.ServicePrincipal
+	path := "/servicePrincipals/" + url.PathEscape(there)
+	if withRoles {
+		if err := m.Graph.Do(ctx, http.MethodGet, path+"?$select=id,appRoles", nil, &app); err != nil {
+			return fmt.Errorf("read the app roles: %w", err)
+		}
+	}
+	roles := make([]tenant.Role, len(app.AppRoles))
+	for i, r := range app.AppRoles {
+		roles[i] = tenant.Role{ID: tenant.AppRoleID(r.ID), DisplayName: r.DisplayName, Disabled: !r.IsEnabled}
+		if r.Value != nil {
+			roles[i].Value = *r.Value
+		}
+	}
+	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, path+"/appRoleAssignedTo?$top=999")
 	if err != nil {
 		return fmt.Errorf("read the assignments: %w", err)
 	}
-	ids := make([]tenant.PrincipalID, 0, len(list))
+	holders := make([]tenant.Holder, 0, len(list))
 	for _, a := range list {
 		if a.PrincipalType != "ServicePrincipal" {
-			ids = append(ids, tenant.PrincipalID(a.PrincipalID))
+			h := tenant.Holder{Principal: tenant.PrincipalID(a.PrincipalID)}
+			if withRoles {
+				h.Role = tenant.AppRoleID(a.AppRoleID)
+			}
+			holders = append(holders, h)
 		}
 	}
-	return m.Tenant.SetAssigned(ctx, actor, here, ids)
+	return m.Tenant.SetAssigned(ctx, actor, here, holders, roles)
 }

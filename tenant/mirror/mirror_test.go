@@ -227,7 +227,7 @@ func TestAssignmentsAreReplicated(t *testing.T) {
 	},
 		{`[{"principalId":"h"}]`, "h"}, {`[]`, ""}} {
 		p.answer = map[string]string{"/servicePrincipals/sp/appRoleAssignedTo?$top=999": `{"value":` + c.there + `}`}
-		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID); err != nil {
+		if err := p.mirror.Assigned(ctx, "sp", app.ServicePrincipalID, false); err != nil {
 			t.Fatal(err)
 		}
 		list, err := tn.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: app.ServicePrincipalID})

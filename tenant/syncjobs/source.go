@@ -15,6 +15,7 @@ import (
 type source struct {
 	tenant *tenant.Tenant
 	job    tenant.Job
+	domain string // the default one
 }
 
 // markOf is what the tenant calls an object of the engine.
@@ -48,10 +49,10 @@ func (s source) Changes(ctx context.Context, watermark string, also []provisioni
 	}
 	out := provisioning.Changes{Watermark: scope.Watermark}
 	for _, u := range scope.Users {
-		out.Users = append(out.Users, userObject(u))
+		out.Users = append(out.Users, s.userObject(u))
 	}
 	for _, g := range scope.Groups {
-		out.Groups = append(out.Groups, groupObject(g))
+		out.Groups = append(out.Groups, s.groupObject(g))
 	}
 	return out, nil
 }
@@ -63,18 +64,12 @@ func (s source) Object(ctx context.Context, ref provisioning.Ref) (provisioning.
 	case err != nil:
 		return provisioning.Object{}, err
 	case ref.Kind == provisioning.Group:
-		return groupObject(scope.Groups[0]), nil
+		return s.groupObject(scope.Groups[0]), nil
 	}
-	return userObject(scope.Users[0]), nil
+	return s.userObject(scope.Users[0]), nil
 }
 
-func userObject(u tenant.ScopedUser) provisioning.Object {
-	attributes := func(name string) mapping.Value {
-		if name == "appRoleAssignments" {
-			return u.Roles
-		}
-		return u.User.Attribute(name)
-	}
+func (s source) userObject(u tenant.ScopedUser) provisioning.Object {
 	return provisioning.Object{
 		Ref:        provisioning.Ref{Kind: provisioning.User, ID: string(u.ID)},
 		Name:       u.User.UserPrincipalName,
@@ -82,19 +77,29 @@ func userObject(u tenant.ScopedUser) provisioning.Object {
 		Deleted:    u.Deleted,
 		Assigned:   u.InScope,
 		Active:     u.User.Enabled && !u.Deleted,
-		Attributes: attributes,
+		Attributes: s.withDomain(u.Attribute),
 		Manager:    string(u.User.ManagerID),
 	}
 }
 
-func groupObject(g tenant.ScopedGroup) provisioning.Object {
+// withDomain are attributes of an object, and the directory's default domain.
+func (s source) withDomain(of mapping.Attributes) mapping.Attributes {
+	return func(name string) mapping.Value {
+		if name == mapping.DefaultDomain && s.domain != "" {
+			return mapping.One(s.domain)
+		}
+		return of(name)
+	}
+}
+
+func (s source) groupObject(g tenant.ScopedGroup) provisioning.Object {
 	return provisioning.Object{
 		Ref:        provisioning.Ref{Kind: provisioning.Group, ID: string(g.ID)},
 		Name:       g.Group.DisplayName,
 		Gone:       g.Gone,
 		Assigned:   g.InScope,
 		Active:     true,
-		Attributes: g.Group.Attribute,
+		Attributes: s.withDomain(g.Group.Attribute),
 		Members:    texts(g.Members),
 	}
 }

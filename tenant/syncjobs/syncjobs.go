@@ -6,6 +6,7 @@
 package syncjobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -27,6 +28,9 @@ type Runner struct {
 	HTTP   *http.Client // how targets are reached
 	// Own is the target of a job that writes to no SCIM endpoint; nil: it does.
 	Own provisioning.Target
+	// Domain is the default domain of the directory that expressions are about, where that is not
+	// the tenant itself but one that it is a copy of.
+	Domain string
 	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as
 	// soon as something has changed.
 	Interval time.Duration
@@ -261,7 +265,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	mappings.Users = knowing(mappings.Users, tenant.KindUser)
 	mappings.Groups = knowing(mappings.Groups, tenant.KindGroup)
 	e := &provisioning.Engine{
-		Source:         source{r.Tenant, j},
+		Source:         source{r.Tenant, j, cmp.Or(r.Domain, r.Tenant.Organization.Domain)},
 		Target:         there,
 		Memory:         m,
 		Mappings:       mappings,
