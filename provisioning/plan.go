@@ -295,7 +295,7 @@ func (o candidate) toBe(sent map[string]string) map[string]string {
 // what is removed. An attribute that has no value any more is removed, which Entra does not do.
 func difference(sent, wanted map[string]string) (changes []Change) {
 	for _, path := range slices.Sorted(maps.Keys(wanted)) {
-		if sent[path] != wanted[path] && !(mapping.RolesTarget(path) && sameRoles(sent[path], wanted[path])) {
+		if sent[path] != wanted[path] && (!mapping.RolesTarget(path) || !sameRoles(sent[path], wanted[path])) {
 			changes = append(changes, Change{path, sent[path], wanted[path]})
 		}
 	}
