@@ -209,7 +209,7 @@ func (s *Synchronizer) configure(ctx context.Context, job tenant.Job, address st
 	if problems := tenant.MappingProblems(*c.Mappings); len(problems) > 0 {
 		return fmt.Errorf("the mappings cannot be carried out: %s", strings.Join(problems, "; "))
 	}
-	if all = all || len(c.Groups) > 0; all && c.Mappings.MapsRoles() {
+	if c.Application == "" && c.Mappings.MapsRoles() {
 		return errors.New("the mappings send the app roles of people: name the application with --application")
 	}
 	if !sameMappings(*c.Mappings, job.Mappings()) {
