@@ -108,7 +108,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"inbound", "audit authn"},
 	{"terraform", ""}, {"internal/terraformtest", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
-	{"doctor/gather", "adminapi doctor graph saml"},
+	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"}, {"awsapi/inventory", ""},
 	// shared packages

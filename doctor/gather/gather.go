@@ -4,7 +4,7 @@
 // What does not answer is no failure: the facts say what could not be looked at, and which
 // permission is missing.
 //
-// It may import adminapi, doctor, graph and saml.
+// It may import adminapi, awsapi/inventory, doctor, graph and saml.
 package gather
 
 import (
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,6 +41,9 @@ type Config struct {
 	ConfigFile string
 	// Told is called with what is being read, by several goroutines.
 	Told func(string)
+	// Early is called once, with everything but the memberships of AWS's side, which take longest
+	// there. Where they are read as soon as the rest, it is not called.
+	Early func(doctor.Facts)
 }
 
 // SCIM is a SCIM service and its token.
@@ -48,6 +52,8 @@ type SCIM struct{ URL, Token string }
 // gathering collects facts of both sides at once.
 type gathering struct {
 	Config
+
+	early sync.WaitGroup // all but AWS's memberships
 
 	mu    sync.Mutex
 	facts doctor.Facts
@@ -76,23 +82,56 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 	if cfg.AWS != nil || cfg.SCIM.URL != "" {
 		g.facts.AWS = &doctor.AWS{}
 	}
+	known := make(chan struct{}) // what else there is to ask AWS's side
 	sides.Go(func() {
 		defer close(center)
 		if cfg.AWS != nil {
-			g.aws(ctx, center)
+			g.aws(ctx, center, known)
+		} else {
+			close(known)
 		}
+	})
+	g.early.Go(func() {
 		if cfg.SCIM.URL != "" {
 			g.probe(ctx)
 		}
 	})
 	if cfg.Graph != nil {
 		g.facts.Entra = &doctor.Entra{}
-		sides.Go(func() { g.entra(ctx, center) })
+		g.early.Go(func() { g.entra(ctx, center) })
 	}
-	sides.Wait()
+	<-known
+	all := make(chan struct{})
+	go func() {
+		sides.Wait()
+		close(all)
+	}()
+	g.early.Wait()
 	g.endpoints(ctx)
 	g.profiles()
+	select {
+	case <-all:
+	default:
+		g.tellEarly()
+	}
+	<-all
 	return g.facts, ctx.Err()
+}
+
+// tellEarly tells what there is before AWS's memberships are read.
+func (g *gathering) tellEarly() {
+	if g.Early == nil || g.facts.AWS == nil {
+		return
+	}
+	var sofar doctor.Facts
+	g.keep(func(f *doctor.Facts) {
+		sofar = *f
+		aws := *f.AWS
+		aws.Memberships = nil
+		sofar.AWS, sofar.Unread = &aws, maps.Clone(f.Unread)
+		sofar.Unread[doctor.AWSMembers] = doctor.Unread{Missing: "time", Reason: "still being read"}
+	})
+	g.Early(sofar)
 }
 
 // keep changes the facts.
