@@ -197,7 +197,6 @@ func TestAddresses(t *testing.T) {
 	for _, path := range []string{
 		"/applications/" + sp, "/applications/" + application.AppID, "/servicePrincipals/" + app,
 		"/servicePrincipals/" + application.AppID, "/servicePrincipals(appId='" + sp + "')", "/users('')",
-		"/users(x",
 		"/servicePrincipals/" + sp + "/synchronization/templates/scim/schema", "/groups(uniqueName='x')",
 		"/users('a''b')",
 	} {

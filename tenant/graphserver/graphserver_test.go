@@ -81,7 +81,7 @@ func TestTheTenantsGraph(t *testing.T) {
 		"an unknown user": {
 			"GET", "/users/nobody@northwind.example", nil, 404, "Request_ResourceNotFound",
 		},
-		"an unknown segment": {"GET", "/nonsense", nil, 404, "Request_ResourceNotFound"},
+		"an unknown segment": {"GET", "/nonsense", nil, 400, "BadRequest"},
 		"an unsupported filter": {
 			"GET", "/users?$filter=length(city)%20eq%201", nil, 400, "BadRequest",
 		},

@@ -78,7 +78,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		method, path, _ := strings.Cut(route.pattern, " ")
 		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, withOptions(route.options, route.call)))
 	}
-	h.mux.HandleFunc(root+"/", h.handle(anyCaller, nothingThere))
+	h.mux.HandleFunc(root+"/", h.handle(anyCaller, h.elsewhere))
 }
 
 // route is a method and a path, what they need, the query options that they know, and what they do.
@@ -95,15 +95,8 @@ func (h *Handler) routes() []route {
 		h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls(), h.roleCalls(),
 		h.registrationCalls(),
 		h.organizationCalls(),
+		h.navigationCalls(),
 	)
-}
-
-func nothingThere(context.Context, request) (int, any, error) { return 0, nil, errNoResource }
-
-var errNoResource = &wireError{
-	status:  http.StatusNotFound,
-	code:    "Request_ResourceNotFound",
-	message: "Resource not found for the segment.",
 }
 
 // wireError is an error that is known on this wire only.

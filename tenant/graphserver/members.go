@@ -55,7 +55,7 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 	if last != "" && last != "$count" {
 		kind, ok := castOf(last)
 		if !ok {
-			return 0, nil, errNoResource
+			return 0, nil, noSegment(last)
 		}
 		all = slices.DeleteFunc(all, func(m tenant.Mark) bool { return kind == "" || m.Kind != kind })
 		if of := typesOfKinds[kind]; of != nil {

@@ -201,15 +201,16 @@ func TestASchemeInAnyLetterCase(t *testing.T) {
 func TestWhatIsNotThereIsSaidToThoseWithATokenOnly(t *testing.T) {
 	t.Parallel()
 	h := door(t)
-	for _, call := range [][2]string{
-		{"GET", "/nothing"}, {"POST", "/organization"}, {"DELETE", "/auditLogs/signIns"}, {"GET", "/auditLogs"},
-		{"PATCH", "/users"},
+	for call, want := range map[[2]string]int{
+		{"GET", "/nothing"}: http.StatusBadRequest, {"POST", "/organization"}: http.StatusMethodNotAllowed,
+		{"DELETE", "/auditLogs/signIns"}: http.StatusMethodNotAllowed, {"GET", "/auditLogs"}: http.StatusBadRequest,
+		{"PATCH", "/users"}: http.StatusMethodNotAllowed, {"GET", "/devices"}: http.StatusNotImplemented,
 	} {
 		if status, _ := ask(h, "", call[0], call[1], ""); status != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d", call, status)
 		}
-		if status, _ := ask(h, "member", call[0], call[1], ""); status != http.StatusNotFound {
-			t.Errorf("%s: %d, want 404", call, status)
+		if status, _ := ask(h, "member", call[0], call[1], ""); status != want {
+			t.Errorf("%s: %d, want %d", call, status, want)
 		}
 	}
 }

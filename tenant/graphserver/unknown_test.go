@@ -215,9 +215,6 @@ func TestUnknownQueriesOfGraph(t *testing.T) {
 	} {
 		status, _, body := e.Ask(http.MethodGet, path, nil, eventual)
 		wantStatus := http.StatusBadRequest
-		if want == "Resource not found" {
-			wantStatus = http.StatusNotFound
-		}
 		if status != wantStatus || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s, want %d and %q", path, status, body, wantStatus, want)
 		}

@@ -1,0 +1,161 @@
+package graphserver_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// documented are the navigation properties of Graph's v1.0 types that a tenant has objects of, and
+// the functions that are bound to their collections. Source: v1.0 metadata, August 2026.
+var documented = map[string]string{
+	"users": `activities agreementAcceptances appRoleAssignments authentication calendar calendarGroups calendarView
+		calendars chats cloudClipboard cloudPCs contactFolders contacts createdObjects dataSecurityAndGovernance
+		deviceManagementTroubleshootingEvents directReports drive drives employeeExperience events extensions
+		followedSites inferenceClassification insights joinedTeams licenseDetails mailFolders managedAppRegistrations
+		managedDevices manager memberOf messages oauth2PermissionGrants onPremisesSyncBehavior onenote onlineMeetings
+		outlook ownedDevices ownedObjects people permissionGrants photo photos planner presence registeredDevices
+		scopedRoleMemberOf settings solutions sponsors teamwork todo transitiveMemberOf manager/$ref displayName
+		displayName/$value accountEnabled businessPhones`,
+	"groups": `acceptedSenders appRoleAssignments calendar calendarView conversations createdOnBehalfOf drive drives
+		events extensions groupLifecyclePolicies memberOf members membersWithLicenseErrors onPremisesSyncBehavior
+		onenote owners permissionGrants photo photos planner rejectedSenders settings sites team threads
+		transitiveMemberOf transitiveMembers displayName securityEnabled/$value`,
+	"applications": `appManagementPolicies createdOnBehalfOf extensionProperties federatedIdentityCredentials
+		homeRealmDiscoveryPolicies logo owners synchronization/templates tokenIssuancePolicies tokenLifetimePolicies
+		appId identifierUris`,
+	"servicePrincipals": `appManagementPolicies appRoleAssignedTo appRoleAssignments claimsMappingPolicies
+		createdObjects delegatedPermissionClassifications endpoints federatedIdentityCredentials
+		homeRealmDiscoveryPolicies memberOf oauth2PermissionGrants ownedObjects owners
+		remoteDesktopSecurityConfiguration synchronization/jobs synchronization/secrets synchronization/templates
+		tokenIssuancePolicies tokenLifetimePolicies transitiveMemberOf appId`,
+	"organization":   "branding certificateBasedAuthConfiguration extensions displayName",
+	"directoryRoles": "members scopedMembers displayName",
+	"domains":        "domainNameReferences federationConfiguration rootDomain verificationDnsRecords isDefault",
+	"": `users groups applications servicePrincipals organization directoryRoles directoryRoleTemplates domains
+		subscribedSkus oauth2PermissionGrants users/delta groups/delta applications/delta servicePrincipals/delta
+		directoryRoles/delta directoryObjects/delta users/$count groups/$count applications/$count
+		servicePrincipals/$count devices contacts contracts directory/administrativeUnits directory/deletedItems/x
+		policies/authorizationPolicy policies/conditionalAccessPolicies policies/claimsMappingPolicies
+		roleManagement/directory/roleDefinitions roleManagement/directory/roleAssignments
+		roleManagement/directory/roleEligibilitySchedules identityGovernance auditLogs/signIns
+		auditLogs/directoryAudits auditLogs/provisioning groupSettings invitations security sites teams`,
+}
+
+// TestDocumentedAddressesAreServedOrRefused: no address that Graph has looks like an object that is
+// missing. What is served is in the first list, the rest is refused as a feature that is not there.
+func TestDocumentedAddressesAreServedOrRefused(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	var org graph.Page[map[string]any]
+	e.Change(http.MethodGet, "/organization", nil, &org)
+	var groups graph.Page[graph.Group]
+	e.Change(http.MethodGet, "/groups?$top=1", nil, &groups)
+	at := map[string]string{
+		"users": "mei.tanaka@northwind.example", "groups": groups.Value[0].ID, "applications": e.Tenant.ApplicationID,
+		"servicePrincipals": e.Tenant.ServicePrincipalID, "organization": org.Value[0]["id"].(string),
+		"directoryRoles": "62e90394-69f5-4237-9190-012177145e10", "domains": "northwind.example",
+	}
+	for collection, names := range documented {
+		for name := range strings.FieldsSeq(names) {
+			path := "/" + name
+			if collection != "" {
+				path = "/" + collection + "/" + at[collection] + path
+			}
+			status, code := refusalOf(e, http.MethodGet, path)
+			advanced := strings.HasSuffix(name, "$count") && code == "Request_BadRequest"
+			missing := strings.HasSuffix(name, "deletedItems/x") && code == "Request_ResourceNotFound"
+			if status/100 != 2 && code != "notSupported" && code != "ImageNotFound" && !missing && !advanced {
+				t.Errorf("GET %s: %d %s", path, status, code)
+			}
+		}
+	}
+	user := "/users/" + at["users"]
+	for _, c := range []struct{ method, path, code string }{
+		{"GET", user + "/nonsense", "BadRequest"}, {"GET", user + "/displayName/nonsense", "BadRequest"},
+		{"GET", "/groups/" + at["groups"] + "/members/nonsense", "BadRequest"},
+		{"GET", user + "/businessPhones/$value", "Request_BadRequest"},
+		{"PATCH", user + "/manager", "Request_BadRequest"}, {"POST", "/organization", "Request_BadRequest"},
+		{"POST", user + "/sendMail", "notSupported"}, {"POST", "/devices", "notSupported"},
+		{"GET", "/users/nobody@northwind.example/sponsors", "Request_ResourceNotFound"},
+		{"GET", "/users/nobody@northwind.example/displayName", "Request_ResourceNotFound"},
+		{"GET", "/applications/" + at["servicePrincipals"] + "/extensionProperties", "Request_ResourceNotFound"},
+		{"GET", "/organization/x", "Request_ResourceNotFound"},
+	} {
+		if status, code := refusalOf(e, c.method, c.path); code != c.code {
+			t.Errorf("%s %s: %d %s, want %s", c.method, c.path, status, code, c.code)
+		}
+	}
+	var name struct {
+		Context string `json:"@odata.context"`
+		Value   string `json:"value"`
+	}
+	e.Change(http.MethodGet, user+"/displayName", nil, &name)
+	if name.Value != "Mei Tanaka" || !strings.HasSuffix(name.Context, "/displayName") {
+		t.Errorf("a property: %+v", name)
+	}
+}
+
+// TestADeltaQueryFollowsApplications: what is new, changed and gone, each once.
+func TestADeltaQueryFollowsApplications(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	for _, collection := range []string{"applications", "servicePrincipals"} {
+		next := "/" + collection + "/delta?$select=displayName"
+		step := func(what string, want ...string) {
+			t.Helper()
+			var page graph.DeltaPage[map[string]any]
+			e.Change(http.MethodGet, next, nil, &page)
+			var have []string
+			for _, x := range page.Value {
+				text, _ := x["displayName"].(string)
+				if removed, gone := x["@removed"].(map[string]any); gone {
+					text = "gone: " + removed["reason"].(string)
+				}
+				have = append(have, text)
+			}
+			slices.Sort(have)
+			if !slices.Equal(have, want) {
+				t.Errorf("%s, %s: %q, want %q", collection, what, have, want)
+			}
+			next = page.DeltaLink
+		}
+		step("at first", "AWS IAM Identity Center")
+		step("nothing")
+		var made graph.ApplicationServicePrincipal
+		e.Change(http.MethodPost, "/applicationTemplates/8adf8e6e-67b2-4cf2-a259-e3dc5476c621/instantiate",
+			map[string]any{"displayName": "Wiki"}, &made)
+		step("a new one", "Wiki")
+		e.Change(http.MethodPatch, "/applications/"+made.Application.ID, map[string]any{"displayName": "Our wiki"}, nil)
+		step("another name", "Our wiki")
+		e.Change(http.MethodPatch, "/servicePrincipals/"+made.ServicePrincipal.ID,
+			map[string]any{"notificationEmailAddresses": []string{"a@example.com"}}, nil)
+		step("what is not selected")
+		e.Change(http.MethodDelete, "/applications/"+made.Application.ID, nil, nil)
+		step("deleted", "gone: changed")
+		step("nothing again")
+		_, code := refusalOf(e, http.MethodGet, "/"+collection+"/delta?$deltatoken=nonsense")
+		if code != "Request_BadRequest" {
+			t.Errorf("a token that nobody gave: %s", code)
+		}
+	}
+}
+
+// refusalOf is how a request is answered: its status, and Graph's code for a refusal.
+func refusalOf(e pairtest.Ends, method, path string) (status int, code string) {
+	err := e.Client.Do(context.Background(), method, path, nil, nil)
+	var refused *graph.Error
+	if errors.As(err, &refused) {
+		return refused.Status, refused.Code
+	}
+	if err != nil {
+		e.T.Error(method, path, err)
+	}
+	return http.StatusOK, ""
+}
