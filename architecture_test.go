@@ -78,6 +78,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/issuerkeys", "center outbound refusal"},
 	{"center/broker", "authn center refusal saml"},
 	{"center/organizations", "center"},
+	{"center/mirror", "audit awsapi/inventory center refusal"},
 	{"center/metrics", "center"},
 	{"tenant/metrics", "tenant"},
 	{"center/iam", "center center/broker refusal saml"},

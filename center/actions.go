@@ -125,6 +125,7 @@ var (
 
 	ActionPutAccount              = line("PutAccount", administrators)
 	ActionImportAccounts          = line("ImportAccounts", administrators)
+	ActionReplicateInstance       = line("ReplicateInstance", 0)
 	ActionRecheckRoles            = line("RecheckRoles", administrators)
 	ActionCreateAccountAssignment = line("CreateAccountAssignment", administrators)
 	ActionDeleteAccountAssignment = line("DeleteAccountAssignment", administrators)

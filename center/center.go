@@ -104,7 +104,7 @@ func (i Instance) IdentityStoreARN() string {
 }
 
 // shortID is the part of the ARN that names the instance: ssoins- and 16 hex digits.
-func (i Instance) shortID() string { return strings.TrimPrefix(i.ARN, instancePrefix) }
+func (i Instance) shortID() string { return i.ARN[strings.LastIndexByte(i.ARN, '/')+1:] }
 
 const instancePrefix = "arn:aws:sso:::instance/"
 
@@ -123,6 +123,8 @@ type Config struct {
 	URL    string
 	Mailer Mailer // nil: no email can be sent
 	Region string // of a new instance; DefaultRegion when empty
+	// Identity is another instance's, which one that holds nothing yet takes over; nil: none.
+	Identity *Identity
 	// WithoutPermissionSets has a new instance begin without, until an administrator enables them.
 	WithoutPermissionSets bool
 	Now                   func() time.Time // time.Now when nil

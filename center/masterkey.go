@@ -35,25 +35,36 @@ func (c *Center) openInstance(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return c.Store.Update(ctx, func(tx Tx) (err error) {
-		c.Instance, err = tx.Instance()
-		switch {
-		case errors.Is(err, refusal.ErrNoRow):
-			c.Instance = c.newInstance(cmp.Or(cfg.Region, DefaultRegion))
-			if cfg.WithoutPermissionSets {
-				if err := tx.PutInstanceControls(InstanceControls{WithoutPermissionSets: true}); err != nil {
-					return err
-				}
-			}
-		case err != nil:
+	return c.Store.Update(ctx, func(tx Tx) error {
+		if err := c.openIn(tx, cfg, key); err != nil || cfg.Identity == nil {
 			return err
-		case c.Instance.SealedProof != "": // perhaps of another node, which was faster
-			_, err = c.Sealer.Open(proofPurpose, c.Instance.SealedProof)
-			return key.Other(err)
 		}
-		c.Instance.SealedProof = c.Sealer.Seal(proofPurpose, []byte(c.Instance.ARN))
+		if err := c.Instance.adopt(tx, *cfg.Identity); err != nil {
+			return err
+		}
 		return tx.PutInstance(c.Instance)
 	})
+}
+
+// openIn reads or makes the instance.
+func (c *Center) openIn(tx Tx, cfg Config, key authn.MasterKey) (err error) {
+	c.Instance, err = tx.Instance()
+	switch {
+	case errors.Is(err, refusal.ErrNoRow):
+		c.Instance = c.newInstance(cmp.Or(cfg.Region, DefaultRegion))
+		if cfg.WithoutPermissionSets {
+			if err := tx.PutInstanceControls(InstanceControls{WithoutPermissionSets: true}); err != nil {
+				return err
+			}
+		}
+	case err != nil:
+		return err
+	case c.Instance.SealedProof != "": // perhaps of another node, which was faster
+		_, err = c.Sealer.Open(proofPurpose, c.Instance.SealedProof)
+		return key.Other(err)
+	}
+	c.Instance.SealedProof = c.Sealer.Seal(proofPurpose, []byte(c.Instance.ARN))
+	return tx.PutInstance(c.Instance)
 }
 
 func (c *Center) newInstance(region string) Instance {

@@ -196,6 +196,9 @@ var (
 	InstanceExists = Refusals.New("instance-exists", refusal.Conflict,
 		"this center already is an instance, and cannot have another",
 		"use the instance that `aws sso-admin list-instances` shows")
+	InstanceInUse = Refusals.New("instance-in-use", refusal.Conflict,
+		"the center holds something already, and cannot become the copy of another instance",
+		"use an empty data folder")
 	InstanceStays = Refusals.New("instance-stays", refusal.Conflict,
 		"the instance is the center itself and cannot be deleted", "stop the center and delete its data folder instead")
 	RegionExists = Refusals.New("region-exists", refusal.Conflict,
