@@ -26,7 +26,10 @@ var mayImport = []struct{ pkg, imports string }{
 		"cmd/gatehouse/examine",
 		"cmd/gatehouse/administer connect/aws doctor doctor/gather graph/signin outbound terminal",
 	},
-	{"cmd/gatehouse/codify", "cmd/gatehouse/administer connect/aws outbound terminal terraform"},
+	{
+		"cmd/gatehouse/codify",
+		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
+	},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
@@ -107,7 +110,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
-	{"terraform", ""}, {"internal/terraformtest", ""},
+	{"terraform", "graph"}, {"internal/terraformtest", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
@@ -21,6 +22,13 @@ type Options struct {
 	Entra *Entra
 	// Facts are what only a console tells, in sentences.
 	Facts []string
+	Ends  []End
+}
+
+// End is when something ends that Terraform does not manage.
+type End struct {
+	What string
+	At   time.Time
 }
 
 // Summary says what an export has written.

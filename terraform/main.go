@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"strings"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -39,8 +40,29 @@ func (e *exporter) main() error {
 		})
 		f.comment("The identity source is no resource: with another kind of it, an instance gets another store.")
 		f.write([]byte(checkInstance))
+		if len(e.Ends) == 0 {
+			return
+		}
+		f.comment("What ends, and is no resource.")
+		f.block("locals", nil, func(b *body) {
+			var all []entry
+			for _, end := range e.Ends {
+				all = append(all, entry{key: end.What, value: quoted(end.At.UTC().Format(time.RFC3339))})
+			}
+			b.SetAttributeRaw("ends", entries(all))
+		})
+		f.write([]byte(checkEnds))
 	})
 }
+
+const checkEnds = `
+check "ends" {
+  assert {
+    condition     = alltrue([for what, at in local.ends : timecmp(plantimestamp(), timeadd(at, "-720h")) < 0])
+    error_message = "Less than 30 days are left: ${jsonencode(local.ends)}"
+  }
+}
+`
 
 const checkInstance = `data "aws_ssoadmin_instances" "this" {}
 

@@ -5,7 +5,7 @@
 // What has no resource is a comment, and where a provider can see it, a check block. No secret is
 // written, and none gets into a state by what is written.
 //
-// It imports nothing of ours.
+// It may import graph.
 package terraform
 
 import (

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/connect/assist"
@@ -89,6 +90,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 		&s.wait, "wait", 0, "how long to wait for the first provisioning cycle (default: 10m, with --center aws 1h)",
 	)
 	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
+	cmd.AddCommand(codify.Connection(w.upkeep()))
 	return cmd
 }
 

@@ -144,6 +144,14 @@ func TestExpansions(t *testing.T) {
 	if x = ask(sp + "?$expand=appRoleAssignedTo,owners&$select=id"); len(x["appRoleAssignedTo"].([]any)) == 0 {
 		t.Errorf("%v", x)
 	}
+	one, _ := x["appRoleAssignedTo"].([]any)[0].(map[string]any)
+	if x = ask(sp + "/appRoleAssignedTo/" + one["id"].(string)); x["principalId"] != one["principalId"] {
+		t.Errorf("one assignment is %v, in the list %v", x, one)
+	}
+	x = ask("/groups/" + x["principalId"].(string) + "/appRoleAssignments/" + x["id"].(string))
+	if x["id"] != one["id"] {
+		t.Errorf("the same from the other end is %v", x)
+	}
 	ask("/applications?$expand=owners,tokenIssuancePolicies")
 	// two who are each other's managers
 	e.Change(http.MethodPut, amara+"/manager/$ref", graph.Reference{ID: e.Client.BaseURL + mei}, nil)

@@ -137,6 +137,10 @@ func TestTheTenantsGraph(t *testing.T) {
 			},
 			400, "Request_BadRequest",
 		},
+		"an unknown assignment": {
+			"GET", "/servicePrincipals/" + e.Tenant.ServicePrincipalID + "/appRoleAssignedTo/none", nil, 404,
+			"Request_ResourceNotFound",
+		},
 		"an unknown thumbprint": {
 			"PATCH", "/servicePrincipals/" + e.Tenant.ServicePrincipalID,
 			map[string]any{"preferredTokenSigningKeyThumbprint": "00"}, 400, "Request_BadRequest",

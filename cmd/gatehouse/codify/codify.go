@@ -1,7 +1,8 @@
 // Package codify has the commands that write what is there as code: an organization, and a
 // connection of it with a tenant, as Terraform. Package terraform does the work.
 //
-// It may import cmd/gatehouse/administer, connect/aws, outbound, terminal and terraform.
+// It may import adminapi, cmd/gatehouse/administer, cmd/gatehouse/upkeep, connect, connect/aws,
+// outbound, terminal and terraform.
 package codify
 
 import (
