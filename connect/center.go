@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -62,13 +63,23 @@ type Witness interface {
 // SignIns are how many sign-ins to an application the tenant's log has, and how many succeeded.
 type SignIns struct {
 	Seen, Succeeded int
-	Who             string // the last one who succeeded
-	Refused         string // why the last one was refused, that was
+	Who             string    // the last one who succeeded
+	Refused         string    // why the last one was refused, that was
+	At              time.Time // of the last one who succeeded
 }
 
 // Prover is a side where one real sign-in is made, and read back from the tenant's log.
 type Prover interface {
 	ProveSignIn(context.Context) (SignIns, error)
 }
+
+// Recorder is a side that keeps a record of its own of who signs in, which may come late.
+type Recorder interface {
+	RecordedSignIns(ctx context.Context, since time.Time) (SignIns, error)
+}
+
+// ErrUnseen says that the tenant does not let anybody see who signs in, such as without a license.
+// No proof will come then.
+var ErrUnseen = errors.New("the tenant's sign-in log cannot be read")
 
 var _ Center = (*adminapi.Client)(nil)

@@ -10,6 +10,7 @@ package connect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,6 +42,9 @@ type Config struct {
 	PollEach time.Duration
 	// Settle is how long a directory may take to know what was just made; DefaultSettle when zero.
 	Settle time.Duration
+	// CycleWait is how long Verify waits for the first provisioning cycle, and SignInWait for a
+	// person to sign in once; DefaultCycleWait and DefaultSignInWait when zero.
+	CycleWait, SignInWait time.Duration
 	// Discover reads who is at AWS's side, for a plan about people. Without it the center is asked
 	// for its own report.
 	Discover func(ctx context.Context, progress func(done, total int)) (Snapshot, error)
@@ -61,6 +65,12 @@ type Config struct {
 // tenant does not know them everywhere yet. Terraform's provider waits up to ten minutes;
 // Microsoft's tutorial advises to poll.
 const DefaultSettle = 2 * time.Minute //bound:wait what connect changed to take effect
+
+// How long is waited for what is not in this program's hands. The next run goes on waiting.
+const (
+	DefaultCycleWait  = time.Hour        //bound:wait the first provisioning cycle
+	DefaultSignInWait = 30 * time.Minute //bound:wait a person to sign in once, as proof
+)
 
 // Step is one thing to do.
 type Step struct {
@@ -169,9 +179,9 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Settle == 0 {
-		c.Settle = DefaultSettle
-	}
+	c.Settle = cmp.Or(c.Settle, DefaultSettle)
+	c.CycleWait = cmp.Or(c.CycleWait, DefaultCycleWait)
+	c.SignInWait = cmp.Or(c.SignInWait, DefaultSignInWait)
 	return c
 }
 

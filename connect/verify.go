@@ -1,7 +1,9 @@
 package connect
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -80,7 +82,9 @@ func (r *Result) pass(title, detail string) { r.Checks = append(r.Checks, Check{
 
 // verifyCycle waits for the first cycle, and compares what it brought.
 func (p *Plan) verifyCycle(ctx context.Context, r *Result, progress func(done, total int)) error {
-	done, err := p.waitForCycle(ctx, progress)
+	waiting, stop := context.WithTimeout(ctx, p.cfg.CycleWait)
+	defer stop()
+	done, err := p.waitForCycle(waiting, progress)
 	if err != nil {
 		return err
 	}
@@ -106,26 +110,60 @@ func (p *Plan) verifyCycle(ctx context.Context, r *Result, progress func(done, t
 	return err
 }
 
-// verifyRealSignIn has somebody sign in, where a person is there, and reads it back.
+// verifyRealSignIn has somebody sign in, where a person is there, and reads it back on both sides.
+// It waits for the person as long as it may; the next run asks again.
 func (p *Plan) verifyRealSignIn(ctx context.Context, r *Result) error {
 	prover, proves := p.cfg.Center.(Prover)
 	if !proves {
 		return nil
 	}
-	seen, err := prover.ProveSignIn(ctx)
-	if err != nil {
+	began := p.cfg.Now()
+	asking, stop := context.WithTimeout(ctx, p.cfg.SignInWait)
+	defer stop()
+	seen, err := prover.ProveSignIn(asking)
+	switch {
+	case seen.Succeeded > 0:
+		r.pass("A real sign-in", seen.Who+" signed in, as the tenant's log says")
+		p.verifyRecord(ctx, r, cmp.Or(seen.At, began))
+		return nil
+	case errors.Is(err, ErrUnseen):
+		r.Open = append(r.Open, "a real sign-in was not proved: "+err.Error())
+		return nil
+	case err != nil && (asking.Err() == nil || ctx.Err() != nil):
 		return fmt.Errorf("prove a sign-in: %w", err)
 	}
-	if seen.Succeeded > 0 {
-		r.pass("A real sign-in", seen.Who+" signed in, as the tenant's log says")
-		return nil
-	}
-	text := "nobody has signed in yet, as the tenant's log says: sign in at " + p.State.SP.SignInURL
+	text := "nobody has signed in yet, as the tenant's log says: sign in at " + p.State.SP.SignInURL +
+		", and run this again to see the proof"
 	if seen.Refused != "" {
 		text += " (the last one was refused: " + seen.Refused + ")"
 	}
 	r.Open = append(r.Open, text)
 	return nil
+}
+
+// verifyRecord looks for the sign-in in what AWS's side has recorded. It waits for nothing: the
+// record may come an hour later.
+func (p *Plan) verifyRecord(ctx context.Context, r *Result, since time.Time) {
+	recorder, records := p.cfg.Center.(Recorder)
+	if !records {
+		return
+	}
+	seen, err := recorder.RecordedSignIns(ctx, since.Add(-clockSkew))
+	switch {
+	case err != nil:
+		r.Open = append(r.Open, "the sign-in was not looked for in AWS's record: "+err.Error())
+	case seen.Succeeded > 0:
+		who := "somebody"
+		if seen.Who != "" {
+			who = seen.Who
+		}
+		r.pass("The sign-in at AWS", who+" came in, as CloudTrail says")
+	case seen.Refused != "":
+		r.Open = append(r.Open, "the tenant let somebody in, and AWS refused what the tenant sent: "+seen.Refused)
+	default:
+		r.Open = append(r.Open, "CloudTrail does not have the sign-in yet: it is minutes late, at times more than an "+
+			"hour. Run this again to see it")
+	}
 }
 
 // expiries are what ends one day and stops people or provisioning then.

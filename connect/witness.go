@@ -32,7 +32,7 @@ func (p *Plan) SignIns(ctx context.Context, since time.Time) (SignIns, error) {
 		if err := p.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
 			var refused *graph.Error
 			if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
-				err = fmt.Errorf("the tenant's sign-in log needs AuditLog.Read.All and Entra ID P1: %w", err)
+				err = fmt.Errorf("%w: it needs AuditLog.Read.All and Entra ID P1 (%w)", ErrUnseen, err)
 			}
 			return out, err
 		}
@@ -48,7 +48,7 @@ func (p *Plan) SignIns(ctx context.Context, since time.Time) (SignIns, error) {
 		switch {
 		case s.Status.ErrorCode == 0:
 			if out.Succeeded++; out.Who == "" {
-				out.Who = s.UserPrincipalName
+				out.Who, out.At = s.UserPrincipalName, at
 			}
 		case out.Refused == "":
 			out.Refused = fmt.Sprintf("AADSTS%d: %s", s.Status.ErrorCode, s.Status.FailureReason)

@@ -190,9 +190,7 @@ func (p *assisted) provisions() {
 	p.console.leave("#automatic button")
 	p.console.click("#show summary")
 	p.token = p.console.text("#token")
-	p.pastesInto("endpoint", p.console.text("#endpoint"))
-	p.says("SCIM endpoint, checked")
-	p.pastesInto("token", p.token)
+	p.pastesInto("scim", p.console.text("#dialog")) // all of it, as somebody selects it
 }
 
 // signsIn through the portal.
@@ -323,16 +321,16 @@ func TestAnInterruptedPersonGoesOn(t *testing.T) {
 	p.begins()
 	p.presses("#offer")
 	p.changes()
-	p.pastesInto("token", "wrong-token")
-	p.says("Access token, checked") // there is nothing yet to try it at
+	p.pastesInto("scim", strings.Repeat("wrong-token", 9))
+	p.says("The access token is here. Now paste the SCIM endpoint") // there is nothing yet to try it at
 	p.guide.open("about:blank")
 	p.guide.open(p.page())
 	p.task("Change the identity source")
 	p.console.leave("#automatic button")
 	p.token = p.console.text("#token")
-	p.pastesInto("endpoint", p.console.text("#endpoint"))
+	p.pastesInto("scim", p.console.text("#endpoint"))
 	p.says("AWS does not take this token")
-	p.pastesInto("token", p.token)
+	p.pastesInto("scim", p.token)
 	p.follows()
 	p.console.click("#actions summary")
 	p.console.leave(`a[href="/authentication"]`)

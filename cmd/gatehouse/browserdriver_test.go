@@ -107,7 +107,7 @@ func (b browser) until(what, condition string) {
 }
 
 func quoteJS(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(s) + "'"
 }
 
 func (b browser) text(selector string) string {

@@ -31,7 +31,7 @@ type connectSettings struct {
 	name, scope, email     string
 	groups                 []string
 	accept, dryRun, asJSON bool
-	wait                   time.Duration
+	wait, signInWait       time.Duration
 	aws                    aws.Settings // beside center: AWS itself
 	guide                  assist.Settings
 	out, apply             string // files with a plan
@@ -88,6 +88,9 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(
 		&s.wait, "wait", 0, "how long to wait for the first provisioning cycle (default: 10m, with --center aws 1h)",
+	)
+	f.DurationVar(
+		&s.signInWait, "wait-sign-in", connect.DefaultSignInWait, "with --center aws: how long to wait for you to sign in",
 	)
 	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
 	cmd.AddCommand(codify.Connection(w.upkeep()))
@@ -187,6 +190,8 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		Email:    s.email,
 		Cert:     s.name,
 
+		CycleWait:    s.wait,
+		SignInWait:   s.signInWait,
 		AllowLockout: s.allowLockout,
 		Progress:     terminal.Bar(w.err, "Reading AWS"),
 	}
@@ -246,10 +251,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 			return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
 		}
 	}
-	waiting, cancel := context.WithTimeout(ctx, s.wait)
-	defer cancel()
-	bar := terminal.Bar(w.err, "Provisioning")
-	result, err := plan.Verify(waiting, bar)
+	result, err := plan.Verify(ctx, terminal.Bar(w.err, "Provisioning"))
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

@@ -2,6 +2,7 @@ package assist
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -66,6 +67,7 @@ type wantState struct {
 	taken   bool
 	from    string // the name of the file, if it was one
 	problem string
+	more    string // what is still to come of it
 }
 
 // closing is what the page says at the end.
@@ -159,9 +161,14 @@ func (p *Page) take(ctx context.Context, r *running, want int, f file) {
 	err := take(ctx, r.Wants[want], f.data)
 	p.show(func() {
 		s := &r.states[want]
-		s.problem = ""
-		if err == nil {
+		s.problem, s.more = "", ""
+		var partial Partial
+		switch {
+		case err == nil:
 			s.taken, s.from = true, f.name
+			return
+		case errors.As(err, &partial):
+			s.more = string(partial)
 			return
 		}
 		s.problem = err.Error()

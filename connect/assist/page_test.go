@@ -87,8 +87,8 @@ type shown struct {
 	Task  *struct {
 		Title, Problem string
 		Wants          []struct {
-			Name, From, Problem string
-			Taken, Hidden       bool
+			Name, From, Problem, More string
+			Taken, Hidden             bool
 		}
 	}
 	Closing *struct {
@@ -239,6 +239,41 @@ func TestATaskIsDoneWhenItIsProved(t *testing.T) {
 	}
 	go p.Close(false, "Connected", "It ends in a year.")
 	until(t, "the last page", func() bool { s := v.state(); return s.Closing != nil && s.Closing.Title == "Connected" })
+}
+
+// TestWhatIsRightAndNotAllIsNoMistake: a value that lacks its other half is not refused, and its
+// field stays open for the rest.
+func TestWhatIsRightAndNotAllIsNoMistake(t *testing.T) {
+	t.Parallel()
+	both := map[string]bool{}
+	var mu sync.Mutex
+	task := assist.Task{
+		Title: "Both", Proved: func(context.Context) (bool, error) { return false, nil },
+		Wants: []assist.Want{{Name: "pair", Label: "Pair", Secret: true, Take: func(_ context.Context, v []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if both[string(v)] = true; len(both) < 2 {
+				return assist.Partial("Now the other one")
+			}
+			return nil
+		}}},
+	}
+	out := &written{}
+	p := assist.NewPage(assist.Options{Env: func(string) (string, bool) { return "/bin/true", true }, Out: out})
+	t.Cleanup(func() { p.Close(false, "Over") })
+	go func() { _ = p.Do(t.Context(), task) }()
+	until(t, "the link", func() bool { _, secrets := out.links(); return len(secrets) == 1 })
+	address, secrets := out.links()
+	v := visitor{t: t, address: address, origin: address}
+	v.session = v.trade(secrets[0])
+	v.send(http.MethodPost, "/wants/pair", "one")
+	if w := v.state().Task.Wants[0]; w.Taken || w.Problem != "" || w.More != "Now the other one" {
+		t.Errorf("after the first half: %+v", w)
+	}
+	v.send(http.MethodPost, "/wants/pair", "two")
+	if w := v.state().Task.Wants[0]; !w.Taken || w.Problem != "" || w.More != "" {
+		t.Errorf("after both: %+v", w)
+	}
 }
 
 // TestTheFileComesFromTheDownloadFolder: an older one, another one, and one that is being written

@@ -48,6 +48,7 @@ type wantJSON struct {
 	Taken   bool   `json:"taken"`
 	From    string `json:"from"`
 	Problem string `json:"problem"`
+	More    string `json:"more"` // what is still to come of it
 }
 
 // state is what is shown now, and what tells of the next change.
@@ -71,7 +72,7 @@ func (p *Page) state() (s stateJSON, changed <-chan struct{}) {
 			of := r.states[i]
 			shown := wantJSON{
 				Name: w.Name, Label: w.Label, Hidden: secret && !w.File, File: w.File, Taken: of.taken, From: of.from,
-				Problem: of.problem,
+				Problem: of.problem, More: of.more,
 			}
 			if w.Is != nil {
 				shown.Folder = filepath.Base(p.o.Downloads)

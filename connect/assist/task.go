@@ -49,9 +49,17 @@ type Want struct {
 	// Is says whether a file that has come into the download folder is meant. Nil: nobody looks
 	// there.
 	Is func(data []byte) bool
-	// Take checks the value and keeps it. Its error tells the person what to do instead.
+	// Take checks the value and keeps it. Its error tells the person what to do instead; a Partial
+	// is none.
 	Take func(ctx context.Context, value []byte) error
 }
+
+// Partial is what Take says of a value that is right and not all that is wanted: what is still to
+// come, into the same field.
+type Partial string
+
+// Error implements error.
+func (p Partial) Error() string { return string(p) }
 
 const (
 	maxValue = 1 << 20 //bound:body a value or a file that a person brings back from a console

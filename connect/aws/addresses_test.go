@@ -19,10 +19,17 @@ type guideOf func(aws.Task) error
 
 func (g guideOf) Do(_ context.Context, t aws.Task) error { return g(t) }
 
+// roundTripper answers requests.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 const acs = "/platform/saml/acs/4e52542d-0123-4567-89ab-0123456789ab"
 
 // inTwoRegions is an instance of AWS's in us-east-1 and eu-west-1, with AWS's own addresses.
-func inTwoRegions(t *testing.T, p *gatehousetest.Pair, guide guideOf) *aws.Center {
+//
+// heard gets the requests to its SCIM endpoint, which nobody answers.
+func inTwoRegions(t *testing.T, p *gatehousetest.Pair, guide guideOf, heard ...func(*http.Request)) *aws.Center {
 	t.Helper()
 	cfg := atAWS(p, &limits{answer: func(operation string) (int, string) {
 		if operation != "DescribeInstance" {
@@ -33,6 +40,12 @@ func inTwoRegions(t *testing.T, p *gatehousetest.Pair, guide guideOf) *aws.Cente
 			`{"RegionName":"eu-west-1","Status":"ACTIVE"},{"RegionName":"eu-west-2","Status":"ADDING"}]}`
 	}})
 	cfg.Guide = guide
+	cfg.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		for _, hear := range heard {
+			hear(r)
+		}
+		return nil, errKilled
+	})}
 	cfg.Addresses = aws.Addresses{
 		SignIn: "https://us-east-1.signin.aws.amazon.com", Portal: "https://d-9067000000.awsapps.com/start",
 		SCIM: "https://scim.us-east-1.amazonaws.com", Console: "https://us-east-1.console.aws.amazon.com",
@@ -166,7 +179,7 @@ func TestTheEndpointIsChecked(t *testing.T) {
 		"https://scim.us-east-1.amazonaws.com/":                          "whole SCIM endpoint",
 		"https://scim.us-east-1.amazonaws.com.evil.example/0123/scim/v2": "begins with",
 		"https://evil.example/0123456789ab/scim/v2":                      "begins with",
-		"nonsense": "no URL",
+		"nonsense": "neither",
 	} {
 		c := inTwoRegions(t, p, func(task aws.Task) error {
 			return task.Wants[0].Take(context.Background(), []byte(value))
@@ -237,6 +250,65 @@ func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
 	for _, want := range []string{"kms:Decrypt", "ScimAllowSourceIps", "no permission sets"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q: %s", want, notes)
+		}
+	}
+}
+
+// TestEndpointAndTokenComeInOneField: together or one after the other, in any order, with what else
+// a person selects in the console's dialog; the endpoint is asked with the token, and neither is
+// repeated in an error.
+func TestEndpointAndTokenComeInOneField(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	const endpoint = "https://scim.us-east-1.amazonaws.com/2bc5e2b6-0000-4000-8000-000000000000/scim/v2"
+	const missing = "same field"
+	token := strings.Repeat("Zm9v+/=_", 64)
+	dual := strings.Replace(endpoint, "amazonaws.com", "api.aws", 1)
+	for name, c := range map[string]struct {
+		values []string
+		wants  []string // what is said of each; "asked" where both are there
+	}{
+		"together":                  {[]string{endpoint + "\n" + token}, []string{"asked"}},
+		"the token first":           {[]string{token + " " + endpoint + "/"}, []string{"asked"}},
+		"one after the other":       {[]string{endpoint, token}, []string{missing, "asked"}},
+		"one after the other again": {[]string{token, endpoint}, []string{missing, "asked"}},
+		"the whole dialog": {
+			[]string{"SCIM endpoint\nIPv4\n" + endpoint + "\nDual-stack\n" + dual + "\nAccess token\n" + token + "\nHide token"},
+			[]string{"asked"},
+		},
+		"a mistake, then both": {[]string{"Show token", endpoint, token}, []string{"neither", missing, "asked"}},
+		"another Region's": {
+			[]string{strings.Replace(endpoint, "us-east", "eu-west", 1) + " " + token}, []string{"is of eu-west-1"},
+		},
+		"cut":                 {[]string{endpoint[:60], endpoint, token[:20]}, []string{"whole", missing, "neither"}},
+		"the ACS URL":         {[]string{"https://us-east-1.signin.aws" + acs}, []string{"begins with https://scim."}},
+		"two tokens":          {[]string{token + "\n" + token[8:]}, []string{"two values"}},
+		"a token that is new": {[]string{endpoint + " " + token, token[16:]}, []string{"asked", "asked"}},
+	} {
+		var asked []string
+		center := inTwoRegions(t, p, func(task aws.Task) error {
+			if len(task.Wants) != 1 || !task.Wants[0].Secret {
+				t.Errorf("%s: it wants %+v", name, task.Wants)
+			}
+			for i, value := range c.values {
+				before := len(asked)
+				err := task.Wants[0].Take(context.Background(), []byte(value))
+				switch {
+				case c.wants[i] == "asked":
+					if len(asked) == before {
+						t.Errorf("%s: after value %d nothing is asked: %v", name, i, err)
+					}
+				case err == nil || !strings.Contains(err.Error(), c.wants[i]):
+					t.Errorf("%s: value %d: %v, want %q", name, i, err, c.wants[i])
+				}
+				if err != nil && strings.Contains(err.Error(), token[:16]) {
+					t.Errorf("%s: the token is repeated: %v", name, err)
+				}
+			}
+			return errAway
+		}, func(r *http.Request) { asked = append(asked, r.Header.Get("Authorization")) })
+		if _, err := center.CreateTenant(context.Background()); err == nil {
+			t.Errorf("%s: it is proved without an answer", name)
 		}
 	}
 }

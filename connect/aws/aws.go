@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
@@ -92,6 +93,7 @@ type Center struct {
 	admin  *ssoadmin.Client
 	orgs   *organizations.Client
 	sts    *sts.Client
+	trail  *cloudtrail.Client
 	paces  map[string]*rate.Limiter
 	Caller string // the ARN of whoever the credentials are of
 	// Delegated says that the caller's account administers for another one, the owner. It cannot
@@ -169,6 +171,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 		admin: ssoadmin.NewFromConfig(cfg.SDK),
 		orgs:  organizations.NewFromConfig(cfg.SDK),
 		sts:   sts.NewFromConfig(cfg.SDK),
+		trail: cloudtrail.NewFromConfig(cfg.SDK),
 		paces: map[string]*rate.Limiter{},
 	}
 	for _, api := range []string{ofAdmin, ofUsers, ofGroups, ofMembers} {

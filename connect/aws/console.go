@@ -204,9 +204,9 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 		)
 		task.Proved = func(ctx context.Context) (bool, error) { return c.signedIn(ctx, began) }
 	} else {
-		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable", "Copy the SCIM endpoint",
-			"Show token, and copy the access token: AWS shows it only now")
-		task.Wants = append(task.Wants, c.wantSCIM()...)
+		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable",
+			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now")
+		task.Wants = append(task.Wants, c.wantSCIM())
 		task.Proved = func(context.Context) (bool, error) { return c.scimProved(), nil }
 	}
 	if missing := c.unreached(c.known()); len(missing) > 0 {
@@ -287,8 +287,7 @@ func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err err
 		seen, err = c.witness.SignIns(ctx, c.journal.ProvedAt)
 		return seen.Succeeded > 0, err
 	}
-	if c.cfg.Guide == nil {
-		_, err = look(ctx)
+	if succeeded, err := look(ctx); succeeded || c.cfg.Guide == nil || errors.Is(err, connect.ErrUnseen) {
 		return seen, err
 	}
 	err = c.do(ctx, Task{

@@ -32,6 +32,7 @@ func Actions() []connect.Permission {
 		{Name: "identitystore:ListGroupMemberships", Reason: "the snapshot of memberships; read them back"},
 		{Name: "organizations:DescribeOrganization", Reason: "tell the organization's instance from an account's"},
 		{Name: "organizations:ListDelegatedAdministrators", Reason: "only outside of the management account"},
+		{Name: "cloudtrail:LookupEvents", Reason: "read one sign-in back, as proof; without it that is left out"},
 		{Name: "sts:GetCallerIdentity", Reason: "whether your way in depends on IAM Identity Center (always allowed)"},
 	}
 }

@@ -13,15 +13,21 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/assist"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// wantSCIM asks for the endpoint and the token, and proves them before going on.
-func (c *Center) wantSCIM() []Want {
-	return []Want{
-		{Name: "endpoint", Label: "SCIM endpoint", Take: c.takeEndpoint},
-		{Name: "token", Label: "Access token", Secret: true, Take: c.takeToken},
+// wantSCIM asks for the endpoint and the token in one field, and proves them before going on.
+func (c *Center) wantSCIM() Want {
+	return Want{
+		Name: "scim", Label: "SCIM endpoint and access token, together or one after the other", Secret: true,
+		Take: c.takeSCIM,
 	}
+}
+
+// wantToken asks for another token of an endpoint that is known.
+func (c *Center) wantToken() Want {
+	return Want{Name: "scim", Label: "Access token", Secret: true, Take: c.takeSCIM}
 }
 
 func (c *Center) scimProved() bool {
@@ -30,26 +36,65 @@ func (c *Center) scimProved() bool {
 	return c.hand.proved && c.hand.token != ""
 }
 
-func (c *Center) takeEndpoint(ctx context.Context, value []byte) error {
-	endpoint, tenant, err := c.readEndpoint(string(value))
+// takeSCIM takes the endpoint, the token or both, in any order and with the labels of the console
+// between them. What has come stays while the other is missing.
+func (c *Center) takeSCIM(ctx context.Context, value []byte) error {
+	found, token, err := c.readSCIM(string(value))
 	if err != nil {
 		return err
 	}
 	c.hand.mu.Lock()
-	c.hand.endpoint = adminapi.Tenant{TenantID: tenant, ScimEndpoint: endpoint, CreationTime: time.Now().UTC()}
+	if found.TenantID != "" {
+		c.hand.endpoint = found
+	}
+	if token != "" {
+		c.hand.token = token
+	}
+	c.hand.proved = false
+	noEndpoint, noToken := c.hand.endpoint.ScimEndpoint == "", c.hand.token == ""
 	c.hand.mu.Unlock()
+	switch {
+	case noEndpoint:
+		return assist.Partial("The access token is here. Now paste the SCIM endpoint into the same field")
+	case noToken:
+		return assist.Partial("The SCIM endpoint is here. Now paste the access token into the same field")
+	}
 	return c.proveSCIM(ctx)
 }
 
-func (c *Center) takeToken(ctx context.Context, value []byte) error {
-	token := strings.TrimSpace(string(value))
-	if token == "" || strings.ContainsAny(token, " \t\r\n") {
-		return errors.New("this is no access token: choose Show token and copy all of it")
+// shortestToken is shorter than AWS's tokens, which have hundreds of characters, and longer than
+// the words of a console.
+const shortestToken = 32 //bound:none how a token is told from words
+
+// readSCIM tells an endpoint and a token apart by what they look like.
+func (c *Center) readSCIM(text string) (found adminapi.Tenant, token string, err error) {
+	var wrong error
+	for _, word := range strings.Fields(text) {
+		switch {
+		case strings.Contains(word, "/scim/") || strings.Contains(word, "://"):
+			endpoint, tenant, err := c.readEndpoint(word)
+			if err != nil && wrong == nil {
+				wrong = err
+			}
+			if err == nil && found.TenantID == "" { // a console may show one for each kind of address
+				found = adminapi.Tenant{TenantID: tenant, ScimEndpoint: endpoint, CreationTime: time.Now().UTC()}
+			}
+		case len(word) < shortestToken || word == token:
+		case token != "":
+			return found, "", errors.New("there are two values that could be the access token: copy it alone, and whole")
+		default:
+			token = word
+		}
 	}
-	c.hand.mu.Lock()
-	c.hand.token = token
-	c.hand.mu.Unlock()
-	return c.proveSCIM(ctx)
+	switch {
+	case found.TenantID == "" && wrong != nil:
+		return found, "", wrong
+	case found.TenantID == "" && token == "":
+		return found, "", errors.New(
+			"this is neither the SCIM endpoint nor an access token: choose Show token, and copy all of each",
+		)
+	}
+	return found, token, nil
 }
 
 // proveSCIM asks the endpoint with the token: whether it takes it, and whether it is of this
@@ -57,11 +102,7 @@ func (c *Center) takeToken(ctx context.Context, value []byte) error {
 func (c *Center) proveSCIM(ctx context.Context) error {
 	c.hand.mu.Lock()
 	endpoint, token := c.hand.endpoint.ScimEndpoint, c.hand.token
-	c.hand.proved = false
 	c.hand.mu.Unlock()
-	if endpoint == "" || token == "" {
-		return nil
-	}
 	client := &scim.Client{BaseURL: endpoint, Token: token, HTTP: c.httpClient()}
 	var configuration map[string]any
 	if err := client.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &configuration); err != nil {
@@ -145,9 +186,9 @@ func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
 		Clicks: []string{
 			"Settings > Automatic provisioning > Enable (if it is on already: Actions > Manage provisioning, and " +
 				"Generate token)",
-			"Copy the SCIM endpoint", "Show token, and copy the access token: AWS shows it only now",
+			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now",
 		},
-		Wants:  c.wantSCIM(),
+		Wants:  []Want{c.wantSCIM()},
 		Proved: func(context.Context) (bool, error) { return c.scimProved(), nil },
 	})
 	if err != nil {
@@ -175,7 +216,7 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 				"Generate token (if there are two already, delete the older one first)",
 				"Copy the access token: AWS shows it only now",
 			},
-			Wants:  c.wantSCIM()[1:],
+			Wants:  []Want{c.wantToken()},
 			Proved: func(context.Context) (bool, error) { return c.scimProved(), nil },
 		})
 		if err != nil {

@@ -27,6 +27,9 @@ type operator struct {
 	did    []string
 	leaves string // the title of a task before which the person goes away
 	wrong  map[string]string
+	// late says that the person does not sign in for now; signedIn is told when they have.
+	late     bool
+	signedIn func()
 }
 
 var errAway = errors.New("the person went away")
@@ -61,8 +64,11 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 		err = o.change(ctx, t)
 	case strings.HasPrefix(t.Title, "Enable automatic"), strings.HasPrefix(t.Title, "Generate"):
 		err = o.token(ctx, t)
-	case strings.HasPrefix(t.Title, "Sign in once"):
+	case strings.HasPrefix(t.Title, "Sign in once") && !o.late:
 		o.SignIn(pairtest.Amara)
+		if o.signedIn != nil {
+			o.signedIn()
+		}
 	}
 	if err != nil {
 		return err
@@ -108,10 +114,7 @@ func (o *operator) token(ctx context.Context, t aws.Task) error {
 	}
 	token, err := o.Admin.CreateBearerToken(ctx, tenants[0].TenantID, "")
 	if err == nil {
-		err = o.bring(ctx, t, "endpoint", tenants[0].ScimEndpoint)
-	}
-	if err == nil {
-		err = o.bring(ctx, t, "token", token.Value)
+		err = o.bring(ctx, t, "scim", tenants[0].ScimEndpoint+"\n"+token.Value)
 	}
 	return err
 }
@@ -124,12 +127,22 @@ type walk struct {
 	folder    string
 	tokenless bool
 	client    *http.Client // for everything but AWS
+	patience  time.Duration
+}
+
+// trailEvent is one of CloudTrail about a sign-in now.
+func trailEvent(outcome, reason string) string {
+	return `{"eventName":"UserAuthentication","eventTime":"` + time.Now().UTC().Format(time.RFC3339) +
+		`","errorMessage":"` + reason + `","serviceEventDetails":{"UserAuthentication":"` + outcome +
+		`"},"additionalEventData":{"CredentialType":"EXTERNAL_IDP","UserName":"` + pairtest.Amara + `"}}`
 }
 
 func newWalk(t *testing.T) *walk {
 	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
-	return &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, http.DefaultClient}
+	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, http.DefaultClient, 0}
+	w.signedIn = func() { w.limits.trail = append(w.limits.trail, trailEvent("Success", "")) }
+	return w
 }
 
 func (w *walk) config(ctx context.Context) (connect.Config, error) {
@@ -147,7 +160,7 @@ func (w *walk) config(ctx context.Context) (connect.Config, error) {
 		HTTP:   w.client,
 		Center: c, Discover: c.Discover, LoginURL: w.AuthorityURL(), AppName: "AWS IAM Identity Center",
 		Groups: []string{"Engineering", "Platform Engineering"}, Cert: "AWS IAM Identity Center",
-		PollEach: time.Millisecond, Tokenless: w.tokenless,
+		PollEach: time.Millisecond, Tokenless: w.tokenless, SignInWait: w.patience,
 	}, nil
 }
 
@@ -175,9 +188,8 @@ func TestAPersonConnectsAWS(t *testing.T) {
 	w := newWalk(t)
 	ctx := context.Background()
 	w.wrong = map[string]string{
-		"acs":      w.Center.URL + "/platform/saml/" + w.Center.IdentityStoreID,
-		"endpoint": "https://scim.eu-west-1.amazonaws.com/0123456789/scim/v2",
-		"token":    "not a token",
+		"acs":  w.Center.URL + "/platform/saml/" + w.Center.IdentityStoreID,
+		"scim": "https://scim.eu-west-1.amazonaws.com/0123456789/scim/v2",
 	}
 	result, pending, err := w.run(ctx)
 	if err != nil {
@@ -296,5 +308,66 @@ func TestAWalkThatIsKilledAnywhereIsCompleted(t *testing.T) {
 	}
 	if begun > 4 { // a task may be cut short when it is nearly done
 		t.Errorf("the person did %q", w.did)
+	}
+}
+
+// TestNobodySignsInForNow: the person's step has a bound of its own, which is no failure, and the
+// next run completes the proof without a change.
+func TestNobodySignsInForNow(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.late, w.patience = true, 50*time.Millisecond
+	result, _, err := w.run(t.Context())
+	if err != nil || len(result.Open) != 1 || !strings.Contains(result.Open[0], "nobody has signed in yet") {
+		t.Fatalf("%+v, %v", result.Open, err)
+	}
+	w.late, w.patience, w.did = false, 0, nil
+	result, pending, err := w.run(t.Context())
+	if err != nil || pending != 0 || len(result.Open) != 0 || !slices.Equal(w.did, []string{"Sign in once"}) {
+		t.Errorf("the next run: %d steps, %q, %+v, %v", pending, w.did, result.Open, err)
+	}
+}
+
+// TestTheSignInIsReadBackFromBothSides: CloudTrail may be late, may not be read, and may say that
+// AWS refused what the tenant sent. None of it ends the run.
+func TestTheSignInIsReadBackFromBothSides(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	told := w.signedIn
+	for _, c := range []struct {
+		signedIn func()
+		answer   func(string) (int, string)
+		want     string // of what is open; empty: it is proved
+	}{
+		{signedIn: func() {}, want: "CloudTrail does not have the sign-in yet"},
+		{signedIn: func() {
+			w.limits.trail = []string{trailEvent("Failure", "Assertion is no longer valid")}
+		}, want: "AWS refused what the tenant sent: Assertion is no longer valid"},
+		{answer: func(operation string) (int, string) {
+			if operation != "LookupEvents" {
+				return 0, ""
+			}
+			return http.StatusBadRequest, `{"__type":"AccessDeniedException","message":"User: x is not authorized ` +
+				`to perform: cloudtrail:LookupEvents because no identity-based policy allows it"}`
+		}, want: "no permission for cloudtrail:LookupEvents"},
+		{signedIn: told},
+	} {
+		w.signedIn, w.limits.answer = c.signedIn, c.answer
+		if w.signedIn != nil {
+			w.signedIn()
+		}
+		result, _, err := w.run(t.Context())
+		titles := ""
+		for _, check := range result.Checks {
+			titles += check.Title + "; "
+		}
+		switch {
+		case err != nil:
+			t.Fatalf("%q: %v", c.want, err)
+		case c.want == "" && (len(result.Open) != 0 || !strings.Contains(titles, "The sign-in at AWS")):
+			t.Errorf("it is not proved: %s %q", titles, result.Open)
+		case c.want != "" && (len(result.Open) != 1 || !strings.Contains(result.Open[0], c.want)):
+			t.Errorf("open: %q, want %q", result.Open, c.want)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -58,6 +60,7 @@ var services = map[string]string{
 	"identitystore." + Region + ".amazonaws.com": "identitystore",
 	"sts." + Region + ".amazonaws.com":           "sts",
 	"organizations." + Region + ".amazonaws.com": "organizations",
+	"cloudtrail." + Region + ".amazonaws.com":    "cloudtrail",
 }
 
 // AWS is what stands for it, and a tenant.
@@ -252,9 +255,40 @@ func (a *AWS) api(w http.ResponseWriter, r *http.Request, service string, center
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"__type":"InvalidSignatureException","message":"scoped to another service"}`)
+	case service == "cloudtrail":
+		a.lookUp(w, r)
 	default:
 		center.ServeHTTP(w, r)
 	}
+}
+
+// lookUp answers as CloudTrail does when it is asked for sign-ins by an identity provider.
+func (a *AWS) lookUp(w http.ResponseWriter, r *http.Request) {
+	const name = "ExternalIdPDirectoryLogin"
+	var in struct {
+		LookupAttributes []struct{ AttributeKey, AttributeValue string }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	type event struct{ CloudTrailEvent string }
+	out := struct{ Events []event }{[]event{}}
+	keep := func(e adminapi.Event) bool {
+		outcome := map[bool]string{true: "Success", false: "Failure"}[e.Result == "Granted"]
+		out.Events = append(out.Events, event{`{"eventName":"` + name + `","eventTime":"` +
+			e.EventTime.UTC().Format(time.RFC3339) + `","responseElements":{"` + name + `":"` + outcome + `"}}`})
+		return true
+	}
+	if len(in.LookupAttributes) == 1 && in.LookupAttributes[0].AttributeValue == name {
+		search := adminapi.SearchEvents{EventName: name, MaxResults: 50}
+		if err := a.admin.LookupEvents(r.Context(), search, keep); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	_ = json.NewEncoder(w).Encode(out) // the client has gone away
 }
 
 func unknown(w http.ResponseWriter) {

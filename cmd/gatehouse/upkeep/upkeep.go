@@ -280,6 +280,7 @@ func (u *upkeep) doRepair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cfg.CycleWait = u.wait
 	plan, err := connect.ObserveRepair(ctx, cfg)
 	if errors.Is(err, connect.ErrNotConnected) {
 		return fmt.Errorf("%w: run gatehouse connect", err)
@@ -302,9 +303,7 @@ func (u *upkeep) doRepair(ctx context.Context) error {
 	if err := plan.Apply(ctx, connect.Confirmation, plan.StepPrinter(u.out())); err != nil {
 		return unfinished(err)
 	}
-	waiting, cancel := context.WithTimeout(ctx, u.wait)
-	defer cancel()
-	result, err := plan.Verify(waiting, terminal.Bar(u.Err, "Provisioning"))
+	result, err := plan.Verify(ctx, terminal.Bar(u.Err, "Provisioning"))
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

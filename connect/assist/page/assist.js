@@ -106,6 +106,7 @@ function steps(task) {
 // send hands a value over. What becomes of it comes with the state.
 async function send(want, value, name = "") {
   const box = $("want-" + want.name);
+  const before = document.activeElement;
   for (const field of box.querySelectorAll("input, textarea, button")) field.disabled = true;
   say("Checking what you brought …", true);
   try {
@@ -119,6 +120,7 @@ async function send(want, value, name = "") {
   } finally {
     for (const field of box.querySelectorAll("input, textarea, button")) field.disabled = false;
     for (const field of box.querySelectorAll("input, textarea")) field.value = "";
+    if (box.contains(before)) before.focus(); // whoever uses the keyboard goes on where they were
   }
 }
 
@@ -174,10 +176,13 @@ function wanted(want, before) {
     box.append(open, result);
   }
   const result = box.querySelector(".result");
-  const text = want.problem || (want.taken ? want.label + (want.from ? ": " + want.from : "") + ", checked" : "");
+  const taken = want.taken ? want.label + (want.from ? ": " + want.from : "") + ", checked" : "";
+  const text = want.problem || want.more || taken;
   if (result.textContent !== text) {
-    result.replaceChildren(text && make("p", { className: want.problem ? "flash bad" : "taken", textContent: text }));
+    const kind = want.problem ? "flash bad" : want.more ? "flash" : "taken";
+    result.replaceChildren(text && make("p", { className: kind, textContent: text }));
   }
+
   box.querySelector(".open").hidden = want.taken && !want.problem;
   return box;
 }
