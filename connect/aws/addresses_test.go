@@ -273,7 +273,7 @@ func TestEndpointAndTokenComeInOneField(t *testing.T) {
 		"one after the other":       {[]string{endpoint, token}, []string{missing, "asked"}},
 		"one after the other again": {[]string{token, endpoint}, []string{missing, "asked"}},
 		"the whole dialog": {
-			[]string{"SCIM endpoint\nIPv4\n" + endpoint + "\nDual-stack\n" + dual + "\nAccess token\n" + token + "\nHide token"},
+			[]string{"SCIM endpoint\n" + endpoint + "\nDual-stack\n" + dual + "\nAccess token\n" + token + "\nHide"},
 			[]string{"asked"},
 		},
 		"a mistake, then both": {[]string{"Show token", endpoint, token}, []string{"neither", missing, "asked"}},

@@ -81,7 +81,7 @@ func (c *Center) readSCIM(text string) (found adminapi.Tenant, token string, err
 			}
 		case len(word) < shortestToken || word == token:
 		case token != "":
-			return found, "", errors.New("there are two values that could be the access token: copy it alone, and whole")
+			return found, "", errors.New("two values could be the access token: copy it alone, and whole")
 		default:
 			token = word
 		}

@@ -321,7 +321,8 @@ func TestNobodySignsInForNow(t *testing.T) {
 	if err != nil || len(result.Open) != 1 || !strings.Contains(result.Open[0], "nobody has signed in yet") {
 		t.Fatalf("%+v, %v", result.Open, err)
 	}
-	w.late, w.patience, w.did = false, 0, nil
+	w.late, w.did = false, nil
+	w.patience = 0
 	result, pending, err := w.run(t.Context())
 	if err != nil || pending != 0 || len(result.Open) != 0 || !slices.Equal(w.did, []string{"Sign in once"}) {
 		t.Errorf("the next run: %d steps, %q, %+v, %v", pending, w.did, result.Open, err)
