@@ -90,7 +90,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 		&s.wait, "wait", 0, "how long to wait for the first provisioning cycle (default: 10m, with --center aws 1h)",
 	)
 	f.DurationVar(
-		&s.signInWait, "wait-sign-in", connect.DefaultSignInWait, "with --center aws: how long to wait for your sign-in",
+		&s.signInWait, "wait-sign-in", connect.DefaultSignInWait, "with --center aws: how long to wait for a sign-in",
 	)
 	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
 	cmd.AddCommand(codify.Connection(w.upkeep()))

@@ -66,9 +66,7 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 		err = o.token(ctx, t)
 	case strings.HasPrefix(t.Title, "Sign in once") && !o.late:
 		o.SignIn(pairtest.Amara)
-		if o.signedIn != nil {
-			o.signedIn()
-		}
+		o.signedIn()
 	}
 	if err != nil {
 		return err
@@ -99,6 +97,7 @@ func (o *operator) change(ctx context.Context, t aws.Task) error {
 		return o.token(ctx, t)
 	}
 	o.Response(webtest.New(o.T, nil), o.Center.PortalURL, pairtest.Amara) // AWS knows nobody yet
+	o.signedIn()
 	return nil
 }
 
@@ -344,7 +343,7 @@ func TestTheSignInIsReadBackFromBothSides(t *testing.T) {
 		{signedIn: func() {
 			w.limits.trail = []string{trailEvent("Failure", "Assertion is no longer valid")}
 		}, want: "AWS refused what the tenant sent: Assertion is no longer valid"},
-		{answer: func(operation string) (int, string) {
+		{signedIn: func() {}, answer: func(operation string) (int, string) {
 			if operation != "LookupEvents" {
 				return 0, ""
 			}
@@ -354,9 +353,7 @@ func TestTheSignInIsReadBackFromBothSides(t *testing.T) {
 		{signedIn: told},
 	} {
 		w.signedIn, w.limits.answer = c.signedIn, c.answer
-		if w.signedIn != nil {
-			w.signedIn()
-		}
+		w.signedIn()
 		result, _, err := w.run(t.Context())
 		titles := ""
 		for _, check := range result.Checks {
