@@ -18,6 +18,7 @@ type AccountRole struct {
 	Policies     []string // ARNs of managed policies, those of the account itself too
 	InlinePolicy string   // JSON, or empty
 	Boundary     string   // an ARN, or empty
+	Revoked      []RoleRevocation
 }
 
 // RoleIn is the permission set's role in an account, under the name that it has there.
@@ -51,6 +52,7 @@ const driftEach = 6 * time.Hour //bound:none how often, not how much
 func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 	var p Provisioned
 	var set PermissionSet
+	var revoked []RoleRevocation
 	next := func(r Reader) (err error) {
 		p, err = r.LeastChecked(c.now().Add(-driftEach))
 		return err
@@ -61,9 +63,11 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 			if err = next(tx); err != nil {
 				return err
 			}
+			var e2 error
 			set, err = tx.PermissionSet(p.PermissionSetARN)
+			revoked, e2 = tx.RoleRevocations(p.RoleName)
 			// so that nobody else looks at it meanwhile
-			return errors.Join(err, tx.PutDrift(p.RoleName, c.now(), p.Drift))
+			return errors.Join(err, e2, tx.PutDrift(p.RoleName, c.now(), p.Drift))
 		})
 	}
 	if errors.Is(err, refusal.ErrNoRow) {
@@ -74,7 +78,9 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, rolePatience)
 	defer cancel()
-	drift, said := c.Roles.Drift(limited, set.RoleIn(p.AccountID, p.RoleName))
+	role := set.RoleIn(p.AccountID, p.RoleName)
+	role.Revoked = revoked
+	drift, said := c.Roles.Drift(limited, role)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

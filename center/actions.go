@@ -56,6 +56,7 @@ var (
 	ActionUpdateUser            = line("UpdateUser", directory)
 	ActionDeleteUser            = line("DeleteUser", directory|console) // the console may always
 	ActionEnableUser            = line("EnableUser", administrators|keyOfUserAdministrator)
+	ActionRevokeUser            = line("RevokeUser", administrators|keyOfUserAdministrator)
 	ActionDisableUser           = line("DisableUser", administrators|keyOfUserAdministrator)
 	ActionCreateGroup           = line("CreateGroup", directory)
 	ActionUpdateGroup           = line("UpdateGroup", directory)

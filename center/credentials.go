@@ -13,6 +13,7 @@ import (
 // RoleRequest is what a broker needs to know to open a role for somebody.
 type RoleRequest struct {
 	Role
+	UserID      UserID
 	SessionName string // the user name; brokers make of it what STS takes
 	Duration    time.Duration
 	Tags        []Tag // attributes for access control, in the order of their keys
@@ -113,6 +114,9 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 		if err == nil && !c.now().Before(request.until) {
 			err = &refusal.Error{Code: SessionInvalid}
 		}
+		if err == nil {
+			request.opened, err = c.noteRoleSession(tx, request.RoleRequest, request.opened)
+		}
 		return choice.subject(), err
 	})
 	if err == nil && !c.Store.Shared() {
@@ -124,7 +128,8 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 // sessionRole is what a session may open, until it ends. Brokers only read it.
 type sessionRole struct {
 	RoleRequest
-	until time.Time
+	until  time.Time
+	opened time.Time // until when it is known that the user has opened the role
 }
 
 // roleRequest is what a broker needs to open a role, if the session may.
@@ -138,7 +143,7 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 	}
 	request.until = s.ExpiresAt
 	u, err := s.user(r)
-	request.SessionName = u.UserName
+	request.UserID, request.SessionName = u.ID, u.UserName
 	if err != nil {
 		return request, err
 	}

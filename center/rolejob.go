@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -18,6 +19,9 @@ type RoleKeeper interface {
 	// Keep makes the role, or brings it to what it should be. When it fails, a role that was not
 	// there is not there, as far as IAM lets it, and one that was is as it was.
 	Keep(ctx context.Context, r AccountRole) error
+	// Revoke has a role that is there deny what was revoked, and nothing that is not any more. It
+	// changes nothing else.
+	Revoke(ctx context.Context, r AccountRole) error
 	// Retire removes the role, if there is one, and with the last of an account the SAML provider.
 	Retire(ctx context.Context, r AccountRole, last bool) error
 	// Drift says in words how the role differs from what it should be.
@@ -211,15 +215,20 @@ func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, rolePatience)
 	defer cancel()
 	job := leased.job
-	if job.Retire {
-		err = c.Roles.Retire(limited, AccountRole{AccountID: job.AccountID, Name: job.RoleName}, leased.last)
-	} else {
-		err = c.Roles.Keep(limited, leased.set.RoleIn(job.AccountID, job.RoleName))
+	role := leased.set.RoleIn(job.AccountID, job.RoleName)
+	role.Revoked = leased.revoked
+	switch {
+	case job.Retire:
+		err = c.Roles.Retire(limited, role, leased.last)
+	case leased.only:
+		err = c.Roles.Revoke(limited, role)
+	default:
+		err = c.Roles.Keep(limited, role)
 	}
 	if ctx.Err() != nil { // somebody else does the job again, and need not wait until the lease ends
 		return false, errors.Join(ctx.Err(), c.giveBackRoleJob(context.WithoutCancel(ctx), job))
 	}
-	return true, c.concludeRoleJob(ctx, job, leased.set, err)
+	return true, c.concludeRoleJob(ctx, leased, err)
 }
 
 // giveBackRoleJob ends the lease of a job that was not finished, as if it had not been taken.
@@ -239,9 +248,11 @@ func (c *Center) giveBackRoleJob(ctx context.Context, taken RoleJob) error {
 
 // leasedRole is a job that is leased, with what it takes to do it.
 type leasedRole struct {
-	job  RoleJob
-	set  PermissionSet // of a role to keep
-	last bool          // of a role to retire: the account has no other
+	job     RoleJob
+	set     PermissionSet    // of a role to keep
+	revoked []RoleRevocation // which stand in it
+	only    bool             // nothing but those is to be brought to it
+	last    bool             // of a role to retire: the account has no other
 }
 
 // takeRoleJob leases the next job.
@@ -270,6 +281,8 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 				"the permission set of role %s: %w", job.RoleName,
 				refusal.IfNoRow(err, PermissionSetNotFound, job.PermissionSetARN),
 			)
+		} else if leased.revoked, leased.only, err = revocationsOf(tx, *job); err != nil {
+			return err
 		}
 		job.LeasedUntil = c.now().Add(roleLease)
 		job.Attempts++
@@ -280,7 +293,8 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 
 // concludeRoleJob writes down what came of a job, together with its event. said is what the keeper
 // said. A job that has been changed or taken by somebody else meanwhile stays.
-func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set PermissionSet, said error) error {
+func (c *Center) concludeRoleJob(ctx context.Context, leased leasedRole, said error) error {
+	done := leased.job
 	return c.Store.Update(ctx, func(tx Tx) error {
 		job, err := tx.RoleJob(done.RoleName)
 		if errors.Is(err, refusal.ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(done.LeasedUntil)) {
@@ -300,7 +314,7 @@ func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set Permissi
 		case said != nil:
 			err = c.concludeFailure(tx, job, said)
 		default:
-			err = c.concludeSuccess(tx, job, set)
+			err = c.concludeSuccess(tx, job, leased)
 		}
 		if said == nil || reasonOf(said) != done.Reason { // not every try of the same kind is an event
 			err = errors.Join(
@@ -312,12 +326,20 @@ func (c *Center) concludeRoleJob(ctx context.Context, done RoleJob, set Permissi
 }
 
 // concludeSuccess is for a role that is now what the permission set was when the work began.
-func (c *Center) concludeSuccess(tx Tx, job RoleJob, worked PermissionSet) error {
+func (c *Center) concludeSuccess(tx Tx, job RoleJob, leased leasedRole) error {
+	worked := leased.set
 	set, err := tx.PermissionSet(job.PermissionSetARN)
 	if err != nil {
 		return err
 	}
-	if set.Revision != worked.Revision {
+	more, err := concludeRevocations(tx, job.RoleName, leased.revoked)
+	if err == nil && leased.only && !more {
+		return c.concludeOnlyRevocations(tx, job)
+	}
+	if err != nil {
+		return err
+	}
+	if set.Revision != worked.Revision || more {
 		job.Due = c.now()
 		return tx.PutRoleJob(job)
 	}
@@ -388,7 +410,11 @@ func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 	if err := endWaiting(tx, job.RoleName, reasonOf(said)); err != nil {
 		return err
 	}
-	_, err := tx.Provisioned(job.AccountID, job.PermissionSetARN)
+	revoked, err := tx.RoleRevocations(job.RoleName)
+	if err != nil || slices.ContainsFunc(revoked, func(r RoleRevocation) bool { return !r.InForce }) {
+		return errors.Join(err, c.postponeRoleJob(tx, job, said)) // for ever: somebody has access who must not
+	}
+	_, err = tx.Provisioned(job.AccountID, job.PermissionSetARN)
 	if errors.Is(err, refusal.ErrNoRow) {
 		job.Retire = true
 		job.Due = c.now()

@@ -38,6 +38,16 @@ func (s *scripted) Keep(_ context.Context, r center.AccountRole) error {
 	return err
 }
 
+func (s *scripted) Revoke(_ context.Context, r center.AccountRole) error {
+	err := s.next()
+	if err == nil {
+		was := s.there[r.Name]
+		was.Revoked = r.Revoked
+		s.there[r.Name] = was
+	}
+	return err
+}
+
 func (s *scripted) Retire(_ context.Context, r center.AccountRole, _ bool) error {
 	err := s.next()
 	if err == nil {

@@ -100,7 +100,7 @@ func (c *Center) Sweep(ctx context.Context) error {
 			return err
 		})
 		return n, err
-	}), c.WarnOfExpiry(ctx))
+	}), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
 }
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged

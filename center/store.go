@@ -69,6 +69,7 @@ type Reader interface {
 	assignmentRuleReader
 	organizationImportReader
 	roleJobReader
+	roleSessionReader
 	instanceSettingsReader
 	instanceControlsReader
 	applicationReader
@@ -105,6 +106,7 @@ type Tx interface {
 	assignmentRuleWriter
 	organizationImportWriter
 	roleJobWriter
+	roleSessionWriter
 	instanceSettingsWriter
 	instanceControlsWriter
 	applicationWriter
@@ -128,8 +130,8 @@ type Tx interface {
 	// another.
 	Writes() uint64
 
-	// DeleteExpired removes sessions, tickets, grants, used assertions and client tokens whose time
-	// is over.
+	// DeleteExpired removes sessions, those of roles too, tickets, grants, used assertions and
+	// client tokens whose time is over.
 	DeleteExpired(now time.Time) error
 }
 

@@ -47,6 +47,7 @@ type User struct {
 	UpdatedBy         string
 	Version           int64     // counts changes
 	AddressChangedAt  time.Time `json:",omitzero"` // the primary email address was; zero: never
+	RolesSince        time.Time `json:",omitzero"` // credentials of roles that were got earlier are refused
 }
 
 // PersonName is the parts of a name. Given and family name are required.
@@ -304,10 +305,8 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 				return string(id), err
 			}
 		}
-		if old.Active && !u.Active { // sign-in ends at once, and so do existing sessions
-			if err := endCredentials(tx, string(id), ""); err != nil {
-				return string(id), err
-			}
+		if err := c.followActive(tx, old.Active, &u); err != nil {
+			return string(id), err
 		}
 		return string(id), put(u)
 	})
@@ -339,17 +338,28 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
+		was := u.Active
 		u.Active = active
 		u.UpdatedAt = c.now()
 		u.UpdatedBy = by.Name
 		u.Version = u.Version + 1
-		if !active {
-			if err := endCredentials(tx, string(id), ""); err != nil {
-				return string(id), err
-			}
+		if err := c.followActive(tx, was || !active, &u); err != nil { // disabling again ends all again
+			return string(id), err
 		}
 		return string(id), tx.PutUserKeepingKeys(u)
 	})
+}
+
+// followActive does what follows when a user is disabled: sign-in ends at once, and so does all that
+// is open, credentials of roles included. They stay ended when the user is enabled again.
+func (c *Center) followActive(tx Tx, was bool, u *User) error {
+	switch {
+	case was && !u.Active:
+		return errors.Join(endCredentials(tx, string(u.ID), ""), c.revokeRoles(tx, u.ID))
+	case !was && u.Active:
+		u.RolesSince = c.now()
+	}
+	return nil
 }
 
 // DeleteUser removes a user with memberships, password, devices and sessions. Assignments of the
@@ -372,7 +382,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id),
 			tx.DeletePassword(string(id)),
 			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
-			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
+			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id), c.revokeRoles(tx, id),
 		)
 	})
 }

@@ -45,7 +45,7 @@ func appendUser(b []byte, u User) []byte {
 		b = appendFlag(b, u.Addresses[i].Primary)
 	}
 	b = appendFlag(b, u.Active)
-	for _, t := range []time.Time{u.CreatedAt, u.UpdatedAt, u.AddressChangedAt} {
+	for _, t := range []time.Time{u.CreatedAt, u.UpdatedAt, u.AddressChangedAt, u.RolesSince} {
 		b = binary.AppendVarint(binary.AppendVarint(b, t.Unix()), int64(t.Nanosecond()))
 	}
 	return binary.AppendVarint(b, u.Version)
@@ -83,6 +83,7 @@ func decodeUser(record string) (u User) {
 	u.CreatedAt = r.time()
 	u.UpdatedAt = r.time()
 	u.AddressChangedAt = r.time()
+	u.RolesSince = r.time()
 	u.Version = r.number()
 	return u
 }

@@ -21,7 +21,7 @@ func Lookup(
 ) func(ctx context.Context, id, token string) (awsapi.Credential, error) {
 	return func(ctx context.Context, id, token string) (awsapi.Credential, error) {
 		if token != "" {
-			return roleSession(sandbox, id, token)
+			return roleSession(ctx, c, sandbox, id, token)
 		}
 		key, err := c.AccessKeySecret(ctx, id)
 		if refusal.CodeOf(err) == center.NotAllowed {
@@ -42,7 +42,9 @@ func Lookup(
 	}
 }
 
-func roleSession(sandbox *broker.Sandbox, id, token string) (awsapi.Credential, error) {
+func roleSession(
+	ctx context.Context, c *center.Center, sandbox *broker.Sandbox, id, token string,
+) (awsapi.Credential, error) {
 	s, err := sandbox.Session(id, token)
 	if errors.Is(err, broker.ErrExpired) {
 		return awsapi.Credential{}, &awsapi.Error{
@@ -53,6 +55,14 @@ func roleSession(sandbox *broker.Sandbox, id, token string) (awsapi.Credential, 
 	}
 	if err != nil {
 		return awsapi.Credential{}, unknownKey()
+	}
+	if s.UserID != "" {
+		if err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt); err != nil {
+			if refusal.CodeOf(err) == center.NotAllowed {
+				err = unknownKey()
+			}
+			return awsapi.Credential{}, err
+		}
 	}
 	return awsapi.Credential{Secret: s.SecretAccessKey, Caller: awsapi.Caller{
 		AccessKeyID: id,

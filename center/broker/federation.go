@@ -2,12 +2,9 @@ package broker
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -62,7 +59,7 @@ func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.S
 	if audience == "" {
 		audience = SignInEndpoint
 	}
-	name := sessionName(r.SessionName)
+	name := center.RoleSessionName(r.SessionName)
 	values := []saml.Attribute{
 		{Name: attributes + "Role", Values: []string{f.roleARN(r) + "," + f.providerARN(r)}},
 		{Name: attributes + "RoleSessionName", Values: []string{name}},
@@ -95,33 +92,6 @@ func (f Federation) SignIn(
 ) (center.ConsoleSignIn, error) {
 	response, err := f.response(ctx, r)
 	return center.ConsoleSignIn{URL: f.URL, Response: response, RelayState: destination}, err
-}
-
-// outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference,
-// RoleSessionName.
-var outsideSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
-
-// Bounds of the name of a session. Source: STS API reference, RoleSessionName and SourceIdentity.
-const (
-	minSessionName = 2  //bound:none the shortest that STS takes
-	maxSessionName = 64 //bound:text the name of a role's session
-)
-
-// marked is how the name of a session ends that is no user name as it stands.
-var marked = regexp.MustCompile(`=[0-9a-f]{20}$`)
-
-// sessionName is a user name as the name of a session, and as the source identity by which
-// CloudTrail tells people apart: another one for each name. One that STS takes is left as it is.
-// Another one is cut and has its digest at the end, and so has one that looks as if it had, so that
-// nobody can be named like that.
-func sessionName(userName string) string {
-	name := outsideSessionName.ReplaceAllString(userName, "-")
-	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked.MatchString(name) {
-		return name
-	}
-	sum := sha256.Sum256([]byte(userName))
-	mark := "=" + hex.EncodeToString(sum[:10])
-	return name[:min(len(name), maxSessionName-len(mark))] + mark
 }
 
 // SAML opens roles by AssumeRoleWithSAML, with a response that the center signs itself: there is no
@@ -166,7 +136,7 @@ type AssumeRole struct {
 func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (center.RoleCredentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	name := sessionName(r.SessionName)
+	name := center.RoleSessionName(r.SessionName)
 	in := &sts.AssumeRoleInput{
 		RoleArn:         aws.String(b.roleARN(r)),
 		RoleSessionName: &name,

@@ -32,6 +32,8 @@ type RoleSession struct {
 	AccountID       string
 	RoleName        string
 	SessionName     string
+	UserID          center.UserID `json:",omitzero"` // whose it is; of an earlier release's: nobody's
+	IssuedAt        time.Time     `json:",omitzero"`
 	Expiration      time.Time
 }
 
@@ -44,7 +46,9 @@ func (s *Sandbox) Credentials(_ context.Context, r center.RoleRequest) (center.R
 		SecretAccessKey: authn.NewSecret(30),
 		AccountID:       r.Account.ID,
 		RoleName:        r.RoleName,
-		SessionName:     sessionName(r.SessionName),
+		SessionName:     center.RoleSessionName(r.SessionName),
+		UserID:          r.UserID,
+		IssuedAt:        s.Now().UTC(),
 		Expiration:      s.Now().UTC().Add(r.Duration).Truncate(time.Second),
 	}
 	plain, err := json.Marshal(session)

@@ -38,6 +38,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"grants are found by both codes and kept by shares", grants},
 		{"assignments and their requests are selected by every field", assignments},
 		{"access comes by users and groups, in pages, with its roles", access},
+		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
 		{"work on roles is queued, taken one at a time in an account, and waited for", roleJobs},
 		{"rules want assignments, and somebody by hand", assignmentRules},
 		{"applications, token issuers and settings round trip", applications},

@@ -51,6 +51,9 @@ func (k *Keeper) wanted(r center.AccountRole) (*role, error) {
 	if r.InlinePolicy != "" {
 		want.inline[inlineName] = r.InlinePolicy
 	}
+	if err == nil && len(r.Revoked) > 0 {
+		want.inline[revocationName], err = denial(r.Revoked)
+	}
 	return want, err
 }
 
@@ -60,6 +63,9 @@ func (k *Keeper) Keep(ctx context.Context, r center.AccountRole) error {
 	want, err := k.wanted(r)
 	if err != nil {
 		return err
+	}
+	if err := deny(ctx, client, r.Name, want); err != nil {
+		return asRefusal(err, r)
 	}
 	if err := k.keepProvider(ctx, client, r.AccountID); err != nil {
 		return asRefusal(err, r)

@@ -353,7 +353,8 @@ func (t tx) DeleteExpired(now time.Time) error {
 		t.Do(`DELETE FROM sessions WHERE expires <= $1`, now.UnixMilli()),
 		t.Do(`DELETE FROM grants WHERE expires <= $1`, now.UnixMilli()),
 		t.Do(`DELETE FROM tickets WHERE expires <= $1`, now.UnixMilli()),
-		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()))
+		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()),
+		t.Do(`DELETE FROM role_sessions WHERE expires <= $1`, now.UnixMilli()))
 }
 
 func (t tx) AppendEvent(e audit.Event) error {

@@ -68,6 +68,8 @@ func (p *plainReader) other(u *center.User, key string) {
 		u.UpdatedBy = p.text()
 	case "AddressChangedAt":
 		u.AddressChangedAt = p.time()
+	case "RolesSince":
+		u.RolesSince = p.time()
 	case "Version":
 		u.Version = p.number()
 	default:

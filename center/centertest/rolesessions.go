@@ -1,0 +1,62 @@
+package centertest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/center"
+)
+
+// roleSessions checks what is kept of the roles that users have opened, and of what stands against
+// them.
+func roleSessions(t *testing.T, s center.Store) {
+	session := center.RoleSession{UserID: "u1", Name: "ada", AccountID: two, RoleName: "R2", Until: at(50)}
+	other := center.RoleSession{UserID: "u1", Name: "ada", AccountID: one, RoleName: "R1", Until: at(60)}
+	shorter := other
+	shorter.Until = at(55)
+	revoked := center.RoleRevocation{
+		RoleName: "R1", AccountID: one, UserID: "u1", Name: "ada", Before: at(40), Until: at(60), PermissionSetARN: "ps1",
+	}
+	later := revoked
+	later.UserID, later.Until = "u2", at(70)
+	update(t, s, func(tx center.Tx) error {
+		before := tx.Writes()
+		err := errors.Join(
+			tx.ExtendRoleSession(session), tx.ExtendRoleSession(other), tx.ExtendRoleSession(shorter),
+		)
+		if tx.Writes() != before {
+			t.Error("a session of a role counts as a write")
+		}
+		return errors.Join(err, tx.PutRoleRevocation(later), tx.PutRoleRevocation(revoked))
+	})
+	revoked.InForce = true
+	update(t, s, func(tx center.Tx) error { return tx.PutRoleRevocation(revoked) })
+	view(t, s, func(r center.Reader) error {
+		sessions, e1 := r.RoleSessionsOf("u1")
+		ofRole, e2 := r.RoleRevocations("R1")
+		ofUser, e3 := r.RoleRevocationsOf("u1")
+		ended, e4 := r.EndedRoleRevocations(at(60), 10)
+		none, e5 := r.EndedRoleRevocations(at(59), 10)
+		if len(sessions) != 2 || sessions[0] != other || sessions[1] != session {
+			t.Errorf("sessions %+v", sessions)
+		}
+		if len(ofRole) != 2 || ofRole[0] != revoked || ofRole[1] != later || len(ofUser) != 1 || ofUser[0] != revoked {
+			t.Errorf("revocations %+v, %+v", ofRole, ofUser)
+		}
+		if len(ended) != 1 || ended[0] != revoked || len(none) != 0 {
+			t.Errorf("ended %+v, %+v", ended, none)
+		}
+		return errors.Join(e1, e2, e3, e4, e5)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteExpired(at(50)), tx.DeleteRoleRevocation("R1", "u1"))
+	})
+	view(t, s, func(r center.Reader) error {
+		sessions, e1 := r.RoleSessionsOf("u1")
+		ofRole, e2 := r.RoleRevocations("R1")
+		if len(sessions) != 1 || sessions[0] != other || len(ofRole) != 1 {
+			t.Errorf("what is left: %+v, %+v", sessions, ofRole)
+		}
+		return errors.Join(e1, e2)
+	})
+}

@@ -1,0 +1,288 @@
+package center
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// RoleSession is what is known of the credentials of a role that a user got, until the last of them
+// have run out. AWS knows nothing of the center's sessions: they go on when those end.
+type RoleSession struct {
+	UserID           UserID
+	Name             string // of the session, and the source identity: RoleSessionName of the user name
+	AccountID        string
+	RoleName         string
+	PermissionSetARN string
+	Until            time.Time // not before the last credentials have run out
+}
+
+// RoleRevocation has a role deny everything to the credentials that a user got before a moment.
+// Where roles are kept in IAM, the deny stands in the role until they have run out.
+type RoleRevocation struct {
+	RoleName         string
+	AccountID        string
+	PermissionSetARN string
+	UserID           UserID
+	Name             string // the source identity
+	Before           time.Time
+	Until            time.Time
+	InForce          bool // IAM has it
+}
+
+// roleSessionReader reads which roles users have opened.
+type roleSessionReader interface {
+	RoleSessionsOf(user UserID) ([]RoleSession, error) // in the order of account and role
+	RoleRevocations(roleName string) ([]RoleRevocation, error)
+	RoleRevocationsOf(user UserID) ([]RoleRevocation, error)
+	// EndedRoleRevocations are those whose credentials have all run out.
+	EndedRoleRevocations(now time.Time, limit int) ([]RoleRevocation, error)
+}
+
+// roleSessionWriter writes which roles users have opened.
+type roleSessionWriter interface {
+	// ExtendRoleSession adds a session, or has one that is there end later. It counts as no write.
+	ExtendRoleSession(RoleSession) error
+	PutRoleRevocation(RoleRevocation) error
+	DeleteRoleRevocation(roleName string, user UserID) error
+}
+
+// outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference,
+// RoleSessionName.
+var outsideSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
+
+// Bounds of the name of a session. Source: STS API reference, RoleSessionName and SourceIdentity.
+const (
+	minSessionName = 2  //bound:none the shortest that STS takes
+	maxSessionName = 64 //bound:text the name of a role's session
+)
+
+// marked is how the name of a session ends that is no user name as it stands.
+var marked = regexp.MustCompile(`=[0-9a-f]{20}$`)
+
+// RoleSessionName is a user name as the name of a session, and as the source identity by which
+// CloudTrail tells people apart: another one for each name. One that STS takes is left as it is.
+// Another one is cut and has its digest at the end, and so has one that looks as if it had, so that
+// nobody can be named like that.
+func RoleSessionName(userName string) string {
+	name := outsideSessionName.ReplaceAllString(userName, "-")
+	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked.MatchString(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(userName))
+	mark := "=" + hex.EncodeToString(sum[:10])
+	return name[:min(len(name), maxSessionName-len(mark))] + mark
+}
+
+const (
+	// roleSessionSlack is how much later than its credentials a session is kept: a session that is
+	// opened again within it is not written again.
+	roleSessionSlack = 5 * time.Minute //bound:life a session of a role, after its credentials
+	// revocationSlack is how long after a revocation credentials may still be issued to a request
+	// that was granted before: as long as STS may take, and clocks may differ.
+	revocationSlack = 30 * time.Second //bound:none it is added to a moment
+	// endedAtOnce bounds what one sweep takes back; the next one goes on.
+	endedAtOnce = 500 //bound:list revocations that one sweep takes back
+)
+
+// noteRoleSession keeps that a user opens a role, and returns until when that is known.
+func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (time.Time, error) {
+	ends := c.now().Add(request.Duration)
+	if !known.Before(ends) {
+		return known, nil
+	}
+	until := ends.Add(roleSessionSlack)
+	return until, tx.ExtendRoleSession(RoleSession{
+		UserID:           request.UserID,
+		Name:             RoleSessionName(request.SessionName),
+		AccountID:        request.Account.ID,
+		RoleName:         request.RoleName,
+		PermissionSetARN: request.PermissionSet.ARN,
+		Until:            until,
+	})
+}
+
+// RoleSessions lists the roles that a user has opened and whose credentials may still be good, and
+// what stands against them. It knows users that are deleted.
+func (c *Center) RoleSessions(
+	ctx context.Context, user UserID,
+) (sessions []RoleSession, revocations []RoleRevocation, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		var e2 error
+		sessions, err = r.RoleSessionsOf(user)
+		revocations, e2 = r.RoleRevocationsOf(user)
+		return errors.Join(err, e2)
+	})
+	now, live := c.now(), sessions[:0]
+	for _, s := range sessions {
+		if s.Until.After(now) {
+			live = append(live, s)
+		}
+	}
+	return live, revocations, err
+}
+
+// RoleSessionOpen says whether credentials that the center itself issued to a user are good still:
+// the user is there and enabled, and nothing was revoked since. It fails with NotAllowed.
+func (c *Center) RoleSessionOpen(ctx context.Context, user UserID, issued time.Time) error {
+	u, err := c.User(ctx, user)
+	switch {
+	case refusal.CodeOf(err) == UserNotFound:
+		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the user is deleted"}
+	case err != nil:
+		return err
+	case !u.Active:
+		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the user is disabled"}
+	case issued.Before(u.RolesSince):
+		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the credentials were revoked"}
+	}
+	return nil
+}
+
+// RevokeUser ends all that a user has open: sessions, what programs were granted, and the
+// credentials of roles. The user stays as enabled as before. It fails with UserNotFound.
+func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) error {
+	defer c.users.Forget(string(id))
+	err := c.change(ctx, by, ActionRevokeUser, func(tx Tx) (string, error) {
+		u, err := tx.User(id)
+		if err != nil {
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
+		}
+		u.RolesSince = c.now()
+		return string(id), errors.Join(
+			endCredentials(tx, string(id), ""), tx.PutUserKeepingKeys(u), c.revokeRoles(tx, id),
+		)
+	})
+	c.wakeRoleWorkers()
+	return err
+}
+
+// revokeRoles has the roles that a user has opened refuse the user's credentials, where roles are
+// kept in IAM. The center's own STS asks RoleSessionOpen.
+func (c *Center) revokeRoles(tx Tx, user UserID) error {
+	if c.Roles == nil {
+		return nil
+	}
+	sessions, err := tx.RoleSessionsOf(user)
+	if err != nil {
+		return err
+	}
+	before := c.now().Add(revocationSlack)
+	for _, s := range sessions {
+		if !s.Until.After(c.now()) {
+			continue
+		}
+		if err := errors.Join(tx.PutRoleRevocation(RoleRevocation{
+			RoleName:         s.RoleName,
+			AccountID:        s.AccountID,
+			PermissionSetARN: s.PermissionSetARN,
+			UserID:           user,
+			Name:             s.Name,
+			Before:           before,
+			Until:            s.Until.Add(revocationSlack),
+		}), c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queueRole has a role that exists brought to what it should be. One that is to go needs nothing:
+// what its credentials allow goes with it.
+func (c *Center) queueRole(tx Tx, account, permissionSet, name string) error {
+	p, err := tx.Provisioned(account, permissionSet)
+	if errors.Is(err, refusal.ErrNoRow) || (err == nil && p.RoleName != name) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	job, err := tx.RoleJob(name)
+	switch {
+	case errors.Is(err, refusal.ErrNoRow):
+		job = RoleJob{RoleName: name, AccountID: account, PermissionSetARN: permissionSet}
+	case err != nil:
+		return err
+	case job.Retire:
+		return nil
+	}
+	job.Due, job.Attempts = c.now(), 0
+	return tx.PutRoleJob(job)
+}
+
+// endRevocations takes back what stands against credentials that have all run out. What was not in
+// force may go too.
+func (c *Center) endRevocations(ctx context.Context) error {
+	if c.Roles == nil {
+		return nil
+	}
+	ended := false
+	err := c.Store.Update(ctx, func(tx Tx) error {
+		list, err := tx.EndedRoleRevocations(c.now(), endedAtOnce)
+		ended = len(list) > 0
+		for _, r := range list {
+			err = errors.Join(
+				err, tx.DeleteRoleRevocation(r.RoleName, r.UserID),
+				c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName),
+			)
+		}
+		return err
+	})
+	if ended {
+		c.wakeRoleWorkers()
+	}
+	return err
+}
+
+// revocationsOf are those that stand in a role, and whether its job is for nothing else: the role is
+// there, and no request waits for it to follow its permission set.
+func revocationsOf(tx Tx, job RoleJob) (list []RoleRevocation, only bool, err error) {
+	list, e1 := tx.RoleRevocations(job.RoleName)
+	_, e2 := tx.Provisioned(job.AccountID, job.PermissionSetARN)
+	waiting, e3 := tx.WaitingFor(job.RoleName)
+	only = e2 == nil && len(waiting) == 0
+	if errors.Is(e2, refusal.ErrNoRow) {
+		e2 = nil
+	}
+	return list, only, errors.Join(e1, e2, e3)
+}
+
+// concludeOnlyRevocations ends a job that has brought a role nothing but revocations. A request that
+// waits since then has the job done again.
+func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
+	waiting, err := tx.WaitingFor(job.RoleName)
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
+		return tx.DeleteRoleJob(job.RoleName)
+	}
+	job.Due, job.Attempts = c.now(), 0
+	return tx.PutRoleJob(job)
+}
+
+// concludeRevocations notes that IAM has what stood in a role when the work on it began, and says
+// whether something has come since.
+func concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more bool, err error) {
+	list, err := tx.RoleRevocations(roleName)
+	for _, r := range list {
+		known := false
+		for _, w := range worked {
+			known = known || w.UserID == r.UserID && w.Before.Equal(r.Before)
+		}
+		switch {
+		case !known:
+			more = true
+		case !r.InForce:
+			r.InForce = true
+			err = errors.Join(err, tx.PutRoleRevocation(r))
+		}
+	}
+	return more || len(list) < len(worked), err
+}

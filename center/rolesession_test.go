@@ -1,0 +1,182 @@
+package center_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// TestCredentialsOfRolesEndWithTheUser: what the center's own STS is asked is refused from the
+// moment on, and stays refused when the user comes back; what is opened afterwards is good.
+func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		end   func(c *center.Center, u center.UserID) error
+		again bool // the user may open roles afterwards
+	}{
+		"disabled": {func(c *center.Center, u center.UserID) error {
+			return c.SetUserActive(ctx, centertest.Actor, u, false)
+		}, false},
+		"disabled by provisioning": {func(c *center.Center, u center.UserID) error {
+			_, err := c.UpdateUser(ctx, centertest.Actor, u, func(u *center.User) error { u.Active = false; return nil })
+			return err
+		}, false},
+		"deleted": {func(c *center.Center, u center.UserID) error {
+			return c.DeleteUser(ctx, centertest.Actor, u)
+		}, false},
+		"revoked": {func(c *center.Center, u center.UserID) error {
+			return c.RevokeUser(ctx, centertest.Actor, u)
+		}, true},
+		"disabled, and enabled again": {func(c *center.Center, u center.UserID) error {
+			return errors.Join(c.SetUserActive(ctx, centertest.Actor, u, false),
+				c.SetUserActive(ctx, centertest.Actor, u, true))
+		}, true},
+		"disabled and enabled by provisioning": {func(c *center.Center, u center.UserID) error {
+			turn := func(on bool) error {
+				_, err := c.UpdateUser(ctx, centertest.Actor, u, func(u *center.User) error { u.Active = on; return nil })
+				return err
+			}
+			return errors.Join(turn(false), turn(true))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := centertest.New(t, "https://center.example")
+			now := time.Now()
+			w.Now = func() time.Time { return now }
+			u, err := w.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			issued := now
+			if err := w.RoleSessionOpen(ctx, u.ID, issued); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Second)
+			if err := c.end(w, u.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.RoleSessionOpen(ctx, u.ID, issued); refusal.CodeOf(err) != center.NotAllowed {
+				t.Errorf("what was open: %v", err)
+			}
+			now = now.Add(time.Second)
+			if err := w.RoleSessionOpen(ctx, u.ID, now); (err == nil) != c.again {
+				t.Errorf("what is opened afterwards: %v", err)
+			}
+		})
+	}
+}
+
+const denyS3 = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`
+
+// opens has a user open the role that there is.
+func (w *roleWorld) opens(a center.Assignment) center.RoleSession {
+	w.t.Helper()
+	ctx := context.Background()
+	known, err := w.Provisioned(ctx, center.ProvisionedQuery{})
+	if err != nil || len(known) != 1 {
+		w.t.Fatalf("%+v, %v", known, err)
+	}
+	s := center.RoleSession{
+		UserID:           center.UserID(a.PrincipalID),
+		Name:             "session-of-" + a.PrincipalID,
+		AccountID:        a.AccountID,
+		RoleName:         known[0].RoleName,
+		PermissionSetARN: a.PermissionSetARN,
+		Until:            w.now.Add(12 * time.Hour),
+	}
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(s) }); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// TestRolesRefuseWhoHasLeft: the roles that a leaver has opened deny the leaver's credentials, also
+// when IAM refuses at first and for long, and not any more when the last have run out. What is not
+// provisioned of the permission set stays so.
+func TestRolesRefuseWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.create(w.bob)
+	w.work()
+	ada := w.opens(w.ada)
+	w.opens(w.bob)
+	if err := w.UpdatePermissionSet(
+		ctx, centertest.Actor, center.ActionPutInlinePolicy, w.set.ARN,
+		func(p *center.PermissionSet) error { p.InlinePolicy = denyS3; return nil },
+	); err != nil {
+		t.Fatal(err)
+	}
+	w.iam.say = []error{silent, refused, silent, refused, silent, refused, refused}
+	if err := w.SetUserActive(ctx, centertest.Actor, ada.UserID, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 7 {
+		if _, revoked, err := w.RoleSessions(ctx, ada.UserID); err != nil || len(revoked) != 1 || revoked[0].InForce {
+			t.Fatalf("before IAM has it: %+v, %v", revoked, err)
+		}
+		w.work()
+	}
+	w.work()
+	sessions, revoked, err := w.RoleSessions(ctx, ada.UserID)
+	if err != nil || len(sessions) != 1 || len(revoked) != 1 || !revoked[0].InForce {
+		t.Fatalf("when IAM has it: %+v, %+v, %v", sessions, revoked, err)
+	}
+	role := w.iam.there[ada.RoleName]
+	if len(role.Revoked) != 1 || role.Revoked[0].Name != ada.Name || role.InlinePolicy != "" {
+		t.Errorf("the role is %+v", role)
+	}
+	if jobs, err := w.RoleJobs(ctx, center.RoleJobQuery{}); err != nil || len(jobs) != 0 {
+		t.Errorf("left to do: %+v, %v", jobs, err)
+	}
+	if _, revoked, err := w.RoleSessions(ctx, center.UserID(w.bob.PrincipalID)); err != nil || len(revoked) != 0 {
+		t.Errorf("bob, who stays: %+v, %v", revoked, err)
+	}
+	if err := w.DeleteUser(ctx, centertest.Actor, ada.UserID); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	w.now = w.now.Add(13 * time.Hour)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	sessions, revoked, err = w.RoleSessions(ctx, ada.UserID)
+	if err != nil || len(sessions)+len(revoked)+len(w.iam.there[ada.RoleName].Revoked) != 0 {
+		t.Errorf("after the last credentials: %+v, %+v, %+v, %v", sessions, revoked, w.iam.there[ada.RoleName], err)
+	}
+	if jobs, err := w.RoleJobs(ctx, center.RoleJobQuery{}); err != nil || len(jobs) != 0 {
+		t.Errorf("left to do in the end: %+v, %v", jobs, err)
+	}
+}
+
+// TestAProvisioningThatComesMeanwhileIsDone: a request to provision that arrives while a revocation
+// is worked on is not taken for done with it.
+func TestAProvisioningThatComesMeanwhileIsDone(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.work()
+	ada := w.opens(w.ada)
+	if err := w.RevokeUser(ctx, centertest.Actor, ada.UserID); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.ProvisionPermissionSet(ctx, centertest.Actor, w.set.ARN, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	w.want("both", 1, 1, map[center.AssignmentRequest]center.RequestStatus{r: center.Succeeded})
+	if _, revoked, err := w.RoleSessions(ctx, ada.UserID); err != nil || len(revoked) != 1 || !revoked[0].InForce {
+		t.Errorf("the revocation: %+v, %v", revoked, err)
+	}
+}
