@@ -144,7 +144,7 @@ const (
 
 // maxLines bounds the commands, without their tests: they keep flags, words, printing and progress.
 // What decides or assembles belongs to a package that has a test beside it.
-var maxLines = map[string]int{"cmd/gatehouse": 3300, "cmd/gatehouse/administer": 2400}
+var maxLines = map[string]int{"cmd/gatehouse": 3300, "cmd/gatehouse/administer": 2600}
 
 func allowed(t *testing.T, pkg string) (string, bool) {
 	t.Helper()

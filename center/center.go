@@ -66,6 +66,10 @@ type Center struct {
 	// it; nil: none is taken.
 	Assertions AssertionReader
 
+	// OwnSTS says that credentials of roles are the center's own, whose STS asks RoleSessionOpen.
+	// The code that assembles the doors sets it.
+	OwnSTS bool
+
 	// Keep is how long events are kept. It is set before the center is served.
 	Keep audit.Retention
 

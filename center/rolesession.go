@@ -49,6 +49,7 @@ type roleSessionReader interface {
 type roleSessionWriter interface {
 	// ExtendRoleSession adds a session, or has one that is there end later. It counts as no write.
 	ExtendRoleSession(RoleSession) error
+	DeleteRoleSessionsOf(user UserID) error
 	PutRoleRevocation(RoleRevocation) error
 	DeleteRoleRevocation(roleName string, user UserID) error
 }
@@ -108,24 +109,51 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 	})
 }
 
-// RoleSessions lists the roles that a user has opened and whose credentials may still be good, and
-// what stands against them. It knows users that are deleted.
-func (c *Center) RoleSessions(
-	ctx context.Context, user UserID,
-) (sessions []RoleSession, revocations []RoleRevocation, err error) {
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		var e2 error
-		sessions, err = r.RoleSessionsOf(user)
-		revocations, e2 = r.RoleRevocationsOf(user)
-		return errors.Join(err, e2)
-	})
-	now, live := c.now(), sessions[:0]
-	for _, s := range sessions {
-		if s.Until.After(now) {
-			live = append(live, s)
+// RoleAccess is what credentials of roles a user has: those that open something, and those that are
+// refused.
+type RoleAccess struct {
+	Open    []RoleSession
+	Revoked []RoleRevocation
+	Reasons map[string]string // why IAM has not taken a revocation yet, by role name
+}
+
+// Pending are the revocations that IAM does not have yet.
+func (a RoleAccess) Pending() (n int) {
+	for _, r := range a.Revoked {
+		if !r.InForce {
+			n++
 		}
 	}
-	return live, revocations, err
+	return n
+}
+
+// RoleAccess says which roles a user has opened whose credentials have not run out. It knows users
+// that are deleted.
+func (c *Center) RoleAccess(ctx context.Context, user UserID) (a RoleAccess, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		a = RoleAccess{Reasons: map[string]string{}}
+		sessions, e1 := r.RoleSessionsOf(user)
+		revoked, e2 := r.RoleRevocationsOf(user)
+		for _, s := range sessions {
+			if s.Until.After(c.now()) {
+				a.Open = append(a.Open, s)
+			}
+		}
+		for _, v := range revoked {
+			job, err := r.RoleJob(v.RoleName)
+			switch {
+			case err == nil:
+				a.Reasons[v.RoleName] = job.Reason
+			case !errors.Is(err, refusal.ErrNoRow):
+				return err
+			}
+			if v.Until.After(c.now()) {
+				a.Revoked = append(a.Revoked, v)
+			}
+		}
+		return errors.Join(e1, e2)
+	})
+	return a, err
 }
 
 // RoleSessionOpen says whether credentials that the center itself issued to a user are good still:
@@ -163,14 +191,18 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) erro
 	return err
 }
 
-// revokeRoles has the roles that a user has opened refuse the user's credentials, where roles are
-// kept in IAM. The center's own STS asks RoleSessionOpen.
+// revokeRoles has the roles that a user has opened refuse the user's credentials. The center's own
+// STS asks RoleSessionOpen; IAM must be told where the center keeps the roles. Where it does
+// neither, the sessions stay, so that an administrator sees what goes on.
 func (c *Center) revokeRoles(tx Tx, user UserID) error {
-	if c.Roles == nil {
+	switch {
+	case c.OwnSTS:
+		return tx.DeleteRoleSessionsOf(user)
+	case c.Roles == nil:
 		return nil
 	}
 	sessions, err := tx.RoleSessionsOf(user)
-	if err != nil {
+	if err != nil || len(sessions) == 0 {
 		return err
 	}
 	before := c.now().Add(revocationSlack)
@@ -190,7 +222,7 @@ func (c *Center) revokeRoles(tx Tx, user UserID) error {
 			return err
 		}
 	}
-	return nil
+	return tx.DeleteRoleSessionsOf(user)
 }
 
 // queueRole has a role that exists brought to what it should be. One that is to go needs nothing:

@@ -120,15 +120,15 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 7 {
-		if _, revoked, err := w.RoleSessions(ctx, ada.UserID); err != nil || len(revoked) != 1 || revoked[0].InForce {
-			t.Fatalf("before IAM has it: %+v, %v", revoked, err)
+		if a, err := w.RoleAccess(ctx, ada.UserID); err != nil || len(a.Open) != 0 || a.Pending() != 1 {
+			t.Fatalf("before IAM has it: %+v, %v", a, err)
 		}
 		w.work()
 	}
 	w.work()
-	sessions, revoked, err := w.RoleSessions(ctx, ada.UserID)
-	if err != nil || len(sessions) != 1 || len(revoked) != 1 || !revoked[0].InForce {
-		t.Fatalf("when IAM has it: %+v, %+v, %v", sessions, revoked, err)
+	access, err := w.RoleAccess(ctx, ada.UserID)
+	if err != nil || len(access.Open) != 0 || len(access.Revoked) != 1 || access.Pending() != 0 {
+		t.Fatalf("when IAM has it: %+v, %v", access, err)
 	}
 	role := w.iam.there[ada.RoleName]
 	if len(role.Revoked) != 1 || role.Revoked[0].Name != ada.Name || role.InlinePolicy != "" {
@@ -137,8 +137,9 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 	if jobs, err := w.RoleJobs(ctx, center.RoleJobQuery{}); err != nil || len(jobs) != 0 {
 		t.Errorf("left to do: %+v, %v", jobs, err)
 	}
-	if _, revoked, err := w.RoleSessions(ctx, center.UserID(w.bob.PrincipalID)); err != nil || len(revoked) != 0 {
-		t.Errorf("bob, who stays: %+v, %v", revoked, err)
+	stays, err := w.RoleAccess(ctx, center.UserID(w.bob.PrincipalID))
+	if err != nil || len(stays.Open) != 1 || len(stays.Revoked) != 0 {
+		t.Errorf("bob, who stays: %+v, %v", stays, err)
 	}
 	if err := w.DeleteUser(ctx, centertest.Actor, ada.UserID); err != nil {
 		t.Fatal(err)
@@ -149,9 +150,9 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	sessions, revoked, err = w.RoleSessions(ctx, ada.UserID)
-	if err != nil || len(sessions)+len(revoked)+len(w.iam.there[ada.RoleName].Revoked) != 0 {
-		t.Errorf("after the last credentials: %+v, %+v, %+v, %v", sessions, revoked, w.iam.there[ada.RoleName], err)
+	access, err = w.RoleAccess(ctx, ada.UserID)
+	if err != nil || len(access.Revoked)+len(w.iam.there[ada.RoleName].Revoked) != 0 {
+		t.Errorf("after the last credentials: %+v, %+v, %v", access, w.iam.there[ada.RoleName], err)
 	}
 	if jobs, err := w.RoleJobs(ctx, center.RoleJobQuery{}); err != nil || len(jobs) != 0 {
 		t.Errorf("left to do in the end: %+v, %v", jobs, err)
@@ -176,7 +177,7 @@ func TestAProvisioningThatComesMeanwhileIsDone(t *testing.T) {
 	}
 	w.work()
 	w.want("both", 1, 1, map[center.AssignmentRequest]center.RequestStatus{r: center.Succeeded})
-	if _, revoked, err := w.RoleSessions(ctx, ada.UserID); err != nil || len(revoked) != 1 || !revoked[0].InForce {
-		t.Errorf("the revocation: %+v, %v", revoked, err)
+	if a, err := w.RoleAccess(ctx, ada.UserID); err != nil || len(a.Revoked) != 1 || a.Pending() != 0 {
+		t.Errorf("the revocation: %+v, %v", a, err)
 	}
 }

@@ -350,8 +350,8 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 	})
 }
 
-// followActive does what follows when a user is disabled: sign-in ends at once, and so does all that
-// is open, credentials of roles included. They stay ended when the user is enabled again.
+// followActive does what follows when a user is disabled: sign-in ends at once, and so does all
+// that is open, credentials of roles included. They stay ended when the user is enabled again.
 func (c *Center) followActive(tx Tx, was bool, u *User) error {
 	switch {
 	case was && !u.Active:

@@ -79,6 +79,8 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("DescribeUser", awsapi.Reads, h.describeUser),
 			awsapi.Op("EnableUser", awsapi.Changes, h.enableUser),
 			awsapi.Op("DisableUser", awsapi.Changes, h.disableUser),
+			awsapi.Op("RevokeUser", awsapi.Changes, h.revokeUser),
+			awsapi.Op("ListRoleAccess", awsapi.Reads, h.listRoleAccess),
 			awsapi.Op("UpdatePassword", awsapi.Changes, h.updatePassword),
 			awsapi.Op("ListMfaDevicesForUser", awsapi.Reads, h.listDevices),
 			awsapi.Op("DeleteMfaDeviceForUser", awsapi.Changes, h.deleteDevice),

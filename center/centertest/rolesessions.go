@@ -59,4 +59,12 @@ func roleSessions(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2)
 	})
+	update(t, s, func(tx center.Tx) error { return tx.DeleteRoleSessionsOf("u1") })
+	view(t, s, func(r center.Reader) error {
+		sessions, err := r.RoleSessionsOf("u1")
+		if len(sessions) != 0 {
+			t.Errorf("after deleting: %+v", sessions)
+		}
+		return err
+	})
 }

@@ -190,6 +190,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /console/users/{id}/invite":                         invite,
 		"POST /console/users/{id}/one-time-password":              oneTimePassword,
 		"POST /console/users/{id}/sessions/delete":                endSessions,
+		"POST /console/users/{id}/revoke":                         revoke,
 		"GET /console/users/{id}/device":                          userDevice,
 		"POST /console/users/{id}/device":                         registerUsersDevice,
 		"POST /console/users/{id}/devices/{did}/delete":           deleteUsersDevice,

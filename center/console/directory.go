@@ -138,6 +138,8 @@ type userData struct {
 	Mail      bool // whether links can be sent
 	Devices   []web.OwnDevice
 	Sessions  []web.OwnSession
+	Roles     center.RoleAccess
+	Deny      string // the policy that refuses what is open, where an administrator has to
 	OneTime   string // a one-time password, shown once, right after it was made
 
 	NewAddress bool // whether the email address is too new to prove the user
@@ -186,6 +188,12 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		return err
 	}
 	d.Sessions = shownSessions(sessions, "")
+	if d.Roles, err = c.RoleAccess(ctx, d.User.ID); err != nil {
+		return err
+	}
+	if d.Deny, err = c.DenyPolicy(d.Roles); err != nil {
+		return err
+	}
 	return p.Render("user", d.User.DisplayName, "/console/users", d)
 }
 
@@ -195,11 +203,47 @@ func setActive(p page) error {
 	if err := p.h.Center.SetUserActive(p.Context(), p.by, id, active); err != nil {
 		return err
 	}
-	notice := "The user can sign in again."
-	if !active {
-		notice = "The user is disabled: sign-in is refused and all sessions have ended."
+	if active {
+		return p.Done("/console/users/"+string(id), "The user can sign in again.")
 	}
-	return p.Done("/console/users/"+string(id), notice)
+	rest, err := p.rolesLeft(id)
+	if err != nil {
+		return err
+	}
+	return p.Done(
+		"/console/users/"+string(id), "The user is disabled: sign-in is refused and all sessions have ended."+rest,
+	)
+}
+
+// rolesLeft says what is left of the roles that a user had opened; nothing if nothing is.
+func (p page) rolesLeft(id center.UserID) (string, error) {
+	a, err := p.h.Center.RoleAccess(p.Context(), id)
+	switch {
+	case len(a.Open) > 0:
+		return fmt.Sprintf(" %s still open in AWS: see “Roles” below.", counted(len(a.Open), "role is", "roles are")), err
+	case a.Pending() > 0:
+		return fmt.Sprintf(" IAM is told to refuse %s.", counted(a.Pending(), "open role", "open roles")), err
+	}
+	return "", err
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func revoke(p page) error {
+	id := center.UserID(p.PathValue("id"))
+	if err := p.h.Center.RevokeUser(p.Context(), p.by, id); err != nil {
+		return err
+	}
+	rest, err := p.rolesLeft(id)
+	if err != nil {
+		return err
+	}
+	return p.Done("/console/users/"+string(id), "All that the user had open has ended."+rest)
 }
 
 func deleteUser(p page) error {

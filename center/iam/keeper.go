@@ -52,7 +52,7 @@ func (k *Keeper) wanted(r center.AccountRole) (*role, error) {
 		want.inline[inlineName] = r.InlinePolicy
 	}
 	if err == nil && len(r.Revoked) > 0 {
-		want.inline[revocationName], err = denial(r.Revoked)
+		want.inline[revocationName], err = center.DenyRevoked(r.Revoked)
 	}
 	return want, err
 }

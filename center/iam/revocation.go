@@ -2,8 +2,6 @@ package iam
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -14,40 +12,11 @@ import (
 // revocationName is how the inline policy is called that refuses what was revoked.
 const revocationName = "GatehouseRevokedSessions"
 
-// denial is a policy that denies everything to the credentials that were issued to somebody before
-// a moment. The source identity stays with a session also when it goes on to another role, so that
-// CloudTrail names the person there; what it does there, only that role can deny. Source: IAM user
-// guide, "Revoke IAM role temporary security credentials", and AWS re:Post on sts:SourceIdentity.
-func denial(revoked []center.RoleRevocation) (string, error) {
-	names := map[time.Time][]string{}
-	var moments []time.Time // in the order in which they come, which is that of the users
-	for _, r := range revoked {
-		if names[r.Before] == nil {
-			moments = append(moments, r.Before)
-		}
-		names[r.Before] = append(names[r.Before], r.Name)
-	}
-	var statements []object
-	for _, before := range moments {
-		statements = append(statements, object{
-			"Effect":   "Deny",
-			"Action":   "*",
-			"Resource": "*",
-			"Condition": object{
-				"StringEquals": object{"sts:SourceIdentity": names[before]},
-				"DateLessThan": object{"aws:TokenIssueTime": before.UTC().Format("2006-01-02T15:04:05.000Z")},
-			},
-		})
-	}
-	document, err := json.Marshal(object{"Version": "2012-10-17", "Statement": statements})
-	return string(document), err
-}
-
 // Revoke implements center.RoleKeeper.
 func (k *Keeper) Revoke(ctx context.Context, r center.AccountRole) error {
 	client := k.Client(r.AccountID)
 	if len(r.Revoked) > 0 {
-		document, err := denial(r.Revoked)
+		document, err := center.DenyRevoked(r.Revoked)
 		if err != nil {
 			return err
 		}

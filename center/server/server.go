@@ -91,6 +91,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	if cfg.Roles == nil {
 		cfg.Roles, sandboxed = sandbox, true
 	}
+	c.OwnSTS = sandboxed
 	in := &signin.Handler{Center: c, Log: c.Log}
 	metadata := idpmetadata.NewWatcher(c, cfg.Targets)
 	c.RefreshMetadata = metadata.LookIfDue

@@ -24,6 +24,10 @@ func (t tx) ExtendRoleSession(s center.RoleSession) error {
 	)
 }
 
+func (t tx) DeleteRoleSessionsOf(user center.UserID) error {
+	return t.Do(`DELETE FROM role_sessions WHERE user_id = $1`, string(user))
+}
+
 func (t tx) RoleRevocations(roleName string) ([]center.RoleRevocation, error) {
 	return list[center.RoleRevocation](
 		t, `SELECT doc FROM role_revocations WHERE role_name = $1 ORDER BY user_id`, roleName,

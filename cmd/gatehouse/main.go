@@ -162,7 +162,9 @@ var groups = []terminal.Group{
 	{Title: "Start here", Commands: "demo doctor explain"},
 	{Title: "Connect and keep in step", Commands: "connect sync rotate"},
 	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
-	{Title: "Everyday administration of a center", Commands: "users sessions accounts rules roles applications " +
-		"access-keys audit"},
+	{
+		Title:    "Everyday administration of a center",
+		Commands: "users revoke sessions accounts rules roles applications access-keys audit",
+	},
 	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},
 }

@@ -40,7 +40,7 @@ type Explainer struct {
 func Commands(w World, e Explainer) []*cobra.Command {
 	return []*cobra.Command{
 		w.accounts(), w.roles(), w.rules(), w.accessKeys(), w.scimTokens(), w.explain(e), w.identitySource(),
-		w.provisioning(), w.settings(), w.users(), w.sessions(), w.applications(), w.audit(),
+		w.provisioning(), w.settings(), w.users(), w.sessions(), w.applications(), w.audit(), w.revoke(),
 	}
 }
 

@@ -68,6 +68,7 @@ var deeds = []deed{
 	{"POST users/{id}/one-time-password", "make a one-time password",
 		"gatehouse users one-time-password", "UpdatePassword"},
 	{"POST users/{id}/sessions/delete", "end sessions", "gatehouse sessions end", "DeleteSession"},
+	{"POST users/{id}/revoke", "end all that a user has open", "gatehouse revoke", "RevokeUser"},
 	{"POST users/{id}/device", "register an authenticator app",
 		"gatehouse users register-device", "CompleteVirtualMfaDeviceRegistration"},
 	{"POST users/{id}/devices/{did}/delete", "delete a second factor",
