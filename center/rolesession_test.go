@@ -11,6 +11,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// turn enables or disables a user as provisioning does.
+func turn(c *center.Center, id center.UserID, on bool) error {
+	_, err := c.UpdateUser(context.Background(), centertest.Actor, id, func(u *center.User) error {
+		u.Active = on
+		return nil
+	})
+	return err
+}
+
 // TestCredentialsOfRolesEndWithTheUser: what the center's own STS is asked is refused from the
 // moment on, and stays refused when the user comes back; what is opened afterwards is good.
 func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
@@ -24,8 +33,7 @@ func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
 			return c.SetUserActive(ctx, centertest.Actor, u, false)
 		}, false},
 		"disabled by provisioning": {func(c *center.Center, u center.UserID) error {
-			_, err := c.UpdateUser(ctx, centertest.Actor, u, func(u *center.User) error { u.Active = false; return nil })
-			return err
+			return turn(c, u, false)
 		}, false},
 		"deleted": {func(c *center.Center, u center.UserID) error {
 			return c.DeleteUser(ctx, centertest.Actor, u)
@@ -38,11 +46,7 @@ func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
 				c.SetUserActive(ctx, centertest.Actor, u, true))
 		}, true},
 		"disabled and enabled by provisioning": {func(c *center.Center, u center.UserID) error {
-			turn := func(on bool) error {
-				_, err := c.UpdateUser(ctx, centertest.Actor, u, func(u *center.User) error { u.Active = on; return nil })
-				return err
-			}
-			return errors.Join(turn(false), turn(true))
+			return errors.Join(turn(c, u, false), turn(c, u, true))
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
