@@ -285,8 +285,8 @@ func revocationsOf(tx Tx, job RoleJob) (list []RoleRevocation, only bool, err er
 	return list, only, errors.Join(e1, e2, e3)
 }
 
-// concludeOnlyRevocations ends a job that has brought a role nothing but revocations. A request that
-// waits since then has the job done again.
+// concludeOnlyRevocations ends a job that has brought a role nothing but revocations. A request
+// that waits since then has the job done again.
 func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
 	waiting, err := tx.WaitingFor(job.RoleName)
 	if err != nil {
