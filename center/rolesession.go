@@ -272,8 +272,8 @@ func (c *Center) endRevocations(ctx context.Context) error {
 	return err
 }
 
-// revocationsOf are those that stand in a role, and whether its job is for nothing else: the role is
-// there, and no request waits for it to follow its permission set.
+// revocationsOf are those that stand in a role, and whether its job is for nothing else: the role
+// is there, and no request waits for it to follow its permission set.
 func revocationsOf(tx Tx, job RoleJob) (list []RoleRevocation, only bool, err error) {
 	list, e1 := tx.RoleRevocations(job.RoleName)
 	_, e2 := tx.Provisioned(job.AccountID, job.PermissionSetARN)

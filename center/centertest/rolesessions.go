@@ -15,7 +15,8 @@ func roleSessions(t *testing.T, s center.Store) {
 	shorter := other
 	shorter.Until = at(55)
 	revoked := center.RoleRevocation{
-		RoleName: "R1", AccountID: one, UserID: "u1", Name: "ada", Before: at(40), Until: at(60), PermissionSetARN: "ps1",
+		RoleName: "R1", AccountID: one, UserID: "u1", Name: "ada", Before: at(40), Until: at(60),
+		PermissionSetARN: "ps1",
 	}
 	later := revoked
 	later.UserID, later.Until = "u2", at(70)

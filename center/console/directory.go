@@ -220,9 +220,10 @@ func (p page) rolesLeft(id center.UserID) (string, error) {
 	a, err := p.h.Center.RoleAccess(p.Context(), id)
 	switch {
 	case len(a.Open) > 0:
-		return fmt.Sprintf(" %s still open in AWS: see “Roles” below.", counted(len(a.Open), "role is", "roles are")), err
+		open := counted(len(a.Open), "role is", "roles are")
+		return " " + open + " still open in AWS: see “Roles” below.", err
 	case a.Pending() > 0:
-		return fmt.Sprintf(" IAM is told to refuse %s.", counted(a.Pending(), "open role", "open roles")), err
+		return " IAM is told to refuse " + counted(a.Pending(), "open role", "open roles") + ".", err
 	}
 	return "", err
 }
