@@ -7,8 +7,8 @@ import (
 
 // DenyRevoked is a policy that denies everything to the credentials that were issued to somebody
 // before a moment. The source identity stays with a session also when it goes on to another role,
-// so that CloudTrail names the person there; what it does there, only that role can deny. Source: IAM
-// user guide, "Revoke IAM role temporary security credentials", and its condition keys
+// so that CloudTrail names the person there; what it does there, only that role can deny. Source:
+// IAM user guide, "Revoke IAM role temporary security credentials", and its condition keys
 // aws:TokenIssueTime and sts:SourceIdentity.
 func DenyRevoked(revoked []RoleRevocation) (string, error) {
 	type object = map[string]any
