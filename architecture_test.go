@@ -110,7 +110,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
-	{"terraform", "graph"}, {"internal/terraformtest", ""},
+	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages

@@ -8,17 +8,10 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/smithy-go"
-	"golang.org/x/time/rate"
-)
 
-const (
-	quota  = 15 //bound:rate requests of an export to an API of AWS, a second
-	atOnce = 8  //bound:none requests under way together; the quota is the bound
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 )
 
 // Source is where an organization is read.
@@ -33,62 +26,50 @@ type Source struct {
 	Progress func(done, total int)
 }
 
+// share is the part of AWS's rates that an export takes: who works there besides keeps the rest.
+const share = 0.75
+
 // reading is one run.
 type reading struct {
+	*inventory.Reader
 	Source
 
 	ctx    context.Context
-	cancel context.CancelFunc
-	admin  *ssoadmin.Client
-	store  *identitystore.Client
-	orgs   *organizations.Client
-	paces  map[string]*rate.Limiter
+	cancel context.CancelCauseFunc
 
 	mu          sync.Mutex
 	done, total int
-	err         error
 	out         *Organization
 }
-
-// What has a quota of its own: sso-admin as a whole, and each operation of identitystore. Source:
-// quotas of IAM Identity Center.
-var apis = []string{"sso", "organizations", "identitystore:ListUsers", "identitystore:ListGroups",
-	"identitystore:ListGroupMemberships"}
 
 // Read reads an organization by the public APIs, and only reads. What it may not read is listed in
 // what it returns.
 func Read(ctx context.Context, s Source) (*Organization, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.SDK.RetryMaxAttempts, s.SDK.RetryMode = 8, aws.RetryModeStandard
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	r := &reading{
-		Source: s, ctx: ctx, cancel: cancel, admin: ssoadmin.NewFromConfig(s.SDK),
-		store: identitystore.NewFromConfig(s.SDK), orgs: organizations.NewFromConfig(s.SDK),
-		paces: map[string]*rate.Limiter{}, total: 6,
+		Source: s, ctx: ctx, cancel: cancel, total: 6,
 		out: &Organization{Region: s.SDK.Region, AccountNames: map[string]string{}},
 	}
-	for _, api := range apis {
-		limit := rate.Limit(quota)
-		if s.Unlimited {
-			limit = rate.Inf
-		}
-		r.paces[api] = rate.NewLimiter(limit, quota)
+	cfg := s.SDK
+	if !s.Unlimited {
+		cfg = (&inventory.Rates{Share: share}).Pace(cfg)
 	}
+	r.Reader = inventory.Open(cfg)
 	if err := r.find(); err != nil {
 		return nil, err
 	}
-	var parts sync.WaitGroup
-	for _, part := range []func(){
-		r.accounts, r.users, r.groups, r.permissionSets, r.applications, r.tokenIssuers, r.accessControl,
-	} {
-		parts.Go(part)
+	parts := []func(){r.accounts, r.users, r.groups, r.applications, r.tokenIssuers}
+	if r.permissionSetsEnabled() {
+		parts = append(parts, r.permissionSets, r.accessControl)
 	}
-	parts.Wait()
-	if r.err == nil {
-		r.err = context.Cause(ctx)
+	var all sync.WaitGroup
+	for _, part := range parts {
+		all.Go(part)
 	}
-	if r.err != nil {
-		return nil, r.err
+	all.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
 	}
 	if s.Progress != nil {
 		s.Progress(r.done, r.done)
@@ -98,38 +79,40 @@ func Read(ctx context.Context, s Source) (*Organization, error) {
 
 // find finds the instance.
 func (r *reading) find() error {
-	pages := ssoadmin.NewListInstancesPaginator(r.admin, &ssoadmin.ListInstancesInput{})
+	list, err := inventory.All(r.Instances(r.ctx, ""))
+	if err != nil {
+		return fmt.Errorf("sso:ListInstances: %w", err)
+	}
 	var found []types.InstanceMetadata
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(r.ctx)
-		if err != nil {
-			return fmt.Errorf("list the instances of IAM Identity Center (sso:ListInstances): %w", err)
-		}
-		for _, i := range page.Instances {
-			if r.Instance == "" || strings.HasSuffix(aws.ToString(i.InstanceArn), "/"+r.Instance) {
-				found = append(found, i)
-			}
+	for _, i := range list {
+		if r.Source.Instance == "" || strings.HasSuffix(aws.ToString(i.InstanceArn), "/"+r.Source.Instance) {
+			found = append(found, i)
 		}
 	}
 	switch {
 	case len(found) == 0:
-		return fmt.Errorf("no instance of IAM Identity Center is in %s: say where it is, such as --from aws@eu-west-1",
-			r.SDK.Region)
+		return fmt.Errorf(
+			"no instance of IAM Identity Center is in %s: say where it is, such as aws@eu-west-1", r.SDK.Region,
+		)
 	case len(found) > 1:
-		return fmt.Errorf("%d instances of IAM Identity Center are in %s: say which, such as --from aws:%s",
+		return fmt.Errorf("%d instances of IAM Identity Center are in %s: say which, such as aws:%s",
 			len(found), r.SDK.Region, aws.ToString(found[0].InstanceArn))
 	}
 	i := found[0]
 	r.out.InstanceARN, r.out.IdentityStoreID = aws.ToString(i.InstanceArn), aws.ToString(i.IdentityStoreId)
-	r.out.OwnerAccountID, r.out.Name = aws.ToString(i.OwnerAccountId), aws.ToString(i.Name)
+	r.out.Name = aws.ToString(i.Name)
+	r.Reader = r.Of(r.out.InstanceARN, r.out.IdentityStoreID)
 	return nil
 }
 
-// ask waits for its turn at an API, and counts.
-func (r *reading) ask(api string) bool {
-	if err := r.paces[api].Wait(r.ctx); err != nil {
-		return false
-	}
+// permissionSetsEnabled says whether the instance has permission sets: one of an account has none.
+func (r *reading) permissionSetsEnabled() bool {
+	i, err := r.Reader.Instance(r.ctx)
+	return err != nil || i.PermissionSetsEnabled == nil || *i.PermissionSetsEnabled
+}
+
+// step counts an answer.
+func (r *reading) step() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
@@ -137,48 +120,44 @@ func (r *reading) ask(api string) bool {
 	if r.Progress != nil {
 		r.Progress(r.done, r.total)
 	}
-	return r.err == nil
 }
 
-func (r *reading) needs(requests int) {
+func (r *reading) needs(answers int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total += requests
+	r.total += answers
 }
 
-// failed notes what may not be read, and ends everything for any other reason.
-func (r *reading) failed(what, action string, err error) bool {
+// failed notes what may not be read, and ends everything for any other reason. What has just gone
+// is not there.
+func (r *reading) failed(err error) bool {
+	r.step()
 	if err == nil {
 		return false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if refused(err) {
-		for _, u := range r.out.Unread {
-			if u.Permission == action {
-				return true
-			}
-		}
-		r.out.Unread = append(r.out.Unread, Unread{What: what, Permission: action, Reason: reason(err)})
-		return true
-	}
-	if r.err == nil {
-		r.err = fmt.Errorf("read %s (%s): %w", what, action, err)
-		r.cancel()
+	var u *inventory.Unread
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &u) && u.Permission != "":
+		r.note(Unread{What: u.What, Permission: u.Permission, Reason: reason(u.Err)})
+	case errors.As(err, &api) && (api.ErrorCode() == "ResourceNotFoundException" ||
+		api.ErrorCode() == "AWSOrganizationsNotInUseException"):
+	default:
+		r.cancel(err)
 	}
 	return true
 }
 
-// refused says whether the caller may not ask: what IAM, an instance of an account or an
-// organization without the right answers.
-func refused(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
+// note notes each permission once.
+func (r *reading) note(u Unread) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, known := range r.out.Unread {
+		if known.Permission == u.Permission {
+			return
+		}
 	}
-	code := api.ErrorCode()
-	return strings.Contains(code, "AccessDenied") || strings.Contains(code, "NotAuthorized") ||
-		strings.Contains(code, "AWSOrganizationsNotInUse") || strings.Contains(code, "UnknownOperation")
+	r.out.Unread = append(r.out.Unread, u)
 }
 
 const maxReason = 200 //bound:text why something could not be read, in an export
@@ -203,79 +182,43 @@ func (r *reading) keep(change func(*Organization)) {
 	change(r.out)
 }
 
+// all reads a list to its end. It has what came before something failed; known says whether
+// anything came.
+func all[T any](r *reading, list inventory.Pages[T]) (items []T, known bool) {
+	for page, err := range list {
+		if r.failed(err) {
+			return items, known
+		}
+		items, known = append(items, page.Items...), true
+	}
+	return items, known
+}
+
 // each calls do for every item, several at a time.
 func each[T any](r *reading, items []T, do func(T)) {
-	queue := make(chan T)
-	var workers sync.WaitGroup
-	for range min(atOnce, len(items)) {
-		workers.Go(func() {
-			for item := range queue {
-				if r.ctx.Err() == nil {
-					do(item)
-				}
-			}
-		})
-	}
-	for _, item := range items {
-		queue <- item
-	}
-	close(queue)
-	workers.Wait()
-}
-
-// pager is what the SDK's paginators have.
-type pager[Page, Options any] interface {
-	HasMorePages() bool
-	NextPage(context.Context, ...func(*Options)) (*Page, error)
-}
-
-// all reads a list to its end.
-func all[Page, Options, Item any](
-	r *reading, api, what, action string, pages pager[Page, Options], of func(*Page) []Item,
-) (list []Item) {
-	for pages.HasMorePages() {
-		if !r.ask(api) {
-			return nil
-		}
-		page, err := pages.NextPage(r.ctx)
-		if r.failed(what, action, err) {
-			return list
-		}
-		list = append(list, of(page)...)
-	}
-	return list
+	_ = inventory.Parallel(r.ctx, inventory.List(items), func(_ context.Context, item T) error { // the end is ctx's
+		do(item)
+		return nil
+	})
 }
 
 // accounts reads the names of accounts, which comments have.
 func (r *reading) accounts() {
-	pages := organizations.NewListAccountsPaginator(r.orgs, &organizations.ListAccountsInput{})
-	type named struct{ id, name string }
-	for _, a := range all(r, "organizations", "the names of accounts", "organizations:ListAccounts", pages,
-		func(p *organizations.ListAccountsOutput) (out []named) {
-			for _, a := range p.Accounts {
-				out = append(out, named{aws.ToString(a.Id), aws.ToString(a.Name)})
-			}
-			return out
-		}) {
-		r.keep(func(o *Organization) { o.AccountNames[a.id] = a.name })
-	}
+	list, _ := all(r, r.Accounts(r.ctx))
+	r.keep(func(o *Organization) {
+		for _, a := range list {
+			o.AccountNames[aws.ToString(a.Id)] = aws.ToString(a.Name)
+		}
+	})
 }
 
 func (r *reading) accessControl() {
-	if !r.ask("sso") {
-		return
-	}
-	out, err := r.admin.DescribeInstanceAccessControlAttributeConfiguration(
-		r.ctx, &ssoadmin.DescribeInstanceAccessControlAttributeConfigurationInput{InstanceArn: &r.out.InstanceARN},
-	)
-	var none *types.ResourceNotFoundException // it was never enabled
-	if errors.As(err, &none) || r.failed(
-		"the attributes for access control", "sso:DescribeInstanceAccessControlAttributeConfiguration", err,
-	) || out.InstanceAccessControlAttributeConfiguration == nil {
+	list, err := r.AccessControlAttributes(r.ctx)
+	if r.failed(err) {
 		return
 	}
 	r.keep(func(o *Organization) {
-		for _, a := range out.InstanceAccessControlAttributeConfiguration.AccessControlAttributes {
+		for _, a := range list {
 			one := AccessControlAttribute{Key: aws.ToString(a.Key)}
 			if a.Value != nil {
 				one.Source = a.Value.Source
@@ -287,19 +230,13 @@ func (r *reading) accessControl() {
 
 // tags reads the tags of a resource; nil where they may not be read.
 func (r *reading) tags(arn string) map[string]string {
-	pages := ssoadmin.NewListTagsForResourcePaginator(
-		r.admin, &ssoadmin.ListTagsForResourceInput{InstanceArn: &r.out.InstanceARN, ResourceArn: &arn},
-	)
-	out, known := map[string]string{}, false
-	for _, t := range all(r, "sso", "tags", "sso:ListTagsForResource", pages,
-		func(p *ssoadmin.ListTagsForResourceOutput) []types.Tag {
-			known = true
-			return p.Tags
-		}) {
-		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
+	list, known := all(r, r.Tags(r.ctx, arn))
 	if !known {
 		return nil
+	}
+	out := map[string]string{}
+	for _, t := range list {
+		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	return out
 }

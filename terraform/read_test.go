@@ -80,6 +80,12 @@ func TestEachPermissionThatIsMissingIsNamed(t *testing.T) {
 			}
 			continue
 		}
+		if operation == "DescribeInstance" { // it says that there are no permission sets, at the most
+			if err != nil || len(got.PermissionSets) == 0 || len(got.Unread) > 0 {
+				t.Errorf("without %s: %v, %v", operation, err, got)
+			}
+			continue
+		}
 		if err != nil || len(got.Unread) != 1 || !strings.HasSuffix(got.Unread[0].Permission, ":"+operation) {
 			t.Errorf("without %s: %v, %v", operation, err, got)
 			continue
@@ -111,7 +117,7 @@ func TestAFailureThatIsNoRefusalLeavesNothing(t *testing.T) {
 		return true
 	})
 	got, err := terraform.Read(context.Background(), terraform.Source{SDK: o.cfg, Unlimited: true})
-	if err == nil || !strings.Contains(err.Error(), "sso:GetInlinePolicyForPermissionSet") {
+	if err == nil || !strings.Contains(err.Error(), "the inline policy of a permission set") {
 		t.Errorf("it read %v, %v", got, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -148,5 +154,48 @@ func TestARefusalIsWaitedOut(t *testing.T) {
 	})
 	if err != nil || len(got.PermissionSets) != 6 || len(got.Unread) > 0 || log.Len() > 0 {
 		t.Errorf("it read %v, %v, %s", got, err, log.String())
+	}
+}
+
+// TestWhatGoesMeanwhileIsNotThere: somebody deletes a permission set while it is read. An instance
+// of an account has no permission sets at all.
+func TestWhatGoesMeanwhileIsNotThere(t *testing.T) {
+	t.Parallel()
+	o := newOrganization(t)
+	o.fill()
+	var once sync.Once
+	o.before(func(w http.ResponseWriter, operation string) bool {
+		gone := false
+		if operation == "DescribePermissionSet" {
+			once.Do(func() { gone = true })
+		}
+		if gone {
+			refuse(w, "ResourceNotFoundException", http.StatusBadRequest)
+		}
+		if operation == "ListAccounts" {
+			refuse(w, "AWSOrganizationsNotInUseException", http.StatusBadRequest)
+			return true
+		}
+		return gone
+	})
+	got, err := terraform.Read(context.Background(), terraform.Source{SDK: o.cfg, Unlimited: true})
+	if err != nil || len(got.PermissionSets) != 5 || len(got.Unread) > 0 {
+		t.Errorf("it read %v, %v", got, err)
+	}
+	o.before(func(w http.ResponseWriter, operation string) bool {
+		switch operation {
+		case "DescribeInstance":
+			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+			_, _ = io.WriteString(w, `{"PermissionSetsEnabled":false}`)
+		case "ListPermissionSets", "DescribeInstanceAccessControlAttributeConfiguration":
+			refuse(w, "ValidationException", http.StatusBadRequest)
+		default:
+			return false
+		}
+		return true
+	})
+	got, err = terraform.Read(context.Background(), terraform.Source{SDK: o.cfg, Unlimited: true})
+	if err != nil || len(got.PermissionSets) > 0 || len(got.Applications) == 0 || len(got.Unread) > 0 {
+		t.Errorf("of an account's instance it read %v, %v", got, err)
 	}
 }

@@ -4,23 +4,22 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 )
 
 func (r *reading) users() {
-	pages := identitystore.NewListUsersPaginator(r.store, &identitystore.ListUsersInput{
-		IdentityStoreId: &r.out.IdentityStoreID, MaxResults: aws.Int32(page),
-	})
-	all(r, "identitystore:ListUsers", "users", "identitystore:ListUsers", pages,
-		func(p *identitystore.ListUsersOutput) []struct{} {
-			r.keep(func(o *Organization) {
-				for i := range p.Users {
-					o.Users = append(o.Users, r.userOf(&p.Users[i]))
-				}
-			})
-			return nil
+	for page, err := range r.Users(r.ctx, "") {
+		if r.failed(err) {
+			return
+		}
+		r.keep(func(o *Organization) {
+			for i := range page.Items {
+				o.Users = append(o.Users, r.userOf(&page.Items[i]))
+			}
 		})
+	}
 }
 
 // provisioned says whether another directory writes a user or a group: it has an identifier there,
@@ -68,40 +67,28 @@ func (r *reading) userOf(u *types.User) User {
 }
 
 func (r *reading) groups() {
-	pages := identitystore.NewListGroupsPaginator(r.store, &identitystore.ListGroupsInput{
-		IdentityStoreId: &r.out.IdentityStoreID, MaxResults: aws.Int32(page),
-	})
-	list := all(r, "identitystore:ListGroups", "groups", "identitystore:ListGroups", pages,
-		func(p *identitystore.ListGroupsOutput) (out []Group) {
-			for _, g := range p.Groups {
-				out = append(out, Group{
-					ID: aws.ToString(g.GroupId), DisplayName: aws.ToString(g.DisplayName),
-					Description: aws.ToString(g.Description), Provisioned: provisioned(g.ExternalIds, g.CreatedBy),
-				})
-			}
-			return out
-		})
+	var list []Group
+	for page, err := range r.Groups(r.ctx, "") {
+		if r.failed(err) {
+			break
+		}
+		for _, g := range page.Items {
+			list = append(list, Group{
+				ID: aws.ToString(g.GroupId), DisplayName: aws.ToString(g.DisplayName),
+				Description: aws.ToString(g.Description), Provisioned: provisioned(g.ExternalIds, g.CreatedBy),
+			})
+		}
+	}
 	r.needs(len(list))
 	each(r, list, func(g Group) {
 		if r.People || !g.Provisioned {
-			g.Members = r.members(g.ID)
+			members, _ := all(r, r.Members(r.ctx, g.ID, ""))
+			for _, m := range members {
+				if user := inventory.MemberID(m); user != "" {
+					g.Members = append(g.Members, Member{aws.ToString(m.MembershipId), user})
+				}
+			}
 		}
 		r.keep(func(o *Organization) { o.Groups = append(o.Groups, g) })
 	})
-}
-
-func (r *reading) members(group string) []Member {
-	pages := identitystore.NewListGroupMembershipsPaginator(r.store, &identitystore.ListGroupMembershipsInput{
-		IdentityStoreId: &r.out.IdentityStoreID, GroupId: &group, MaxResults: aws.Int32(page),
-	})
-	const action = "identitystore:ListGroupMemberships"
-	return all(r, action, "members of groups", action, pages,
-		func(p *identitystore.ListGroupMembershipsOutput) (out []Member) {
-			for _, m := range p.GroupMemberships {
-				if user, ok := m.MemberId.(*types.MemberIdMemberUserId); ok {
-					out = append(out, Member{aws.ToString(m.MembershipId), user.Value})
-				}
-			}
-			return out
-		})
 }

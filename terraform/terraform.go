@@ -5,7 +5,7 @@
 // What has no resource is a comment, and where a provider can see it, a check block. No secret is
 // written, and none gets into a state by what is written.
 //
-// It may import graph.
+// It may import awsapi/inventory and graph.
 package terraform
 
 import (
@@ -15,8 +15,7 @@ import (
 
 // Organization is what an instance of IAM Identity Center has, as its public APIs tell it.
 type Organization struct {
-	InstanceARN, IdentityStoreID, Region, OwnerAccountID, Name string
-	Regions                                                    []string
+	InstanceARN, IdentityStoreID, Region, Name string
 	// Endpoint is the URL of a center that is not AWS's own.
 	Endpoint string
 

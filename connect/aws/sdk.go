@@ -37,6 +37,9 @@ func (c *Center) SDK() sdk.Config {
 	return out
 }
 
+// Explained says of an error of AWS's APIs what to do next.
+func Explained(doing string, err error) error { return explain(doing, err) }
+
 // LoadSDK finds credentials and Region as every AWS tool does: by environment, profile or role.
 func LoadSDK(ctx context.Context, place Place) (sdk.Config, error) {
 	out, err := config.LoadDefaultConfig(ctx)

@@ -173,7 +173,7 @@ func (o *organization) run(ctx context.Context) error {
 	source.Progress = terminal.Bar(o.Err, "Reading")
 	read, err := terraform.Read(ctx, source)
 	if err != nil {
-		return err
+		return aws.Explained("read the organization", err)
 	}
 	read.Endpoint = endpoint
 	return o.write(read, o.options())

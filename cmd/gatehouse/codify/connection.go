@@ -96,7 +96,7 @@ func (c *connected) run(ctx context.Context) error {
 	}
 	organization, err := terraform.Read(ctx, source)
 	if err != nil {
-		return err
+		return aws.Explained("read the organization", err)
 	}
 	organization.Endpoint = endpoint
 	organization.Unread = append(organization.Unread, options.Entra.Unread...)
