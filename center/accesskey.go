@@ -218,7 +218,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 		return OpenedKey{}, err
 	}
 	opened := OpenedKey{key, secret}
-	if c.mayKeep(ctx) {
+	if c.mayKeep() {
 		c.remembered.keys.Keep(id, opened, age)
 	}
 	return opened, nil

@@ -39,7 +39,6 @@ func (userKeys) Keys(record string) (id, name string) {
 
 // moment is when a request began to ask: what was proven for it need not be proven again.
 type moment struct {
-	writes bool
 	proven atomic.Int64 // since began, in nanoseconds; 0: it was not
 }
 
@@ -53,20 +52,11 @@ const provenFor = 50 * time.Millisecond //bound:life a proof for the request tha
 
 // Moment returns the context of a request that is about to begin, in which what is remembered is
 // proven once: to be so at a moment after the call. A context without a moment has each use proven.
-//
-// A request that is going to write uses nothing that is remembered. It reads its credential over
-// the connection that it writes with next, which is awake then: that costs less than a proof.
-func (c *Center) Moment(ctx context.Context, writes bool) context.Context {
+func (c *Center) Moment(ctx context.Context) context.Context {
 	if !c.Store.Shared() {
 		return ctx
 	}
-	return context.WithValue(ctx, momentKey{}, &moment{writes: writes})
-}
-
-// Writes says whether a context is that of a request that is going to write.
-func Writes(ctx context.Context) bool {
-	m, _ := ctx.Value(momentKey{}).(*moment)
-	return m != nil && m.writes
+	return context.WithValue(ctx, momentKey{}, &moment{})
 }
 
 // current says whether what is remembered is so still.
@@ -77,9 +67,6 @@ func (c *Center) current(ctx context.Context) bool {
 	m, _ := ctx.Value(momentKey{}).(*moment)
 	if m == nil {
 		return c.Store.Current(ctx)
-	}
-	if m.writes {
-		return false
 	}
 	now := time.Since(began).Nanoseconds()
 	if at := m.proven.Load(); at != 0 && now-at < provenFor.Nanoseconds() {
@@ -93,9 +80,7 @@ func (c *Center) current(ctx context.Context) bool {
 }
 
 // mayKeep says whether what Get reads can be proven later.
-func (c *Center) mayKeep(ctx context.Context) bool {
-	return !c.Store.Shared() || (c.Store.Proves() && !Writes(ctx))
-}
+func (c *Center) mayKeep() bool { return !c.Store.Shared() || c.Store.Proves() }
 
 // forgetChanged forgets what the store says has changed.
 func (c *Center) forgetChanged(change Change) {
@@ -143,8 +128,8 @@ func (c *Center) rememberedName(ctx context.Context, folded string) (u User, ok 
 }
 
 // keepUser remembers a user that was read since the age of users was taken, where that is allowed.
-func (c *Center) keepUser(ctx context.Context, u User, age memory.Age) {
-	if !c.mayKeep(ctx) {
+func (c *Center) keepUser(u User, age memory.Age) {
+	if !c.mayKeep() {
 		return
 	}
 	buffer, _ := recordBuffers.Get().(*[]byte)

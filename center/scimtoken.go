@@ -121,7 +121,7 @@ func (c *Center) ExternalIDIssuer(ctx context.Context) (issuer string, err error
 		issuer = "https://scim.aws.com/" + t.ID
 		return err
 	})
-	if err == nil && c.mayKeep(ctx) {
+	if err == nil && c.mayKeep() {
 		c.remembered.issuers.Keep("", issuer, age)
 	}
 	return issuer, err
@@ -285,7 +285,7 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 		token, err = r.BearerTokenByDigest(digest)
 		return refusal.IfNoRow(err, TokenInvalid, "")
 	})
-	if err == nil && c.mayKeep(ctx) {
+	if err == nil && c.mayKeep() {
 		c.remembered.tokens.Keep(digest, token, age)
 	}
 	return token, err

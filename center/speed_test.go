@@ -79,7 +79,7 @@ func BenchmarkUsersInMemory(b *testing.B) {
 		ids[i] = UserID(fmt.Sprintf("90671f8c-1111-4222-8333-%012d", i))
 		folded[i] = fmt.Sprintf("ada.lovelace%d@example.com", i)
 		u.ID, u.UserName = ids[i], folded[i]
-		c.keepUser(context.Background(), u, 0)
+		c.keepUser(u, 0)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -109,7 +109,7 @@ func BenchmarkUsersInMemory(b *testing.B) {
 			i = (i + 7919) % n
 			c.users.Forget(string(ids[i]))
 			u.ID, u.UserName = ids[i], folded[i]
-			c.keepUser(context.Background(), u, c.users.Age())
+			c.keepUser(u, c.users.Age())
 		}
 	})
 }

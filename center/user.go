@@ -252,7 +252,7 @@ func (c *Center) createUser(
 		return string(u.ID), errors.New("the store refused a user whose keys nobody has")
 	})
 	if err == nil && !c.Store.Shared() { // only what was read is proven
-		c.keepUser(ctx, u, age)
+		c.keepUser(u, age)
 	}
 	return u, err
 }
@@ -392,17 +392,17 @@ func (c *Center) User(ctx context.Context, id UserID) (User, error) {
 	if known, ok := c.rememberedUser(ctx, id); ok {
 		return known, nil
 	}
-	return c.keptUser(ctx, func() (User, error) {
+	return c.keptUser(func() (User, error) {
 		return findUser(ctx, c, string(id), func(r Reader) (User, error) { return r.User(id) })
 	})
 }
 
 // keptUser reads a user and remembers it where that is allowed.
-func (c *Center) keptUser(ctx context.Context, find func() (User, error)) (User, error) {
+func (c *Center) keptUser(find func() (User, error)) (User, error) {
 	age := c.users.Age()
 	u, err := find()
 	if err == nil {
-		c.keepUser(ctx, u, age)
+		c.keepUser(u, age)
 	}
 	return u, err
 }
@@ -412,7 +412,7 @@ func (c *Center) UserByName(ctx context.Context, name string) (User, error) {
 	if known, ok := c.rememberedName(ctx, names.Fold(name)); ok {
 		return known, nil
 	}
-	return c.keptUser(ctx, func() (User, error) {
+	return c.keptUser(func() (User, error) {
 		return findUser(ctx, c, name, func(r Reader) (User, error) { return r.UserByName(name) })
 	})
 }

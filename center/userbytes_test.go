@@ -53,9 +53,9 @@ func (unshared) Shared() bool { return false }
 
 func TestARememberedUserIsFoundByIDAndByFoldedName(t *testing.T) {
 	c := &Center{Store: unshared{}}
-	c.keepUser(context.Background(), User{ID: "a", UserName: "Ada@Example.com"}, 0)
-	c.keepUser(context.Background(), User{ID: "b", UserName: "bob@example.com"}, 0)
-	c.keepUser(context.Background(), User{ID: "b", UserName: "BOBBY@example.com"}, 0)
+	c.keepUser(User{ID: "a", UserName: "Ada@Example.com"}, 0)
+	c.keepUser(User{ID: "b", UserName: "bob@example.com"}, 0)
+	c.keepUser(User{ID: "b", UserName: "BOBBY@example.com"}, 0)
 	for name, id := range map[string]UserID{
 		"ada@example.com":   "a",
 		"Ada@Example.com":   "", // names are folded before anybody asks

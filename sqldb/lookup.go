@@ -34,7 +34,7 @@ func NewLookup(table, key, condition string) *Lookup {
 // in one round. None is answered by a statement that was sent before it arrived.
 func (t Tx) Find(l *Lookup, key string) (doc string, err error) {
 	c, together := t.conn.(*pgStatement)
-	if !together || c.alone || len(key) > maxRoundKey {
+	if !together || len(key) > maxRoundKey {
 		err = t.Row(l.one, []any{key}, &doc)
 		return doc, err
 	}

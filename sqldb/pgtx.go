@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
@@ -40,7 +41,6 @@ type pgStatement struct {
 	engine *postgres
 	conn   *pgxpool.Conn // nil until it is needed: lookups have one of their own
 	failed error         // the server's failure or the connection's, whatever becomes of it
-	alone  bool          // whether its lookup does not travel with others
 }
 
 func (c *pgStatement) connect(ctx context.Context) (err error) {
@@ -106,12 +106,68 @@ type pgTx struct {
 	conn    *pgx.Conn
 	pending *pgx.Batch
 	begun   bool
-	careful bool // whether nothing may be assumed
-	turn    *turn
-	wrote   bool
 	own     error // of a scan, which fails no transaction
 	failed  error // the first failure, whatever becomes of it: afterwards nothing can be kept
 	unknown bool  // whether the commit may have been carried out although it failed
+
+	// Of the update that is being run. Several may share the transaction.
+	careful   bool // whether nothing may be assumed
+	turn      *turn
+	wrote     bool
+	sent      bool  // whether something that it wrote was sent
+	stopped   error // why it goes no further, whatever becomes of it: the transaction may
+	number    int
+	queued    int // statements of others that are pending before its own
+	questions int // that it may have; 0: any
+
+	whose    []int // the numbers of those whose statements are pending
+	answered int   // how many of those that were sent were answered
+}
+
+// take begins with the next update of those that share the transaction.
+func (c *pgTx) take(m *member, shares bool) {
+	c.turn, c.number = &m.turn, m.number
+	c.wrote, c.sent = false, false
+	c.stopped, c.queued = nil, len(c.whose)
+	if c.questions = 0; shares {
+		c.questions = maxQuestions
+	}
+}
+
+// takeBack drops what the update has written, none of which was sent.
+func (c *pgTx) takeBack() {
+	c.pending.QueuedQueries = c.pending.QueuedQueries[:c.queued]
+	c.whose = c.whose[:c.queued]
+}
+
+// culprit is the number of the update whose statement the server did not take, or -1.
+func (c *pgTx) culprit(err error) int {
+	var said *pgconn.PgError
+	if c.answered < len(c.whose) && errors.As(err, &said) && said.Severity == "ERROR" {
+		return c.whose[c.answered]
+	}
+	return -1
+}
+
+// add adds a statement to what is pending.
+func (c *pgTx) add(query string, args []any) *pgx.QueuedQuery {
+	q := c.pending.Queue(query, args...)
+	q.Fn = c.done
+	c.whose = append(c.whose, c.number)
+	return q
+}
+
+// done reads an answer that nobody waits for.
+func (c *pgTx) done(r pgx.BatchResults) error {
+	_, err := r.Exec()
+	return c.count(err)
+}
+
+func (c *pgTx) count(err error) error {
+	if err == nil {
+		c.answered++
+	}
+	return err
 }
 
 // flush sends what is pending and reads the answers.
@@ -119,12 +175,16 @@ func (c *pgTx) flush(ctx context.Context) error {
 	if c.failed != nil {
 		return c.failed
 	}
-	c.own = nil
+	c.own, c.answered = nil, 0
 	results := c.conn.SendBatch(ctx, c.pending)
 	c.pending, c.begun = &pgx.Batch{}, true
+	c.sent = c.wrote
 	err := results.Close()
-	if c.own == nil {
+	if c.own == nil || c.answered < len(c.whose)-1 { // the last one is the question of who waits
 		c.failed = err
+	}
+	if c.failed == nil {
+		c.whose, c.queued = c.whose[:0], 0
 	}
 	return err
 }
@@ -133,14 +193,15 @@ func (c *pgTx) flush(ctx context.Context) error {
 func (c *pgTx) commit(ctx context.Context) error {
 	before := sent(c.conn)
 	reached, done := false, false
-	c.pending.Queue("commit").Fn = func(r pgx.BatchResults) error {
+	c.number = -1 // nobody's
+	c.add("commit", nil).Fn = func(r pgx.BatchResults) error {
 		reached = true
 		tag, err := r.Exec()
 		if err == nil && tag.String() != "COMMIT" {
 			return errNotKept
 		}
 		done = err == nil
-		return err
+		return c.count(err)
 	}
 	err := c.flush(ctx)
 	if done {
@@ -199,6 +260,9 @@ func sent(c *pgx.Conn) int64 {
 
 // queue adds a statement to what is pending, unless others queue for what it is about.
 func (c *pgTx) queue(query string, args []any, changes bool) (*pgx.QueuedQuery, error) {
+	if c.stopped != nil {
+		return nil, c.stopped
+	}
 	if len(args) > 0 {
 		if object, ok := args[0].(string); ok {
 			if err := c.at(object, changes); err != nil {
@@ -207,16 +271,15 @@ func (c *pgTx) queue(query string, args []any, changes bool) (*pgx.QueuedQuery, 
 		}
 	}
 	c.wrote = c.wrote || changes
-	return c.pending.Queue(query, storable(args)...), nil
+	return c.add(query, storable(args)), nil
 }
 
 // at says what comes next is about, and ends the try when others queue for that.
 func (c *pgTx) at(object string, changes bool) error {
-	err := c.turn.at(object, changes)
-	if err != nil {
-		c.failed = err
+	if c.stopped == nil {
+		c.stopped = c.turn.at(object, changes)
 	}
-	return err
+	return c.stopped
 }
 
 func (c *pgTx) touch(object string) error { return c.at(object, true) }
@@ -231,10 +294,11 @@ func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int6
 	if err != nil {
 		return 0, err
 	}
-	q.Exec(func(tag pgconn.CommandTag) error {
+	q.Fn = func(r pgx.BatchResults) error {
+		tag, err := r.Exec()
 		changed = tag.RowsAffected()
-		return nil
-	})
+		return c.count(err)
+	}
 	err = c.flush(ctx)
 	return changed, err
 }
@@ -243,7 +307,15 @@ func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Ro
 	return c.ask(ctx, query, args, false, scan)
 }
 
+// errManyQuestions ends the try of an update that keeps others waiting.
+var errManyQuestions = errors.New("many questions: it is run alone")
+
 func (c *pgTx) ask(ctx context.Context, query string, args []any, changes bool, scan func(Row) error) error {
+	if c.questions > 0 {
+		if c.questions--; c.questions == 0 {
+			c.stopped = errManyQuestions
+		}
+	}
 	q, err := c.queue(query, args, changes)
 	if err != nil {
 		return err
@@ -252,13 +324,23 @@ func (c *pgTx) ask(ctx context.Context, query string, args []any, changes bool, 
 	return c.flush(ctx)
 }
 
+// scanOwn is scan for a question that travels with others: what goes wrong in its scan is its own.
+func (c *pgTx) scanOwn(q *pgx.QueuedQuery, scan func(Row) error, own *error) {
+	q.Fn = func(r pgx.BatchResults) (err error) {
+		rows, _ := r.Query() // its failure is that of the rows
+		err, *own = scanAll(rows, scan)
+		return c.count(err)
+	}
+}
+
 func (c *pgTx) scan(q *pgx.QueuedQuery, scan func(Row) error) {
-	q.Query(func(rows pgx.Rows) (err error) {
+	q.Fn = func(r pgx.BatchResults) (err error) {
+		rows, _ := r.Query() // its failure is that of the rows
 		if err, c.own = scanAll(rows, scan); c.own != nil {
 			return c.own
 		}
-		return err
-	})
+		return c.count(err)
+	}
 }
 
 // assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
@@ -266,25 +348,14 @@ func (c *pgTx) scan(q *pgx.QueuedQuery, scan func(Row) error) {
 func (c *pgTx) assume(
 	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (changed int64, err error) {
-	returning := " RETURNING " + strings.Join(append(columns, "1"), ", ")
 	if c.careful {
-		err = c.ask(ctx, query+returning, args, true, func(r Row) error {
+		err = c.ask(ctx, query+returning(columns), args, true, func(r Row) error {
 			changed++
 			return scanFirst(r, scan)
 		})
 		return changed, err
 	}
-	var firsts strings.Builder
-	for _, column := range columns {
-		fmt.Fprintf(&firsts, "max(%s), ", column)
-	}
-	q, err := c.queue(
-		fmt.Sprintf(
-			"WITH changed AS (%s%s) SELECT %s1 / CASE WHEN count(*) < %d THEN 0 ELSE 1 END FROM changed",
-			query, returning, firsts.String(), rows,
-		),
-		args, true,
-	)
+	q, err := c.queue(assumption(rows, query, columns), args, true)
 	if err != nil {
 		return 0, err
 	}
@@ -292,6 +363,22 @@ func (c *pgTx) assume(
 		c.scan(q, func(r Row) error { return scanFirst(r, scan) })
 	}
 	return int64(rows), nil
+}
+
+func returning(columns []string) string {
+	return " RETURNING " + strings.Join(append(slices.Clip(columns), "1"), ", ")
+}
+
+// assumption is a statement that fails when it changes fewer rows than expected.
+func assumption(rows int, query string, columns []string) string {
+	var firsts strings.Builder
+	for _, column := range columns {
+		fmt.Fprintf(&firsts, "max(%s), ", column)
+	}
+	return fmt.Sprintf(
+		"WITH changed AS (%s%s) SELECT %s1 / CASE WHEN count(*) < %d THEN 0 ELSE 1 END FROM changed",
+		query, returning(columns), firsts.String(), rows,
+	)
 }
 
 // scanFirst scans the columns of a row but the last.

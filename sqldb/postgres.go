@@ -23,6 +23,7 @@ type postgres struct {
 	turns turns // of the updates of this node
 
 	rounds rounds
+	groups groups
 
 	patience time.Duration // with a server that ends its connections
 
@@ -43,7 +44,7 @@ const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) (*postgres, error) {
 	p := &postgres{patience: o.patience}
-	p.rounds.engine = p
+	p.rounds.engine, p.groups.engine = p, p
 	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
@@ -151,11 +152,8 @@ func (p *postgres) view(ctx context.Context, fn func(Tx) error) error {
 	return p.run(ctx, &transaction{begin: "begin isolation level repeatable read read only"}, fn)
 }
 
-func (p *postgres) update(ctx context.Context, fn func(Tx) error) error {
-	t := &transaction{begin: "begin isolation level serializable", turn: &turn{of: &p.turns}}
-	defer t.turn.leave()
-	return p.run(ctx, t, fn)
-}
+// beginUpdate begins a transaction that writes.
+const beginUpdate = "begin isolation level serializable"
 
 func (p *postgres) get(ctx context.Context, fn func(Tx) error) error {
 	for r := (retries{patience: p.patience}); ; {
@@ -201,7 +199,7 @@ func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) e
 			return nil
 		case errors.Is(err, errOutOfTurn):
 			if err := t.turn.take(ctx); err != nil {
-				return fmt.Errorf("%w: wait for others who change the same: %w", ErrUnavailable, err)
+				return outOfPatience(err)
 			}
 			continue
 		case !t.careful && assumedWrongly(err):
@@ -219,7 +217,7 @@ func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) e
 		}
 		t.turn.want(r.conflicts > maxPatience)
 		if err := t.turn.take(ctx); err != nil {
-			return fmt.Errorf("%w: wait for others who change the same: %w", ErrUnavailable, err)
+			return outOfPatience(err)
 		}
 	}
 }
@@ -233,21 +231,30 @@ func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) erro
 	defer c.Release()
 	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}, careful: t.careful, turn: t.turn}
 	t.turn.begin()
-	tx.pending.Queue(t.begin)
-	if err = fn(Tx{ctx: ctx, conn: tx}); tx.failed != nil {
-		err = tx.failed // whatever fn made of it
+	_ = tx.add(t.begin, nil)
+	err = fn(Tx{ctx: ctx, conn: tx})
+	switch { // whatever fn made of it
+	case tx.failed != nil:
+		err = tx.failed
+	case tx.stopped != nil:
+		err = tx.stopped
 	}
 	if err == nil {
 		err = tx.commit(ctx)
 		t.unknown = tx.unknown && tx.wrote
 	}
+	p.finish(ctx, c, tx)
+	return err
+}
+
+// finish ends a transaction that has not ended, and a connection that is of no use.
+func (p *postgres) finish(ctx context.Context, c *pgxpool.Conn, tx *pgTx) {
 	p.suspect(c, tx.failed)
 	if tx.begun && c.Conn().PgConn().TxStatus() != 'I' { // a connection that is lost has rolled back already
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
 		defer cancel()
 		_, _ = c.Exec(ending, "rollback")
 	}
-	return err
 }
 
 // rollbackWait bounds the end of a transaction or a connection at a server that does not answer

@@ -15,7 +15,11 @@ var errUndone = errors.New("nothing of it is to stay")
 // that puts a row. On SQLite it is committed, since a full disk shows only then; several nodes
 // would be in each other's way, so that on PostgreSQL nothing of it stays.
 func (d *DB) Ready(ctx context.Context, write string, args ...any) error {
-	err := d.update(ctx, func(t Tx) error {
+	update := d.update
+	if p, ok := d.engine.(*postgres); ok {
+		update = p.updateAlone // what is undone must not be others' writes
+	}
+	err := update(ctx, func(t Tx) error {
 		var have int64
 		if err := t.Row(`SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`, nil, &have); err != nil {
 			return err

@@ -121,17 +121,6 @@ func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(
 // Get is View for an fn that runs one statement, which is always consistent.
 func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ctx, fn) }
 
-// GetAlone is Get whose lookups do not travel with others, but over the connection that is given
-// back last, which an Update that follows is likely to get as well.
-func (d *DB) GetAlone(ctx context.Context, fn func(Tx) error) error {
-	return d.get(ctx, func(t Tx) error {
-		if one, ok := t.conn.(*pgStatement); ok {
-			one.alone = true
-		}
-		return fn(t)
-	})
-}
-
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
 // run more than once and must have no effect but on its Tx. When fn fails nothing of it remains.
 func (d *DB) Update(ctx context.Context, fn func(Tx) error) error { return d.update(ctx, fn) }

@@ -144,7 +144,7 @@ func route(method, path string) (to routed, ok bool) {
 
 // serve bounds, authenticates, calls and answers.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest string) {
-	ctx, requestID := h.Center.Moment(r.Context(), r.Method != http.MethodGet), h.RequestID(r)
+	ctx, requestID := h.Center.Moment(r.Context()), h.RequestID(r)
 	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
 	op, known := route(r.Method, rest)

@@ -162,17 +162,6 @@ func atOneMoment(c *center.Center, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(c.Moment(r.Context(), !asks(r.Header.Get("X-Amz-Target")))))
+		next.ServeHTTP(w, r.WithContext(c.Moment(r.Context())))
 	})
-}
-
-// asks says whether an operation changes nothing, by how AWS names them.
-func asks(target string) bool {
-	_, operation, _ := strings.Cut(target, ".")
-	for _, verb := range []string{"Describe", "Get", "Is", "List"} {
-		if strings.HasPrefix(operation, verb) {
-			return true
-		}
-	}
-	return false
 }

@@ -276,12 +276,10 @@ func disable(id center.UserID) func(context.Context, *center.Center) error {
 	}
 }
 
-// requests are how what is remembered is asked for: in no request, in one that reads, and in one
-// that is going to write.
+// requests are how what is remembered is asked for: in no request, and in one.
 var requests = []func(*center.Center) context.Context{
 	func(*center.Center) context.Context { return context.Background() },
-	func(c *center.Center) context.Context { return c.Moment(context.Background(), false) },
-	func(c *center.Center) context.Context { return c.Moment(context.Background(), true) },
+	func(c *center.Center) context.Context { return c.Moment(context.Background()) },
 }
 
 // TestNothingRevokedIsGoodOnAnotherNode: what is used on one node all the time, so that it is

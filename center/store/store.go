@@ -80,11 +80,7 @@ func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
 
 // Get implements center.Store.
 func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
-	get := s.db.Get
-	if s.db.Shared() && center.Writes(ctx) {
-		get = s.db.GetAlone
-	}
-	return known(get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
 }
 
 // Ready implements center.Store.

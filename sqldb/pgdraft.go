@@ -1,0 +1,257 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// draft is an update that is prepared beside others: their questions travel together, and are
+// answered before any of them has changed anything. What it writes waits for that. It is kept when
+// nothing that goes before it changes what it was answered; otherwise it is run again after that.
+type draft struct {
+	*member
+	of *group
+
+	asked   []statement
+	writes  []statement
+	ask     *statement // what it waits for
+	scan    func(Row) error
+	reply   chan error
+	stopped error // why it goes no further
+}
+
+type statement struct {
+	query string
+	args  []any
+
+	text string          // what is sent; empty: query
+	scan func(Row) error // of what an assumption returns
+}
+
+// errInOrder ends a draft that asks what depends on what it has written.
+var errInOrder = errors.New("it is run after those before it")
+
+// run runs the update's function, in the goroutine of who asked for it.
+func (d *draft) run() {
+	defer func() {
+		if p := recover(); p != nil { // it goes alone, and does so again
+			d.stopped = errPanic
+		}
+		d.ask = nil
+		d.of.events <- d
+	}()
+	d.err = d.fn(Tx{ctx: context.WithoutCancel(d.ctx), conn: d})
+}
+
+var errPanic = errors.New("panic in a transaction")
+
+func (d *draft) touch(object string) error {
+	if d.stopped == nil {
+		d.stopped = d.turn.at(object, true)
+	}
+	return d.stopped
+}
+
+func (d *draft) write(s statement) error {
+	if d.stopped == nil && len(s.args) > 0 {
+		if object, ok := s.args[0].(string); ok {
+			d.stopped = d.turn.at(object, true)
+		}
+	}
+	if d.stopped == nil {
+		s.args = storable(s.args)
+		d.writes = append(d.writes, s)
+	}
+	return d.stopped
+}
+
+func (d *draft) do(_ context.Context, query string, args []any) error {
+	return d.write(statement{query: query, args: args})
+}
+
+func (d *draft) exec(context.Context, string, []any) (int64, error) {
+	d.stop(errInOrder)
+	return 0, d.stopped
+}
+
+func (d *draft) stop(why error) {
+	if d.stopped == nil {
+		d.stopped = why
+	}
+}
+
+func (d *draft) assume(
+	_ context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
+) (int64, error) {
+	return int64(rows), d.write(statement{query, args, assumption(rows, query, columns), scan})
+}
+
+func (d *draft) query(_ context.Context, query string, args []any, scan func(Row) error) error {
+	if len(d.writes) > 0 {
+		d.stop(errInOrder)
+	}
+	if len(d.asked) == maxQuestions {
+		d.stop(errManyQuestions)
+	}
+	if d.stopped == nil && len(args) > 0 {
+		if object, ok := args[0].(string); ok {
+			d.stopped = d.turn.at(object, false)
+		}
+	}
+	if d.stopped != nil {
+		return d.stopped
+	}
+	d.asked = append(d.asked, statement{query: query, args: storable(args)})
+	d.ask, d.scan = &d.asked[len(d.asked)-1], scan
+	d.of.events <- d
+	return <-d.reply
+}
+
+// draft lets all members be prepared at the same time. It fails when a question does.
+func (g *group) draft(ctx context.Context) {
+	for i, m := range g.members {
+		d := &draft{member: m, of: g, reply: make(chan error, 1)}
+		g.drafts = append(g.drafts, d)
+		m.number, m.wrote = i, false
+		m.turn.begin()
+		m.drafts <- d
+	}
+	for waiting := len(g.drafts); waiting > 0; {
+		var asking []*draft
+		for ; waiting > 0; waiting-- {
+			if d := <-g.events; d.ask != nil {
+				asking = append(asking, d)
+			}
+		}
+		waiting = len(asking)
+		if waiting > 0 {
+			g.answer(ctx, asking)
+		}
+	}
+}
+
+// answer sends questions together and hands out the answers.
+func (g *group) answer(ctx context.Context, asking []*draft) {
+	failures := make([]error, len(asking))
+	for i, d := range asking {
+		g.tx.number = d.number
+		g.tx.scanOwn(g.tx.add(d.ask.query, d.ask.args), d.scan, &failures[i])
+	}
+	err := g.tx.flush(ctx)
+	for i, d := range asking {
+		if err != nil {
+			failures[i] = err
+		}
+		d.reply <- failures[i]
+	}
+}
+
+// keep adds what a draft writes to what is pending, unless something that goes before it changes
+// what it was answered. One that writes nothing goes before all.
+func (g *group) keep(d *draft) bool {
+	if d.err != nil || len(d.writes) == 0 {
+		return true
+	}
+	for _, q := range d.asked {
+		if slices.ContainsFunc(g.written, func(w statement) bool { return w.changes(q) }) {
+			return false
+		}
+	}
+	g.tx.number = d.number
+	for _, w := range d.writes {
+		text := w.text
+		if text == "" {
+			text = w.query
+		}
+		q := g.tx.add(text, w.args)
+		if w.scan != nil {
+			g.tx.scan(q, func(r Row) error { return scanFirst(r, w.scan) })
+		}
+	}
+	g.written = append(g.written, d.writes...)
+	d.wrote = true
+	return true
+}
+
+// changes says whether a write may change the answer to a question. It may when it writes to a
+// table that the question names, unless both are about the rows that have a value in a column, and
+// these are two values.
+func (w statement) changes(question statement) bool {
+	does, asks := shapeOf(w.query), shapeOf(question.query)
+	if does.column != "" && does.column == asks.column && does.tables[0] == asks.tables[0] {
+		a, ok := w.args[0].(string)
+		b, too := question.args[0].(string)
+		return !ok || !too || a == b
+	}
+	if len(does.tables) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(does.tables, func(table string) bool { return slices.Contains(asks.words, table) })
+}
+
+// shape is what is known of a statement by its text.
+type shape struct {
+	tables []string // that it writes to; of a question, that it reads by the column
+	column string   // all its rows of its only table have its first argument there; empty: who knows
+	words  []string // of a question: all, among which are the tables that it reads
+}
+
+var (
+	shapes   = map[string]shape{}
+	shapesMu sync.RWMutex
+)
+
+// maxShapes bounds the texts whose shape is remembered: lists of ids make new ones without end.
+const maxShapes = 500 //bound:memory statements whose shape is remembered
+
+func shapeOf(query string) shape {
+	shapesMu.RLock()
+	s, ok := shapes[query]
+	shapesMu.RUnlock()
+	if ok {
+		return s
+	}
+	s = readShape(query)
+	shapesMu.Lock()
+	defer shapesMu.Unlock()
+	if len(shapes) < maxShapes {
+		shapes[query] = s
+	}
+	return s
+}
+
+var (
+	writesTo  = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|DELETE FROM)\s+(\w+)`)
+	words     = regexp.MustCompile(`\w+`)
+	byColumn  = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
+	asksBy    = regexp.MustCompile(`^SELECT [\w, ]+ FROM (\w+) ` + byColumn + `(?: ORDER BY [\w, ]+)?$`)
+	deletesBy = regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`)
+	updatesBy = regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`)
+	insertsBy = regexp.MustCompile(
+		`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,|SELECT CAST\(\$1 AS TEXT\),)[^;]*$`,
+	)
+)
+
+func readShape(query string) (s shape) {
+	query = strings.Join(strings.Fields(query), " ")
+	s.words = words.FindAllString(query, -1)
+	for _, found := range writesTo.FindAllStringSubmatch(query, -1) {
+		s.tables = append(s.tables, found[1])
+	}
+	if m := asksBy.FindStringSubmatch(query); m != nil {
+		s.tables, s.column = []string{m[1]}, m[2]
+	} else if m := deletesBy.FindStringSubmatch(query); m != nil {
+		s.column = m[2]
+	} else if m := updatesBy.FindStringSubmatch(query); m != nil &&
+		!slices.Contains(words.FindAllString(m[2], -1), m[3]) {
+		s.column = m[3]
+	} else if m := insertsBy.FindStringSubmatch(query); m != nil && !strings.Contains(query, m[2]+" =") &&
+		(!strings.Contains(query, "DO UPDATE") || strings.Contains(query, "ON CONFLICT ("+m[2])) {
+		s.column = m[2]
+	}
+	return s
+}
