@@ -24,7 +24,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/examine",
-		"cmd/gatehouse/administer connect/aws doctor doctor/gather graph/signin outbound terminal",
+		"cmd/gatehouse/administer connect/aws doctor doctor/gather doctor/repair graph/signin outbound terminal",
 	},
 	{
 		"cmd/gatehouse/codify",
@@ -112,6 +112,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"inbound", "audit authn"},
 	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
+	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
 	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"}, {"awsapi/inventory", ""},

@@ -67,10 +67,12 @@ type Finding struct {
 	Subjects  []string `json:"subjects,omitempty"` // the first people, groups or accounts concerned
 	Count     int      `json:"count,omitempty"`    // of all of them
 	Behind    string   `json:"behind,omitempty"`   // the check whose finding explains this one
+	Repairs   []Repair `json:"repairs,omitempty"`  // what an API can do about it
 
 	concerns map[string]bool // everybody who is concerned, by name in lower case
 	meant    int             // place among what the text that was asked about means; 0: not meant
 	near     bool            // the person who was asked about lies behind this
+	targets  []string        // attributes whose mappings are to be removed
 }
 
 // About is what somebody asks about. All of it may be empty.
@@ -203,6 +205,7 @@ func Diagnose(f Facts, about About, only ...string) Report {
 	r.Steps = l.steps()
 	found = append(found, l.unseen(blind)...)
 	explain(found)
+	l.mend(found)
 	found = l.answers(found)
 	l.order(found)
 	for _, x := range found {

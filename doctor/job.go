@@ -452,7 +452,7 @@ func (l *look) judgeMapping(a *answer, o graph.ObjectMapping) {
 			a.find(Broken, "unknown attribute", "the job sends "+m.TargetAttributeName+", which AWS does not have",
 				"A mapping was added for an attribute that AWS's SCIM refuses").
 				value("Entra, mapping", m.Source.Expression).
-				fix("Delete that mapping", "", link)
+				fix("Delete that mapping", "", link).targets = []string{m.TargetAttributeName}
 		}
 	}
 	for list, targets := range lists {
@@ -467,6 +467,7 @@ func (l *look) severalValues(a *answer, list string, targets []string) {
 		"AWS takes one value of each list: \"List attribute "+list+" exceeds allowed limit of 1\"").
 		value("Entra, mappings", strings.Join(targets, ", ")).value("AWS takes", "1").
 		fix("Keep one of the mappings", "", l.admin(l.prov, "Provisioning"))
+	f.targets = targets[1:]
 	for _, p := range l.people {
 		n := 0
 		for _, t := range targets {

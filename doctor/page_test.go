@@ -46,7 +46,7 @@ func lists() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\n## The %d checks\n\n", len(doctor.Checks()))
 	out.WriteString("In this order: what causes other findings comes before them.\n\n")
-	out.WriteString("| check | finds | stops | needs | rule |\n|---|---|---|---|---|\n")
+	out.WriteString("| check | finds | stops | needs | `--fix` | rule |\n|---|---|---|---|---|---|\n")
 	for _, c := range doctor.Checks() {
 		needs := make([]string, len(c.Needs))
 		for i, s := range c.Needs {
@@ -56,13 +56,31 @@ func lists() string {
 		if c.Reference != "" {
 			rule = "[page](" + c.Reference + ")"
 		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s |\n", c.Name, c.Asks, c.Stage, strings.Join(needs, ", "), rule)
+		mends := ""
+		if doctor.Repairable(c.Name) {
+			mends = "yes"
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", c.Name, c.Asks, c.Stage,
+			strings.Join(needs, ", "), mends, rule)
 	}
 	out.WriteString("\n## Where the facts come from\n\n| source | is asked by | needs |\n|---|---|---|\n")
 	for _, s := range doctor.Sources() {
 		fmt.Fprintf(&out, "| `%s` | %s | %s |\n", s.Source, s.Asks, s.Permission)
 	}
+	out.WriteString("\n## What `--fix` can do\n\nIn this order.\n\n| action | needs |\n|---|---|\n")
+	for _, a := range doctor.Actions() {
+		fmt.Fprintf(&out, "| %s | %s |\n", a, a.Permission())
+	}
 	return out.String()
+}
+
+// TestEveryActionIsWhole: it says what it takes.
+func TestEveryActionIsWhole(t *testing.T) {
+	for _, a := range doctor.Actions() {
+		if a.Permission() == "" {
+			t.Errorf("%s does not say what it takes", a)
+		}
+	}
 }
 
 // TestChecksAreWhole: each has a name of its own, says what it finds, and names checks that exist.

@@ -538,7 +538,7 @@ func failingObjects(l *look, a *answer) {
 		name := e.SourceIdentity.DisplayName
 		if p := l.byID[e.SourceIdentity.ID]; p != nil {
 			name = p.UserPrincipalName
-			if !p.scoped {
+			if !p.scoped || l.overcome(p, e) {
 				continue
 			}
 		}
@@ -554,4 +554,13 @@ func failingObjects(l *look, a *answer) {
 		}
 		f.of(name)
 	}
+}
+
+// overcome says whether a refused duplicate is history: the person is there by now, with the id and
+// the name that the job sends, and a cycle has ended since.
+func (l *look) overcome(p *person, e graph.ProvisioningObjectSummary) bool {
+	kind, _, _ := explainFailure(e.StatusInfo.ErrorInformation.ErrorCode, e.StatusInfo.ErrorInformation.Reason)
+	return kind == "duplicate" && p.aws != nil && p.by == "externalId" && l.lastCycle().After(e.ActivityDateTime) &&
+		strings.EqualFold(p.values["userName"], p.aws.UserName) &&
+		slices.ContainsFunc(p.aws.ExternalIDs, func(x ExternalID) bool { return x.ID == p.values["externalId"] })
 }

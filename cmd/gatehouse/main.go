@@ -152,7 +152,7 @@ environment, and the environment overrides the file.`,
 		Flags: func(cmd *cobra.Command) {
 			m.flags(cmd, "graph-url", "https://graph.microsoft.com/v1.0", "URL of Microsoft Graph, with its version")
 		},
-	}))
+	}, examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}))
 	terminal.Arrange(root, groups)
 	return root
 }

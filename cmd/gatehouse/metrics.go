@@ -59,3 +59,11 @@ func listenForMetrics(
 		}
 	}, nil
 }
+
+// serveMetricsOf serves the metrics of a command that looks again and again.
+func (w *world) serveMetricsOf(
+	ctx context.Context, address string, own prometheus.Collector,
+) (func(context.Context), error) {
+	log := slog.New(slog.NewTextHandler(w.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return listenForMetrics(ctx, address, log, &inbound.Health{}, own)
+}

@@ -1,8 +1,8 @@
 // Package examine has the command that says what is wrong between a tenant and a center: its flags
 // and words, and how it prints what doctor finds.
 //
-// It may import cmd/gatehouse/administer, connect/aws, doctor, doctor/gather, graph/signin,
-// outbound and terminal.
+// It may import cmd/gatehouse/administer, connect/aws, doctor, doctor/gather, doctor/repair,
+// graph/signin, outbound and terminal.
 package examine
 
 import (
@@ -15,8 +15,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
@@ -34,6 +36,14 @@ type Tenant struct {
 
 	Flags func(*cobra.Command)
 	Check func() []error
+}
+
+// Program is what the command needs of the program that it is in.
+type Program struct {
+	// ServeMetrics listens at a loopback address; what it returns serves a collector there.
+	ServeMetrics func(context.Context, string, prometheus.Collector) (func(context.Context), error)
+	// Changes ends a dry run that found something to do.
+	Changes error
 }
 
 // named says whether somebody said how to sign in. Otherwise only the other side is asked.
@@ -64,22 +74,34 @@ type settings struct {
 	only      []string
 	asJSON    bool
 	cmd       *cobra.Command
+
+	repair, dryRun, accept bool
+	every                  time.Duration
+	metricsAddress         string
+	serveMetrics           func(context.Context, string, prometheus.Collector) (func(context.Context), error)
+	waiting                error
 }
 
 // Command is the command doctor.
-func Command(w administer.World, t Tenant) *cobra.Command {
-	s := &settings{World: w, tenant: t}
+func Command(w administer.World, t Tenant, p Program) *cobra.Command {
+	s := &settings{World: w, tenant: t, serveMetrics: p.ServeMetrics, waiting: p.Changes}
 	cmd := &cobra.Command{
 		Use:   "doctor [USER|GROUP|REFERENCE|TEXT]...",
 		Short: "Say what is wrong between Entra ID and IAM Identity Center, and how to mend it",
-		Long: `Looks at any existing set-up, and changes nothing: the real Entra ID and the real IAM Identity
-Center, a Gatehouse center with either, or a SCIM service alone. It says what is broken, why, with
-the values of both sides and the fix. What could not be looked at is named, with the permission
-that is missing.
+		Long: `Looks at any existing set-up: the real Entra ID and the real IAM Identity Center, a Gatehouse
+center with either, or a SCIM service alone. Without --fix it changes nothing. It says what is
+broken, why, with the values of both sides and the fix. What could not be looked at is named, with
+the permission that is missing.
 
 Name a user or a group to follow them through both sides. Name what a person saw (an AADSTS number,
 a sentence of AWS's, an error of SCIM, the reference of an error page) to begin there. docs/doctor.md
 lists every check.
+
+--fix makes a plan of what can be repaired by API, with the people who can do more or less
+afterwards, and asks for ACCEPT. Then it repairs, looks again, and says what is sound now.
+Interrupted, run it again. --dry-run prints the plan, with exit code 2 if there is one.
+
+--every looks again and again, prints what changes, and serves metrics at --metrics.
 
 The exit code is 0 if everything is sound, 1 if something could not be looked at, and 3 if something
 is broken. Warnings do not count.
@@ -103,14 +125,22 @@ GATEHOUSE_SCIM_TOKEN.`,
 	f.StringVar(&s.scimURL, "scim-url", "", "SCIM endpoint to try the access token at")
 	f.StringVar(&s.scimToken, "scim-token", "", "access token of it; set it with GATEHOUSE_SCIM_TOKEN")
 	f.StringArrayVar(&s.only, "only", nil, "only checks whose name begins with this; can be repeated")
-	f.BoolVar(&s.asJSON, "json", false, "print one JSON object")
+	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; with --every, a line for each look")
+	f.BoolVar(&s.repair, "fix", false, "plan what can be repaired by API, ask for ACCEPT, repair, and look again")
+	f.BoolVar(&s.dryRun, "dry-run", false, "with --fix: print the plan and change nothing")
+	f.BoolVar(&s.accept, "accept", false, "with --fix: do not ask")
+	f.DurationVar(&s.every, "every", 0, "time between looks, such as 10m (default: look once)")
+	f.StringVar(
+		&s.metricsAddress, "metrics", "",
+		"with --every: loopback address to serve Prometheus metrics at, such as 127.0.0.1:9092",
+	)
 	return cmd
 }
 
 // config checks the settings and reports all mistakes at once.
 func (s *settings) config(ctx context.Context, words []string) (c gather.Config, err error) {
 	c.HTTP = outbound.Operator.Client(administer.Timeout)
-	var mistakes []error
+	mistakes := s.contradictions(words)
 	if s.tenant.named() {
 		mistakes = append(mistakes, s.tenant.Check()...)
 	}
@@ -152,6 +182,23 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	return c, nil
 }
 
+// contradictions are flags that do not go together.
+func (s *settings) contradictions(words []string) (mistakes []error) {
+	if (s.dryRun || s.accept) && !s.repair {
+		mistakes = append(mistakes, errors.New("--dry-run and --accept belong to --fix"))
+	}
+	if s.repair && len(words) > 0 {
+		mistakes = append(mistakes, errors.New("--fix mends the whole set-up: choose with --only, name nobody"))
+	}
+	if s.every < 0 || (s.every > 0 && (s.repair || len(words) > 0)) {
+		mistakes = append(mistakes, errors.New("--every looks at the whole set-up: use it without --fix and words"))
+	}
+	if s.metricsAddress != "" && s.every == 0 {
+		mistakes = append(mistakes, errors.New("--metrics belongs to --every"))
+	}
+	return mistakes
+}
+
 // real is AWS by its default credentials.
 func (s *settings) real(ctx context.Context) (*sdk.Config, error) {
 	place, err := aws.ParsePlace(s.place)
@@ -186,12 +233,21 @@ func (s *settings) run(ctx context.Context, words []string) error {
 			"name a side: --sign-in or --login-url for Entra ID, --center or --center-url for AWS's side, --scim-url",
 		)}
 	}
+	if s.every > 0 {
+		return s.watch(ctx, c)
+	}
+	if !s.asJSON {
+		c.Early = func(f doctor.Facts) { s.early(f, words) }
+	}
 	facts, err := gather.Gather(ctx, c)
 	if err != nil {
 		return err
 	}
 	about := doctor.Asked(facts, words)
 	report := doctor.Diagnose(facts, about, s.only...)
+	if s.repair {
+		return s.fix(ctx, c, facts, report)
+	}
 	if s.asJSON {
 		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
 			return err
@@ -199,10 +255,19 @@ func (s *settings) run(ctx context.Context, words []string) error {
 	} else {
 		s.print(report)
 	}
-	if worst := report.Worst(); worst != doctor.OK {
-		return Unsound{worst}
+	return sound(report)
+}
+
+// early prints what is broken as soon as that is known: memberships take long at AWS.
+func (s *settings) early(f doctor.Facts, words []string) {
+	report := doctor.Diagnose(f, doctor.Asked(f, words), s.only...)
+	fmt.Fprintln(s.Err, "Before the memberships are read:")
+	for _, found := range report.Findings {
+		if found.State == doctor.Broken && found.Behind == "" {
+			fmt.Fprintf(s.Err, " ✗ %s: %s\n", terminal.Inline(found.Check), terminal.Inline(found.Fact))
+		}
 	}
-	return nil
+	fmt.Fprintf(s.Err, " %d checks found nothing\n", len(report.Sound))
 }
 
 // groups are how findings are printed: failures first.
@@ -217,13 +282,8 @@ var groups = []struct {
 func (s *settings) print(r doctor.Report) {
 	out := s.Out
 	for _, step := range r.Steps {
-		mark := "✓"
-		for _, g := range groups {
-			if g.state == step.State {
-				mark = g.mark
-			}
-		}
-		fmt.Fprintf(out, " %s %-17s %s\n", mark, step.Name, terminal.Inline(join(" | ", step.Entra, step.AWS)))
+		text := terminal.Inline(join(" | ", step.Entra, step.AWS))
+		fmt.Fprintf(out, " %s %-17s %s\n", mark(step.State), step.Name, text)
 	}
 	if len(r.Findings) > 0 && r.Findings[0].State == doctor.OK {
 		fmt.Fprintf(out, "\n%s\n", "The likely answer")

@@ -24,6 +24,16 @@ import (
 // ask runs the command about a pair, or about none, and returns the exit code and what it printed.
 func ask(t *testing.T, e *pairtest.Ends, args ...string) (code int, out string) {
 	t.Helper()
+	return answered(t, context.Background(), e, "", args...)
+}
+
+var errWaiting = errors.New("there is something to do")
+
+// answered is ask for a person who types something.
+func answered(
+	t *testing.T, ctx context.Context, e *pairtest.Ends, typed string, args ...string,
+) (code int, out string) {
+	t.Helper()
 	var printed bytes.Buffer
 	settings := &signin.Settings{Method: signin.Client}
 	env := map[string]string{"AWS_CONFIG_FILE": t.TempDir() + "/none"}
@@ -34,16 +44,19 @@ func ask(t *testing.T, e *pairtest.Ends, args ...string) (code int, out string) 
 		args = append([]string{"--center-url", e.Center.URL}, args...)
 	}
 	cmd := examine.Command(
-		administer.World{Out: &printed, Err: &printed, Env: func(k string) (string, bool) {
-			v, ok := env[k]
-			return v,
-				ok
-		}},
+		administer.World{
+			In: strings.NewReader(typed), Out: &printed, Err: &printed,
+			Env: func(k string) (string, bool) {
+				v, ok := env[k]
+				return v, ok
+			},
+		},
 		examine.Tenant{Settings: settings, Flags: func(*cobra.Command) {}, Check: func() []error { return nil }},
+		examine.Program{ServeMetrics: serveMetrics, Changes: errWaiting},
 	)
 	cmd.SetArgs(args)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err := cmd.ExecuteContext(context.Background())
+	err := cmd.ExecuteContext(ctx)
 	var unsound examine.Unsound
 	var usage terminal.UsageError
 	switch {
@@ -51,6 +64,10 @@ func ask(t *testing.T, e *pairtest.Ends, args ...string) (code int, out string) 
 		code = unsound.Code()
 	case errors.As(err, &usage):
 		return 1, err.Error()
+	case errors.Is(err, errWaiting):
+		return 2, printed.String()
+	case errors.Is(err, examine.ErrNotConfirmed):
+		return 1, printed.String()
 	case err != nil:
 		t.Fatal(err)
 	}

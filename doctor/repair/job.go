@@ -1,0 +1,225 @@
+package repair
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/doctor"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+func (w *worker) pauseJob(ctx context.Context, r doctor.Repair) error {
+	return w.post(ctx, job(r)+"/pause", nil, nil)
+}
+
+func (w *worker) startJob(ctx context.Context, r doctor.Repair) error {
+	return w.post(ctx, job(r)+"/start", nil, nil)
+}
+
+// restartJob restarts a job, and starts it where it is switched off: a restart alone need not.
+func (w *worker) restartJob(ctx context.Context, r doctor.Repair) error {
+	var in graph.Restart
+	in.Criteria.ResetScope = r.With["resetScope"]
+	if err := w.post(ctx, job(r)+"/restart", in, nil); err != nil {
+		return err
+	}
+	var now graph.SynchronizationJob
+	if err := w.Graph.Do(ctx, http.MethodGet, job(r), nil, &now); err != nil {
+		return err
+	}
+	if now.Schedule != nil && now.Schedule.State != "Active" {
+		return w.startJob(ctx, r)
+	}
+	return nil
+}
+
+// createJob makes a job where there is none: a run before this one may have made it.
+func (w *worker) createJob(ctx context.Context, r doctor.Repair) error {
+	jobs, err := graph.All[graph.SynchronizationJob](ctx, w.Graph, principal(r)+"/synchronization/jobs")
+	if err != nil {
+		return err
+	}
+	var made graph.SynchronizationJob
+	if len(jobs) > 0 {
+		made = jobs[0]
+	} else if err := w.post(ctx, principal(r)+"/synchronization/jobs",
+		graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &made); err != nil {
+		return err
+	}
+	if err := w.saveToken(ctx, r); err != nil {
+		return err
+	}
+	return w.post(ctx, principal(r)+"/synchronization/jobs/"+made.ID+"/start", nil, nil)
+}
+
+// saveToken makes an access token at the center and saves it in the job, with the endpoint. A token
+// that a run before this one made and did not save was never used, and makes room.
+func (w *worker) saveToken(ctx context.Context, r doctor.Repair) error {
+	tenants, err := w.Admin.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var tenant adminapi.Tenant
+	if len(tenants) > 0 {
+		tenant = tenants[0]
+		if err := w.makeRoom(ctx, tenant.TenantID); err != nil {
+			return err
+		}
+	} else if tenant, err = w.Admin.CreateTenant(ctx); err != nil {
+		return err
+	}
+	token, err := w.Admin.CreateBearerToken(ctx, tenant.TenantID, "")
+	if err != nil {
+		return err
+	}
+	return w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", graph.Secrets{
+		Value: []graph.KeyValue{
+			{Key: graph.KeyBaseAddress, Value: tenant.ScimEndpoint},
+			{Key: graph.KeySecretToken, Value: token.Value},
+		},
+	}, nil)
+}
+
+// mostTokens is how many tokens a SCIM endpoint has. Source: AWS's quotas.
+const mostTokens = 2 //bound:none AWS's, not ours
+
+var errTokensInUse = errors.New("there are two access tokens, and both are in use: delete one")
+
+func (w *worker) makeRoom(ctx context.Context, tenant string) error {
+	tokens, err := w.Admin.BearerTokens(ctx, tenant)
+	if err != nil || len(tokens) < mostTokens {
+		return err
+	}
+	slices.SortFunc(tokens, func(a, b adminapi.BearerToken) int { return a.ExpirationTime.Compare(b.ExpirationTime) })
+	for _, unused := range []bool{false, true} { // first those that ended
+		for _, t := range tokens {
+			if (unused && t.LastUsedTime == nil) || (!unused && t.ExpirationTime.Before(w.now)) {
+				return w.Admin.DeleteBearerToken(ctx, tenant, t.TokenID)
+			}
+		}
+	}
+	return errTokensInUse
+}
+
+// importCertificate gives the center a certificate, unless it has it.
+func (w *worker) importCertificate(ctx context.Context, r doctor.Repair) error {
+	return w.trust(ctx, r.With["certificate"])
+}
+
+func (w *worker) trust(ctx context.Context, text string) error {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return errors.New("the plan has no certificate")
+	}
+	have, err := w.Admin.ListCertificates(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(have, func(c adminapi.Certificate) bool {
+		return strings.EqualFold(c.CertificateID, fingerprint(block.Bytes))
+	}) {
+		return nil
+	}
+	return w.Admin.ImportCertificate(ctx, text)
+}
+
+// newCertificate takes a certificate that waits, such as one of a run before this one, or makes
+// one; the center gets it before it signs.
+func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
+	until, err := time.Parse(time.DateOnly, r.With["until"])
+	if err != nil {
+		return err
+	}
+	find := func() (key graph.KeyCredential, err error) {
+		var sp graph.ServicePrincipal
+		if err := w.Graph.Do(ctx, http.MethodGet, principal(r)+"?$select=keyCredentials", nil, &sp); err != nil {
+			return key, err
+		}
+		for _, k := range sp.KeyCredentials {
+			if k.Usage == "Verify" && k.EndDateTime.After(until.AddDate(-2, 0, 0)) && k.Key != "" {
+				return k, nil
+			}
+		}
+		return key, nil
+	}
+	key, err := find()
+	if err != nil {
+		return err
+	}
+	if key.Key == "" {
+		err := w.post(ctx, principal(r)+"/addTokenSigningCertificate", map[string]any{
+			"displayName": "CN=Microsoft Azure Federated SSO Certificate",
+			"endDateTime": until.UTC().Format(time.RFC3339),
+		}, nil)
+		if err != nil {
+			return err
+		}
+		if key, err = find(); err != nil {
+			return err
+		}
+	}
+	der, err := base64.StdEncoding.DecodeString(key.Key)
+	if err != nil || len(der) == 0 {
+		return errors.New("Graph did not give the new certificate")
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := w.trust(ctx, string(text)); err != nil {
+		return err
+	}
+	return w.patch(ctx, principal(r), map[string]any{"preferredTokenSigningKeyThumbprint": thumbprint(der)})
+}
+
+// editMapping enables a mapping, maps an attribute, or removes what maps it.
+func (w *worker) editMapping(ctx context.Context, r doctor.Repair) error {
+	var schema graph.SynchronizationSchema
+	if err := w.Graph.Do(ctx, http.MethodGet, job(r)+"/schema", nil, &schema); err != nil {
+		return err
+	}
+	for i := range schema.Rules {
+		for k := range schema.Rules[i].ObjectMappings {
+			if o := &schema.Rules[i].ObjectMappings[k]; strings.EqualFold(o.SourceObjectName, r.With["object"]) {
+				edit(o, r.With["target"], r.With["expression"])
+			}
+		}
+	}
+	return w.Graph.Do(ctx, http.MethodPut, job(r)+"/schema", schema, nil)
+}
+
+func edit(o *graph.ObjectMapping, target, expression string) {
+	switch {
+	case target == "":
+		o.Enabled = true
+	case expression == "":
+		o.AttributeMappings = slices.DeleteFunc(o.AttributeMappings, func(m graph.AttributeMapping) bool {
+			return m.TargetAttributeName == target
+		})
+	default:
+		for i, m := range o.AttributeMappings {
+			if m.TargetAttributeName == target {
+				o.AttributeMappings[i].Source = graph.AttributeSource{Expression: expression}
+			}
+		}
+	}
+}
+
+func (w *worker) provisionPerson(ctx context.Context, r doctor.Repair) error {
+	var schema graph.SynchronizationSchema
+	if err := w.Graph.Do(ctx, http.MethodGet, job(r)+"/schema", nil, &schema); err != nil {
+		return err
+	}
+	if len(schema.Rules) == 0 {
+		return errors.New("the job has no rules")
+	}
+	subject := graph.Subject{ObjectID: r.With["objectId"], ObjectTypeName: "User"}
+	in := map[string]any{"parameters": []any{
+		map[string]any{"ruleId": schema.Rules[0].ID, "subjects": []graph.Subject{subject}},
+	}}
+	return w.post(ctx, job(r)+"/provisionOnDemand", in, nil)
+}
