@@ -402,7 +402,7 @@ func meaning(s string) (text, bool) {
 		return codeText(strings.TrimSpace(s))
 	}
 	lower := " " + strings.ToLower(s)
-	for _, list := range [][]text{texts, sounds} {
+	for _, list := range [][]text{textsOfAWS, texts, soundsOfAWS, sounds} {
 		for _, t := range list {
 			if t.in(lower) {
 				return t, true

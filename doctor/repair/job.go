@@ -167,7 +167,7 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 	}
 	der, err := base64.StdEncoding.DecodeString(key.Key)
 	if err != nil || len(der) == 0 {
-		return errors.New("Graph did not give the new certificate")
+		return errors.New("the new certificate is not among those of the application")
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	if err := w.trust(ctx, string(text)); err != nil {
