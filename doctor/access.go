@@ -79,6 +79,15 @@ func explainProvisioning(reason string) (kind, cause, do string) {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) })
 	}
 	switch {
+	case has("obtaining permissions to manage", "longer than usual"):
+		return "account", "AWS cannot reach the account: it is suspended, closing, or so new that it is not ready",
+			"Leave suspended accounts out and delete their assignments; try again for a new one"
+	case has("arn:aws:iam::aws:policy", "arn:aws-us-gov:iam::aws:policy", "arn:aws-cn:iam::aws:policy") &&
+		has("not attachable", "does not exist", "not found", "404"):
+		return "managed policy missing",
+			"The AWS managed policy does not exist: its name or path is misspelt, it was retired, or it is of " +
+				"another partition",
+			"Correct the ARN of the policy in the permission set"
 	case has("service control", "explicit deny"):
 		return "control policy", "A service control policy of the account denies it",
 			"Exempt the roles of Identity Center in the policy"

@@ -41,8 +41,8 @@ func arrivalChecks() []Check {
 		},
 		{
 			"left-behind", "People who left are still enabled at AWS's side", []Source{People, Assigned, AWSUsers},
-			Access,
-			stopped, appProvisioning + "skip-out-of-scope-deletions", leftBehind,
+			Access, append(slices.Clone(stopped), "group-out-of-scope"),
+			appProvisioning + "skip-out-of-scope-deletions", leftBehind,
 		},
 		{
 			"disabled-at-aws", "People are enabled in Entra and disabled at AWS's side",
@@ -118,7 +118,8 @@ func notThere(l *look, a *answer) {
 func groupNotThere(l *look, a *answer) {
 	for id, in := range l.inScope {
 		g := l.circles[id]
-		if g == nil || !in || l.counterpart(id) != nil || l.lastCycle().IsZero() || !l.arrived(l.assignedSince(id)) {
+		if g == nil || !in || l.unmetByGroup(g) != "" || l.counterpart(id) != nil ||
+			l.lastCycle().IsZero() || !l.arrived(l.assignedSince(id)) {
 			continue
 		}
 		a.find(Broken, "", "the group "+g.DisplayName+" is in scope and not at AWS",

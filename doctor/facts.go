@@ -54,6 +54,15 @@ type Entra struct {
 	Audits            []Audit                                `json:"directoryAudits,omitempty"`
 	Dynamic           map[string]string                      `json:"dynamicGroups,omitempty"`
 	EligibleMembers   map[string][]string                    `json:"eligibleMembers,omitempty"`
+	Consent           *Consent                               `json:"consent,omitempty"`
+}
+
+// Consent is which permissions of Graph the program that looks was registered with, and which of
+// them an administrator granted. Source: application, requiredResourceAccess; appRoleAssignment.
+type Consent struct {
+	AppID    string   `json:"appId"`
+	Required []string `json:"required"`
+	Granted  []string `json:"granted"`
 }
 
 // SKU is a subscription. Source: subscribedSku resource type.

@@ -205,6 +205,9 @@ func groupOutOfScope(l *look, a *answer) {
 	for i := range l.a.Groups {
 		g := &l.a.Groups[i]
 		source := l.sourceOf(*g)
+		if source == nil && len(g.ExternalIDs) > 0 && l.access[g.GroupID] > 0 && len(l.circles) > 0 {
+			l.groupDeleted(a, g)
+		}
 		if l.access[g.GroupID] == 0 || source == nil || l.inScope[source.ID] {
 			continue
 		}
@@ -254,6 +257,7 @@ func nestedOnly(l *look, a *answer) {
 }
 
 func filtered(l *look, a *answer) {
+	l.filteredGroups(a)
 	var f *Finding
 	for _, p := range l.people {
 		if !p.scoped || p.unmet == "" || !p.enabled() {
@@ -548,8 +552,11 @@ func failingObjects(l *look, a *answer) {
 			f = a.find(Broken, kind, "provisioning fails: "+x.ErrorCode, cause).value("Entra's log", x.Reason).
 				fix(do, "", l.admin(l.prov, "Provisioning"))
 			causes[x.ErrorCode] = f
-			if kind == "missing values" {
+			switch kind {
+			case "missing values":
 				f.State = Warning
+			case "throttled":
+				f.State = OK
 			}
 		}
 		f.of(name)

@@ -371,6 +371,11 @@ var refusedKinds = []refused{
 			"page left open", "Start again at the portal", words("request id", "inresponseto"),
 	},
 	{
+		"NameID format", "The NameID has another format than AWS asks for: it takes emailAddress, and unspecified",
+		"Set the format of the NameID to Email address under Attributes & Claims",
+		words("name id policy", "nameid", "name id format"),
+	},
+	{
 		"assertion", "The response has no assertion, or an encrypted one", "Deactivate token encryption",
 		words("exactly one assertion"),
 	},

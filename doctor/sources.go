@@ -18,6 +18,7 @@ const (
 	ProvisionLog  Source = "graph:auditLogs/provisioning"
 	SignInLog     Source = "graph:auditLogs/signIns"
 	Connected     Source = "graph:objectConnections"
+	Permissions   Source = "graph:appRoleAssignments"
 
 	Instances   Source = "aws:instances"
 	Console     Source = "aws:console"
@@ -62,6 +63,10 @@ func Sources() []SourceInfo {
 		{ProvisionLog, "GET /auditLogs/provisioning", "AuditLog.Read.All and Directory.Read.All, and a P1 license"},
 		{SignInLog, "GET /auditLogs/signIns", "AuditLog.Read.All, and a P1 license"},
 		{Connected, "GET /beta …/jobs/{id}/objectConnections", "Synchronization.Read.All"},
+		{
+			Permissions, "GET /applications and /servicePrincipals/{id}/appRoleAssignments of the program that asks",
+			"Application.Read.All",
+		},
 		{Instances, "sso-admin ListInstances, DescribeInstance", "sso:ListInstances and sso:DescribeInstance"},
 		{Console, "identity source, certificates, SCIM tokens: a Gatehouse center's API", "AWS has no public API"},
 		{Controls, "identitystore DescribeIdentityStore", "identitystore:DescribeIdentityStore"},

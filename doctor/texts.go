@@ -165,7 +165,8 @@ var texts = []text{
 		"Download the federation metadata of the application, with ?appid=", awsGuide + "other-idps.html",
 	},
 	{
-		"permission missing", [][]string{words("insufficient privileges", "authorization_requestdenied")}, nil,
+		"permission missing", [][]string{words("insufficient privileges", "authorization_requestdenied")},
+		[]string{"consent"},
 		Warning, "The program or the person lacks a permission of Graph, or an administrator has not consented to it",
 		"docs/doctor.md names the permission of each call", learn + "enterprise-apps/grant-admin-consent",
 	},

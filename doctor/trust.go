@@ -46,6 +46,10 @@ func setUpChecks() []Check {
 			learn + "enterprise-apps/disable-user-sign-in-portal", applicationDisabled,
 		},
 		{
+			"consent", "An administrator has not consented to permissions of the program that looks",
+			[]Source{Permissions}, Setup, nil, learn + "enterprise-apps/grant-admin-consent", consent,
+		},
+		{
 			"identity-source", "The center does not use an external identity provider", []Source{Console}, SignInAt,
 			nil, awsGuide + "manage-your-identity-source-idp.html", identitySource,
 		},
@@ -197,6 +201,27 @@ func applicationDisabled(l *look, a *answer) {
 			value("Entra, accountEnabled", "false").
 			fix("Switch it on under Properties", "", l.admin(l.sso, "Properties"))
 	}
+}
+
+func consent(l *look, a *answer) {
+	c := l.e.Consent
+	if c == nil {
+		return
+	}
+	var missing []string
+	for _, p := range c.Required {
+		if !slices.Contains(c.Granted, p) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	a.find(Broken, "", "the program that looks was not granted "+strings.Join(missing, ", "),
+		"The permissions were added to the registration, and no administrator consented to them: calls that need them "+
+			"are answered with \"Insufficient privileges\"").
+		value("Entra, asked for", strings.Join(c.Required, ", ")).value("granted", strings.Join(c.Granted, ", ")).
+		fix("Grant admin consent under API permissions", "az ad app permission admin-consent --id "+c.AppID, "")
 }
 
 func identitySource(l *look, a *answer) {
