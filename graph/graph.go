@@ -167,14 +167,16 @@ type KeyCredential struct {
 
 // Application is the definition of an application in the tenant.
 type Application struct {
-	ID                    string    `json:"id,omitempty"`
-	AppID                 string    `json:"appId,omitempty"`
-	ApplicationTemplateID string    `json:"applicationTemplateId,omitempty"`
-	DisplayName           string    `json:"displayName,omitempty"`
-	IdentifierURIs        []string  `json:"identifierUris"`
-	SignInAudience        string    `json:"signInAudience,omitempty"`
-	AppRoles              []AppRole `json:"appRoles,omitempty"`
-	Web                   *Web      `json:"web,omitempty"`
+	ID                    string     `json:"id,omitempty"`
+	AppID                 string     `json:"appId,omitempty"`
+	ApplicationTemplateID string     `json:"applicationTemplateId,omitempty"`
+	DisplayName           string     `json:"displayName,omitempty"`
+	IdentifierURIs        []string   `json:"identifierUris"`
+	SignInAudience        string     `json:"signInAudience,omitempty"`
+	AppRoles              []AppRole  `json:"appRoles,omitempty"`
+	Web                   *Web       `json:"web,omitempty"`
+	CreatedDateTime       *time.Time `json:"createdDateTime,omitempty"`
+	TokenEncryptionKeyID  *string    `json:"tokenEncryptionKeyId,omitempty"`
 	// KeyCredentials are the certificates that tokens are encrypted with.
 	KeyCredentials []KeyCredential `json:"keyCredentials"`
 }
@@ -186,6 +188,9 @@ type ServicePrincipal struct {
 	AppID                              string          `json:"appId,omitempty"`
 	ApplicationTemplateID              string          `json:"applicationTemplateId,omitempty"`
 	DisplayName                        string          `json:"displayName,omitempty"`
+	AppDisplayName                     string          `json:"appDisplayName,omitempty"`
+	LogoutURL                          *string         `json:"logoutUrl,omitempty"`
+	SignInAudience                     string          `json:"signInAudience,omitempty"`
 	AccountEnabled                     *bool           `json:"accountEnabled,omitempty"`
 	AppRoleAssignmentRequired          *bool           `json:"appRoleAssignmentRequired,omitempty"`
 	PreferredSingleSignOnMode          *string         `json:"preferredSingleSignOnMode"`

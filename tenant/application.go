@@ -62,6 +62,7 @@ type Application struct {
 type EncryptionKey struct {
 	ID          string `json:",omitempty"`
 	DisplayName string `json:",omitempty"`
+	Unused      bool   `json:",omitempty"` // it was uploaded, and nothing is encrypted with it
 }
 
 // SigningKey is a SAML signing certificate with its sealed key.

@@ -30,7 +30,7 @@ func saveClaims(p page) error {
 		case "nameid":
 			a.NameID = tenant.NameIDSource{Attribute: p.PostFormValue("attribute"), Format: p.PostFormValue("format")}
 		case "encryption":
-			a.Encryption = encryption
+			a.Encryption, a.EncryptionKey = encryption, tenant.EncryptionKey{}
 		case "signing":
 			a.Signing = tenant.Signing(p.PostFormValue("signing"))
 		case "claim":

@@ -24,6 +24,7 @@ type appState struct {
 	Issued     int64      `json:"t"` // seconds since 1970
 	Seen       string     `json:"s"` // a UUID and four bytes of a digest for each, in base64
 	Select     properties `json:"f,omitempty"`
+	IDs        []string   `json:"i,omitempty"` // only these
 }
 
 const (
@@ -60,6 +61,9 @@ func (h *Handler) applicationsDelta(ctx context.Context, r request) (int, any, e
 	}
 	var now []byte
 	for _, x := range all {
+		if len(s.IDs) > 0 && !slices.Contains(s.IDs, x["id"].(string)) {
+			continue
+		}
 		x = s.Select.shape(x, nil)
 		mark := markApp(x)
 		now = append(now, mark...)
@@ -107,13 +111,14 @@ func (h *Handler) appState(r request) (s appState, begins bool, err error) {
 	switch {
 	case q.Has("$skiptoken"):
 		return s, false, badRequest("Badly formed token.")
-	case q.Get("$filter") != "":
-		return s, false, unsupported("Gatehouse does not filter delta queries of applications.")
 	case token == "" || token == "latest":
+		if s.IDs, err = deltaIDs(q.Get("$filter")); err != nil {
+			return s, false, err
+		}
 		s.Principals = principals
 		s.Select, err = t.selected(q.Get("$select"))
 		return s, true, err
-	case q.Has("$select"):
+	case q.Has("$select"), q.Has("$filter"):
 		return s, false, badRequest("Use the link of a delta query as it is, without other query options.")
 	}
 	data, err := base64.RawURLEncoding.DecodeString(token)

@@ -1,11 +1,8 @@
 package graphserver
 
 import (
-	"cmp"
 	"context"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // for thumbprints
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -14,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -79,6 +75,8 @@ func applicationToWire(a tenant.Application) graph.Application {
 		AppRoles:              appRoles(a),
 		Web:                   &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL},
 		KeyCredentials:        encryptionToWire(a),
+		CreatedDateTime:       &a.CreatedAt,
+		TokenEncryptionKeyID:  encryptionKeyID(a),
 	}
 }
 
@@ -92,6 +90,8 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 		AppID:                      string(a.AppID),
 		ApplicationTemplateID:      a.TemplateID,
 		DisplayName:                a.DisplayName,
+		AppDisplayName:             a.DisplayName,
+		SignInAudience:             signInAudience,
 		AccountEnabled:             &enabled,
 		AppRoleAssignmentRequired:  &required,
 		NotificationEmailAddresses: append([]string{}, a.NotificationEmails...),
@@ -111,6 +111,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 	}
 	out.PreferredSingleSignOnMode = set(a.SSOMode)
 	out.LoginURL = set(a.SignOnURL)
+	out.LogoutURL = set(a.LogoutURL)
 	out.PreferredTokenSigningKeyThumbprint = set(a.ActiveThumbprint)
 	for _, k := range a.Keys {
 		for _, usage := range []string{"Sign", "Verify"} {
@@ -225,20 +226,6 @@ var errAudience = badRequest(
 	"Only applications of this tenant are supported: signInAudience must be " + signInAudience + ".",
 )
 
-// encryptionKey is a certificate for token encryption. What else clients send of it the certificate
-// says itself.
-type encryptionKey struct {
-	Usage string `json:"usage"`
-	Key   []byte `json:"key"` // DER in base64
-
-	Type                string `json:"type"`
-	DisplayName         string `json:"displayName"`
-	KeyID               string `json:"keyId"`
-	CustomKeyIdentifier string `json:"customKeyIdentifier"`
-	StartDateTime       string `json:"startDateTime"`
-	EndDateTime         string `json:"endDateTime"`
-}
-
 // webPatch is what may be changed of the web settings of an application.
 type webPatch struct {
 	RedirectURIs given[[]string] `json:"redirectUris"`
@@ -264,41 +251,6 @@ func (w webPatch) into(a *tenant.Application) error {
 	return nil
 }
 
-// setEncryption sets the certificate that tokens are encrypted with: there is one.
-func setEncryption(a *tenant.Application, keys []encryptionKey) error {
-	a.Encryption, a.EncryptionKey = nil, tenant.EncryptionKey{}
-	if len(keys) > 1 {
-		return badRequest("Gatehouse keeps one application key: the certificate that tokens are encrypted with.")
-	}
-	for _, k := range keys {
-		if !strings.EqualFold(k.Usage, "Encrypt") {
-			return badRequest("Gatehouse keeps only application keys with the usage Encrypt.")
-		}
-		a.Encryption = k.Key
-		a.EncryptionKey = tenant.EncryptionKey{ID: cmp.Or(k.KeyID, uuid.NewString()), DisplayName: k.DisplayName}
-	}
-	return nil
-}
-
-// encryptionToWire is the certificate that tokens are encrypted with, as it is read.
-func encryptionToWire(a tenant.Application) []graph.KeyCredential {
-	c, err := x509.ParseCertificate(a.Encryption)
-	if err != nil {
-		return []graph.KeyCredential{}
-	}
-	thumbprint := sha1.Sum(a.Encryption) //nolint:gosec // it identifies a certificate, as Graph's does
-	return []graph.KeyCredential{{
-		CustomKeyIdentifier: base64.StdEncoding.EncodeToString(thumbprint[:]),
-		DisplayName:         cmp.Or(a.EncryptionKey.DisplayName, c.Subject.String()),
-		StartDateTime:       c.NotBefore,
-		EndDateTime:         c.NotAfter,
-		KeyID:               cmp.Or(a.EncryptionKey.ID, uuid.NewSHA1(uuid.NameSpaceOID, a.Encryption).String()),
-		Type:                "AsymmetricX509Cert",
-		Usage:               "Encrypt",
-		Key:                 base64.StdEncoding.EncodeToString(a.Encryption),
-	}}
-}
-
 // updateApplication replaces collections whole, as Graph does.
 func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, error) {
 	var in struct {
@@ -308,6 +260,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		SignInAudience given[string]           `json:"signInAudience"`
 		Web            given[*webPatch]        `json:"web"`
 		AppRoles       given[*[]appRole]       `json:"appRoles"`
+		EncryptWith    given[*string]          `json:"tokenEncryptionKeyId"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -333,9 +286,11 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 			return err
 		}
 		if in.KeyCredentials.sent { // of an application only those are meant that tokens are encrypted with
-			return setEncryption(a, *in.KeyCredentials.value)
+			if err := setEncryption(a, *in.KeyCredentials.value); err != nil {
+				return err
+			}
 		}
-		return nil
+		return encryptWith(a, in.EncryptWith)
 	})
 	return http.StatusNoContent, nil, err
 }

@@ -3,6 +3,8 @@ package graphserver
 import (
 	"context"
 	"net/http"
+	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -17,6 +19,7 @@ func (h *Handler) roleCalls() []route {
 	)
 	return []route{
 		{"GET /directoryRoles", toReadRoles, ofList, h.listRoles},
+		{"POST /directoryRoles", toAssignRoles, noOptions, h.activateRole},
 		{"GET /directoryRoles/{id}", toReadRoles, ofOne, h.getRole},
 		{"GET /directoryRoles/{id}/members", toReadRoles, ofList, h.listRoleMembers},
 		{"POST /directoryRoles/{id}/members/$ref", toAssignRoles, noOptions, h.addRoleMember},
@@ -33,10 +36,21 @@ func (h *Handler) roleCalls() []route {
 }
 
 var (
-	roleType           = ofSample("directoryRole", roleObject(tenant.DirectoryRole{}))
+	roleType           = withRelations(ofSample("directoryRole", roleObject(tenant.DirectoryRole{})), "members")
 	roleDefinitionType = ofSample("unifiedRoleDefinition", roleDefinitionObject(tenant.DirectoryRole{}))
-	roleAssignmentType = ofSample("unifiedRoleAssignment", roleAssignmentObject(tenant.RoleAssignment{}))
+	roleAssignmentType = withRelations(
+		ofSample("unifiedRoleAssignment", roleAssignmentObject(tenant.RoleAssignment{})), "principal", "roleDefinition",
+	)
 )
+
+// withRelations is a type whose objects have relations that $expand may name.
+func withRelations(of func() *resource, relations ...string) func() *resource {
+	return sync.OnceValue(func() *resource {
+		t := *of()
+		t.relations = relations
+		return &t
+	})
+}
 
 // roleObject is a role that is activated in the tenant, as all are. Its own id is that of the
 // template.
@@ -77,7 +91,26 @@ func (h *Handler) listRoleDefinitions(_ context.Context, r request) (int, any, e
 
 // role is the role that the path names.
 func (r request) role() (tenant.DirectoryRole, error) {
-	return tenant.FindRole(tenant.RoleTemplateID(r.PathValue("id")))
+	id := strings.TrimPrefix(r.PathValue("id"), "roleTemplateId=") // the alternate key
+	return tenant.FindRole(tenant.RoleTemplateID(id))
+}
+
+// activateRole finds that a role is activated, as all are. Source: directoryRole: create; the words
+// are those of the directory for what is there already.
+func (h *Handler) activateRole(_ context.Context, r request) (int, any, error) {
+	var in struct {
+		Template    tenant.RoleTemplateID `json:"roleTemplateId"`
+		DisplayName string                `json:"displayName"`
+		Description string                `json:"description"`
+	}
+	if err := decode(r, &in); err != nil {
+		return 0, nil, err
+	}
+	if _, err := tenant.FindRole(in.Template); err != nil {
+		return 0, nil, err
+	}
+	return 0, nil, badRequest(
+		"A conflicting object with one or more of the specified property values is present in the directory.")
 }
 
 func (h *Handler) getRole(_ context.Context, r request) (int, any, error) {
@@ -101,17 +134,38 @@ func (h *Handler) listRoleMembers(ctx context.Context, r request) (int, any, err
 	if err != nil {
 		return 0, nil, err
 	}
-	list, err := h.Tenant.RoleAssignments(ctx)
+	all, err := h.roleMembers(ctx, role.ID)
 	if err != nil {
 		return 0, nil, err
 	}
-	var all []tenant.Mark
+	return h.answerRelation(ctx, r, all)
+}
+
+func (h *Handler) roleMembers(ctx context.Context, id tenant.RoleTemplateID) (all []tenant.Mark, err error) {
+	list, err := h.Tenant.RoleAssignments(ctx)
 	for _, a := range list {
-		if a.RoleID == role.ID {
+		if a.RoleID == id {
 			all = append(all, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(a.PrincipalID)})
 		}
 	}
-	return h.answerRelation(ctx, r, all)
+	return all, err
+}
+
+// ofRoleAssignment is who has a role, or which one it is.
+func (h *Handler) ofRoleAssignment(ctx context.Context, relation, id string, e expansion) (any, error) {
+	a, err := h.roleAssignment(ctx, func(a tenant.RoleAssignment) bool { return a.ID == id })
+	if err != nil {
+		return nil, err
+	}
+	if relation == "principal" {
+		x, err := h.directoryObject(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(a.PrincipalID)})
+		if err != nil {
+			return nil, err
+		}
+		return e.shape(x, userDefaults), nil
+	}
+	role, err := tenant.FindRole(a.RoleID)
+	return e.shape(roleDefinitionObject(role), nil), err
 }
 
 func (h *Handler) addRoleMember(ctx context.Context, r request) (int, any, error) {

@@ -32,6 +32,8 @@ func target(relation string) *resource {
 		return userType()
 	case "appRoleAssignments", "appRoleAssignedTo":
 		return assignmentType()
+	case "roleDefinition":
+		return roleDefinitionType()
 	case "claimsMappingPolicies", "tokenIssuancePolicies":
 		return policyType()
 	}
@@ -163,6 +165,8 @@ func (h *Handler) related(ctx context.Context, t *resource, name, id string, e e
 		}
 		all, err := h.assignmentObjects(ctx, tenant.AssignmentQuery{PrincipalID: tenant.PrincipalID(id)})
 		return shapeAll(all, e), err
+	case "principal", "roleDefinition":
+		return h.ofRoleAssignment(ctx, name, id, e)
 	case "claimsMappingPolicies":
 		return h.relatedPolicy(ctx, id, tenant.ClaimsMapping, e)
 	case "tokenIssuancePolicies":
@@ -245,6 +249,8 @@ func (h *Handler) marksOf(
 ) (all []tenant.Mark, err error) {
 	switch {
 	case t.Type == "user" || t.Type == "group":
+	case t.Type == "directoryRole":
+		return h.roleMembers(ctx, tenant.RoleTemplateID(id))
 	case relation != "owners": // applications are in no groups
 		return nil, nil
 	default:

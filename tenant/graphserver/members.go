@@ -52,7 +52,7 @@ func castOf(segment string) (kind tenant.ObjectKind, ok bool) {
 // query; one of a direct one is not. Source: "Advanced query capabilities".
 func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Mark) (int, any, error) {
 	last, t := r.PathValue("cast"), objectType()
-	if last != "" && last != "$count" {
+	if last != "" && last != "$count" && last != "$ref" {
 		kind, ok := castOf(last)
 		if !ok {
 			return 0, nil, noSegment(last)
@@ -67,7 +67,7 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 		return 0, nil, err
 	}
 	counted := last == "$count" || strings.HasSuffix(r.URL.Path, "/$count")
-	if last != "" && !counted && strings.Contains(r.URL.Path, "/transitive") && !o.count {
+	if last != "" && last != "$ref" && !counted && strings.Contains(r.URL.Path, "/transitive") && !o.count {
 		return 0, nil, needsAdvanced("cast")
 	}
 	slices.SortFunc(all, func(a, b tenant.Mark) int { return cmp.Compare(a.ID, b.ID) })
@@ -86,6 +86,12 @@ func (h *Handler) answerRelation(ctx context.Context, r request, all []tenant.Ma
 	p, err := h.page(r, o, next, memberDefaults, func() (int, error) { return len(all), nil })
 	if err == nil {
 		err = h.expand(ctx, o, t, p.Value)
+	}
+	if last == "$ref" {
+		p.Context = h.Tenant.GraphURL() + "/$metadata#Collection($ref)"
+		for i, x := range p.Value {
+			p.Value[i] = object{"@odata.id": h.Tenant.GraphURL() + "/directoryObjects/" + x["id"].(string)}
+		}
 	}
 	return http.StatusOK, p, err
 }

@@ -78,7 +78,7 @@ var notServed = map[string][]string{
 // collectionsNotServed are beside the objects. Source: the entity sets and singletons of the v1.0
 // metadata.
 var collectionsNotServed = []string{
-	"admin", "administrativeUnits", "agreements", "appCatalogs",
+	"$metadata", "admin", "administrativeUnits", "agreements", "appCatalogs",
 	"authenticationMethodConfigurations", "authenticationMethodsPolicy", "certificateBasedAuthConfiguration", "chats",
 	"communications", "compliance", "connections", "contacts", "contracts", "copilot", "dataPolicyOperations",
 	"deviceAppManagement", "deviceManagement", "devices",
@@ -124,6 +124,9 @@ func (h *Handler) navigationCalls() []route {
 		{"GET /servicePrincipals/{id}/tokenIssuancePolicies", toReadApplications, ofList, h.policiesOf},
 		{"GET /users/{id}/manager/$ref", toReadUsers, noOptions, h.managerRef},
 		{"GET /me/manager/$ref", toReadOneself, noOptions, mine(h.managerRef)},
+		{"GET /auditLogs/signIns/{id}", toReadLogs, ofOne, h.logEntry(h.signIns)},
+		{"GET /auditLogs/directoryAudits/{id}", toReadLogs, ofOne, h.logEntry(h.directoryAudits)},
+		{"GET /auditLogs/provisioning/{id}", toReadLogs, ofOne, h.logEntry(h.provisioningLog)},
 	}
 	for _, path := range []string{"templates", "templates/{template}", "templates/{template}/schema"} {
 		call := map[string]call{"templates": h.syncTemplates, "templates/{template}": h.syncTemplate}[path]
@@ -156,6 +159,34 @@ func (h *Handler) navigationCalls() []route {
 	}
 	slices.SortFunc(list, func(a, b route) int { return strings.Compare(a.pattern, b.pattern) })
 	return list
+}
+
+// logEntry is one entry of a log.
+func (h *Handler) logEntry(list call) call {
+	return func(ctx context.Context, r request) (int, any, error) {
+		id := r.PathValue("id")
+		inner := *r.Request
+		address := *r.URL
+		q := address.Query()
+		q.Set("$filter", "id eq '"+strings.ReplaceAll(id, "'", "''")+"'")
+		address.RawQuery, inner.URL = q.Encode(), &address
+		status, body, err := list(ctx, request{&inner, r.by, r.caller})
+		if err != nil {
+			return 0, nil, err
+		}
+		data, err := json.Marshal(body)
+		var page graph.Page[object]
+		if err == nil {
+			err = json.Unmarshal(data, &page)
+		}
+		if err == nil && len(page.Value) == 0 {
+			err = notThere(id)
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		return status, page.Value[0], nil
+	}
 }
 
 // emptyRelation answers nothing for an object that is there.

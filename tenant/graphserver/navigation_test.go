@@ -2,6 +2,7 @@ package graphserver_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -158,4 +159,50 @@ func refusalOf(e pairtest.Ends, method, path string) (status int, code string) {
 		e.T.Error(method, path, err)
 	}
 	return http.StatusOK, ""
+}
+
+// TestWhatToolsReadOfGraph: what programs that look at a tenant ask for beside the objects.
+func TestWhatToolsReadOfGraph(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	mei := e.User("mei.tanaka@northwind.example")
+	const reader = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+	e.Change(http.MethodPost, "/roleManagement/directory/roleAssignments", map[string]any{
+		"principalId": mei.ID, "roleDefinitionId": reader, "directoryScopeId": "/",
+	}, nil)
+	var audits graph.Page[map[string]any]
+	e.Change(http.MethodGet, "/auditLogs/directoryAudits?$top=1", nil, &audits)
+	app, principal := "/applications/"+e.Tenant.ApplicationID, "/servicePrincipals/"+e.Tenant.ServicePrincipalID
+	for path, want := range map[string]string{
+		"/roleManagement/directory/roleAssignments?$expand=principal": `"userPrincipalName":"` +
+			mei.UserPrincipalName,
+		"/roleManagement/directory/roleAssignments?$expand=roleDefinition($select=displayName)": "Global Reader",
+		"/directoryRoles?$expand=members($select=displayName)":                                  "Mei Tanaka",
+		"/directoryRoles(roleTemplateId='" + reader + "')":                                      "Global Reader",
+		"/directoryRoles(roleTemplateId='" + reader + "')/members":                              "Mei Tanaka",
+		"/auditLogs/directoryAudits/" + audits.Value[0]["id"].(string):                          "activityDisplayName",
+		app + "?$select=passwordCredentials,requiredResourceAccess,tags":                        `"requiredResourceAccess":[]`,
+		app + "?$select=tokenEncryptionKeyId,createdDateTime":                                   `"tokenEncryptionKeyId":null`,
+		principal + "?$select=appDisplayName":                                                   "AWS IAM Identity Center",
+		principal + "?$select=oauth2PermissionScopes,notes":                                     `"oauth2PermissionScopes":[]`,
+		"/organization?$select=tenantType":                                                      `"tenantType":null`,
+		"/users/" + mei.ID + "/memberOf/$ref":                                                   "/directoryObjects/",
+		"/users/" + mei.ID + "/manager/$ref":                                                    "/directoryObjects/",
+		"/applications/delta?$filter=id+eq+'" + e.Tenant.ApplicationID + "'":                    e.Tenant.ApplicationID,
+	} {
+		var answer map[string]any
+		e.Change(http.MethodGet, path, nil, &answer)
+		data, err := json.Marshal(answer)
+		if err != nil || !strings.Contains(string(data), want) {
+			t.Errorf("%s: %s, %v", path, data, err)
+		}
+	}
+	err := e.Client.Do(t.Context(), http.MethodPost, "/directoryRoles", map[string]any{"roleTemplateId": reader}, nil)
+	if err == nil || !strings.Contains(err.Error(), "conflicting object") {
+		t.Errorf("a role that is active: %v", err)
+	}
+	_, code := refusalOf(e, http.MethodGet, "/auditLogs/directoryAudits/unknown")
+	if code != "Request_ResourceNotFound" {
+		t.Errorf("an entry that is not there: %s", code)
+	}
 }

@@ -309,7 +309,7 @@ func (p properties) shape(x object, defaults properties) object {
 		if _, kept := x[name]; kept {
 			continue
 		}
-		if property, known := unkept()[name]; known {
+		if property, known := anyUnkept()[name]; known {
 			if out[name] = nil; property.Many {
 				out[name] = []any{}
 			}

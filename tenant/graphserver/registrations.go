@@ -42,6 +42,7 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 		Web            *webPatch         `json:"web"`
 		Owners         []string          `json:"owners@odata.bind"`
 		AppRoles       given[*[]appRole] `json:"appRoles"`
+		EncryptWith    given[*string]    `json:"tokenEncryptionKeyId"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -68,7 +69,8 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 			return 0, nil, err
 		}
 	}
-	if err := errors.Join(setEncryption(&a, in.KeyCredentials), setRoles(&a, in.AppRoles)); err != nil {
+	err = errors.Join(setEncryption(&a, in.KeyCredentials), setRoles(&a, in.AppRoles))
+	if err = errors.Join(err, encryptWith(&a, in.EncryptWith)); err != nil {
 		return 0, nil, err
 	}
 	a, err = h.Tenant.Register(ctx, r.by, a)

@@ -53,11 +53,11 @@ var (
 		return &resource{Schema: graph.Schema{Type: "directoryObject", Properties: all}, directory: true}
 	})
 	applicationType = sync.OnceValue(func() *resource {
-		return wire[graph.Application]("application", "owners", "tokenIssuancePolicies").ofDirectory()
+		return wire[graph.Application]("application", "owners", "tokenIssuancePolicies").ofDirectory().withUnkept()
 	})
 	principalType = sync.OnceValue(func() *resource {
 		return wire[graph.ServicePrincipal]("servicePrincipal", "appRoleAssignedTo", "appRoleAssignments",
-			"claimsMappingPolicies", "memberOf", "owners").ofDirectory()
+			"claimsMappingPolicies", "memberOf", "owners").ofDirectory().withUnkept()
 	})
 	assignmentType = sync.OnceValue(func() *resource {
 		return wire[graph.AppRoleAssignment]("appRoleAssignment").
@@ -73,7 +73,9 @@ var (
 		return &t
 	})
 	policyType       = ofSample("stsPolicy", policyObject(tenant.Policy{}))
-	organizationType = ofSample("organization", organizationObject(tenant.Organization{}))
+	organizationType = sync.OnceValue(func() *resource {
+		return ofSample("organization", organizationObject(tenant.Organization{}))().withUnkept()
+	})
 	syncTemplateType = ofSample("synchronizationTemplate", syncTemplateObject(tenant.Template{}))
 	signInType       = ofSample("signIn", signInObject(tenant.SignIn{}))
 	auditType        = ofSample("directoryAudit", auditSample())

@@ -85,8 +85,6 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "APP", `{"web":{"implicitGrantSettings":{"enableIdTokenIssuance":true}}} => implicitGrantSettings`},
 		{"PATCH", "APP", `{"signInAudience":"AzureADMultipleOrgs"} => signInAudience must be AzureADMyOrg`},
 		{"PATCH", "APP", `{"keyCredentials":[{"usage":"Verify","key":"AAAA"}]} => keys with the usage Encrypt`},
-		{"PATCH", "APP", `{"tokenEncryptionKeyId":null} => tokenEncryptionKeyId`},
-		{"PATCH", "SP", `{"samlSingleSignOnSettings":{"relayState":"x"}} => is not stored by Gatehouse`},
 		{"PATCH", "SP", `{"accountEnabled":null} => wrong type`},
 		{"POST", "SP/addTokenSigningCertificate", `{"displayName":"CN=x","keyLength":4096} => keyLength`},
 		{

@@ -120,7 +120,35 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		status != http.StatusBadRequest {
 		t.Errorf("AWS takes no encrypted assertions, and neither does the center: %d %s", status, page)
 	}
-	e.Change(http.MethodPatch, "/applications/"+e.Tenant.ApplicationID, map[string]any{"keyCredentials": []any{}}, nil)
+	// By Graph, a key that was uploaded is not used until it is chosen.
+	object := "/applications/" + e.Tenant.ApplicationID
+	const keyID = "0d1f2a3b-0000-4000-8000-000000000001"
+	for _, step := range []struct {
+		set       map[string]any
+		encrypted bool
+	}{
+		{map[string]any{"keyCredentials": []any{}}, false},
+		{map[string]any{"keyCredentials": []any{map[string]any{
+			"usage": "Encrypt", "type": "AsymmetricX509Cert", "keyId": keyID, "key": certificate,
+		}}}, false},
+		{map[string]any{"tokenEncryptionKeyId": keyID}, true},
+		{map[string]any{"tokenEncryptionKeyId": nil}, false},
+		{map[string]any{"keyCredentials": []any{}}, false},
+	} {
+		e.Change(http.MethodPatch, object, step.set, nil)
+		var now struct {
+			Key *string `json:"tokenEncryptionKeyId"`
+		}
+		e.Change(http.MethodGet, object+"?$select=tokenEncryptionKeyId", nil, &now)
+		if text := response(); strings.Contains(text, "<EncryptedAssertion") != step.encrypted ||
+			(now.Key != nil) != step.encrypted {
+			t.Errorf("%v: the key is %v, the response %s", step.set, now.Key, text)
+		}
+	}
+	unknown := map[string]any{"tokenEncryptionKeyId": keyID}
+	if err := e.Client.Do(t.Context(), http.MethodPatch, object, unknown, nil); err == nil {
+		t.Error("a key that is not there is chosen")
+	}
 	admin.Does(app+"/claims", url.Values{"do": {"encryption"}, "certificate": {"x"}}, "it must be PEM")
 
 	// A certificate is rolled over.

@@ -327,7 +327,7 @@ func (h *Handler) respond(
 	s.AuthnInstant = in.Session.CreatedAt
 	s.Now = h.Tenant.Now()
 	s.Unsigned, s.SignResponse = a.Signing == tenant.SignResponse, a.Signing != tenant.SignAssertion
-	if len(a.Encryption) > 0 {
+	if len(a.Encryption) > 0 && !a.EncryptionKey.Unused {
 		if s.EncryptFor, err = x509.ParseCertificate(a.Encryption); err != nil {
 			h.fail(w, r, u.UserPrincipalName, err)
 			return
