@@ -173,28 +173,41 @@ func TestWhatToolsReadOfGraph(t *testing.T) {
 	var audits graph.Page[map[string]any]
 	e.Change(http.MethodGet, "/auditLogs/directoryAudits?$top=1", nil, &audits)
 	app, principal := "/applications/"+e.Tenant.ApplicationID, "/servicePrincipals/"+e.Tenant.ServicePrincipalID
-	for path, want := range map[string]string{
-		"/roleManagement/directory/roleAssignments?$expand=principal": `"userPrincipalName":"` +
-			mei.UserPrincipalName,
-		"/roleManagement/directory/roleAssignments?$expand=roleDefinition($select=displayName)": "Global Reader",
-		"/directoryRoles?$expand=members($select=displayName)":                                  "Mei Tanaka",
-		"/directoryRoles(roleTemplateId='" + reader + "')":                                      "Global Reader",
-		"/directoryRoles(roleTemplateId='" + reader + "')/members":                              "Mei Tanaka",
-		"/auditLogs/directoryAudits/" + audits.Value[0]["id"].(string):                          "activityDisplayName",
-		app + "?$select=passwordCredentials,requiredResourceAccess,tags":                        `"requiredResourceAccess":[]`,
-		app + "?$select=tokenEncryptionKeyId,createdDateTime":                                   `"tokenEncryptionKeyId":null`,
-		principal + "?$select=appDisplayName":                                                   "AWS IAM Identity Center",
-		principal + "?$select=oauth2PermissionScopes,notes":                                     `"oauth2PermissionScopes":[]`,
-		"/organization?$select=tenantType":                                                      `"tenantType":null`,
-		"/users/" + mei.ID + "/memberOf/$ref":                                                   "/directoryObjects/",
-		"/users/" + mei.ID + "/manager/$ref":                                                    "/directoryObjects/",
-		"/applications/delta?$filter=id+eq+'" + e.Tenant.ApplicationID + "'":                    e.Tenant.ApplicationID,
+	for _, c := range []struct{ path, want string }{
+		{"/roleManagement/directory/roleAssignments?$expand=principal",
+			`"userPrincipalName":"` + mei.UserPrincipalName},
+		{"/roleManagement/directory/roleAssignments?$expand=roleDefinition($select=displayName)",
+			"Global Reader"},
+		{"/directoryRoles?$expand=members($select=displayName)",
+			"Mei Tanaka"},
+		{"/directoryRoles(roleTemplateId='" + reader + "')",
+			"Global Reader"},
+		{"/directoryRoles(roleTemplateId='" + reader + "')/members",
+			"Mei Tanaka"},
+		{"/auditLogs/directoryAudits/" + audits.Value[0]["id"].(string),
+			"activityDisplayName"},
+		{app + "?$select=passwordCredentials,requiredResourceAccess,tags",
+			`"requiredResourceAccess":[]`},
+		{app + "?$select=tokenEncryptionKeyId,createdDateTime",
+			`"tokenEncryptionKeyId":null`},
+		{principal + "?$select=appDisplayName",
+			"AWS IAM Identity Center"},
+		{principal + "?$select=oauth2PermissionScopes,notes",
+			`"oauth2PermissionScopes":[]`},
+		{"/organization?$select=tenantType",
+			`"tenantType":null`},
+		{"/users/" + mei.ID + "/memberOf/$ref",
+			"/directoryObjects/"},
+		{"/users/" + mei.ID + "/manager/$ref",
+			"/directoryObjects/"},
+		{"/applications/delta?$filter=id+eq+'" + e.Tenant.ApplicationID + "'",
+			e.Tenant.ApplicationID},
 	} {
 		var answer map[string]any
-		e.Change(http.MethodGet, path, nil, &answer)
+		e.Change(http.MethodGet, c.path, nil, &answer)
 		data, err := json.Marshal(answer)
-		if err != nil || !strings.Contains(string(data), want) {
-			t.Errorf("%s: %s, %v", path, data, err)
+		if err != nil || !strings.Contains(string(data), c.want) {
+			t.Errorf("%s: %s, %v", c.path, data, err)
 		}
 	}
 	err := e.Client.Do(t.Context(), http.MethodPost, "/directoryRoles", map[string]any{"roleTemplateId": reader}, nil)
