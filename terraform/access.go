@@ -262,6 +262,7 @@ func (e *exporter) application(f, imports *file, a *Application) {
 		all = append(all, entry{key: key, fields: []field{{"type", quoted(p.Type)}, {"principal", principal}}})
 		ids = append(ids, entry{key: key, value: quoted(id(a.ARN, p.ID, p.Type))})
 	}
+	sortEntries(all, ids)
 	e.resource(f, assigned, name, len(all), func(b *body) {
 		b.SetAttributeRaw("for_each", entries(all))
 		b.ref("application_arn", arn)
@@ -306,7 +307,7 @@ func (e *exporter) notes(a *Application) (notes []string) {
 	}
 	if len(a.Methods)+len(a.Grants) > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"The application %s also has what the provider has no resource for: authentication methods (%s) and "+
+			"The application %s also has what the provider 5.100 has no resource for: authentication methods (%s) and "+
 				"grants (%s). They stay as they are.",
 			a.Name, strings.Join(a.Methods, ", "), strings.Join(a.Grants, ", "),
 		))

@@ -3,7 +3,6 @@ package terraform
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -264,9 +263,7 @@ func (e *exporter) principals() error {
 	if len(seen) == 0 {
 		return nil
 	}
-	for _, list := range [][]entry{groups, users} {
-		slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-	}
+	sortEntries(groups, users)
 	return e.folder.write("principals.tf", func(f *file) {
 		f.comment(
 			"Users and groups that another directory writes over SCIM: names and ids. They are no resources here, "+

@@ -228,6 +228,13 @@ type field struct {
 	value hclwrite.Tokens
 }
 
+// sortEntries sorts maps by what people read.
+func sortEntries(maps ...[]entry) {
+	for _, m := range maps {
+		slices.SortFunc(m, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	}
+}
+
 // entries are the tokens of a map with an entry on each line.
 func entries(all []entry) hclwrite.Tokens {
 	out := hclwrite.Tokens{token(hclsyntax.TokenOBrace, "{"), newline()}

@@ -28,16 +28,8 @@ func (e *exporter) main() error {
 			})
 		})
 		e.provider(f)
-		f.block("variable", []string{"instance_arn"}, func(b *body) {
-			b.text("description", "ARN of the instance of IAM Identity Center")
-			b.ref("type", to("string"))
-			b.text("default", e.InstanceARN)
-		})
-		f.block("variable", []string{"identity_store_id"}, func(b *body) {
-			b.text("description", "ID of its identity store")
-			b.ref("type", to("string"))
-			b.text("default", e.IdentityStoreID)
-		})
+		f.variable("instance_arn", "ARN of the instance of IAM Identity Center", e.InstanceARN)
+		f.variable("identity_store_id", "ID of its identity store", e.IdentityStoreID)
 		f.comment("The identity source is no resource: with another kind of it, an instance gets another store.")
 		f.write([]byte(checkInstance))
 		if len(e.Ends) == 0 {
@@ -52,6 +44,15 @@ func (e *exporter) main() error {
 			b.SetAttributeRaw("ends", entries(all))
 		})
 		f.write([]byte(checkEnds))
+	})
+}
+
+// variable writes a variable, with what it is as long as nobody sets it.
+func (f *file) variable(name, description, value string) {
+	f.block("variable", []string{name}, func(b *body) {
+		b.text("description", description)
+		b.ref("type", to("string"))
+		b.text("default", value)
 	})
 }
 
@@ -95,10 +96,13 @@ func (e *exporter) provider(f *file) {
 		}
 		b.AppendNewline()
 		b.block("endpoints", func(b *body) {
-			b.text("identitystore", e.Endpoint)
-			b.text("ssoadmin", e.Endpoint)
+			b.ref("identitystore", to("var", "center_url"))
+			b.ref("ssoadmin", to("var", "center_url"))
 		})
 	})
+	if e.Endpoint != "" {
+		f.variable("center_url", "URL of the center", e.Endpoint)
+	}
 }
 
 // preface is the comment that the files begin with.

@@ -63,16 +63,21 @@ func newOrganization(t *testing.T) *organization {
 
 const production, odd = "111122223333", "222233334444"
 
-// fill makes one of everything, with hostile names.
-func (o *organization) fill() {
-	t := o.t
-	t.Helper()
+func (o *organization) accounts() {
+	o.t.Helper()
 	if err := errors.Join(
 		o.PutAccount(o.ctx, audit.SystemActor, center.Account{ID: production, Name: "Production"}),
 		o.PutAccount(o.ctx, audit.SystemActor, center.Account{ID: odd, Name: "Odd\u2028resource \"x\" {} ${y}"}),
 	); err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
 	}
+}
+
+// fill makes one of everything, with hostile names.
+func (o *organization) fill() {
+	t := o.t
+	t.Helper()
+	o.accounts()
 	ada := o.user("ada@example.com", nil)
 	full := o.user(`o'neil"${x}+%{y}@example.com`, func(in *identitystore.CreateUserInput) {
 		in.DisplayName = aws.String(strings.ReplaceAll(hostile, "\n", " "))

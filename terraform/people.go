@@ -139,6 +139,7 @@ func (e *exporter) group(f, imports *file, g *Group) {
 		all = append(all, entry{key: key, value: value})
 		ids = append(ids, entry{key: key, value: quoted(e.IdentityStoreID + "/" + m.ID)})
 	}
+	sortEntries(all, ids)
 	e.resource(f, membership, name, len(all), func(b *body) {
 		b.SetAttributeRaw("for_each", entries(all))
 		b.ref("identity_store_id", to("var", "identity_store_id"))
