@@ -46,12 +46,14 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 		LinkText:  "Go to the start page",
 	}
 	switch status {
-	case http.StatusNotFound:
+	case http.StatusNotFound: // nothing is recorded of it that a reference could lead to
+		m.Reference = ""
 		m.Title = "Page not found"
 		m.Lines = []string{
 			"There is no page at this address. What to do: check the address, or begin at the start page.",
 		}
 	case http.StatusMethodNotAllowed:
+		m.Reference = ""
 		m.Title = "This address cannot be opened like this"
 		m.Lines = []string{
 			"It answers " + w.Header().Get("Allow") + ", and your browser sent " + r.Method +
