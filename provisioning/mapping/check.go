@@ -1,9 +1,11 @@
 package mapping
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,8 +22,12 @@ func init() {
 		"ToLower":        checkCulture,
 		"ToUpper":        checkCulture,
 		addRoles:         checkRoles,
-		assertRoles:      checkRoles,
-		selectUnique:     checkCandidates,
+		"Switch":         checkPairs,
+
+		"SingleAppRoleAssignment": checkRoles,
+
+		assertRoles:  checkRoles,
+		selectUnique: checkCandidates,
 	}
 }
 
@@ -41,9 +47,53 @@ func check(n node) error {
 				return fmt.Errorf("%s: %w", n.name, err)
 			}
 		}
+		if err := n.checkNumbers(); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		return n.checkWhole()
 	}
 	return nil
 }
+
+// wholeNumbers are the arguments that must be whole numbers, by their places.
+var wholeNumbers = map[string][]int{
+	"BitAnd": {0, 1}, "DateAdd": {1}, "InStr": {2}, "Item": {1}, "Left": {1}, "Mid": {1, 2},
+	"RandomString": {0, 1, 2, 3, 4}, "Word": {1},
+}
+
+func (c call) checkNumbers() error {
+	for _, place := range wholeNumbers[c.name] {
+		text, known := c.constant(place)
+		if _, err := strconv.Atoi(text); known && err != nil {
+			return fmt.Errorf("argument %d is %q, not a whole number", place+1, shown(text))
+		}
+	}
+	return nil
+}
+
+// checkWhole evaluates a function all of whose arguments are constants, which fails for all or none.
+func (c call) checkWhole() error {
+	for i := range c.arguments {
+		if _, known := c.constant(i); !known {
+			return nil
+		}
+	}
+	if len(c.arguments) == 0 {
+		return nil
+	}
+	none := func(string) Value { return nil }
+	_, err := c.evaluate(&evaluation{Context: context.Background(), of: none})
+	return err
+}
+
+func checkPairs(c call) error {
+	if len(c.arguments)%2 != 0 {
+		return errPairs
+	}
+	return nil
+}
+
+var errPairs = errors.New("keys and values come in pairs")
 
 // constant is an argument's text where it is known beforehand.
 func (c call) constant(i int) (text string, known bool) {

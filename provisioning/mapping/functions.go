@@ -489,7 +489,7 @@ func split(a arguments) (out Value, err error) {
 
 func switchOn(a arguments) (Value, error) {
 	if len(a.nodes)%2 != 0 {
-		return nil, errors.New("keys and values come in pairs")
+		return nil, errPairs
 	}
 	source, err := a.value(0)
 	if err != nil {

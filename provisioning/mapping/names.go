@@ -22,6 +22,9 @@ func (o Object) Problems(known func(source string) bool, sources []string) (prob
 				problems = append(problems, a.Target+": "+UnknownSource(name, o.Source, sources))
 			}
 		}
+		if a.Matching < 0 {
+			problems = append(problems, a.Target+": the matching priority is 1 or more, or 0 for none")
+		}
 		if err := Parse(a.Expression); err != nil {
 			problems = append(problems, fmt.Sprintf("%s: %v", a.Target, err))
 		}
@@ -37,6 +40,13 @@ func (o Object) Problems(known func(source string) bool, sources []string) (prob
 				if err := checkRegexp(c.Values[0]); err != nil {
 					problems = append(problems, fmt.Sprintf("the filter %q: %v", f.Name, err))
 				}
+			}
+			if used := operators[strings.ToUpper(c.Operator)].values; len(c.Values) > used &&
+				slices.ContainsFunc(c.Values[used:], func(v string) bool { return v != "" }) {
+				problems = append(problems, fmt.Sprintf(
+					"the filter %q: %s compares with %d values; write a clause, or a filter, for each",
+					f.Name, c.Operator, used,
+				))
 			}
 			if !known(c.Attribute) {
 				problems = append(

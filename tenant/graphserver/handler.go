@@ -72,6 +72,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.mux = http.NewServeMux()
 	h.Rehearsal.began = h.Tenant.Now()
 	mux.Handle(root+"/", addressed{h.mux, h.plainPath})
+	mux.HandleFunc("/beta/", h.otherVersion)
 	routes := h.routes()
 	h.names = segmentNames(routes)
 	for _, route := range routes {

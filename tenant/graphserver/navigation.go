@@ -102,6 +102,11 @@ var collectionsNotServed = []string{
 	"roleManagement/enterpriseApps", "roleManagement/exchange",
 }
 
+// actionsNotServed are actions that are bound to collections.
+var actionsNotServed = []string{
+	"getAvailableExtensionProperties", "getUserOwnedObjects", "validateProperties",
+}
+
 // rolesNotServed are what else Graph has of directory roles.
 var rolesNotServed = []string{
 	"resourceNamespaces", "roleAssignmentScheduleInstances", "roleAssignmentScheduleRequests",
@@ -320,6 +325,9 @@ func (h *Handler) managerRef(ctx context.Context, r request) (int, any, error) {
 // that is missing.
 func (h *Handler) elsewhere(_ context.Context, r request) (int, any, error) {
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, root), "/"), "/")
+	if last := parts[len(parts)-1]; among(actionsNotServed, last) {
+		return 0, nil, notHere(last)
+	}
 	if h.otherMethod(r.Request) {
 		return 0, nil, &wireError{
 			status:  http.StatusMethodNotAllowed,
@@ -376,6 +384,14 @@ func notHere(name string) error {
 		status: http.StatusNotImplemented, code: "notSupported",
 		message: "Gatehouse does not have '" + quotable(name) + "' of Microsoft Graph.",
 	}
+}
+
+// otherVersion answers Graph's other version in its words, since clients read its errors as JSON.
+func (h *Handler) otherVersion(w http.ResponseWriter, r *http.Request) {
+	h.fail(w, r, &wireError{
+		status: http.StatusBadRequest, code: "BadRequest",
+		message: "Invalid version: beta. Gatehouse has v1.0 of Microsoft Graph.",
+	})
 }
 
 // errNoPhoto are Graph's words for somebody without a picture, as everybody is here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,6 +84,8 @@ func TestDocumentedAddressesAreServedOrRefused(t *testing.T) {
 		{"GET", "/groups/" + at["groups"] + "/members/nonsense", "BadRequest"},
 		{"GET", user + "/businessPhones/$value", "Request_BadRequest"},
 		{"PATCH", user + "/manager", "Request_BadRequest"}, {"POST", "/organization", "Request_BadRequest"},
+		{"POST", "/directory/deletedItems/getUserOwnedObjects", "notSupported"},
+		{"POST", "/directoryObjects/validateProperties", "notSupported"},
 		{"POST", user + "/sendMail", "notSupported"}, {"POST", "/devices", "notSupported"},
 		{"GET", "/users/nobody@northwind.example/sponsors", "Request_ResourceNotFound"},
 		{"GET", "/users/nobody@northwind.example/displayName", "Request_ResourceNotFound"},
@@ -92,6 +95,10 @@ func TestDocumentedAddressesAreServedOrRefused(t *testing.T) {
 		if status, code := refusalOf(e, c.method, c.path); code != c.code {
 			t.Errorf("%s %s: %d %s, want %s", c.method, c.path, status, code, c.code)
 		}
+	}
+	if status, body := get(t, strings.TrimSuffix(e.Tenant.GraphURL, "/v1.0")+"/beta/users"); status != 400 ||
+		!strings.Contains(body, `"code":"BadRequest"`) {
+		t.Errorf("another version: %d %s", status, body)
 	}
 	var name struct {
 		Context string `json:"@odata.context"`
@@ -218,4 +225,22 @@ func TestWhatToolsReadOfGraph(t *testing.T) {
 	if code != "Request_ResourceNotFound" {
 		t.Errorf("an entry that is not there: %s", code)
 	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(data)
 }

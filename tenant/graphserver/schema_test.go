@@ -153,6 +153,15 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		`the filter "data people": "Department" is not an attribute of users`: func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].SourceOperandName = "Department"
 		},
+		"EQUALS compares with 1 values": func(s *graph.SynchronizationSchema) {
+			clause := &s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0]
+			clause.TargetOperand.Values = []string{"Data", "Sales"}
+		},
+		"matching priority": func(s *graph.SynchronizationSchema) {
+			pairtest.MappingOf(t, s, "User", "title").MatchingPriority = -1
+		},
+		"not a whole number": source(`Left([jobTitle], "x")`),
+		"CDate":              source(`CDate("nonsense")`),
 		"inputFilterGroups": func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[0].Scope.InputFilterGroups = []graph.FilterGroup{{Name: "x"}}
 		},
