@@ -71,7 +71,7 @@ func (c call) checkNumbers() error {
 	return nil
 }
 
-// checkWhole evaluates a function all of whose arguments are constants, which fails for all or none.
+// checkWhole evaluates a function of constants alone: if that fails, it fails for everybody.
 func (c call) checkWhole() error {
 	for i := range c.arguments {
 		if _, known := c.constant(i); !known {
