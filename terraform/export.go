@@ -3,6 +3,7 @@ package terraform
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ type person struct {
 func Write(path string, o *Organization, options Options) (s Summary, err error) {
 	f, err := openFolder(path, options.Force)
 	if err != nil {
+		return s, err
+	}
+	if f.aside, err = os.MkdirTemp("", "gatehouse-export-*"); err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, f.discard()) }()

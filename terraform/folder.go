@@ -20,6 +20,43 @@ const marker = ".gatehouse-export.json"
 // written is what is in the marker: the digest of each file.
 type written struct {
 	Files map[string]string `json:"files"`
+	// Next are those that a run is putting in their place: one that was interrupted leaves some of
+	// either.
+	Next map[string]string `json:"next,omitempty"`
+}
+
+// has says whether a digest is what an export has written under a name.
+func (w written) has(name, sum string) bool { return sum == w.Files[name] || sum == w.Next[name] }
+
+// names are all that an export has written, or was about to write.
+func (w written) names() []string {
+	all := map[string]bool{}
+	for _, list := range []map[string]string{w.Files, w.Next} {
+		for name := range list {
+			all[name] = true
+		}
+	}
+	return SortedKeys(all)
+}
+
+// Check says before anything is read whether an export can be written into a folder.
+func Check(path string, options Options) error {
+	f, err := openFolder(path, options.Force)
+	if err != nil || options.DryRun {
+		return err
+	}
+	there := f.path // the folder, or the one that it will be made in
+	for {
+		if _, err := os.Stat(there); err == nil || there == filepath.Dir(there) {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	probe, err := os.CreateTemp(there, ".gatehouse-*")
+	if err != nil {
+		return fmt.Errorf("nothing can be written there: %w", err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // folder is where an export goes. Nothing in it changes before all files are written.
@@ -51,7 +88,7 @@ func openFolder(path string, force bool) (*folder, error) {
 			"%s is not empty, and no export has written it: name another folder, or add --force to write into it", path,
 		)
 	}
-	for name := range f.old.Files {
+	for _, name := range f.old.names() {
 		if name != filepath.Base(name) {
 			return nil, fmt.Errorf("%s names %q, which no export has written", filepath.Join(path, marker), name)
 		}
@@ -62,15 +99,14 @@ func openFolder(path string, force bool) (*folder, error) {
 			changed, path,
 		)
 	}
-	f.aside, err = os.MkdirTemp("", "gatehouse-export-*")
-	return f, err
+	return f, nil
 }
 
 // edited are the files of an earlier export that are not what it has written.
 func (f *folder) edited() (names []string) {
-	for _, name := range SortedKeys(f.old.Files) {
+	for _, name := range f.old.names() {
 		sum, err := digestOf(filepath.Join(f.path, name))
-		if err == nil && sum != f.old.Files[name] {
+		if err == nil && !f.old.has(name, sum) {
 			names = append(names, name)
 		}
 	}
@@ -112,7 +148,7 @@ func (f *folder) changes() (changed, gone []string) {
 			changed = append(changed, name)
 		}
 	}
-	for _, name := range SortedKeys(f.old.Files) {
+	for _, name := range f.old.names() {
 		if _, still := f.made[name]; !still {
 			gone = append(gone, name)
 		}
@@ -126,15 +162,7 @@ func (f *folder) commit() error {
 		return err
 	}
 	changed, gone := f.changes()
-	// the marker names old and new files first: a run that is interrupted is known as an export's
-	both := written{map[string]string{}}
-	for name, sum := range f.old.Files {
-		both.Files[name] = sum
-	}
-	for name, sum := range f.made {
-		both.Files[name] = sum
-	}
-	if err := f.mark(both); err != nil {
+	if err := f.mark(written{f.old.Files, f.made}); err != nil {
 		return err
 	}
 	for _, name := range changed {
@@ -147,7 +175,7 @@ func (f *folder) commit() error {
 			return err
 		}
 	}
-	return f.mark(written{f.made})
+	return f.mark(written{Files: f.made})
 }
 
 func (f *folder) mark(w written) error {

@@ -2,7 +2,9 @@ package terraform_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -142,6 +144,56 @@ func TestAPrincipalThatIsGoneIsAnID(t *testing.T) {
 	}
 	if must(t, s, err); len(s.LeftOut) != 1 {
 		t.Errorf("left out: %v", s.LeftOut)
+	}
+}
+
+// TestAnInterruptedExportIsGoneOnWith: it left some files of the old export and some of the new.
+func TestAnInterruptedExportIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	dir, next := t.TempDir(), t.TempDir()
+	first, err := terraform.Write(dir, small(), terraform.Options{})
+	must(t, first, err)
+	o := small()
+	o.PermissionSets[0].Description, o.PermissionSets[1].Name = "other", "Write"
+	second, err := terraform.Write(next, o, terraform.Options{})
+	must(t, second, err)
+	digests := func(dir string) (m struct{ Files map[string]string }) {
+		if err := json.Unmarshal([]byte(files(t, dir)[".gatehouse-export.json"]), &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	mark, err := json.Marshal(map[string]any{"files": digests(dir).Files, "next": digests(next).Files})
+	must(t, mark, err)
+	for name, text := range map[string]string{
+		".gatehouse-export.json": string(mark), "permission_set_Write.tf": files(t, next)["permission_set_Write.tf"],
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := terraform.Write(dir, o, terraform.Options{})
+	must(t, again, err)
+	if got, want := files(t, dir), files(t, next); !maps.Equal(got, want) {
+		t.Errorf("it has %v, want %v", terraform.SortedKeys(got), terraform.SortedKeys(want))
+	}
+}
+
+func TestAFolderIsCheckedBeforeAnythingIsRead(t *testing.T) {
+	t.Parallel()
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, fails := range map[string]bool{
+		full: true, filepath.Join(full, "x"): true, "/proc/none/x": true, filepath.Join(full, "a", "b"): false,
+	} {
+		if err := terraform.Check(path, terraform.Options{}); (err != nil) != fails {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if left := files(t, full); len(left) != 1 {
+		t.Errorf("the check leaves %v", left)
 	}
 }
 

@@ -167,6 +167,9 @@ func Extend(cmd *cobra.Command, w administer.World, differs error) *cobra.Comman
 
 func (o *organization) run(ctx context.Context) error {
 	source, endpoint, err := o.source(ctx)
+	if err == nil { // reading may take half an hour
+		err = terraform.Check(o.dir, o.options())
+	}
 	if err != nil {
 		return err
 	}

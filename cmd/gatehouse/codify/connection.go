@@ -67,6 +67,9 @@ reads, and writes no secret. docs/terraform.md says more.`,
 }
 
 func (c *connected) run(ctx context.Context) error {
+	if err := terraform.Check(c.dir, c.options()); err != nil { // reading may take half an hour
+		return err
+	}
 	cfg, err := c.connection.Config(ctx)
 	if err != nil {
 		return err
