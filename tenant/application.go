@@ -465,7 +465,7 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID UserID) error
 		return nil
 	}
 	return t.Store.View(ctx, func(r Reader) error {
-		assigned, err := assignedPrincipals(r, a.ServicePrincipalID)
+		assigned, err := assignedTo(r, a, a.ServicePrincipalID)
 		if err != nil {
 			return err
 		}

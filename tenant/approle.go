@@ -139,6 +139,11 @@ func assignedPrincipals(r rolesReader, servicePrincipalID ServicePrincipalID) (a
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return nil, err
 	}
+	return assignedTo(r, app, servicePrincipalID)
+}
+
+// assignedTo is assignedPrincipals for an application that is at hand.
+func assignedTo(r assignmentReader, app Application, servicePrincipalID ServicePrincipalID) (assignments, error) {
 	roles := map[AppRoleID]Role{}
 	for _, role := range app.AppRoles() {
 		roles[role.ID] = role
