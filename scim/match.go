@@ -2,6 +2,7 @@ package scim
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,11 +66,50 @@ func checkFilter(f Filter, list []Attribute, extensions map[string][]Attribute) 
 		if !ok {
 			return invalid(InvalidFilter, "%q is not an attribute", f.Attribute)
 		}
-		if a.Kind == Boolean && f.Op != "eq" && f.Op != "ne" && f.Op != "pr" {
-			return invalid(InvalidFilter, "%s is a boolean, which %s does not compare", a.Name, f.Op)
-		}
+		return f.check(a)
 	}
 	return nil
+}
+
+// ordered are the operators that say which of two values comes first, or that they are the same.
+var ordered = []string{"eq", "ne", "gt", "ge", "lt", "le"}
+
+// check refuses a comparison that could hold for no value of the attribute: an empty list would
+// tell the client that nobody is like that. Source: RFC 7644 §3.4.2.2, "the attribute and filter
+// comparison combination is not supported".
+func (c Compare) check(a Attribute) error {
+	if c.Op == "pr" || c.Value == nil {
+		return nil
+	}
+	if value, ok := findAttribute(a.Sub, "value"); ok { // the list itself stands for its values
+		a.Kind, a.Type = value.Kind, value.Type
+	}
+	_, isText := c.Value.(string)
+	switch a.Kind {
+	case Boolean:
+		if c.Op != "eq" && c.Op != "ne" {
+			return invalid(InvalidFilter, "%s is a boolean, which %s does not compare", a.Name, c.Op)
+		}
+		if _, ok := Bool(c.Value); !ok {
+			return invalid(InvalidFilter, "%s is a boolean: compare it with true or false", a.Name)
+		}
+	case Text:
+		if !isText {
+			return invalid(InvalidFilter, "%s is a text: put the value in double quotes", a.Name)
+		}
+		text, _ := c.Value.(string)
+		if _, err := time.Parse(time.RFC3339Nano, text); a.isTime(c.Op) && err != nil {
+			return invalid(InvalidFilter, "%s is a time: compare it with one such as 2026-01-31T08:00:00Z", a.Name)
+		}
+	default:
+		return invalid(InvalidFilter, "%s has parts: compare one of them", a.Name)
+	}
+	return nil
+}
+
+// isTime says whether an operator compares values of the attribute as times, not as texts.
+func (a Attribute) isTime(op string) bool {
+	return a.Type == "dateTime" && slices.Contains(ordered, op)
 }
 
 // split takes the URN of a known extension, or of the core schema, off a name.
@@ -176,7 +216,7 @@ func (c Compare) holds(a Attribute, values []any) bool {
 				exact = inner.CaseExact
 			}
 		}
-		if c.compares(v, exact, a.Type == "dateTime") {
+		if c.compares(v, exact, a.isTime(c.Op)) {
 			return true
 		}
 	}

@@ -95,7 +95,10 @@ type pathParts struct {
 func splitPath(text string) (p pathParts, err error) {
 	open, end := strings.IndexByte(text, '['), strings.LastIndexByte(text, ']')
 	if open < 0 {
-		p.name, p.sub, _ = strings.Cut(text, ".")
+		var dotted bool
+		if p.name, p.sub, dotted = strings.Cut(text, "."); dotted && p.sub == "" {
+			return p, invalid(InvalidPath, "%q is not an attribute", text)
+		}
 		return p, nil
 	}
 	if end < open {

@@ -9,7 +9,6 @@ package scim
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -62,14 +61,14 @@ func (r Resource) List(name string) []any {
 }
 
 // Bool reads a boolean that may have been sent as the text "True" or "False", as Entra does; ok is
-// false when it is neither.
+// false when it is neither: 1 is no truth, nor is t.
 func Bool(v any) (b, ok bool) {
 	switch v := v.(type) {
 	case bool:
 		return v, true
 	case string:
-		b, err := strconv.ParseBool(strings.ToLower(v))
-		return b, err == nil
+		b = strings.EqualFold(v, "true")
+		return b, b || strings.EqualFold(v, "false")
 	}
 	return false, false
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -212,6 +213,9 @@ func (r *request) readQuery(raw string) error {
 		value, err2 := url.QueryUnescape(value)
 		if err := cmp.Or(err1, err2); err != nil {
 			return bad(scim.InvalidSyntax, "The query string cannot be read: "+err.Error()+".")
+		}
+		if !utf8.ValidString(name + value) {
+			return bad(scim.InvalidSyntax, "The query string cannot be read: it is not UTF-8.")
 		}
 		if r.query.Has(name) && slices.Contains(queryParameters, name) {
 			return bad(scim.InvalidSyntax, "Duplicate parameter: "+name+".")

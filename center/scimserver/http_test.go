@@ -154,6 +154,10 @@ func TestQuestionsWithoutSenseAreRefused(t *testing.T) {
 		{"POST", ".search", `{"attributes":["title"],"excludedAttributes":["name"]}`},
 		{"POST", ".search", `{"filter":"shoeSize ne \"x\""}`}, {"POST", ".search", `{"sortBy":"shoeSize"}`},
 		{"GET", "Users?sortBy=shoeSize", ""}, {"GET", "Users?filter=shoeSize ne 1", ""},
+		{"GET", `Users?filter=active eq "maybe"`, ""}, {"GET", "Users?filter=userName gt true", ""},
+		{"GET", `Users?filter=meta.created ge "2026-13-45"`, ""}, {"GET", `Users?filter=name eq "x"`, ""},
+		{"GET", `Users?filter=emails.primary ne "x"`, ""}, {"GET", `Users?filter=emails[primary eq 2]`, ""},
+		{"GET", `Groups?filter=not (members eq false)`, ""}, {"GET", "Users?filter=userName eq \"\xff\"", ""},
 	} {
 		if status, body := e.send(c.method, c.path, c.body); status != 400 || body["scimType"] == nil {
 			t.Errorf("%s %s %s: %d %v", c.method, c.path, c.body, status, body)

@@ -26,7 +26,7 @@ func (p profile) parsePage(q url.Values) (page, error) {
 	if text := q.Get("count"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || (n < 0 && !p.standard) {
-			return out, bad(scim.InvalidValue, "count is not a number.")
+			return out, bad(scim.InvalidValue, "count is not a number of results.")
 		}
 		out.count = min(max(n, p.minCount()), p.maxCount)
 	}

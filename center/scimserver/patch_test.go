@@ -216,6 +216,13 @@ func TestAPatchWithoutSenseIsRefused(t *testing.T) {
 			{user, `{"op":"replace","path":"active","value":""}`, "invalidValue"},
 			{user, `{"op":"replace","path":"active","value":[]}`, "invalidValue"},
 			{user, `{"op":"add","path":"active","value":{"value":"yes"}}`, "invalidValue"},
+			{user, `{"op":"replace","path":"active","value":"1"}`, "invalidValue"},
+			{user, `{"op":"add","path":"active","value":[{"value":"t"}]}`, "invalidValue"},
+			{user, `{"op":"replace","path":"userName","value":""}`, "invalidValue"},
+			{user, `{"op":"replace","path":"title.","value":"x"}`, "invalidPath"},
+			{user, `{"op":"replace","path":"name.","value":{"givenName":"x"}}`, "invalidPath"},
+			{user, `{"op":"remove","path":"emails[primary eq \"maybe\"]"}`, "invalidFilter"},
+			{group, `{"op":"remove","path":"members[value eq true]"}`, "invalidFilter"},
 			{user, `{"op":"remove","path":"userName"}`, "mutability"},
 			{user, `{"op":"add","path":"title"}`, "invalidValue"},
 			{user, `{"op":"replace","path":"title"}`, "invalidValue"},
@@ -254,6 +261,13 @@ func TestAPatchWithoutSenseIsRefused(t *testing.T) {
 			status, body := e.send("PATCH", c.path, patch(c.op))
 			if status != 400 || profile == center.ProfileStandard && body["scimType"] != c.scimType {
 				t.Errorf("%s %s: %d %v, want %s", profile, c.op, status, body, c.scimType)
+			}
+		}
+		for _, name := range []string{"displayName", "name.familyName"} { // which AWS requires
+			for _, value := range []string{`""`, `" "`, "null"} {
+				if profile == center.ProfileAWS {
+					e.want(400, "PATCH", user, patch(`{"op":"replace","path":"`+name+`","value":`+value+`}`))
+				}
 			}
 		}
 		if got := e.want(200, "GET", user, ""); fmt.Sprint(got) != fmt.Sprint(before) {

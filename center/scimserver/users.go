@@ -163,7 +163,7 @@ func applyPlain(u *center.User, changes []scim.Change) (done bool, err error) {
 		}
 		i := slices.IndexFunc(plainTexts, func(t wireText) bool { return t.name == c.Path.Attribute.Name })
 		text, ok := c.Value.(string)
-		if i < 0 || !ok {
+		if i < 0 || !ok || strings.TrimSpace(text) == "" { // an empty one may be required
 			return false, nil
 		}
 		*texts[plainTexts[i].place].Value = text
