@@ -68,7 +68,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/ssoadmin", "awsapi center center/awsdoor refusal"},
 	{"center/sso", "audit awsapi center refusal web"},
 	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
-	{"center/sts", "awsapi"},
+	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
 	{"center/portal", "audit authn center refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},

@@ -47,6 +47,7 @@ type Error struct {
 	Message string
 	Status  int            // 400 when zero
 	Members map[string]any // further members of the body, such as Reason
+	Noted   bool           // a rule has refused it, and has left an event
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

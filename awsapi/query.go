@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,13 +15,6 @@ import (
 )
 
 const maxQuery = 64 << 10 //bound:body an AWS request whose operation is named in its body, such as those to STS
-
-// QueryOperation is one operation of a service that speaks the query protocol, and the parameters
-// that it knows in addition to Action and Version.
-type QueryOperation struct {
-	Parameters []string
-	Call       func(ctx context.Context, who Caller, form url.Values) (result any, err error)
-}
 
 // QueryService is a service of the query protocol, such as STS. Its requests come by GET and POST,
 // signed in the header or in the query. Source: the Smithy protocol document "AWS query"; "Making
@@ -35,6 +27,8 @@ type QueryService struct {
 	Version    string // of the API
 	Namespace  string // of the XML answer
 	Operations map[string]QueryOperation
+	// Admit turns callers away before their parameters are read; nil: everybody may ask.
+	Admit func(ctx context.Context, who Caller, operation string) error
 	// Refused is told about requests that were refused, for the audit log. It is required.
 	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
@@ -137,19 +131,6 @@ func parameters(r *http.Request, body []byte) (url.Values, error) {
 	return all, nil
 }
 
-// onlyParameters refuses parameters that an operation does not know, or that are duplicated.
-func onlyParameters(form url.Values, known []string) error {
-	for name, values := range form {
-		if name != "Action" && name != "Version" && !slices.Contains(known, name) {
-			return unknown(name).in(form.Get("Action"))
-		}
-		if len(values) > 1 {
-			return &Error{Code: "ValidationError", Message: "duplicate parameter: " + name}
-		}
-	}
-	return nil
-}
-
 func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -200,17 +181,24 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 func (h *Handler) query(
 	r *http.Request, s QueryService, op QueryOperation, body []byte, form url.Values, requestID string,
 ) (any, error) {
-	who, err := h.Verify.verifyQuery(r, body, s)
+	var who Caller
+	var err error
+	if !op.Anonymous {
+		who, err = h.Verify.verifyQuery(r, body, s)
+		err = ofQuery(err)
+	}
 	who.RequestID, who.Address = requestID, h.Address(r)
 	var result any
-	if err == nil {
+	if err == nil && !op.Anonymous {
 		h.Used(r.Context(), who, s.SigningName)
-		err = onlyParameters(form, op.Parameters)
+	}
+	if err == nil && s.Admit != nil {
+		err = s.Admit(r.Context(), who, form.Get("Action"))
 	}
 	if err == nil {
-		result, err = op.Call(r.Context(), who, form)
+		result, err = op.run(r.Context(), who, form)
 	}
-	if wire := new(Error); errors.As(err, &wire) {
+	if wire := new(Error); errors.As(err, &wire) && !wire.Noted {
 		s.Refused(r.Context(), who, form.Get("Action"), err)
 	}
 	return result, err
@@ -248,6 +236,15 @@ func (h *Handler) queryError(r *http.Request, action, requestID string, err erro
 			r.Context(), "operation failed", "operation", action, "request_id", requestID, "error", err,
 		)
 		return &Error{Code: "InternalFailure", Message: "internal error", Status: http.StatusInternalServerError}
+	}
+	return wire
+}
+
+// ofQuery is what a query service calls what is wrong with a signature.
+func ofQuery(err error) error {
+	var wire *Error
+	if !errors.As(err, &wire) {
+		return err
 	}
 	if name, ok := signatureErrors[wire.Code]; ok {
 		return &Error{Code: name, Message: wire.Message, Status: http.StatusForbidden}

@@ -92,6 +92,7 @@ var (
 	ActionAuthorizeClient           = line("AuthorizeClient", person)
 	ActionCreateToken               = line("CreateToken", person)
 	ActionCreateTokenWithIAM        = line("CreateTokenWithIAM", application)
+	ActionAssumeRole                = line("AssumeRole", application)
 
 	ActionCreateExternalIdPConfigurationForDirectory = line(
 		"CreateExternalIdPConfigurationForDirectory",

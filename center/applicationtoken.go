@@ -2,7 +2,6 @@ package center
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -43,6 +42,9 @@ type IdentityOf struct {
 	IssuedAt    time.Time
 	Expires     time.Time
 	Context     authn.Secret // that AWS services would know the person by; empty: the scope was not granted
+	// AuditContext is what only the logs of AWS services would know the person by. An ID token has
+	// had it since before there were identity contexts.
+	AuditContext authn.Secret
 }
 
 // Assertion is a token of a trusted token issuer whose signature and times are right.
@@ -60,8 +62,6 @@ type AssertionReader interface {
 	// or TokenIssuerUnavailable.
 	Read(ctx context.Context, issuerURL, token string) (Assertion, error)
 }
-
-const purposeContext = "identity-context"
 
 // ApplicationTokens hands out tokens of an application to who signs for it. It fails with
 // ApplicationNotFound, ActorNotAllowed, ApplicationDisabled, GrantNotAllowed, ScopeNotGranted,
@@ -347,21 +347,11 @@ func (in *applicationGrant) begin(s *Session, refreshes bool, allowed []string) 
 		IssuedAt:    in.now(),
 		Expires:     in.now().Add(out.ExpiresIn),
 	}
-	if slices.Contains(s.Scopes, ScopeIdentityContext) {
-		out.Identity.Context, err = in.identityContext(*out.Identity)
+	out.Identity.Context, out.Identity.AuditContext, err = in.contexts(*out.Identity, s.Digest)
+	if !slices.Contains(s.Scopes, ScopeIdentityContext) {
+		out.Identity.Context = ""
 	}
 	return out, errors.Join(err, addSession(in.tx, *s))
-}
-
-// identityContext seals what sts AssumeRole would take as a provided context. AWS's own is opaque,
-// too; no AWS takes this one.
-func (c *Center) identityContext(of IdentityOf) (authn.Secret, error) {
-	plain, err := json.Marshal(struct {
-		User        UserID
-		Application string
-		Expires     time.Time
-	}{of.User, of.Application, of.Expires})
-	return authn.Secret(c.Sealer.Seal(purposeContext, plain)), err
 }
 
 // newApplicationSession fills in what all sessions of an application have.

@@ -240,6 +240,15 @@ var (
 		"the account is suspended", "wait until AWS reopens the account; until then, no role in it can be opened")
 	RoleNotAssigned = Refusals.New("role-not-assigned", refusal.Denied,
 		"the role is not assigned to the user", "ask an administrator for the assignment")
+	RoleNotAssumable = Refusals.New("role-not-assumable", refusal.Denied,
+		"the role does not trust the caller to open it for the user of this application",
+		"sign with an administrator's access key, or give the application the scope sso:account:access")
+	ContextInvalid = Refusals.New("identity-context-invalid", refusal.Denied,
+		"the identity context is not valid any more",
+		"get new tokens of the application with CreateTokenWithIAM")
+	SessionTooLong = Refusals.New("role-session-too-long", refusal.Invalid,
+		"the session would be longer than the permission set allows",
+		"ask for less, or raise the session duration of the permission set")
 	AssignmentRuleNotFound = Refusals.New("assignment-rule-not-found", refusal.NotFound,
 		"there is no such assignment rule", "list the rules with gatehouse rules list")
 	AssignmentRuleTaken = Refusals.New("assignment-rule-taken", refusal.Conflict,

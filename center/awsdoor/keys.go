@@ -46,6 +46,14 @@ func roleSession(
 	ctx context.Context, c *center.Center, sandbox *broker.Sandbox, id, token string,
 ) (awsapi.Credential, error) {
 	s, err := sandbox.Session(id, token)
+	if err == nil && s.Assumed {
+		err = c.StillHasRole(ctx, s.UserID, s.AccountID, s.RoleName)
+		if refusal.KindOf(err) == refusal.Denied {
+			err = broker.ErrExpired // it ended with the assignment
+		} else if err != nil {
+			return awsapi.Credential{}, err
+		}
+	}
 	if errors.Is(err, broker.ErrExpired) {
 		return awsapi.Credential{}, &awsapi.Error{
 			Code:    "ExpiredTokenException",
@@ -69,7 +77,7 @@ func roleSession(
 		Principal:   s.SessionName,
 		AccountID:   s.AccountID,
 		ARN:         s.ARN(),
-		UserID:      "AROA" + id[4:] + ":" + s.SessionName,
+		UserID:      s.ID(),
 	}}, nil
 }
 

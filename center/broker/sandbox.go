@@ -5,9 +5,12 @@ package broker
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -35,13 +38,43 @@ type RoleSession struct {
 	UserID          center.UserID `json:",omitzero"` // whose it is; of an earlier release's: nobody's
 	IssuedAt        time.Time     `json:",omitzero"`
 	Expiration      time.Time
+	// Assumed says that AssumeRole was asked for it: it ends when the role is not the user's any more.
+	Assumed        bool         `json:",omitempty"`
+	SourceIdentity string       `json:",omitempty"`
+	Tags           []center.Tag `json:",omitempty"`
+	Padding        string       `json:",omitempty"` // to the size that was asked for
 }
 
 const purpose = "sandbox-session"
 
 // Credentials implements center.Broker.
 func (s *Sandbox) Credentials(_ context.Context, r center.RoleRequest) (center.RoleCredentials, error) {
-	session := RoleSession{
+	return s.seal(s.begin(r))
+}
+
+// Assumption is what the caller of AssumeRole says of the session.
+type Assumption struct {
+	SessionName    string
+	SourceIdentity string
+	Tags           []center.Tag
+	MinimumSize    int // of the session token, in bytes
+}
+
+// Assume opens a role under the name that the caller gives to the session.
+func (s *Sandbox) Assume(r center.RoleRequest, as Assumption) (RoleSession, center.RoleCredentials, error) {
+	session := s.begin(r)
+	session.SessionName, session.SourceIdentity = as.SessionName, as.SourceIdentity
+	session.Assumed, session.Tags = true, as.Tags
+	credentials, err := s.seal(session)
+	if short := as.MinimumSize - len(credentials.SessionToken); err == nil && short > 0 {
+		session.Padding = strings.Repeat("0", short)
+		credentials, err = s.seal(session)
+	}
+	return session, credentials, err
+}
+
+func (s *Sandbox) begin(r center.RoleRequest) RoleSession {
+	return RoleSession{
 		AccessKeyID:     "ASIA" + center.KeyIDSuffix(),
 		SecretAccessKey: authn.NewSecret(30),
 		AccountID:       r.Account.ID,
@@ -51,15 +84,18 @@ func (s *Sandbox) Credentials(_ context.Context, r center.RoleRequest) (center.R
 		IssuedAt:        s.Now().UTC(),
 		Expiration:      s.Now().UTC().Add(r.Duration).Truncate(time.Second),
 	}
+}
+
+// seal makes the credentials of a session.
+func (s *Sandbox) seal(session RoleSession) (center.RoleCredentials, error) {
 	plain, err := json.Marshal(session)
 	if err != nil {
 		return center.RoleCredentials{}, fmt.Errorf("encode a session: %w", err)
 	}
-	token := s.Sealer.Seal(purpose, plain)
 	return center.RoleCredentials{
 		AccessKeyID:     session.AccessKeyID,
 		SecretAccessKey: authn.Secret(session.SecretAccessKey),
-		SessionToken:    authn.Secret(token),
+		SessionToken:    authn.Secret(s.Sealer.Seal(purpose, plain)),
 		Expiration:      session.Expiration,
 	}, nil
 }
@@ -86,4 +122,12 @@ func (s *Sandbox) Session(accessKeyID, token string) (RoleSession, error) {
 // ARN is the assumed role's ARN, as GetCallerIdentity shows it.
 func (r RoleSession) ARN() string {
 	return "arn:aws:sts::" + r.AccountID + ":assumed-role/" + r.RoleName + "/" + r.SessionName
+}
+
+// ID is the assumed role's id, as GetCallerIdentity shows it: that of the role, which begins
+// with AROA and is the same for all of its sessions, and the session's name. Verifiers such as
+// HashiCorp Vault bind roles by it. Source: IAM User Guide, IAM identifiers.
+func (r RoleSession) ID() string {
+	sum := sha256.Sum256([]byte(r.AccountID + "/" + r.RoleName))
+	return "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17] + ":" + r.SessionName
 }

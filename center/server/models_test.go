@@ -285,12 +285,10 @@ func doors() []known {
 		programs[name] = slices.Collect(maps.Keys(fields(in)))
 	}
 	oidc := ofNames("ssooidc", programs)
-	proofs := map[string][]string{}
-	for name, op := range sts.Service(nil).Operations {
-		proofs[name] = op.Parameters
+	tokens := known{module: "sts", inputs: map[string]*awsapi.Shape{}}
+	for name, op := range (&sts.Handler{Center: none}).Service().Operations {
+		tokens.inputs[name] = op.Input
 	}
-	tokens := ofNames("sts", proofs)
-	tokens.some = true
 	return []known{
 		ofService("ssoadmin", (&ssoadmin.Handler{Center: none}).Service()),
 		ofService("identitystore", (&identitystore.Handler{Center: none}).Service()),

@@ -92,6 +92,10 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		cfg.Roles, sandboxed = sandbox, true
 	}
 	c.OwnSTS = sandboxed
+	opens := sandbox // what AssumeRole opens is in the sandbox, or it is AWS's to open
+	if !sandboxed {
+		opens = nil
+	}
 	in := &signin.Handler{Center: c, Log: c.Log}
 	metadata := idpmetadata.NewWatcher(c, cfg.Targets)
 	c.RefreshMetadata = metadata.LookIfDue
@@ -143,7 +147,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			(&orgserver.Handler{Center: c}).Service(),
 			(&adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}).Service(),
 		},
-		Query:     []awsapi.QueryService{sts.Service(awsdoor.Refused(c))},
+		Query:     []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
 		Log:       c.Log,
 		RequestID: web.RequestID,
 		Address:   web.Address,

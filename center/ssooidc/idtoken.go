@@ -30,6 +30,7 @@ type idClaims struct {
 	Application  string `json:"aws:application_arn,omitempty"`
 	CredentialID string `json:"aws:credential_id,omitempty"`
 	Context      string `json:"sts:identity_context,omitempty"`
+	AuditContext string `json:"sts:audit_context,omitempty"`
 }
 
 // idActor is who has named the person. Source: RFC 8693, 4.1.
@@ -73,6 +74,7 @@ func (h *Handler) idToken(ctx context.Context, of center.IdentityOf, aws bool) (
 		claims.StoreID, claims.StoreARN = i.IdentityStoreID, i.IdentityStoreARN()
 		claims.InstanceARN, claims.Account = i.ARN, i.OwnerAccountID
 		claims.Application, claims.CredentialID = of.Application, of.Credential
+		claims.AuditContext = of.AuditContext.Reveal()
 	}
 	return jwt.Signed(signer).Claims(claims).Serialize()
 }

@@ -301,12 +301,12 @@ func TestForgedIdentitiesAreRefused(t *testing.T) {
 		"two actions":         {replaced(good(), "Action=", "Action=AssumeRole&Action="), 400, "ValidationError"},
 		"an action in a body": {v.presigned(bodied, v.key, v.region(), now), 400, "ValidationError"},
 		"a signed parameter that STS does not know": {
-			v.presigned(v.to("GET", action+"&ExternalId=x", ""), v.key, v.region(), now), 400, "ValidationException",
+			v.presigned(v.to("GET", action+"&ExternalId=x", ""), v.key, v.region(), now), 400, "ValidationError",
 		},
 		"no action":       {replaced(good(), "Action=GetCallerIdentity", "x=y"), 400, "MissingAction"},
 		"another version": {replaced(good(), "2011-06-15", "2012-06-15"), 400, "InvalidAction"},
 		"no version":      {replaced(good(), "Version=2011-06-15", "x=y"), 400, "InvalidAction"},
-		"another action":  {replaced(good(), "GetCallerIdentity", "AssumeRole"), 400, "InvalidAction"},
+		"another action":  {replaced(good(), "GetCallerIdentity", "AssumeUser"), 400, "InvalidAction"},
 	} {
 		v.want(name, c.request, c.status, c.code, "")
 	}
@@ -335,10 +335,10 @@ func TestRefusedProofsAreRecorded(t *testing.T) {
 		{v.presigned(v.to("GET", action, ""), forged, v.region(), time.Now()), "GetCallerIdentity",
 			"SignatureDoesNotMatch", audit.Anonymous},
 		{v.to("GET", action, ""), "GetCallerIdentity", "MissingAuthenticationToken", audit.Anonymous},
-		{v.to("GET", strings.Replace(action, "GetCallerIdentity", "AssumeRole", 1), ""), "AssumeRole",
+		{v.to("GET", strings.Replace(action, "GetCallerIdentity", "AssumeUser", 1), ""), "AssumeUser",
 			"InvalidAction", audit.Anonymous},
 		{v.presigned(v.to("GET", action+"&ExternalId=x", ""), v.key, v.region(), time.Now()), "GetCallerIdentity",
-			"ValidationException", audit.AccessKey},
+			"ValidationError", audit.AccessKey},
 	} {
 		before := len(events())
 		if res, text := v.send(c.request); res.StatusCode < 400 || !strings.Contains(text, c.code) {
@@ -441,6 +441,85 @@ func TestTheCLIsTokenForEKSProvesItsBearer(t *testing.T) {
 		res, text := v.send(r)
 		if res.StatusCode != status || strings.Contains(text, "assumed-role/Reader/ada") != (status == http.StatusOK) {
 			t.Errorf("the token at the cluster %s: %d %s", cluster, res.StatusCode, text)
+		}
+	}
+}
+
+// TestEveryOperationOfTheModelIsServedOrRefused: none ends in an unknown action, and what is
+// refused says why in AWS's form. Requests that nobody signs at AWS need no signature here either.
+func TestEveryOperationOfTheModelIsServedOrRefused(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t)
+	const role = "RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2FReader"
+	const root = "TargetPrincipal=111122223333&TaskPolicyArn.arn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2Fx"
+	const saml = "&PrincipalArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Asaml-provider%2Fx&SAMLAssertion=PHg+"
+	const web = "&RoleSessionName=ada&WebIdentityToken=a.b.c"
+	const signing = "Audience.member.1=x&SigningAlgorithm=RS256"
+	for operation, c := range map[string]struct {
+		query  string
+		signed bool
+		status int
+		code   string
+	}{
+		"AssumeRole":                 {role + "&RoleSessionName=ada", true, 403, "AccessDenied"},
+		"AssumeRoleWithSAML":         {role + saml, false, 403, "AccessDenied"},
+		"AssumeRoleWithWebIdentity":  {role + web, false, 403, "AccessDenied"},
+		"AssumeRoot":                 {root, true, 403, "AccessDenied"},
+		"DecodeAuthorizationMessage": {"EncodedMessage=x", true, 400, "InvalidAuthorizationMessageException"},
+		"GetAccessKeyInfo":           {"AccessKeyId=" + v.key.AccessKeyID, true, 200, ""},
+		"GetCallerIdentity":          {"", true, 200, ""},
+		"GetDelegatedAccessToken":    {"TradeInToken=x", true, 403, "AccessDenied"},
+		"GetFederationToken":         {"Name=ada", true, 403, "AccessDenied"},
+		"GetSessionToken":            {"DurationSeconds=900", true, 403, "AccessDenied"},
+		"GetWebIdentityToken":        {signing, true, 403, "OutboundWebIdentityFederationDisabledException"},
+	} {
+		body := "Action=" + operation + "&Version=2011-06-15"
+		ask := func(body string, signed bool) (*http.Response, string) {
+			r := v.to("POST", "", body, "Content-Type", form)
+			if signed {
+				r = v.signed(r, body, v.key, time.Now())
+			}
+			return v.send(r)
+		}
+		whole := body
+		if c.query != "" {
+			whole += "&" + c.query
+		}
+		res, text := ask(whole, c.signed)
+		if res.StatusCode != c.status || c.code != "" && !strings.Contains(text, "<Code>"+c.code+"</Code>") {
+			t.Errorf("%s: %d %s, want %d %s", operation, res.StatusCode, text, c.status, c.code)
+		}
+		if !strings.HasPrefix(text, "<"+operation+"Response xmlns=") &&
+			!strings.HasPrefix(text, "<ErrorResponse xmlns=") {
+			t.Errorf("%s: %s", operation, text)
+		}
+		res, text = ask(whole+"&Nonsense.member.1=x", c.signed)
+		if res.StatusCode != 400 || !strings.Contains(text, "ValidationError") || !strings.Contains(text, "Nonsense") {
+			t.Errorf("%s with a parameter that it does not know: %d %s", operation, res.StatusCode, text)
+		}
+		if operation != "GetCallerIdentity" && operation != "GetSessionToken" {
+			res, text = ask(body, c.signed)
+			if res.StatusCode != 400 || !strings.Contains(text, "Member must not be null") {
+				t.Errorf("%s without what it needs: %d %s", operation, res.StatusCode, text)
+			}
+		}
+		res, text = ask(whole, false)
+		if c.signed && (res.StatusCode != 403 || !strings.Contains(text, "MissingAuth")) {
+			t.Errorf("%s unsigned: %d %s", operation, res.StatusCode, text)
+		}
+	}
+	for query, code := range map[string]string{
+		"Tags.member.1.Key=a&Tags.member.1.Value=b&Tags.member.1.Key=c": "ValidationError",
+
+		"Tags.1.Key=a": "ValidationError", "Tags.member.0.Key=a": "ValidationError",
+		"Tags.member.01.Key=a": "ValidationError", "Tags.member.99999.Key=a": "ValidationError",
+		"Tags.member.1=a": "ValidationError", "TransitiveTagKeys.member.1.x=a": "ValidationError",
+		"RoleArn.x=a": "ValidationError", "DurationSeconds=x": "MalformedInput", "Tags=": "AccessDenied",
+	} {
+		body := action[:7] + "AssumeRole&Version=2011-06-15&" + role + "&RoleSessionName=ada&" + query
+		res, text := v.send(v.signed(v.to("POST", "", body, "Content-Type", form), body, v.key, time.Now()))
+		if !strings.Contains(text, "<Code>"+code+"</Code>") {
+			t.Errorf("%s: %d %s, want %s", query, res.StatusCode, text, code)
 		}
 	}
 }
