@@ -27,8 +27,6 @@ type QueryService struct {
 	Version    string // of the API
 	Namespace  string // of the XML answer
 	Operations map[string]QueryOperation
-	// Admit turns callers away before their parameters are read; nil: everybody may ask.
-	Admit func(ctx context.Context, who Caller, operation string) error
 	// Refused is told about requests that were refused, for the audit log. It is required.
 	Refused func(ctx context.Context, who Caller, operation string, err error)
 }
@@ -191,9 +189,6 @@ func (h *Handler) query(
 	var result any
 	if err == nil && !op.Anonymous {
 		h.Used(r.Context(), who, s.SigningName)
-	}
-	if err == nil && s.Admit != nil {
-		err = s.Admit(r.Context(), who, form.Get("Action"))
 	}
 	if err == nil {
 		result, err = op.run(r.Context(), who, form)

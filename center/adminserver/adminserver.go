@@ -30,7 +30,8 @@ type Handler struct {
 func (h *Handler) Service() awsapi.Service {
 	return awsapi.Service{
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
-		Refused: awsdoor.Refused(h.Center), Admit: awsdoor.Admit, Authorize: awsdoor.Authorize,
+		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
+		Admit: awsdoor.AdmitFromHere(h.Center, center.NetworkOfInstance),
 		Operations: []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
 			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -61,6 +62,20 @@ func AdmitFrom(
 			return err
 		}
 		return c.AdmitFrom(ctx, network, who.Address)
+	}
+}
+
+// AdmitFromHere is AdmitFrom for who keeps the controls: the center's own machine is let in always,
+// so that controls that shut out their administrator can be taken away.
+func AdmitFromHere(
+	c *center.Center, network center.Network,
+) func(ctx context.Context, who awsapi.Caller, operation string) error {
+	admit := AdmitFrom(c, network)
+	return func(ctx context.Context, who awsapi.Caller, operation string) error {
+		if a, err := netip.ParseAddr(who.Address); err == nil && a.Unmap().IsLoopback() {
+			return Admit(ctx, who, operation)
+		}
+		return admit(ctx, who, operation)
 	}
 }
 

@@ -26,8 +26,8 @@ func fromNetworks(c *center.Center, in *signin.Handler, next http.Handler) http.
 }
 
 // hasOwnControls says whether a request is judged by its door, which refuses it in the words of its
-// protocol, or by nobody: administrators in the console can open what was shut by mistake, and the
-// admin API, which is one of the AWS services, is for them too. Every other path is people's.
+// protocol, or by nobody: administrators in the console can open what was shut by mistake. Every
+// other path is people's.
 func hasOwnControls(r *http.Request) bool {
 	switch path := r.URL.Path; path {
 	case "/": // the AWS services, of which each has its own; a browser is sent on to the portal

@@ -2,13 +2,18 @@ package server_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
@@ -18,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/smithy-go"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -199,7 +205,8 @@ func TestRequestsFromOtherNetworksAreRefused(t *testing.T) {
 	for _, path := range []string{
 		"/", "/start", "/start/applications", "/platform/login",
 		"/platform/saml/metadata/" + d.Instance.IdentityStoreID,
-		"/authorize", "/start/device", "//start", "/console/../start",
+		"/authorize", "/start/device", "//start", "/console/../start", "/saml/metadata/apl-0123456789abcdef",
+		"/saml/sso/apl-0123456789abcdef", "/nowhere",
 	} {
 		if status, page := d.Visitor().Send(http.MethodGet, d.URL+path, nil); status != http.StatusForbidden ||
 			!strings.Contains(page, "its own networks only") {
@@ -226,6 +233,66 @@ func TestRequestsFromOtherNetworksAreRefused(t *testing.T) {
 	d.fails("identitystore", list(), "", "")
 	if err := provision(); err != nil {
 		t.Errorf("SCIM: %v", err)
+	}
+}
+
+// TestTheControlsCannotBeTakenAwayFromElsewhere: an administrator's key that was stolen opens no
+// networks from outside of them, by the admin API neither, but the center's own machine always may.
+// STS proves who somebody is to whoever asks, as at AWS, but opens no role of the instance.
+func TestTheControlsCannotBeTakenAwayFromElsewhere(t *testing.T) {
+	d := newDoor(t)
+	key, err := d.CreateAccessKey(background, audit.SystemActor, "ada", center.RoleAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.UpdateInstance(background, audit.SystemActor, center.InstanceChange{
+		Network: &center.InstanceNetwork{Required: true, AllowSourceIPs: []string{"192.0.2.0/24"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(from, service, target, body string) (int, string) {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPost, d.URL+"/", strings.NewReader(body))
+		r.RemoteAddr = from + ":1024"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if target != "" {
+			r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+			r.Header.Set("X-Amz-Target", target)
+		}
+		sum := sha256.Sum256([]byte(body))
+		if err := v4.NewSigner().SignHTTP(background, aws.Credentials{
+			AccessKeyID: key.ID, SecretAccessKey: key.SecretAccessKey.Reveal(),
+		}, r, hex.EncodeToString(sum[:]), service, d.Instance.Region, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		d.HTTP.Config.Handler.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	const role = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=ada&RoleArn=arn%3Aaws%3Aiam%3A%3A222233334444" +
+		"%3Arole%2FAWSReservedSSO_Reader_0123456789abcdef"
+	for _, c := range []struct {
+		from, service, target, body string
+		status                      int
+		text                        string
+	}{
+		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".RemoveNetworkControls", "{}", 400, "from this address"},
+		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".CreateBearerToken", "{}", 400, "from this address"},
+		{"198.51.100.7", "organizations", "AWSOrganizationsV20161128.ListRoots", "{}", 400, "from this address"},
+		{"198.51.100.7", "sts", "", role, 403, "from this address"},
+		{"192.0.2.7", "sts", "", role, 403, "sts:AssumeRole"},
+		{"198.51.100.7", "sts", "", "Action=GetCallerIdentity&Version=2011-06-15", 200, "user/ada"},
+		{"192.0.2.7", adminapi.SigningName, adminapi.Target + ".DescribeDirectory", "{}", 200, "{"},
+		{"::1", adminapi.SigningName, adminapi.Target + ".RemoveNetworkControls", "{}", 200, "{"},
+		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".DescribeDirectory", "{}", 200, "{"},
+	} {
+		from := c.from
+		if strings.Contains(from, ":") {
+			from = "[" + from + "]"
+		}
+		if status, text := ask(from, c.service, c.target, c.body); status != c.status || !strings.Contains(text, c.text) {
+			t.Errorf("%s %s%.30s: %d %s, want %d %q", c.from, c.target, c.body, status, text, c.status, c.text)
+		}
 	}
 }
 

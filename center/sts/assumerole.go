@@ -76,6 +76,10 @@ func (h *Handler) assumeRole(ctx context.Context, who awsapi.Caller, in assumeRo
 		}
 		return nil, &awsapi.Error{Code: "ValidationError", Message: in.RoleArn + " is invalid"}
 	}
+	// the instance opens the role, which AWS's STS is asked for at an address of its own
+	if err := h.Center.AdmitFrom(ctx, center.NetworkOfInstance, who.Address); err != nil {
+		return nil, answer(err)
+	}
 	duration := defaultDuration
 	if in.DurationSeconds != 0 {
 		duration = time.Duration(in.DurationSeconds) * time.Second
