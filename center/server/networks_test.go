@@ -271,26 +271,28 @@ func TestTheControlsCannotBeTakenAwayFromElsewhere(t *testing.T) {
 	}
 	const role = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=ada&RoleArn=arn%3Aaws%3Aiam%3A%3A222233334444" +
 		"%3Arole%2FAWSReservedSSO_Reader_0123456789abcdef"
+	const remove = adminapi.Target + ".RemoveNetworkControls"
 	for _, c := range []struct {
 		from, service, target, body string
 		status                      int
 		text                        string
 	}{
-		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".RemoveNetworkControls", "{}", 400, "from this address"},
+		{"198.51.100.7", adminapi.SigningName, remove, "{}", 400, "from this address"},
 		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".CreateBearerToken", "{}", 400, "from this address"},
 		{"198.51.100.7", "organizations", "AWSOrganizationsV20161128.ListRoots", "{}", 400, "from this address"},
 		{"198.51.100.7", "sts", "", role, 403, "from this address"},
 		{"192.0.2.7", "sts", "", role, 403, "sts:AssumeRole"},
 		{"198.51.100.7", "sts", "", "Action=GetCallerIdentity&Version=2011-06-15", 200, "user/ada"},
 		{"192.0.2.7", adminapi.SigningName, adminapi.Target + ".DescribeDirectory", "{}", 200, "{"},
-		{"::1", adminapi.SigningName, adminapi.Target + ".RemoveNetworkControls", "{}", 200, "{"},
+		{"::1", adminapi.SigningName, remove, "{}", 200, "{"},
 		{"198.51.100.7", adminapi.SigningName, adminapi.Target + ".DescribeDirectory", "{}", 200, "{"},
 	} {
 		from := c.from
 		if strings.Contains(from, ":") {
 			from = "[" + from + "]"
 		}
-		if status, text := ask(from, c.service, c.target, c.body); status != c.status || !strings.Contains(text, c.text) {
+		status, text := ask(from, c.service, c.target, c.body)
+		if status != c.status || !strings.Contains(text, c.text) {
 			t.Errorf("%s %s%.30s: %d %s, want %d %q", c.from, c.target, c.body, status, text, c.status, c.text)
 		}
 	}
