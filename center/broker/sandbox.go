@@ -38,7 +38,7 @@ type RoleSession struct {
 	UserID          center.UserID `json:",omitzero"` // whose it is; of an earlier release's: nobody's
 	IssuedAt        time.Time     `json:",omitzero"`
 	Expiration      time.Time
-	// Assumed says that AssumeRole was asked for it: it ends when the role is not the user's any more.
+	// Assumed says that AssumeRole was asked for it: it ends when the role is no longer the user's.
 	Assumed        bool         `json:",omitempty"`
 	SourceIdentity string       `json:",omitempty"`
 	Tags           []center.Tag `json:",omitempty"`
