@@ -37,6 +37,39 @@ func (a Application) grant(of GrantType) (Grant, bool) {
 	return a.Grants[i], true
 }
 
+// SetGrant gives the application a grant, in place of the one of its type.
+func (a *Application) SetGrant(g Grant) {
+	_ = a.RemoveGrant(g.Type) // it may be new
+	a.Grants = append(a.Grants, g)
+	slices.SortFunc(a.Grants, func(x, y Grant) int { return strings.Compare(string(x.Type), string(y.Type)) })
+}
+
+// RemoveGrant takes a grant away. It fails with GrantNotFound.
+func (a *Application) RemoveGrant(of GrantType) error {
+	n := len(a.Grants)
+	if a.Grants = slices.DeleteFunc(a.Grants, func(g Grant) bool { return g.Type == of }); len(a.Grants) == n {
+		return &refusal.Error{Code: GrantNotFound, Subject: string(of)}
+	}
+	return nil
+}
+
+// SetScope gives the application a scope, in place of the one of its name.
+func (a *Application) SetScope(s AccessScope) {
+	_ = a.RemoveScope(s.Scope) // it may be new
+	a.AccessScopes = append(a.AccessScopes, s)
+	slices.SortFunc(a.AccessScopes, func(x, y AccessScope) int { return strings.Compare(x.Scope, y.Scope) })
+}
+
+// RemoveScope takes a scope away. It fails with AccessScopeNotFound.
+func (a *Application) RemoveScope(name string) error {
+	n := len(a.AccessScopes)
+	a.AccessScopes = slices.DeleteFunc(a.AccessScopes, func(s AccessScope) bool { return s.Scope == name })
+	if len(a.AccessScopes) == n {
+		return &refusal.Error{Code: AccessScopeNotFound, Subject: name}
+	}
+	return nil
+}
+
 // open fails with ApplicationDisabled, or with GrantNotAllowed where the application does not have
 // a grant.
 func (a Application) open(to GrantType) error {

@@ -40,11 +40,22 @@ var accessPages = map[string]action{
 	"POST /console/applications/{id}/saml/response":   saveSAMLResponse,
 	"POST /console/applications/{id}/saml/mapping":    saveSAMLMapping,
 	"GET /console/applications/{id}/saml/certificate": downloadSAMLCertificate,
-	"GET /console/assignments":                        assignments,
-	"POST /console/assignments":                       createAssignment,
-	"POST /console/assignments/delete":                deleteAssignment,
-	"POST /console/rules/delete":                      deleteRule,
-	"POST /console/accounts/organization":             readOrganization,
+
+	"POST /console/applications/{id}/saml/certificates": changeCertificates,
+	"POST /console/applications/{id}/actor-policy":      saveActorPolicy,
+	"POST /console/applications/{id}/grants":            saveGrants,
+	"POST /console/applications/{id}/scopes":            saveScope,
+	"POST /console/applications/{id}/scopes/delete":     deleteScope,
+	"POST /console/applications/{id}/sessions":          saveBackgroundSessions,
+	"POST /console/token-issuers":                       createIssuer,
+	"GET /console/token-issuers/{id}":                   tokenIssuer,
+	"POST /console/token-issuers/{id}":                  updateIssuer,
+	"POST /console/token-issuers/{id}/delete":           deleteIssuer,
+	"GET /console/assignments":                          assignments,
+	"POST /console/assignments":                         createAssignment,
+	"POST /console/assignments/delete":                  deleteAssignment,
+	"POST /console/rules/delete":                        deleteRule,
+	"POST /console/accounts/organization":               readOrganization,
 }
 
 // assignmentLine is an assignment with names. The principal of a deleted user or group has none.

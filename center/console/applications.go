@@ -12,6 +12,8 @@ type applicationsData struct {
 	Applications []center.Application
 	Providers    []center.ApplicationProvider
 	More         bool // than are shown
+	Issuers      []issuerLine
+	Attributes   []struct{ Path, Name string }
 }
 
 func applications(p page) error {
@@ -19,7 +21,18 @@ func applications(p page) error {
 	if err != nil {
 		return err
 	}
-	d := applicationsData{Applications: list, Providers: center.ApplicationProviders, More: len(list) > maxShown}
+	issuers, err := p.h.Center.TokenIssuers(p.Context())
+	if err != nil {
+		return err
+	}
+	d := applicationsData{
+		Providers:  center.ApplicationProviders,
+		More:       len(list) > maxShown,
+		Attributes: userAttributes,
+	}
+	for _, i := range issuers {
+		d.Issuers = append(d.Issuers, issuerLine{TokenIssuer: i, ID: path.Base(i.ARN)})
+	}
 	d.Applications = list[:min(len(list), maxShown)]
 	return p.Render("applications", "Applications", "/console/applications", d)
 }
@@ -54,7 +67,8 @@ func createApplication(p page) error {
 
 type applicationData struct {
 	Application center.Application
-	SAML        *samlData // of a SAML application
+	SAML        *samlData  // of a SAML application
+	OAuth       *oauthData // of an OAuth application
 	ID          string
 	Assigned    []assignedLine
 	More        bool // than are shown
@@ -80,9 +94,12 @@ func application(p page) error {
 	}
 	d := applicationData{Application: a, ID: p.PathValue("id"), More: len(list) > maxShown}
 	if a.TakesSAML() {
-		if d.SAML, err = p.samlData(); err != nil {
-			return err
-		}
+		d.SAML, err = p.samlData()
+	} else {
+		d.OAuth, err = p.oauthData(a)
+	}
+	if err != nil {
+		return err
 	}
 	for _, x := range list[:min(len(list), maxShown)] {
 		name, err := p.principalName(center.Assignment{PrincipalType: x.PrincipalType, PrincipalID: x.PrincipalID})

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"io"
 	"slices"
 	"strconv"
@@ -20,7 +18,7 @@ type samlData struct {
 	Base                           string // address of the application's page
 	SetUp                          bool
 	SignIn, Metadata               string // addresses for the application
-	Certificate                    *x509.Certificate
+	Certificates                   []certificateLine
 	Minutes                        int // of the session
 	SubjectFormats, MappingFormats []string
 }
@@ -28,7 +26,7 @@ type samlData struct {
 // samlData makes the application's key where there is none: the administrator is to hand over its
 // certificate.
 func (p page) samlData() (*samlData, error) {
-	a, signer, err := p.h.Center.SAMLSigner(p.Context(), p.PathValue("id"))
+	a, _, err := p.h.Center.SAMLSigner(p.Context(), p.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +36,14 @@ func (p page) samlData() (*samlData, error) {
 		SAMLApplication: center.SAMLApplication{Subject: center.DefaultSubject, SessionDuration: time.Hour},
 		SignIn:          p.h.Center.URL + center.SAMLPath + a.ID(),
 		Metadata:        p.h.Center.URL + center.SAMLMetadataPath + a.ID(),
-		Certificate:     signer.Certificate,
 		SubjectFormats:  center.SubjectFormats,
 		MappingFormats:  center.MappingFormats,
 	}
 	if a.SAML != nil {
 		d.SAMLApplication = *a.SAML
+	}
+	if d.Certificates, err = certificateLines(a); err != nil {
+		return nil, err
 	}
 	d.Minutes = int(d.SessionDuration / time.Minute)
 	return d, nil
@@ -115,14 +115,4 @@ func saveSAMLMapping(p page) error {
 			s.Mappings = append(s.Mappings, m)
 		}
 	})
-}
-
-// downloadSAMLCertificate sends the certificate of the key that signs for the application.
-func downloadSAMLCertificate(p page) error {
-	_, signer, err := p.h.Center.SAMLSigner(p.Context(), p.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signer.Certificate.Raw})
-	return p.Download("gatehouse-"+p.PathValue("id")+".pem", "application/x-pem-file", text)
 }

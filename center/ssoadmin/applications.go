@@ -3,7 +3,6 @@ package ssoadmin
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -440,13 +439,7 @@ func (h *Handler) putScope(ctx context.Context, who awsapi.Caller, in scopeInput
 		center.ActionPutApplicationAccessScope,
 		in.ApplicationArn,
 		func(a *center.Application) error {
-			a.AccessScopes = append(
-				slices.DeleteFunc(a.AccessScopes, in.named),
-				center.AccessScope{Scope: in.Scope, Targets: in.AuthorizedTargets},
-			)
-			slices.SortFunc(
-				a.AccessScopes, func(x, y center.AccessScope) int { return strings.Compare(x.Scope, y.Scope) },
-			)
+			a.SetScope(center.AccessScope{Scope: in.Scope, Targets: in.AuthorizedTargets})
 			return nil
 		},
 	)
@@ -473,11 +466,7 @@ func (h *Handler) deleteScope(ctx context.Context, who awsapi.Caller, in scopeIn
 		center.ActionDeleteApplicationAccessScope,
 		in.ApplicationArn,
 		func(a *center.Application) error {
-			n := len(a.AccessScopes)
-			if a.AccessScopes = slices.DeleteFunc(a.AccessScopes, in.named); len(a.AccessScopes) == n {
-				return &refusal.Error{Code: center.AccessScopeNotFound, Subject: in.Scope}
-			}
-			return nil
+			return a.RemoveScope(in.Scope)
 		},
 	)
 }

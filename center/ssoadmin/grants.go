@@ -3,7 +3,6 @@ package ssoadmin
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -94,10 +93,7 @@ func (h *Handler) putGrant(ctx context.Context, who awsapi.Caller, in grantInput
 		center.ActionPutApplicationGrant,
 		in.ApplicationArn,
 		func(a *center.Application) error {
-			a.Grants = append(slices.DeleteFunc(a.Grants, in.typed), g)
-			slices.SortFunc(
-				a.Grants, func(x, y center.Grant) int { return strings.Compare(string(x.Type), string(y.Type)) },
-			)
+			a.SetGrant(g)
 			return nil
 		},
 	)
@@ -124,11 +120,7 @@ func (h *Handler) deleteGrant(ctx context.Context, who awsapi.Caller, in grantIn
 		center.ActionDeleteApplicationGrant,
 		in.ApplicationArn,
 		func(a *center.Application) error {
-			n := len(a.Grants)
-			if a.Grants = slices.DeleteFunc(a.Grants, in.typed); len(a.Grants) == n {
-				return &refusal.Error{Code: center.GrantNotFound, Subject: in.GrantType}
-			}
-			return nil
+			return a.RemoveGrant(center.GrantType(in.GrantType))
 		},
 	)
 }

@@ -202,6 +202,18 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 // nothing runs over its edge.
 func phoneInTheDark(b browser, s sites) {
 	b.t.Helper()
+	onAPhoneInTheDark(b, map[string]string{
+		"phone":       s.center.URL + "/console/settings",
+		"users-phone": s.center.URL + "/console/users",
+		"keys-phone":  s.center.URL + "/console/access-keys",
+		"admin-phone": s.tenant.URL + "/admin/users",
+	})
+	everyPageIsAccessible(b, s)
+}
+
+// onAPhoneInTheDark shows pages on a phone with a dark theme: none may be wider than it.
+func onAPhoneInTheDark(b browser, pages map[string]string) {
+	b.t.Helper()
 	do(b, "a phone", chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
 	do(b, "in the dark", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(
@@ -214,12 +226,7 @@ func phoneInTheDark(b browser, s sites) {
 		)
 		return err
 	}))
-	for name, url := range map[string]string{
-		"console": s.center.URL + "/console/settings",
-		"users":   s.center.URL + "/console/users",
-		"keys":    s.center.URL + "/console/access-keys",
-		"admin":   s.tenant.URL + "/admin/users",
-	} {
+	for name, url := range pages {
 		b.open(url)
 		if do(
 			b, "measure",
@@ -237,11 +244,8 @@ func phoneInTheDark(b browser, s sites) {
 				),
 			)
 		}
-		if name == "console" {
-			b.screenshot("phone")
-		}
+		b.screenshot(name)
 	}
-	everyPageIsAccessible(b, s)
 }
 
 // everyPageIsAccessible checks the administrators' pages of both halves.
