@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -42,6 +43,7 @@ type Entra struct {
 	Schemas           map[string]graph.SynchronizationSchema `json:"schemas,omitempty"`
 	Secrets           map[string][]graph.KeyValue            `json:"secrets,omitempty"`
 	ClaimsPolicies    map[string][]ClaimsPolicy              `json:"claimsMappingPolicies,omitempty"`
+	CustomClaims      map[string]CustomClaims                `json:"claimsPolicy,omitempty"`
 	Metadata          map[string]Metadata                    `json:"federationMetadata,omitempty"`
 	TenantMetadata    *Metadata                              `json:"tenantFederationMetadata,omitempty"`
 	Users             []graph.User                           `json:"users,omitempty"`
@@ -79,6 +81,25 @@ type ClaimsPolicy struct {
 	ID          string   `json:"id"`
 	DisplayName string   `json:"displayName,omitempty"`
 	Definition  []string `json:"definition"`
+}
+
+// CustomClaims is the policy behind the portal's Attributes & Claims. Source: customClaimsPolicy
+// resource type (beta).
+type CustomClaims struct {
+	Claims []struct {
+		Type           string `json:"@odata.type"`
+		NameIDFormat   string `json:"nameIdFormat,omitempty"`
+		Configurations []struct {
+			Condition json.RawMessage `json:"condition,omitempty"` // null: for everybody
+			Attribute struct {
+				ID    string `json:"id,omitempty"`
+				Value string `json:"value,omitempty"`
+			} `json:"attribute"`
+			Transformations []struct {
+				Type string `json:"@odata.type"`
+			} `json:"transformations,omitempty"`
+		} `json:"configurations"`
+	} `json:"claims"`
 }
 
 // Metadata is what federation metadata says: the issuer, and the SHA-256 of each certificate.

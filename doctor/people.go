@@ -282,6 +282,8 @@ type nameIDSource struct {
 	attribute string // of a user
 	method    string // of a transformation; "" : none
 	known     bool
+	// conditional says that some people have another: guests, or members of a group.
+	conditional bool
 }
 
 const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
@@ -293,7 +295,8 @@ func (l *look) nameIDSource() nameIDSource {
 	if l.sso == nil {
 		return out
 	}
-	for _, policy := range l.e.ClaimsPolicies[l.sso.ID] {
+	out.custom(l.e.CustomClaims[l.sso.ID])
+	for _, policy := range l.e.ClaimsPolicies[l.sso.ID] { // overrides the other
 		for _, text := range policy.Definition {
 			var d struct {
 				ClaimsMappingPolicy struct {
@@ -331,8 +334,40 @@ func (l *look) nameIDSource() nameIDSource {
 	return out
 }
 
+// custom takes the NameID that was set in the portal. Who is under a condition is not known.
+func (s *nameIDSource) custom(policy CustomClaims) {
+	for _, c := range policy.Claims {
+		if c.Type != "#microsoft.graph.samlNameIdClaim" {
+			continue
+		}
+		for _, x := range c.Configurations {
+			if len(x.Condition) > 0 && string(x.Condition) != "null" {
+				s.conditional = true
+				continue
+			}
+			if x.Attribute.ID != "" {
+				s.attribute = strings.ToLower(x.Attribute.ID)
+			}
+			s.method = ""
+			for _, t := range x.Transformations {
+				s.method = map[string]string{
+					"#microsoft.graph.emailPrefixClaimTransformation": "ExtractMailPrefix",
+					"#microsoft.graph.toLowercaseTransformation":      "ToLowercase",
+					"#microsoft.graph.toUppercaseTransformation":      "ToUppercase",
+				}[t.Type]
+				if s.method == "" {
+					s.method = "transformed"
+				}
+			}
+		}
+	}
+}
+
 // of is the NameID of somebody; "" where they have none, or it cannot be said.
 func (s nameIDSource) of(u graph.User) string {
+	if s.conditional && strings.Contains(u.UserPrincipalName, "#EXT#") {
+		return ""
+	}
 	name := map[string]string{
 		"userprincipalname": "originalUserPrincipalName", "mail": "mail", "objectid": "objectId",
 		"employeeid": "employeeId", "mailnickname": "mailNickname", "onpremisessamaccountname": "mailNickname",

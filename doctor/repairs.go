@@ -193,14 +193,21 @@ var repairs = map[string]func(*look, *Finding) []Repair{
 // Repairable says whether an API can mend what a check finds, in some cases at least.
 func Repairable(check string) bool { return repairs[check] != nil }
 
-// mend gives findings their repairs. What follows from another finding is mended with that; a job
-// that stopped must be started all the same.
+// mend gives findings their repairs. What follows from another finding is mended with that. A job
+// that stopped is started too, if what stopped it is mended: one that holds back deletions, or that
+// a person has to look at, stays as it is.
 func (l *look) mend(found []*Finding) {
+	mended := map[string]bool{}
 	for _, f := range found {
 		repair := repairs[f.Check]
-		stopped := f.Check == "quarantine" || f.Check == "job-off"
-		if repair != nil && (f.State == Broken || f.State == Warning) && (f.Behind == "" || stopped) {
+		if repair != nil && (f.State == Broken || f.State == Warning) && f.Behind == "" {
 			f.Repairs = repair(l, f)
+			mended[f.Check] = mended[f.Check] || len(f.Repairs) > 0
+		}
+	}
+	for _, f := range found {
+		if (f.Check == "quarantine" || f.Check == "job-off") && f.State == Broken && mended[f.Behind] {
+			f.Repairs = repairs[f.Check](l, f)
 		}
 	}
 }
@@ -265,7 +272,7 @@ func (l *look) setSignOnURL(*Finding) []Repair {
 	switch {
 	case l.a.Directory != nil:
 		portal = l.a.Directory.PortalURL
-	case l.instance != nil && strings.HasPrefix(l.instance.IdentityStoreID, "d-"):
+	case l.instance != nil && strings.HasPrefix(l.instance.IdentityStoreID, "d-") && l.commercial():
 		portal = "https://" + l.instance.IdentityStoreID + ".awsapps.com/start"
 	}
 	if !strings.Contains(portal, "://") {
@@ -275,6 +282,13 @@ func (l *look) setSignOnURL(*Finding) []Repair {
 		Action: SetSignOnURL, What: "Set the sign-on URL of " + l.sso.DisplayName + " to " + portal,
 		With: map[string]string{withPrincipal: l.sso.ID, "loginUrl": portal},
 	}}
+}
+
+// commercial says whether the instance is in AWS's commercial partition, where the portal has the
+// name that is made of the store.
+func (l *look) commercial() bool {
+	region := cmp.Or(append(l.regions(), l.a.Region)...)
+	return region != "" && !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "cn-")
 }
 
 // importCertificate gives a center the certificate that signs. AWS takes it only in its console.

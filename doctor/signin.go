@@ -157,7 +157,7 @@ func nameIDMissing(l *look, a *answer) {
 	}
 	var f *Finding
 	for _, p := range l.people {
-		if !p.scoped || !p.enabled() || p.nameID != "" {
+		if !p.scoped || !p.enabled() || p.nameID != "" || (l.subject.conditional && p.guest()) {
 			continue
 		}
 		if f == nil {

@@ -53,7 +53,7 @@ func Sources() []SourceInfo {
 		{Assigned, "GET /servicePrincipals/{id}/appRoleAssignedTo", "Application.Read.All"},
 		{Jobs, "GET /servicePrincipals/{id}/synchronization: jobs, schema, secrets", "Synchronization.Read.All"},
 		{
-			Claims, "GET /servicePrincipals/{id}/claimsMappingPolicies",
+			Claims, "GET /servicePrincipals/{id}/claimsMappingPolicies, and /beta …/claimsPolicy",
 			"Policy.Read.All and Application.ReadWrite.All (Microsoft has no smaller one)",
 		},
 		{FederationXML, "the application's federation metadata at the sign-in host", "none"},

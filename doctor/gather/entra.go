@@ -41,7 +41,9 @@ func (g *gathering) entra(ctx context.Context, entityID <-chan string) {
 	parts.Go(func() { g.people(ctx) })
 	g.applications(ctx, <-entityID)
 	parts.Go(func() { g.logs(ctx) })
+	parts.Go(func() { g.consent(ctx) })
 	g.groups(ctx)
+	g.eligible(ctx)
 	parts.Wait()
 }
 
@@ -158,11 +160,13 @@ func (g *gathering) application(ctx context.Context, sp graph.ServicePrincipal) 
 	policies, err := graph.All[doctor.ClaimsPolicy](ctx, g.Graph,
 		"/servicePrincipals/"+sp.ID+"/claimsMappingPolicies")
 	g.failed(doctor.Claims, err)
+	custom := g.customClaims(ctx, sp.ID)
 	g.keep(func(f *doctor.Facts) {
 		f.Entra.ServicePrincipals = append(f.Entra.ServicePrincipals, sp)
 		f.Entra.Applications = append(f.Entra.Applications, apps...)
 		f.Entra.Assigned = append(f.Entra.Assigned, assigned...)
 		put(&f.Entra.ClaimsPolicies, sp.ID, policies)
+		put(&f.Entra.CustomClaims, sp.ID, custom)
 	})
 	g.synchronization(ctx, sp)
 	if g.LoginURL != "" {

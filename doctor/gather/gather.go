@@ -30,6 +30,7 @@ import (
 // Config says whom to ask. A side that is nil is not asked.
 type Config struct {
 	Graph    *graph.Client
+	ClientID string           // of the program that asks Graph, where it asks for itself
 	LoginURL string           // the tenant's sign-in URL, where federation metadata is
 	AWS      *aws.Config      // for the public APIs, of AWS or of a Gatehouse center
 	Admin    *adminapi.Client // a Gatehouse center's, for what AWS shows only in its console

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -121,5 +122,39 @@ func TestTheTransportRefusesToWrite(t *testing.T) {
 		if _, err := client.Do(req); err == nil || !strings.Contains(err.Error(), "doctor only reads") {
 			t.Errorf("%v: %v", c, err)
 		}
+	}
+}
+
+// TestANameIDOfTheAdminCenterIsKnown: it is in no claims mapping policy, but in the one behind the
+// page. Whose mail address is the user principal name signs in as before.
+func TestANameIDOfTheAdminCenterIsKnown(t *testing.T) {
+	e := pairtest.Start(t)
+	v := e.TenantAdministrator()
+	set := func(attribute string) {
+		t.Helper()
+		status, page := v.Send(
+			http.MethodPost, e.Tenant.AdminCenterURL+"apps/"+e.Tenant.ApplicationID+"/saml/claims",
+			url.Values{"do": {"nameid"}, "attribute": {attribute}, "format": {""}},
+		)
+		if status != http.StatusOK {
+			t.Fatalf("the claims: %d %s", status, page)
+		}
+	}
+	look := func() doctor.Report {
+		t.Helper()
+		facts, err := gather.Gather(context.Background(), config(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doctor.Diagnose(facts, doctor.About{})
+	}
+	set("mail")
+	if r := look(); r.Worst() != doctor.OK {
+		t.Errorf("the mail address: %s", shown(r))
+	}
+	set("employeeId")
+	r := look()
+	if r.Worst() != doctor.Broken || r.Findings[0].Check != "name-id" || r.Findings[0].Kind != "claim" {
+		t.Errorf("the employee id: %s", shown(r))
 	}
 }

@@ -80,6 +80,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		h.mux.HandleFunc(method+" "+root+path, h.handle(route.needs, withOptions(route.options, route.call)))
 	}
 	h.mux.HandleFunc(root+"/", h.handle(anyCaller, h.elsewhere))
+	mux.HandleFunc("GET "+customClaimsPath, h.handle(toReadClaims, withOptions(noOptions, h.customClaims)))
 }
 
 // route is a method and a path, what they need, the query options that they know, and what they do.

@@ -67,6 +67,7 @@ var (
 	toAssign = ofAdministrators("AppRoleAssignment.ReadWrite.All").orOf(applicationRoles...)
 
 	toReadPolicies   = ofMembers("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
+	toReadClaims     = toReadPolicies.orOf(applicationRoles...)
 	toChangePolicies = ofAdministrators("Policy.ReadWrite.ApplicationConfiguration").orOf(applicationRoles...)
 
 	toReadSynchronization = ofAdministrators("Synchronization.Read.All", "Synchronization.ReadWrite.All").

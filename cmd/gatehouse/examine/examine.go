@@ -171,6 +171,9 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 			return c, fmt.Errorf("--sign-in: %w", err)
 		}
 		c.LoginURL = s.tenant.LoginURL
+		if s.tenant.Method == signin.Client {
+			c.ClientID = s.tenant.ClientID
+		}
 	}
 	if i := slices.IndexFunc(words, doctor.IsReference); i >= 0 {
 		c.Reference = words[i]
