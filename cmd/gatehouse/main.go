@@ -33,7 +33,7 @@ const (
 
 func main() {
 	ctx := untilTold()
-	ballast := tune()
+	ballast := tune(os.Args[1:])
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)
@@ -63,9 +63,14 @@ const ballastSize = 24 << 20 //bound:none a setting of the garbage collector
 // ballast that is returned counts as in use, and takes no memory since nobody touches it. And there
 // are two processors of Go's more than the machine has: who comes back from a sync of the disk,
 // with everybody waiting for it, would otherwise queue behind whoever took its place.
-func tune() (ballast []byte) {
+//
+// The demo is looked at by one person, beside other programs: it has no ballast, and less garbage.
+func tune(args []string) (ballast []byte) {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
+	if len(args) > 0 && args[0] == "demo" {
+		return nil
 	}
 	return make([]byte, ballastSize)
 }
