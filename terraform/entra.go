@@ -3,8 +3,6 @@ package terraform
 import (
 	"encoding/base64"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 )
@@ -151,18 +149,17 @@ func (e *exporter) unread(what string) bool {
 }
 
 // certificates writes the certificates that assertions are signed with. A new one is made by
-// gatehouse rotate, which has both sides trust it: Terraform must not.
+// gatehouse rotate, which has both sides trust it: Terraform must not. Name and end are not
+// written: the provider compares their texts, and takes what is there where it is told nothing.
 func (e *exporter) certificates(f, imports *file) {
 	p := e.Entra.Principal
 	for _, k := range p.KeyCredentials {
-		if k.Usage != "Verify" || !strings.HasPrefix(k.DisplayName, "CN=") {
+		if k.Usage != "Verify" {
 			continue
 		}
 		name := "until_" + k.EndDateTime.UTC().Format("2006-01-02") + "_" + digest(k.KeyID)
 		e.resource(f, certificate, name, 1, func(b *body) {
 			b.ref("service_principal_id", to(principal, this, "id"))
-			b.text("display_name", k.DisplayName)
-			b.text("end_date", k.EndDateTime.UTC().Format(time.RFC3339))
 			b.lifecycle(map[string]string{}, true)
 		})
 		imports.imports(certificate, name, p.ID+"/tokenSigningCertificate/"+k.KeyID)
