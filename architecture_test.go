@@ -44,7 +44,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"web/webtest", ""},
 	{"internal/killtest", "adminapi connect graph scim"},
 	{
-		"internal/awsstandin", "adminapi audit authn center center/server center/store connect demo outbound tenant " +
+		"internal/awsstandin", "adminapi audit authn awsapi center center/identitystore center/orgserver " +
+			"center/server center/ssoadmin center/store center/sts connect demo internal/graphmodel outbound tenant " +
 			"tenant/server tenant/store tenant/syncjobs web/webtest",
 	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
@@ -99,7 +100,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning/identitystore", "awsapi/inventory provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", "names"},
 	{"connect", "adminapi graph names provisioning/mapping saml"},
-	{"connect/aws", "adminapi connect connect/assist saml scim"},
+	{"connect/aws", "adminapi awsapi/inventory connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
 	{
 		"dirsync",
@@ -110,7 +111,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"control", "audit authn names sqldb"},
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
-	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""},
+	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""}, {"internal/graphmodel", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
 	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},

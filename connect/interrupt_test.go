@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/graphmodel"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -31,6 +33,9 @@ func (f *failing) RoundTrip(r *http.Request) (*http.Response, error) {
 // config is how connect federates a pair, by way of a client.
 func config(e pairtest.Ends, client *http.Client, groups ...string) connect.Config {
 	ctx := context.Background()
+	checked := *client
+	checked.Transport = graphmodel.Transport(e.T, cmp.Or(client.Transport, http.DefaultTransport))
+	client = &checked
 	admin := *e.Admin
 	admin.HTTP = client
 	return connect.Config{

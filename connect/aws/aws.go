@@ -6,7 +6,7 @@
 // Discover reads who is there. What changes is done by a person, led by a Guide, and counts when it
 // is proved.
 //
-// It may import adminapi, connect, connect/assist, saml and scim.
+// It may import adminapi, awsapi/inventory, connect, connect/assist, saml and scim.
 package aws
 
 import (
@@ -21,12 +21,11 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"golang.org/x/time/rate"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
 
@@ -66,9 +65,8 @@ type Config struct {
 	// SDK has the credentials and the Region, as config.LoadDefaultConfig finds them.
 	SDK   sdk.Config
 	Place Place
-	// EachSecond is how many requests a second an API is sent, of the twenty that AWS allows.
-	// Zero is fifteen.
-	EachSecond int
+	// OwnCenter says that the other side is a center of one's own, which has no rates.
+	OwnCenter bool
 	// Addresses are those of a center that is not AWS's own.
 	Addresses Addresses
 	// Guide leads a person through what has no API. Without one, nothing is changed at AWS.
@@ -81,20 +79,17 @@ type Config struct {
 	HTTP      *http.Client // for the SCIM endpoint
 }
 
-// quota is how many requests a second the APIs are sent, of the twenty that AWS allows for each
-// operation of identitystore and for sso-admin together (quotas of IAM Identity Center): whoever
-// works there besides keeps room.
-const quota = 15 //bound:rate requests to an API of AWS, a second
+// ownShare is the part of AWS's rates that is taken: whoever works there besides keeps room.
+const ownShare = 0.75
 
 // Center is an instance of IAM Identity Center at AWS.
 type Center struct {
 	cfg    Config
 	store  *identitystore.Client
 	admin  *ssoadmin.Client
-	orgs   *organizations.Client
+	reader *inventory.Reader
 	sts    *sts.Client
 	trail  *cloudtrail.Client
-	paces  map[string]*rate.Limiter
 	Caller string // the ARN of whoever the credentials are of
 	// Delegated says that the caller's account administers for another one, the owner. It cannot
 	// change what is provisioned in the management account.
@@ -160,22 +155,17 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 			"no Region: say where IAM Identity Center was enabled, such as --center aws@eu-west-1, or set AWS_REGION",
 		)
 	}
-	if cfg.EachSecond == 0 {
-		cfg.EachSecond = quota
+	cfg.SDK.Retryer = inventory.Retryer
+	if !cfg.OwnCenter {
+		cfg.SDK = (&inventory.Rates{Share: ownShare}).Pace(cfg.SDK)
 	}
-	cfg.SDK.RetryMaxAttempts = 8
-	cfg.SDK.RetryMode = sdk.RetryModeStandard
 	c := &Center{
-		cfg:   cfg,
-		store: identitystore.NewFromConfig(cfg.SDK),
-		admin: ssoadmin.NewFromConfig(cfg.SDK),
-		orgs:  organizations.NewFromConfig(cfg.SDK),
-		sts:   sts.NewFromConfig(cfg.SDK),
-		trail: cloudtrail.NewFromConfig(cfg.SDK),
-		paces: map[string]*rate.Limiter{},
-	}
-	for _, api := range []string{ofAdmin, ofUsers, ofGroups, ofMembers} {
-		c.paces[api] = rate.NewLimiter(rate.Limit(cfg.EachSecond), cfg.EachSecond)
+		cfg:    cfg,
+		store:  identitystore.NewFromConfig(cfg.SDK),
+		admin:  ssoadmin.NewFromConfig(cfg.SDK),
+		reader: inventory.Open(cfg.SDK),
+		sts:    sts.NewFromConfig(cfg.SDK),
+		trail:  cloudtrail.NewFromConfig(cfg.SDK),
 	}
 	who, err := c.sts.GetCallerIdentity(ctx, nil)
 	if err != nil {
@@ -192,6 +182,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if err := c.describe(ctx, sdk.ToString(found.InstanceArn)); err != nil {
 		return nil, err
 	}
+	c.reader = c.reader.Of(c.Instance.ARN, c.Instance.IdentityStoreID)
 	c.addresses = cfg.Addresses
 	c.addresses.fill(sdk.ToString(cfg.SDK.BaseEndpoint), c.Instance)
 	return c, c.remember()
@@ -247,13 +238,11 @@ func (c *Center) elsewhere(ctx context.Context) error {
 const maxInstances = 200 //bound:list instances that are looked through
 
 func (c *Center) instances(ctx context.Context, scope types.RegionScope) (all []types.InstanceMetadata, err error) {
-	pages := ssoadmin.NewListInstancesPaginator(c.admin, &ssoadmin.ListInstancesInput{RegionScope: scope})
-	for pages.HasMorePages() && len(all) < maxInstances {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
+	for i, err := range inventory.Each(c.reader.Instances(ctx, scope)) {
+		if err != nil || len(all) == maxInstances {
+			return all, err
 		}
-		all = append(all, page.Instances...)
+		all = append(all, i)
 	}
 	return all, nil
 }
@@ -268,13 +257,11 @@ func idsOf(list []types.InstanceMetadata) string {
 	return strings.Join(texts, ", ")
 }
 
-// Who administers for an organization. Source: "Delegated administration" of the user guide.
-const servicePrincipal = "sso.amazonaws.com"
-
 // checkOwner refuses an account instance, which has no AWS accounts to give access to, and an
-// instance that the caller's account only sees.
+// instance that the caller's account only sees. Source: "Delegated administration" of the user
+// guide.
 func (c *Center) checkOwner(ctx context.Context, owner, caller string) error {
-	org, err := c.orgs.DescribeOrganization(ctx, nil)
+	org, err := c.reader.Organization(ctx)
 	if err != nil {
 		if code := codeOf(err); code == "AWSOrganizationsNotInUseException" {
 			return fmt.Errorf(
@@ -284,10 +271,7 @@ func (c *Center) checkOwner(ctx context.Context, owner, caller string) error {
 		}
 		return explain("read the organization", err)
 	}
-	management := ""
-	if org.Organization != nil {
-		management = sdk.ToString(org.Organization.MasterAccountId)
-	}
+	management := sdk.ToString(org.MasterAccountId)
 	switch {
 	case owner != management:
 		return fmt.Errorf(
@@ -298,19 +282,13 @@ func (c *Center) checkOwner(ctx context.Context, owner, caller string) error {
 	case caller == owner:
 		return nil
 	}
-	delegated := organizations.NewListDelegatedAdministratorsPaginator(
-		c.orgs, &organizations.ListDelegatedAdministratorsInput{ServicePrincipal: sdk.String(servicePrincipal)},
-	)
-	for delegated.HasMorePages() {
-		page, err := delegated.NextPage(ctx)
+	for a, err := range inventory.Each(c.reader.DelegatedAdministrators(ctx)) {
 		if err != nil {
 			return explain("see whether account "+caller+" is a delegated administrator", err)
 		}
-		for _, a := range page.DelegatedAdministrators {
-			if sdk.ToString(a.Id) == caller {
-				c.Delegated = true
-				return nil
-			}
+		if sdk.ToString(a.Id) == caller {
+			c.Delegated = true
+			return nil
 		}
 	}
 	return fmt.Errorf(
@@ -321,7 +299,7 @@ func (c *Center) checkOwner(ctx context.Context, owner, caller string) error {
 
 // describe reads the instance, and refuses one that cannot be changed from here.
 func (c *Center) describe(ctx context.Context, arn string) error {
-	out, err := c.admin.DescribeInstance(ctx, &ssoadmin.DescribeInstanceInput{InstanceArn: &arn})
+	out, err := c.reader.Of(arn, "").Instance(ctx)
 	if err != nil {
 		return explain("describe the instance "+arn, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/awsstandin"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -61,6 +63,9 @@ func (l *limits) RoundTrip(r *http.Request) (*http.Response, error) {
 	if status == 0 && strings.HasSuffix(operation, ".LookupEvents") {
 		status, body = http.StatusOK, l.lookUp()
 	}
+	if err := awsstandin.Strict(r); err != nil && status == 0 {
+		return nil, fmt.Errorf("AWS does not know this request: %w", err)
+	}
 	if status == 0 && l.next != nil {
 		return l.next.RoundTrip(r)
 	}
@@ -84,7 +89,7 @@ func atAWS(p *gatehousetest.Pair, l *limits) aws.Config {
 	cfg := p.AWSConfig()
 	cfg.HTTPClient = &http.Client{Transport: l}
 	cfg.RetryMode = sdk.RetryModeStandard
-	return aws.Config{SDK: cfg, EachSecond: 10_000}
+	return aws.Config{SDK: cfg, OwnCenter: true}
 }
 
 func TestDiscoveryReadsWhoIsThereByPublicAPIs(t *testing.T) {

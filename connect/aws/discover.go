@@ -8,44 +8,28 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
-
-// What has a quota of its own: sso-admin as a whole, and each operation of identitystore.
-const (
-	ofAdmin   = "sso-admin"
-	ofUsers   = "ListUsers"
-	ofGroups  = "ListGroups"
-	ofMembers = "ListGroupMemberships"
-)
-
-// atOnce is how many requests to one API are under way together.
-const atOnce = 8 //bound:none requests under way together; the quota is the bound
 
 // discovery reads in parallel. The first error ends all of it.
 type discovery struct {
 	*Center
 
-	cancel   context.CancelFunc
 	progress func(done, total int)
 	mu       sync.Mutex
-	read     int // requests that were sent
-	total    int // requests that are known to be needed
-	err      error
+	read     int // answers
+	total    int // answers that are known to be needed
 	out      connect.Snapshot
 }
 
 // Discover reads users, groups, memberships, permission sets and assignments. It changes nothing.
 // progress is told how many requests were answered, of those that are known to be needed.
 func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (connect.Snapshot, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	d := &discovery{Center: c, cancel: cancel, progress: progress, total: 3}
+	d := &discovery{Center: c, progress: progress, total: 3}
 	d.out = connect.Snapshot{
 		Taken:           time.Now().UTC().Truncate(time.Second),
 		InstanceARN:     c.Instance.ARN,
@@ -54,13 +38,13 @@ func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (
 		AccountID:       c.Instance.OwnerAccountID,
 		Caller:          c.Caller,
 	}
-	var parts sync.WaitGroup
-	for _, part := range []func(context.Context) error{d.users, d.groups, d.assignments} {
-		parts.Go(func() { d.keep(part(ctx)) })
-	}
-	parts.Wait()
-	if d.err != nil {
-		return connect.Snapshot{}, d.err
+	parts := []func(context.Context) error{d.users, d.groups, d.assignments}
+	err := inventory.Parallel(ctx, inventory.List(parts), func(ctx context.Context, part func(context.Context) error,
+	) error {
+		return part(ctx)
+	})
+	if err != nil {
+		return connect.Snapshot{}, explain("read who is there", err)
 	}
 	if progress != nil {
 		progress(d.read, d.read)
@@ -70,21 +54,8 @@ func (c *Center) Discover(ctx context.Context, progress func(done, total int)) (
 	return d.out, nil
 }
 
-// keep remembers the first error, and ends what else is going on.
-func (d *discovery) keep(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err != nil && d.err == nil {
-		d.err = err
-		d.cancel()
-	}
-}
-
-// ask waits for its turn at an API.
-func (d *discovery) ask(ctx context.Context, api string) error {
-	if err := d.paces[api].Wait(ctx); err != nil {
-		return err
-	}
+// answered counts an answer.
+func (d *discovery) answered() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.read++
@@ -92,55 +63,26 @@ func (d *discovery) ask(ctx context.Context, api string) error {
 	if d.progress != nil {
 		d.progress(d.read, d.total)
 	}
-	return nil
 }
 
-// needs says that so many requests more are needed.
-func (d *discovery) needs(requests int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.total += requests
-}
-
-// each calls do for every item, several at a time.
-func each[T any](ctx context.Context, d *discovery, items []T, do func(context.Context, T) error) error {
-	queue := make(chan T)
-	var workers sync.WaitGroup
-	for range min(atOnce, len(items)) {
-		workers.Go(func() {
-			for item := range queue {
-				d.keep(do(ctx, item))
-			}
-		})
-	}
-	for _, item := range items {
-		if ctx.Err() != nil {
-			break
+// every hands over the items of each page.
+func every[T any](d *discovery, list inventory.Pages[T], keep func(T)) error {
+	for page, err := range list {
+		if err != nil {
+			return err
 		}
-		queue <- item
+		d.answered()
+		d.mu.Lock()
+		for _, item := range page.Items {
+			keep(item)
+		}
+		d.mu.Unlock()
 	}
-	close(queue)
-	workers.Wait()
-	return ctx.Err()
+	return nil
 }
 
 func (d *discovery) users(ctx context.Context) error {
-	pages := identitystore.NewListUsersPaginator(d.store, &identitystore.ListUsersInput{
-		IdentityStoreId: &d.Instance.IdentityStoreID, MaxResults: sdk.Int32(100),
-	})
-	for pages.HasMorePages() {
-		if err := d.ask(ctx, ofUsers); err != nil {
-			return err
-		}
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return explain("list the users", err)
-		}
-		for _, u := range page.Users {
-			d.out.Users = append(d.out.Users, userOf(u))
-		}
-	}
-	return nil
+	return every(d, d.reader.Users(ctx, ""), func(u idtypes.User) { d.out.Users = append(d.out.Users, userOf(u)) })
 }
 
 func userOf(u idtypes.User) connect.StoreUser {
@@ -167,32 +109,28 @@ func externalIDs(list []idtypes.ExternalId) (out []connect.ExternalID) {
 }
 
 func (d *discovery) groups(ctx context.Context) error {
-	pages := identitystore.NewListGroupsPaginator(d.store, &identitystore.ListGroupsInput{
-		IdentityStoreId: &d.Instance.IdentityStoreID, MaxResults: sdk.Int32(100),
-	})
 	var all []connect.StoreGroup
-	for pages.HasMorePages() {
-		if err := d.ask(ctx, ofGroups); err != nil {
-			return err
-		}
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return explain("list the groups", err)
-		}
-		for _, g := range page.Groups {
-			all = append(all, connect.StoreGroup{
-				ID: sdk.ToString(g.GroupId), DisplayName: sdk.ToString(g.DisplayName),
-				ExternalIDs: externalIDs(g.ExternalIds),
-			})
-		}
+	err := every(d, d.reader.Groups(ctx, ""), func(g idtypes.Group) {
+		all = append(all, connect.StoreGroup{
+			ID: sdk.ToString(g.GroupId), DisplayName: sdk.ToString(g.DisplayName),
+			ExternalIDs: externalIDs(g.ExternalIds),
+		})
+	})
+	if err != nil {
+		return err
 	}
 	d.needs(len(all))
-	return each(ctx, d, all, func(ctx context.Context, g connect.StoreGroup) error {
-		members, err := d.members(ctx, g.ID)
+	return inventory.Parallel(ctx, inventory.List(all), func(ctx context.Context, g connect.StoreGroup) error {
+		g.Members = []string{}
+		err := every(d, d.reader.Members(ctx, g.ID, ""), func(m idtypes.GroupMembership) {
+			if id := inventory.MemberID(m); id != "" {
+				g.Members = append(g.Members, id)
+			}
+		})
 		if err != nil {
 			return err
 		}
-		g.Members = members
+		slices.Sort(g.Members)
 		d.mu.Lock()
 		d.out.Groups = append(d.out.Groups, g)
 		d.mu.Unlock()
@@ -200,27 +138,11 @@ func (d *discovery) groups(ctx context.Context) error {
 	})
 }
 
-func (d *discovery) members(ctx context.Context, group string) (ids []string, err error) {
-	ids = []string{}
-	pages := identitystore.NewListGroupMembershipsPaginator(d.store, &identitystore.ListGroupMembershipsInput{
-		IdentityStoreId: &d.Instance.IdentityStoreID, GroupId: &group, MaxResults: sdk.Int32(100),
-	})
-	for pages.HasMorePages() {
-		if err := d.ask(ctx, ofMembers); err != nil {
-			return nil, err
-		}
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, explain("list the members of a group", err)
-		}
-		for _, m := range page.GroupMemberships {
-			if id, ok := m.MemberId.(*idtypes.MemberIdMemberUserId); ok {
-				ids = append(ids, id.Value)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
+// needs says that so many answers more are needed.
+func (d *discovery) needs(answers int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.total += answers
 }
 
 // assignments reads the permission sets, where each is provisioned, and who has it there.
@@ -229,93 +151,43 @@ func (d *discovery) assignments(ctx context.Context) error {
 		return nil
 	}
 	var sets []string
-	pages := ssoadmin.NewListPermissionSetsPaginator(
-		d.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: &d.Instance.ARN, MaxResults: sdk.Int32(100)},
-	)
-	for pages.HasMorePages() {
-		if err := d.ask(ctx, ofAdmin); err != nil {
-			return err
-		}
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return explain("list the permission sets", err)
-		}
-		sets = append(sets, page.PermissionSets...)
+	if err := every(d, d.reader.PermissionSets(ctx, ""), func(arn string) { sets = append(sets, arn) }); err != nil {
+		return err
 	}
 	d.needs(3 * len(sets))
-	return each(ctx, d, sets, d.permissionSet)
+	return inventory.Parallel(ctx, inventory.List(sets), d.permissionSet)
 }
 
 func (d *discovery) permissionSet(ctx context.Context, arn string) error {
-	if err := d.ask(ctx, ofAdmin); err != nil {
+	described, err := d.reader.PermissionSet(ctx, arn)
+	if err != nil {
 		return err
 	}
-	in := &ssoadmin.DescribePermissionSetInput{InstanceArn: &d.Instance.ARN, PermissionSetArn: &arn}
-	described, err := d.admin.DescribePermissionSet(ctx, in)
+	d.answered()
+	set := connect.PermissionSet{ARN: arn, Name: sdk.ToString(described.Name)}
+	err = every(d, d.reader.ManagedPolicies(ctx, arn), func(p types.AttachedManagedPolicy) {
+		set.ManagedPolicies = append(set.ManagedPolicies, sdk.ToString(p.Arn))
+	})
 	if err != nil {
-		return explain("describe a permission set", err)
+		return err
 	}
-	set := connect.PermissionSet{ARN: arn, Name: sdk.ToString(described.PermissionSet.Name)}
-	policies := ssoadmin.NewListManagedPoliciesInPermissionSetPaginator(
-		d.admin,
-		&ssoadmin.ListManagedPoliciesInPermissionSetInput{InstanceArn: &d.Instance.ARN, PermissionSetArn: &arn},
-	)
-	for policies.HasMorePages() {
-		if err := d.ask(ctx, ofAdmin); err != nil {
-			return err
-		}
-		page, err := policies.NextPage(ctx)
-		if err != nil {
-			return explain("list the policies of "+set.Name, err)
-		}
-		for _, p := range page.AttachedManagedPolicies {
-			set.ManagedPolicies = append(set.ManagedPolicies, sdk.ToString(p.Arn))
-		}
+	var accounts []string
+	err = every(d, d.reader.Provisioned(ctx, arn, ""), func(id string) { accounts = append(accounts, id) })
+	if err != nil {
+		return err
 	}
-	accounts := ssoadmin.NewListAccountsForProvisionedPermissionSetPaginator(
-		d.admin, &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
-			InstanceArn: &d.Instance.ARN, PermissionSetArn: &arn, MaxResults: sdk.Int32(100),
-		},
-	)
-	for accounts.HasMorePages() {
-		if err := d.ask(ctx, ofAdmin); err != nil {
-			return err
-		}
-		page, err := accounts.NextPage(ctx)
+	d.needs(len(accounts))
+	for _, account := range accounts {
+		err := every(d, d.reader.Assignments(ctx, account, arn), func(a types.AccountAssignment) {
+			d.out.Assignments = append(d.out.Assignments, assignmentOf(a))
+		})
 		if err != nil {
-			return explain("list the accounts of "+set.Name, err)
-		}
-		d.needs(len(page.AccountIds))
-		for _, account := range page.AccountIds {
-			if err := d.assigned(ctx, account, set); err != nil {
-				return err
-			}
+			return err
 		}
 	}
 	d.mu.Lock()
 	d.out.PermissionSets = append(d.out.PermissionSets, set)
 	d.mu.Unlock()
-	return nil
-}
-
-func (d *discovery) assigned(ctx context.Context, account string, set connect.PermissionSet) error {
-	pages := ssoadmin.NewListAccountAssignmentsPaginator(d.admin, &ssoadmin.ListAccountAssignmentsInput{
-		InstanceArn: &d.Instance.ARN, AccountId: &account, PermissionSetArn: &set.ARN, MaxResults: sdk.Int32(100),
-	})
-	for pages.HasMorePages() {
-		if err := d.ask(ctx, ofAdmin); err != nil {
-			return err
-		}
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return explain("list who has "+set.Name+" in account "+account, err)
-		}
-		d.mu.Lock()
-		for _, a := range page.AccountAssignments {
-			d.out.Assignments = append(d.out.Assignments, assignmentOf(a))
-		}
-		d.mu.Unlock()
-	}
 	return nil
 }
 

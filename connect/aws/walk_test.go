@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/graphmodel"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
@@ -139,7 +140,8 @@ func trailEvent(outcome, reason string) string {
 func newWalk(t *testing.T) *walk {
 	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
-	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, http.DefaultClient, 0}
+	client := &http.Client{Transport: graphmodel.Transport(t, http.DefaultTransport)}
+	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, client, 0}
 	w.signedIn = func() { w.limits.trail = append(w.limits.trail, trailEvent("Success", "")) }
 	return w
 }
@@ -283,7 +285,7 @@ func TestAWalkThatIsKilledAnywhereIsCompleted(t *testing.T) {
 	t.Parallel()
 	w := newWalk(t)
 	left := &atomic.Int64{}
-	w.client = &http.Client{Transport: dying{http.DefaultTransport, left}}
+	w.client = &http.Client{Transport: dying{w.client.Transport, left}}
 	w.limits.next = dying{http.DefaultTransport, left}
 	for requests := int64(5); ; requests += 3 {
 		left.Store(requests)

@@ -2,9 +2,11 @@
 // behind AWS's limits. It has AWS's host names and AWS's forms of the issuer and of the assertion
 // consumer service, in two Regions; its APIs have public operations only, each under its service's
 // own name; and what has no API has a console with the words and the clicks of AWS's. On the other
-// side is a tenant of ours.
+// side is a tenant of ours. A request that AWS's models or Microsoft Graph's metadata have not
+// fails the test.
 //
-// It may import adminapi, audit, authn, center, center/server, center/store, connect, demo,
+// It may import adminapi, audit, authn, awsapi, center, center/identitystore, center/orgserver,
+// center/server, center/ssoadmin, center/store, center/sts, connect, demo, internal/graphmodel,
 // outbound, tenant, tenant/server, tenant/store, tenant/syncjobs and web/webtest.
 package awsstandin
 
@@ -33,6 +35,7 @@ import (
 	centerstore "github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/internal/graphmodel"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
@@ -112,7 +115,13 @@ func Start(t testing.TB) *AWS {
 	}
 	a.front.Config.Handler = a.route(direct.Config.Handler)
 	jobs := syncjobs.New(a.tenant, slog.New(slog.DiscardHandler), a.client())
-	atTenant.Config.Handler = tenantserver.Handler(a.tenant, tenantserver.Config{Jobs: jobs})
+	ofTenant := tenantserver.Handler(a.tenant, tenantserver.Config{Jobs: jobs})
+	atTenant.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := graphmodel.CheckRequest(r); err != nil {
+			a.t.Error(err)
+		}
+		ofTenant.ServeHTTP(w, r)
+	})
 	atTenant.Start()
 	t.Cleanup(atTenant.Close)
 	a.run()
@@ -247,6 +256,9 @@ func (a *AWS) api(w http.ResponseWriter, r *http.Request, service string, center
 	a.mu.Lock()
 	a.asked = append(a.asked, service+" "+operation[strings.LastIndex(operation, ".")+1:])
 	a.mu.Unlock()
+	if err := Strict(r); err != nil {
+		a.t.Error(err)
+	}
 	scope := "/" + Region + "/" + service + "/aws4_request"
 	switch {
 	case strings.HasPrefix(operation, "SWBUPService"):
