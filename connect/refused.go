@@ -30,6 +30,13 @@ var permissionOf = []struct {
 	{"/organization", "Organization.Read.All", ""},
 }
 
+// Where Microsoft's roles and consent are given. Source: "Grant tenant-wide admin consent to an
+// application" for the second.
+const (
+	rolesPage   = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/RolesManagementMenuBlade/~/AllRoles"
+	consentPage = "https://login.microsoftonline.com/organizations/adminconsent?client_id="
+)
+
 // explain adds to a refusal of Microsoft Graph which permission is missing and how it is given.
 func explain(err error) error {
 	var refused *graph.Error
@@ -56,9 +63,9 @@ func explain(err error) error {
 		}
 		return fmt.Errorf(
 			"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
-				"Application Administrator; for a program, add the permission under App registrations > API "+
-				"permissions and grant admin consent. Then run this again: what was done is kept", err, refused.Method,
-			refused.Path, name,
+				"Application Administrator (%s); for a program, add the permission under App registrations > API "+
+				"permissions and grant admin consent (%s with its client id). Then run this again: what was done is "+
+				"kept", err, refused.Method, refused.Path, name, rolesPage, consentPage,
 		)
 	}
 	return err
