@@ -99,7 +99,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/identitystore", "awsapi/inventory provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", "names"},
-	{"connect", "adminapi graph names provisioning/mapping saml"},
+	{"connect", "adminapi graph names provisioning provisioning/mapping saml scim"},
 	{"connect/aws", "adminapi awsapi/inventory connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
 	{

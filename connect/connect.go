@@ -5,7 +5,7 @@
 // Runs remember nothing: each one asks both ends. So the next run completes one that was
 // interrupted at any step, and if everything is in place, a run changes nothing.
 //
-// It may import adminapi, graph, names, provisioning/mapping and saml.
+// It may import adminapi, graph, names, provisioning, provisioning/mapping, saml and scim.
 package connect
 
 import (
@@ -153,7 +153,7 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 	if err := p.observePeople(ctx, discovered); err != nil {
 		return nil, err
 	}
-	if previewer, asks := p.cfg.Center.(Previewer); asks && p.Changes && p.People == nil {
+	if previewer, asks := p.cfg.Center.(Previewer); asks && p.Changes {
 		if err := p.report(ctx, previewer); err != nil {
 			return nil, fmt.Errorf("preview the effects on the center's users: %w", err)
 		}
@@ -214,11 +214,19 @@ func (p *Plan) observePeople(ctx context.Context, discovered <-chan discovery) e
 		return fmt.Errorf("read the tenant: %w", err)
 	}
 	found := <-discovered
+	if _, reports := p.cfg.Center.(Previewer); reports && found.err != nil {
+		p.Notes = append(p.Notes, "who is there was not read, so this is the center's own report, which knows less: "+
+			found.err.Error())
+		return nil
+	}
 	if found.err != nil {
 		return fmt.Errorf("read who is at AWS's side: %w", found.err)
 	}
 	p.Snapshot = found.snapshot
-	people := Compare(directory.People, found.snapshot, directory.Groups)
+	people, err := Compare(ctx, directory.People, found.snapshot, directory.Groups)
+	if err != nil {
+		return err
+	}
 	p.People = &people
 	p.Notes = append(p.Notes, directory.Notes...)
 	if directory.Premium != nil && !*directory.Premium && len(directory.Groups) > 0 {

@@ -2,7 +2,7 @@ package connect
 
 import (
 	"cmp"
-	"fmt"
+	"context"
 	"slices"
 	"strings"
 
@@ -95,39 +95,32 @@ func (p *People) Losing() bool { return p.Counts[Stops]+p.Counts[Elsewhere] > 0 
 
 // comparison finds the users of a snapshot by what must be unique.
 type comparison struct {
-	byName, byEmail, byExternal map[string]StoreUser
-	accounts                    map[string][]string // where a user is an administrator
-	people                      map[string]Person   // in scope, by the user name that is provisioned
-	owner                       map[string]Person   // in scope, the first with an email address
-	byPrincipalName, byMail     map[string]Person   // all
+	byName                  map[string]StoreUser
+	accounts                map[string][]string // where a user is an administrator
+	people                  map[string]Person   // in scope, by the user name that is provisioned
+	byPrincipalName, byMail map[string]Person   // all
+	refused                 map[string]refusal  // whom AWS would refuse, by the ids of the people
 }
 
 // Compare says what becomes of everybody when the tenant becomes the identity source and
 // provisions who is in scope: the users of a snapshot, and the people of the tenant. groups are the
-// display names of the groups that are provisioned. It asks nobody.
-//
-// What AWS requires and what must be unique: "Using SCIM" and CreateUser of the SCIM developer
-// guide (userName, name, displayName), and the uniqueness of userName, of the primary email and of
-// external ids in the Identity Store API.
-func Compare(people []Person, s Snapshot, groups []string) People {
+// display names of the groups that are provisioned. What AWS would refuse, the engine that
+// provisions says. It asks nobody else.
+func Compare(ctx context.Context, people []Person, s Snapshot, groups []string) (People, error) {
+	refused, err := refusals(ctx, people, s)
+	if err != nil {
+		return People{}, err
+	}
 	c := comparison{
+		refused:         refused,
 		byName:          map[string]StoreUser{},
-		byEmail:         map[string]StoreUser{},
-		byExternal:      map[string]StoreUser{},
 		accounts:        s.administrators(),
 		people:          map[string]Person{},
-		owner:           map[string]Person{},
 		byPrincipalName: map[string]Person{},
 		byMail:          map[string]Person{},
 	}
 	for _, u := range s.Users {
 		c.byName[names.Fold(u.UserName)] = u
-		if u.Email != "" {
-			c.byEmail[names.Fold(u.Email)] = u
-		}
-		for _, x := range u.ExternalIDs {
-			c.byExternal[x.ID] = u
-		}
 	}
 	for _, p := range people {
 		c.byPrincipalName[names.Fold(p.UserPrincipalName)] = p
@@ -139,9 +132,6 @@ func Compare(people []Person, s Snapshot, groups []string) People {
 		}
 		if _, taken := c.people[names.Fold(p.UserName)]; !taken && p.UserName != "" {
 			c.people[names.Fold(p.UserName)] = p
-		}
-		if _, taken := c.owner[names.Fold(p.Mail)]; !taken && p.Mail != "" {
-			c.owner[names.Fold(p.Mail)] = p
 		}
 	}
 	out := People{Counts: map[Outcome]int{}}
@@ -172,7 +162,7 @@ func Compare(people []Person, s Snapshot, groups []string) People {
 			out.New++
 		}
 	}
-	return out
+	return out, nil
 }
 
 // administratorAccess is how the ARN of AWS's managed policy that allows everything ends, in every
@@ -265,8 +255,8 @@ func (c comparison) fateOfBoth(f Fate, u StoreUser, p Person) Fate {
 			" will sign in as this user: see whose it is"
 	default:
 		f.Outcome, f.Reason = Keeps, "signs in at the tenant from now on"
-		if clash, ok := c.clash(f, p, u.ID); ok {
-			f = clash
+		if refused, ok := c.refusal(f, p); ok {
+			f = refused
 		}
 	}
 	return f
@@ -284,24 +274,19 @@ func (c comparison) personOf(u StoreUser) (Person, bool) {
 	return p, ok
 }
 
-// clash is a value of a person that another user has than the one they are provisioned to.
-func (c comparison) clash(f Fate, p Person, user string) (Fate, bool) {
-	for _, unique := range []struct {
-		attribute, value string
-		holders          map[string]StoreUser
-	}{{"emails", names.Fold(p.Mail), c.byEmail}, {"externalId", p.ID, c.byExternal}} {
-		holder, held := unique.holders[unique.value]
-		if unique.value != "" && held && holder.ID != user {
-			f.Outcome = Clashes
-			f.With, f.Attribute = holder.UserName, unique.attribute
-			f.Reason = fmt.Sprintf(
-				"%s has the same %s (%s) at AWS's side, where it must be unique", holder.UserName, unique.attribute,
-				cmp.Or(map[string]string{"emails": p.Mail}[unique.attribute], p.ID),
-			)
-			return f, true
-		}
+// refusal is what becomes of somebody whom AWS would refuse.
+func (c comparison) refusal(f Fate, p Person) (Fate, bool) {
+	r, refused := c.refused[p.ID]
+	if !refused {
+		return f, false
 	}
-	return f, false
+	f.Outcome = r.outcome
+	f.With, f.Attribute = r.with, r.attribute
+	if twin := c.people[names.Fold(p.UserName)]; f.Attribute == "userName" && twin.ID != p.ID {
+		f.With = twin.UserPrincipalName
+	}
+	f.Reason = r.reason
+	return f, true
 }
 
 // arrival is what becomes of a person whom AWS's side does not know. It tells nothing of those whom
@@ -316,24 +301,8 @@ func (c comparison) arrival(p Person) (f Fate, tells bool) {
 		f.Reason = "is only in a nested group (" + p.Via + "), and Entra ID does not follow those: assign that group"
 		return f, true
 	}
-	if missing := p.missing(); missing != "" {
-		f.Outcome, f.Attribute = Lacks, missing
-		f.Reason = "AWS requires a value of " + missing + ", and the tenant has none"
-		return f, true
-	}
-	for _, unique := range []struct {
-		attribute string
-		twin      Person
-	}{{"userName", c.people[names.Fold(p.UserName)]}, {"emails", c.owner[names.Fold(p.Mail)]}} {
-		if unique.twin.ID != "" && unique.twin.ID != p.ID {
-			f.Outcome = Clashes
-			f.With, f.Attribute = unique.twin.UserPrincipalName, unique.attribute
-			f.Reason = unique.twin.UserPrincipalName + " is provisioned with the same " + unique.attribute
-			return f, true
-		}
-	}
-	if clash, ok := c.clash(f, p, ""); ok {
-		return clash, true
+	if refused, ok := c.refusal(f, p); ok {
+		return refused, true
 	}
 	if p.NameID != "" && !names.Equal(p.NameID, p.UserName) {
 		f.Outcome, f.Attribute = NoSignIn, "NameID"
@@ -344,7 +313,7 @@ func (c comparison) arrival(p Person) (f Fate, tells bool) {
 	return f, true
 }
 
-// missing is the first property that AWS requires and the person has no value of.
+// missing is the property of the tenant that has no value, of those that the mapping requires.
 func (p Person) missing() string {
 	for _, required := range []struct{ name, value string }{
 		{"userName", p.UserName}, {"givenName", p.GivenName}, {"surname", p.Surname}, {"displayName", p.DisplayName},

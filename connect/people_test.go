@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -56,7 +57,8 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 		},
 		"who would then be created clashes": {
 			[]connect.Person{person("lovelace", func(p *connect.Person) { p.Mail = "ada@example.com" })},
-			[]connect.StoreUser{user("ada", nil)}, "lovelace", connect.Clashes, "ada@example.com", "emails", "unique",
+			[]connect.StoreUser{user("ada", nil)}, "lovelace", connect.Clashes, "ada@example.com", "emails",
+			"belongs to",
 		},
 		"not assigned": {
 			[]connect.Person{person("ada", func(p *connect.Person) { p.Reach = connect.OutOfScope })},
@@ -100,7 +102,7 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 		"new": {[]connect.Person{person("ada", nil)}, nil, "ada", connect.Created, "", "", ""},
 		"new, without a surname": {
 			[]connect.Person{person("ada", func(p *connect.Person) { p.Surname = " " })}, nil, "ada", connect.Lacks, "",
-			"surname", "requires",
+			"surname", "required",
 		},
 		"new, without what the user name is made of": {
 			[]connect.Person{person("ada", func(p *connect.Person) { p.UserName = "" })}, nil, "ada", connect.Lacks, "",
@@ -140,7 +142,10 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 			"ada", connect.Clashes, "box@example.com", "emails", "",
 		},
 	} {
-		got := connect.Compare(c.people, connect.Snapshot{Users: c.users}, nil)
+		got, err := connect.Compare(t.Context(), c.people, connect.Snapshot{Users: c.users}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		found := false
 		for _, f := range got.Fates {
 			if f.UserName != c.who+"@example.com" && f.PersonID != c.who {
@@ -162,12 +167,12 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 // are no part of the plan.
 func TestNothingIsSaidOfStrangers(t *testing.T) {
 	t.Parallel()
-	got := connect.Compare([]connect.Person{
+	got, err := connect.Compare(t.Context(), []connect.Person{
 		person("out", func(p *connect.Person) { p.Reach = connect.OutOfScope }),
 		person("off", func(p *connect.Person) { p.Disabled = true }),
 	}, connect.Snapshot{}, nil)
-	if len(got.Fates) != 0 || got.Losing() {
-		t.Errorf("%+v", got)
+	if err != nil || len(got.Fates) != 0 || got.Losing() {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -191,7 +196,11 @@ func TestAdministratorsOfAccountsWhoStopAreNamed(t *testing.T) {
 			{AccountID: "111111111111", PermissionSetARN: "some", PrincipalType: "USER", PrincipalID: "u-reader"},
 		},
 	}
-	got := connect.Compare([]connect.Person{person("stays", nil)}, s, []string{"admins", "New"})
+	stays := []connect.Person{person("stays", nil)}
+	got, err := connect.Compare(t.Context(), stays, s, []string{"admins", "New"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(got.Administrators) != 2 || got.Administrators[0].UserName != "direct@example.com" ||
 		strings.Join(got.Administrators[0].Accounts, " ") != "111111111111 222222222222" ||
 		got.Administrators[1].UserName != "grouped@example.com" || got.Counts[connect.Stops] != 3 ||
@@ -215,5 +224,25 @@ func TestWhoDependsOnIdentityCenter(t *testing.T) {
 		if got := connect.Independent(arn); got != want {
 			t.Errorf("%s: %v", arn, got)
 		}
+	}
+}
+
+// TestThePlanAndTheEngineSayTheSame: what AWS refuses of texts is no matter of names only, and a
+// large directory is compared in a moment.
+func TestThePlanAndTheEngineSayTheSame(t *testing.T) {
+	t.Parallel()
+	const many = 5_000
+	var s connect.Snapshot
+	var people []connect.Person
+	for i := range many {
+		name := fmt.Sprintf("user%d", i)
+		s.Users = append(s.Users, user(name, nil))
+		people = append(people, person(name, nil))
+	}
+	people = append(people, person("tag", func(p *connect.Person) { p.DisplayName = "bell\a" }))
+	got, err := connect.Compare(t.Context(), people, s, nil)
+	if err != nil || got.Counts[connect.Keeps] != many || got.Counts[connect.Lacks] != 1 ||
+		!strings.Contains(got.Fates[0].Reason, "displayName") {
+		t.Errorf("%+v, %v", got.Counts, err)
 	}
 }

@@ -78,9 +78,9 @@ func (p *Plan) printPeople(out io.Writer) {
 	}
 }
 
-// printReport shows what the center says of its users, where it says so itself.
+// printReport shows what the center says of its users, where nobody else could be asked.
 func (p *Plan) printReport(out io.Writer) {
-	if !p.Changes || p.Report.Total == 0 {
+	if !p.Changes || p.Report.Total == 0 || p.People != nil {
 		return
 	}
 	fmt.Fprintf(

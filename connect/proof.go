@@ -37,7 +37,11 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 		called[person.ID] = person.DisplayName
 	}
 	var missing []string
-	for _, f := range Compare(d.People, found, d.Groups).Fates {
+	people, err := Compare(ctx, d.People, found, d.Groups)
+	if err != nil {
+		return err
+	}
+	for _, f := range people.Fates {
 		if (f.Outcome == Created || f.Outcome == NoSignIn) && !failed[called[f.PersonID]] && f.UserID == "" {
 			missing = append(missing, f.UserName)
 		}
@@ -49,7 +53,7 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 	case len(missing) > 0:
 		r.Open = append(r.Open, text+". The next cycle may bring them; gatehouse explain says why not")
 	}
-	people, memberships, err := sample(d, found)
+	there, memberships, err := sample(d, found)
 	if err != nil && !p.applied {
 		r.Open = append(r.Open, err.Error())
 		return nil
@@ -58,7 +62,7 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 		return err
 	}
 	r.pass("Counts", fmt.Sprintf(
-		"%d users are at AWS's side, and %d memberships in %d groups are those of the tenant", people, memberships,
+		"%d users are at AWS's side, and %d memberships in %d groups are those of the tenant", there, memberships,
 		min(len(d.Groups), sampleGroups),
 	))
 	return nil

@@ -30,6 +30,8 @@ type StoreUser struct {
 	ID          string       `json:"id"`
 	UserName    string       `json:"user_name"`
 	DisplayName string       `json:"display_name,omitempty"`
+	GivenName   string       `json:"given_name,omitempty"`
+	FamilyName  string       `json:"family_name,omitempty"`
 	Email       string       `json:"email,omitempty"`
 	ExternalIDs []ExternalID `json:"external_ids,omitempty"`
 	Disabled    bool         `json:"disabled,omitempty"`

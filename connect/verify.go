@@ -100,7 +100,7 @@ func (p *Plan) verifyCycle(ctx context.Context, r *Result, progress func(done, t
 	if r.Failures, err = p.failures(ctx, done); err != nil {
 		return err
 	}
-	if p.cfg.Discover != nil {
+	if _, counts := p.cfg.Center.(Previewer); p.cfg.Discover != nil && !counts {
 		return p.verifyPeople(ctx, r)
 	}
 	text, err := p.verifyCounts(ctx, r.Users, r.Groups)

@@ -38,6 +38,10 @@ func (c *cycle) entry(o candidate, target string, done step, failure error, took
 		e.Outcome = Failure
 		e.Code = errorCode(failure)
 		e.Reason = failure.Error()
+		var f *foreseen
+		if errors.As(failure, &f) {
+			e.Attribute, e.Holder = f.attribute, f.holder
+		}
 		counter = &c.result.Failed
 	case counter == nil:
 		e.Outcome = Skipped

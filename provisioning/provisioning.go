@@ -163,6 +163,9 @@ type Entry struct {
 	Outcome  Outcome
 	Code     string // Entra's error code; empty when nothing failed
 	Reason   string
+	// Attribute and Holder say, of a foreseen conflict, which value somebody else has, and who.
+	Attribute, Holder string
+
 	Changes  []Change // attributes before and after, as far as the engine knows
 	Added    []string // of a group: the members, by name where it is known, else by their id at the target
 	Removed  []string

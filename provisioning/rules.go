@@ -56,8 +56,10 @@ const (
 
 // foreseen is a refusal that has not come yet.
 type foreseen struct {
-	problem scim.Problem
-	why     string
+	problem   scim.Problem
+	why       string
+	attribute string // that a value is of which somebody else has
+	holder    string // who has it
 }
 
 func (f *foreseen) Error() string { return "the target would refuse it: " + f.why }
@@ -67,7 +69,7 @@ func (f *foreseen) Unwrap() error { return &f.problem }
 
 func foresee(status int, format string, args ...any) *foreseen {
 	why := fmt.Sprintf(format, args...)
-	return &foreseen{scim.Problem{Status: status, Detail: why}, why}
+	return &foreseen{problem: scim.Problem{Status: status, Detail: why}, why: why}
 }
 
 // check says why a target would refuse an object that is made, or changed by some changes; nil: for

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -365,7 +366,9 @@ func (h *holder) conflict(kind Kind, path, value string) *foreseen {
 	if h.name == "" {
 		who = what + " " + h.id
 	}
-	return foresee(http.StatusConflict, "%s %s belongs to %s", path, value, who)
+	f := foresee(http.StatusConflict, "%s %s belongs to %s", path, value, who)
+	f.attribute, f.holder = path, cmp.Or(h.name, h.id)
+	return f
 }
 
 func holderOf(kind Kind, r scim.Resource) holder {

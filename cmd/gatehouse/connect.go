@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
@@ -195,7 +196,8 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		AllowLockout: s.allowLockout,
 		Progress:     terminal.Bar(w.err, "Reading AWS"),
 	}
-	if s.aws.Place == "" {
+	if own, ok := center.(*adminapi.Client); ok {
+		cfg.Discover = aws.DiscovererOf(own)
 		return cfg, nil
 	}
 	s.aws.Guide = s.guide.Guide(w.in, w.err, w.env)

@@ -217,7 +217,8 @@ func TestConnectPlansAsksAppliesAndIsIdempotent(t *testing.T) {
 	env, args := connectArgs(d, groups...)
 
 	code, out, _ := call(t, "", env, append(args, "--dry-run")...)
-	if code != exitChanges || !strings.Contains(out, "10 of 10 steps to do") {
+	if code != exitChanges || !strings.Contains(out, "10 of 10 steps to do") ||
+		!strings.Contains(out, "11  will be created") || strings.Contains(out, "own report") {
 		t.Fatalf("dry run: %d %s", code, out)
 	}
 	code, _, errOut := call(t, "no\n", env, args...)

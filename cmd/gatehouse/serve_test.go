@@ -157,8 +157,9 @@ func TestServeTenantAndConnect(t *testing.T) {
 			env, args := connectArgs(d, "--scope", "all")
 			code, out, errOut := call(t, "", env, append(args, "--dry-run")...)
 			for _, line := range []string{
-				"oldtimer: will stop working", "stranger@example.com: cannot sign in yet",
-				"1  signs in at the identity provider",
+				"oldtimer: the tenant has nobody with this user name",
+				"stranger@example.com: the tenant has nobody with this user name",
+				"1  go on, and sign in at the tenant from now on",
 			} {
 				if code != exitChanges || !strings.Contains(out, line) {
 					t.Errorf("the plan does not say %q: %d %s %s", line, code, out, errOut)

@@ -93,6 +93,9 @@ func userOf(u idtypes.User) connect.StoreUser {
 		ExternalIDs: externalIDs(u.ExternalIds),
 		Disabled:    u.UserStatus == idtypes.UserStatusDisabled,
 	}
+	if u.Name != nil {
+		out.GivenName, out.FamilyName = sdk.ToString(u.Name.GivenName), sdk.ToString(u.Name.FamilyName)
+	}
 	for _, e := range u.Emails {
 		if out.Email == "" || e.Primary {
 			out.Email = sdk.ToString(e.Value)

@@ -21,6 +21,17 @@ func OfCenter(ctx context.Context, c *adminapi.Client) (*Center, error) {
 	return Open(ctx, Config{SDK: SDKOf(c), HTTP: c.HTTP})
 }
 
+// DiscovererOf reads who is at a Gatehouse center as at AWS, for the same plan about people.
+func DiscovererOf(c *adminapi.Client) func(context.Context, func(done, total int)) (connect.Snapshot, error) {
+	return func(ctx context.Context, progress func(done, total int)) (connect.Snapshot, error) {
+		as, err := OfCenter(ctx, c)
+		if err != nil {
+			return connect.Snapshot{}, err
+		}
+		return as.Discover(ctx, progress)
+	}
+}
+
 // patience is how long one assignment may take: AWS makes a role for it.
 const patience = 2 * time.Minute //bound:wait an assignment at AWS to be made
 

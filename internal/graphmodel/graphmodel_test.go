@@ -39,7 +39,7 @@ func TestWhatMicrosoftsGraphWouldNotKnow(t *testing.T) {
 		{"POST", sp + "/synchronization/jobs", "", `{"templateId":"aWSSingleSignOn"}`, ""},
 		{"POST", sp + "/synchronization/jobs", "", `{}`, "templateId is required"},
 		{"PUT", sp + "/synchronization/secrets", "", `{"value":[{"key":"BaseAddress","value":"x"}]}`, ""},
-		{"PUT", sp + "/synchronization/secrets", "", `{"value":[{"key":"Adress","value":"x"}]}`, "not one of"},
+		{"PUT", sp + "/synchronization/secrets", "", `{"value":[{"key":"Street","value":"x"}]}`, "not one of"},
 		{"POST", sp + "/synchronization/jobs/1/validateCredentials", "", `{"useSavedCredentials":true}`, ""},
 		{"POST", sp + "/synchronization/jobs/1/start", "", "", ""},
 		{"POST", sp + "/synchronization/jobs/1/begin", "", "", `no "begin"`},

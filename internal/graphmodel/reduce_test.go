@@ -79,7 +79,6 @@ func short(name string) string {
 type reduction struct {
 	types   map[string]edmType
 	enums   map[string]edmEnum
-	complex map[string]bool
 	out     map[string]string
 	actions []edmAction
 }
