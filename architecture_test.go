@@ -30,6 +30,10 @@ var mayImport = []struct{ pkg, imports string }{
 		"cmd/gatehouse/codify",
 		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
 	},
+	{
+		"cmd/gatehouse/rehearse", "audit awsapi/inventory center center/mirror cmd/gatehouse/administer " +
+			"cmd/gatehouse/examine connect/aws demo graph graph/signin outbound tenant tenant/mirror terminal",
+	},
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{

@@ -27,40 +27,46 @@ type Keys struct {
 }
 
 // Seed fills an empty center and an empty tenant with a company of a size. Where an earlier call
-// was interrupted, it makes what is missing, and new keys.
+// was interrupted, it makes what is missing, and new keys. A company of nobody is none: only the
+// administrators are made.
 func Seed(ctx context.Context, c *center.Center, t *tenant.Tenant, people, groups int) (Keys, error) {
-	k := Keys{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
-	by := audit.SystemActor
-	if err := k.seedCenter(ctx, c, by); err != nil {
+	k, err := administer(ctx, c, t)
+	if err == nil && people == 0 {
+		return k, nil
+	}
+	if err == nil {
+		err = CreateAccess(ctx, c, audit.SystemActor)
+	}
+	if err != nil {
 		return Keys{}, fmt.Errorf("seed the center: %w", err)
 	}
-	if err := k.seedTenant(ctx, t, by, people, groups); err != nil {
+	if err := k.seedTenant(ctx, t, audit.SystemActor, people, groups); err != nil {
 		return Keys{}, fmt.Errorf("seed the tenant: %w", err)
 	}
 	return k, nil
 }
 
-func (k *Keys) seedCenter(ctx context.Context, c *center.Center, by audit.Actor) error {
+// administer makes the keys of a center and a tenant, and nobody in them but their administrator.
+func administer(ctx context.Context, c *center.Center, t *tenant.Tenant) (Keys, error) {
+	k := Keys{AdminPassword: center.NewPassword(), PersonPassword: "house-" + authn.NewSecret(9)}
+	by := audit.SystemActor
 	if err := c.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
-		return err
+		return Keys{}, err
 	}
 	key, err := c.CreateAccessKey(ctx, by, AdminName, center.RoleAdministrator)
 	if err != nil {
-		return err
+		return Keys{}, err
 	}
 	k.AccessKeyID, k.SecretAccessKey = key.ID, key.SecretAccessKey.Reveal()
-	return CreateAccess(ctx, c, by)
+	if err := t.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
+		return Keys{}, err
+	}
+	client, err := t.CreateClient(ctx, by, "gatehouse connect")
+	k.ClientID, k.ClientSecret = string(client.ID), client.Secret.Reveal()
+	return k, err
 }
 
 func (k *Keys) seedTenant(ctx context.Context, t *tenant.Tenant, by audit.Actor, people, groups int) error {
-	if err := t.SetAdministrator(ctx, by, AdminName, k.AdminPassword); err != nil {
-		return err
-	}
-	client, err := t.CreateClient(ctx, by, "gatehouse connect")
-	if err != nil {
-		return err
-	}
-	k.ClientID, k.ClientSecret = string(client.ID), client.Secret.Reveal()
 	have, err := t.Users(ctx, tenant.Query{Limit: 1})
 	if err != nil || len(have) > 0 {
 		return err

@@ -148,6 +148,26 @@ type Holder struct {
 	Role      AppRoleID
 }
 
+// ReplicateApplication puts an application of another tenant into this one, with its ids. What this
+// tenant has of it that the other does not give, such as keys, stays.
+func (t *Tenant) ReplicateApplication(ctx context.Context, by audit.Actor, a Application) error {
+	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, _ *Touched) (string, error) {
+		old, err := tx.Application(AnyApplicationID(a.ID))
+		if err != nil && !errors.Is(err, refusal.ErrNoRow) {
+			return string(a.ID), err
+		}
+		a := a
+		a.Keys, a.ActiveThumbprint = old.Keys, old.ActiveThumbprint
+		a.NameID, a.Claims = old.NameID, old.Claims
+		a.Signing, a.OwnRoles = old.Signing, old.OwnRoles
+		a.ClaimsPolicyID, a.IssuancePolicyID = old.ClaimsPolicyID, old.IssuancePolicyID
+		if a.CreatedAt = old.CreatedAt; a.CreatedAt.IsZero() {
+			a.CreatedAt = t.now()
+		}
+		return string(a.ID), tx.PutApplication(a)
+	})
+}
+
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
 // others, and its app roles the given ones; none leaves them as they are. Users and groups that are
 // not in the directory are left out. A role that is empty is the first one.

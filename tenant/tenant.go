@@ -95,6 +95,7 @@ type Config struct {
 	Key         authn.MasterKey // where the master key is
 	Log         *slog.Logger
 	URL         string
+	TenantID    string           // of a new tenant; a new one when empty
 	DisplayName string           // of a new tenant; DefaultName when empty
 	Domain      string           // of a new tenant; DefaultDomain when empty
 	Now         func() time.Time // time.Now when nil
@@ -204,7 +205,7 @@ func (t *Tenant) newOrganization(cfg Config) (Organization, error) {
 		return Organization{}, err
 	}
 	return Organization{
-		ID:             t.NewID(),
+		ID:             cmp.Or(cfg.TenantID, t.NewID()),
 		DisplayName:    cmp.Or(cfg.DisplayName, DefaultName),
 		Domain:         cmp.Or(cfg.Domain, DefaultDomain),
 		CreatedAt:      t.now(),

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	company "github.com/gatehouse-id/gatehouse/demo"
@@ -36,6 +37,7 @@ type demo struct {
 	noConnect, asJSON            bool
 	rehearsal                    rehearsal
 
+	like    rehearse.Original // whose copy the pair is; the zero value: a company's
 	w       *world
 	out     io.Writer // the walk; nowhere with --json
 	log     *slog.Logger
@@ -79,7 +81,7 @@ where this one stopped.`,
 			if d.asJSON {
 				d.out = io.Discard
 			}
-			return d.run(cmd.Context())
+			return d.run(cmd.Context(), d.present)
 		},
 	}
 	f := cmd.Flags()
@@ -96,7 +98,8 @@ where this one stopped.`,
 	return cmd
 }
 
-func (d *demo) run(ctx context.Context) error {
+// run serves both halves until the program is told to end, and presents them.
+func (d *demo) run(ctx context.Context, present func(context.Context) error) error {
 	if d.data == "" {
 		dir, err := os.MkdirTemp("", "gatehouse-demo-")
 		if err != nil {
@@ -127,26 +130,39 @@ func (d *demo) run(ctx context.Context) error {
 		servers.Wait()
 		closeAll()
 	}()
-	connected, err := d.walk(ctx)
-	if err != nil {
+	if err := present(ctx); err != nil {
 		return errors.Join(err, drain(failed))
-	}
-	if err := d.writeConfig(ctx); err != nil {
-		return err
-	}
-	if d.asJSON {
-		err = d.printJSON(ctx, connected.State)
-	} else {
-		err = d.printPage(ctx, connected)
-	}
-	if err != nil {
-		return err
-	}
-	if d.noConnect {
-		servers.Go(func() { company.AssignWhenReady(ctx, d.center, d.log) })
 	}
 	<-ctx.Done()
 	return drain(failed)
+}
+
+// present connects the halves and says where they are.
+func (d *demo) present(ctx context.Context) error {
+	connected, err := d.walk(ctx)
+	if err == nil {
+		err = d.writeConfig(ctx)
+	}
+	switch {
+	case err != nil:
+		return err
+	case d.asJSON:
+		err = d.printJSON(ctx, connected.State)
+	default:
+		err = d.printPage(ctx, connected)
+	}
+	if d.noConnect && err == nil {
+		go company.AssignWhenReady(ctx, d.center, d.log)
+	}
+	return err
+}
+
+// pair serves the copy of another pair, and hands it over.
+func (w *world) pair(ctx context.Context, p rehearse.Place, use func(context.Context, rehearse.Pair) error) error {
+	d := &demo{w: w, data: p.Data, centerAddr: p.Center, tenantAddr: p.Tenant, like: p.Original, log: p.Log}
+	return d.run(ctx, func(ctx context.Context) error {
+		return use(ctx, rehearse.Pair{Center: d.center, Tenant: d.tenant, Keys: d.secrets})
+	})
 }
 
 func drain(failed chan error) error {
@@ -181,13 +197,14 @@ func (d *demo) open(
 		return nil, errors.Join(err, cl.Close())
 	}
 	stop := func(err error) error { return errors.Join(err, cl.Close(), tl.Close()) }
-	if d.center, err = openCenter(ctx, c, d.w.env, center.Config{}); err != nil {
+	if d.center, err = openCenter(ctx, c, d.w.env, center.Config{Identity: d.like.Instance}); err != nil {
 		return nil, stop(err)
 	}
 	d.sealer = d.center.Sealer
 	clock := &tenant.Clock{} // of both halves
 	d.center.Now = clock.Now
-	if d.tenant, err = openTenant(ctx, t, d.w.env, "", "", clock); err != nil {
+	d.like.Tenant.Clock = clock
+	if d.tenant, err = tenantAs(ctx, t, d.w.env, d.like.Tenant); err != nil {
 		return nil, errors.Join(stop(err), d.center.Store.Close())
 	}
 	closeAll := func() {

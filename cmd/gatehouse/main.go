@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -141,8 +142,8 @@ environment, and the environment overrides the file.`,
 	root.SetFlagErrorFunc(terminal.FlagError)
 	terminal.Settings(root, w.env)
 	root.AddCommand(
-		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(), upkeep.Rotate(w.upkeep()),
-		w.syncCommand(),
+		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(),
+		upkeep.Rotate(w.upkeep()), w.syncCommand(),
 		w.administratorsCommand(), w.importCommand(), w.checkCommand(centerInspection),
 		w.versionCommand(),
 	)
@@ -150,21 +151,16 @@ environment, and the environment overrides the file.`,
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
 	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
-	m := &microsoft{}
-	root.AddCommand(examine.Command(administered, examine.Tenant{
-		Settings: &m.Settings,
-		Check:    m.check,
-		Flags: func(cmd *cobra.Command) {
-			m.flags(cmd, "graph-url", "https://graph.microsoft.com/v1.0", "URL of Microsoft Graph, with its version")
-		},
-	}, examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}))
+	program := examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}
+	root.AddCommand(examine.Command(administered, new(microsoft).tenant(), program))
+	root.AddCommand(rehearse.Command(administered, new(microsoft).tenant(), w.pair))
 	terminal.Arrange(root, groups)
 	return root
 }
 
 // groups are the parts of the help, in the order in which people need them.
 var groups = []terminal.Group{
-	{Title: "Start here", Commands: "demo doctor explain"},
+	{Title: "Start here", Commands: "demo rehearse doctor explain"},
 	{Title: "Connect and keep in step", Commands: "connect sync rotate"},
 	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
 	{

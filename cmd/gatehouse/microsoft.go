@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
+	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -43,6 +45,13 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 	f.StringVar(
 		&m.Token, "graph-token", "", "access token to use instead of signing in; set it with GATEHOUSE_GRAPH_TOKEN",
 	)
+}
+
+// tenant is the settings for a command that has its own package.
+func (m *microsoft) tenant() examine.Tenant {
+	return examine.Tenant{Settings: &m.Settings, Check: m.check, Flags: func(cmd *cobra.Command) {
+		m.flags(cmd, "graph-url", connect.MicrosoftGraph, "URL of Microsoft Graph, with its version")
+	}}
 }
 
 // check finds every mistake. No token and no secret goes to an address that is not confidential.

@@ -138,6 +138,10 @@ func (r *rehearsal) clock() *tenant.Clock {
 func openTenant(
 	ctx context.Context, h *half, env func(string) (string, bool), name, domain string, clock *tenant.Clock,
 ) (*tenant.Tenant, error) {
+	return tenantAs(ctx, h, env, tenant.Config{DisplayName: name, Domain: domain, Clock: clock})
+}
+
+func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of tenant.Config) (*tenant.Tenant, error) {
 	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
 		return nil, err
 	}
@@ -145,18 +149,9 @@ func openTenant(
 	if err != nil {
 		return nil, err
 	}
-	t, err := tenant.Open(
-		ctx,
-		tenant.Config{
-			Store:       s,
-			Key:         h.masterKey(env),
-			Log:         h.log,
-			URL:         h.url,
-			DisplayName: name,
-			Domain:      domain,
-			Clock:       clock,
-		},
-	)
+	of.Store, of.Key = s, h.masterKey(env)
+	of.Log, of.URL = h.log, h.url
+	t, err := tenant.Open(ctx, of)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
+)
+
+// startRehearsal serves a copy until the test ends, and returns what the command printed.
+func startRehearsal(t *testing.T, env map[string]string, args ...string) (out rehearse.Output, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	reader, writer := io.Pipe()
+	var errOut buffer
+	ended := make(chan int, 1)
+	go func() {
+		code := run(
+			ctx, append([]string{"rehearse", "--json", "--center", "127.0.0.1:0", "--tenant", "127.0.0.1:0"}, args...),
+			strings.NewReader(""), writer, &errOut, func(k string) (string, bool) { v, ok := env[k]; return v, ok },
+		)
+		_ = writer.Close()
+		ended <- code
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if code := <-ended; code != exitDone {
+			t.Errorf("the rehearsal ended with %d: %s", code, errOut.String())
+		}
+	})
+	t.Cleanup(stop)
+	in := bufio.NewReader(reader)
+	line, err := in.ReadBytes('\n')
+	go func() { _, _ = io.Copy(io.Discard, in) }()
+	if err == nil {
+		err = json.Unmarshal(line, &out)
+	}
+	if err != nil {
+		t.Fatalf("%v: %s%s", err, line, errOut.String())
+	}
+	return out, stop
+}
+
+// TestTomorrowsConnectionIsRehearsedTonight copies a center and a tenant that are not connected,
+// with the ids that they have, and connects the copy. The originals are as they were. Connected as
+// it was rehearsed, doctor says the same of them as of the copy; and a copy of the connected pair
+// has the application with its job, and can be connected too.
+func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--no-connect", "--people", "120")
+	folder := t.TempDir()
+	env := map[string]string{
+		"GATEHOUSE_CLIENT_SECRET": d.Tenant.ClientSecret, "AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey,
+		"AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID,
+	}
+	login := strings.TrimSuffix(d.Tenant.TokenURL, "/oauth2/v2.0/token")
+	from := []string{
+		"--from", d.Center.URL, "--graph-url", d.Tenant.GraphURL, "--login-url", login, "--client-id",
+		d.Tenant.ClientID, "--data", folder,
+	}
+	once, stop := startRehearsal(t, env, append(from, "--no-serve")...)
+	stop()
+	out, _ := startRehearsal(t, env, from...) // nothing is left to copy
+	if once.Entra["users"] != 120 || out.Entra["users"] != 120 || out.AWS.Counts["accounts"] != 4 ||
+		out.AWS.Counts["permission sets"] != 3 || len(out.AWS.Unread) > 0 || len(out.EntraUnread) > 0 {
+		t.Errorf("%+v", out)
+	}
+	if !strings.HasSuffix(out.LoginURL, "/"+d.Tenant.TenantID) {
+		t.Errorf("the copied tenant has another id: %s, want %s", out.LoginURL, d.Tenant.TenantID)
+	}
+	own := map[string]string{
+		"GATEHOUSE_CLIENT_SECRET": out.ClientSecret, "AWS_ACCESS_KEY_ID": out.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": out.SecretAccessKey,
+	}
+	sides := []string{
+		"--center-url", out.CenterURL, "--graph-url", out.GraphURL, "--login-url", out.LoginURL, "--client-id",
+		out.ClientID,
+	}
+	connect := append([]string{"connect", "--group", "Engineering"}, sides...)
+	if code, text, errOut := call(t, "", own, append(connect, "--dry-run")...); code != exitChanges {
+		t.Fatalf("%d %s%s", code, text, errOut)
+	}
+	if code, text, errOut := call(t, "", own, append(connect, "--accept")...); code != exitDone {
+		t.Fatalf("%d %s%s", code, text, errOut)
+	}
+	for _, flag := range []string{"--center", "--tenant"} {
+		code, _, errOut := call(t, "", env, append([]string{"rehearse", flag, "0.0.0.0:8090"}, from...)...)
+		if code != exitFailed || !strings.Contains(errOut, "on this machine only") {
+			t.Errorf("%s: %d %s", flag, code, errOut)
+		}
+	}
+	there := []string{
+		"--center-url", d.Center.URL, "--graph-url", d.Tenant.GraphURL, "--login-url", login, "--client-id",
+		d.Tenant.ClientID,
+	}
+	connect = append([]string{"connect", "--group", "Engineering", "--json"}, there...)
+	code, text, errOut := call(t, "", env, append(connect, "--dry-run")...)
+	if code != exitChanges || !strings.Contains(text, `"changes":10`) {
+		t.Errorf("the original: %d %s%s", code, text, errOut)
+	}
+	if code, text, errOut := call(t, "", env, append(connect, "--accept")...); code != exitDone {
+		t.Fatalf("%d %s%s", code, text, errOut)
+	}
+	if copied, original := diagnosis(t, own, sides), diagnosis(t, env, there); copied != original {
+		t.Errorf("doctor says of the copy:\n%s\nand of the original:\n%s", copied, original)
+	}
+	from[len(from)-1] = t.TempDir()
+	again, _ := startRehearsal(t, env, from...)
+	if again.Entra["applications"] != 1 || again.Entra["provisioning jobs"] != 1 ||
+		again.AWS.Counts["users"] == 0 ||
+		!strings.Contains(strings.Join(again.NotCopied, " "), "the signing key of “AWS IAM Identity Center”") {
+		t.Errorf("%+v", again)
+	}
+	own["GATEHOUSE_CLIENT_SECRET"], own["AWS_ACCESS_KEY_ID"] = again.ClientSecret, again.AccessKeyID
+	own["AWS_SECRET_ACCESS_KEY"] = again.SecretAccessKey
+	if code, text, errOut := call(
+		t, "", own, "connect", "--group", "Engineering", "--center-url", again.CenterURL, "--graph-url",
+		again.GraphURL, "--login-url", again.LoginURL, "--client-id", again.ClientID, "--accept",
+	); code != exitDone {
+		t.Errorf("%d %s%s", code, text, errOut)
+	}
+}
+
+// diagnosis is what doctor finds, by check and by whom it is about.
+func diagnosis(t *testing.T, env map[string]string, sides []string) string {
+	t.Helper()
+	_, text, errOut := call(t, "", env, append([]string{"doctor", "--json"}, sides...)...)
+	var report struct {
+		Findings []struct {
+			Check, State, Fact string
+			Subjects           []string
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &report); err != nil {
+		t.Fatalf("%v: %s", err, errOut)
+	}
+	said, err := json.MarshalIndent(report, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said)
+}
