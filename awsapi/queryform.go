@@ -29,6 +29,15 @@ func QueryOp[In any](shape *Shape, fn func(context.Context, Caller, In) (any, er
 // maxMember bounds the place of an entry in a list of parameters: Tags.member.50.Key.
 const maxMember = 1000 //bound:list entries of a list in a request to STS
 
+// Check says what of a form's parameters is not as the model has it.
+func (o QueryOperation) Check(form url.Values) error {
+	body, err := o.body(form)
+	if err != nil {
+		return err
+	}
+	return o.Input.Check(body)
+}
+
 // run runs the operation with the parameters of a request. Whatever is wrong with them is a
 // ValidationError, which is what query services call it.
 func (o QueryOperation) run(ctx context.Context, who Caller, form url.Values) (any, error) {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 
@@ -77,14 +76,12 @@ func query(body string) error {
 	if err != nil {
 		return err
 	}
-	op, ok := sts.Service(nil).Operations[values.Get("Action")]
+	op, ok := (&sts.Handler{}).Service().Operations[values.Get("Action")]
 	if !ok {
 		return fmt.Errorf("no model has the operation %q", values.Get("Action"))
 	}
-	for name := range values {
-		if name != "Action" && name != "Version" && !slices.Contains(op.Parameters, name) {
-			return fmt.Errorf("%s has no parameter %q", values.Get("Action"), name)
-		}
+	if err := op.Check(values); err != nil {
+		return fmt.Errorf("%s: %w", values.Get("Action"), err)
 	}
 	return nil
 }
