@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -34,7 +36,7 @@ type QueryService struct {
 // marks are headers that only clients of AWS send.
 var marks = []string{
 	"X-Amz-Target", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "X-Amz-Sso_bearer_token",
-	"Amz-Sdk-Invocation-Id",
+	"Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "X-Amz-User-Agent",
 }
 
 // Shaped says whether a request was meant for AWS: it is signed or is said to be, its headers are
@@ -51,19 +53,33 @@ func Shaped(r *http.Request) bool {
 			return true
 		}
 	}
+	if strings.HasPrefix(r.Host, "sts") && ofSTS.MatchString(r.Host) {
+		return true
+	}
 	if r.URL.RawQuery == "" {
 		return false
 	}
 	query, _ := url.ParseQuery(r.URL.RawQuery) // what can be read of it is enough here
-	for name := range query {
+	root := path.Clean("/"+r.URL.Path) == "/"  // also as //, /. and /%2F
+	acts, ofVersion := false, false
+	for name, values := range query {
 		lower := strings.ToLower(name)
+		acts = acts || lower == "action"
+		ofVersion = ofVersion || lower == "version" && apiVersion.MatchString(values[0])
 		if strings.HasPrefix(lower, "x-amz-") || lower == "awsaccesskeyid" ||
-			r.URL.Path == "/" && (lower == "action" || lower == "version") {
+			root && (lower == "action" || lower == "version") {
 			return true
 		}
 	}
-	return false
+	return acts && ofVersion // at whatever address somebody looks for STS
 }
+
+// ofSTS are the names that STS has for those who sign: a verifier sends what it got under them. The
+// names of load balancers and machines, which a center may have, are others.
+var ofSTS = regexp.MustCompile(`^sts(-fips)?\.([a-z0-9-]+\.)?(amazonaws\.com(\.cn)?|api\.aws)(:\d+)?$`)
+
+// apiVersion is how AWS names the versions of its APIs.
+var apiVersion = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
 
 // Instead has a handler of AWS's APIs answer what was meant for AWS, at the root and wherever own
 // has no API, and the other handler the rest: pages are for browsers. own may be nil.

@@ -1,6 +1,7 @@
 package center
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -89,6 +90,10 @@ func checkActorPolicy(text string) error {
 			"Effect, Principal, Action and Resource")
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return refuse("an element stands twice")
+	case errors.As(err, &wrong):
+		at := strings.ReplaceAll(strings.Trim(string(wrong.JSONPointer), "/"), "/", ".")
+		return refuse("not a policy of IAM: " + cmp.Or(at[:min(len(at), maxElement)], "the document") +
+			" has the wrong type")
 	case err != nil:
 		return refuse("not a policy of IAM: " + err.Error())
 	}

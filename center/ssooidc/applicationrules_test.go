@@ -406,3 +406,27 @@ func TestAnIssuerThatMisbehaves(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsWrongWithAnActorPolicyIsSaid in the words of policies, not in those of the program.
+func TestWhatIsWrongWithAnActorPolicyIsSaid(t *testing.T) {
+	t.Parallel()
+	a := newApplications(t)
+	wiki := a.application("wiki")
+	for want, policy := range map[string]any{
+		"the document has the wrong type":           "text",
+		"Statement.0.Effect has the wrong type":     map[string]any{"Statement": []any{map[string]any{"Effect": 1}}},
+		"the element Condition cannot be judged":    map[string]any{"Statement": map[string]any{"Condition": 1}},
+		"a statement needs an Effect, a Principal ": map[string]any{"Statement": map[string]any{"Effect": "Allow"}},
+	} {
+		method := types.IamAuthenticationMethod{ActorPolicy: document.NewLazyDocument(policy)}
+		_, err := a.admin.PutApplicationAuthenticationMethod(
+			background, &ssoadmin.PutApplicationAuthenticationMethodInput{
+				ApplicationArn: wiki, AuthenticationMethodType: types.AuthenticationMethodTypeIam,
+				AuthenticationMethod: &types.AuthenticationMethodMemberIam{Value: method},
+			},
+		)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), " Go ") {
+			t.Errorf("%v: %v, want %q", policy, err, want)
+		}
+	}
+}

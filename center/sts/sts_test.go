@@ -382,7 +382,8 @@ func TestNoRequestToAWSEndsInAPage(t *testing.T) {
 				"Authorization: AWS4-HMAC-SHA256 Credential=x", "Authorization: aws4-hmac-sha256 x",
 				"X-Amz-Target: AWSIdentityStore.ListUsers", "X-Amz-Date: 20260101T000000Z", "X-Amz-Security-Token: x",
 				"X-Amz-Sso_bearer_token: x", "Amz-Sdk-Invocation-Id: x", "?X-Amz-Signature=00",
-				"?x%2Damz-algorithm=AWS4-HMAC-SHA256", "?AWSAccessKeyId=x&Signature=y",
+				"?x%2Damz-algorithm=AWS4-HMAC-SHA256", "?AWSAccessKeyId=x&Signature=y", "Amz-Sdk-Request: attempt=1",
+				"X-Amz-User-Agent: aws-sdk-js/3", "?Action=GetCallerIdentity&Version=2011-06-15",
 			} {
 				r := v.to(method, "", "")
 				r.URL.Path = path
@@ -403,6 +404,29 @@ func TestNoRequestToAWSEndsInAPage(t *testing.T) {
 	for _, query := range []string{"Action=GetCallerIdentity", "Version=2011-06-15"} {
 		if res, text := v.send(v.to("GET", query, "")); res.StatusCode < 400 || !strings.HasPrefix(text, "<") {
 			t.Errorf("%s: %d %.80s", query, res.StatusCode, text)
+		}
+	}
+	for _, path := range []string{"/", "//", "/.", "/%2F", "/start", "/nowhere"} {
+		for _, host := range []string{
+			"", "sts.amazonaws.com", "sts.eu-west-1.amazonaws.com", "sts.eu-west-1.api.aws:443",
+		} {
+			query := action
+			if host != "" {
+				query = ""
+			}
+			r := v.to("GET", query, "")
+			r.Host, r.URL.Opaque = host, path
+			res, text := v.send(r)
+			if res.StatusCode < 400 || !strings.HasPrefix(text, "<ErrorResponse") {
+				t.Errorf("%s at %q: %d %.80s", path, host, res.StatusCode, text)
+			}
+		}
+	}
+	for _, host := range []string{"center-1.us-east-1.elb.amazonaws.com", "sts.example.com"} {
+		r := v.to("GET", "", "")
+		r.Host = host
+		if res, _ := v.send(r); res.StatusCode != http.StatusFound {
+			t.Errorf("a browser at %s: %d", host, res.StatusCode)
 		}
 	}
 	if res, _ := v.send(v.to("GET", "", "")); res.StatusCode != http.StatusFound {
