@@ -123,15 +123,7 @@ You can set every flag with an environment variable (--center-url is GATEHOUSE_C
 in a YAML file (center-url: …) that --config or GATEHOUSE_CONFIG names. Flags override the
 environment, and the environment overrides the file.`,
 		Example: `  gatehouse demo                      # a center and a tenant, connected, with a small company
-  gatehouse demo --json               # for programs: one line with one JSON object
   gatehouse serve --data ./center     # only the center
-  gatehouse tenant --data ./tenant    # only the tenant
-  gatehouse connect --help            # federate the two
-  gatehouse sync --help               # keep any SCIM service in step with any Microsoft Graph
-  gatehouse backup FILE               # a consistent copy of a center's data, while it runs
-  gatehouse administrators --help     # manage the console's administrators
-  gatehouse check                     # verify a center's data
-  gatehouse doctor --help             # what is wrong between two sides, also the real ones
   gatehouse explain REFERENCE         # why a request was refused, and what to do`,
 		Version:       stamp().Version,
 		SilenceUsage:  true,
