@@ -2,6 +2,7 @@ package center
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -42,5 +43,13 @@ func (c *Center) DenyPolicy(a RoleAccess) (string, error) {
 	if len(a.Open) == 0 || c.OwnSTS || c.Roles != nil {
 		return "", nil
 	}
-	return DenyRevoked([]RoleRevocation{{Name: a.Open[0].Name, Before: c.now().Add(revocationSlack)}})
+	var all []RoleRevocation
+	before := c.now().Add(revocationSlack)
+	for _, s := range a.Open {
+		r := RoleRevocation{Name: s.Name, Before: before}
+		if !slices.ContainsFunc(all, r.same) {
+			all = append(all, r)
+		}
+	}
+	return DenyRevoked(all)
 }

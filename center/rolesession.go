@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -16,7 +17,7 @@ import (
 // have run out. AWS knows nothing of the center's sessions: they go on when those end.
 type RoleSession struct {
 	UserID           UserID
-	Name             string // of the session, and the source identity: RoleSessionName of the user name
+	Name             string // and the source identity: RoleSessionName of what the user was called then
 	AccountID        string
 	RoleName         string
 	PermissionSetARN string
@@ -47,11 +48,11 @@ type roleSessionReader interface {
 
 // roleSessionWriter writes which roles users have opened.
 type roleSessionWriter interface {
-	// ExtendRoleSession adds a session, or has one that is there end later. It counts as no write.
+	// ExtendRoleSession adds a session, or has the one of that name end later. It counts as no write.
 	ExtendRoleSession(RoleSession) error
 	DeleteRoleSessionsOf(user UserID) error
 	PutRoleRevocation(RoleRevocation) error
-	DeleteRoleRevocation(roleName string, user UserID) error
+	DeleteRoleRevocation(RoleRevocation) error
 }
 
 // outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference,
@@ -260,7 +261,7 @@ func (c *Center) endRevocations(ctx context.Context) error {
 		ended = len(list) > 0
 		for _, r := range list {
 			err = errors.Join(
-				err, tx.DeleteRoleRevocation(r.RoleName, r.UserID),
+				err, tx.DeleteRoleRevocation(r),
 				c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName),
 			)
 		}
@@ -304,12 +305,8 @@ func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
 func concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more bool, err error) {
 	list, err := tx.RoleRevocations(roleName)
 	for _, r := range list {
-		known := false
-		for _, w := range worked {
-			known = known || w.UserID == r.UserID && w.Before.Equal(r.Before)
-		}
 		switch {
-		case !known:
+		case !slices.ContainsFunc(worked, r.same):
 			more = true
 		case !r.InForce:
 			r.InForce = true
@@ -317,4 +314,9 @@ func concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more 
 		}
 	}
 	return more || len(list) < len(worked), err
+}
+
+// same says whether another one denies the same.
+func (r RoleRevocation) same(other RoleRevocation) bool {
+	return r.UserID == other.UserID && r.Name == other.Name && r.Before.Equal(other.Before)
 }

@@ -113,6 +113,11 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 	w.work()
 	ada := w.opens(w.ada)
 	w.opens(w.bob)
+	later := ada
+	later.Name = "renamed-since"
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(later) }); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.UpdatePermissionSet(
 		ctx, centertest.Actor, center.ActionPutInlinePolicy, w.set.ARN,
 		func(p *center.PermissionSet) error { p.InlinePolicy = denyS3; return nil },
@@ -124,18 +129,19 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 7 {
-		if a, err := w.RoleAccess(ctx, ada.UserID); err != nil || len(a.Open) != 0 || a.Pending() != 1 {
+		if a, err := w.RoleAccess(ctx, ada.UserID); err != nil || len(a.Open) != 0 || a.Pending() != 2 {
 			t.Fatalf("before IAM has it: %+v, %v", a, err)
 		}
 		w.work()
 	}
 	w.work()
 	access, err := w.RoleAccess(ctx, ada.UserID)
-	if err != nil || len(access.Open) != 0 || len(access.Revoked) != 1 || access.Pending() != 0 {
+	if err != nil || len(access.Open) != 0 || len(access.Revoked) != 2 || access.Pending() != 0 {
 		t.Fatalf("when IAM has it: %+v, %v", access, err)
 	}
 	role := w.iam.there[ada.RoleName]
-	if len(role.Revoked) != 1 || role.Revoked[0].Name != ada.Name || role.InlinePolicy != "" {
+	if len(role.Revoked) != 2 || role.Revoked[0].Name != later.Name || role.Revoked[1].Name != ada.Name ||
+		role.InlinePolicy != "" {
 		t.Errorf("the role is %+v", role)
 	}
 	if jobs, err := w.RoleJobs(ctx, center.RoleJobQuery{}); err != nil || len(jobs) != 0 {

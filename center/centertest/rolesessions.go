@@ -12,6 +12,8 @@ import (
 func roleSessions(t *testing.T, s center.Store) {
 	session := center.RoleSession{UserID: "u1", Name: "ada", AccountID: two, RoleName: "R2", Until: at(50)}
 	other := center.RoleSession{UserID: "u1", Name: "ada", AccountID: one, RoleName: "R1", Until: at(60)}
+	renamed := other
+	renamed.Name, renamed.Until = "countess", at(51)
 	shorter := other
 	shorter.Until = at(55)
 	revoked := center.RoleRevocation{
@@ -24,6 +26,7 @@ func roleSessions(t *testing.T, s center.Store) {
 		before := tx.Writes()
 		err := errors.Join(
 			tx.ExtendRoleSession(session), tx.ExtendRoleSession(other), tx.ExtendRoleSession(shorter),
+			tx.ExtendRoleSession(renamed),
 		)
 		if tx.Writes() != before {
 			t.Error("a session of a role counts as a write")
@@ -31,17 +34,22 @@ func roleSessions(t *testing.T, s center.Store) {
 		return errors.Join(err, tx.PutRoleRevocation(later), tx.PutRoleRevocation(revoked))
 	})
 	revoked.InForce = true
-	update(t, s, func(tx center.Tx) error { return tx.PutRoleRevocation(revoked) })
+	asCountess := revoked
+	asCountess.Name, asCountess.Until = "countess", at(80)
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.PutRoleRevocation(revoked), tx.PutRoleRevocation(asCountess))
+	})
 	view(t, s, func(r center.Reader) error {
 		sessions, e1 := r.RoleSessionsOf("u1")
 		ofRole, e2 := r.RoleRevocations("R1")
 		ofUser, e3 := r.RoleRevocationsOf("u1")
 		ended, e4 := r.EndedRoleRevocations(at(60), 10)
 		none, e5 := r.EndedRoleRevocations(at(59), 10)
-		if len(sessions) != 2 || sessions[0] != other || sessions[1] != session {
+		if len(sessions) != 3 || sessions[0] != other || sessions[1] != renamed || sessions[2] != session {
 			t.Errorf("sessions %+v", sessions)
 		}
-		if len(ofRole) != 2 || ofRole[0] != revoked || ofRole[1] != later || len(ofUser) != 1 || ofUser[0] != revoked {
+		if len(ofRole) != 3 || ofRole[0] != revoked || ofRole[1] != asCountess || ofRole[2] != later ||
+			len(ofUser) != 2 || ofUser[0] != revoked || ofUser[1] != asCountess {
 			t.Errorf("revocations %+v, %+v", ofRole, ofUser)
 		}
 		if len(ended) != 1 || ended[0] != revoked || len(none) != 0 {
@@ -50,12 +58,12 @@ func roleSessions(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteExpired(at(50)), tx.DeleteRoleRevocation("R1", "u1"))
+		return errors.Join(tx.DeleteExpired(at(51)), tx.DeleteRoleRevocation(revoked))
 	})
 	view(t, s, func(r center.Reader) error {
 		sessions, e1 := r.RoleSessionsOf("u1")
 		ofRole, e2 := r.RoleRevocations("R1")
-		if len(sessions) != 1 || sessions[0] != other || len(ofRole) != 1 {
+		if len(sessions) != 1 || sessions[0] != other || len(ofRole) != 2 {
 			t.Errorf("what is left: %+v, %+v", sessions, ofRole)
 		}
 		return errors.Join(e1, e2)

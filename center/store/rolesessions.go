@@ -9,18 +9,18 @@ import (
 
 func (t tx) RoleSessionsOf(user center.UserID) ([]center.RoleSession, error) {
 	return list[center.RoleSession](
-		t, `SELECT doc FROM role_sessions WHERE user_id = $1 ORDER BY account_id, role_name`, string(user),
+		t, `SELECT doc FROM role_sessions WHERE user_id = $1 ORDER BY account_id, role_name, name`, string(user),
 	)
 }
 
 // ExtendRoleSession counts as no write: nothing that is remembered depends on it.
 func (t tx) ExtendRoleSession(s center.RoleSession) error {
 	return t.Tx.Do(
-		`INSERT INTO role_sessions (user_id, account_id, role_name, expires, doc) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (user_id, account_id, role_name)
+		`INSERT INTO role_sessions (user_id, account_id, role_name, name, expires, doc) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (user_id, account_id, role_name, name)
 			DO UPDATE SET expires = excluded.expires, doc = excluded.doc
 			WHERE role_sessions.expires < excluded.expires`,
-		string(s.UserID), s.AccountID, s.RoleName, s.Until.UnixMilli(), sqldb.Encode(s),
+		string(s.UserID), s.AccountID, s.RoleName, s.Name, s.Until.UnixMilli(), sqldb.Encode(s),
 	)
 }
 
@@ -30,13 +30,13 @@ func (t tx) DeleteRoleSessionsOf(user center.UserID) error {
 
 func (t tx) RoleRevocations(roleName string) ([]center.RoleRevocation, error) {
 	return list[center.RoleRevocation](
-		t, `SELECT doc FROM role_revocations WHERE role_name = $1 ORDER BY user_id`, roleName,
+		t, `SELECT doc FROM role_revocations WHERE role_name = $1 ORDER BY user_id, name`, roleName,
 	)
 }
 
 func (t tx) RoleRevocationsOf(user center.UserID) ([]center.RoleRevocation, error) {
 	return list[center.RoleRevocation](
-		t, `SELECT doc FROM role_revocations WHERE user_id = $1 ORDER BY role_name`, string(user),
+		t, `SELECT doc FROM role_revocations WHERE user_id = $1 ORDER BY role_name, name`, string(user),
 	)
 }
 
@@ -44,19 +44,22 @@ func (t tx) EndedRoleRevocations(now time.Time, limit int) ([]center.RoleRevocat
 	w := &sqldb.Where{}
 	w.And("expires <= ?", now.UnixMilli())
 	return list[center.RoleRevocation](
-		t, `SELECT doc FROM role_revocations`+w.Text()+` ORDER BY expires, role_name, user_id`+w.Limit(limit, 0),
+		t, `SELECT doc FROM role_revocations`+w.Text()+` ORDER BY expires, role_name, user_id, name`+w.Limit(limit, 0),
 		w.Args...,
 	)
 }
 
 func (t tx) PutRoleRevocation(r center.RoleRevocation) error {
 	return t.Do(
-		`INSERT INTO role_revocations (role_name, user_id, expires, doc) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (role_name, user_id) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
-		r.RoleName, string(r.UserID), r.Until.UnixMilli(), sqldb.Encode(r),
+		`INSERT INTO role_revocations (role_name, user_id, name, expires, doc) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (role_name, user_id, name) DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
+		r.RoleName, string(r.UserID), r.Name, r.Until.UnixMilli(), sqldb.Encode(r),
 	)
 }
 
-func (t tx) DeleteRoleRevocation(roleName string, user center.UserID) error {
-	return t.Do(`DELETE FROM role_revocations WHERE role_name = $1 AND user_id = $2`, roleName, string(user))
+func (t tx) DeleteRoleRevocation(r center.RoleRevocation) error {
+	return t.Do(
+		`DELETE FROM role_revocations WHERE role_name = $1 AND user_id = $2 AND name = $3`, r.RoleName,
+		string(r.UserID), r.Name,
+	)
 }
