@@ -313,6 +313,9 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 	if err == nil {
 		c.tellOldAddress(tell, u)
 	}
+	if err == nil && !u.Active {
+		c.wakeRoleWorkers() // roles may have to refuse the user
+	}
 	return u, err
 }
 
@@ -333,7 +336,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 	if !active {
 		action = ActionDisableUser
 	}
-	return c.change(ctx, by, action, func(tx Tx) (string, error) {
+	err := c.change(ctx, by, action, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
@@ -348,6 +351,10 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		}
 		return string(id), tx.PutUserKeepingKeys(u)
 	})
+	if err == nil && !active {
+		c.wakeRoleWorkers()
+	}
+	return err
 }
 
 // followActive does what follows when a user is disabled: sign-in ends at once, and so does all
@@ -368,6 +375,7 @@ func (c *Center) followActive(tx Tx, was bool, u *User) error {
 func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rules ...func(User) error) error {
 	defer c.users.Forget(string(id))
 	defer c.userPlaces.Forget()
+	defer c.wakeRoleWorkers()
 	return c.change(ctx, by, ActionDeleteUser, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
