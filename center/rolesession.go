@@ -48,7 +48,8 @@ type roleSessionReader interface {
 
 // roleSessionWriter writes which roles users have opened.
 type roleSessionWriter interface {
-	// ExtendRoleSession adds a session, or has the one of that name end later. It counts as no write.
+	// ExtendRoleSession adds a session, or has the one of that name end later. It counts as no
+	// write.
 	ExtendRoleSession(RoleSession) error
 	DeleteRoleSessionsOf(user UserID) error
 	PutRoleRevocation(RoleRevocation) error

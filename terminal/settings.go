@@ -37,7 +37,10 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 		return UsageError{err}
 	}
 	var mistakes []error
-	settings := flagNames(cmd.Root())
+	var settings []string // of all commands; most people have no file
+	if len(file) > 0 {
+		settings = flagNames(cmd.Root())
+	}
 	for _, name := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains(settings, name) {
 			mistakes = append(mistakes, fmt.Errorf("%s: unknown setting %q%s", path, name, meant(name, settings, "")))

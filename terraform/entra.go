@@ -166,7 +166,8 @@ func (e *exporter) certificates(f, imports *file) {
 		f.block("check", []string{"certificate_" + name}, func(b *body) {
 			b.assert(
 				`timecmp(plantimestamp(), timeadd(`+certificate+"."+name+`.end_date, "-720h")) < 0`,
-				"A SAML signing certificate ends within 30 days: gatehouse rotate certificate replaces it on both sides.",
+				"A SAML signing certificate ends within 30 days: gatehouse rotate certificate replaces it on both "+
+					"sides.",
 			)
 		})
 	}

@@ -139,7 +139,8 @@ func (r *readingEntra) find() error {
 	}
 	if len(found) == 0 {
 		return fmt.Errorf(
-			"no enterprise application has the identifier %s or the name %q: connect first, or say its name with --name",
+			"no enterprise application has the identifier %s or the name %q: connect first, or say its name with "+
+				"--name",
 			r.EntityID, r.Name,
 		)
 	}

@@ -3,8 +3,6 @@ package web
 import (
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Site is what a page needs to say of the site it belongs to.
@@ -78,11 +76,10 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 // stands on its own on the page, is taken out.
 func sentence(words string) string {
 	words, _, _ = strings.Cut(strings.TrimSpace(words), " Reference: ")
-	first, size := utf8.DecodeRuneInString(words)
 	if words == "" {
 		return ""
 	}
-	return strings.TrimSuffix(string(unicode.ToUpper(first))+words[size:], ".") + "."
+	return strings.TrimSuffix(capital(words), ".") + "."
 }
 
 // hold keeps an answer in plain words until its end.

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Entry is what a sign-in of an administrator has come to: what the browser is to keep, and for how
@@ -143,8 +145,9 @@ func (d *Desk) takeProof(w http.ResponseWriter, r *http.Request) {
 
 // capital begins a sentence.
 func capital(text string) string {
-	if text == "" {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
 		return text
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return string(unicode.ToUpper(first)) + text[size:]
 }

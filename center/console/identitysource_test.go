@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"encoding/base64"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -93,10 +92,7 @@ func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
-		`<X509Certificate>` + base64.StdEncoding.EncodeToString(key.Certificate.Raw) + `</X509Certificate>` +
-		`</X509Data></KeyInfo></KeyDescriptor>`
-	published = strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
+	published = withKey(metadata, key.Certificate)
 	page := admin.Does(
 		settings+"/metadata", url.Values{"url": {server.URL}},
 		"new certificate "+center.Thumbprint(key.Certificate.Raw),

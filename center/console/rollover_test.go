@@ -1,7 +1,9 @@
 package console_test
 
 import (
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -43,19 +45,26 @@ func TestTheSigningCertificateIsRolledByThePages(t *testing.T) {
 	}
 	tenant.Does(signOn+"/certificates", url.Values{"do": {"activate"}, "thumbprint": {nextPrint}}, "is active")
 	e.SignIn(who)
-	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(strings.TrimSuffix(
-		strings.TrimPrefix(file, "-----BEGIN CERTIFICATE-----\n"), "-----END CERTIFICATE-----\n")), ""))
-	if err != nil || !strings.Contains(tenant.Get(signOn), center.Thumbprint(der)) {
-		t.Errorf("the tenant does not show the center's thumbprint: %v", err)
+	block, rest := pem.Decode([]byte(file))
+	if block == nil || len(rest) > 0 || !strings.Contains(tenant.Get(signOn), center.Thumbprint(block.Bytes)) {
+		t.Fatalf("the tenant does not show the center's thumbprint of %s", file)
 	}
 	raw := tenant.Get(e.Tenant.URL + "/admin/apps/" + e.Tenant.ApplicationID + "/saml/certificates/" + nextPrint +
 		"?format=raw")
-	if raw != string(der) {
+	if raw != string(block.Bytes) {
 		t.Error("Raw is not the certificate")
 	}
 	if status, _ := tenant.Send(http.MethodGet, signOn+"/certificates/00", nil); status != http.StatusNotFound {
 		t.Errorf("a certificate that is not there: %d", status)
 	}
+}
+
+// withKey is an identity provider's metadata with one more signing certificate.
+func withKey(metadata string, certificate *x509.Certificate) string {
+	descriptor := `<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>` +
+		`<X509Certificate>` + base64.StdEncoding.EncodeToString(certificate.Raw) + `</X509Certificate>` +
+		`</X509Data></KeyInfo></KeyDescriptor>`
+	return strings.Replace(metadata, "<SingleLogoutService", descriptor+"<SingleLogoutService", 1)
 }
 
 // TestCertificatesAreTakenFromNewerMetadata: "Add a certificate" takes the provider's metadata too,
@@ -71,12 +80,7 @@ func TestCertificatesAreTakenFromNewerMetadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := strings.Replace(
-		metadata, "<SingleLogoutService", `<KeyDescriptor use="signing">`+
-			`<KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>`+
-			base64.StdEncoding.EncodeToString(key.Certificate.Raw)+
-			`</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleLogoutService`, 1,
-	)
+	newer := withKey(metadata, key.Certificate)
 	newer = strings.ReplaceAll(newer, "/saml2\"", "/elsewhere\"")
 	if page := upload(t, admin, settings+"/certificates", []byte(newer)); !strings.Contains(page, "Added:") ||
 		!strings.Contains(page, center.Thumbprint(key.Certificate.Raw)) || strings.Contains(page, "/elsewhere") {

@@ -95,7 +95,7 @@ func (a *administration) runRevoke(
 // awaitRevocation looks until IAM refuses everything.
 func (a *administration) awaitRevocation(
 	ctx context.Context, c *adminapi.Client, r *revocation, wait time.Duration,
-) (err error) {
+) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for r.After.Pending() > 0 {
@@ -105,10 +105,10 @@ func (a *administration) awaitRevocation(
 		case <-time.After(revokePoll):
 		}
 		now, err := c.ListRoleAccess(ctx, r.UserID)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		r.After = now

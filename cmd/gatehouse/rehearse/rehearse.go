@@ -305,7 +305,8 @@ func (s *settings) copy(ctx context.Context, from source, p Pair) (out Output, e
 	})
 	out.Entra = map[string]int{}
 	out.NotCopied = []string{
-		"passwords, second factors, sessions, SCIM tokens, client secrets and private keys: secrets stay where they are",
+		"passwords, second factors, sessions, SCIM tokens, client secrets and private keys: secrets stay where " +
+			"they are",
 	}
 	if from.graph != nil {
 		sides.Go(func() {
