@@ -143,6 +143,16 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 	if err != nil || len(out.People) != 25 || len(out.Accounts) != 4 || out.Tenant.JobID == "" {
 		t.Errorf("%+v, %v", out, err)
 	}
+	// The order is the same each time, and says who is not at the center: whoever takes the first of
+	// them in a script must not meet Teller, who has no last name, once in 25 runs.
+	if p := out.People[0]; p.UserName != "amara.okafor@"+tn.Organization.Domain || p.CenterUserID == "" {
+		t.Errorf("the first of the people is %+v", p)
+	}
+	for _, p := range out.People {
+		if here := p.CenterUserID != ""; here == (p.DisplayName == "Teller" || p.DisplayName == "Viktor Horvat") {
+			t.Errorf("%s is at the center: %v", p.DisplayName, here)
+		}
+	}
 	i := slices.IndexFunc(out.Accounts, func(a demo.Account) bool { return a.ID == "333344445555" })
 	if i < 0 || !slices.Contains(out.Accounts[i].Roles, "PowerUserAccess") {
 		t.Errorf("roles that nobody has: %+v", out.Accounts)

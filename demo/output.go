@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
@@ -74,6 +76,9 @@ type Person struct {
 	DisplayName string   `json:"display_name"`
 	Active      bool     `json:"active"`
 	Groups      []string `json:"groups"`
+	// CenterUserID is the person's user at the center; empty for somebody who is not there, as one
+	// without a last name.
+	CenterUserID string `json:"center_user_id"`
 }
 
 // Account is an AWS account, with the permission sets that somebody has there.
@@ -125,7 +130,7 @@ func (k Keys) Describe(
 		},
 	}
 	var err error
-	if out.People, err = k.people(ctx, t); err != nil {
+	if out.People, err = k.people(ctx, c, t); err != nil {
 		return Output{}, err
 	}
 	if out.Accounts, err = accountsOf(ctx, c); err != nil {
@@ -134,7 +139,8 @@ func (k Keys) Describe(
 	return out, nil
 }
 
-func (k Keys) people(ctx context.Context, t *tenant.Tenant) ([]Person, error) {
+// people lists the company by user name: the order is the same in each demo, although ids differ.
+func (k Keys) people(ctx context.Context, c *center.Center, t *tenant.Tenant) ([]Person, error) {
 	people := []Person{}
 	err := t.Store.View(ctx, func(r tenant.Reader) error {
 		people = people[:0]
@@ -144,7 +150,13 @@ func (k Keys) people(ctx context.Context, t *tenant.Tenant) ([]Person, error) {
 		}
 		names := map[string]string{}
 		for _, u := range users {
-			p := Person{u.UserPrincipalName, k.PersonPassword, u.DisplayName, u.Enabled, []string{}}
+			p := Person{
+				UserName:    u.UserPrincipalName,
+				Password:    k.PersonPassword,
+				DisplayName: u.DisplayName,
+				Active:      u.Enabled,
+				Groups:      []string{},
+			}
 			in, err := r.MemberOf(tenant.PrincipalID(u.ID))
 			if err != nil {
 				return err
@@ -163,7 +175,18 @@ func (k Keys) people(ctx context.Context, t *tenant.Tenant) ([]Person, error) {
 		}
 		return nil
 	})
-	return people, err
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(people, func(a, b Person) int { return strings.Compare(a.UserName, b.UserName) })
+	for i := range people {
+		u, err := c.UserByName(ctx, people[i].UserName)
+		if err != nil && refusal.CodeOf(err) != center.UserNotFound {
+			return nil, err
+		}
+		people[i].CenterUserID = string(u.ID)
+	}
+	return people, nil
 }
 
 // accountsOf names, for each account, the permission sets that somebody has there.
