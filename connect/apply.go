@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -89,8 +90,11 @@ func (p *Plan) sourceName() string {
 	case adminapi.SourceDirectory:
 		return "the built-in directory"
 	}
-	return "what it is (AWS does not tell)"
+	return unknownSource
 }
+
+// unknownSource is what AWS's side says of its identity source.
+const unknownSource = "what it is (AWS does not tell)"
 
 // syncedAll says whether the job provisions everyone, as it is saved.
 func (p *Plan) syncedAll() bool { return p.State.Secrets[graph.KeySyncAll] == "true" }
@@ -142,7 +146,26 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 		return err
 	}
 	p.applied = p.Pending() > 0
-	return apply(ctx, p.Steps, report)
+	replay := p.cfg.Replay
+	if replay == nil {
+		return apply(ctx, p.Steps, report)
+	}
+	if err := replay.begin(p); err != nil {
+		return err
+	}
+	for i, step := range p.Steps {
+		if step.Done {
+			continue
+		}
+		began := time.Now()
+		if err := apply(ctx, p.Steps[i:i+1], func(_ int, done bool) { report(i, done) }); err != nil {
+			return err
+		}
+		if err := replay.after(ctx, p, step.Title, time.Since(began)); err != nil {
+			return fmt.Errorf("%s: %w", step.Title, explain(err))
+		}
+	}
+	return nil
 }
 
 // apply does the steps that are not done, in order.

@@ -59,6 +59,8 @@ type Config struct {
 	AllowLockout bool
 	// Tokenless leaves provisioning to somebody else than the tenant: no endpoint, token or job.
 	Tokenless bool
+	// Replay keeps a journal of what each step leaves, and compares it with a rehearsal's.
+	Replay *Replay
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the

@@ -20,6 +20,10 @@ type Saved struct {
 	Steps    []StepOutput `json:"steps"`
 	People   *People      `json:"people,omitempty"`
 	Notes    []string     `json:"notes,omitempty"`
+	// Identifier and Source are what the steps' details say of the pair itself: the center's entity
+	// ID, and the identity source before. Plans of earlier releases do not have them.
+	Identifier string `json:"identifier,omitempty"`
+	Source     string `json:"identity_source,omitempty"`
 }
 
 // Settings are what of a Config decides what a plan does.
@@ -56,6 +60,9 @@ func (p *Plan) Save() Saved {
 		Steps:    p.Describe(0, nil).Steps,
 		People:   p.People,
 		Notes:    p.Notes,
+
+		Identifier: p.State.SP.EntityID,
+		Source:     p.sourceName(),
 	}
 }
 
@@ -70,35 +77,69 @@ func (p *Plan) SaveTo(file string) error {
 // ErrMoved says that a plan is not what was saved.
 var ErrMoved = errors.New("the world has moved since the plan was saved")
 
-// Matches fails when the plan is another one than was saved, and says how.
+// Matches fails when the plan is another one than was saved, and says how. A plan that was saved
+// for the copy of a pair, or for the pair that a copy is of, is the same plan: both have the same
+// instance, tenant and people, and other addresses.
 func (p *Plan) Matches(s Saved) error {
-	var moved []string
-	differ := func(format string, args ...any) { moved = append(moved, fmt.Sprintf(format, args...)) }
-	now := p.Save()
-	switch {
-	case s.Version != savedVersion:
+	if s.Version != savedVersion {
 		return fmt.Errorf("the plan was saved by another version of this program (%d): make it anew", s.Version)
-	case now.Instance != s.Instance:
-		differ("it was for the instance %s, and this is %s", s.Instance, now.Instance)
-	case now.Tenant != s.Tenant:
-		differ("it was for the tenant at %s, and this is %s", s.Tenant, now.Tenant)
-	case len(now.Steps) != len(s.Steps):
-		differ("it had %d steps, and now there are %d", len(s.Steps), len(now.Steps))
-	default:
-		for i, step := range now.Steps {
-			if step != s.Steps[i] {
-				differ("step %q: it was %q, and is %q", step.Title, s.Steps[i].Detail, step.Detail)
-			}
-		}
-		if now.Changes != s.Changes {
-			differ("whether the identity source changes")
-		}
-		moved = append(moved, s.People.moved(now.People)...)
+	}
+	now := p.Save()
+	moved := now.since(s)
+	if moved == nil && now.Changes != s.Changes && (now.Changes || now.same(s)) {
+		moved = []string{"whether the identity source changes"}
+	}
+	if len(moved) == 0 {
+		moved = s.People.moved(now.People)
 	}
 	if len(moved) > 0 {
 		return fmt.Errorf("%w: %s. Make the plan anew and review it", ErrMoved, strings.Join(moved, "; "))
 	}
 	return nil
+}
+
+// same says whether a plan was saved for the same pair, not for its copy.
+func (s Saved) same(before Saved) bool {
+	return s.Tenant == before.Tenant && (before.Identifier == "" || s.Identifier == before.Identifier)
+}
+
+// since says how the world and the steps are other ones than before.
+func (s Saved) since(before Saved) (moved []string) {
+	differ := func(format string, args ...any) { moved = append(moved, fmt.Sprintf(format, args...)) }
+	same := s.same(before)
+	switch {
+	case s.Instance != before.Instance:
+		differ("it was for the instance %s, and this is %s", before.Instance, s.Instance)
+	case !same && (before.Identifier == "" || lastPart(s.Tenant) != lastPart(before.Tenant)):
+		differ("it was for the tenant at %s, and this is %s", before.Tenant, s.Tenant)
+	case len(s.Steps) != len(before.Steps):
+		differ("it had %d steps, and now there are %d", len(before.Steps), len(s.Steps))
+	default:
+		for i, step := range s.Steps {
+			was := before.Steps[i]
+			if !same {
+				step.Detail, was.Detail = s.neutral(step.Detail, before), before.neutral(was.Detail, s)
+				// A copy has no secrets, so there may be more to do there. Less is never hidden.
+				if step.Title == was.Title && step.Done && !was.Done {
+					continue
+				}
+			}
+			if step != was {
+				differ("step %q: it was %q, and is %q", step.Title, was.Detail, step.Detail)
+			}
+		}
+	}
+	return moved
+}
+
+// neutral says what to do without what differs between a pair and its copy. Where one of them does
+// not tell its identity source, that is no difference.
+func (s Saved) neutral(detail string, other Saved) string {
+	detail = strings.ReplaceAll(detail, s.Identifier, "{identifier}")
+	if s.Source == unknownSource || other.Source == unknownSource {
+		detail = strings.ReplaceAll(detail, s.Source, "{identity source}")
+	}
+	return detail
 }
 
 // moved says for whom the plan is another one now.

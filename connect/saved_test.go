@@ -62,6 +62,45 @@ func TestASavedPlanIsAppliedToTheSameWorldOnly(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
+	copied := func() *Plan { // the plan of a copy
+		p := plan()
+		p.cfg.LoginURL, p.State.SP.EntityID = "http://127.0.0.1:8091/T", "http://127.0.0.1:8090/saml"
+		p.Steps[0].Detail = "set http://127.0.0.1:8090/saml, change it from the built-in directory"
+		p.Steps[1].Done, p.Changes = false, true
+		p.State.Directory.IdentitySource = adminapi.SourceDirectory
+		return p
+	}
+	file = filepath.Join(t.TempDir(), "copy.json")
+	if err := WriteFile(file, copied().Save()); err != nil {
+		t.Fatal(err)
+	}
+	if err := ReadFile(file, &saved); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		move func(*Plan)
+		want string // "": it is the same plan
+	}{
+		"as it was":  {func(*Plan) {}, ""},
+		"less to do": {func(p *Plan) { p.Changes = false; p.Steps[0].Done = true }, ""},
+		"more to do": {func(p *Plan) { p.Steps = append(p.Steps, Step{}) }, "3"},
+		"another source": {func(p *Plan) {
+			p.Steps[0].Detail = "set https://aws/saml, change it from another identity provider"
+			p.State.Directory.IdentitySource = adminapi.SourceExternal
+		}, "another identity provider"},
+		"another tenant":   {func(p *Plan) { p.cfg.LoginURL = "https://login.example/u" }, "/u"},
+		"another instance": {func(p *Plan) { p.State.Directory.InstanceArn = "arn:y" }, "arn:y"},
+		"somebody gone":    {func(p *Plan) { p.People.Fates = p.People.Fates[:1] }, "eve"},
+	} {
+		p := plan()
+		p.State.SP.EntityID, p.Changes = "https://aws/saml", true
+		p.Steps[0].Detail = "set https://aws/saml, change it from " + unknownSource
+		c.move(p)
+		err := p.Matches(saved)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("the copy's plan, %s: %v, want %q", name, err, c.want)
+		}
+	}
 	saved.Version++
 	if err := plan().Matches(saved); err == nil {
 		t.Error("the plan of another version is taken")

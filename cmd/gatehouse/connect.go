@@ -35,19 +35,8 @@ type connectSettings struct {
 	wait, signInWait       time.Duration
 	aws                    aws.Settings // beside center: AWS itself
 	guide                  assist.Settings
-	out, apply             string // files with a plan
+	files                  upkeep.PlanFiles
 	allowLockout           bool
-}
-
-// savedPlan compares the plan with the one that is to be applied, and writes it where that was
-// asked for.
-func (s *connectSettings) savedPlan(plan *connect.Plan, saved *connect.Saved) error {
-	if saved != nil {
-		if err := plan.Matches(*saved); err != nil {
-			return fmt.Errorf("--apply %s: %w", s.apply, err)
-		}
-	}
-	return plan.SaveTo(s.out)
 }
 
 func (w *world) connectCommand() *cobra.Command {
@@ -69,6 +58,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
       --login-url http://127.0.0.1:8081/TENANT_ID --client-id CLIENT_ID --group Engineering --group Finance
   gatehouse connect … --dry-run       # only the plan
   gatehouse connect … --out plan.json # the same, to review and to apply with --apply plan.json
+  gatehouse connect … --apply plan.json --rehearsed copy.json # stop where it goes otherwise than on a copy
   gatehouse connect … --accept        # without asking
   gatehouse connect … --scope all     # provision everyone`,
 		Args: terminal.NoArgs,
@@ -81,8 +71,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.StringVar(&s.email, "email", "", "email address for notifications")
 	f.BoolVar(&s.accept, "accept", false, "apply without asking")
 	f.BoolVar(&s.dryRun, "dry-run", false, "print the plan and change nothing; exit code 2 if there is something to do")
-	f.StringVar(&s.out, "out", "", "write the plan to this file and change nothing; exit code as with --dry-run")
-	f.StringVar(&s.apply, "apply", "", "apply the plan in this file, unless the world has moved since")
+	s.files.Flags(cmd)
 	f.BoolVar(
 		&s.allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
 	)
@@ -165,7 +154,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if s.scope != "assigned" && s.scope != "all" {
 		mistakes = append(mistakes, fmt.Errorf("--scope %q: use assigned or all", s.scope))
 	}
-	if s.asJSON && !s.accept && !s.dryRun && s.out == "" {
+	if s.asJSON && !s.accept && !s.dryRun && s.files.Out == "" {
 		mistakes = append(mistakes, errors.New("--json cannot ask: add --accept or --dry-run"))
 	}
 	if len(mistakes) > 0 {
@@ -207,19 +196,14 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 	var last strings.Builder // what the page shows at the end
 	defer func() { s.guide.Close(err, strings.Split(strings.TrimSpace(last.String()), "\n")...) }()
-	var saved *connect.Saved
-	if s.apply != "" {
-		saved = &connect.Saved{}
-		if err := connect.ReadFile(s.apply, saved); err != nil {
-			return terminal.UsageError{Err: fmt.Errorf("--apply: %w", err)}
-		}
+	if err := s.files.Read(); err != nil {
+		return err
 	}
 	cfg, err := w.connectConfig(ctx, s)
 	if err != nil {
 		return err
 	}
-	cfg = saved.Over(cfg)
-	plan, err := connect.Observe(ctx, cfg)
+	plan, err := connect.Observe(ctx, s.files.Over(cfg))
 	if err != nil {
 		return err
 	}
@@ -229,10 +213,10 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 	}
 	changes := plan.Pending()
 	plan.Print(out)
-	if err := s.savedPlan(plan, saved); err != nil {
+	if err := s.files.Check(plan); err != nil {
 		return err
 	}
-	if s.dryRun || s.out != "" {
+	if s.dryRun || s.files.Out != "" {
 		if err := s.json(w, plan.Describe(changes, nil)); err != nil || changes == 0 {
 			return err
 		}
@@ -259,7 +243,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 	}
 	result.Print(io.MultiWriter(out, &last), changes)
 	fmt.Fprintln(&last, "Take it back with: gatehouse connect undo")
-	return s.json(w, plan.Describe(changes, &result))
+	return errors.Join(s.json(w, plan.Describe(changes, &result)), s.files.Proved(result))
 }
 
 // json prints one JSON object, where that was asked for.

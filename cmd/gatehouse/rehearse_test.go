@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +86,12 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 	if code, text, errOut := call(t, "", own, append(connect, "--dry-run")...); code != exitChanges {
 		t.Fatalf("%d %s%s", code, text, errOut)
 	}
-	if code, text, errOut := call(t, "", own, append(connect, "--accept")...); code != exitDone {
+	plan, replay := filepath.Join(folder, "plan.json"), filepath.Join(folder, "replay.json")
+	if code, text, errOut := call(t, "", own, append(connect, "--out", plan)...); code != exitChanges {
+		t.Fatalf("%d %s%s", code, text, errOut)
+	}
+	connect = append([]string{"connect", "--apply", plan, "--accept"}, sides...)
+	if code, text, errOut := call(t, "", own, append(connect, "--journal", replay)...); code != exitDone {
 		t.Fatalf("%d %s%s", code, text, errOut)
 	}
 	for _, flag := range []string{"--center", "--tenant"} {
@@ -98,7 +104,7 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 		"--center-url", d.Center.URL, "--graph-url", d.Tenant.GraphURL, "--login-url", login, "--client-id",
 		d.Tenant.ClientID,
 	}
-	connect = append([]string{"connect", "--group", "Engineering", "--json"}, there...)
+	connect = append([]string{"connect", "--apply", plan, "--rehearsed", replay, "--json"}, there...)
 	code, text, errOut := call(t, "", env, append(connect, "--dry-run")...)
 	if code != exitChanges || !strings.Contains(text, `"changes":10`) {
 		t.Errorf("the original: %d %s%s", code, text, errOut)

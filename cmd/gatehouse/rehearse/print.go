@@ -46,7 +46,11 @@ Everybody in the copied tenant has the password %s
 Rehearse on the copy what you plan for the real pair, such as:
 
   export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s GATEHOUSE_CLIENT_SECRET=%s
-  gatehouse connect --center-url %s --graph-url %s --login-url %s --client-id %s --region %s --dry-run
+  gatehouse connect --center-url %s --graph-url %s --login-url %s --client-id %s --region %s \
+      --out plan.json
+
+Apply it on the copy with --apply plan.json --journal copy.json, and one day on the original with
+--apply plan.json --rehearsed copy.json: docs/rehearsal.md.
 
 `, p.Center.ConsoleURL(), o.AdminName, o.AdminPassword, p.Tenant.AdminCenterURL(), o.PersonPassword, o.AccessKeyID,
 		o.SecretAccessKey, o.ClientSecret, o.CenterURL, o.GraphURL, o.LoginURL, o.ClientID, p.Center.Instance.Region)
