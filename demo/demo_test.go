@@ -143,8 +143,8 @@ func TestAPairIsSeededConnectedAndKept(t *testing.T) {
 	if err != nil || len(out.People) != 25 || len(out.Accounts) != 4 || out.Tenant.JobID == "" {
 		t.Errorf("%+v, %v", out, err)
 	}
-	// The order is the same each time, and says who is not at the center: whoever takes the first of
-	// them in a script must not meet Teller, who has no last name, once in 25 runs.
+	// The order is the same each time, and says who is not at the center: whoever takes the first
+	// of them in a script must not meet Teller, who has no last name, once in 25 runs.
 	if p := out.People[0]; p.UserName != "amara.okafor@"+tn.Organization.Domain || p.CenterUserID == "" {
 		t.Errorf("the first of the people is %+v", p)
 	}
