@@ -31,6 +31,10 @@ var mayImport = []struct{ pkg, imports string }{
 		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
 	},
 	{
+		"cmd/gatehouse/profiles",
+		"awsconfig awsconfig/signin cmd/gatehouse/administer connect/assist outbound terminal",
+	},
+	{
 		"cmd/gatehouse/rehearse", "audit awsapi/inventory center center/mirror cmd/gatehouse/administer " +
 			"cmd/gatehouse/examine connect/aws demo graph graph/signin outbound tenant tenant/mirror terminal",
 	},
@@ -53,7 +57,7 @@ var mayImport = []struct{ pkg, imports string }{
 			"tenant/server tenant/store tenant/syncjobs web/webtest",
 	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
-	{"demo", "adminapi audit authn center connect graph mail refusal tenant web"},
+	{"demo", "adminapi audit authn awsconfig center connect graph mail refusal tenant web"},
 	{"center/store", "audit center names refusal sqldb"},
 	{"tenant/store", "audit names refusal sqldb tenant"},
 	{"center/scimserver", "audit authn center refusal scim"},
@@ -75,7 +79,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
 	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
-	{"center/portal", "audit authn center refusal saml web"},
+	{"center/portal", "audit authn awsconfig center refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},
 	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
 	{
@@ -97,7 +101,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/mirror", "audit graph names refusal tenant"},
 	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping refusal scim tenant"},
-	{"center", "audit authn center/memory names refusal"},
+	{"center", "audit authn awsconfig center/memory names refusal"},
 	{"center/memory", ""},
 	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
@@ -118,9 +122,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""}, {"internal/graphmodel", ""},
 	{"doctor", "adminapi graph provisioning/mapping"},
 	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
-	{"doctor/gather", "adminapi awsapi/inventory doctor graph saml"},
+	{"doctor/gather", "adminapi awsapi/inventory awsconfig doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
-	{"graph/signin", "graph"}, {"awsapi/inventory", ""},
+	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
 	// shared packages
 	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},

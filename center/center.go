@@ -6,7 +6,7 @@
 // Every change goes through Center.change, which authorizes the actor, runs the rule and records
 // the event in one transaction.
 //
-// It may import audit, authn, center/memory, names and refusal.
+// It may import audit, authn, awsconfig, center/memory, names and refusal.
 package center
 
 import (

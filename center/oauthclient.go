@@ -3,7 +3,6 @@ package center
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -217,34 +217,21 @@ func (c *Center) AWSStartURL() string {
 	return "https://" + c.Instance.IdentityStoreID + ".awsapps.com/start"
 }
 
-// CLIConfig is what a configuration file of the AWS CLI says for a profile that signs in here: its
-// session, its role, and where the services are that this center answers, of which sso and sso_oidc
-// are always two. The CLI demands an https start URL, so a center without TLS is named as AWS names
-// its own. Source: AWS CLI User Guide, "Configuring IAM Identity Center authentication" and
-// "Service-specific endpoints".
-func (c *Center) CLIConfig(profile, account, role string, services ...string) string {
+// CLISession is what a configuration file of the AWS CLI says of this center: where to sign in, and
+// where the services are that it answers, of which sso and sso_oidc are always two. The CLI demands
+// an https start URL, so a center without TLS is named as AWS names its own.
+func (c *Center) CLISession(services ...string) awsconfig.Session {
 	start := c.PortalURL()
 	if !strings.HasPrefix(start, "https://") {
 		start = c.AWSStartURL()
 	}
-	text := fmt.Sprintf(`[sso-session gatehouse]
-sso_start_url = %s
-sso_region = %s
-sso_registration_scopes = sso:account:access
-
-[profile %s]
-sso_session = gatehouse
-sso_account_id = %s
-sso_role_name = %s
-region = %[2]s
-services = gatehouse
-
-[services gatehouse]
-`, start, c.Instance.Region, profile, account, role)
-	for _, service := range append([]string{"sso", "sso_oidc"}, services...) {
-		text += service + " =\n  endpoint_url = " + c.URL + "\n"
+	return awsconfig.Session{
+		Name:     "gatehouse",
+		StartURL: start,
+		Region:   c.Instance.Region,
+		Endpoint: c.URL,
+		Services: services,
 	}
-	return text
 }
 
 // challenge is a PKCE challenge by S256. Source: RFC 7636, 4.2.

@@ -2,7 +2,8 @@
 // with, its people and groups at the tenant, and what they may do in which AWS accounts of the
 // center; the walk that connects the two; and what other programs are told of the pair.
 //
-// It may import adminapi, audit, authn, center, connect, graph, mail, refusal, tenant and web.
+// It may import adminapi, audit, authn, awsconfig, center, connect, graph, mail, refusal, tenant
+// and web.
 package demo
 
 import (

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -234,7 +235,9 @@ func AWSConfig(ctx context.Context, c *center.Center, domain string) (string, er
 	if err != nil && refusal.CodeOf(err) != center.UserNotFound {
 		return "", err
 	}
-	return c.CLIConfig("gatehouse", account, role, "sts", "identitystore", "sso_admin"), nil
+	session := c.CLISession("sts", "identitystore", "sso_admin")
+	profile := awsconfig.Profile{Name: "gatehouse", AccountID: account, RoleName: role}
+	return awsconfig.Text(session, []awsconfig.Profile{profile}), nil
 }
 
 // Membership is the walk's step 7 with real ids: a command of the AWS CLI that makes somebody of

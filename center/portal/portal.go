@@ -1,12 +1,13 @@
 // Package portal is the center's access portal: the accounts, roles and applications of the person
 // who is signed in, temporary credentials, and the way to the AWS console.
 //
-// It may import audit, authn, center, refusal, saml and web.
+// It may import audit, authn, awsconfig, center, refusal, saml and web.
 package portal
 
 import (
 	"crypto/x509"
 	"embed"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -55,6 +57,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /start/{$}", h.entrance)
 	mux.Handle("GET /start/applications", h.RequireUser(h.applications))
 	mux.Handle("GET /start/link", h.RequireUser(h.link))
+	mux.Handle("GET /start/config", h.RequireUser(h.cliConfig))
 	mux.Handle("GET "+consolePath, h.RequireUser(h.openConsole))
 	mux.Handle("POST /start/accounts/{account}/roles/{role}/credentials", h.RequireUser(h.credentials))
 	if h.Sandbox {
@@ -360,14 +363,51 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 		"\naws_session_token=" + v.Token
 	v.Sandbox = h.Sandbox
 	v.Check = "aws sts get-caller-identity --region " + h.Center.Instance.Region
-	var here []string // services that are the center's own
 	if h.Sandbox {
 		v.Check += " --endpoint-url " + h.Center.URL
-		here = []string{"sts"}
 	}
 	v.Login = "aws sso login --profile " + v.Profile
-	v.Config = h.Center.CLIConfig(v.Profile, account, role, here...)
+	profile := awsconfig.Profile{Name: v.Profile, AccountID: account, RoleName: role}
+	v.Config = awsconfig.Text(h.cliSession(), []awsconfig.Profile{profile})
 	h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
+}
+
+// cliSession is what the AWS CLI is told of this center.
+func (h *Handler) cliSession() awsconfig.Session {
+	if h.Sandbox { // credentials are the center's own too
+		return h.Center.CLISession("sts")
+	}
+	return h.Center.CLISession()
+}
+
+// maxConfigured bounds the accounts in a configuration file.
+const maxConfigured = 10_000 //bound:list accounts in a configuration file of the AWS CLI
+
+// cliConfig is the configuration file of the AWS CLI with everything that somebody may open.
+func (h *Handler) cliConfig(w http.ResponseWriter, r *http.Request, u center.User) {
+	access, err := h.Center.Access(
+		r.Context(), center.AccessQuery{User: u.ID, ByName: true, Limit: maxConfigured},
+	)
+	if err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
+	var roles []awsconfig.Role
+	for _, a := range access {
+		if a.Account.Suspended {
+			continue
+		}
+		for _, set := range a.PermissionSets {
+			roles = append(
+				roles, awsconfig.Role{AccountID: a.Account.ID, AccountName: a.Account.Name, RoleName: set.Name},
+			)
+		}
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/plain; charset=utf-8")
+	head.Set("Content-Disposition", `attachment; filename="config"`)
+	profiles := awsconfig.Named(awsconfig.DefaultTemplate, roles)
+	_, _ = io.WriteString(w, awsconfig.Text(h.cliSession(), profiles)) // whoever has gone away needs none
 }
 
 func lines(pairs [][2]string, before, between, after string) string {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
@@ -60,6 +62,32 @@ func TestARoleIsOpenedByWhoHasIt(t *testing.T) {
 	_, page = s.Visitor().Send(http.MethodPost, credentials(account, "Builder"), nil)
 	if strings.Contains(page, "AWS_SESSION_TOKEN") {
 		t.Errorf("a stranger is shown %s", page)
+	}
+}
+
+// The file that the portal hands out has a profile for every role, and nobody else's.
+func TestTheConfigurationOfTheCLIHasEveryRole(t *testing.T) {
+	t.Parallel()
+	s, v, ada := newPortal(t)
+	s.Assigned(ada, account, "Reader")
+	s.Assigned(s.NewPerson("eve"), account, "Secret")
+	f, err := awsconfig.Parse(strings.NewReader(v.Get(s.URL + "/start/config")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var roles []string
+	for _, p := range f.Profiles() {
+		roles = append(roles, p.RoleName)
+		if p.Session.Endpoint != s.URL || !slices.Equal(p.Session.Services, []string{"sts"}) || p.AccountID != account {
+			t.Errorf("a profile is %+v", p)
+		}
+	}
+	if !slices.Equal(roles, []string{"Builder", "Reader"}) {
+		t.Errorf("the roles are %q", roles)
+	}
+	status, page := s.Visitor().Send(http.MethodGet, s.URL+"/start/config", nil)
+	if strings.Contains(page, "sso_role_name") {
+		t.Errorf("a stranger is given %d %s", status, page)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/profiles"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -137,15 +138,18 @@ environment, and the environment overrides the file.`,
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(),
 		upkeep.Rotate(w.upkeep()), w.syncCommand(),
 		w.administratorsCommand(), w.importCommand(), w.checkCommand(centerInspection),
-		w.versionCommand(),
+		stamp().Command(w.out),
 	)
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
 	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
 	program := examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}
-	root.AddCommand(examine.Command(administered, new(microsoft).tenant(), program))
-	root.AddCommand(rehearse.Command(administered, new(microsoft).tenant(), w.pair))
+	root.AddCommand(
+		examine.Command(administered, new(microsoft).tenant(), program),
+		rehearse.Command(administered, new(microsoft).tenant(), w.pair), profiles.Command(administered, errChanges),
+		profiles.WhoAmI(administered),
+	)
 	terminal.Arrange(root, groups)
 	return root
 }
@@ -159,5 +163,6 @@ var groups = []terminal.Group{
 		Title:    "Everyday administration of a center",
 		Commands: "users revoke sessions accounts rules roles applications access-keys audit",
 	},
+	{Title: "Use your access on the command line", Commands: "profiles whoami"},
 	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},
 }

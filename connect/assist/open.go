@@ -33,9 +33,9 @@ func HasBrowser(env func(string) (string, bool)) bool {
 const redirection = `<!doctype html><meta charset="utf-8"><title>Gatehouse</title>` +
 	`<meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=%s">`
 
-// openBrowser has the person's browser open an address, by way of a file that only the person may
+// OpenBrowser has the person's browser open an address, by way of a file that only the person may
 // read. done removes it.
-func openBrowser(ctx context.Context, env func(string) (string, bool), address string) (done func(), err error) {
+func OpenBrowser(ctx context.Context, env func(string) (string, bool), address string) (done func(), err error) {
 	base := os.TempDir()
 	if _, err := os.Stat("/snap/bin"); err == nil { // browsers there see no temporary files, but those at home
 		if home, err := os.UserHomeDir(); err == nil {

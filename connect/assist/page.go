@@ -205,7 +205,7 @@ func (p *Page) start(ctx context.Context) error {
 		}
 	}()
 	p.renew()
-	opened, err := openBrowser(ctx, p.o.Env, p.link())
+	opened, err := OpenBrowser(ctx, p.o.Env, p.link())
 	p.opened = opened
 	if err != nil {
 		fmt.Fprintf(p.o.Out, "Open this page in your browser:\n  %s\n", p.link())

@@ -1,9 +1,7 @@
 package gather
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -11,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
@@ -100,8 +99,6 @@ func (g *gathering) endpoint(ctx context.Context, address string) doctor.Endpoin
 	return out
 }
 
-const maxConfigFile = 4 << 20 //bound:body the AWS configuration file that doctor reads
-
 // profiles reads the AWS configuration file of this machine.
 func (g *gathering) profiles() {
 	if g.ConfigFile == "" {
@@ -112,52 +109,18 @@ func (g *gathering) profiles() {
 		return // nobody signs in by the CLI here
 	}
 	defer file.Close() //nolint:errcheck // a read file has nothing to lose
-	list, err := parseProfiles(io.LimitReader(file, maxConfigFile))
+	read, err := awsconfig.Parse(file)
 	if err != nil {
 		g.without(doctor.Profiles, reason(err))
 		return
 	}
-	g.facts.Profiles = list
-}
-
-// parseProfiles reads the profiles that sign in by Identity Center, with what their sso-session
-// says. Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files".
-func parseProfiles(r io.Reader) (list []doctor.Profile, err error) {
-	sections, order := map[string]map[string]string{}, []string{}
-	name := ""
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
-			name = strings.Join(strings.Fields(line[1:len(line)-1]), " ")
-			sections[name] = map[string]string{}
-			order = append(order, name)
-			continue
-		}
-		if key, value, ok := strings.Cut(line, "="); ok && name != "" && !strings.HasPrefix(line, "#") {
-			sections[name][strings.TrimSpace(key)] = strings.TrimSpace(value)
-		}
+	for _, p := range read.Profiles() {
+		g.facts.Profiles = append(g.facts.Profiles, doctor.Profile{
+			Name:      p.Name,
+			StartURL:  p.Session.StartURL,
+			Region:    p.Session.Region,
+			AccountID: p.AccountID,
+			RoleName:  p.RoleName,
+		})
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read the AWS configuration file: %w", err)
-	}
-	for _, name := range order {
-		s := sections[name]
-		profile, isProfile := strings.CutPrefix(name, "profile ")
-		if !isProfile && name != "default" {
-			continue
-		}
-		session := sections["sso-session "+s["sso_session"]]
-		p := doctor.Profile{
-			Name: profile, StartURL: s["sso_start_url"], Region: s["sso_region"], AccountID: s["sso_account_id"],
-			RoleName: s["sso_role_name"],
-		}
-		if session != nil {
-			p.StartURL, p.Region = session["sso_start_url"], session["sso_region"]
-		}
-		if p.StartURL != "" {
-			list = append(list, p)
-		}
-	}
-	return list, nil
 }

@@ -1,0 +1,60 @@
+package awsconfig
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+)
+
+// What may stand in a file. A line more, such as credential_process, would run a program: nothing
+// that a server says gets into a file unseen.
+var (
+	sessionName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	profileName = regexp.MustCompile(`^[A-Za-z0-9._+@/-]{1,200}$`)
+	regionName  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
+	roleName    = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
+	service     = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+)
+
+// check refuses a session that cannot stand in a file.
+func (s Session) check() error {
+	switch {
+	case !sessionName.MatchString(s.Name):
+		return fmt.Errorf("a session cannot be named %q: letters, digits, dot, hyphen and underscore only", s.Name)
+	case !regionName.MatchString(s.Region):
+		return fmt.Errorf("%q is no Region", s.Region)
+	case !address(s.StartURL):
+		return fmt.Errorf("%q is no start URL", s.StartURL)
+	case s.Endpoint != "" && !address(s.Endpoint):
+		return fmt.Errorf("%q is no endpoint URL", s.Endpoint)
+	}
+	for _, name := range s.Services {
+		if !service.MatchString(name) {
+			return fmt.Errorf("%q is no service", name)
+		}
+	}
+	return nil
+}
+
+// check refuses a profile that cannot stand in a file.
+func (p Profile) check() error {
+	switch {
+	case !profileName.MatchString(p.Name):
+		return fmt.Errorf("a profile cannot be named %q", p.Name)
+	case !accountID.MatchString(p.AccountID):
+		return fmt.Errorf("%q is no account", p.AccountID)
+	case !roleName.MatchString(p.RoleName):
+		return fmt.Errorf("%q is no role", p.RoleName)
+	case p.Region != "" && !regionName.MatchString(p.Region):
+		return fmt.Errorf("%q is no Region", p.Region)
+	}
+	return nil
+}
+
+// address says whether a text is an address without spaces and line ends, which url.Parse refuses
+// in a host, and in a path not all of them.
+func address(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && u.User == nil && u.String() == text
+}
