@@ -121,6 +121,9 @@ func (h *Handler) choice(r *http.Request, account, role string) center.RoleChoic
 	return center.RoleChoice{Session: authn.Digest(h.SessionSecret(r)), Account: account, PermissionSet: role}
 }
 
+// fewEnough is how many accounts show their roles at once. More would be a long way to scroll.
+const fewEnough = 6 //bound:none how it looks
+
 // pageSize is how many accounts a page shows. More are found by typing.
 const pageSize = 50 //bound:list accounts on a page of the portal
 
@@ -128,6 +131,7 @@ type accountsData struct {
 	User           center.User
 	Access         []center.AccountAccess
 	Search         string
+	Open           bool   // whether the accounts show their roles at once
 	Previous, Next string // addresses of other pages; empty: none
 }
 
@@ -152,6 +156,7 @@ func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User
 	if len(d.Access) > pageSize {
 		d.Access, d.Next = d.Access[:pageSize], at(offset+pageSize)
 	}
+	d.Open = len(d.Access) <= fewEnough
 	if offset > 0 {
 		d.Previous = at(max(0, offset-pageSize))
 	}
@@ -366,9 +371,11 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 	if h.Sandbox {
 		v.Check += " --endpoint-url " + h.Center.URL
 	}
-	v.Login = "aws sso login --profile " + v.Profile
-	profile := awsconfig.Profile{Name: v.Profile, AccountID: account, RoleName: role}
-	v.Config = awsconfig.Text(h.cliSession(), []awsconfig.Profile{profile})
+	profiles := awsconfig.Named( // as in the file with all of them
+		awsconfig.DefaultTemplate, []awsconfig.Role{{AccountID: account, AccountName: v.Account.Name, RoleName: role}},
+	)
+	v.Login = "aws sso login --profile " + profiles[0].Name
+	v.Config = awsconfig.Text(h.cliSession(), profiles)
 	h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
 }
 

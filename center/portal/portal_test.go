@@ -65,6 +65,29 @@ func TestARoleIsOpenedByWhoHasIt(t *testing.T) {
 	}
 }
 
+// Few accounts show their roles at once. With many one sees their names first, and a search opens
+// what it finds.
+func TestManyAccountsAreClosedAtFirst(t *testing.T) {
+	t.Parallel()
+	s, v, ada := newPortal(t)
+	open := func(address string) (accounts, opened int) {
+		page := v.Get(address)
+		return strings.Count(page, "<details"), strings.Count(page, "<details class=\"account\" open")
+	}
+	if accounts, opened := open(s.PortalURL()); accounts != 1 || opened != 1 {
+		t.Errorf("one account: %d of %d are open", opened, accounts)
+	}
+	for i := range 7 {
+		s.Assigned(ada, fmt.Sprintf("22222222222%d", i), fmt.Sprintf("Builder%d", i))
+	}
+	if accounts, opened := open(s.PortalURL()); accounts != 8 || opened != 0 {
+		t.Errorf("eight accounts: %d of %d are open", opened, accounts)
+	}
+	if accounts, opened := open(s.PortalURL() + "?q=" + account); accounts != 1 || opened != 1 {
+		t.Errorf("found: %d of %d are open", opened, accounts)
+	}
+}
+
 // The file that the portal hands out has a profile for every role, and nobody else's.
 func TestTheConfigurationOfTheCLIHasEveryRole(t *testing.T) {
 	t.Parallel()

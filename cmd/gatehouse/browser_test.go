@@ -167,7 +167,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.sees("AWS accounts")
 	b.sees("AdministratorAccess")
 	b.leave(`#accounts form[action$="/credentials"] button`)
-	b.sees("Option 1: environment variables")
+	b.sees("Or copy the keys")
 	b.sees("export AWS_ACCESS_KEY_ID=")
 	b.screenshot("credentials")
 
