@@ -23,6 +23,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
+		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +
+			"connect connect/assist connect/aws connect/tokenless graph graph/signin outbound provisioning tenant terminal",
+	},
+	{
 		"cmd/gatehouse/examine",
 		"cmd/gatehouse/administer connect/aws doctor doctor/gather doctor/repair graph/signin outbound terminal",
 	},
@@ -110,6 +114,10 @@ var mayImport = []struct{ pkg, imports string }{
 	{"connect", "adminapi graph names provisioning provisioning/mapping saml scim"},
 	{"connect/aws", "adminapi awsapi/inventory connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
+	{
+		"connect/tokenless",
+		"authn connect dirsync graph provisioning provisioning/identitystore sqldb tenant",
+	},
 	{
 		"dirsync",
 		"audit graph provisioning provisioning/identitystore provisioning/mapping refusal scim tenant tenant/mirror " +

@@ -59,6 +59,7 @@ func (p *Plan) plan() {
 		haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("are assigned"),
 		p.groupsText("will be assigned"), p.assignGroups,
 	)
+	p.writerStep(add)
 	trusted := s.Configuration.ConfigurationID != ""
 	add(
 		trusted, "Identity provider metadata in the center", "the center has the tenant's current metadata",

@@ -57,10 +57,12 @@ type Config struct {
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
-	// Tokenless leaves provisioning to somebody else than the tenant: no endpoint, token or job.
+	// Tokenless leaves provisioning to Writer instead of the tenant: no endpoint, token or job.
 	Tokenless bool
 	// Replay keeps a journal of what each step leaves, and compares it with a rehearsal's.
 	Replay *Replay
+	// Writer is nil where somebody else writes to AWS's side.
+	Writer Writer
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the
@@ -95,6 +97,7 @@ type Plan struct {
 	State    State
 	cfg      Config
 	log      signInLog
+	writing  writing
 	applied  bool // this run has done a step
 	fresh    bool // this run made the application: the tenant's replicas may not know it yet
 }
@@ -146,6 +149,9 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	if err := p.observeTrust(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.observeWriter(ctx); err != nil {
 		return nil, err
 	}
 	p.plan()

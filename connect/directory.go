@@ -98,7 +98,12 @@ func (p *Plan) readScope(ctx context.Context, d *Directory, reached, nested map[
 		}
 		groups = append(groups, assigned...)
 	}
+	known := map[string]bool{}
 	for _, a := range groups {
+		if known[a.PrincipalID] { // this run has assigned it
+			continue
+		}
+		known[a.PrincipalID] = true
 		if a.PrincipalType != "Group" {
 			reached[a.PrincipalID] = ""
 			continue

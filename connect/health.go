@@ -57,7 +57,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		if p.unproved(s) {
 			condition = Drifted // it may well work
 		}
-		if slices.Contains([]string{"Assigned groups", "Provisioning status"}, s.Title) {
+		if slices.Contains([]string{"Assigned groups", "Provisioning status", writerTitle}, s.Title) {
 			condition = Drifted
 		}
 		h.find(s.Title, condition, p.why(s), "gatehouse connect repair will "+s.Detail)
@@ -102,6 +102,8 @@ func (p *Plan) why(s Step) string {
 		return "AWS does not tell, and no run on this machine has proved it"
 	}
 	switch s.Title {
+	case writerTitle:
+		return p.writing.String()
 	case "SAML settings in the tenant":
 		return p.samlDifference()
 	case "Identity provider metadata in the center":

@@ -21,6 +21,7 @@ type Output struct {
 	Notes    []string       `json:"notes,omitempty"`
 	Open     []string       `json:"open,omitempty"` // what is not proved yet
 	Expires  []Expiry       `json:"expires,omitempty"`
+	Next     []string       `json:"next,omitempty"` // what a person does so that it goes on
 }
 
 // Expiry is something that ends.
@@ -48,6 +49,7 @@ func (p *Plan) Describe(changes int, r *Result) Output {
 		return out
 	}
 	out.Open, out.Expires = r.Open, r.Expires
+	out.Next = r.Next
 	out.Verified = true
 	out.Users = r.Users
 	out.Groups = r.Groups

@@ -143,6 +143,9 @@ func (r Result) Print(out io.Writer, changes int) {
 	for _, e := range r.Expires {
 		fmt.Fprintf(out, "%s ends on %s.\n", oneLine(e.What), e.At.UTC().Format("2006-01-02"))
 	}
+	for _, line := range r.Next {
+		fmt.Fprintln(out, line)
+	}
 	fmt.Fprintln(out, "To see how it stands: gatehouse connect status. To take it back: gatehouse connect undo.")
 }
 

@@ -42,24 +42,29 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 		return err
 	}
 	for _, f := range people.Fates {
-		if (f.Outcome == Created || f.Outcome == NoSignIn) && !failed[called[f.PersonID]] && f.UserID == "" {
+		known := failed[called[f.PersonID]] || failed[f.UserName]
+		if (f.Outcome == Created || f.Outcome == NoSignIn) && !known && f.UserID == "" {
 			missing = append(missing, f.UserName)
 		}
 	}
+	brought := p.applied && !p.writing.busy // everybody, by this run
 	text := fmt.Sprintf("%d people in scope are not at AWS's side: %s", len(missing), someOf(missing))
 	switch {
-	case len(missing) > 0 && p.applied:
+	case len(missing) > 0 && brought:
 		return errors.New(text)
 	case len(missing) > 0:
 		r.Open = append(r.Open, text+". The next cycle may bring them; gatehouse explain says why not")
 	}
 	there, memberships, err := sample(d, found)
-	if err != nil && !p.applied {
+	if err != nil && !brought {
 		r.Open = append(r.Open, err.Error())
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if p.cfg.Writer != nil {
+		r.Users, r.Groups = there, len(d.Groups)
 	}
 	r.pass("Counts", fmt.Sprintf(
 		"%d users are at AWS's side, and %d memberships in %d groups are those of the tenant", there, memberships,

@@ -79,6 +79,12 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	if err := u.compare(ctx); err != nil {
 		return nil, fmt.Errorf("compare with the snapshot: %w", err)
 	}
+	if cfg.Tokenless {
+		u.Notes = append(
+			u.Notes, "first end what runs gatehouse sync, the service or cron's line: it would write users and groups "+
+				"again",
+		)
+	}
 	u.steps(tokens)
 	return u, nil
 }

@@ -33,6 +33,7 @@ type Result struct {
 	Application   string    // what is connected
 	Instance      string
 	Job           graph.SynchronizationJob
+	Next          []string // what a person does so that it goes on
 }
 
 // Verify proves that the connection works: the credentials, the trust in both directions, the first
@@ -62,12 +63,11 @@ func (p *Plan) verify(ctx context.Context, progress func(done, total int)) (r Re
 	}
 	r.pass("Sign-in request", "the tenant accepts the center's request and shows its sign-in page")
 	r.Application, r.Instance = p.State.Principal.DisplayName, p.State.Directory.InstanceArn
+	bring := func() error { return p.verifyCycle(ctx, &r, progress) }
 	if p.cfg.Tokenless {
-		r.Open = append(
-			r.Open, "users and groups come by gatehouse sync --to identitystore:"+p.State.Directory.IdentityStoreID+"@"+
-				p.State.Directory.Region,
-		)
-	} else if err := p.verifyCycle(ctx, &r, progress); err != nil {
+		bring = func() error { return p.verifyWriter(ctx, &r) }
+	}
+	if err := bring(); err != nil {
 		return r, err
 	}
 	if err := p.verifyRealSignIn(ctx, &r); err != nil {

@@ -166,24 +166,42 @@ func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
 	if s.config.OnRead != nil {
 		s.config.OnRead(pulled.Objects, true)
 	}
-	switch {
-	case err != nil:
-	case s.remote != "":
-		err = s.mirror.Assigned(ctx, s.remote, s.job.ServicePrincipalID, s.config.Mappings.ReadsRoles())
-	case len(s.groups) > 0:
-		var assigned []tenant.Holder
-		for _, id := range s.groups {
-			assigned = append(assigned, tenant.Holder{Principal: tenant.PrincipalID(id)})
-			if _, missing := s.config.State.Group(ctx, id); missing != nil {
-				return pulled, fmt.Errorf("read %s: the group %q: %w", s.config.Source.BaseURL, id, missing)
-			}
-		}
-		err = s.config.State.SetAssigned(ctx, audit.SystemActor, s.job.ServicePrincipalID, assigned, nil)
+	if err == nil {
+		err = s.assign(ctx)
 	}
 	if err != nil {
 		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)
 	}
 	return pulled, nil
+}
+
+// assign gives the job whom the application at the source has, and the groups that are followed.
+func (s *Synchronizer) assign(ctx context.Context) error {
+	here := s.job.ServicePrincipalID
+	var holders []tenant.Holder
+	if s.remote != "" {
+		err := s.mirror.Assigned(ctx, s.remote, here, s.config.Mappings.ReadsRoles())
+		if err != nil || len(s.groups) == 0 {
+			return err
+		}
+		list, err := s.config.State.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: here})
+		if err != nil {
+			return err
+		}
+		for _, a := range list {
+			holders = append(holders, tenant.Holder{Principal: a.PrincipalID, Role: a.RoleID})
+		}
+	}
+	if len(s.groups) == 0 {
+		return nil
+	}
+	for _, id := range s.groups {
+		if _, err := s.config.State.Group(ctx, id); err != nil {
+			return fmt.Errorf("the group %q: %w", id, err)
+		}
+		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
+	}
+	return s.config.State.SetAssigned(ctx, audit.SystemActor, here, holders, nil)
 }
 
 // engine is the engine of the job, with what a tenant's own jobs do not do.

@@ -32,6 +32,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
+// What a person gets who says nothing else.
+const (
+	// LeaverGrace is how long Entra ID keeps who was deleted, too.
+	LeaverGrace  = 30 * 24 * time.Hour //bound:wait people who have left, until they are deleted at an identity store
+	MaxDeletions = 500                 //bound:list objects that a cycle disables or deletes, unless a setting says more
+)
+
 // Config says what is read, what is written, and how.
 type Config struct {
 	State  *tenant.Tenant // remembers what was read and sent; nothing else may write to it; Close closes it
@@ -45,7 +52,8 @@ type Config struct {
 
 	// Application limits the sync to users and groups that are assigned to an enterprise
 	// application: its name, or the id of its service principal. Groups limits it to some groups
-	// and their members, by names or ids. Set one at most; with neither, everybody is provisioned.
+	// and their members, by names or ids; beside an application they are added to what it has. With
+	// neither, everybody is provisioned.
 	Application string
 	Groups      []string
 	Nested      bool            // members of a group in a group are members too

@@ -20,9 +20,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/federate"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/profiles"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
-	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -112,6 +112,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return exitFailed
 }
 
+// say tells a person something that is no result.
+func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
+
 func (w *world) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gatehouse",
@@ -135,11 +138,13 @@ environment, and the environment overrides the file.`,
 	root.SetFlagErrorFunc(terminal.FlagError)
 	terminal.Settings(root, w.env)
 	root.AddCommand(
-		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.connectCommand(),
-		upkeep.Rotate(w.upkeep()), w.syncCommand(),
+		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.syncCommand(),
 		w.administratorsCommand(), w.importCommand(), w.checkCommand(centerInspection),
 		stamp().Command(w.out),
 	)
+	root.AddCommand(federate.Commands(federate.Program{
+		In: w.in, Out: w.out, Err: w.err, Env: w.env, Tenant: federated, OpenState: w.openState, Differs: errChanges,
+	})...)
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)

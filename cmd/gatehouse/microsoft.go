@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/federate"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
@@ -51,6 +52,17 @@ func (m *microsoft) flags(cmd *cobra.Command, name, url, usage string) {
 func (m *microsoft) tenant() examine.Tenant {
 	return examine.Tenant{Settings: &m.Settings, Check: m.check, Flags: func(cmd *cobra.Command) {
 		m.flags(cmd, "graph-url", connect.MicrosoftGraph, "URL of Microsoft Graph, with its version")
+	}}
+}
+
+// federated is the settings for connect and the commands under it.
+func federated() federate.Tenant {
+	m := &microsoft{}
+	return federate.Tenant{Settings: &m.Settings, Check: m.check, Client: m.client, Flags: func(cmd *cobra.Command) {
+		m.flags(
+			cmd, "graph-url", "", "URL of Microsoft Graph, with its version (default: http://127.0.0.1:8081/v1.0, "+
+				"with --center aws Microsoft's own)",
+		)
 	}}
 }
 

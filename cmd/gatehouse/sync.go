@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/graphserver"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -126,14 +127,14 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 	)
 	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every")
 	f.IntVar(
-		&s.maxDeletions, "max-deletions", 500,
+		&s.maxDeletions, "max-deletions", dirsync.MaxDeletions,
 		"maximum number of objects that a cycle may disable or delete; 0: no limit",
 	)
 	f.BoolVar(
 		&s.skipOutOfScope, "skip-out-of-scope", false, "leave users and groups unchanged when they leave the scope",
 	)
 	f.DurationVar(
-		&s.store.leaverGrace, "leaver-grace", month,
+		&s.store.leaverGrace, "leaver-grace", dirsync.LeaverGrace,
 		"at an identity store: how long people who leave are kept, without memberships, before they are deleted",
 	)
 	f.StringVar(
@@ -156,9 +157,6 @@ type storeSettings struct {
 	strangers   string
 	rate        float64
 }
-
-// month is how long Entra ID keeps who was deleted, too.
-const month = 30 * 24 * time.Hour //bound:wait people who have left, until they are deleted at an identity store
 
 func (s storeSettings) check() error {
 	if s.leaverGrace < 0 || s.rate < 0 || (s.strangers != "keep" && s.strangers != "remove") {
@@ -195,6 +193,12 @@ func (s *syncSettings) check() error {
 		)
 	}
 	return errors.Join(mistakes...)
+}
+
+// openState opens the folder in which a sync remembers.
+func (w *world) openState(ctx context.Context, folder string) (*tenant.Tenant, error) {
+	log := slog.New(slog.NewTextHandler(w.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil)
 }
 
 // openSync opens the state and reads the settings into it.

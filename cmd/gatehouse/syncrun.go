@@ -101,7 +101,7 @@ var errChanges = errors.New("there are changes")
 
 // explainer adds to the command explain how a person is provisioned, with the settings of sync.
 func (w *world) explainer() administer.Explainer {
-	store := storeSettings{leaverGrace: month, strangers: "keep", rate: identitystore.Rate}
+	store := storeSettings{leaverGrace: dirsync.LeaverGrace, strangers: "keep", rate: identitystore.Rate}
 	s := &syncSettings{dryRun: true, store: store}
 	person := func(cmd *cobra.Command, name string, asJSON bool) error {
 		s.asJSON = asJSON

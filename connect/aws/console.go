@@ -232,6 +232,7 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 	return c.note(func(j *journal) {
 		j.Trust.Status = adminapi.StatusEnabled
 		j.ProvedAt = time.Now().UTC()
+		j.Tokenless = c.cfg.Tokenless
 		if c.hand.endpoint.TenantID != "" {
 			j.SCIM = c.hand.endpoint
 			j.TokenAt = time.Now().UTC()
@@ -332,7 +333,10 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 	if err != nil {
 		return err
 	}
-	return c.note(func(j *journal) { j.Trust, j.ProvedAt = nil, time.Time{} })
+	return c.note(func(j *journal) {
+		j.Trust, j.ProvedAt = nil, time.Time{}
+		j.Tokenless = false
+	})
 }
 
 // word is what a person says where nothing can be proved: AWS does not tell what its identity

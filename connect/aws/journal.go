@@ -18,8 +18,10 @@ type journal struct {
 	// Trust is the identity provider that AWS was given; its status says whether that is proved.
 	Trust    *adminapi.Configuration `json:"trust,omitempty"`
 	ProvedAt time.Time               `json:"proved_at,omitzero"`
-	SCIM     adminapi.Tenant         `json:"scim,omitzero"`
-	TokenAt  time.Time               `json:"token_made_at,omitzero"` // when the token in use was brought
+	// Tokenless says that the connection goes without SCIM.
+	Tokenless bool            `json:"tokenless,omitempty"`
+	SCIM      adminapi.Tenant `json:"scim,omitzero"`
+	TokenAt   time.Time       `json:"token_made_at,omitzero"` // when the token in use was brought
 }
 
 // remember reads the journal of earlier runs.

@@ -37,6 +37,35 @@ func Actions() []connect.Permission {
 	}
 }
 
+// WriteActions are those of gatehouse sync at an identity store, and so of connect --tokenless.
+func WriteActions() []connect.Permission {
+	const write = "write users and groups by the API"
+	return []connect.Permission{
+		{Name: "identitystore:CreateUser", Reason: write}, {Name: "identitystore:UpdateUser", Reason: write},
+		{Name: "identitystore:DeleteUser", Reason: "people who have left, after the grace"},
+		{Name: "identitystore:CreateGroup", Reason: write}, {Name: "identitystore:UpdateGroup", Reason: write},
+		{Name: "identitystore:DeleteGroup", Reason: "groups that have left the scope"},
+		{Name: "identitystore:CreateGroupMembership", Reason: "members"},
+		{Name: "identitystore:DeleteGroupMembership", Reason: "members"},
+		{Name: "identitystore:GetGroupMembershipId", Reason: "find a membership before it ends"},
+		{Name: "identitystore:ListGroupMembershipsForMember", Reason: "end all memberships of who leaves"},
+		{Name: "identitystore:GetUserId", Reason: "find by name, before anything is made twice"},
+		{Name: "identitystore:GetGroupId", Reason: "the same of groups"},
+		{Name: "identitystore:DescribeUser", Reason: "read again what has changed meanwhile"},
+		{Name: "identitystore:DescribeGroup", Reason: "the same of groups"},
+	}
+}
+
+// UndoActions are those of connect undo --snapshot.
+func UndoActions() []connect.Permission {
+	return []connect.Permission{
+		{Name: "sso:CreateAccountAssignment", Reason: "give assignments back that the snapshot has"},
+		{Name: "sso:DescribeAccountAssignmentCreationStatus", Reason: "see that it is done"},
+		{Name: "identitystore:DeleteUser", Reason: "only with --delete-provisioned"},
+		{Name: "identitystore:DeleteGroup", Reason: "only with --delete-provisioned"},
+	}
+}
+
 // ConsoleActions are those of whoever clicks at the console. AWS has no API for them.
 func ConsoleActions() []connect.Permission {
 	return []connect.Permission{

@@ -21,8 +21,10 @@ type Settings struct {
 	Place     string // aws[:INSTANCE][@REGION]
 	State     string // the folder of journals and snapshots; empty is one in the person's own
 	Tokenless bool
-	SignIn    string // the scheme and host of the issuer URL, where AWS has not published it
-	Guide     Guide
+	// Given says whether Tokenless was said by somebody; otherwise it is as it was the last time.
+	Given  func() bool
+	SignIn string // the scheme and host of the issuer URL, where AWS has not published it
+	Guide  Guide
 }
 
 // Config finds AWS's side as every AWS tool does, by environment, profile or role, and adds it to
@@ -51,8 +53,11 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 	if err != nil {
 		return cfg, err
 	}
+	if s.Given != nil && !s.Given() {
+		c.cfg.Tokenless = c.journal.Tokenless
+	}
 	cfg.Center, cfg.Discover = c, c.Discover
-	cfg.Tokenless = s.Tokenless
+	cfg.Tokenless = c.cfg.Tokenless
 	cfg.SnapshotFile = filepath.Join(
 		folder, c.Instance.IdentityStoreID+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
 	)
@@ -67,18 +72,31 @@ func (c *Center) file() string {
 	return filepath.Join(c.cfg.Folder, c.Instance.IdentityStoreID+".json")
 }
 
+// SyncFolder is where gatehouse sync remembers what it has written to the instance's store.
+func (c *Center) SyncFolder() string {
+	return filepath.Join(c.cfg.Folder, c.Instance.IdentityStoreID+"-sync")
+}
+
 // required is all that connect must be allowed, for programs: fields are added, never changed.
 type required struct {
 	Policy         Policy               `json:"iam_policy"`
 	Actions        []connect.Permission `json:"aws"`
+	Tokenless      []connect.Permission `json:"aws_tokenless"`
+	Undo           []connect.Permission `json:"aws_undo"`
 	ConsoleActions []connect.Permission `json:"aws_console"`
 	Graph          []connect.Permission `json:"microsoft_graph"`
 }
 
-// PrintPermissions shows what connect must be allowed on both sides, and why.
-func PrintPermissions(out io.Writer, asJSON bool) error {
+// PrintPermissions shows what connect must be allowed on both sides, and why. The policy allows
+// what connect asks, and with tokenless what gatehouse sync does as well.
+func PrintPermissions(out io.Writer, asJSON, tokenless bool) error {
+	allowed := Actions()
+	if tokenless {
+		allowed = append(allowed, WriteActions()...)
+	}
 	all := required{
-		PolicyOf("GatehouseConnect", Actions()), Actions(), ConsoleActions(), connect.GraphPermissions(),
+		PolicyOf("GatehouseConnect", allowed), Actions(), WriteActions(), UndoActions(), ConsoleActions(),
+		connect.GraphPermissions(),
 	}
 	if asJSON {
 		return json.NewEncoder(out).Encode(all)
@@ -89,6 +107,8 @@ func PrintPermissions(out io.Writer, asJSON bool) error {
 		list    []connect.Permission
 	}{
 		{"AWS, for the credentials of this command: they only read", all.Actions},
+		{"AWS, beside those with --tokenless: connect and gatehouse sync write users and groups", all.Tokenless},
+		{"AWS, beside those for connect undo --snapshot", all.Undo},
 		{"AWS, for whoever clicks at the console", all.ConsoleActions},
 		{"Microsoft Graph, with the role Cloud Application Administrator for people", all.Graph},
 	} {

@@ -268,7 +268,7 @@ func TestWithoutATokenTheTenantDoesNotProvision(t *testing.T) {
 	w := newWalk(t)
 	w.tokenless = true
 	result, pending, err := w.run(context.Background())
-	if err != nil || pending != 6 || len(result.Open) != 1 || !strings.Contains(result.Open[0], "identitystore:") {
+	if err != nil || pending != 6 || len(result.Open) != 0 {
 		t.Errorf("%d steps, %+v, %v", pending, result, err)
 	}
 	if tenants, err := w.Admin.Tenants(context.Background()); err != nil || len(tenants) > 0 {

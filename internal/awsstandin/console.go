@@ -95,6 +95,9 @@ func (a *AWS) show(w http.ResponseWriter, r *http.Request, name string, v view) 
 	if d.IdentitySource == adminapi.SourceExternal {
 		v.Source = "External identity provider"
 	}
+	if other := a.troubled().Source; other != "" {
+		v.Source = other
+	}
 	tenants, err := a.admin.Tenants(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -149,6 +152,10 @@ func (a *AWS) review(w http.ResponseWriter, r *http.Request) {
 
 // token shows the endpoint and a new token, which is not shown again.
 func (a *AWS) token(w http.ResponseWriter, r *http.Request) {
+	if no := a.troubled().Console; no != "" {
+		a.show(w, r, "provisioning", view{Problem: no})
+		return
+	}
 	tenants, err := a.admin.Tenants(r.Context())
 	if err == nil && len(tenants) == 0 {
 		var made adminapi.Tenant

@@ -44,10 +44,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// Region is the primary one, Additional the other.
+// Region is the primary one, Additional the other. Empty has no instance, and Unpublished is one
+// whose sign-in addresses nobody has published.
 const (
-	Region     = "us-east-1"
-	Additional = "eu-west-1"
+	Region      = "us-east-1"
+	Additional  = "eu-west-1"
+	Empty       = "eu-central-1"
+	Unpublished = "us-gov-west-1"
 )
 
 const (
@@ -56,15 +59,19 @@ const (
 	scimHost    = "scim." + Region + ".amazonaws.com"
 )
 
-// services are the APIs that there are, by host, with the names that requests to them are signed
-// for.
-var services = map[string]string{
-	"sso." + Region + ".amazonaws.com":           "sso",
-	"identitystore." + Region + ".amazonaws.com": "identitystore",
-	"sts." + Region + ".amazonaws.com":           "sts",
-	"organizations." + Region + ".amazonaws.com": "organizations",
-	"cloudtrail." + Region + ".amazonaws.com":    "cloudtrail",
-}
+// service is an API in a Region, with the name that requests to it are signed for.
+type service struct{ name, region string }
+
+// services are the APIs that there are, by host.
+var services = func() map[string]service {
+	all := map[string]service{}
+	for _, region := range []string{Region, Additional, Empty, Unpublished} {
+		for _, name := range []string{"sso", "identitystore", "sts", "organizations", "cloudtrail"} {
+			all[name+"."+region+".amazonaws.com"] = service{name, region}
+		}
+	}
+	return all
+}()
 
 // AWS is what stands for it, and a tenant.
 type AWS struct {
@@ -84,8 +91,11 @@ type AWS struct {
 	tenant *tenant.Tenant
 	admin  *adminapi.Client
 
-	mu    sync.Mutex
-	asked []string
+	direct string // the center's address, behind AWS's
+
+	mu      sync.Mutex
+	asked   []string
+	trouble Trouble
 }
 
 // Asked are the operations of AWS's APIs that were asked, in order.
@@ -113,12 +123,19 @@ func Start(t testing.TB) *AWS {
 	a.admin = &adminapi.Client{
 		URL: direct.URL, Region: Region, AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey,
 	}
+	a.direct = direct.URL
 	a.front.Config.Handler = a.route(direct.Config.Handler)
 	jobs := syncjobs.New(a.tenant, slog.New(slog.DiscardHandler), a.client())
 	ofTenant := tenantserver.Handler(a.tenant, tenantserver.Config{Jobs: jobs})
 	atTenant.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := graphmodel.CheckRequest(r); err != nil {
 			a.t.Error(err)
+		}
+		if status, body := a.troubled().Entra(r); status != 0 {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+			return
 		}
 		ofTenant.ServeHTTP(w, r)
 	})
@@ -188,8 +205,11 @@ func (a *AWS) tunnel(w http.ResponseWriter, r *http.Request) {
 func (a *AWS) client() *http.Client {
 	transport := a.front.Client().Transport.(*http.Transport).Clone() //nolint:forcetypeassert // httptest's is one
 	transport.TLSClientConfig.InsecureSkipVerify = true               // #nosec G402 -- names of AWS's on this machine
-	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, a.front.Listener.Addr().String())
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !strings.HasPrefix(address, "127.0.0.1:") {
+			address = a.front.Listener.Addr().String()
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
 	return &http.Client{Transport: transport}
 }
@@ -251,15 +271,26 @@ func (a *AWS) route(center http.Handler) http.Handler {
 }
 
 // api answers public operations, signed for their service and Region.
-func (a *AWS) api(w http.ResponseWriter, r *http.Request, service string, center http.Handler) {
+func (a *AWS) api(w http.ResponseWriter, r *http.Request, at service, center http.Handler) {
 	operation := r.Header.Get("X-Amz-Target")
+	short := operation[strings.LastIndex(operation, ".")+1:]
 	a.mu.Lock()
-	a.asked = append(a.asked, service+" "+operation[strings.LastIndex(operation, ".")+1:])
+	a.asked = append(a.asked, at.name+" "+short)
 	a.mu.Unlock()
 	if err := Strict(r); err != nil {
 		a.t.Error(err)
 	}
-	scope := "/" + Region + "/" + service + "/aws4_request"
+	scope := "/" + at.region + "/" + at.name + "/aws4_request"
+	if status, body := a.troubled().AWS(at.name, at.region, short); status != 0 {
+		kind := "application/x-amz-json-1.1"
+		if operation == "" {
+			kind = "text/xml"
+		}
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+		return
+	}
 	switch {
 	case strings.HasPrefix(operation, "SWBUPService"):
 		unknown(w)
@@ -267,7 +298,9 @@ func (a *AWS) api(w http.ResponseWriter, r *http.Request, service string, center
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"__type":"InvalidSignatureException","message":"scoped to another service"}`)
-	case service == "cloudtrail":
+	case at.region != Region:
+		a.elsewhere(w, r, at)
+	case at.name == "cloudtrail":
 		a.lookUp(w, r)
 	default:
 		center.ServeHTTP(w, r)

@@ -48,14 +48,15 @@ func Commands(w World) []*cobra.Command {
 
 // permissions prints what connect must be allowed.
 func (w World) permissions() *cobra.Command {
-	asJSON := false
+	asJSON, tokenless := false, false
 	cmd := &cobra.Command{
 		Use:   "permissions",
 		Short: "Print the IAM policy and the Microsoft Graph permissions that connect needs, with reasons",
 		Args:  terminal.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.Out, asJSON) },
+		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.Out, asJSON, tokenless) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&tokenless, "tokenless", false, "the policy also allows what connect --tokenless writes")
 	return cmd
 }
 

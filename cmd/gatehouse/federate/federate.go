@@ -1,4 +1,10 @@
-package main
+// Package federate has the command connect and those under it: their flags and words, and which two
+// sides they mean. Package connect does the work.
+//
+// It may import adminapi, cmd/gatehouse/administer, cmd/gatehouse/codify, cmd/gatehouse/upkeep,
+// connect, connect/assist, connect/aws, connect/tokenless, graph, graph/signin, outbound,
+// provisioning, tenant and terminal.
+package federate
 
 import (
 	"cmp"
@@ -7,6 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,16 +28,46 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/connect/assist"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/connect/tokenless"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/graph/signin"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
-// connectSettings are the flags of connect.
-type connectSettings struct {
+// Tenant is how a command reaches a Microsoft Graph: settings, their flags and their mistakes.
+type Tenant struct {
+	*signin.Settings
+
+	Flags  func(*cobra.Command)
+	Check  func() []error
+	Client func(context.Context, *http.Client, func(say string)) (*graph.Client, error)
+}
+
+// Program is what the commands need of the program that they are in.
+type Program struct {
+	In       io.Reader
+	Out, Err io.Writer // terminal.Writers, since what they are given may come from outside
+	Env      func(string) (string, bool)
+	// Tenant makes the settings of one command.
+	Tenant func() Tenant
+	// OpenState opens the folder in which a sync remembers.
+	OpenState func(ctx context.Context, folder string) (*tenant.Tenant, error)
+	// Differs is the error of a command that found a difference.
+	Differs error
+}
+
+// Commands are connect and rotate.
+func Commands(p Program) []*cobra.Command {
+	return []*cobra.Command{p.connectCommand(), upkeep.Rotate(p.upkeep())}
+}
+
+// settings are the flags of connect.
+type settings struct {
 	center                 administer.Address
-	tenant                 microsoft
+	tenant                 Tenant
 	name, scope, email     string
 	groups                 []string
 	accept, dryRun, asJSON bool
@@ -39,8 +78,8 @@ type connectSettings struct {
 	allowLockout           bool
 }
 
-func (w *world) connectCommand() *cobra.Command {
-	s := &connectSettings{}
+func (p Program) connectCommand() *cobra.Command {
+	s := &settings{tenant: p.Tenant()}
 	cmd := &cobra.Command{
 		Use:   "connect",
 		Short: "Federate a tenant and a center: plan, ACCEPT, apply, verify",
@@ -62,7 +101,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
   gatehouse connect … --accept        # without asking
   gatehouse connect … --scope all     # provision everyone`,
 		Args: terminal.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return w.connect(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.connect(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
 	s.sides(cmd)
@@ -82,42 +121,43 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	f.DurationVar(
 		&s.signInWait, "wait-sign-in", connect.DefaultSignInWait, "with --center aws: how long to wait for a sign-in",
 	)
-	cmd.AddCommand(upkeep.Commands(w.upkeep())...)
-	cmd.AddCommand(codify.Connection(w.upkeep()))
+	cmd.AddCommand(upkeep.Commands(p.upkeep())...)
+	cmd.AddCommand(codify.Connection(p.upkeep()))
 	return cmd
 }
 
 // upkeep has the commands that look after a connection.
-func (w *world) upkeep() upkeep.World {
-	return upkeep.World{In: w.in, Out: w.out, Err: w.err, Differs: errChanges, Connect: func() upkeep.Connection {
-		s := &connectSettings{scope: "assigned", accept: true} // each command asks for itself
+func (p Program) upkeep() upkeep.World {
+	return upkeep.World{In: p.In, Out: p.Out, Err: p.Err, Differs: p.Differs, Connect: func() upkeep.Connection {
+		s := &settings{tenant: p.Tenant(), scope: "assigned", accept: true} // each command asks for itself
 		return upkeep.Connection{
 			Flags:  func(cmd *cobra.Command) { s.sides(cmd) },
-			Config: func(ctx context.Context) (connect.Config, error) { return w.connectConfig(ctx, s) },
+			Config: func(ctx context.Context) (connect.Config, error) { return p.connectConfig(ctx, s) },
 			Name:   func() string { return s.name },
 			Tenant: func(ctx context.Context) (*graph.Client, error) {
 				s.place()
-				if mistakes := s.tenant.check(); len(mistakes) > 0 {
+				if mistakes := s.tenant.Check(); len(mistakes) > 0 {
 					return nil, terminal.UsageError{Err: errors.Join(mistakes...)}
 				}
-				return s.tenant.client(ctx, outbound.Operator.Client(administer.Timeout), w.say)
+				return s.tenant.Client(ctx, outbound.Operator.Client(administer.Timeout), p.say)
 			},
 		}
 	}}
 }
 
 // sides adds the flags that say which two sides are meant.
-func (s *connectSettings) sides(cmd *cobra.Command) {
+func (s *settings) sides(cmd *cobra.Command) {
 	s.center.Flags(cmd)
-	s.tenant.flags(
-		cmd, "graph-url", "", "URL of Microsoft Graph, with its version (default: http://127.0.0.1:8081/v1.0, with "+
-			"--center aws Microsoft's own)",
-	)
+	s.tenant.Flags(cmd)
 	s.guide.Flags(cmd)
 	f := cmd.Flags()
+	s.aws.Given = func() bool { return f.Changed("tokenless") }
 	f.StringVar(&s.name, "name", "AWS IAM Identity Center", "name of the enterprise application")
 	f.StringVar(&s.aws.Place, "center", "", "AWS itself instead of --center-url: aws[:INSTANCE][@REGION]")
-	f.BoolVar(&s.aws.Tokenless, "tokenless", false, "with --center aws: no SCIM; gatehouse sync writes to AWS")
+	f.BoolVar(
+		&s.aws.Tokenless, "tokenless", false,
+		"with --center aws: no SCIM; this command writes users and groups to AWS, and gatehouse sync goes on",
+	)
 	f.StringVar(
 		&s.aws.SignIn, "sign-in-host", "",
 		"with --center aws: scheme and host of the issuer URL, outside of the commercial Regions",
@@ -127,7 +167,7 @@ func (s *connectSettings) sides(cmd *cobra.Command) {
 
 // place fills in what depends on where the other side is: with AWS itself, the tenant is
 // Microsoft's.
-func (s *connectSettings) place() {
+func (s *settings) place() {
 	own, wait := "http://127.0.0.1:8081/v1.0", 10*time.Minute
 	if s.aws.Place != "" {
 		own, wait = connect.MicrosoftGraph, time.Hour
@@ -136,17 +176,17 @@ func (s *connectSettings) place() {
 }
 
 // config checks the settings and reports all mistakes at once.
-func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.Config, error) {
+func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config, error) {
 	s.place()
 	client := outbound.Operator.Client(administer.Timeout)
 	var center connect.Center
 	var mistakes []error
 	if s.aws.Place == "" {
-		center, mistakes = s.center.Client(w.env, client)
+		center, mistakes = s.center.Client(p.Env, client)
 	} else if _, err := aws.ParsePlace(s.aws.Place); err != nil {
 		mistakes = append(mistakes, err)
 	}
-	mistakes = append(mistakes, s.tenant.check()...)
+	mistakes = append(mistakes, s.tenant.Check()...)
 	found := s.tenant.GraphURL == connect.MicrosoftGraph // the Graph tells which tenant it is
 	if s.tenant.LoginURL == "" && !found && (s.tenant.Token != "" || s.tenant.Method != signin.Client) {
 		mistakes = append(mistakes, errors.New("--login-url is missing: the federation metadata is read there"))
@@ -160,7 +200,7 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 	if len(mistakes) > 0 {
 		return connect.Config{}, terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
-	tenant, err := s.tenant.client(ctx, client, w.say)
+	tenant, err := s.tenant.Client(ctx, client, p.say)
 	if err != nil {
 		return connect.Config{}, err
 	}
@@ -183,23 +223,51 @@ func (w *world) connectConfig(ctx context.Context, s *connectSettings) (connect.
 		CycleWait:    s.wait,
 		SignInWait:   s.signInWait,
 		AllowLockout: s.allowLockout,
-		Progress:     terminal.Bar(w.err, "Reading AWS"),
+		Progress:     terminal.Bar(p.Err, "Reading AWS"),
 	}
 	if own, ok := center.(*adminapi.Client); ok {
 		cfg.Discover = aws.DiscovererOf(own)
 		return cfg, nil
 	}
-	s.aws.Guide = s.guide.Guide(w.in, w.err, w.env)
-	return s.aws.Config(ctx, cfg)
+	s.aws.Guide = s.guide.Guide(p.In, p.Err, p.Env)
+	cfg, err = s.aws.Config(ctx, cfg)
+	if at, ok := cfg.Center.(*aws.Center); ok && err == nil && cfg.Tokenless {
+		cfg.Writer = p.writer(s, at, cfg)
+	}
+	return cfg, err
 }
 
-func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
+// writer writes to AWS where there is no token for the tenant.
+func (p Program) writer(s *settings, at *aws.Center, cfg connect.Config) *tokenless.Writer {
+	t := s.tenant
+	flags := []string{"--sign-in", t.Method}
+	for _, f := range []struct{ name, value, usual string }{
+		{"--from", t.GraphURL, connect.MicrosoftGraph}, {"--login-url", t.LoginURL, ""},
+		{"--client-id", t.ClientID, ""},
+	} {
+		if f.value != f.usual {
+			flags = append(flags, f.name, f.value)
+		}
+	}
+	bar := terminal.Bar(p.Err, "Writing to AWS")
+	return &tokenless.Writer{
+		Graph: cfg.Graph, SDK: at.SDK(), Store: at.Instance.IdentityStoreID, Folder: at.SyncFolder(),
+		OpenState: p.OpenState, HTTP: cfg.HTTP, Log: slog.New(slog.DiscardHandler), Explain: aws.Explain,
+		SignIn: flags, AsPerson: t.Token != "" || slices.Contains(byPersons, t.Method),
+		OnProgress: func(at provisioning.Progress) { bar(at.Done, at.Total) },
+	}
+}
+
+// byPersons are the ways in which somebody signs in who is not there at night.
+var byPersons = []string{signin.AzureCLI, signin.DeviceCode, signin.Browser}
+
+func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	var last strings.Builder // what the page shows at the end
 	defer func() { s.guide.Close(err, strings.Split(strings.TrimSpace(last.String()), "\n")...) }()
 	if err := s.files.Read(); err != nil {
 		return err
 	}
-	cfg, err := w.connectConfig(ctx, s)
+	cfg, err := p.connectConfig(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -207,7 +275,7 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	out := w.out
+	out := p.Out
 	if s.asJSON {
 		out = io.Discard
 	}
@@ -217,15 +285,15 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 		return err
 	}
 	if s.dryRun || s.files.Out != "" {
-		if err := s.json(w, plan.Describe(changes, nil)); err != nil || changes == 0 {
+		if err := s.json(p, plan.Describe(changes, nil)); err != nil || changes == 0 {
 			return err
 		}
-		return errChanges
+		return p.Differs
 	}
 	if changes > 0 {
 		confirmation := connect.Confirmation
 		if !s.accept {
-			if confirmation, err = terminal.Ask(w.in, w.err, "Type ACCEPT to continue: "); err != nil {
+			if confirmation, err = terminal.Ask(p.In, p.Err, "Type ACCEPT to continue: "); err != nil {
 				return err
 			}
 			if confirmation != connect.Confirmation {
@@ -237,22 +305,22 @@ func (w *world) connect(ctx context.Context, s *connectSettings) (err error) {
 			return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
 		}
 	}
-	result, err := plan.Verify(ctx, terminal.Bar(w.err, "Provisioning"))
+	result, err := plan.Verify(ctx, terminal.Bar(p.Err, "Provisioning"))
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
 	result.Print(io.MultiWriter(out, &last), changes)
 	fmt.Fprintln(&last, "Take it back with: gatehouse connect undo")
-	return errors.Join(s.json(w, plan.Describe(changes, &result)), s.files.Proved(result))
+	return errors.Join(s.json(p, plan.Describe(changes, &result)), s.files.Proved(result))
 }
 
 // json prints one JSON object, where that was asked for.
-func (s *connectSettings) json(w *world, out connect.Output) error {
+func (s *settings) json(p Program, out connect.Output) error {
 	if !s.asJSON {
 		return nil
 	}
-	return json.NewEncoder(w.out).Encode(out)
+	return json.NewEncoder(p.Out).Encode(out)
 }
 
 // say tells a person something that is no result.
-func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
+func (p Program) say(text string) { fmt.Fprintln(p.Err, text) }

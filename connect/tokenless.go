@@ -1,0 +1,163 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Writer writes users and groups to AWS's side itself, where the tenant does not provision: the
+// engine behind gatehouse sync. It changes what it has made or what has the same name, and
+// remembers what it has sent.
+type Writer interface {
+	// Preview says what Write would do. It changes nothing at AWS's side.
+	Preview(context.Context, Scope) (Written, error)
+	// Write brings AWS's side in step with the tenant, compared with all that is there now.
+	Write(context.Context, Scope) (Written, error)
+	// Next tells a person how it goes on when this run has ended.
+	Next(Scope) ([]string, error)
+}
+
+// ErrWriterBusy says that another process keeps AWS's side in step now.
+var ErrWriterBusy = errors.New("gatehouse sync has the folder of its state open")
+
+// Scope is whom a Writer writes: who is assigned to an application, and groups beside them. With
+// neither it is everybody.
+type Scope struct {
+	Application string   // the id of the service principal
+	Groups      []string // ids
+}
+
+// Written is what a Writer did, or would do. It counts objects.
+type Written struct {
+	Created, Updated, Disabled, Deleted int
+	Failures                            []Failure
+}
+
+// Changes says whether anything is different.
+func (w Written) Changes() bool { return w.Created+w.Updated+w.Disabled+w.Deleted > 0 }
+
+// String says what becomes of how many.
+func (w Written) String() string {
+	var parts []string
+	add := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(w.Created, "created")
+	add(w.Updated, "changed")
+	add(w.Disabled, "disabled")
+	add(w.Deleted, "deleted")
+	add(len(w.Failures), "refused")
+	if len(parts) == 0 {
+		return "nothing to change"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// writing is what is known of the writing to AWS's side.
+type writing struct {
+	Written
+	busy bool // another process does it
+	done bool // by this run
+}
+
+// scope is whom the writer writes. Of an application that this run has made, the tenant's replicas
+// may not know yet who is assigned to it.
+func (p *Plan) scope() Scope {
+	switch {
+	case p.syncAll():
+		return Scope{}
+	case p.fresh:
+		return Scope{Groups: p.State.Unassigned}
+	}
+	return Scope{p.State.Principal.ID, p.State.Unassigned}
+}
+
+// observeWriter asks what is to be written to AWS's side, and refused there.
+func (p *Plan) observeWriter(ctx context.Context) (err error) {
+	if p.cfg.Writer == nil {
+		return nil
+	}
+	scope := p.scope()
+	if scope.Application == "" && len(scope.Groups) == 0 && !p.syncAll() {
+		return nil // nobody, as yet
+	}
+	p.writing.Written, err = p.cfg.Writer.Preview(ctx, scope)
+	if errors.Is(err, ErrWriterBusy) {
+		p.writing.busy = true
+		return nil
+	}
+	return err
+}
+
+// writerStep is the step that writes. It comes before the identity source is changed: who is sent
+// to the tenant then is known to AWS when they come back.
+func (p *Plan) writerStep(add func(bool, string, string, string, func(context.Context) error)) {
+	if p.cfg.Writer == nil {
+		return
+	}
+	exists := "in step with the tenant"
+	if p.writing.busy {
+		exists = "gatehouse sync keeps them in step now"
+	} else if n := len(p.writing.Failures); n > 0 {
+		exists = fmt.Sprintf("in step with the tenant, but for %d that AWS refuses", n)
+	}
+	add(
+		!p.writing.Changes(), writerTitle, exists, "write them by AWS's API: "+p.writing.String(), p.write,
+	)
+}
+
+const writerTitle = "Users and groups at AWS"
+
+// write writes. That some are refused ends nothing, as with a cycle of the tenant's; that all are,
+// does.
+func (p *Plan) write(ctx context.Context) error {
+	var written Written
+	err := p.settled(ctx, func() (err error) {
+		written, err = p.cfg.Writer.Write(ctx, p.scope())
+		return err
+	})
+	if errors.Is(err, ErrWriterBusy) {
+		p.writing.busy = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if n := len(written.Failures); n > 0 && !written.Changes() {
+		return fmt.Errorf("AWS refused all of %d: %s: %s", n, written.Failures[0].Name, written.Failures[0].Reason)
+	}
+	p.writing.Written, p.writing.done = written, true
+	return nil
+}
+
+// verifyWriter says what was written, and compares it with what is there.
+func (p *Plan) verifyWriter(ctx context.Context, r *Result) error {
+	if p.cfg.Writer == nil {
+		return nil
+	}
+	r.Failures = p.writing.Failures
+	switch {
+	case p.writing.busy:
+		r.Open = append(r.Open, "gatehouse sync runs elsewhere on this machine and writes to AWS")
+	case p.writing.done:
+		r.pass("First sync", p.writing.String())
+	default:
+		r.pass("In step", "nothing to write")
+	}
+	scope := Scope{Application: p.State.Principal.ID}
+	if p.syncAll() {
+		scope = Scope{}
+	}
+	var err error
+	if r.Next, err = p.cfg.Writer.Next(scope); err != nil {
+		return err
+	}
+	if p.cfg.Discover == nil {
+		return nil
+	}
+	return p.verifyPeople(ctx, r)
+}

@@ -1,0 +1,87 @@
+package awsstandin
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// Trouble is how both sides are not as they should be. What is nil is well; a status of 0 leaves
+// the answer to the side itself.
+type Trouble struct {
+	AWS     func(service, region, operation string) (status int, body string)
+	Entra   func(*http.Request) (status int, body string)
+	Console string // what AWS's console says instead of making a token
+	Source  string // the identity source that it shows
+}
+
+// Trouble begins, in place of what there was before.
+func (a *AWS) Trouble(t Trouble) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trouble = t
+}
+
+func (a *AWS) troubled() Trouble {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.trouble
+	if t.AWS == nil {
+		t.AWS = func(string, string, string) (int, string) { return 0, "" }
+	}
+	if t.Entra == nil {
+		t.Entra = func(*http.Request) (int, string) { return 0, "" }
+	}
+	return t
+}
+
+// elsewhere answers in another Region than the primary one: an instance is seen there only where it
+// has been replicated to, and in every one of them by who asks for all.
+func (a *AWS) elsewhere(w http.ResponseWriter, r *http.Request, at service) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	lists := strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListInstances")
+	if lists && at.region != Additional && !bytes.Contains(body, []byte("ALL")) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = io.WriteString(w, `{"Instances":[]}`)
+		return
+	}
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, a.direct+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	for _, name := range []string{"Content-Type", "X-Amz-Target"} {
+		if v := r.Header.Get(name); v != "" {
+			out.Header.Set(name, v)
+		}
+	}
+	sum := sha256.Sum256(body)
+	err = v4.NewSigner().SignHTTP(
+		r.Context(), aws.Credentials{AccessKeyID: a.admin.AccessKeyID, SecretAccessKey: a.admin.SecretAccessKey}, out,
+		hex.EncodeToString(sum[:]), at.name, Region, time.Now(),
+	)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	res, err := http.DefaultClient.Do(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+	w.WriteHeader(res.StatusCode)
+	_, _ = io.Copy(w, res.Body)
+}
