@@ -24,7 +24,6 @@ type typist struct {
 	program string
 	home    string
 	region  string // that follows aws@
-	more    []string
 
 	command *exec.Cmd
 	keys    *os.File // what is typed
@@ -32,7 +31,7 @@ type typist struct {
 	screen  *buffer
 	dark    chan struct{} // closed when all that the program has shown was read
 	seen    int           // how much of the screen was read
-	ended   chan error
+	ended   chan struct{}
 }
 
 func newTypist(t *testing.T) *typist {
@@ -67,9 +66,9 @@ func (p *typist) types(command string, more ...string) {
 	if err := p.command.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	p.ended = make(chan error, 1)
+	p.ended = make(chan struct{})
 	running, ended := p.command, p.ended
-	go func() { ended <- running.Wait() }()
+	go func() { defer close(ended); _ = running.Wait() }()
 	p.t.Cleanup(func() { _ = running.Process.Kill() })
 }
 
@@ -82,9 +81,8 @@ func (p *typist) sees(text string) {
 			return
 		}
 		select {
-		case err := <-p.ended:
-			p.ended <- err
-			p.t.Fatalf("never saw %q, and the program has ended: %v\n%s", text, err, p.screen)
+		case <-p.ended:
+			p.t.Fatalf("never saw %q, and the program has ended\n%s", text, p.screen)
 		default:
 		}
 		if time.Now().After(deadline) {
@@ -159,13 +157,48 @@ func (p *typist) signsIn() {
 func (p *typist) ends() (code int, shown string) {
 	p.t.Helper()
 	select {
-	case <-p.ended:
+	case <-p.ended: // how, its exit code says
 	case <-time.After(2 * time.Minute):
 		p.t.Fatalf("the program does not end\n%s", p.screen)
 	}
 	_ = p.echo.Close()
 	<-p.dark
 	return p.command.ProcessState.ExitCode(), strings.Join(strings.Fields(p.screen.String()), " ")
+}
+
+// TestAPersonOverSSHConnectsAWS at a real terminal: stopped by Ctrl+C in the middle of a question,
+// with a token of nothing first, and the token is never shown.
+func TestAPersonOverSSHConnectsAWS(t *testing.T) {
+	t.Parallel()
+	p := newTypist(t)
+	groups := []string{"--group", "Engineering", "--group", "Platform Engineering"}
+	p.types("connect", groups...)
+	p.accepts()
+	p.begins()
+	p.changes()
+	p.sees("(it is not shown)")
+	waitForNoEcho(t, p.echo)
+	if _, err := p.keys.WriteString("\x03"); err != nil {
+		t.Fatal(err)
+	}
+	if code, shown := p.ends(); code != exitFailed || !strings.Contains(shown, "Run the command again") {
+		t.Fatalf("after Ctrl+C: %d %s", code, shown)
+	}
+	p.types("connect", groups...)
+	p.accepts()
+	p.sees("Change the identity source")
+	endpoint, token := p.NewToken()
+	p.brings(endpoint, strings.Repeat("wrong-token", 9))
+	p.sees("AWS does not take this token")
+	p.brings("", token)
+	p.copiesURLs()
+	p.sees("Sign in once")
+	p.sees("Waiting for the proof")
+	p.signsIn()
+	code, shown := p.ends()
+	if code != exitDone || !strings.Contains(shown, "Connected.") || strings.Contains(p.screen.String(), token) {
+		t.Errorf("%d, the token is shown: %v: %s", code, strings.Contains(p.screen.String(), token), shown)
+	}
 }
 
 // TestAPersonOverSSHConnectsAWSWithoutAToken: the first sync is the connection's own. What has a
