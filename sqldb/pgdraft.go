@@ -32,9 +32,6 @@ type statement struct {
 	scan func(Row) error // of what an assumption returns
 }
 
-// errInOrder ends a draft that asks what depends on what it has written.
-var errInOrder = errors.New("it is run after those before it")
-
 // run runs the update's function, in the goroutine of who asked for it.
 func (d *draft) run() {
 	defer func() {
@@ -73,7 +70,9 @@ func (d *draft) do(_ context.Context, query string, args []any) error {
 	return d.write(statement{query: query, args: args})
 }
 
-func (d *draft) exec(context.Context, string, []any) (int64, error) {
+// exec asks what depends on what others have written: it goes after them.
+func (d *draft) exec(_ context.Context, query string, args []any) (int64, error) {
+	_ = d.write(statement{query: query, args: args}) // for what it is about
 	d.stop(errInOrder)
 	return 0, d.stopped
 }
@@ -130,6 +129,7 @@ func (g *group) draft(ctx context.Context) {
 		waiting = len(asking)
 		if waiting > 0 {
 			g.answer(ctx, asking)
+			g.lane.moved.Add(1)
 		}
 	}
 }
@@ -225,10 +225,12 @@ func shapeOf(query string) shape {
 }
 
 var (
-	writesTo  = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|DELETE FROM)\s+(\w+)`)
-	words     = regexp.MustCompile(`\w+`)
-	byColumn  = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
-	asksBy    = regexp.MustCompile(`^SELECT [\w, ]+ FROM (\w+) ` + byColumn + `(?: ORDER BY [\w, ]+)?$`)
+	writesTo = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|DELETE FROM)\s+(\w+)`)
+	words    = regexp.MustCompile(`\w+`)
+	byColumn = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
+	asksBy   = regexp.MustCompile(
+		`^SELECT (?:[\w, ]+|(?i:COUNT\(\*\))) FROM (\w+) ` + byColumn + `(?: ORDER BY [\w, ]+)?$`,
+	)
 	deletesBy = regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`)
 	updatesBy = regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`)
 	insertsBy = regexp.MustCompile(

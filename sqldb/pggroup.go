@@ -11,21 +11,40 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// groups lets updates of one node that arrive at the same time share one transaction, one after the
-// other, as SQLite's writer does: a commit, a connection that wakes up and a way to the server cost
-// more than what most updates change. Everybody is answered after the commit, with their own
-// answer. See docs/decisions/0019-updates-share-a-transaction.md.
+// groups lets updates of one node that arrive at the same time share one transaction, as SQLite's
+// writer does: a commit, a connection that wakes up and a way to the server cost more than what
+// most updates change. Everybody is answered after the commit, with their own answer.
+//
+// There are two lanes, each with a connection of its own. In the first one updates are prepared
+// side by side. Those that have to go one after the other, such as all that change one row, do so
+// in the second one, where nobody else waits for them. See
+// docs/decisions/0019-updates-share-a-transaction.md.
 type groups struct {
-	engine *postgres
+	engine   *postgres
+	patience time.Duration // how long an update waits while nothing moves
 
-	mu      sync.Mutex
-	waiting []*member // in the order in which they came
-	running bool      // whether somebody runs them
-	most    int       // how many share a transaction, at the moment; 0: maxShared
+	mu     sync.Mutex
+	first  lane
+	second lane
+}
 
-	moved atomic.Int64 // counts what has been run, so that who waits sees whether anything moves
+// lane is updates of which some share the next transaction.
+type lane struct {
+	way     way
+	waiting []*member    // in the order in which they came
+	running bool         // whether somebody runs them
+	holds   []string     // what those that are being run queued for
+	most    int          // how many share a transaction, at the moment
+	moved   atomic.Int64 // counts what has been run, so that who waits sees whether anything moves
+}
+
+func (g *groups) init(engine *postgres) {
+	g.engine, g.patience = engine, impatience
+	g.first.way, g.second.way = sideBySide, inOrder
+	g.first.most, g.second.most = maxShared, maxShared
 }
 
 const (
@@ -40,7 +59,7 @@ const (
 	// has more goes alone.
 	maxQuestions = 16 //bound:depth questions of an update that shares a transaction
 	// impatience is how long an update waits while nothing moves before it goes alone.
-	impatience = 10 * time.Millisecond //bound:wait updates that are run before
+	impatience = 20 * time.Millisecond //bound:wait updates that are run before
 	// groupTimeout bounds how long a transaction keeps those who share it: its end is nobody's
 	// request's. Who was in it goes alone then, for as long as their requests last.
 	groupTimeout = 5 * time.Second //bound:wait a transaction that updates share
@@ -54,7 +73,9 @@ type member struct {
 	careful bool // whether nothing may be assumed of it
 	shares  int  // how often it was run together with others
 	number  int  // in its group
+	lane    *lane
 	in      *group
+	follows bool        // whether it has to go after others
 	gone    bool        // whether its request is over, while it is being run
 	drafts  chan *draft // that it is to run
 
@@ -88,10 +109,10 @@ func (p *postgres) updateAlone(ctx context.Context, fn func(Tx) error) error {
 // wait returns when an update was answered, or has to go alone.
 func (g *groups) wait(m *member) {
 	g.join(m)
-	each := time.NewTimer(impatience)
+	each := time.NewTimer(g.patience)
 	defer each.Stop()
 	over := m.ctx.Done()
-	for seen := g.moved.Load(); ; {
+	for seen := g.progress(m); ; {
 		select {
 		case <-m.done:
 			return
@@ -104,15 +125,39 @@ func (g *groups) wait(m *member) {
 			}
 			over = nil // it is being run: its answer comes
 		case <-each.C:
-			now := g.moved.Load()
-			if now == seen && g.withdraw(m) {
+			now := g.progress(m)
+			if now == seen && g.gains(m) && g.withdraw(m) {
 				m.alone = true
 				return
 			}
 			seen = now
-			each.Reset(impatience)
+			each.Reset(g.patience)
 		}
 	}
+}
+
+// progress is how far the lane is that an update waits in.
+type progress struct {
+	of    *lane
+	moved int64
+}
+
+func (g *groups) progress(m *member) progress {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	moved := m.lane.moved.Load()
+	if m.lane.way == inOrder { // which others may be before
+		moved += g.engine.turns.left.Load()
+	}
+	return progress{m.lane, moved}
+}
+
+// gains says whether an update may be answered sooner when it goes alone: not while those that are
+// being run hold what it waits for.
+func (g *groups) gains(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !slices.ContainsFunc(m.turn.noted, func(object string) bool { return slices.Contains(m.lane.holds, object) })
 }
 
 func outOfPatience(err error) error {
@@ -123,10 +168,18 @@ func outOfPatience(err error) error {
 func (g *groups) join(m *member) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting = append(g.waiting, m)
-	if !g.running {
-		g.running = true
-		go g.run()
+	g.add(&g.first, m)
+}
+
+// add adds updates at the end of a lane.
+func (g *groups) add(l *lane, all ...*member) {
+	for _, m := range all {
+		m.lane = l
+	}
+	l.waiting = append(l.waiting, all...)
+	if !l.running && len(l.waiting) > 0 {
+		l.running = true
+		go g.run(l)
 	}
 }
 
@@ -136,9 +189,13 @@ func (g *groups) withdraw(m *member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.in == nil {
-		before := len(g.waiting)
-		g.waiting = slices.DeleteFunc(g.waiting, func(other *member) bool { return other == m })
-		return len(g.waiting) < before
+		before := len(m.lane.waiting)
+		m.lane.waiting = slices.DeleteFunc(m.lane.waiting, func(other *member) bool { return other == m })
+		if len(m.lane.waiting) == before {
+			return false
+		}
+		m.turn.strike()
+		return true
 	}
 	if m.ctx.Err() != nil && !m.gone {
 		m.gone = true
@@ -149,23 +206,26 @@ func (g *groups) withdraw(m *member) bool {
 	return false
 }
 
-// run runs what waits, one transaction after the other: two at once would be in each other's way.
-func (g *groups) run() {
+// run runs what waits in a lane, one transaction after the other: two at once would be in each
+// other's way.
+func (g *groups) run(l *lane) {
 	for {
 		g.mu.Lock()
-		if len(g.waiting) == 0 {
-			g.running = false
+		if len(l.waiting) == 0 {
+			l.running = false
 			g.mu.Unlock()
 			return
 		}
 		g.mu.Unlock()
-		g.attempt()
+		g.attempt(l)
 		runtime.Gosched() // who was answered comes again, and should share the next one
 	}
 }
 
 // group is the updates that share one transaction.
 type group struct {
+	lane    *lane
+	turn    *turn
 	tx      *pgTx
 	members []*member
 	drafts  []*draft
@@ -179,24 +239,26 @@ type group struct {
 	cancel func() // ends the transaction
 }
 
-func (g *groups) attempt() {
+func (g *groups) attempt(l *lane) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
 	defer cancel()
-	c, err := g.engine.pool.Acquire(ctx)
+	u := &turn{of: &g.engine.turns, wanted: g.objects(l)}
+	defer u.leave()
+	c, err := g.connect(ctx, u)
 	if err != nil {
-		g.disband() // and each hears of it by itself
+		g.disband(l) // and each hears of it by itself
 		return
 	}
 	defer c.Release()
 	tx := &pgTx{conn: c.Conn(), pending: &pgx.Batch{}}
 	_ = tx.add(beginUpdate, nil)
-	together := g.take(&group{tx: tx, cancel: cancel})
+	together := g.take(&group{lane: l, turn: u, tx: tx, cancel: cancel})
 	for _, m := range together.prepare(ctx) {
 		if together.spoiled || tx.failed != nil {
 			break
 		}
 		together.run(ctx, m)
-		g.moved.Add(1)
+		l.moved.Add(1)
 	}
 	err = tx.failed
 	if err == nil && !together.spoiled {
@@ -204,7 +266,30 @@ func (g *groups) attempt() {
 	}
 	g.engine.finish(ctx, c, tx)
 	g.settle(together, err)
-	g.moved.Add(1)
+	l.moved.Add(1)
+}
+
+// objects is what the second lane queues for as one, beside those who go alone: all that is known
+// to be changed by those who wait in it.
+func (g *groups) objects(l *lane) (all []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range l.waiting[:min(len(l.waiting), l.most)] {
+		for _, object := range m.turn.noted {
+			if len(all) < maxObjects && !slices.Contains(all, object) {
+				all = append(all, object)
+			}
+		}
+	}
+	l.holds = slices.Clone(all)
+	return all
+}
+
+func (g *groups) connect(ctx context.Context, u *turn) (*pgxpool.Conn, error) {
+	if err := u.take(ctx); err != nil {
+		return nil, err
+	}
+	return g.engine.pool.Acquire(ctx)
 }
 
 // take takes those that wait. Who comes later does not share the transaction: it would not see
@@ -212,23 +297,23 @@ func (g *groups) attempt() {
 func (g *groups) take(in *group) *group {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.most == 0 {
-		g.most = maxShared
-	}
-	n := min(len(g.waiting), g.most)
-	in.members = slices.Clone(g.waiting[:n])
-	g.waiting = slices.Delete(g.waiting, 0, n)
+	l := in.lane
+	n := min(len(l.waiting), l.most)
+	in.members = slices.Clone(l.waiting[:n])
+	l.waiting = slices.Delete(l.waiting, 0, n)
 	for _, m := range in.members {
-		m.in, m.gone = in, false
+		m.in, m.turn.with = in, in.turn
+		m.gone, m.follows = false, false
+		m.turn.way = l.way
 	}
 	in.events = make(chan *draft, n)
 	return in
 }
 
-// prepare prepares the updates, keeps what can be kept, and returns the others, which are run one
-// after the other. One that is by itself need not be prepared.
-func (g *group) prepare(ctx context.Context) (others []*member) {
-	if len(g.members) < 2 {
+// prepare prepares the updates side by side and keeps what can be kept. It returns those that are
+// run as they are: all of the second lane, and one that is by itself.
+func (g *group) prepare(ctx context.Context) []*member {
+	if g.lane.way == inOrder || len(g.members) < 2 {
 		return g.members
 	}
 	g.draft(ctx)
@@ -236,12 +321,12 @@ func (g *group) prepare(ctx context.Context) (others []*member) {
 		switch {
 		case d.stopped == nil && g.keep(d):
 		case d.stopped == nil, errors.Is(d.stopped, errInOrder):
-			others = append(others, d.member)
+			d.follows = true
 		default:
 			d.alone = true
 		}
 	}
-	return others
+	return nil
 }
 
 // run runs an update after those that are kept. What it did not want to be kept is taken back
@@ -255,6 +340,8 @@ func (g *group) run(ctx context.Context, m *member) {
 	switch {
 	case tx.failed != nil, m.err == nil && tx.stopped == nil:
 		return
+	case errors.Is(tx.stopped, errInOrder):
+		m.follows = true
 	case tx.stopped != nil:
 		m.alone = true
 	}
@@ -283,35 +370,60 @@ func (g *group) commit(ctx context.Context) error {
 	return g.tx.commit(ctx)
 }
 
-// settle answers everybody, or has them run again.
+// settle answers everybody, or has them run again. Those that have to go after others go to the
+// second lane.
 func (g *groups) settle(in *group, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	kept := err == nil && !in.spoiled
-	g.adapt(kept, err)
+	in.lane.adapt(kept, err)
 	culprit := -1
 	if err != nil && fateOf(err) == refused {
 		culprit = in.tx.culprit(err)
 	}
-	var rerun []*member
+	var rerun, follow []*member
 	for i, m := range in.members {
 		m.in = nil
 		switch {
+		case m.follows:
+			if m.stays() {
+				m.turn.follow()
+				follow = append(follow, m)
+				continue
+			}
 		case kept, m.alone, in.spoiled && len(in.members) == 1: // it has its answer, or will get one
 		case in.tx.unknown && m.wrote:
 			m.err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		case i == culprit:
 			m.alone, m.careful = true, assumedWrongly(err)
 		case m.shares < maxShares && in.mayRunAgain(err, culprit):
-			m.shares++
-			rerun = append(rerun, m)
-			continue
+			if m.stays() {
+				m.shares++
+				rerun = append(rerun, m)
+				continue
+			}
 		default:
 			m.alone = true
 		}
-		close(m.done)
+		m.end()
 	}
-	g.waiting = append(rerun, g.waiting...)
+	in.lane.waiting = append(rerun, in.lane.waiting...)
+	g.add(&g.second, follow...)
+}
+
+// stays says whether somebody still waits for an update, of which nothing was kept so far.
+func (m *member) stays() bool {
+	err := m.ctx.Err()
+	if err != nil {
+		m.err = outOfPatience(err)
+	}
+	return err == nil
+}
+
+// end lets an update's answer be known, or lets it go alone.
+func (m *member) end() {
+	m.turn.strike()
+	close(m.done)
 }
 
 // mayRunAgain says whether the members may share a transaction again: when one of them was to
@@ -321,24 +433,21 @@ func (g *group) mayRunAgain(err error, culprit int) bool {
 }
 
 // adapt lets fewer share the next transaction when others came between, and more when nobody did.
-func (g *groups) adapt(kept bool, err error) {
-	if g.most == 0 {
-		g.most = maxShared
-	}
+func (l *lane) adapt(kept bool, err error) {
 	if kept {
-		g.most = min(g.most+1, maxShared)
+		l.most = min(l.most+1, maxShared)
 	} else if err != nil && fateOf(err) == again {
-		g.most = max(g.most/2, minShared)
+		l.most = max(l.most/2, minShared)
 	}
 }
 
-// disband lets everybody go alone who waits.
-func (g *groups) disband() {
+// disband lets everybody go alone who waits in a lane.
+func (g *groups) disband(l *lane) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, m := range g.waiting {
+	for _, m := range l.waiting {
 		m.alone = true
-		close(m.done)
+		m.end()
 	}
-	g.waiting = nil
+	l.waiting = nil
 }

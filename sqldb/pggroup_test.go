@@ -39,16 +39,23 @@ func together(t *testing.T, db *DB, updates []func(Tx) error) []error {
 			answers[i] = db.Update(context.Background(), update)
 		})
 	}
-	g.until(func() bool { return len(g.waiting) == len(updates) })
+	g.until(func() bool { return len(g.first.waiting) == len(updates) })
 	close(goOn)
 	all.Wait()
 	return answers
 }
 
-// until waits for a condition, while who waits for others does not lose patience.
+// patient opens a database where nobody who waits for others loses patience.
+func patient(t *testing.T, dsn string) *DB {
+	t.Helper()
+	db := openOn(t, dsn)
+	db.engine.(*postgres).groups.patience = time.Hour
+	return db
+}
+
+// until waits for a condition.
 func (g *groups) until(so func() bool) {
 	for is := false; !is; time.Sleep(time.Millisecond) { // between two looks at the condition
-		g.moved.Add(1)
 		g.mu.Lock()
 		is = so()
 		g.mu.Unlock()
@@ -89,7 +96,7 @@ func texts(t *testing.T, db *DB) map[string]string {
 // and after something was written, a wrong assumption, a statement that the server does not take,
 // one that asks what it has written, and one that panics. None of these is anybody else's matter.
 func TestUpdatesThatShareATransactionGetTheirOwnAnswers(t *testing.T) {
-	db := openOn(t, sqldbtest.Postgres(t))
+	db := patient(t, sqldbtest.Postgres(t))
 	if err := errors.Join(note(db, "there"), note(db, "shared")); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +175,7 @@ func TestUpdatesThatShareATransactionGetTheirOwnAnswers(t *testing.T) {
 
 // TestUpdatesShareATransaction, when they arrive while another one runs.
 func TestUpdatesShareATransaction(t *testing.T) {
-	db := openOn(t, sqldbtest.Postgres(t))
+	db := patient(t, sqldbtest.Postgres(t))
 	var updates []func(Tx) error
 	for i := range 20 {
 		updates = append(updates, func(t Tx) error {
@@ -192,7 +199,7 @@ func TestUpdatesShareATransaction(t *testing.T) {
 
 // TestWhoGivesUpWaitingIsNotRun, and nobody else is kept from being run.
 func TestWhoGivesUpWaitingIsNotRun(t *testing.T) {
-	db := openOn(t, sqldbtest.Postgres(t))
+	db := patient(t, sqldbtest.Postgres(t))
 	g := &db.engine.(*postgres).groups
 	gone, giveUp := context.WithCancel(context.Background())
 	holds, goOn := make(chan bool), make(chan bool)
@@ -211,9 +218,9 @@ func TestWhoGivesUpWaitingIsNotRun(t *testing.T) {
 			t.Errorf("who gave up: %v", err)
 		}
 	})
-	g.until(func() bool { return len(g.waiting) == 1 })
+	g.until(func() bool { return len(g.first.waiting) == 1 })
 	giveUp()
-	g.until(func() bool { return len(g.waiting) == 0 })
+	g.until(func() bool { return len(g.first.waiting) == 0 })
 	close(goOn)
 	all.Wait()
 	if err := note(db, "after"); err != nil {

@@ -18,8 +18,13 @@ import (
 // well.
 type turns struct {
 	used   atomic.Int64 // how many places there are: most often none
+	left   atomic.Int64 // how many have left one, so that who waits sees whether anything moves
 	mu     sync.Mutex
 	places map[string]*place
+
+	// What is changed by the updates that go one after the other, and by how many of them.
+	noted   atomic.Int64 // how many objects: most often none
+	inOrder map[string]int
 }
 
 // place is where updates queue for one object.
@@ -64,6 +69,7 @@ func (t *turns) leave(object string) {
 	p := t.places[object]
 	t.mu.Unlock()
 	<-p.taken
+	t.left.Add(1)
 	t.forget(object, p)
 }
 
@@ -76,12 +82,59 @@ func (t *turns) forget(object string, p *place) {
 	}
 }
 
+// note notes an object of an update that goes after others.
+func (t *turns) note(object string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inOrder == nil {
+		t.inOrder = map[string]int{}
+	}
+	if t.inOrder[object]++; t.inOrder[object] == 1 {
+		t.noted.Add(1)
+	}
+}
+
+func (t *turns) strike(objects []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, object := range objects {
+		if t.inOrder[object]--; t.inOrder[object] == 0 {
+			delete(t.inOrder, object)
+			t.noted.Add(-1)
+		}
+	}
+}
+
+func (t *turns) isNoted(object string) bool {
+	if t.noted.Load() == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.inOrder[object] > 0
+}
+
 // turn is one update's part in that. A nil turn takes none.
 type turn struct {
 	of           *turns
 	wanted, held []string // in order
 	changed      []string // by the statements of this try
+	way          way
+	noted        []string // what it changes, while it is one of those that go one after the other
+	with         *turn    // of those that it goes after, and of itself
 }
+
+// way is how an update is run.
+type way uint8
+
+const (
+	alone      way = iota
+	sideBySide     // with others, and not with those that go one after the other
+	inOrder        // after others
+)
+
+// errInOrder ends the try of an update that has to go after others.
+var errInOrder = errors.New("it is run after those before it")
 
 // errOutOfTurn ends a try that came to an object which others queue for. It holds no connection
 // while it waits for them.
@@ -102,19 +155,51 @@ func (u *turn) begin() {
 }
 
 // at says what a statement is about, and whether it changes that. It fails when others queue for
-// it.
+// it, or go one after the other because of it.
 func (u *turn) at(object string, changes bool) error {
-	if u == nil || object == unlucky || slices.Contains(u.wanted, object) {
+	if u == nil || object == unlucky || slices.Contains(u.wanted, object) ||
+		(u.with != nil && slices.Contains(u.with.held, object)) {
 		return nil
 	}
-	if len(u.wanted) < maxObjects && u.of.busy(object) {
+	busy := u.of.busy(object)
+	follows := u.way == sideBySide && (busy || u.of.isNoted(object))
+	if (changes || follows) && len(u.changed) < maxObjects && !slices.Contains(u.changed, object) {
+		u.changed = append(u.changed, object)
+	}
+	if follows {
+		return errInOrder
+	}
+	if busy && len(u.wanted) < maxObjects {
 		u.wanted = append(u.wanted, object)
 		return errOutOfTurn
 	}
-	if changes && len(u.changed) < maxObjects && !slices.Contains(u.changed, object) {
-		u.changed = append(u.changed, object)
+	if changes && u.way == inOrder && len(u.noted) < maxObjects {
+		u.note(object)
 	}
 	return nil
+}
+
+// follow makes an update one of those that go one after the other. What it is known to change is
+// theirs until it is struck.
+func (u *turn) follow() {
+	u.way = inOrder
+	for _, object := range u.changed {
+		u.note(object)
+	}
+}
+
+func (u *turn) note(object string) {
+	if !slices.Contains(u.noted, object) {
+		u.noted = append(u.noted, object)
+		u.of.note(object)
+	}
+}
+
+// strike ends that.
+func (u *turn) strike() {
+	u.way, u.with = alone, nil
+	u.of.strike(u.noted)
+	u.noted = nil
 }
 
 // want notes that the try has met others: it waits for all that it changes, the next time.

