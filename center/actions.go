@@ -135,6 +135,18 @@ var (
 	ActionDeleteAssignmentRule    = line("DeleteAssignmentRule", administrators)
 	ActionApplyAssignmentRule     = line("ApplyAssignmentRule", administrators)
 
+	ActionCreateRequestPolicy = line("CreateRequestPolicy", administrators)
+	ActionDeleteRequestPolicy = line("DeleteRequestPolicy", administrators)
+	ActionPutRequestWebhook   = line("PutRequestWebhook", administrators)
+	ActionRequestAccess       = line("RequestAccess", person)
+	ActionExtendAccess        = line("ExtendAccess", person)
+	ActionApproveAccess       = line("ApproveAccess", person)
+	ActionDenyAccess          = line("DenyAccess", person)
+	ActionReviewAccess        = line("ReviewAccess", person)
+	ActionStartAccess         = line("StartAccess", 0)
+	ActionExpireAccess        = line("ExpireAccess", 0)
+	ActionEndAccess           = line("EndAccess", administrators|person)
+
 	ActionCreatePermissionSet    = line("CreatePermissionSet", administrators)
 	ActionUpdatePermissionSet    = line("UpdatePermissionSet", administrators)
 	ActionDeletePermissionSet    = line("DeletePermissionSet", administrators)

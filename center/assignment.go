@@ -75,6 +75,7 @@ type AssignmentRequest struct {
 	Status        RequestStatus
 	FailureReason string
 	Assignment    Assignment
+	Origin        string `json:",omitempty"` // the rule or the window that wants it; empty: somebody by hand
 	CreatedAt     time.Time
 }
 
@@ -238,6 +239,9 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 	err := c.change(ctx, by, ActionDeleteAccountAssignment, func(tx Tx) (string, error) {
 		request.Status, request.FailureReason = Succeeded, ""
 		origins, err := tx.OriginsOf(a)
+		if err == nil && slices.ContainsFunc(origins, isWindow) {
+			return a.subject(), c.unassignWindows(tx, by, &request, origins)
+		}
 		switch {
 		case err != nil:
 			return a.subject(), err
@@ -246,12 +250,17 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 		case origins[0] == byHand: // it stays, since rules want it too
 			return a.subject(), errors.Join(tx.DeleteOrigin(byHand, a), tx.PutAssignmentRequest(request))
 		}
-		request.Status, request.FailureReason = Failed, "Received a 409 status error: The assignment follows the "+
-			"assignment rule "+origins[0]+". Delete the rule, or move the account out of it."
+		request.Status, request.FailureReason = Failed, followsRule(origins[0])
 		return a.subject(), tx.PutAssignmentRequest(request)
 	})
 	c.wakeRoleWorkers()
 	return request, err
+}
+
+// followsRule is why an assignment that a rule wants is not deleted.
+func followsRule(rule string) string {
+	return "Received a 409 status error: The assignment follows the assignment rule " + rule +
+		". Delete the rule, or move the account out of it."
 }
 
 // unassign does what a request to take an assignment back asks for. Where there is none the request

@@ -297,40 +297,9 @@ func (c *Center) stepsOf(ctx context.Context, rule AssignmentRule) (steps []rule
 
 // applyStep takes one step. A refusal comes before anything is written.
 func (c *Center) applyStep(tx Tx, rule AssignmentRule, s ruleStep) error {
-	a := rule.assignment(s.account)
-	origins, err := tx.OriginsOf(a)
-	if err != nil {
-		return err
-	}
-	there, err := tx.Assignments(AssignmentQuery{
-		AccountID:        a.AccountID,
-		PermissionSetARN: a.PermissionSetARN,
-		PrincipalType:    a.PrincipalType,
-		PrincipalID:      a.PrincipalID,
-		Limit:            1,
-	})
-	if err != nil {
-		return err
-	}
 	if !s.assign {
-		others := slices.DeleteFunc(origins, func(o string) bool { return o == rule.ID })
-		if len(others) == 0 && len(there) > 0 {
-			request := AssignmentRequest{ID: c.NewID(), Kind: Deletion, Assignment: a, CreatedAt: c.now()}
-			err = c.unassign(tx, &request)
-		}
-		if slices.Equal(others, []string{byHand}) { // an assignment like any other again
-			err = tx.DeleteOrigin(byHand, a)
-		}
-		return errors.Join(err, tx.DeleteOrigin(rule.ID, a))
+		return c.wantNoMore(tx, rule.ID, rule.assignment(s.account))
 	}
-	if len(there) > 0 && len(origins) == 0 {
-		err = tx.PutOrigin(byHand, a)
-	}
-	if len(there) == 0 {
-		request := AssignmentRequest{ID: c.NewID(), Kind: Creation, Assignment: a, CreatedAt: c.now()}
-		if err := c.assign(tx, &request); err != nil {
-			return err
-		}
-	}
-	return errors.Join(err, tx.PutOrigin(rule.ID, a))
+	_, err := c.want(tx, rule.ID, rule.assignment(s.account))
+	return err
 }

@@ -45,6 +45,9 @@ type Center struct {
 	roleWork         chan struct{}
 	ruleWork         chan struct{}
 	organizationWork chan struct{}
+	accessWork       chan struct{}
+	noticeWork       chan struct{}
+	webhookWork      chan struct{}
 	relyingParty     *authn.RelyingParty // nil where browsers have no WebAuthn
 	inBackground     chan struct{}
 	refusals         audit.Tally // those that are only counted
@@ -65,6 +68,10 @@ type Center struct {
 	// Assertions reads the tokens of trusted token issuers. The code that assembles the doors sets
 	// it; nil: none is taken.
 	Assertions AssertionReader
+
+	// Webhooks posts notices of requests for access. The code that assembles the doors sets it;
+	// nil: none are posted.
+	Webhooks Webhooks
 
 	// OwnSTS says that credentials of roles are the center's own, whose STS asks RoleSessionOpen.
 	// The code that assembles the doors sets it.
@@ -154,6 +161,9 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 		roleWork:         make(chan struct{}, roleWorkers+1),
 		ruleWork:         make(chan struct{}, 1),
 		organizationWork: make(chan struct{}, 1),
+		accessWork:       make(chan struct{}, 1),
+		noticeWork:       make(chan struct{}, 1),
+		webhookWork:      make(chan struct{}, 1),
 	}
 	if c.Now == nil {
 		c.Now = time.Now

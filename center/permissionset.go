@@ -378,7 +378,7 @@ func (c *Center) DeletePermissionSet(ctx context.Context, by audit.Actor, arn st
 		if len(used)+len(making) > 0 || ruled {
 			return arn, &refusal.Error{Code: PermissionSetInUse, Subject: arn}
 		}
-		return arn, tx.DeletePermissionSet(arn)
+		return arn, errors.Join(c.dropPoliciesOf(tx, arn), tx.DeletePermissionSet(arn))
 	})
 }
 

@@ -255,6 +255,34 @@ var (
 		"this assignment rule already exists", "no action needed")
 )
 
+// Requests for access that ends.
+var (
+	RequestPolicyNotFound = Refusals.New("request-policy-not-found", refusal.NotFound,
+		"there is no such policy for requests", "list the policies with gatehouse access policy list")
+	RequestPolicyTaken = Refusals.New("request-policy-name-taken", refusal.Conflict,
+		"another policy for requests has this name (letter case is ignored)", "choose another name")
+	AccessNotOffered = Refusals.New("access-not-offered", refusal.Denied,
+		"no policy lets this person ask for this access",
+		"ask an administrator for a policy, or for a place in the group that it names")
+	AccessRequestNotFound = Refusals.New("access-request-not-found", refusal.NotFound,
+		"there is no such request for access", "list the requests with gatehouse access list")
+	AccessRequestOpen = Refusals.New("access-request-open", refusal.Conflict,
+		"you have asked for this access already, and the request is open",
+		"wait for the decision, or end that request first")
+	AccessRequestClosed = Refusals.New("access-request-closed", refusal.Conflict,
+		"nothing can be decided on this request anymore", "look at the request; a new one can be made")
+	AccessDecidedAlready = Refusals.New("access-decided-already", refusal.Conflict,
+		"you have approved this request already", "wait for the second approver")
+	OwnAccessRequest = Refusals.New("own-access-request", refusal.Denied,
+		"nobody decides on a request of their own", "ask another approver")
+	NotApprover = Refusals.New("not-an-approver", refusal.Denied,
+		"this person is not among the approvers of the request", "ask somebody in the policy's group of approvers")
+	TooManyAccessRequests = Refusals.New("too-many-access-requests", refusal.Quota,
+		"there are too many requests for access", "end requests that you do not need, or wait until tomorrow")
+	WebhookInvalid = Refusals.New("webhook-invalid", refusal.Invalid,
+		"notices cannot be posted to this address", "use an https address that this center may reach")
+)
+
 // What AWS is asked for: credentials, roles and organizations.
 var (
 	BrokerRefused = Refusals.New("aws-refused", refusal.Denied,

@@ -369,6 +369,9 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 		if err == nil {
 			err = checkGroups(tx, r.Assignment)
 		}
+		if err == nil {
+			err = stillWanted(tx, r)
+		}
 		switch {
 		case err == nil:
 			assigned, err = true, tx.PutAssignment(r.Assignment)

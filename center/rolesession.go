@@ -52,6 +52,7 @@ type roleSessionWriter interface {
 	// write.
 	ExtendRoleSession(RoleSession) error
 	DeleteRoleSessionsOf(user UserID) error
+	DeleteRoleSession(RoleSession) error
 	PutRoleRevocation(RoleRevocation) error
 	DeleteRoleRevocation(RoleRevocation) error
 }
@@ -175,6 +176,19 @@ func (c *Center) RoleSessionOpen(ctx context.Context, user UserID, issued time.T
 	return nil
 }
 
+// RoleStillOpen says whether a role that the center itself issued credentials of is the user's
+// still: a window of access that has closed since took them back. It fails with NotAllowed.
+func (c *Center) RoleStillOpen(ctx context.Context, user UserID, roleName string, issued time.Time) error {
+	return c.Store.Get(ctx, func(r Reader) error {
+		list, err := r.RoleRevocations(roleName)
+		ended := func(v RoleRevocation) bool { return v.UserID == user && issued.Before(v.Before) }
+		if slices.ContainsFunc(list, ended) {
+			return &refusal.Error{Code: NotAllowed, Subject: roleName, Detail: "the window of access has closed"}
+		}
+		return err
+	})
+}
+
 // RevokeUser ends all that a user has open: sessions, what programs were granted, and the
 // credentials of roles. The user stays as enabled as before. It fails with UserNotFound.
 func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) error {
@@ -197,6 +211,9 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) erro
 // STS asks RoleSessionOpen; IAM must be told where the center keeps the roles. Where it does
 // neither, the sessions stay, so that an administrator sees what goes on.
 func (c *Center) revokeRoles(tx Tx, user UserID) error {
+	if err := c.endWindowsOf(tx, user); err != nil { // which take back assignments too
+		return err
+	}
 	switch {
 	case c.OwnSTS:
 		return tx.DeleteRoleSessionsOf(user)
@@ -212,19 +229,28 @@ func (c *Center) revokeRoles(tx Tx, user UserID) error {
 		if !s.Until.After(c.now()) {
 			continue
 		}
-		if err := errors.Join(tx.PutRoleRevocation(RoleRevocation{
-			RoleName:         s.RoleName,
-			AccountID:        s.AccountID,
-			PermissionSetARN: s.PermissionSetARN,
-			UserID:           user,
-			Name:             s.Name,
-			Before:           before,
-			Until:            s.Until.Add(revocationSlack),
-		}), c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)); err != nil {
+		if err := errors.Join(
+			tx.PutRoleRevocation(s.revocation(before, false)),
+			c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName),
+		); err != nil {
 			return err
 		}
 	}
 	return tx.DeleteRoleSessionsOf(user)
+}
+
+// revocation denies a session what it got before a moment.
+func (s RoleSession) revocation(before time.Time, inForce bool) RoleRevocation {
+	return RoleRevocation{
+		RoleName:         s.RoleName,
+		AccountID:        s.AccountID,
+		PermissionSetARN: s.PermissionSetARN,
+		UserID:           s.UserID,
+		Name:             s.Name,
+		Before:           before,
+		Until:            s.Until.Add(revocationSlack),
+		InForce:          inForce,
+	}
 }
 
 // queueRole has a role that exists brought to what it should be. One that is to go needs nothing:
@@ -253,7 +279,7 @@ func (c *Center) queueRole(tx Tx, account, permissionSet, name string) error {
 // endRevocations takes back what stands against credentials that have all run out. What was not in
 // force may go too.
 func (c *Center) endRevocations(ctx context.Context) error {
-	if c.Roles == nil {
+	if c.Roles == nil && !c.OwnSTS {
 		return nil
 	}
 	ended := false
@@ -261,10 +287,10 @@ func (c *Center) endRevocations(ctx context.Context) error {
 		list, err := tx.EndedRoleRevocations(c.now(), endedAtOnce)
 		ended = len(list) > 0
 		for _, r := range list {
-			err = errors.Join(
-				err, tx.DeleteRoleRevocation(r),
-				c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName),
-			)
+			err = errors.Join(err, tx.DeleteRoleRevocation(r))
+			if c.Roles != nil {
+				err = errors.Join(err, c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName))
+			}
 		}
 		return err
 	})

@@ -48,6 +48,11 @@ func (c *Center) Run(ctx context.Context) {
 	do("apply the assignment rules", c.ruleWork, rulesEach, func(ctx context.Context) (bool, error) {
 		return false, c.ApplyAssignmentRules(ctx, audit.SystemActor)
 	})
+	do("open and close windows of access", c.accessWork, accessEach, c.WorkOnAccess)
+	do("send notices of requests by mail", c.noticeWork, noticeEach, c.MailNotice)
+	if c.Webhooks != nil {
+		do("send notices of requests to the webhook", c.webhookWork, noticeEach, c.PostNotice)
+	}
 	if c.RefreshMetadata != nil {
 		do("refresh the identity provider's metadata", nil, refreshEach, func(ctx context.Context) (bool, error) {
 			return false, c.RefreshMetadata(ctx)
@@ -93,7 +98,8 @@ func (c *Center) repeat(
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)))
+		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)),
+			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce))
 	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)

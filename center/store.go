@@ -70,6 +70,9 @@ type Reader interface {
 	organizationImportReader
 	roleJobReader
 	roleSessionReader
+	requestPolicyReader
+	accessRequestReader
+	noticeReader
 	instanceSettingsReader
 	instanceControlsReader
 	applicationReader
@@ -107,6 +110,9 @@ type Tx interface {
 	organizationImportWriter
 	roleJobWriter
 	roleSessionWriter
+	requestPolicyWriter
+	accessRequestWriter
+	noticeWriter
 	instanceSettingsWriter
 	instanceControlsWriter
 	applicationWriter

@@ -65,7 +65,11 @@ func roleSession(
 		return awsapi.Credential{}, unknownKey()
 	}
 	if s.UserID != "" {
-		if err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt); err != nil {
+		err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt)
+		if err == nil {
+			err = c.RoleStillOpen(ctx, s.UserID, s.RoleName, s.IssuedAt)
+		}
+		if err != nil {
 			if refusal.CodeOf(err) == center.NotAllowed {
 				err = unknownKey()
 			}

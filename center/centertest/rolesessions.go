@@ -68,6 +68,7 @@ func roleSessions(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2)
 	})
+	deletedSessions(t, s, other, renamed)
 	update(t, s, func(tx center.Tx) error { return tx.DeleteRoleSessionsOf("u1") })
 	view(t, s, func(r center.Reader) error {
 		sessions, err := r.RoleSessionsOf("u1")
@@ -76,4 +77,23 @@ func roleSessions(t *testing.T, s center.Store) {
 		}
 		return err
 	})
+}
+
+// deletedSessions deletes one session, and one that is gone, and makes the one again.
+func deletedSessions(t *testing.T, s center.Store, there, gone center.RoleSession) {
+	t.Helper()
+	for _, c := range []struct {
+		session center.RoleSession
+		left    int
+	}{{gone, 1}, {there, 0}} {
+		update(t, s, func(tx center.Tx) error { return tx.DeleteRoleSession(c.session) })
+		view(t, s, func(r center.Reader) error {
+			sessions, err := r.RoleSessionsOf("u1")
+			if len(sessions) != c.left {
+				t.Errorf("after deleting %s: %+v", c.session.Name, sessions)
+			}
+			return err
+		})
+	}
+	update(t, s, func(tx center.Tx) error { return tx.ExtendRoleSession(there) })
 }

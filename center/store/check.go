@@ -50,7 +50,7 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 		for _, check := range []func(
 			tx, *findings, func(),
 		) error{checkUsers, checkGroups, checkMemberships, checkReferences, checkSettings} {
-			if err := check(tx{t, &s.writes}, f, looked); err != nil {
+			if err := check(tx{t, &s.writes, s.db.Shared()}, f, looked); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ package store_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,9 @@ func TestNodeHelper(t *testing.T) {
 			return ignore(c.AuthenticateToken(ctx, words[1], words[2], "127.0.0.1"))
 		case "key":
 			return useKey(words[1])(ctx, c)
+		case "run":
+			go c.Run(ctx)
+			return errors.New("it runs") // which is nothing to do again and again
 		default:
 			return activeUser(func(ctx context.Context, c *center.Center) (center.User, error) {
 				return c.User(ctx, center.UserID(words[1]))

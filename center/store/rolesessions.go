@@ -28,6 +28,13 @@ func (t tx) DeleteRoleSessionsOf(user center.UserID) error {
 	return t.Do(`DELETE FROM role_sessions WHERE user_id = $1`, string(user))
 }
 
+func (t tx) DeleteRoleSession(s center.RoleSession) error {
+	return t.Do(
+		`DELETE FROM role_sessions WHERE user_id = $1 AND account_id = $2 AND role_name = $3 AND name = $4`,
+		string(s.UserID), s.AccountID, s.RoleName, s.Name,
+	)
+}
+
 func (t tx) RoleRevocations(roleName string) ([]center.RoleRevocation, error) {
 	return list[center.RoleRevocation](
 		t, `SELECT doc FROM role_revocations WHERE role_name = $1 ORDER BY user_id, name`, roleName,

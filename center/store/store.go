@@ -75,12 +75,12 @@ func (s *Store) Shared() bool { return s.db.Shared() }
 
 // View implements center.Store.
 func (s *Store) View(ctx context.Context, fn func(center.Reader) error) error {
-	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes, s.db.Shared()}) }))
 }
 
 // Get implements center.Store.
 func (s *Store) Get(ctx context.Context, fn func(center.Reader) error) error {
-	return known(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.Get(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes, s.db.Shared()}) }))
 }
 
 // Ready implements center.Store.
@@ -92,7 +92,7 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
-	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes}) }))
+	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes, s.db.Shared()}) }))
 }
 
 // The database's own failures, with the codes that doors answer with.
@@ -112,6 +112,7 @@ func known(err error) error { return sqldb.Known(err, unavailable, unknown, conf
 type tx struct {
 	sqldb.Tx
 	writes *atomic.Uint64
+	shared bool // several processes share the database
 }
 
 func (t tx) Writes() uint64 { return t.writes.Load() }
@@ -177,13 +178,15 @@ const (
 	kindApplication    = "application"
 	kindSAML           = "application-saml"
 	kindTokenIssuer    = "trusted-token-issuer" // #nosec G101 -- a kind of document
+	kindRequestPolicy  = "request-policy"
+	kindRequestWebhook = "request-webhook"
 )
 
 var kinds = []string{
 	kindInstance, kindSource, kindTenant, kindAccessKey, kindAdministrator, kindPassword, kindSignIn,
 	kindRequestKey, kindFederationKey, kindTokenKey, kindInstanceSet, kindControls, kindAssignmentRule,
 	kindOrganization,
-	kindApplication, kindSAML, kindTokenIssuer,
+	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
 }
 
 const theOnly = "" // the id of a noun that exists once

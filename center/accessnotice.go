@@ -1,0 +1,399 @@
+package center
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// NoticeKind says what people and programs are told of a request for access.
+type NoticeKind string
+
+// The kinds of notice.
+const (
+	NoticeAsked     NoticeKind = "asked"     // approvers
+	NoticeEmergency NoticeKind = "emergency" // approvers
+	NoticeExtension NoticeKind = "extension" // approvers
+	NoticeApproved  NoticeKind = "approved"  // who asked
+	NoticeDenied    NoticeKind = "denied"    // who asked
+	NoticeEnded     NoticeKind = "ended"     // who asked
+)
+
+// Channel is how a notice is sent.
+type Channel string
+
+// The channels.
+const (
+	ByMail    Channel = "mail"
+	ByWebhook Channel = "webhook"
+)
+
+// Notice is something to tell of a request, as the request was then. It is kept until it is sent.
+type Notice struct {
+	ID       string
+	Kind     NoticeKind
+	Channel  Channel
+	At       time.Time
+	Request  AccessRequest
+	Due      time.Time
+	Attempts int
+}
+
+// RequestWebhook is where notices are posted.
+type RequestWebhook struct {
+	URL          string
+	SealedSecret string
+	CreatedAt    time.Time
+	Problem      string    `json:",omitempty"` // why the last notice was not taken
+	PostedAt     time.Time `json:",omitzero"`  // when one was taken last
+}
+
+// noticeReader reads notices and where they are posted.
+type noticeReader interface {
+	RequestWebhook() (RequestWebhook, error)
+	// NextNotice is the one that has been due for longest.
+	NextNotice(Channel, time.Time) (Notice, error)
+	CountNotices() (int, error)
+}
+
+// noticeWriter writes notices and where they are posted.
+type noticeWriter interface {
+	PutRequestWebhook(RequestWebhook) error
+	DeleteRequestWebhook() error
+	PutNotice(Notice) error
+	DeleteNotice(id string) error
+}
+
+// Webhooks posts to addresses that an administrator has named. The implementation is in
+// center/server.
+type Webhooks interface {
+	// Check judges an address by its text.
+	Check(address string) error
+	// Post sends a body, and fails unless it is taken.
+	Post(ctx context.Context, address, signature string, body []byte) error
+}
+
+const (
+	noticeEach     = 5 * time.Second //bound:none how often, not how much
+	noticeLease    = time.Minute     //bound:wait a node that sends a notice, before another takes over
+	noticeTries    = 8               //bound:depth tries to post a notice
+	maxNoticePause = time.Hour       //bound:wait the next try to post a notice, at the most
+	maxNotices     = 10_000          //bound:queue notices of requests for access that wait
+	maxMailed      = 50              //bound:list approvers who get an email about a request
+	maxWebhookURL  = 2048            //bound:text the address of a webhook
+)
+
+const purposeWebhook = "request-webhook"
+
+// PutRequestWebhook has notices of requests posted to an address, signed with the secret that is
+// returned. An empty one ends that. It fails with WebhookInvalid.
+func (c *Center) PutRequestWebhook(ctx context.Context, by audit.Actor, address string) (authn.Secret, error) {
+	secret := authn.NewSecret(32)
+	err := c.change(ctx, by, ActionPutRequestWebhook, func(tx Tx) (string, error) {
+		if address == "" {
+			return "", tx.DeleteRequestWebhook()
+		}
+		if len(address) > maxWebhookURL {
+			return "", &refusal.Error{Code: WebhookInvalid, Detail: "longer than 2,048 characters"}
+		}
+		if c.Webhooks == nil {
+			return address, &refusal.Error{Code: WebhookInvalid, Detail: "this center posts nothing"}
+		}
+		if err := c.Webhooks.Check(address); err != nil {
+			return "", &refusal.Error{Code: WebhookInvalid, Detail: err.Error()}
+		}
+		return address, tx.PutRequestWebhook(RequestWebhook{
+			URL: address, SealedSecret: c.Sealer.Seal(purposeWebhook, []byte(secret)), CreatedAt: c.now(),
+		})
+	})
+	return authn.Secret(secret), err
+}
+
+// RequestWebhook says where notices are posted; the zero value: nowhere.
+func (c *Center) RequestWebhook(ctx context.Context) (w RequestWebhook, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		w, err = r.RequestWebhook()
+		if errors.Is(err, refusal.ErrNoRow) {
+			err = nil
+		}
+		return err
+	})
+	return w, err
+}
+
+// tell queues what is to be told of a request. Where too much waits already, nothing is: access
+// must not depend on who listens.
+func (c *Center) tell(tx Tx, kind NoticeKind, r AccessRequest) error {
+	_, err := tx.RequestWebhook()
+	posts := err == nil && c.Webhooks != nil
+	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
+		return err
+	}
+	if !posts && c.Mailer == nil {
+		return nil
+	}
+	n, err := tx.CountNotices()
+	if err != nil || n >= maxNotices {
+		return err
+	}
+	notice := Notice{Kind: kind, At: c.now(), Request: r, Due: c.now()}
+	for channel, wanted := range map[Channel]bool{ByMail: c.Mailer != nil, ByWebhook: posts} {
+		if wanted {
+			notice.ID, notice.Channel = c.NewID(), channel
+			err = errors.Join(err, tx.PutNotice(notice))
+		}
+	}
+	return err
+}
+
+// takeNotice leases the next notice of a channel.
+func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err error) {
+	next := func(r Reader) (err error) {
+		n, err = r.NextNotice(by, c.now())
+		return err
+	}
+	if err := c.Store.Get(ctx, next); err != nil { // most often there is none, and nothing to write
+		return n, err
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		if err := next(tx); err != nil {
+			return err
+		}
+		n.Due, n.Attempts = c.now().Add(noticeLease), n.Attempts+1
+		return tx.PutNotice(n)
+	})
+	return n, err
+}
+
+// MailNotice sends the next notice by mail, and says whether there was one.
+func (c *Center) MailNotice(ctx context.Context) (bool, error) {
+	if c.Mailer == nil {
+		return false, nil
+	}
+	n, err := c.takeNotice(ctx, ByMail)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var to []User
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		to, err = readersOf(r, n)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, u := range to {
+		if u.Active && u.PrimaryEmail() != "" {
+			c.Mailer.Send(noticeMail(u, n, c.PortalURL()+"/requests"))
+		}
+	}
+	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteNotice(n.ID) })
+}
+
+// readersOf are those who are told by mail.
+func readersOf(r Reader, n Notice) ([]User, error) {
+	switch n.Kind {
+	case NoticeApproved, NoticeDenied, NoticeEnded:
+		u, err := r.User(n.Request.UserID)
+		if errors.Is(err, refusal.ErrNoRow) {
+			return nil, nil
+		}
+		return []User{u}, err
+	case NoticeAsked, NoticeEmergency, NoticeExtension:
+	}
+	members, err := r.Memberships(MembershipQuery{GroupID: n.Request.Approvers, Limit: maxMailed + 1})
+	var to []User
+	for _, m := range members {
+		if m.UserID == n.Request.UserID || len(to) == maxMailed {
+			continue
+		}
+		u, failed := r.User(m.UserID)
+		if failed == nil {
+			to = append(to, u)
+		} else if !errors.Is(failed, refusal.ErrNoRow) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return to, err
+}
+
+// noticeSubjects are the subjects of emails, which go on with the access.
+var noticeSubjects = map[NoticeKind]string{
+	NoticeAsked:     "Please decide: %s asks for %s in %s",
+	NoticeEmergency: "EMERGENCY: %s has taken %s in %s",
+	NoticeExtension: "Please decide: %s asks for more time with %s in %s",
+	NoticeApproved:  "Approved: %s may use %s in %s",
+	NoticeDenied:    "Not approved: %s, %s in %s",
+	NoticeEnded:     "Ended: %s no longer has %s in %s",
+}
+
+func noticeMail(to User, n Notice, link string) Mail {
+	r := n.Request
+	text := fmt.Sprintf("Who:      %s\nAccess:   %s in %s (%s)\nFor:      %s\nReason:   %s\n",
+		r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, r.Length, r.Reason)
+	if r.Ticket != "" {
+		text += "Ticket:   " + r.Ticket + "\n"
+	}
+	if n.Kind == NoticeExtension && r.Extension != nil {
+		text += fmt.Sprintf("More:     %s, until %s\nBecause:  %s\n", r.Extension.Length,
+			inWords(r.EndsAt.Add(r.Extension.Length)), r.Extension.Reason)
+	}
+	if r.State == AccessActive || r.State == AccessScheduled {
+		if !r.Start.IsZero() {
+			text += "From:     " + inWords(r.Start) + "\n"
+		}
+		if !r.EndsAt.IsZero() {
+			text += "Until:    " + inWords(r.EndsAt) + "\n"
+		}
+	}
+	if r.EndReason != "" {
+		text += "Because:  " + r.EndReason + "\n"
+	}
+	if n.Kind == NoticeEmergency {
+		text += "\nThe access is open now. Review it, or end it, here:\n"
+	} else {
+		text += "\nThe requests are here:\n"
+	}
+	return Mail{
+		To:      to.PrimaryEmail(),
+		Subject: fmt.Sprintf(noticeSubjects[n.Kind], r.UserName, r.PermissionSetName, r.AccountID),
+		Text:    text + "\n  " + link + "\n",
+	}
+}
+
+func inWords(t time.Time) string { return t.UTC().Format("January 2, 2006, 15:04 UTC") }
+
+// PostedNotice is the body of a webhook's request. Fields are added, never changed.
+type PostedNotice struct {
+	ID      string        `json:"id"` // the same in each try
+	Type    string        `json:"type"`
+	At      time.Time     `json:"at"`
+	Center  string        `json:"center"`
+	Request PostedRequest `json:"request"`
+	Link    string        `json:"link"`
+}
+
+// PostedRequest is the request in a PostedNotice.
+type PostedRequest struct {
+	ID            string    `json:"id"`
+	State         string    `json:"state"`
+	Policy        string    `json:"policy"`
+	UserID        string    `json:"userId"`
+	UserName      string    `json:"userName"`
+	AccountID     string    `json:"accountId"`
+	AccountName   string    `json:"accountName"`
+	PermissionSet string    `json:"permissionSet"`
+	Seconds       int64     `json:"seconds"`
+	Reason        string    `json:"reason"`
+	Ticket        string    `json:"ticket,omitempty"`
+	Emergency     bool      `json:"emergency"`
+	EndsAt        time.Time `json:"endsAt,omitzero"`
+	EndReason     string    `json:"endReason,omitempty"`
+}
+
+func (c *Center) posted(n Notice) PostedNotice {
+	r := n.Request
+	return PostedNotice{
+		ID: n.ID, Type: "access_request." + string(n.Kind), At: n.At, Center: c.URL, Link: c.PortalURL() + "/requests",
+		Request: PostedRequest{
+			ID: r.ID, State: string(r.State), Policy: r.PolicyName, UserID: string(r.UserID), UserName: r.UserName,
+			AccountID: r.AccountID, AccountName: r.AccountName, PermissionSet: r.PermissionSetName,
+			Seconds: int64(r.Length / time.Second), Reason: r.Reason, Ticket: r.Ticket, Emergency: r.Emergency,
+			EndsAt: r.EndsAt, EndReason: r.EndReason,
+		},
+	}
+}
+
+// SignNotice is the signature of a body that is posted at a moment: what receivers compare.
+func SignNotice(secret authn.Secret, at time.Time, body []byte) string {
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+	mac.Write([]byte(stamp + "."))
+	mac.Write(body)
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// PostNotice posts the next notice to the webhook, and says whether there was one. What is not
+// taken is tried again, each time later, and given up at last. What the receiver answers changes
+// nothing else.
+func (c *Center) PostNotice(ctx context.Context) (bool, error) {
+	n, err := c.takeNotice(ctx, ByWebhook)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	to, err := c.RequestWebhook(ctx)
+	if err != nil {
+		return false, err
+	}
+	if to.URL == "" { // it was taken away
+		return true, c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteNotice(n.ID) })
+	}
+	secret, err := c.Sealer.Open(purposeWebhook, to.SealedSecret)
+	if err != nil {
+		return false, fmt.Errorf("open the webhook's secret: %w", err)
+	}
+	body, err := json.Marshal(c.posted(n))
+	if err != nil {
+		return false, fmt.Errorf("encode a notice: %w", err)
+	}
+	said := c.Webhooks.Post(ctx, to.URL, SignNotice(authn.Secret(secret), c.now(), body), body)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return true, c.concludeNotice(ctx, n, to, said)
+}
+
+// concludeNotice notes what became of a notice.
+func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook, said error) error {
+	problem := ""
+	if said != nil {
+		problem = strings.ToValidUTF8(said.Error(), "")
+		problem = problem[:min(len(problem), maxReason)]
+	}
+	err := c.Store.Update(ctx, func(tx Tx) error {
+		now, err := tx.RequestWebhook()
+		switch {
+		case errors.Is(err, refusal.ErrNoRow):
+			return tx.DeleteNotice(n.ID)
+		case err != nil:
+			return err
+		case now.URL == to.URL && said == nil:
+			now.Problem, now.PostedAt = "", c.now()
+		case now.URL == to.URL:
+			now.Problem = problem
+		}
+		err = tx.PutRequestWebhook(now)
+		if said == nil || n.Attempts >= noticeTries {
+			return errors.Join(err, tx.DeleteNotice(n.ID))
+		}
+		n.Due = c.now().Add(min(2*time.Second<<min(2*n.Attempts, 20), maxNoticePause))
+		return errors.Join(err, tx.PutNotice(n))
+	})
+	if err == nil && said != nil && n.Attempts >= noticeTries {
+		given := &refusal.Error{
+			Code: WebhookInvalid, Detail: "given up after " + strconv.Itoa(n.Attempts) + " tries: " + problem,
+		}
+		err = c.Refuse(ctx, audit.SystemActor, "PostRequestNotice", n.Request.ID, given)
+		if errors.Is(err, given) { // which is recorded
+			err = nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,191 @@
+//go:build unix
+
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// windows are open windows of access of one person, each in an account of its own.
+type windows struct {
+	*centertest.RequestWorld
+	t    *testing.T
+	open []center.AccessRequest
+	ends time.Time // the first of them, by the clock that counts
+}
+
+// openWindows opens n windows that end soon, one shortly after the other.
+func openWindows(t *testing.T, c *center.Center, n int, soon time.Duration) *windows {
+	t.Helper()
+	ctx := context.Background()
+	w := &windows{RequestWorld: centertest.Requests(t, c), t: t}
+	for i := range n {
+		id := fmt.Sprintf("2222333344%02d", i)
+		p := w.NewPolicy(id)
+		p.AccountID = id
+		e1 := w.PutAccount(ctx, centertest.Actor, center.Account{ID: id, Name: id})
+		_, e2 := w.CreateRequestPolicy(ctx, centertest.Actor, p)
+		ask := w.Ask()
+		ask.AccountID = id
+		r, e3 := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, ask)
+		r, e4 := w.ApproveAccess(ctx, w.By(w.Grace), w.Grace.ID, r.ID, "")
+		if err := errors.Join(e1, e2, e3, e4); err != nil {
+			t.Fatal(err)
+		}
+		w.open = append(w.open, r)
+	}
+	if err := c.Store.Update(ctx, func(tx center.Tx) error {
+		now, err := tx.Clock(c.Now())
+		w.ends = now.Add(soon)
+		for i := range w.open {
+			w.open[i].EndsAt = w.ends.Add(time.Duration(i) * 200 * time.Millisecond)
+			err = errors.Join(err, tx.PutAccessRequest(w.open[i]))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// waitForEnd looks until all windows are closed, and reports one that closed too early. It returns
+// how late the last one was.
+func (w *windows) waitForEnd() time.Duration {
+	w.t.Helper()
+	ctx := context.Background()
+	begun := time.Now()
+	for {
+		var now time.Time
+		var left []center.Assignment
+		if err := w.Store.View(ctx, func(r center.Reader) (err error) {
+			now, err = r.Clock(w.Now())
+			if err == nil {
+				left, err = r.Assignments(center.AssignmentQuery{HeldBy: w.Ada.ID})
+			}
+			return err
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+		due := 0
+		for _, r := range w.open {
+			if !r.EndsAt.After(now) {
+				due++
+			}
+		}
+		if len(left) < len(w.open)-due {
+			w.t.Fatalf("%d assignments are left, although %d windows are open", len(left), len(w.open)-due)
+		}
+		if len(left) == 0 {
+			return now.Sub(w.open[len(w.open)-1].EndsAt)
+		}
+		if time.Since(begun) > time.Minute {
+			w.t.Fatalf("%d windows never closed", len(left))
+		}
+	}
+}
+
+// left is how many assignments there are.
+func (w *windows) left() int {
+	w.t.Helper()
+	list, err := w.Assignments(context.Background(), center.AssignmentQuery{HeldBy: w.Ada.ID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(list)
+}
+
+func (w *windows) wantEnded() {
+	w.t.Helper()
+	for _, r := range w.open {
+		if r, err := w.AccessRequest(context.Background(), r.ID); err != nil || r.State != center.AccessEnded {
+			w.t.Errorf("a request is %s, %v", r.State, err)
+		}
+	}
+	centertest.Check(w.t, w.Center)
+}
+
+// running has a center do its own work until the test ends.
+func running(t *testing.T, c *center.Center) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		c.Run(ctx)
+		close(over)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-over
+	})
+}
+
+// TestWindowsEndWhenANodeIsKilled: two nodes, whose clocks are hours apart, end windows at the
+// database's time; one is killed while they end, and the other goes on.
+func TestWindowsEndWhenANodeIsKilled(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"a fast clock": 3 * time.Hour, "a slow clock": -3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			dsn := sqldbtest.Postgres(t)
+			c := centertest.On(t, open(t, dsn), "http://localhost")
+			c.Now = func() time.Time { return time.Now().Add(wrong) }
+			other := startNode(t, dsn)
+			if other.ask("run"); other.good() {
+				t.Fatal("the other node does not run")
+			}
+			w := openWindows(t, c, 8, time.Second)
+			killed := time.AfterFunc(time.Second+700*time.Millisecond, func() { _ = other.process.Kill() })
+			defer killed.Stop()
+			running(t, c)
+			t.Logf("the last window closed %s after its end", w.waitForEnd())
+			w.wantEnded()
+		})
+	}
+}
+
+// TestAWindowThatEndsWhileTheDatabaseIsAway is closed as soon as it is back.
+func TestAWindowThatEndsWhileTheDatabaseIsAway(t *testing.T) {
+	dsn := sqldbtest.Postgres(t)
+	way, cutOff := relayed(t, dsn)
+	c := centertest.On(t, open(t, dsn), "http://localhost")
+	w := openWindows(t, c, 2, 500*time.Millisecond)
+	node := centertest.On(t, open(t, cutOff), "http://localhost")
+	way.hold()
+	running(t, node)
+	for now := w.ends; !now.After(w.open[1].EndsAt); {
+		if err := c.Store.View(context.Background(), func(r center.Reader) (err error) {
+			now, err = r.Clock(time.Time{})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.left() != 2 {
+		t.Error("somebody else closed them")
+	}
+	way.cut() // and the next connection is good again
+	t.Logf("closed %s after the end of the last", w.waitForEnd())
+	w.wantEnded()
+}
+
+// TestAWindowThatEndsWhileNothingRuns is closed when the center is started again.
+func TestAWindowThatEndsWhileNothingRuns(t *testing.T) {
+	path, ctx := filepath.Join(t.TempDir(), "center.db"), context.Background()
+	s := open(t, path)
+	w := openWindows(t, centertest.On(t, s, "http://localhost"), 2, -time.Second)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Center = centertest.On(t, open(t, path), "http://localhost")
+	if more, err := w.WorkOnAccess(ctx); err != nil || more || w.left() > 0 {
+		t.Errorf("after the start: %v, %d are left", err, w.left())
+	}
+	w.wantEnded()
+}
