@@ -105,9 +105,8 @@ func TestAccessIsThereForItsWindow(t *testing.T) {
 			actions = append(actions, string(e.Actor.Kind)+" "+e.Action)
 		}
 	}
-	want := []string{
-		string(audit.System) + " EndAccess", string(audit.User) + " ApproveAccess", string(audit.User) + " RequestAccess",
-	}
+	by := string(audit.User)
+	want := []string{string(audit.System) + " EndAccess", by + " ApproveAccess", by + " RequestAccess"}
 	if err != nil || !slices.Equal(actions, want) {
 		t.Errorf("events %q, %v", actions, err)
 	}
