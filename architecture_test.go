@@ -83,7 +83,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
 	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
-	{"center/portal", "audit authn awsconfig center refusal saml web"},
+	{"center/portal", "audit authn awsconfig center names refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},
 	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
 	{

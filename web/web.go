@@ -214,7 +214,24 @@ var functions = template.FuncMap{
 		}
 		return text
 	},
-	"until": func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
+	"length": Length,
+	"until":  func(t time.Time) int { return int(time.Until(t).Hours() / 24) },
+}
+
+// Length is a time as people say it, in whole minutes.
+func Length(d time.Duration) string {
+	for _, unit := range []struct {
+		of        time.Duration
+		one, many string
+	}{{24 * time.Hour, "1 day", " days"}, {time.Hour, "1 hour", " hours"}, {time.Minute, "1 minute", " minutes"}} {
+		if d == unit.of {
+			return unit.one
+		}
+		if d > unit.of && d%unit.of == 0 {
+			return strconv.FormatInt(int64(d/unit.of), 10) + unit.many
+		}
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
 // NewPages are the pages in dir, a folder of .html files that define "content". Files whose names

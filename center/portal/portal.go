@@ -1,7 +1,7 @@
 // Package portal is the center's access portal: the accounts, roles and applications of the person
 // who is signed in, temporary credentials, and the way to the AWS console.
 //
-// It may import audit, authn, awsconfig, center, refusal, saml and web.
+// It may import audit, authn, awsconfig, center, names, refusal, saml and web.
 package portal
 
 import (
@@ -55,6 +55,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.Handle("GET /start", h.RequireUser(h.accounts))
 	mux.HandleFunc("HEAD /start/{$}", h.startURL)
 	mux.HandleFunc("GET /start/{$}", h.entrance)
+	h.mountRequests(mux)
 	mux.Handle("GET /start/applications", h.RequireUser(h.applications))
 	mux.Handle("GET /start/link", h.RequireUser(h.link))
 	mux.Handle("GET /start/config", h.RequireUser(h.cliConfig))
@@ -96,7 +97,10 @@ func (h *Handler) entrance(w http.ResponseWriter, _ *http.Request) {
 }
 
 // nav are the tabs.
-var nav = []web.NavItem{{Label: "Accounts", URL: "/start"}, {Label: "Applications", URL: "/start/applications"}}
+var nav = []web.NavItem{
+	{Label: "Accounts", URL: "/start"}, {Label: "Requests", URL: requestsPath},
+	{Label: "Applications", URL: "/start/applications"},
+}
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
 	return web.View{
