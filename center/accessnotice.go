@@ -244,12 +244,12 @@ var noticeSubjects = map[NoticeKind]string{
 func noticeMail(to User, n Notice, link string) Mail {
 	r := n.Request
 	text := fmt.Sprintf("Who:      %s\nAccess:   %s in %s (%s)\nFor:      %s\nReason:   %s\n",
-		r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, r.Length, r.Reason)
+		r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, inShort(r.Length), r.Reason)
 	if r.Ticket != "" {
 		text += "Ticket:   " + r.Ticket + "\n"
 	}
 	if n.Kind == NoticeExtension && r.Extension != nil {
-		text += fmt.Sprintf("More:     %s, until %s\nBecause:  %s\n", r.Extension.Length,
+		text += fmt.Sprintf("More:     %s, until %s\nBecause:  %s\n", inShort(r.Extension.Length),
 			inWords(r.EndsAt.Add(r.Extension.Length)), r.Extension.Reason)
 	}
 	if r.State == AccessActive || r.State == AccessScheduled {

@@ -164,7 +164,7 @@ func offered(r Reader, user UserID, ask AccessAsk) (RequestPolicy, PermissionSet
 	if short != nil {
 		return *short, none, &refusal.Error{
 			Code: InvalidValue, Field: "Length",
-			Detail: fmt.Sprintf("the policy %s allows %s at most", short.Name, short.Longest),
+			Detail: fmt.Sprintf("the policy %s allows %s at most", short.Name, inShort(short.Longest)),
 		}
 	}
 	what := cmp.Or(ask.PermissionSetARN, ask.PolicyID) + " in " + account.ID
@@ -172,6 +172,17 @@ func offered(r Reader, user UserID, ask AccessAsk) (RequestPolicy, PermissionSet
 		what += ", in an emergency"
 	}
 	return RequestPolicy{}, none, &refusal.Error{Code: AccessNotOffered, Subject: what}
+}
+
+// inShort is a length without the parts that are zero.
+func inShort(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	for _, zero := range []string{"0s", "0m"} {
+		if short := strings.TrimSuffix(text, zero); strings.HasSuffix(short, "m") || strings.HasSuffix(short, "h") {
+			text = short
+		}
+	}
+	return text
 }
 
 // roomToAsk refuses a request that is there already, or one too many.
@@ -252,7 +263,7 @@ func (r AccessRequest) checkExtension(p RequestPolicy, now time.Time, length tim
 	case length < MinWindow || length > p.Longest || r.EndsAt.Add(length).Sub(now) > p.Longest:
 		return &refusal.Error{
 			Code: InvalidValue, Field: "Length",
-			Detail: fmt.Sprintf("the policy %s allows %s from now at most", p.Name, p.Longest),
+			Detail: fmt.Sprintf("the policy %s allows %s from now at most", p.Name, inShort(p.Longest)),
 		}
 	}
 	return checkProse("Reason", reason, maxReason)

@@ -97,7 +97,8 @@ func (d *requestsData) offer(offers []center.AccessOffer) {
 	for _, o := range offers {
 		longest = max(longest, o.Policy.Longest)
 		d.Emergency = d.Emergency || o.Policy.Emergency
-		group := choices{Label: o.PermissionSet.Name + " · " + o.Policy.Name + ", at most " + web.Length(o.Policy.Longest)}
+		most := web.Length(o.Policy.Longest)
+		group := choices{Label: o.PermissionSet.Name + " · " + o.Policy.Name + ", at most " + most}
 		for _, a := range o.Accounts {
 			d.Offered++
 			text := names.Fold(a.Name + " " + a.ID + " " + o.PermissionSet.Name + " " + o.Policy.Name)
