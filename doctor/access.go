@@ -149,7 +149,7 @@ func delegated(l *look, a *answer) {
 // grants is how many assignments somebody has, by themselves and by their groups.
 func (l *look) grants(u *User) int {
 	n := l.access[u.UserID]
-	for g := range l.groupsOf[u.UserID] {
+	for _, g := range l.groupsOf[u.UserID] {
 		n += l.access[g]
 	}
 	return n
@@ -164,7 +164,7 @@ func noAccess(l *look, a *answer) {
 		return
 	}
 	var groups []string
-	for g := range l.groupsOf[p.aws.UserID] {
+	for _, g := range l.groupsOf[p.aws.UserID] {
 		if x := l.awsGroup[g]; x != nil {
 			groups = append(groups, x.DisplayName)
 		}

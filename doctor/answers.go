@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // Names of findings that are no check's: explanations of what was asked about.
@@ -290,7 +289,7 @@ func (l *look) running() bool {
 // eligible are the groups in scope that a person may activate and has not.
 func (l *look) eligible(p *person) (names []string) {
 	for id, people := range l.e.EligibleMembers {
-		member := slices.ContainsFunc(l.e.Members[id], func(m graph.DirectoryObject) bool { return m.ID == p.ID })
+		member := slices.Contains(l.e.Members[id], Member{p.ID})
 		if g := l.circles[id]; g != nil && l.inScope[id] && slices.Contains(people, p.ID) && !member {
 			names = append(names, g.DisplayName)
 		}
@@ -384,9 +383,9 @@ func (l *look) memberStep(p *person) Step {
 	for _, id := range p.via {
 		meant = append(meant, l.circles[id].DisplayName)
 		g := l.counterpart(id)
-		good = good && g != nil && l.groupsOf[p.aws.UserID][g.GroupID]
+		good = good && g != nil && l.groupsOf.has(p.aws.UserID, g.GroupID)
 	}
-	for g := range l.groupsOf[p.aws.UserID] {
+	for _, g := range l.groupsOf[p.aws.UserID] {
 		if x := l.awsGroup[g]; x != nil {
 			there = append(there, x.DisplayName)
 		}
@@ -400,7 +399,7 @@ func (l *look) memberStep(p *person) Step {
 func (l *look) accessStep(p *person) Step {
 	var has []string
 	for _, x := range l.a.Assignments {
-		if x.PrincipalID == p.aws.UserID || l.groupsOf[p.aws.UserID][x.PrincipalID] {
+		if x.PrincipalID == p.aws.UserID || l.groupsOf.has(p.aws.UserID, x.PrincipalID) {
 			has = append(has, l.setNames[x.PermissionSetArn]+" in "+x.AccountID)
 		}
 	}

@@ -246,8 +246,8 @@ func groupMadeAgain(l *look, a *answer) {
 					value("assignments name", old).value("the group now", g.GroupID).
 					fix("Assign the permission sets to the new group, and delete the old assignments", "",
 						l.console("accounts")).of(g.DisplayName).touch(old)
-				for member, groups := range l.groupsOf {
-					if u := l.awsUsers[member]; u != nil && groups[g.GroupID] {
+				for _, member := range l.members[g.GroupID] {
+					if u := l.awsUsers[member]; u != nil {
 						f.touch(u.UserName)
 					}
 				}
@@ -332,7 +332,7 @@ func membership(l *look, a *answer) {
 		for _, m := range l.e.Members[id] {
 			p := l.byID[m.ID]
 			if p == nil || p.aws == nil || p.by == "email" || p.unmet != "" || !p.enabled() || l.pending(p.ID) ||
-				l.groupsOf[p.aws.UserID][g.GroupID] {
+				l.groupsOf.has(p.aws.UserID, g.GroupID) {
 				continue
 			}
 			if u := p.aws; u.CreatedAt != nil && l.lastCycle().IsZero() {
@@ -372,7 +372,7 @@ func foreignMember(l *look, a *answer) {
 			members[m.ID] = true
 		}
 		var f *Finding
-		for id := range l.members[group] {
+		for _, id := range l.members[group] {
 			p := byUser[id]
 			u := l.awsUsers[id]
 			if u == nil || (p != nil && (members[p.ID] || !p.enabled())) {

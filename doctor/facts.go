@@ -49,7 +49,7 @@ type Entra struct {
 	Users             []graph.User                           `json:"users,omitempty"`
 	Deleted           []graph.User                           `json:"deletedUsers,omitempty"`
 	Groups            []graph.Group                          `json:"groups,omitempty"`
-	Members           map[string][]graph.DirectoryObject     `json:"members,omitempty"`
+	Members           map[string][]Member                    `json:"members,omitempty"`
 	Provisioning      []graph.ProvisioningObjectSummary      `json:"provisioningLog,omitempty"`
 	SignIns           []SignIn                               `json:"signIns,omitempty"`
 	Connections       []Connection                           `json:"objectConnections,omitempty"`
@@ -57,6 +57,11 @@ type Entra struct {
 	Dynamic           map[string]string                      `json:"dynamicGroups,omitempty"`
 	EligibleMembers   map[string][]string                    `json:"eligibleMembers,omitempty"`
 	Consent           *Consent                               `json:"consent,omitempty"`
+}
+
+// Member is a member of a group of Entra's: a user or a group, by its id.
+type Member struct {
+	ID string `json:"id"`
 }
 
 // Consent is which permissions of Graph the program that looks was registered with, and which of

@@ -38,16 +38,16 @@ type look struct {
 	awsExt   map[string][]*User // by external id
 	awsGroup map[string]*Group  // by id
 	circles  map[string]*graph.Group
-	inScope  map[string]bool            // groups, by Entra's id
-	groupsOf map[string]map[string]bool // groups of AWS's users, by their ids
+	inScope  map[string]bool // groups, by Entra's id
+	groupsOf relation        // groups of AWS's users, by their ids
 	setNames map[string]string
 
-	access   map[string]int             // assignments, by their principal
-	changed  map[string]time.Time       // when something was last changed in the directory
-	groupExt map[string]*Group          // AWS's groups, by external id
-	groupsBy map[string]*Group          // by name, in lower case
-	members  map[string]map[string]bool // of AWS's groups
-	local    map[string]*person         // by the part of the name before the @
+	access   map[string]int       // assignments, by their principal
+	changed  map[string]time.Time // when something was last changed in the directory
+	groupExt map[string]*Group    // AWS's groups, by external id
+	groupsBy map[string]*Group    // by name, in lower case
+	members  relation             // of AWS's groups
+	local    map[string]*person   // by the part of the name before the @
 	display  map[string]*person
 	circleBy map[string]*graph.Group // Entra's groups, by name in lower case
 }
@@ -58,9 +58,9 @@ func newLook(f Facts, about About) *look {
 		byID: map[string]*person{}, byName: map[string]*person{},
 		awsUsers: map[string]*User{}, awsNames: map[string][]*User{}, awsMails: map[string][]*User{},
 		awsExt: map[string][]*User{}, awsGroup: map[string]*Group{}, circles: map[string]*graph.Group{},
-		inScope: map[string]bool{}, groupsOf: map[string]map[string]bool{}, setNames: map[string]string{},
+		inScope: map[string]bool{}, setNames: map[string]string{},
 		access: map[string]int{}, changed: map[string]time.Time{}, groupExt: map[string]*Group{},
-		groupsBy: map[string]*Group{}, members: map[string]map[string]bool{}, local: map[string]*person{},
+		groupsBy: map[string]*Group{}, local: map[string]*person{},
 		display: map[string]*person{}, circleBy: map[string]*graph.Group{},
 	}
 	if f.Entra != nil {
@@ -75,6 +75,37 @@ func newLook(f Facts, about About) *look {
 	l.readMappings()
 	l.findPeople()
 	return l
+}
+
+// relation is ids by another id, each list sorted. There may be a million: a set for each takes
+// three times the memory.
+type relation map[string][]string
+
+func relate(list []Membership, ids func(Membership) (of, is string)) relation {
+	counts := map[string]int{}
+	for _, m := range list {
+		of, _ := ids(m)
+		counts[of]++
+	}
+	r := make(relation, len(counts))
+	for _, m := range list {
+		of, is := ids(m)
+		if r[of] == nil {
+			r[of] = make([]string, 0, counts[of])
+		}
+		r[of] = append(r[of], is)
+	}
+	for of, all := range r {
+		slices.Sort(all)
+		r[of] = slices.Compact(all)
+	}
+	return r
+}
+
+// has says whether an id has another.
+func (r relation) has(of, is string) bool {
+	_, found := slices.BinarySearch(r[of], is)
+	return found
 }
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
@@ -102,16 +133,8 @@ func (l *look) indexAWS() {
 	for _, x := range l.a.Assignments {
 		l.access[x.PrincipalID]++
 	}
-	for _, m := range l.a.Memberships {
-		if l.groupsOf[m.MemberID] == nil {
-			l.groupsOf[m.MemberID] = map[string]bool{}
-		}
-		l.groupsOf[m.MemberID][m.GroupID] = true
-		if l.members[m.GroupID] == nil {
-			l.members[m.GroupID] = map[string]bool{}
-		}
-		l.members[m.GroupID][m.MemberID] = true
-	}
+	l.groupsOf = relate(l.a.Memberships, func(m Membership) (of, is string) { return m.MemberID, m.GroupID })
+	l.members = relate(l.a.Memberships, func(m Membership) (of, is string) { return m.GroupID, m.MemberID })
 	for _, s := range l.a.PermissionSets {
 		l.setNames[s.PermissionSetArn] = s.Name
 	}

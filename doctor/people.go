@@ -221,7 +221,7 @@ func (l *look) reachGroup(id string, at time.Time) {
 	seen := map[string]bool{id: true}
 	level := l.e.Members[id]
 	for depth := 0; len(level) > 0 && depth < 20; depth++ {
-		var next []graph.DirectoryObject
+		var next []Member
 		for _, m := range level {
 			p := l.byID[m.ID]
 			switch {

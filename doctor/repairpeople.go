@@ -59,9 +59,7 @@ func (l *look) assignInner(f *Finding) (out []Repair) {
 	for _, p := range l.concerned(f) {
 		for outer, in := range l.inScope {
 			for _, m := range l.e.Members[outer] {
-				direct := slices.ContainsFunc(l.e.Members[m.ID], func(o graph.DirectoryObject) bool {
-					return o.ID == p.ID
-				})
+				direct := slices.Contains(l.e.Members[m.ID], Member{p.ID})
 				if in && direct && l.circles[m.ID] != nil && !slices.Contains(inner[m.ID], p.UserPrincipalName) {
 					inner[m.ID] = append(inner[m.ID], p.UserPrincipalName)
 				}
@@ -144,7 +142,7 @@ func (l *look) addMembers(f *Finding) (out []Repair) {
 		for _, m := range l.e.Members[id] {
 			p := l.byID[m.ID]
 			if p == nil || p.aws == nil || !f.concerns[fold(p.UserPrincipalName)] ||
-				l.groupsOf[p.aws.UserID][g.GroupID] {
+				l.groupsOf.has(p.aws.UserID, g.GroupID) {
 				continue
 			}
 			out = append(out, Repair{
@@ -163,7 +161,7 @@ func (l *look) removeMembers(f *Finding) (out []Repair) {
 		if !f.concerns[fold(g.DisplayName)] {
 			continue
 		}
-		for _, id := range slices.Sorted(maps.Keys(l.members[g.GroupID])) {
+		for _, id := range l.members[g.GroupID] {
 			if u := l.awsUsers[id]; u != nil && f.concerns[fold(u.UserName)] {
 				out = append(out, Repair{
 					Action: RemoveMember, What: "Take " + u.UserName + " out of " + g.DisplayName + " at AWS",

@@ -16,7 +16,7 @@ func large(t *testing.T, people, groups int) doctor.Facts {
 	e, a := f.Entra, f.AWS
 	issuer := a.Users[0].ExternalIDs[0].Issuer
 	e.Users, e.Groups = nil, nil
-	e.Assigned, e.Members = nil, map[string][]graph.DirectoryObject{}
+	e.Assigned, e.Members = nil, map[string][]doctor.Member{}
 	a.Users, a.Groups = nil, nil
 	a.Memberships, a.Assignments = nil, nil
 	for i := range people {
@@ -47,7 +47,7 @@ func large(t *testing.T, people, groups int) doctor.Facts {
 		})
 		for n := range people / groups * 10 {
 			member := fmt.Sprintf("u-%d", (i*people/groups+n)%people)
-			e.Members[id] = append(e.Members[id], graph.DirectoryObject{ODataType: "#microsoft.graph.user", ID: member})
+			e.Members[id] = append(e.Members[id], doctor.Member{ID: member})
 			a.Memberships = append(a.Memberships, doctor.Membership{GroupID: "b-" + id, MemberID: "a-" + member})
 		}
 	}

@@ -38,6 +38,9 @@ func Open(cfg aws.Config) *Reader {
 	if cfg = cfg.Copy(); cfg.Retryer == nil {
 		cfg.Retryer = Retryer
 	}
+	if cfg.HTTPClient != nil {
+		cfg.HTTPClient = Steady(cfg.HTTPClient)
+	}
 	return &Reader{
 		store: identitystore.NewFromConfig(cfg),
 		admin: ssoadmin.NewFromConfig(cfg),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -229,5 +230,34 @@ func TestTheFirstErrorEndsTheRest(t *testing.T) {
 		})
 	if !errors.Is(err, failed) || called > 100 {
 		t.Errorf("%v after %d", err, called)
+	}
+}
+
+// keeping answers at once, and keeps the body of the request, as net/http does: it looks whether
+// there is more than the length says.
+type keeping struct{ body io.Reader }
+
+// Do implements aws.HTTPClient.
+func (k *keeping) Do(r *http.Request) (*http.Response, error) {
+	k.body = r.Body
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{},
+		Body: io.NopCloser(strings.NewReader(`{"GroupMemberships":[]}`)),
+	}, nil
+}
+
+// TestARequestThatWasAnsweredAtOnceHasNotFailed: its body is closed by then, and has nothing more.
+// To fail would close the connection under the answer.
+func TestARequestThatWasAnsweredAtOnceHasNotFailed(t *testing.T) {
+	t.Parallel()
+	sent := &keeping{}
+	r := inventory.Open(aws.Config{
+		Region: "eu-west-1", HTTPClient: sent, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	}).Of("arn:aws:sso:::instance/ssoins-0123456789abcdef", "d-0123456789")
+	if _, err := inventory.All(r.Members(t.Context(), "g", "")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, sent.body); n != 0 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
 	}
 }

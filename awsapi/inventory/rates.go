@@ -3,6 +3,8 @@ package inventory
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -109,6 +111,23 @@ func (r *Rates) Pace(cfg aws.Config) aws.Config {
 		return stack.Finalize.Insert(turn, "Retry", smithy.After)
 	})
 	return cfg
+}
+
+// Steady is a client whose connections outlive an answer that comes at once, as on one machine: the
+// SDK closes a request's body then, and what it says of a body that is closed is a failure for
+// net/http, which closes the connection under the answer that is being read. Some requests in a
+// hundred would be sent again.
+func Steady(client aws.HTTPClient) aws.HTTPClient { return steady{client} }
+
+type steady struct{ aws.HTTPClient }
+
+// Do implements aws.HTTPClient.
+func (s steady) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r = r.WithContext(r.Context())           // a copy
+		r.Body = struct{ io.ReadCloser }{r.Body} // without WriteTo: a closed body has nothing more
+	}
+	return s.HTTPClient.Do(r)
 }
 
 // Retryer sends what AWS throttles or fails to answer again, after the time that it asks for.

@@ -28,7 +28,7 @@ type side struct {
 // certain what else there is to ask.
 func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<- struct{}) {
 	cfg := g.AWS.Copy()
-	cfg.HTTPClient = ReadOnly(g.HTTP)
+	cfg.HTTPClient = inventory.Steady(ReadOnly(g.HTTP))
 	cfg.Retryer = inventory.Retryer
 	if g.Admin == nil { // a center of one's own has no such limits
 		cfg = new(inventory.Rates).Pace(cfg)
@@ -159,30 +159,32 @@ func (s *side) users(ctx context.Context) {
 		}
 		s.keep(func(f *doctor.Facts) {
 			for _, u := range page.Items {
-				f.AWS.Users = append(f.AWS.Users, userOf(u))
+				f.AWS.Users = append(f.AWS.Users, s.user(u))
 			}
 		})
 	}
 }
 
-func userOf(u idtypes.User) doctor.User {
+func (s *side) user(u idtypes.User) doctor.User {
+	text := func(t *string) string { return s.once(aws.ToString(t)) }
 	out := doctor.User{
-		UserID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), DisplayName: aws.ToString(u.DisplayName),
-		ExternalIDs: idsOf(u.ExternalIds), UserStatus: string(u.UserStatus), CreatedBy: aws.ToString(u.CreatedBy),
+		UserID: text(u.UserId), UserName: text(u.UserName), DisplayName: text(u.DisplayName),
+		ExternalIDs: s.ids(u.ExternalIds), UserStatus: s.once(string(u.UserStatus)), CreatedBy: text(u.CreatedBy),
 		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 	if u.Name != nil {
-		out.Name.GivenName, out.Name.FamilyName = aws.ToString(u.Name.GivenName), aws.ToString(u.Name.FamilyName)
+		out.Name.GivenName, out.Name.FamilyName = text(u.Name.GivenName), text(u.Name.FamilyName)
 	}
 	for _, e := range u.Emails {
-		out.Emails = append(out.Emails, doctor.Email{Value: aws.ToString(e.Value), Primary: e.Primary})
+		out.Emails = append(out.Emails, doctor.Email{Value: text(e.Value), Primary: e.Primary})
 	}
 	return out
 }
 
-func idsOf(list []idtypes.ExternalId) (out []doctor.ExternalID) {
-	for _, x := range list {
-		out = append(out, doctor.ExternalID{Issuer: aws.ToString(x.Issuer), ID: aws.ToString(x.Id)})
+func (s *side) ids(list []idtypes.ExternalId) []doctor.ExternalID {
+	out := make([]doctor.ExternalID, len(list))
+	for i, x := range list {
+		out[i] = doctor.ExternalID{Issuer: s.once(aws.ToString(x.Issuer)), ID: s.once(aws.ToString(x.Id))}
 	}
 	return out
 }
@@ -196,10 +198,11 @@ func (s *side) groups(ctx context.Context) (ids []string) {
 		}
 		s.keep(func(f *doctor.Facts) {
 			for _, g := range page.Items {
-				ids = append(ids, aws.ToString(g.GroupId))
+				id := s.once(aws.ToString(g.GroupId))
+				ids = append(ids, id)
 				f.AWS.Groups = append(f.AWS.Groups, doctor.Group{
-					GroupID: aws.ToString(g.GroupId), DisplayName: aws.ToString(g.DisplayName),
-					ExternalIDs: idsOf(g.ExternalIds), CreatedAt: g.CreatedAt,
+					GroupID: id, DisplayName: s.once(aws.ToString(g.DisplayName)),
+					ExternalIDs: s.ids(g.ExternalIds), CreatedAt: g.CreatedAt,
 				})
 			}
 		})
@@ -218,7 +221,7 @@ func (s *side) memberships(ctx context.Context, groups []string) {
 				for _, m := range page.Items {
 					if id := inventory.MemberID(m); id != "" {
 						f.AWS.Memberships = append(f.AWS.Memberships,
-							doctor.Membership{GroupID: group, MemberID: id})
+							doctor.Membership{GroupID: group, MemberID: s.once(id)})
 					}
 				}
 			})

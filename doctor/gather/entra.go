@@ -97,9 +97,20 @@ func (g *gathering) organization(ctx context.Context) {
 
 func (g *gathering) people(ctx context.Context) {
 	g.Told("Entra: people")
-	users, err := graph.All[graph.User](ctx, g.Graph, "/users?$top=999&$select="+userFields)
-	if !g.failed(doctor.People, err) {
-		g.keep(func(f *doctor.Facts) { f.Entra.Users = users })
+	var err error
+	for path := "/users?$top=999&$select=" + userFields; path != "" && err == nil; {
+		var page graph.Page[graph.User]
+		err = g.Graph.Do(ctx, http.MethodGet, path, nil, &page)
+		g.keep(func(f *doctor.Facts) {
+			for _, u := range page.Value {
+				g.share(&u)
+				f.Entra.Users = append(f.Entra.Users, u)
+			}
+		})
+		path = page.NextLink
+	}
+	if g.failed(doctor.People, err) {
+		g.keep(func(f *doctor.Facts) { f.Entra.Users = nil }) // some of them would be wrong about the rest
 	}
 	deleted, err := graph.All[graph.User](
 		ctx, g.Graph, "/directory/deletedItems/microsoft.graph.user?$select=id,displayName,userPrincipalName,mail",
@@ -111,6 +122,17 @@ func (g *gathering) people(ctx context.Context) {
 			)
 		}
 		g.keep(func(f *doctor.Facts) { f.Entra.Deleted = deleted })
+	}
+}
+
+// share keeps one copy of what many people have.
+func (g *gathering) share(u *graph.User) {
+	for _, text := range []*string{
+		&u.ID, &u.Mail, &u.UserPrincipalName, &u.JobTitle, &u.Department, &u.CompanyName, &u.OfficeLocation,
+		&u.StreetAddress, &u.City, &u.State, &u.PostalCode, &u.Country, &u.UserType, &u.PreferredLanguage,
+		&u.UsageLocation,
+	} {
+		*text = g.once(*text)
 	}
 }
 
@@ -308,13 +330,18 @@ func (g *gathering) members(ctx context.Context, wanted []string, known map[stri
 		for range atOnce {
 			workers.Go(func() {
 				for id := range queue {
-					list, err := graph.All[graph.DirectoryObject](
-						ctx, g.Graph, "/groups/"+id+"/members?$top=999&$select=id,displayName,userPrincipalName",
+					list, err := graph.All[doctor.Member](
+						ctx, g.Graph, "/groups/"+id+"/members?$top=999&$select=id",
 					)
 					if g.failed(doctor.Circles, err) {
 						continue
 					}
-					g.keep(func(f *doctor.Facts) { put(&f.Entra.Members, id, list) })
+					g.keep(func(f *doctor.Facts) {
+						for i := range list {
+							list[i].ID = g.once(list[i].ID)
+						}
+						put(&f.Entra.Members, id, slices.Clip(list))
+					})
 					mu.Lock()
 					for _, m := range list {
 						if known[m.ID] {

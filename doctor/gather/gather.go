@@ -58,6 +58,7 @@ type gathering struct {
 
 	mu    sync.Mutex
 	facts doctor.Facts
+	texts map[string]string // see once
 }
 
 // Gather asks both sides at once. The error is ctx's.
@@ -140,6 +141,21 @@ func (g *gathering) keep(change func(*doctor.Facts)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	change(&g.facts)
+}
+
+// once is the one copy of a text that is there many times: the ids of members, departments. What an
+// answer is decoded to may be a part of the whole answer, which would stay in memory with it.
+// Callers keep: it needs the lock.
+func (g *gathering) once(text string) string {
+	one, known := g.texts[text]
+	if !known {
+		if g.texts == nil {
+			g.texts = map[string]string{}
+		}
+		one = strings.Clone(text)
+		g.texts[one] = one
+	}
+	return one
 }
 
 // failed notes that a source did not answer, and says whether it did not.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -226,6 +227,9 @@ func (s *settings) configFile() string {
 	return filepath.Join(home, ".aws", "config")
 }
 
+// tidy is how much garbage there may be, in percent of what is kept, before it is collected.
+const tidy = 40
+
 func (s *settings) run(ctx context.Context, words []string) error {
 	c, err := s.config(ctx, words)
 	if err != nil {
@@ -238,6 +242,9 @@ func (s *settings) run(ctx context.Context, words []string) error {
 	}
 	if s.every > 0 {
 		return s.watch(ctx, c)
+	}
+	if c.AWS != nil && c.Admin == nil { // AWS's rates leave time to tidy up
+		defer debug.SetGCPercent(debug.SetGCPercent(tidy))
 	}
 	if !s.asJSON {
 		c.Early = func(f doctor.Facts) { s.early(f, words) }
