@@ -64,6 +64,14 @@ type Member struct {
 	ID string `json:"id"`
 }
 
+// UnmarshalJSON takes what Graph answers, and keeps the id.
+func (m *Member) UnmarshalJSON(data []byte) error {
+	var o graph.DirectoryObject
+	err := json.Unmarshal(data, &o)
+	m.ID = o.ID
+	return err
+}
+
 // Consent is which permissions of Graph the program that looks was registered with, and which of
 // them an administrator granted. Source: application, requiredResourceAccess; appRoleAssignment.
 type Consent struct {

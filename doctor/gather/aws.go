@@ -2,6 +2,7 @@ package gather
 
 import (
 	"context"
+	"iter"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -54,10 +55,13 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<
 	for _, part := range []func(context.Context){s.users, s.permissionSets, s.requests, s.network, s.events} {
 		g.early.Go(func() { part(ctx) })
 	}
-	read := make(chan []string, 1)
-	g.early.Go(func() { read <- s.groups(ctx) })
+	read := make(chan string, mostGroups)
+	g.early.Go(func() {
+		defer close(read)
+		s.groups(ctx, read)
+	})
 	close(known)
-	s.memberships(ctx, <-read)
+	s.memberships(ctx, read)
 }
 
 // entity is the entity ID where it is known without computing it.
@@ -189,13 +193,18 @@ func (s *side) ids(list []idtypes.ExternalId) []doctor.ExternalID {
 	return out
 }
 
-// groups reads the groups, and returns their ids.
-func (s *side) groups(ctx context.Context) (ids []string) {
+// mostGroups is how many groups wait for their members to be read, which takes longer than to list
+// them. More wait with their page.
+const mostGroups = 10_000 //bound:list groups that wait for doctor to read their members
+
+// groups reads the groups, and tells their ids.
+func (s *side) groups(ctx context.Context, read chan<- string) {
 	s.Told("AWS: groups and memberships")
 	for page, err := range s.Groups(ctx, "") {
 		if s.failed(doctor.AWSGroups, err) {
-			return ids
+			return
 		}
+		var ids []string
 		s.keep(func(f *doctor.Facts) {
 			for _, g := range page.Items {
 				id := s.once(aws.ToString(g.GroupId))
@@ -206,13 +215,26 @@ func (s *side) groups(ctx context.Context) (ids []string) {
 				})
 			}
 		})
+		for _, id := range ids {
+			select {
+			case read <- id:
+			case <-ctx.Done():
+				return
+			}
+		}
 	}
-	return ids
 }
 
-// memberships reads the members of every group: at AWS's rates this takes longest by far.
-func (s *side) memberships(ctx context.Context, groups []string) {
-	each(ctx, groups, func(ctx context.Context, group string) {
+// memberships reads the members of every group: at AWS's rates this takes longest by far, so it
+// begins with the first page of groups.
+func (s *side) memberships(ctx context.Context, groups <-chan string) {
+	each(ctx, func(yield func(string, error) bool) {
+		for id := range groups {
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}, func(ctx context.Context, group string) {
 		for page, err := range s.Members(ctx, group, "") {
 			if s.failed(doctor.AWSMembers, err) {
 				return
@@ -230,8 +252,8 @@ func (s *side) memberships(ctx context.Context, groups []string) {
 }
 
 // each calls do for every item, several at a time. What fails is noted by do.
-func each(ctx context.Context, items []string, do func(context.Context, string)) {
-	_ = inventory.Parallel(ctx, inventory.List(items), func(ctx context.Context, item string) error {
+func each(ctx context.Context, items iter.Seq2[string, error], do func(context.Context, string)) {
+	_ = inventory.Parallel(ctx, items, func(ctx context.Context, item string) error {
 		do(ctx, item)
 		return nil
 	})
@@ -247,7 +269,7 @@ func (s *side) permissionSets(ctx context.Context) {
 		s.failed(doctor.Grants, err)
 		return
 	}
-	each(ctx, arns, s.permissionSet)
+	each(ctx, inventory.List(arns), s.permissionSet)
 }
 
 func (s *side) permissionSet(ctx context.Context, arn string) {

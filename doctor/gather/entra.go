@@ -330,17 +330,18 @@ func (g *gathering) members(ctx context.Context, wanted []string, known map[stri
 		for range atOnce {
 			workers.Go(func() {
 				for id := range queue {
-					list, err := graph.All[doctor.Member](
+					list, err := graph.All[graph.DirectoryObject](
 						ctx, g.Graph, "/groups/"+id+"/members?$top=999&$select=id",
 					)
 					if g.failed(doctor.Circles, err) {
 						continue
 					}
 					g.keep(func(f *doctor.Facts) {
+						ids := make([]doctor.Member, len(list))
 						for i := range list {
-							list[i].ID = g.once(list[i].ID)
+							ids[i].ID = g.once(list[i].ID)
 						}
-						put(&f.Entra.Members, id, slices.Clip(list))
+						put(&f.Entra.Members, id, ids)
 					})
 					mu.Lock()
 					for _, m := range list {
