@@ -198,6 +198,20 @@ func (i *Instance) adopt(tx Tx, d Identity) error {
 	if err := d.check(); err != nil {
 		return err
 	}
+	held, err := holds(tx)
+	if err == nil && held {
+		err = &refusal.Error{Code: InstanceInUse, Subject: i.ARN}
+	}
+	if err != nil {
+		return err
+	}
+	i.ARN, i.IdentityStoreID = d.ARN, d.IdentityStoreID
+	i.OwnerAccountID, i.Region = d.OwnerAccountID, d.Region
+	return nil
+}
+
+// holds says whether there is anything that programs know by the instance.
+func holds(tx Reader) (bool, error) {
 	held := []func() (int, error){
 		func() (int, error) { return tx.CountUsers(UserQuery{Limit: 1}) },
 		func() (int, error) { return tx.CountGroups(GroupQuery{Limit: 1}) },
@@ -208,14 +222,28 @@ func (i *Instance) adopt(tx Tx, d Identity) error {
 	}
 	for _, count := range held {
 		n, err := count()
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// MayBecome fails with InstanceInUse when a center is another instance than one that it is to take
+// over, and holds something. It changes nothing, and needs no more of a center than its store.
+func (c *Center) MayBecome(ctx context.Context, d Identity) error {
+	return c.Store.View(ctx, func(r Reader) error {
+		i, err := r.Instance()
+		if errors.Is(err, refusal.ErrNoRow) || (err == nil && i.Identity() == d) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		if n > 0 {
-			return &refusal.Error{Code: InstanceInUse, Subject: i.ARN}
+		held, err := holds(r)
+		if err == nil && held {
+			err = &refusal.Error{Code: InstanceInUse, Subject: i.ARN}
 		}
-	}
-	i.ARN, i.IdentityStoreID = d.ARN, d.IdentityStoreID
-	i.OwnerAccountID, i.Region = d.OwnerAccountID, d.Region
-	return nil
+		return err
+	})
 }

@@ -297,6 +297,17 @@ func (m *Mirror) load() error {
 	return nil
 }
 
+// all are the parts of a copy.
+var all = []string{Users, Groups, "settings", Accounts, PermissionSets, TokenIssuers, Applications}
+
+// Complete says whether the file of what is done is of a whole copy.
+func Complete(file string) bool {
+	var s state
+	data, err := os.ReadFile(file) // #nosec G304 -- the caller's own
+	return err == nil && json.Unmarshal(data, &s) == nil &&
+		!slices.ContainsFunc(all, func(part string) bool { return !s.Done[part] })
+}
+
 // save writes the state, whole or not at all. A state that is older than the data makes the copy
 // read something twice; a newer one would make it miss something, so the data goes first.
 func (m *Mirror) save() error {

@@ -16,6 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -119,7 +121,22 @@ cannot import, and imports the others.`,
 	d.flags(cmd, "center")
 	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that exist")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would change and change nothing")
-	return cmd
+	world := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
+	return rehearse.Extend(cmd, world, w.staying(d), errChanges)
+}
+
+// staying is the center on some data, for what is brought into it.
+func (w *world) staying(d *dataFlags) rehearse.Staying {
+	return rehearse.Staying{
+		Beside: func(ctx context.Context) (center.Store, error) {
+			return store.OpenBeside(ctx, d.folder().DSN(datafolder.Center))
+		},
+		Open: func(ctx context.Context, folder string, as *center.Identity) (*center.Center, error) {
+			h := half{data: folder, log: slog.New(slog.DiscardHandler)}
+			h.database = map[bool]string{true: d.database}[folder == d.data] // what is read is in a file beside it
+			return openCenter(ctx, &h, w.env, center.Config{Identity: as})
+		},
+	}
 }
 
 func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o scimserver.ImportOptions) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -150,4 +151,52 @@ func diagnosis(t *testing.T, env map[string]string, sides []string) string {
 		t.Fatal(err)
 	}
 	return string(said)
+}
+
+// TestAnOrganizationMovesForGood plans, asks, brings an organization into a data folder that the
+// server of a center serves then, and brings what is new later. Another organization is refused.
+func TestAnOrganizationMovesForGood(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t, "--people", "60")
+	folder := t.TempDir()
+	env := map[string]string{
+		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey, "AWS_ACCESS_KEY_ID": d.AWS.AccessKeyID,
+	}
+	bring := []string{"import", "--from", d.Center.URL, "--data", folder}
+	code, text, errOut := call(t, "", env, append(bring, "--dry-run")...)
+	if _, err := os.Stat(filepath.Join(folder, "center.db")); code != exitChanges || !os.IsNotExist(err) ||
+		!strings.Contains(text, "Nothing is removed.") {
+		t.Fatalf("dry run: %d %s%s %v", code, text, errOut, err)
+	}
+	if code, text, _ := call(t, "no\n", env, bring...); code != exitFailed || strings.Contains(text, "Brought") {
+		t.Errorf("not accepted: %d %s", code, text)
+	}
+	code, text, errOut = call(t, "ACCEPT\n", env, bring...)
+	if code != exitDone || !strings.Contains(text, "Brought") {
+		t.Fatalf("%d %s%s", code, text, errOut)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "import")); !os.IsNotExist(err) {
+		t.Errorf("what was read is still there: %v", err)
+	}
+	if code, text, errOut := call(t, "", env, append(bring, "--dry-run")...); code != exitDone ||
+		!strings.Contains(text, "Nothing to bring.") {
+		t.Errorf("again: %d %s%s", code, text, errOut)
+	}
+	if code, text, errOut := call(t, "", nil, "check", "--data", folder); code != exitDone {
+		t.Errorf("check: %d %s%s", code, text, errOut)
+	}
+	other, _ := startDemo(t, "--no-connect", "--people", "3")
+	env["AWS_SECRET_ACCESS_KEY"], env["AWS_ACCESS_KEY_ID"] = other.AWS.SecretAccessKey, other.AWS.AccessKeyID
+	code, _, errOut = call(t, "", env, "import", "--from", other.Center.URL, "--data", folder, "--accept", "--json")
+	if code != exitFailed || !strings.Contains(errOut, "instance") {
+		t.Errorf("another organization: %d %s", code, errOut)
+	}
+	for _, args := range [][]string{
+		{"import", "--from", d.Center.URL, "people.jsonl"}, {"import", "people.jsonl", "--accept"},
+		{"import", "--from", d.Center.URL, "--json"}, {"import", "--from", "ftp://x"}, {"import"},
+	} {
+		if code, text, _ := call(t, "", env, args...); code != exitFailed {
+			t.Errorf("%v: %d %s", args, code, text)
+		}
+	}
 }

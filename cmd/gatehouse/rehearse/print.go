@@ -8,10 +8,22 @@ import (
 	"text/tabwriter"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center/mirror"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 var actor = audit.SystemActor
+
+// unread says what could not be read of AWS's side.
+func unread(to io.Writer, list []mirror.Unread) {
+	for _, u := range list {
+		why := u.Reason
+		if u.Permission != "" {
+			why = "missing permission " + u.Permission
+		}
+		fmt.Fprintf(to, " ? could not read %s: %s\n", terminal.Inline(u.What), terminal.Inline(why))
+	}
+}
 
 // print says what was copied, what was not, and how to go on.
 func (o Output) print(to io.Writer, p Pair) {
@@ -25,13 +37,7 @@ func (o Output) print(to io.Writer, p Pair) {
 		}
 	}
 	_ = t.Flush()
-	for _, u := range o.AWS.Unread {
-		why := u.Reason
-		if u.Permission != "" {
-			why = "missing permission " + u.Permission
-		}
-		fmt.Fprintf(to, " ? could not read %s: %s\n", terminal.Inline(u.What), terminal.Inline(why))
-	}
+	unread(to, o.AWS.Unread)
 	for _, u := range o.EntraUnread {
 		fmt.Fprintf(to, " ? could not read %s: it takes the permission %s\n", terminal.Inline(u.What), u.Permission)
 	}

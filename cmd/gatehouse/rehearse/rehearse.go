@@ -1,5 +1,6 @@
 // Package rehearse has the command that copies an organization, the real one or one's own, into a
-// pair on this machine: its flags and words, in which order both sides are read, and what it says.
+// pair on this machine: its flags and words, in which order both sides are read, and what it says;
+// and what the command import needs to bring AWS's side into a center that stays.
 //
 // It may import audit, awsapi/inventory, center, center/mirror, cmd/gatehouse/administer,
 // cmd/gatehouse/examine, connect/aws, demo, graph, graph/signin, outbound, tenant, tenant/mirror
@@ -93,12 +94,12 @@ What you have no permission to read is left out and named. A copy that was inter
 it was: run the same command again. docs/rehearsal.md lists what is read, the permissions, and what
 is not copied.
 
-With --no-serve, the command ends when the copy is complete. You can run the center in the folder
-for good: gatehouse serve --data DIR.
+With --no-serve, the command ends when the copy is complete. To move to a center of your own for good:
+gatehouse import --from.
 
 Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACCESS_KEY.`,
 		Example: `  gatehouse rehearse --from aws@eu-west-1 --sign-in azure-cli --data ./rehearsal
-  gatehouse rehearse --from aws --data ./center --no-serve       # only AWS's side, to move to a center
+  gatehouse rehearse --from aws --data ./copy --no-serve         # only AWS's side, and end
   gatehouse rehearse --from http://127.0.0.1:8080 --graph-url … --login-url … --client-id … --data ./copy`,
 		Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -127,13 +128,18 @@ type source struct {
 	graph  *graph.Client // nil: AWS's side alone
 }
 
+// served are the addresses of what is served; nothing of an import is.
+func (s *settings) served() []string {
+	if s.serve == nil {
+		return nil
+	}
+	return []string{s.place.Center, s.place.Tenant}
+}
+
 // check checks the settings and reports all mistakes at once.
 func (s *settings) check(ctx context.Context) (from source, err error) {
 	var mistakes []error
-	if s.place.Data == "" {
-		mistakes = append(mistakes, errors.New("--data is missing: the folder for the copy"))
-	}
-	for _, address := range []string{s.place.Center, s.place.Tenant} {
+	for _, address := range s.served() {
 		host, _, found := strings.Cut(address, ":")
 		if !found || !outbound.IsLoopbackHost(host) {
 			mistakes = append(mistakes, fmt.Errorf("%q: a rehearsal is served on this machine only, such as at "+
@@ -243,6 +249,9 @@ func (s *settings) region() string {
 }
 
 func (s *settings) run(ctx context.Context) error {
+	if s.place.Data == "" {
+		return terminal.UsageError{Err: errors.New("--data is missing: the folder for the copy")}
+	}
 	from, err := s.check(ctx)
 	if err != nil {
 		return err
