@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
 )
 
 // Names of findings that are no check's: explanations of what was asked about.
