@@ -262,7 +262,7 @@ func (l *look) evaluate(p *person) {
 func (l *look) meet(p *person) {
 	for _, c := range l.e.Connections {
 		if u := l.awsUsers[c.TargetID]; c.SourceID == p.ID && u != nil {
-			p.aws, p.by = u, "connection"
+			p.aws, p.by = u, connected
 			return
 		}
 	}

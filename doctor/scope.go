@@ -348,10 +348,34 @@ func groupNameClash(l *look, a *answer) {
 	}
 }
 
+// connected is how a person was matched whom a job remembers.
+const connected = "connection"
+
+// forgotten finds whom a job remembers as a user that is there no more.
+func forgotten(l *look, a *answer) {
+	for _, c := range l.e.Connections {
+		p := l.byID[c.SourceID]
+		if p == nil || p.deleted || c.TargetID == "" || l.awsUsers[c.TargetID] != nil {
+			continue
+		}
+		f := a.find(Warning, "gone", "the job takes a user that is not at AWS for "+p.UserPrincipalName,
+			"The user was deleted at AWS, or the identity store is another one: the job writes to an id that nobody "+
+				"has until it evaluates the person again").
+			value("Entra, the job's target", c.TargetID).value("AWS, user of this id", "").
+			fix("Delete the connection of the object, or restart the job; then provision the person on demand", "",
+				l.admin(l.prov, "Provisioning")).
+			of(p.UserPrincipalName)
+		if p.aws != nil {
+			f.value("AWS, user of this name", p.aws.UserName+" ("+p.aws.UserID+")").of(p.aws.UserName)
+		}
+	}
+}
+
 func wrongMatch(l *look, a *answer) {
+	forgotten(l, a)
 	for _, p := range l.people {
 		u := p.aws
-		if u == nil || p.by == "externalId" || (!p.scoped && p.by != "connection") {
+		if u == nil || p.by == "externalId" || (!p.scoped && p.by != connected) {
 			continue
 		}
 		for _, x := range u.ExternalIDs {
@@ -375,7 +399,7 @@ func wrongMatch(l *look, a *answer) {
 				of(p.UserPrincipalName, u.UserName)
 		}
 		expected := p.values["userName"]
-		if p.by == "connection" && expected != "" && !strings.EqualFold(expected, u.UserName) && p.Mail != "" &&
+		if p.by == connected && expected != "" && !strings.EqualFold(expected, u.UserName) && p.Mail != "" &&
 			!strings.EqualFold(p.Mail, u.UserName) {
 			a.find(Broken, "connection", "the job takes "+u.UserName+" for "+p.UserPrincipalName,
 				"An earlier matching attribute joined two different people; the job keeps that").

@@ -62,7 +62,10 @@ func Sources() []SourceInfo {
 		{Circles, "GET /groups and /groups/{id}/members", "GroupMember.Read.All"},
 		{ProvisionLog, "GET /auditLogs/provisioning", "AuditLog.Read.All and Directory.Read.All, and a P1 license"},
 		{SignInLog, "GET /auditLogs/signIns", "AuditLog.Read.All, and a P1 license"},
-		{Connected, "GET /beta …/jobs/{id}/objectConnections", "Synchronization.Read.All"},
+		{
+			Connected, "GET /beta …/jobs/{id}/objectConnections/{id} of whom you name",
+			"SynchronizationMetadata.Read.All",
+		},
 		{
 			Permissions, "GET /applications and /servicePrincipals/{id}/appRoleAssignments of the program that asks",
 			"Application.Read.All",

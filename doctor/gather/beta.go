@@ -56,6 +56,49 @@ func (g *gathering) eligible(ctx context.Context) {
 	}
 }
 
+const mostNamed = 5 //bound:list people who are looked up in what a provisioning job remembers
+
+// connections reads which users of AWS's side the jobs remember for those who are asked about. A job
+// tells one at a time, by its id. Source: objectConnection resource type (beta).
+func (g *gathering) connections(ctx context.Context) {
+	var ids []string
+	jobs := map[string][]graph.SynchronizationJob{}
+	g.keep(func(f *doctor.Facts) {
+		jobs = f.Entra.Jobs
+		for _, u := range f.Entra.Users {
+			if slices.ContainsFunc(g.Words, func(word string) bool { return names(u, word) }) {
+				ids = append(ids, u.ID)
+			}
+		}
+	})
+	for _, id := range ids[:min(len(ids), mostNamed)] {
+		for principal, list := range jobs {
+			for _, job := range list {
+				var found struct{ SourceAnchor, TargetAnchor string }
+				err := g.beta().Do(ctx, http.MethodGet, "/servicePrincipals/"+principal+"/synchronization/jobs/"+job.ID+
+					"/objectConnections/"+id, nil, &found)
+				if graph.NotFound(err) {
+					continue // the job does not know them, or the Graph has no such address
+				}
+				if g.failed(doctor.Connected, err) {
+					return
+				}
+				g.keep(func(f *doctor.Facts) {
+					f.Entra.Connections = append(f.Entra.Connections,
+						doctor.Connection{SourceID: id, TargetID: found.TargetAnchor})
+				})
+			}
+		}
+	}
+}
+
+// names says whether a word is somebody's name, address or id.
+func names(u graph.User, word string) bool {
+	word = strings.TrimSpace(word)
+	return word != "" && slices.ContainsFunc([]string{u.UserPrincipalName, u.Mail, u.DisplayName, u.ID},
+		func(name string) bool { return strings.EqualFold(name, word) })
+}
+
 // graphAppID is Microsoft Graph's own, the same in every tenant.
 const graphAppID = "00000003-0000-0000-c000-000000000000"
 
@@ -90,21 +133,21 @@ func (g *gathering) consent(ctx context.Context) {
 	if g.failed(doctor.Permissions, err) {
 		return
 	}
-	names := map[string]string{}
+	called := map[string]string{}
 	for _, r := range resources[0].AppRoles {
 		if r.Value != nil {
-			names[r.ID] = *r.Value
+			called[r.ID] = *r.Value
 		}
 	}
 	out := &doctor.Consent{AppID: g.ClientID}
 	for _, a := range granted {
-		if name := names[a.AppRoleID]; name != "" && a.ResourceID == resources[0].ID {
+		if name := called[a.AppRoleID]; name != "" && a.ResourceID == resources[0].ID {
 			out.Granted = append(out.Granted, name)
 		}
 	}
 	for _, access := range apps[0].RequiredResourceAccess {
 		for _, x := range access.ResourceAccess {
-			if name := names[x.ID]; name != "" && x.Type == "Role" && access.ResourceAppID == graphAppID {
+			if name := called[x.ID]; name != "" && x.Type == "Role" && access.ResourceAppID == graphAppID {
 				out.Required = append(out.Required, name)
 			}
 		}

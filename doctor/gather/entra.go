@@ -45,6 +45,7 @@ func (g *gathering) entra(ctx context.Context, entityID <-chan string) {
 	g.groups(ctx)
 	g.eligible(ctx)
 	parts.Wait()
+	g.connections(ctx)
 }
 
 // clock takes the time of a tenant of ours, which can be moved in a rehearsal.

@@ -38,6 +38,8 @@ type Config struct {
 	HTTP     *http.Client // for what is neither Graph's nor AWS's
 	// Reference is one that a person saw at a Gatehouse center.
 	Reference string
+	// Words are what somebody asks about. Whoever they name is looked up in what the jobs remember.
+	Words []string
 	// ConfigFile is the AWS configuration file of this machine; empty: not read.
 	ConfigFile string
 	// Told is called with what is being read, by several goroutines.

@@ -179,7 +179,7 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	if i := slices.IndexFunc(words, doctor.IsReference); i >= 0 {
 		c.Reference = words[i]
 	}
-	c.ConfigFile = s.configFile()
+	c.Words, c.ConfigFile = words, s.configFile()
 	if terminal.Is(s.Err) {
 		c.Told = func(what string) { fmt.Fprintln(s.Err, "reading "+what) }
 	}
