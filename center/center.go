@@ -96,6 +96,18 @@ type Instance struct {
 	SAMLTenantID    string // the opaque id in the assertion consumer service's URL
 	CreatedAt       time.Time
 	SealedProof     string // opens with the master key that the secrets are sealed with
+	// CopiedAt is when it was made as a copy of the instance that it is called by, to rehearse on;
+	// zero: it is none.
+	CopiedAt time.Time `json:",omitzero"`
+}
+
+// Mark says on every page of a copy that it is one; empty for others.
+func (i Instance) Mark() string {
+	if i.CopiedAt.IsZero() {
+		return ""
+	}
+	return "A rehearsal of " + i.shortID() + " (account " + i.OwnerAccountID + ", " + i.Region + "), made at " +
+		i.CopiedAt.UTC().Format("2006-01-02 15:04 UTC") + ". Nothing here reaches the original."
 }
 
 // instanceReader reads the instance.
@@ -136,6 +148,9 @@ type Config struct {
 	Region string // of a new instance; DefaultRegion when empty
 	// Identity is another instance's, which one that holds nothing yet takes over; nil: none.
 	Identity *Identity
+	// Copy says that the center is a copy of the one with that identity, to rehearse on. A center
+	// that stays, and holds something, does not become one.
+	Copy bool
 	// WithoutPermissionSets has a new instance begin without, until an administrator enables them.
 	WithoutPermissionSets bool
 	Now                   func() time.Time // time.Now when nil

@@ -42,6 +42,12 @@ func (c *Center) openInstance(ctx context.Context, cfg Config) error {
 		if err := c.Instance.adopt(tx, *cfg.Identity); err != nil {
 			return err
 		}
+		if cfg.Copy && c.Instance.CopiedAt.IsZero() {
+			if held, err := holds(tx); err != nil || held {
+				return cmp.Or(err, error(&refusal.Error{Code: InstanceInUse, Subject: c.Instance.ARN}))
+			}
+			c.Instance.CopiedAt = c.now()
+		}
 		return tx.PutInstance(c.Instance)
 	})
 }

@@ -11,6 +11,7 @@ type Site struct {
 	Theme   string // center or tenant
 	Home    string // where people begin
 	Desk    string // where administrators begin; their pages are below it
+	Mark    string // said at the top of every page: the site is not what it seems; empty: it is
 }
 
 // maxBare is what is kept of an answer in plain words.
@@ -68,8 +69,26 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 		Theme:   b.site.Theme,
 		Home:    home,
 		Narrow:  true,
+		Mark:    b.site.Mark,
 		Data:    m,
 	})
+}
+
+// mark is that of the site that an answer is of.
+func mark(w http.ResponseWriter) string {
+	for {
+		switch x := w.(type) {
+		case *recorder:
+			if x.bare == nil {
+				return ""
+			}
+			return x.bare.site.Mark
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = x.Unwrap()
+		default:
+			return ""
+		}
+	}
 }
 
 // sentence is words that begin with a capital letter and end with a period. The reference, which

@@ -9,6 +9,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -182,6 +183,7 @@ type View struct {
 	Problem string // shown at the top: what was refused, and what to do
 	Banner  Banner // shown at the top of every page until the problem is fixed
 	Narrow  bool   // a small card, for sign-in and messages
+	Mark    string // the site's; Render fills it in
 	Data    any
 }
 
@@ -289,6 +291,7 @@ var origin = regexp.MustCompile(`^(https?://[A-Za-z0-9._:\[\]-]+)([/?#]|$)`)
 // checked: the content security policy must name it.
 func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v View, target string) {
 	var b bytes.Buffer
+	v.Mark = cmp.Or(v.Mark, mark(w))
 	if err := p.byName[page]().ExecuteTemplate(&b, "layout.html", v); err != nil {
 		p.log.Error("render", "page", page, "error", err)
 		http.Error(w, "Internal error.", http.StatusInternalServerError)

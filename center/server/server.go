@@ -79,7 +79,10 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		Log:     c.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(c.URL, "https:"),
-		Site:    web.Site{Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/"},
+		Site: web.Site{
+			Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/",
+			Mark: c.Instance.Mark(),
+		},
 	})
 }
 

@@ -197,7 +197,7 @@ func (d *demo) open(
 		return nil, errors.Join(err, cl.Close())
 	}
 	stop := func(err error) error { return errors.Join(err, cl.Close(), tl.Close()) }
-	if d.center, err = openCenter(ctx, c, d.w.env, center.Config{Identity: d.like.Instance}); err != nil {
+	if d.center, err = openCenter(ctx, c, d.w.env, center.Config{Identity: d.like.Instance, Copy: true}); err != nil {
 		return nil, stop(err)
 	}
 	d.sealer = d.center.Sealer

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,7 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 	if !strings.HasSuffix(out.LoginURL, "/"+d.Tenant.TenantID) {
 		t.Errorf("the copied tenant has another id: %s, want %s", out.LoginURL, d.Tenant.TenantID)
 	}
+	sayWhatTheyAre(t, out.CenterURL, d.Center.URL)
 	own := map[string]string{
 		"GATEHOUSE_CLIENT_SECRET": out.ClientSecret, "AWS_ACCESS_KEY_ID": out.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": out.SecretAccessKey,
@@ -130,6 +132,30 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 		again.GraphURL, "--login-url", again.LoginURL, "--client-id", again.ClientID, "--accept",
 	); code != exitDone {
 		t.Errorf("%d %s%s", code, text, errOut)
+	}
+}
+
+// sayWhatTheyAre looks at pages of a copy and of its original: each page of the copy, refusals too,
+// says that it is one.
+func sayWhatTheyAre(t *testing.T, copied, original string) {
+	t.Helper()
+	for _, path := range []string{"/start", "/console/", "/console/sign-in", "/no-such-page"} {
+		for _, url := range []string{copied, original} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", "text/html")
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if marked := strings.Contains(string(page), "A rehearsal of ssoins-"); err != nil || marked != (url == copied) {
+				t.Errorf("%s%s: marked %v, %v:\n%s", url, path, marked, err, page)
+			}
+		}
 	}
 }
 
