@@ -160,6 +160,15 @@ func (l *look) readText(found []*Finding) []*Finding {
 		return append(found, f)
 	}
 	t, ok := meaning(l.about.Text)
+	if !ok && l.Entra == nil && l.AWS == nil {
+		return append(found, &Finding{
+			Check: textAnswer, Kind: "unknown", State: Unseen, Stage: Setup, meant: 1,
+			Fact:  "doctor does not know what this means: " + l.about.Text,
+			Cause: "Neither side was asked, and no text that it knows is like this one",
+			Fix: Fix{Do: "Name a side (--center, --sign-in) and the person, so that both sides are looked at; an " +
+				"AADSTS number or a code of SCIM says more than a sentence"},
+		})
+	}
 	if !ok {
 		return found
 	}

@@ -31,7 +31,7 @@ var texts = []text{
 		[][]string{words("unexpected error has occurred", "it's not you", "it’s not you",
 			"looks like this code isn't right",
 			"looks like this code isn’t right", "no access to the portal", "something went wrong",
-			"no user of that name",
+			"no user of that name", "your request could not be completed",
 			"invalid mfa credentials", "couldn't sign you in", "signed in at")},
 		[]string{"wrong-application", "saml-key", "issuer", "saml-certificate", "name-id", "wrong-match",
 			"only-at-aws",
@@ -394,6 +394,9 @@ var codes = map[int]code{
 func causeOfCode(n int) string { return codes[n].cause }
 func fixOfCode(n int) string   { return codes[n].do }
 
+// errorCode is how Entra's pages show the number of an error.
+var errorCode = regexp.MustCompile(`error code:? ?(\d{5,7})`)
+
 // meaning of what somebody saw: the first entry that fits.
 func meaning(s string) (text, bool) {
 	if m := aadsts.FindStringSubmatch(s); m != nil {
@@ -403,7 +406,17 @@ func meaning(s string) (text, bool) {
 		return codeText(strings.TrimSpace(s))
 	}
 	lower := " " + strings.ToLower(s)
-	for _, list := range [][]text{textsOfAWS, texts, soundsOfAWS, sounds} {
+	if m := errorCode.FindStringSubmatch(lower); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil && codes[n].cause != "" {
+			return codeText(m[1])
+		}
+	}
+	for _, x := range sentences {
+		if strings.Contains(lower, x.said) {
+			return codeText(x.code)
+		}
+	}
+	for _, list := range [][]text{textsOfOthers, textsOfAWS, texts, soundsOfAWS, sounds} {
 		for _, t := range list {
 			if t.in(lower) {
 				return t, true

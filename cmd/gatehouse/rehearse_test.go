@@ -152,7 +152,8 @@ func sayWhatTheyAre(t *testing.T, copied, original string) {
 			}
 			page, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
-			if marked := strings.Contains(string(page), "A rehearsal of ssoins-"); err != nil || marked != (url == copied) {
+			marked := strings.Contains(string(page), "A rehearsal of ssoins-")
+			if err != nil || marked != (url == copied) {
 				t.Errorf("%s%s: marked %v, %v:\n%s", url, path, marked, err, page)
 			}
 		}

@@ -58,8 +58,8 @@ func (g *gathering) eligible(ctx context.Context) {
 
 const mostNamed = 5 //bound:list people who are looked up in what a provisioning job remembers
 
-// connections reads which users of AWS's side the jobs remember for those who are asked about. A job
-// tells one at a time, by its id. Source: objectConnection resource type (beta).
+// connections reads which users of AWS's side the jobs remember for those who are asked about. A
+// job tells one at a time, by its id. Source: objectConnection resource type (beta).
 func (g *gathering) connections(ctx context.Context) {
 	var ids []string
 	jobs := map[string][]graph.SynchronizationJob{}
