@@ -21,6 +21,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
+	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +
@@ -85,10 +86,11 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/signin", "audit authn center refusal saml web"},
 	{"center/portal", "audit authn awsconfig center names refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},
-	{"center/console", "audit authn center center/iam center/idpmetadata names refusal saml web"},
+	{"center/console", "audit authn center center/iam center/idpmetadata center/proof names refusal saml web"},
+	{"center/proof", "adminapi center"},
 	{
 		"center/adminserver",
-		"adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata names refusal saml",
+		"adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata center/proof names refusal saml",
 	},
 	{"center/idpmetadata", "audit center outbound refusal saml"},
 	{"center/issuerkeys", "center outbound refusal"},

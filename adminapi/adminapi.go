@@ -47,6 +47,7 @@ type Directory struct {
 	IdentitySource  string // DIRECTORY or EXTERNAL_IDP
 	PortalURL       string `json:"PortalUrl"`
 	ConsoleURL      string `json:"ConsoleUrl"`
+	IssuerURL       string `json:"IssuerUrl"` // of ID tokens and proofs: below it are the keys that verify them
 	UserCount       int
 	GroupCount      int
 	// IdPInitiatedSignIn says whether users may start at the external identity provider.

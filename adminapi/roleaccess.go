@@ -13,6 +13,8 @@ type RoleAccess struct {
 	Revoked []RevokedRole
 	// DenyPolicy refuses what is open, in roles that the center does not keep.
 	DenyPolicy string `json:",omitempty"`
+	// RevocationID is the record of what was open, in the answer of RevokeUser.
+	RevocationID string `json:"RevocationId,omitempty"`
 }
 
 // Pending are the revocations that IAM does not have yet.

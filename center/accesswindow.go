@@ -96,7 +96,7 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 			return err
 		}
 		if c.Roles != nil {
-			err = c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)
+			_, err = c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)
 		}
 		if err != nil {
 			return err

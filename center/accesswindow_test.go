@@ -272,7 +272,8 @@ func TestCredentialsEndWithTheWindow(t *testing.T) {
 			return w.SetUserActive(ctx, centertest.Actor, w.Ada.ID, false)
 		}, false},
 		"with all that is open": {func(w *requestWorld, _ string) error {
-			return w.RevokeUser(ctx, centertest.Actor, w.Ada.ID)
+			_, err := w.RevokeUser(ctx, centertest.Actor, w.Ada.ID)
+			return err
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,6 +91,7 @@ func (c *Center) AssumeRole(
 			return subject, &refusal.Error{Code: SessionTooLong, Subject: asked.RoleName}
 		}
 		request.SessionName, request.UserID = u.UserName, u.ID
+		request.RolesSince = u.RolesSince
 		request.Duration = asked.Duration
 		if request.Tags, err = c.accessTags(tx, u, s); err != nil {
 			return subject, err

@@ -14,7 +14,8 @@ import (
 type RoleRequest struct {
 	Role
 	UserID      UserID
-	SessionName string // the user name; brokers make of it what STS takes
+	SessionName string    // the user name; brokers make of it what STS takes
+	RolesSince  time.Time // the user's, which credentials of the center's own carry
 	Duration    time.Duration
 	Tags        []Tag // attributes for access control, in the order of their keys
 }
@@ -144,6 +145,7 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 	request.until = s.ExpiresAt
 	u, err := s.user(r)
 	request.UserID, request.SessionName = u.ID, u.UserName
+	request.RolesSince = u.RolesSince
 	if err != nil {
 		return request, err
 	}

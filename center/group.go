@@ -183,7 +183,10 @@ func (c *Center) DeleteGroup(ctx context.Context, by audit.Actor, id GroupID, ru
 				return string(id), err
 			}
 		}
-		return string(id), errors.Join(tx.DeleteMembershipsIn(id), tx.DeleteGroup(id))
+		return string(id), errors.Join(
+			c.keepDeparted(tx, PrincipalGroup, string(id), g.DisplayName, g.ExternalID),
+			tx.DeleteMembershipsIn(id), tx.DeleteGroup(id),
+		)
 	})
 }
 

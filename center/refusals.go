@@ -31,6 +31,9 @@ var (
 		"the client token was used for a different request", "use a new token for a new request")
 	RequestNotFound = Refusals.New("request-not-found", refusal.NotFound,
 		"there is no request with this ID", "use the ID that the operation returned when it started")
+	RevocationNotFound = Refusals.New("revocation-not-found", refusal.NotFound,
+		"there is no record of a revocation with this ID", "use an ID that ListRevocations returns; records are kept "+
+			"for 400 days")
 	StoreUnavailable = Refusals.New("store-unavailable", refusal.Unavailable,
 		"the database is not available: it cannot be reached, or its disk is full",
 		"try again in a few seconds; no confirmed change is lost")

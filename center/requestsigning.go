@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -137,6 +139,11 @@ func (c *Center) newKey(purpose, name string) (RequestKey, error) {
 type Signer struct {
 	Key         crypto.Signer
 	Certificate *x509.Certificate
+}
+
+// KeyID names a key that signs tokens by its certificate.
+func (s Signer) KeyID() string {
+	return authn.Digest(base64.StdEncoding.EncodeToString(s.Certificate.Raw))[:16]
 }
 
 // FederationSigner returns the key that this center signs with as the identity provider of AWS

@@ -332,7 +332,7 @@ func (c *Center) concludeSuccess(tx Tx, job RoleJob, leased leasedRole) error {
 	if err != nil {
 		return err
 	}
-	more, err := concludeRevocations(tx, job.RoleName, leased.revoked)
+	more, err := c.concludeRevocations(tx, job.RoleName, leased.revoked)
 	if err == nil && leased.only && !more {
 		return c.concludeOnlyRevocations(tx, job)
 	}
@@ -431,8 +431,12 @@ func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 // concludeRetirement tries for ever: a role that nobody has must not stay. Whoever waits is told
 // when IAM refuses, or does not answer for long.
 func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
-	if said == nil {
-		return errors.Join(tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))
+	if said == nil { // what was open in it allows nothing any more
+		revoked, err := tx.RoleRevocations(job.RoleName)
+		if err == nil {
+			_, err = c.concludeRevocations(tx, job.RoleName, revoked)
+		}
+		return errors.Join(err, tx.DeleteRoleJob(job.RoleName), endWaiting(tx, job.RoleName, ""))
 	}
 	err := c.postponeRoleJob(tx, job, said)
 	if job.Attempts >= maxRoleTries || refusal.CodeOf(said) == RoleRefused {

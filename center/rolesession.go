@@ -102,14 +102,19 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		return known, nil
 	}
 	until := ends.Add(roleSessionSlack)
-	return until, tx.ExtendRoleSession(RoleSession{
+	return until, errors.Join(tx.NoteRoleUse(RoleUse{
+		AccountID:        request.Account.ID,
+		PermissionSetARN: request.PermissionSet.ARN,
+		UserID:           request.UserID,
+		At:               c.now(),
+	}), tx.ExtendRoleSession(RoleSession{
 		UserID:           request.UserID,
 		Name:             RoleSessionName(request.SessionName),
 		AccountID:        request.Account.ID,
 		RoleName:         request.RoleName,
 		PermissionSetARN: request.PermissionSet.ARN,
 		Until:            until,
-	})
+	}))
 }
 
 // RoleAccess is what credentials of roles a user has: those that open something, and those that are
@@ -160,18 +165,19 @@ func (c *Center) RoleAccess(ctx context.Context, user UserID) (a RoleAccess, err
 }
 
 // RoleSessionOpen says whether credentials that the center itself issued to a user are good still:
-// the user is there and enabled, and nothing was revoked since. It fails with NotAllowed.
-func (c *Center) RoleSessionOpen(ctx context.Context, user UserID, issued time.Time) error {
+// the user is there and enabled, and nothing was revoked since. It fails with NotAllowed. under is
+// the user's RolesSince when they were issued: nodes whose clocks differ agree on it. Credentials
+// of an earlier release have none, and are judged by when they were issued.
+func (c *Center) RoleSessionOpen(ctx context.Context, user UserID, issued time.Time, under *time.Time) error {
 	u, err := c.User(ctx, user)
 	switch {
 	case refusal.CodeOf(err) == UserNotFound:
 		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the user is deleted"}
 	case err != nil:
 		return err
-	case !u.Active:
-		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the user is disabled"}
-	case issued.Before(u.RolesSince):
-		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: "the credentials were revoked"}
+	}
+	if why := u.refusesRoles(issued, under); why != "" {
+		return &refusal.Error{Code: NotAllowed, Subject: string(user), Detail: why}
 	}
 	return nil
 }
@@ -189,54 +195,65 @@ func (c *Center) RoleStillOpen(ctx context.Context, user UserID, roleName string
 	})
 }
 
+// refusesRoles says why credentials of roles that a user got are not good any more, or "".
+func (u User) refusesRoles(issued time.Time, under *time.Time) string {
+	switch {
+	case !u.Active:
+		return "the user is disabled"
+	case under == nil && issued.Before(u.RolesSince), under != nil && !under.Equal(u.RolesSince):
+		return "the credentials were revoked"
+	}
+	return ""
+}
+
 // RevokeUser ends all that a user has open: sessions, what programs were granted, and the
-// credentials of roles. The user stays as enabled as before. It fails with UserNotFound.
-func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) error {
+// credentials of roles. The user stays as enabled as before. It returns what was open. It fails
+// with UserNotFound.
+func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (ended Revocation, err error) {
 	defer c.users.Forget(string(id))
-	err := c.change(ctx, by, ActionRevokeUser, func(tx Tx) (string, error) {
+	err = c.change(ctx, by, ActionRevokeUser, func(tx Tx) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		u.RolesSince = c.now()
-		return string(id), errors.Join(
-			endCredentials(tx, string(id), ""), tx.PutUserKeepingKeys(u), c.revokeRoles(tx, id),
-		)
+		if ended, err = c.keepRevocation(tx, by, ActionRevokeUser, u); err != nil {
+			return string(id), err
+		}
+		u.RolesSince = ended.At
+		return string(id), errors.Join(endCredentials(tx, string(id), ""), tx.PutUserKeepingKeys(u))
 	})
 	c.wakeRoleWorkers()
-	return err
+	return ended, err
 }
 
-// revokeRoles has the roles that a user has opened refuse the user's credentials. The center's own
-// STS asks RoleSessionOpen; IAM must be told where the center keeps the roles. Where it does
-// neither, the sessions stay, so that an administrator sees what goes on.
-func (c *Center) revokeRoles(tx Tx, user UserID) error {
+// revokeRoles has the roles that a user has opened refuse the user's credentials, and returns them.
+// The center's own STS asks RoleSessionOpen; IAM must be told where the center keeps the roles.
+// Where it does neither, the sessions stay, so that an administrator sees what goes on.
+func (c *Center) revokeRoles(tx Tx, user UserID, sessions []RoleSession) (ended []EndedRole, err error) {
 	if err := c.endWindowsOf(tx, user); err != nil { // which take back assignments too
-		return err
+		return nil, err
 	}
-	switch {
-	case c.OwnSTS:
-		return tx.DeleteRoleSessionsOf(user)
-	case c.Roles == nil:
-		return nil
-	}
-	sessions, err := tx.RoleSessionsOf(user)
-	if err != nil || len(sessions) == 0 {
-		return err
-	}
-	before := c.now().Add(revocationSlack)
+	now := c.now()
+	before := now.Add(revocationSlack)
 	for _, s := range sessions {
-		if !s.Until.After(c.now()) {
+		if !s.Until.After(now) {
 			continue
 		}
-		if err := errors.Join(
-			tx.PutRoleRevocation(s.revocation(before, false)),
-			c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName),
-		); err != nil {
-			return err
+		role := EndedRole{s.AccountID, s.RoleName, s.PermissionSetARN, s.Name, s.Until, time.Time{}, false}
+		switch {
+		case c.OwnSTS:
+			role.RefusedAt = now
+		case c.Roles != nil:
+			if role.Gone, err = c.refuseSession(tx, s, before); err != nil {
+				return nil, err
+			}
 		}
+		ended = append(ended, role)
 	}
-	return tx.DeleteRoleSessionsOf(user)
+	if c.OwnSTS || c.Roles != nil {
+		return ended, tx.DeleteRoleSessionsOf(user)
+	}
+	return ended, nil
 }
 
 // revocation denies a session what it got before a moment.
@@ -253,27 +270,35 @@ func (s RoleSession) revocation(before time.Time, inForce bool) RoleRevocation {
 	}
 }
 
-// queueRole has a role that exists brought to what it should be. One that is to go needs nothing:
-// what its credentials allow goes with it.
-func (c *Center) queueRole(tx Tx, account, permissionSet, name string) error {
-	p, err := tx.Provisioned(account, permissionSet)
-	if errors.Is(err, refusal.ErrNoRow) || (err == nil && p.RoleName != name) {
-		return nil
+// refuseSession has IAM told to refuse a session, and says whether the role is not there any more.
+func (c *Center) refuseSession(tx Tx, s RoleSession, before time.Time) (gone bool, err error) {
+	queued, err := c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)
+	if err != nil || !queued {
+		return !queued, err
 	}
-	if err != nil {
-		return err
+	return false, tx.PutRoleRevocation(s.revocation(before, false))
+}
+
+// queueRole has a role that exists brought to what it should be, and says whether it is there. One
+// that is to go needs nothing: what its credentials allow goes with it.
+func (c *Center) queueRole(tx Tx, account, permissionSet, name string) (there bool, err error) {
+	p, e1 := tx.Provisioned(account, permissionSet)
+	job, e2 := tx.RoleJob(name)
+	for _, err := range []error{e1, e2} {
+		if err != nil && !errors.Is(err, refusal.ErrNoRow) {
+			return false, err
+		}
 	}
-	job, err := tx.RoleJob(name)
 	switch {
-	case errors.Is(err, refusal.ErrNoRow):
+	case e2 == nil && job.Retire:
+		return true, nil
+	case e1 != nil || p.RoleName != name:
+		return e2 == nil, nil
+	case e2 != nil:
 		job = RoleJob{RoleName: name, AccountID: account, PermissionSetARN: permissionSet}
-	case err != nil:
-		return err
-	case job.Retire:
-		return nil
 	}
 	job.Due, job.Attempts = c.now(), 0
-	return tx.PutRoleJob(job)
+	return true, tx.PutRoleJob(job)
 }
 
 // endRevocations takes back what stands against credentials that have all run out. What was not in
@@ -289,7 +314,8 @@ func (c *Center) endRevocations(ctx context.Context) error {
 		for _, r := range list {
 			err = errors.Join(err, tx.DeleteRoleRevocation(r))
 			if c.Roles != nil {
-				err = errors.Join(err, c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName))
+				_, queued := c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName)
+				err = errors.Join(err, queued)
 			}
 		}
 		return err
@@ -329,7 +355,7 @@ func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
 
 // concludeRevocations notes that IAM has what stood in a role when the work on it began, and says
 // whether something has come since.
-func concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more bool, err error) {
+func (c *Center) concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more bool, err error) {
 	list, err := tx.RoleRevocations(roleName)
 	for _, r := range list {
 		switch {
@@ -337,7 +363,7 @@ func concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more 
 			more = true
 		case !r.InForce:
 			r.InForce = true
-			err = errors.Join(err, tx.PutRoleRevocation(r))
+			err = errors.Join(err, tx.PutRoleRevocation(r), c.noteRefused(tx, r))
 		}
 	}
 	return more || len(list) < len(worked), err

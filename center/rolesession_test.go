@@ -39,7 +39,8 @@ func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
 			return c.DeleteUser(ctx, centertest.Actor, u)
 		}, false},
 		"revoked": {func(c *center.Center, u center.UserID) error {
-			return c.RevokeUser(ctx, centertest.Actor, u)
+			_, err := c.RevokeUser(ctx, centertest.Actor, u)
+			return err
 		}, true},
 		"disabled, and enabled again": {func(c *center.Center, u center.UserID) error {
 			return errors.Join(c.SetUserActive(ctx, centertest.Actor, u, false),
@@ -59,18 +60,18 @@ func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			issued := now
-			if err := w.RoleSessionOpen(ctx, u.ID, issued); err != nil {
+			if err := w.RoleSessionOpen(ctx, u.ID, issued, nil); err != nil {
 				t.Fatal(err)
 			}
 			now = now.Add(time.Second)
 			if err := c.end(w, u.ID); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.RoleSessionOpen(ctx, u.ID, issued); refusal.CodeOf(err) != center.NotAllowed {
+			if err := w.RoleSessionOpen(ctx, u.ID, issued, nil); refusal.CodeOf(err) != center.NotAllowed {
 				t.Errorf("what was open: %v", err)
 			}
 			now = now.Add(time.Second)
-			if err := w.RoleSessionOpen(ctx, u.ID, now); (err == nil) != c.again {
+			if err := w.RoleSessionOpen(ctx, u.ID, now, nil); (err == nil) != c.again {
 				t.Errorf("what is opened afterwards: %v", err)
 			}
 		})
@@ -178,7 +179,7 @@ func TestAProvisioningThatComesMeanwhileIsDone(t *testing.T) {
 	w.create(w.ada)
 	w.work()
 	ada := w.opens(w.ada)
-	if err := w.RevokeUser(ctx, centertest.Actor, ada.UserID); err != nil {
+	if _, err := w.RevokeUser(ctx, centertest.Actor, ada.UserID); err != nil {
 		t.Fatal(err)
 	}
 	r, err := w.ProvisionPermissionSet(ctx, centertest.Actor, w.set.ARN, "")
@@ -189,5 +190,106 @@ func TestAProvisioningThatComesMeanwhileIsDone(t *testing.T) {
 	w.want("both", 1, 1, map[center.AssignmentRequest]center.RequestStatus{r: center.Succeeded})
 	if a, err := w.RoleAccess(ctx, ada.UserID); err != nil || len(a.Revoked) != 1 || a.Pending() != 0 {
 		t.Errorf("the revocation: %+v, %v", a, err)
+	}
+}
+
+// TestNodesWhoseClocksDiffer: what was issued before a revocation is refused, and what was issued
+// afterwards is good, also when the node that issued it is minutes ahead, or behind.
+func TestNodesWhoseClocksDiffer(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, ahead := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+		c := centertest.New(t, "https://center.example")
+		u, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := func() time.Time { return time.Now().Add(ahead) } // the clock of the node that issues
+		before, under := there(), u.RolesSince
+		if err := c.RoleSessionOpen(ctx, u.ID, before, &under); err != nil {
+			t.Errorf("%s ahead, before the revocation: %v", ahead, err)
+		}
+		if _, err := c.RevokeUser(ctx, centertest.Actor, u.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RoleSessionOpen(ctx, u.ID, before, &under); refusal.CodeOf(err) != center.NotAllowed {
+			t.Errorf("%s ahead, what was open: %v", ahead, err)
+		}
+		if u, err = c.User(ctx, u.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RoleSessionOpen(ctx, u.ID, there(), &u.RolesSince); err != nil {
+			t.Errorf("%s ahead, what is opened afterwards: %v", ahead, err)
+		}
+	}
+}
+
+// TestAProofSaysWhatAnswers: the proof says that IAM refuses half of the roles only, and why, until
+// it refuses all; it keeps that when the denial has been taken back, and a role that is removed
+// meanwhile is gone.
+func TestAProofSaysWhatAnswers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.work()
+	ada := w.opens(w.ada)
+	gone := ada
+	gone.RoleName, gone.PermissionSetARN = "AWSReservedSSO_Gone_0123456789abcdef", "arn:aws:sso:::permissionSet/gone"
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(gone) }); err != nil {
+		t.Fatal(err)
+	}
+	w.iam.say = []error{refused}
+	ended, err := w.RevokeUser(ctx, centertest.Actor, ada.UserID)
+	if err != nil || len(ended.Roles) != 2 {
+		t.Fatalf("%+v, %v", ended, err)
+	}
+	proof := func() center.Proof {
+		t.Helper()
+		p, err := w.Proof(ctx, ended.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	of := func(p center.Proof, name string) center.ProvedRole {
+		t.Helper()
+		for _, r := range p.Roles {
+			if r.RoleName == name {
+				return r
+			}
+		}
+		t.Fatalf("%s is not in %+v", name, p)
+		return center.ProvedRole{}
+	}
+	if p := proof(); p.Complete || of(p, ada.RoleName).State != center.RolePending ||
+		of(p, gone.RoleName).State != center.RoleGone {
+		t.Errorf("at once: %+v", p)
+	}
+	w.work()
+	if r := of(proof(), ada.RoleName); r.State != center.RolePending || r.Reason == "" || r.Attempts != 1 {
+		t.Errorf("IAM refused: %+v", r)
+	}
+	w.work()
+	p := proof()
+	if r := of(p, ada.RoleName); r.State != center.RoleRefuses || r.By != "IAM" || r.RefusedAt.IsZero() || !p.Complete {
+		t.Errorf("IAM has it: %+v", p)
+	}
+	w.now = w.now.Add(13 * time.Hour)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := of(proof(), ada.RoleName); r.State != center.RoleRunOut || r.RefusedAt.IsZero() {
+		t.Errorf("the credentials have run out: %+v", r)
+	}
+	if _, err := w.Proof(ctx, "x"); refusal.CodeOf(err) != center.RevocationNotFound {
+		t.Errorf("a record that there is not: %v", err)
+	}
+	w.now = w.now.Add(401 * 24 * time.Hour)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Proof(ctx, ended.ID); refusal.CodeOf(err) != center.RevocationNotFound {
+		t.Errorf("a year and a month later: %v", err)
 	}
 }

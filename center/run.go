@@ -99,7 +99,8 @@ func (c *Center) repeat(
 func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)),
-			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce))
+			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce),
+			tx.DeleteRevocations(c.now().Add(-revocationsKept), revocationsSwept))
 	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)

@@ -73,6 +73,9 @@ type Reader interface {
 	requestPolicyReader
 	accessRequestReader
 	noticeReader
+	revocationReader
+	departedReader
+	roleUseReader
 	instanceSettingsReader
 	instanceControlsReader
 	applicationReader
@@ -113,6 +116,9 @@ type Tx interface {
 	requestPolicyWriter
 	accessRequestWriter
 	noticeWriter
+	revocationWriter
+	departedWriter
+	roleUseWriter
 	instanceSettingsWriter
 	instanceControlsWriter
 	applicationWriter

@@ -305,7 +305,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 				return string(id), err
 			}
 		}
-		if err := c.followActive(tx, old.Active, &u); err != nil {
+		if err := c.followActive(tx, by, ActionUpdateUser, old.Active, &u); err != nil {
 			return string(id), err
 		}
 		return string(id), put(u)
@@ -346,7 +346,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 		u.UpdatedAt = c.now()
 		u.UpdatedBy = by.Name
 		u.Version = u.Version + 1
-		if err := c.followActive(tx, was || !active, &u); err != nil { // disabling again ends all again
+		if err := c.followActive(tx, by, action, was || !active, &u); err != nil { // disabling again ends all again
 			return string(id), err
 		}
 		return string(id), tx.PutUserKeepingKeys(u)
@@ -359,10 +359,11 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 
 // followActive does what follows when a user is disabled: sign-in ends at once, and so does all
 // that is open, credentials of roles included. They stay ended when the user is enabled again.
-func (c *Center) followActive(tx Tx, was bool, u *User) error {
+func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u *User) error {
 	switch {
 	case was && !u.Active:
-		return errors.Join(endCredentials(tx, string(u.ID), ""), c.revokeRoles(tx, u.ID))
+		_, err := c.keepRevocation(tx, by, action, *u)
+		return errors.Join(err, endCredentials(tx, string(u.ID), ""))
 	case !was && u.Active:
 		u.RolesSince = c.now()
 	}
@@ -386,11 +387,15 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
+		if _, err := c.keepRevocation(tx, by, ActionDeleteUser, u); err != nil {
+			return string(id), err
+		}
 		return string(id), errors.Join(
+			c.keepDeparted(tx, PrincipalUser, string(id), u.UserName, u.ExternalID),
 			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id),
 			tx.DeletePassword(string(id)),
 			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
-			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id), c.revokeRoles(tx, id),
+			tx.DeleteTicketsOf(KnownBrowser, string(id)), tx.DeleteUser(id),
 		)
 	})
 }

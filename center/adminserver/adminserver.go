@@ -2,7 +2,7 @@
 // programs that sign their requests as for AWS's own APIs.
 //
 // It may import adminapi, audit, awsapi, center, center/awsdoor, center/iam, center/idpmetadata,
-// names, refusal and saml.
+// center/proof, names, refusal and saml.
 package adminserver
 
 import (
@@ -82,6 +82,8 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("DisableUser", awsapi.Changes, h.disableUser),
 			awsapi.Op("RevokeUser", awsapi.Changes, h.revokeUser),
 			awsapi.Op("ListRoleAccess", awsapi.Reads, h.listRoleAccess),
+			awsapi.Op("DescribeRevocation", awsapi.Reads, h.describeRevocation),
+			awsapi.Op("ListRevocations", awsapi.Reads, h.listRevocations),
 			awsapi.Op("UpdatePassword", awsapi.Changes, h.updatePassword),
 			awsapi.Op("ListMfaDevicesForUser", awsapi.Reads, h.listDevices),
 			awsapi.Op("DeleteMfaDeviceForUser", awsapi.Changes, h.deleteDevice),
@@ -116,6 +118,7 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 		AccountID:       i.OwnerAccountID,
 		PortalURL:       h.Center.PortalURL(),
 		ConsoleURL:      h.Center.ConsoleURL(),
+		IssuerURL:       h.Center.IssuerURL(),
 	}
 	s, err := h.Center.Source(ctx)
 	if err != nil {

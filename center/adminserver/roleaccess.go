@@ -7,15 +7,47 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/proof"
 )
 
 func (h *Handler) revokeUser(
 	ctx context.Context, who awsapi.Caller, in adminapi.UserInput,
 ) (adminapi.RoleAccess, error) {
-	if err := h.Center.RevokeUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID)); err != nil {
+	ended, err := h.Center.RevokeUser(ctx, awsdoor.Actor(who), center.UserID(in.UserID))
+	if err != nil {
 		return adminapi.RoleAccess{}, err
 	}
-	return h.listRoleAccess(ctx, who, in)
+	out, err := h.listRoleAccess(ctx, who, in)
+	out.RevocationID = ended.ID
+	return out, err
+}
+
+func (h *Handler) describeRevocation(
+	ctx context.Context, _ awsapi.Caller, in adminapi.RevocationInput,
+) (adminapi.SignedProof, error) {
+	return proof.Of(ctx, h.Center, in.RevocationID)
+}
+
+const revocationsAtOnce = 100 //bound:list records of a page of ListRevocations
+
+func (h *Handler) listRevocations(
+	ctx context.Context, _ awsapi.Caller, in adminapi.RevocationsInput,
+) (adminapi.Revocations, error) {
+	out := adminapi.Revocations{Revocations: []adminapi.RevocationRecord{}}
+	list, err := h.Center.Revocations(ctx, center.RevocationQuery{
+		UserID: center.UserID(in.UserID), Before: in.NextToken, Limit: revocationsAtOnce + 1,
+	})
+	if len(list) > revocationsAtOnce {
+		list = list[:revocationsAtOnce]
+		out.NextToken = list[revocationsAtOnce-1].ID
+	}
+	for _, r := range list {
+		out.Revocations = append(out.Revocations, adminapi.RevocationRecord{
+			RevocationID: r.ID, UserID: string(r.UserID), UserName: r.UserName, Action: r.Action, By: r.By,
+			At: r.At.UTC(), Sessions: len(r.Sessions), Roles: len(r.Roles),
+		})
+	}
+	return out, err
 }
 
 func (h *Handler) listRoleAccess(

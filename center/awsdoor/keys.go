@@ -65,7 +65,7 @@ func roleSession(
 		return awsapi.Credential{}, unknownKey()
 	}
 	if s.UserID != "" {
-		err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt)
+		err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt, s.Under)
 		if err == nil {
 			err = c.RoleStillOpen(ctx, s.UserID, s.RoleName, s.IssuedAt)
 		}

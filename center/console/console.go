@@ -2,7 +2,8 @@
 // there has an API too, in adminserver. Both call the same rules; while automatic provisioning is
 // on, the rules refuse people here what the API still allows.
 //
-// It may import audit, authn, center, center/iam, center/idpmetadata, names, refusal, saml and web.
+// It may import audit, authn, center, center/iam, center/idpmetadata, center/proof, names, refusal,
+// saml and web.
 package console
 
 import (
@@ -40,6 +41,7 @@ var navigation = []web.NavItem{
 		Label: "Dashboard",
 		URL:   "/console/",
 	}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
+	{Label: "Leavers", URL: "/console/revocations"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
 	{
 		Label: "Assignments",
@@ -209,6 +211,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/audit":                                      auditLog,
 	}
 	maps.Copy(pages, accessPages)
+	maps.Copy(pages, leaverPages)
 	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})

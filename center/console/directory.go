@@ -139,8 +139,9 @@ type userData struct {
 	Devices   []web.OwnDevice
 	Sessions  []web.OwnSession
 	Roles     center.RoleAccess
-	Deny      string // the policy that refuses what is open, where an administrator has to
-	OneTime   string // a one-time password, shown once, right after it was made
+	Deny      string              // the policy that refuses what is open, where an administrator has to
+	Ended     []center.Revocation // the last times when all was ended
+	OneTime   string              // a one-time password, shown once, right after it was made
 
 	NewAddress bool // whether the email address is too new to prove the user
 }
@@ -194,6 +195,9 @@ func showUser(p page, id center.UserID, oneTime string) error {
 	if d.Deny, err = c.DenyPolicy(d.Roles); err != nil {
 		return err
 	}
+	if d.Ended, err = c.Revocations(ctx, center.RevocationQuery{UserID: d.User.ID, Limit: 5}); err != nil {
+		return err
+	}
 	return p.Render("user", d.User.DisplayName, "/console/users", d)
 }
 
@@ -210,8 +214,8 @@ func setActive(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Done(
-		"/console/users/"+string(id), "The user is disabled: sign-in is refused and all sessions have ended."+rest,
+	return p.ended(
+		id, "/console/users/"+string(id), "The user is disabled: sign-in is refused and all sessions have ended."+rest,
 	)
 }
 
@@ -221,7 +225,7 @@ func (p page) rolesLeft(id center.UserID) (string, error) {
 	switch {
 	case len(a.Open) > 0:
 		open := counted(len(a.Open), "role is", "roles are")
-		return " " + open + " still open in AWS: see “Roles” below.", err
+		return " " + open + " still open in AWS: see below.", err
 	case a.Pending() > 0:
 		return " IAM is told to refuse " + counted(a.Pending(), "open role", "open roles") + ".", err
 	}
@@ -237,21 +241,22 @@ func counted(n int, one, many string) string {
 
 func revoke(p page) error {
 	id := center.UserID(p.PathValue("id"))
-	if err := p.h.Center.RevokeUser(p.Context(), p.by, id); err != nil {
+	if _, err := p.h.Center.RevokeUser(p.Context(), p.by, id); err != nil {
 		return err
 	}
 	rest, err := p.rolesLeft(id)
 	if err != nil {
 		return err
 	}
-	return p.Done("/console/users/"+string(id), "All that the user had open has ended."+rest)
+	return p.ended(id, "/console/users/"+string(id), "All that the user had open has ended."+rest)
 }
 
 func deleteUser(p page) error {
-	if err := p.h.Center.DeleteUser(p.Context(), p.by, center.UserID(p.PathValue("id"))); err != nil {
+	id := center.UserID(p.PathValue("id"))
+	if err := p.h.Center.DeleteUser(p.Context(), p.by, id); err != nil {
 		return err
 	}
-	return p.Done("/console/users", "The user is deleted.")
+	return p.ended(id, "/console/users", "The user is deleted.")
 }
 
 func groups(p page) error {

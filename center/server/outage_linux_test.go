@@ -138,7 +138,8 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		center.Application{Name: "app", ProviderARN: center.ApplicationProviders[0].ARN, Enabled: true}, "",
 	)
 	key, e4 := s.CreateAccessKey(ctx, centertest.Actor, "test", center.RoleAdministrator)
-	if err := errors.Join(e1, e2, e3, e4, s.SetAdministrator(ctx, audit.SystemActor, centertest.AdminName,
+	ended, e5 := s.RevokeUser(ctx, centertest.Actor, other.ID)
+	if err := errors.Join(e1, e2, e3, e4, e5, s.SetAdministrator(ctx, audit.SystemActor, centertest.AdminName,
 		centertest.Password)); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,8 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 	e.ids = map[string]string{
 		"/console/users/": string(ada.ID), "/console/groups/": string(group.ID), "mid": string(member.ID),
 		"/console/applications/": path.Base(app.ARN), "/console/permission-sets/": path.Base(set.ARN),
-		"/console/access-keys/": key.ID, "/console/settings/tokens/": tokens[0].ID, "do": "add",
+		"/console/access-keys/": key.ID, "/console/revocations/": ended.ID,
+		"/console/settings/tokens/": tokens[0].ID, "do": "add",
 		"directory": s.Instance.IdentityStoreID, "tenant": s.Instance.SAMLTenantID, "account": "123456789012",
 		"role": "Reader", "user": string(ada.ID), "other": string(other.ID), "group": string(group.ID),
 	}

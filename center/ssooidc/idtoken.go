@@ -2,7 +2,6 @@ package ssooidc
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
@@ -48,7 +46,7 @@ func (h *Handler) idToken(ctx context.Context, of center.IdentityOf, aws bool) (
 	signer, err := jose.NewSigner(
 		jose.SigningKey{
 			Algorithm: jose.RS256,
-			Key:       jose.JSONWebKey{Key: signs.Key, KeyID: keyID(signs)},
+			Key:       jose.JSONWebKey{Key: signs.Key, KeyID: signs.KeyID()},
 		},
 		(&jose.SignerOptions{}).WithType("JWT"),
 	)
@@ -77,11 +75,6 @@ func (h *Handler) idToken(ctx context.Context, of center.IdentityOf, aws bool) (
 		claims.AuditContext = of.AuditContext.Reveal()
 	}
 	return jwt.Signed(signer).Claims(claims).Serialize()
-}
-
-// keyID names a key by its certificate.
-func keyID(s center.Signer) string {
-	return authn.Digest(base64.StdEncoding.EncodeToString(s.Certificate.Raw))[:16]
 }
 
 // The addresses at which the center publishes how its ID tokens are verified. Source: OpenID
@@ -123,7 +116,7 @@ func (h *Handler) keys(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.publish(w, r, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{
-		Key: signs.Key.Public(), KeyID: keyID(signs), Algorithm: string(jose.RS256), Use: "sig",
+		Key: signs.Key.Public(), KeyID: signs.KeyID(), Algorithm: string(jose.RS256), Use: "sig",
 	}}}, nil)
 }
 

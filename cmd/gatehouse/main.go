@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/federate"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/oversee"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/profiles"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -148,6 +149,7 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
+	root.AddCommand(oversee.Commands(administered)...)
 	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
 	program := examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}
 	root.AddCommand(
@@ -166,7 +168,7 @@ var groups = []terminal.Group{
 	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
 	{
 		Title:    "Everyday administration of a center",
-		Commands: "users revoke sessions accounts rules roles applications access-keys audit",
+		Commands: "users revoke proof sessions accounts rules roles applications access-keys audit",
 	},
 	{Title: "Use your access on the command line", Commands: "profiles whoami"},
 	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},

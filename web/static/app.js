@@ -141,6 +141,11 @@ document.addEventListener("submit", async (event) => {
   said.focus();
 });
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 // A page that shows work in progress is fetched again while it is visible. Only its live parts are replaced: a form
 // beside them keeps what you type.
 function renew(page) {

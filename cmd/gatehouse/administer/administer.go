@@ -40,7 +40,7 @@ type Explainer struct {
 func Commands(w World, e Explainer) []*cobra.Command {
 	return []*cobra.Command{
 		w.accounts(), w.roles(), w.rules(), w.accessKeys(), w.scimTokens(), w.explain(e), w.identitySource(),
-		w.provisioning(), w.settings(), w.users(), w.sessions(), w.applications(), w.audit(), w.revoke(),
+		w.provisioning(), w.settings(), w.users(), w.sessions(), w.applications(), w.audit(),
 	}
 }
 
@@ -110,6 +110,47 @@ func (a *administration) client() (*adminapi.Client, error) {
 		return nil, terminal.UsageError{Err: errors.Join(mistakes...)}
 	}
 	return c, nil
+}
+
+// Caller is what other packages make commands with that call a center's API.
+type Caller struct{ administration }
+
+// NewCaller returns one for a command or a group of them.
+func NewCaller(w World) *Caller { return &Caller{administration{World: w}} }
+
+// Command makes a command that calls do with a client.
+func (c *Caller) Command(
+	use, short string, args cobra.PositionalArgs, do func(*cobra.Command, *adminapi.Client, []string) error,
+) *cobra.Command {
+	return c.command(use, short, args, do)
+}
+
+// Single adds the flags of a command that is no group.
+func (c *Caller) Single(cmd *cobra.Command) {
+	c.address.Flags(cmd)
+	cmd.Flags().BoolVar(&c.asJSON, "json", false, "print JSON")
+}
+
+// Group adds the flags that all commands of a group take, and its help.
+func (c *Caller) Group(cmd *cobra.Command) { c.flags(cmd) }
+
+// JSON says whether JSON was asked for.
+func (c *Caller) JSON() bool { return c.asJSON }
+
+// URL is the center's that was named, or the usual one, for what needs no access key.
+func (c *Caller) URL() string {
+	client, _ := c.address.Client(c.Env, nil)
+	return client.URL
+}
+
+// Print prints v as JSON where that was asked for, or by rows in columns.
+func (c *Caller) Print(v any, header string, rows func(line func(...any))) error {
+	return c.print(v, header, rows)
+}
+
+// FindUser returns the user that a user name or an id names.
+func FindUser(cmd *cobra.Command, c *adminapi.Client, nameOrID string) (adminapi.User, error) {
+	return findUser(cmd, c, nameOrID)
 }
 
 // print prints v as JSON where that was asked for, or by rows in columns.

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/oversee"
 )
 
 var update = flag.Bool("update", false, "write the table of commands into docs/administration.md")
@@ -160,6 +161,7 @@ func TestWhatTheConsoleDoesACommandDoes(t *testing.T) {
 	}
 	root := &cobra.Command{Use: "gatehouse"}
 	root.AddCommand(administer.Commands(administer.World{}, administer.Explainer{Flags: func(*cobra.Command) {}})...)
+	root.AddCommand(oversee.Commands(administer.World{})...)
 	for _, d := range deeds {
 		if !served[d.form] {
 			t.Errorf("the console has no %q", d.form)

@@ -1,0 +1,23 @@
+package center
+
+import "time"
+
+// RoleUse says when a user has opened a role last.
+type RoleUse struct {
+	AccountID        string
+	PermissionSetARN string
+	UserID           UserID
+	At               time.Time
+}
+
+// roleUseReader reads when roles were opened last.
+type roleUseReader interface {
+	// RoleUses are those of roles in an account, or of a user, or of both; one must be given.
+	RoleUses(account string, user UserID) ([]RoleUse, error)
+}
+
+// roleUseWriter writes it.
+type roleUseWriter interface {
+	// NoteRoleUse counts as no write.
+	NoteRoleUse(RoleUse) error
+}
