@@ -63,7 +63,7 @@ func (d revocationData) IsLeft(s center.EndedSession) bool {
 // Accounts counts in how many accounts roles were open.
 func (d revocationData) Accounts() int {
 	accounts := map[string]struct{}{}
-	for _, r := range d.Proof.Roles {
+	for _, r := range d.Roles {
 		accounts[r.AccountID] = struct{}{}
 	}
 	return len(accounts)
@@ -72,7 +72,7 @@ func (d revocationData) Accounts() int {
 // Took is how long it took until the last role refused what was open.
 func (d revocationData) Took() time.Duration {
 	var last time.Duration
-	for _, r := range d.Proof.Roles {
+	for _, r := range d.Roles {
 		if !r.RefusedAt.IsZero() {
 			last = max(last, r.RefusedAt.Sub(d.At))
 		}
