@@ -99,3 +99,16 @@ func (c *Client) DescribeRevocation(ctx context.Context, id string) (SignedProof
 func (c *Client) ListRevocations(ctx context.Context, in RevocationsInput) (Revocations, error) {
 	return call[Revocations](ctx, c, "ListRevocations", in)
 }
+
+// DenyTemplateInput asks for the policy that refuses what is open after a revocation, in roles that
+// the center does not keep.
+type DenyTemplateInput struct {
+	RevocationID string `json:"RevocationId"`
+	Format       string // json, cloudformation or terraform
+}
+
+// DenyTemplate returns it; it is empty where nothing is open.
+func (c *Client) DenyTemplate(ctx context.Context, in DenyTemplateInput) (string, error) {
+	out, err := call[RoleTemplate](ctx, c, "GetDenyTemplate", in)
+	return out.Template, err
+}

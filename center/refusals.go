@@ -241,6 +241,9 @@ var (
 		"this AWS account is not in the center", "add the account in the console first")
 	AccountSuspended = Refusals.New("account-suspended", refusal.Denied,
 		"the account is suspended", "wait until AWS reopens the account; until then, no role in it can be opened")
+	PrincipalStays = Refusals.New("principal-stays", refusal.Conflict,
+		"the user or the group is still there", "use it for deleted users and groups; disable a user before you "+
+			"remove what the user has")
 	RoleNotAssigned = Refusals.New("role-not-assigned", refusal.Denied,
 		"the role is not assigned to the user", "ask an administrator for the assignment")
 	RoleNotAssumable = Refusals.New("role-not-assumable", refusal.Denied,

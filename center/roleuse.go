@@ -14,6 +14,8 @@ type RoleUse struct {
 type roleUseReader interface {
 	// RoleUses are those of roles in an account, or of a user, or of both; one must be given.
 	RoleUses(account string, user UserID) ([]RoleUse, error)
+	// CountHolders counts the enabled users who have one of the permission sets in any account.
+	CountHolders(permissionSets []string) (int, error)
 }
 
 // roleUseWriter writes it.

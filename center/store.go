@@ -75,6 +75,7 @@ type Reader interface {
 	noticeReader
 	revocationReader
 	departedReader
+	leaverReader
 	roleUseReader
 	instanceSettingsReader
 	instanceControlsReader

@@ -2,12 +2,15 @@ package adminserver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/iam"
 	"github.com/gatehouse-id/gatehouse/center/proof"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 func (h *Handler) revokeUser(
@@ -26,6 +29,26 @@ func (h *Handler) describeRevocation(
 	ctx context.Context, _ awsapi.Caller, in adminapi.RevocationInput,
 ) (adminapi.SignedProof, error) {
 	return proof.Of(ctx, h.Center, in.RevocationID)
+}
+
+func (h *Handler) denyTemplate(
+	ctx context.Context, _ awsapi.Caller, in adminapi.DenyTemplateInput,
+) (adminapi.RoleTemplate, error) {
+	if !slices.Contains([]string{"json", "cloudformation", "terraform"}, in.Format) {
+		return adminapi.RoleTemplate{}, &refusal.Error{Code: center.InvalidValue, Field: "Format"}
+	}
+	p, err := h.Center.Proof(ctx, in.RevocationID)
+	if err != nil || p.Deny == "" {
+		return adminapi.RoleTemplate{}, err
+	}
+	d := iam.Denial{Policy: p.Deny, Roles: map[string][]string{}}
+	for _, r := range p.Roles {
+		if r.State == center.RoleOpen && !slices.Contains(d.Roles[r.AccountID], r.RoleName) {
+			d.Roles[r.AccountID] = append(d.Roles[r.AccountID], r.RoleName)
+		}
+	}
+	text, err := d.Write(in.Format)
+	return adminapi.RoleTemplate{Template: string(text)}, err
 }
 
 const revocationsAtOnce = 100 //bound:list records of a page of ListRevocations

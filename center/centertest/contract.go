@@ -41,6 +41,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
 		{"requests for access are found by who asked and who decides, and are due", accessRequests},
 		{"what leavers had is kept, and who held what when deleted, and when roles were used", leavers},
+		{"disabled users who have something are found, and what is assigned to nobody", reported},
 		{"work on roles is queued, taken one at a time in an account, and waited for", roleJobs},
 		{"rules want assignments, and somebody by hand", assignmentRules},
 		{"applications, token issuers and settings round trip", applications},

@@ -2,6 +2,7 @@ package centertest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -74,5 +75,87 @@ func leavers(t *testing.T, s center.Store) {
 			t.Errorf("after deleting the oldest: %+v, %v", left, none)
 		}
 		return e1
+	})
+}
+
+// reported checks who is found among disabled users, and among assignments without a holder.
+func reported(t *testing.T, s center.Store) {
+	user := func(id string, active bool) center.User {
+		// what a disabled one says of itself makes nobody enabled
+		return center.User{ID: center.UserID(id), UserName: id, Active: active, Title: `"Active":true`}
+	}
+	held := func(of center.PrincipalType, id string) center.Assignment {
+		return center.Assignment{AccountID: one, PermissionSetARN: "ps1", PrincipalType: of, PrincipalID: id}
+	}
+	update(t, s, func(tx center.Tx) error {
+		err := errors.Join(
+			addUser(tx, user("u1", false)), addUser(tx, user("u2", true)), addUser(tx, user("u3", false)),
+			addUser(tx, user("u4", false)), addUser(tx, user("u5", false)), addUser(tx, user("u6", false)),
+			addUser(tx, user("u7", false)),
+		)
+		for id, external := range map[center.GroupID]string{"g1": "", "g2": "e2"} {
+			err = errors.Join(
+				err, tx.AddGroup(center.Group{ID: id, DisplayName: string(id), ExternalID: external}),
+			)
+		}
+		member := func(group center.GroupID, user center.UserID) error {
+			_, err := tx.AddMembers(group, []center.UserID{user}, at(1), "test")
+			return err
+		}
+		return errors.Join(
+			err, tx.PutAssignment(held(center.PrincipalUser, "u1")), tx.PutAssignment(held(center.PrincipalUser, "u2")),
+			tx.PutAssignment(held(center.PrincipalUser, "u9")), tx.PutAssignment(held(center.PrincipalGroup, "g1")),
+			tx.PutAssignment(held(center.PrincipalGroup, "g9")), tx.PutAssignment(held(center.PrincipalGroup, "u1")),
+			tx.PutApplicationAssignment(center.ApplicationAssignment{
+				ApplicationARN: "app", PrincipalType: center.PrincipalUser, PrincipalID: "u8",
+			}),
+			member("g1", "u3"), member("g2", "u4"),
+			tx.PutSession(center.Session{Digest: "s", UserID: "u5", ExpiresAt: at(90)}),
+			tx.ExtendRoleSession(center.RoleSession{UserID: "u6", AccountID: one, Until: at(20)}),
+		)
+	})
+	view(t, s, func(r center.Reader) error {
+		ids := func(now int64, limit int, after center.UserID, named ...center.UserID) (found []center.UserID) {
+			users, err := r.DisabledWithAccess(at(now).UnixMilli(), named, after, limit)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, u := range users {
+				found = append(found, u.ID)
+			}
+			return found
+		}
+		for _, c := range []struct{ is, want []center.UserID }{
+			{ids(10, 10, ""), []center.UserID{"u1", "u3", "u5", "u6"}},
+			{ids(30, 10, ""), []center.UserID{"u1", "u3", "u5"}},
+			{ids(99, 10, "", "u2", "u7"), []center.UserID{"u1", "u3", "u7"}},
+			{ids(10, 2, "u1"), []center.UserID{"u3", "u5"}},
+		} {
+			if !slices.Equal(c.is, c.want) {
+				t.Errorf("disabled with access: %v, want %v", c.is, c.want)
+			}
+		}
+		all, e1 := r.OrphansOfAssignments(center.Principal{}, 10)
+		some, e2 := r.OrphansOfAssignments(center.Principal{Type: center.PrincipalGroup, ID: "u1"}, 1)
+		if want := []center.Principal{
+			{Type: center.PrincipalGroup, ID: "g9"}, {Type: center.PrincipalGroup, ID: "u1"},
+			{Type: center.PrincipalUser, ID: "u8"}, {Type: center.PrincipalUser, ID: "u9"},
+		}; !slices.Equal(all, want) || !slices.Equal(some, want[2:3]) {
+			t.Errorf("assignments of nobody: %v, %v", all, some)
+		}
+		return errors.Join(e1, e2)
+	})
+	update(t, s, func(tx center.Tx) error { // u2 is enabled and has it twice; disabled ones do not count
+		_, err := tx.AddMembers("g1", []center.UserID{"u2", "u4"}, at(1), "test")
+		return errors.Join(err, addUser(tx, user("u10", true)))
+	})
+	view(t, s, func(r center.Reader) error {
+		holders, e1 := r.CountHolders([]string{"ps1", "ps2"})
+		of2, e2 := r.CountHolders([]string{"ps2"})
+		none, e3 := r.CountHolders(nil)
+		if holders != 1 || of2 != 0 || none != 0 {
+			t.Errorf("holders: %d, %d, %d", holders, of2, none)
+		}
+		return errors.Join(e1, e2, e3)
 	})
 }

@@ -41,7 +41,8 @@ var navigation = []web.NavItem{
 		Label: "Dashboard",
 		URL:   "/console/",
 	}, {Label: "Users", URL: "/console/users"}, {Label: "Groups", URL: "/console/groups"},
-	{Label: "Leavers", URL: "/console/revocations"},
+	{Label: "Who has access", URL: whoHasPath},
+	{Label: "Leavers", URL: "/console/leavers"},
 	{Label: "AWS accounts", URL: "/console/accounts"}, {Label: "Permission sets", URL: "/console/permission-sets"},
 	{
 		Label: "Assignments",

@@ -8,8 +8,12 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/proof"
 )
 
-// leaverPages are the pages on people who leave.
+// leaverPages are the pages on people who leave, and on who has what.
 var leaverPages = map[string]action{
+	"GET /console/access":                      whoHas,
+	"GET /console/leavers":                     leavers,
+	"POST /console/leavers/remove":             removeLeaver,
+	"POST /console/leavers/relink":             relinkLeaver,
 	"GET /console/revocations":                 revocations,
 	"GET /console/revocations/{id}":            revocation,
 	"GET /console/revocations/{id}/proof.json": downloadProof,
@@ -31,7 +35,7 @@ func revocations(p page) error {
 	if len(list) > pageSize {
 		d.Next = list[pageSize-1].ID
 	}
-	return p.Render("revocations", "Ended access", "/console/revocations", d)
+	return p.Render("revocations", "Ended access", "/console/leavers", d)
 }
 
 type revocationData struct {
@@ -86,7 +90,7 @@ func revocation(p page) error {
 		return err
 	}
 	d := revocationData{Proof: shown, Issuer: p.h.Center.IssuerURL(), There: shown.SignIn != "the user is deleted"}
-	return p.Render("revocation", "Proof: "+d.UserName, "/console/revocations", d)
+	return p.Render("revocation", "Proof: "+d.UserName, "/console/leavers", d)
 }
 
 func downloadProof(p page) error {

@@ -1,11 +1,14 @@
 // Package metrics tells Prometheus of a center: when its SCIM access tokens and the certificates of
-// its identity provider expire, when the tokens were used, and whether its database answers.
+// its identity provider expire, when the tokens were used, how many people can administer an
+// account, and whether its database answers.
 //
 // It may import center.
 package metrics
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,35 +20,62 @@ type collector struct {
 	center                        *center.Center
 	expires, daysLeft, used, fail *prometheus.Desc
 	certificate                   *prometheus.Desc
+	administrators                *prometheus.Desc
+
+	mu       sync.Mutex
+	standing int // administrators, when they were counted
+	counted  time.Time
+}
+
+// countedEach is how often administrators are counted: it reads all assignments.
+const countedEach = 5 * time.Minute //bound:none how often, not how much
+
+// countStanding counts those who can administer an account, not more often than that.
+func (m *collector) countStanding(ctx context.Context) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.counted.IsZero() && time.Since(m.counted) < countedEach {
+		return m.standing, nil
+	}
+	n, err := m.center.StandingAdministrators(ctx)
+	if err == nil {
+		m.standing, m.counted = n, time.Now()
+	}
+	return n, err
 }
 
 // New returns the metrics of a center.
 func New(c *center.Center) prometheus.Collector {
 	labels := []string{"token_id", "profile"}
-	return &collector{c,
-		prometheus.NewDesc(
+	return &collector{center: c,
+		expires: prometheus.NewDesc(
 			"gatehouse_scim_token_expiry_timestamp_seconds", "When a SCIM access token expires, in Unix time.",
 			labels, nil,
 		),
-		prometheus.NewDesc(
+		daysLeft: prometheus.NewDesc(
 			"gatehouse_scim_token_days_left", "Whole days until a SCIM access token expires; negative afterwards.",
 			labels, nil,
 		),
-		prometheus.NewDesc(
+		used: prometheus.NewDesc(
 			"gatehouse_scim_token_last_used_timestamp_seconds",
 			"When a SCIM access token was used last, to the minute; 0: never.", labels, nil,
 		),
-		prometheus.NewDesc("gatehouse_store_up", "Whether the database answered.", nil, nil),
-		prometheus.NewDesc(
+		fail: prometheus.NewDesc("gatehouse_store_up", "Whether the database answered.", nil, nil),
+		certificate: prometheus.NewDesc(
 			"gatehouse_idp_certificate_expiry_timestamp_seconds",
 			"When a certificate of the identity provider expires, in Unix time.", []string{"thumbprint"}, nil,
+		),
+		administrators: prometheus.NewDesc(
+			"gatehouse_standing_administrators",
+			"Enabled users who can administer an AWS account by what is assigned to them; counted every five minutes.",
+			nil, nil,
 		),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.fail} {
+	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail} {
 		out <- d
 	}
 }
@@ -61,6 +91,9 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	gauge(m.fail, 1)
+	if n, err := m.countStanding(context.Background()); err == nil {
+		gauge(m.administrators, float64(n))
+	}
 	if source, err := m.center.Source(context.Background()); err == nil && source.IdP != nil {
 		for _, c := range source.IdP.CertificateList() {
 			if !c.NotAfter.IsZero() { // else it verifies nothing

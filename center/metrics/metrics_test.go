@@ -53,7 +53,7 @@ func TestATokensExpiryIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := centertest.On(t, s, "http://127.0.0.1")
-	if m, _ := gathered(t, c); len(m) != 1 || m["store_up"] != 1 {
+	if m, _ := gathered(t, c); len(m) != 2 || m["store_up"] != 1 || m["standing_administrators"] != 0 {
 		t.Errorf("without tokens: %v", m)
 	}
 	centertest.Provisioned(t, c, center.ProfileStandard)
@@ -82,5 +82,21 @@ func TestATokensExpiryIsTold(t *testing.T) {
 	}
 	if m, _ := gathered(t, c); len(m) != 1 || m["store_up"] != 0 {
 		t.Errorf("without a database: %v", m)
+	}
+}
+
+// TestStandingAdministratorsAreCounted: who has AdministratorAccess in an account counts once.
+func TestStandingAdministratorsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	ada := s.NewPerson("ada@example.com")
+	set := s.Assigned(ada, "111122223333", "Admin")
+	if err := s.AttachManagedPolicy(
+		t.Context(), centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess",
+	); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := gathered(t, s.Center); m["standing_administrators"] != 1 {
+		t.Errorf("the metrics are %v", m)
 	}
 }

@@ -34,6 +34,7 @@ func TestTheProfileOfThePortalWorksAsItStands(t *testing.T) {
 		http.MethodPost, e.Center.URL+"/start/accounts/"+account+"/roles/"+role+"/credentials", nil,
 	)
 	text := html.UnescapeString(webtest.Match(t, page, regexp.MustCompile(`(?s)<pre[^>]*>(\[sso-session .*?)</pre>`)))
+	name := webtest.Match(t, text, regexp.MustCompile(`\[profile ([^\]]+)\]`))
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("AWS_CONFIG_FILE", filepath.Join(home, ".aws", "config"))
@@ -57,7 +58,7 @@ func TestTheProfileOfThePortalWorksAsItStands(t *testing.T) {
 		}
 	}
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(account+"_"+role))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(name))
 	if err != nil {
 		t.Fatal(err)
 	}

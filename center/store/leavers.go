@@ -95,3 +95,61 @@ func (t tx) NoteRoleUse(u center.RoleUse) error {
 		u.AccountID, u.PermissionSetARN, string(u.UserID), u.At.UnixMilli(),
 	)
 }
+
+// disabled says of a user u by the document, which leaves out what is false. No text in it can look
+// like that: a quotation mark within a text is escaped.
+const disabled = `u.doc NOT LIKE '%"Active":true%'`
+
+func (t tx) DisabledWithAccess(now int64, ids []center.UserID, after center.UserID, limit int) ([]center.User, error) {
+	w := &sqldb.Where{}
+	w.And(disabled)
+	if after != "" {
+		w.And("u.id > ?", string(after))
+	}
+	has := `(EXISTS (SELECT 1 FROM assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
+		OR EXISTS (SELECT 1 FROM application_assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
+		OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id AND s.expires > ?)
+		OR EXISTS (SELECT 1 FROM role_sessions r WHERE r.user_id = u.id AND r.expires > ?)
+		OR EXISTS (SELECT 1 FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
+			WHERE m.user_seq = u.seq AND g.external_id IS NULL)`
+	args := []any{string(center.PrincipalUser), string(center.PrincipalUser), now, now}
+	for _, id := range ids {
+		has += ` OR u.id = ?`
+		args = append(args, string(id))
+	}
+	w.And(has+`)`, args...)
+	return list[center.User](t, `SELECT u.doc FROM users u`+w.Text()+` ORDER BY u.id`+w.Limit(limit, 0), w.Args...)
+}
+
+func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Principal, error) {
+	w := &sqldb.Where{}
+	w.And(`NOT EXISTS (SELECT 1 FROM users u WHERE u.id = p.principal_id AND p.principal_type = ?)`,
+		string(center.PrincipalUser))
+	w.And(`NOT EXISTS (SELECT 1 FROM user_groups g WHERE g.id = p.principal_id AND p.principal_type = ?)`,
+		string(center.PrincipalGroup))
+	if after.ID != "" {
+		w.And(`(p.principal_type > ? OR (p.principal_type = ? AND p.principal_id > ?))`,
+			string(after.Type), string(after.Type), after.ID)
+	}
+	return rows(
+		t, `SELECT p.principal_type, p.principal_id FROM (
+			SELECT principal_type, principal_id FROM assignments GROUP BY principal_id, principal_type
+			UNION SELECT principal_type, principal_id FROM application_assignments) p`+w.Text()+
+			` ORDER BY p.principal_type, p.principal_id`+w.Limit(limit, 0), w.Args,
+		func(p *center.Principal) []any { return []any{&p.Type, &p.ID} },
+	)
+}
+
+func (t tx) CountHolders(permissionSets []string) (int, error) {
+	w := &sqldb.Where{}
+	w.In("permission_set", permissionSets)
+	return t.Count(
+		`WITH held AS (SELECT principal_id, principal_type FROM assignments`+w.Text()+
+			` GROUP BY principal_id, principal_type)
+		SELECT COUNT(*) FROM users u WHERE u.doc LIKE '%"Active":true%' AND u.seq IN (
+			SELECT x.seq FROM users x JOIN held h ON h.principal_id = x.id AND h.principal_type = 'USER'
+			UNION SELECT m.user_seq FROM held h JOIN user_groups g ON g.id = h.principal_id
+				JOIN memberships m ON m.group_seq = g.seq WHERE h.principal_type = 'GROUP')`,
+		w.Args...,
+	)
+}

@@ -86,3 +86,32 @@ func webGet(t *testing.T, url string) []byte {
 	}
 	return keys
 }
+
+// TestWhoAdministersAnAccountIsTwoClicksAway: from the dashboard to the people, ways and last uses
+// of an account, with a picture of them.
+func TestWhoAdministersAnAccountIsTwoClicksAway(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	b := browser{t, newBrowser(t, "")}
+	b.login(d.Center.ConsoleURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
+	job := &clicks{browser: b}
+	job.press(`.side a[href="/console/access"]`)
+	b.accessible("the accounts")
+	job.press(`main table a`)
+	job.most(2, "who administers an account")
+	b.sees("Who can administer")
+	b.sees("AdministratorAccess")
+	b.accessible("who administers an account")
+	b.screenshot("whohas")
+	b.phone("whohas-phone")
+	b.leave(`main .button.quiet`)
+	b.sees("Who has access to")
+	b.leave(`main td a[href^="/console/access?user="]`)
+	b.sees("Access of")
+	b.accessible("access of a user")
+	b.screenshot("access-of")
+	b.open(d.Center.ConsoleURL + "leavers")
+	b.sees("Nothing is assigned to anybody who is deleted")
+	b.accessible("the leavers, of whom there are none")
+	b.screenshot("leavers")
+}

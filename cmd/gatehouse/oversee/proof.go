@@ -41,6 +41,7 @@ whomever. A proof says what that was, and what answers now; the center signs it.
 	show := r.Command("show USER", "Show what answers now to what a user had open when access was ended the last time",
 		terminal.OneArg("a user name, a user's id, or the ID of a record"), r.showLast)
 	r.flags(show)
+	show.PreRunE = r.checkFormat
 	cmd.AddCommand(
 		show, r.list(), r.verify(),
 		r.Command("keys", "Print the keys that verify the center's proofs, as a JSON Web Key Set", terminal.NoArgs,

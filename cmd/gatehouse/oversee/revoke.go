@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,11 +29,14 @@ type revocation struct {
 	*administer.Caller
 	proof string        // a file to write
 	wait  time.Duration // until everything has ended
+	form  string        // print the policy for other roles in this format, instead of the table
 }
 
 func (r *revocation) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&r.proof, "proof", "", "write what was open, what ended and when to this file, signed by the center")
+	f.StringVar(&r.form, "print", "", "print the policy for roles that the center does not keep, and nothing else: "+
+		"json, cloudformation or terraform")
 	f.DurationVar(&r.wait, "wait", time.Minute, "how long to wait until IAM refuses everything")
 }
 
@@ -64,9 +69,11 @@ deny.
 Exit code 1 says that something is still open.`
 	cmd.Example = `  gatehouse revoke ada@example.com
   gatehouse revoke ada@example.com --proof ada.json
+  gatehouse revoke ada@example.com --print cloudformation > deny.json
   gatehouse proof verify ada.json`
 	r.Single(cmd)
 	r.flags(cmd)
+	cmd.PreRunE = r.checkFormat
 	return cmd
 }
 
@@ -76,13 +83,44 @@ func (r *revocation) show(ctx context.Context, c *adminapi.Client, id string) er
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(writeProof(r.proof, p), r.print(p.Proof, p)); err != nil {
+	if err := writeProof(r.proof, p); err != nil {
+		return err
+	}
+	if r.form != "" {
+		return r.template(ctx, c, id)
+	}
+	if err := r.print(p.Proof, p); err != nil {
 		return err
 	}
 	if !p.Complete {
 		return errOpen
 	}
 	return nil
+}
+
+// formats are those of the policy that refuses what is open in roles that the center does not keep.
+var formats = []string{"json", "cloudformation", "terraform"}
+
+// checkFormat refuses another one, before anything is ended.
+func (r *revocation) checkFormat(*cobra.Command, []string) error {
+	if r.form != "" && !slices.Contains(formats, r.form) {
+		return terminal.UsageError{Err: fmt.Errorf("--print %q: use one of %s", r.form, strings.Join(formats, ", "))}
+	}
+	return nil
+}
+
+// template prints the policy.
+func (r *revocation) template(ctx context.Context, c *adminapi.Client, id string) error {
+	text, err := c.DenyTemplate(ctx, adminapi.DenyTemplateInput{RevocationID: id, Format: r.form})
+	switch {
+	case err != nil:
+		return err
+	case text == "":
+		fmt.Fprintln(r.Err, "No role is open that the center does not keep: there is nothing to deploy.")
+		return nil
+	}
+	_, err = fmt.Fprint(r.Out, text)
+	return err
 }
 
 // await looks until everything has ended, for so long.

@@ -1,0 +1,170 @@
+package console
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// whoHasData is the page on who has access: into an account, or of a user. Without either it leads
+// to the accounts.
+type whoHasData struct {
+	Account  center.Account
+	User     center.User
+	All      bool   // every permission set, not only what administers
+	Other    string // address of the page with the other of the two
+	Lines    []center.HeldAccess
+	People   int // on the page
+	Pager    web.Pager
+	Picture  picture
+	Search   string
+	Accounts []center.Account
+}
+
+func whoHas(p page) error {
+	q := p.URL.Query()
+	d := whoHasData{All: q.Get("all") == "yes", Search: strings.TrimSpace(q.Get("q"))}
+	account, user := q.Get("account"), center.UserID(q.Get("user"))
+	title := "Who has access"
+	var err error
+	switch {
+	case account != "":
+		if d.Account, err = p.h.Center.Account(p.Context(), account); err != nil {
+			return err
+		}
+		title = "Access to " + d.Account.Name
+	case user != "":
+		d.All = q.Get("all") != "no"
+		if d.User, err = p.h.Center.User(p.Context(), user); err != nil {
+			return err
+		}
+		title = "Access of " + d.User.DisplayName
+	default:
+		if err := d.choose(p); err != nil {
+			return err
+		}
+		return p.Render("whohas", title, whoHasPath, d)
+	}
+	list, total, err := p.h.Center.HeldAccess(p.Context(), center.HeldAccessQuery{
+		Account: account, User: user, Administrative: !d.All, Offset: p.offset(), Limit: pageSize,
+	})
+	if err != nil {
+		return err
+	}
+	people := map[center.UserID]struct{}{}
+	for _, h := range list {
+		people[h.User.ID] = struct{}{}
+	}
+	d.Lines, d.People = list, len(people)
+	d.Pager, d.Picture = p.pager(len(list), total), draw(list)
+	other := url.Values{"all": {map[bool]string{true: "no", false: "yes"}[d.All]}}
+	if account != "" {
+		other.Set("account", account)
+	} else {
+		other.Set("user", string(user))
+	}
+	d.Other = "?" + other.Encode()
+	return p.Render("whohas", title, whoHasPath, d)
+}
+
+const whoHasPath = "/console/access"
+
+// choose lists the accounts that match a search, in pages.
+func (d *whoHasData) choose(p page) error {
+	all, err := p.h.Center.Accounts(p.Context())
+	if err != nil {
+		return err
+	}
+	word := strings.ToLower(d.Search)
+	all = slices.DeleteFunc(all, func(a center.Account) bool {
+		return !strings.Contains(strings.ToLower(a.Name+" "+a.ID+" "+a.Email), word)
+	})
+	slices.SortFunc(all, func(a, b center.Account) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	from := min(p.offset(), len(all))
+	d.Accounts = all[from:min(from+pageSize, len(all))]
+	d.Pager = p.pager(len(d.Accounts), len(all))
+	return nil
+}
+
+// picture is a drawing: people, groups, permission sets and accounts, and what leads from one to
+// the next.
+type picture struct {
+	Width, Height int
+	Boxes         []box
+	Lines         []line
+	Left          int // ways that are in the table only
+}
+
+type box struct {
+	X, Y, W, H int
+	Text, Kind string // person, group, set or account
+	Warn       bool   // it administers
+}
+
+// TextX and TextY are where the text of a box begins.
+func (b box) TextX() int { return b.X + 10 }
+
+// TextY is its line.
+func (b box) TextY() int { return b.Y + 19 }
+
+type line struct{ X1, Y1, C1, C2, X2, Y2 int }
+
+// Measures of a picture, in pixels.
+const (
+	boxWidth  = 180
+	boxHeight = 28
+	boxStep   = 38
+	columnGap = 66
+	margin    = 2
+	maxDrawn  = 15 //bound:list ways in the picture of who has access
+)
+
+// draw draws the first ways of a page. Each column has its boxes in the order in which they come.
+func draw(list []center.HeldAccess) picture {
+	p := picture{Left: max(len(list)-maxDrawn, 0)}
+	places := [4]map[string]int{{}, {}, {}, {}}
+	place := func(column int, key, text, kind string, warn bool) int {
+		if at, known := places[column][key]; known {
+			return at
+		}
+		at := len(p.Boxes)
+		p.Boxes = append(p.Boxes, box{
+			X: margin + column*(boxWidth+columnGap), Y: margin + len(places[column])*boxStep, W: boxWidth, H: boxHeight,
+			Text: text, Kind: kind, Warn: warn,
+		})
+		places[column][key] = at
+		p.Height = max(p.Height, len(places[column])*boxStep)
+		return at
+	}
+	drawn := map[[2]int]bool{}
+	join := func(from, to int) {
+		if drawn[[2]int{from, to}] {
+			return
+		}
+		drawn[[2]int{from, to}] = true
+		a, b := p.Boxes[from], p.Boxes[to]
+		middle := (a.X + boxWidth + b.X) / 2
+		p.Lines = append(p.Lines, line{
+			a.X + boxWidth, a.Y + boxHeight/2, middle, middle, b.X, b.Y + boxHeight/2,
+		})
+	}
+	for _, h := range list[:min(len(list), maxDrawn)] {
+		from := place(0, string(h.User.ID), h.User.DisplayName, "person", false)
+		if h.Group != nil {
+			group := place(1, string(h.Group.ID), h.Group.DisplayName, "group", false)
+			join(from, group)
+			from = group
+		}
+		set := place(2, h.PermissionSet.ARN, h.PermissionSet.Name, "set", h.Reach.Administers)
+		join(from, set)
+		join(set, place(3, h.Account.ID, h.Account.Name, "account", false))
+	}
+	p.Width = 4*boxWidth + 3*columnGap + 2*margin
+	return p
+}

@@ -1,0 +1,239 @@
+package center
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// HeldAccess is one way by which a user has a permission set in an account.
+type HeldAccess struct {
+	User          User
+	Account       Account
+	PermissionSet PermissionSet
+	Reach         Reach
+	Group         *Group   // by which the user has it; nil: it is assigned to the user
+	Rules         []string // ids of assignment rules that want it
+	ByHand        bool     // somebody made the assignment, also where rules want it
+	LastUsed      time.Time
+}
+
+// HeldAccessQuery selects ways to a permission set: those into an account, or those of a user. One
+// must be given.
+type HeldAccessQuery struct {
+	Account        string
+	User           UserID
+	Administrative bool // only where the set administers the account, or may
+	Offset         int
+	Limit          int
+}
+
+const heldAccessAtOnce = 1_000 //bound:list ways to an account, or of a user, in one answer
+
+// HeldAccess lists by which ways users have permission sets, in the order of set, group and user
+// within an account, and says how many ways there are. Users who are disabled are listed too: they
+// have it again when they are enabled. It fails with AccountNotFound or UserNotFound.
+func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []HeldAccess, total int, err error) {
+	if q.Limit <= 0 || q.Limit > heldAccessAtOnce {
+		q.Limit = heldAccessAtOnce
+	}
+	err = c.Store.View(ctx, func(r Reader) error {
+		f := heldFinder{r: r, q: q, sets: map[string]PermissionSet{}, accounts: map[string]Account{}}
+		if err := f.read(); err != nil {
+			return err
+		}
+		for _, a := range f.assigned {
+			if err := f.take(a); err != nil {
+				return err
+			}
+		}
+		list, total = f.found, f.total
+		return f.complete()
+	})
+	return list, total, err
+}
+
+// heldFinder goes through assignments, and expands those groups of which something is on the page.
+type heldFinder struct {
+	r        Reader
+	q        HeldAccessQuery
+	assigned []Assignment
+	sets     map[string]PermissionSet
+	accounts map[string]Account
+	found    []HeldAccess
+	origins  []Assignment // of what was found
+	total    int
+}
+
+func (f *heldFinder) read() error {
+	if f.q.Account != "" {
+		a, err := f.r.Account(f.q.Account)
+		if err != nil {
+			return refusal.IfNoRow(err, AccountNotFound, f.q.Account)
+		}
+		f.accounts[a.ID] = a
+	}
+	if f.q.User != "" {
+		if _, err := f.r.User(f.q.User); err != nil {
+			return refusal.IfNoRow(err, UserNotFound, string(f.q.User))
+		}
+	}
+	if f.q.User == "" && f.q.Account == "" {
+		return &refusal.Error{Code: InvalidValue, Field: "AccountId", Detail: "name an account or a user"}
+	}
+	sets, e1 := f.r.PermissionSets(PermissionSetQuery{})
+	assigned, e2 := f.r.Assignments(AssignmentQuery{AccountID: f.q.Account, HeldBy: f.q.User})
+	for _, s := range sets {
+		if reach := s.Reach(); !f.q.Administrative || reach.Administers || reach.Unread {
+			f.sets[s.ARN] = s
+		}
+	}
+	f.assigned = slices.DeleteFunc(assigned, func(a Assignment) bool {
+		_, wanted := f.sets[a.PermissionSetARN]
+		return !wanted
+	})
+	slices.SortStableFunc(f.assigned, func(a, b Assignment) int {
+		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID),
+			cmp.Compare(f.sets[a.PermissionSetARN].Name, f.sets[b.PermissionSetARN].Name))
+	})
+	return errors.Join(e1, e2)
+}
+
+// take counts an assignment, and expands what of it is on the page.
+func (f *heldFinder) take(a Assignment) error {
+	if a.PrincipalType == PrincipalUser || f.q.User != "" {
+		return f.takeOne(a)
+	}
+	group, err := f.r.Group(GroupID(a.PrincipalID))
+	if errors.Is(err, refusal.ErrNoRow) {
+		return nil // deleted: nobody has it
+	}
+	if err != nil {
+		return err
+	}
+	n, err := f.r.CountMemberships(MembershipQuery{GroupID: group.ID})
+	if err != nil {
+		return err
+	}
+	from := max(f.q.Offset-f.total, 0)
+	room := f.q.Limit - len(f.found)
+	f.total += n
+	if from >= n || room <= 0 {
+		return nil
+	}
+	members, err := f.r.Memberships(MembershipQuery{GroupID: group.ID, Offset: from, Limit: room})
+	if err != nil || len(members) == 0 {
+		return err
+	}
+	ids := make([]UserID, len(members))
+	for i, m := range members {
+		ids[i] = m.UserID
+	}
+	users, err := f.r.Users(UserQuery{IDs: ids})
+	if err != nil {
+		return err
+	}
+	known := map[UserID]User{}
+	for _, u := range users {
+		known[u.ID] = u
+	}
+	for _, id := range ids {
+		f.add(known[id], a, &group)
+	}
+	return nil
+}
+
+// takeOne takes an assignment by which one user has something.
+func (f *heldFinder) takeOne(a Assignment) error {
+	id := UserID(a.PrincipalID)
+	var group *Group
+	if a.PrincipalType == PrincipalGroup {
+		g, err := f.r.Group(GroupID(a.PrincipalID))
+		if err != nil {
+			return err
+		}
+		id, group = f.q.User, &g
+	}
+	u, err := f.r.User(id)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if f.total++; f.total > f.q.Offset && len(f.found) < f.q.Limit {
+		f.add(u, a, group)
+	}
+	return nil
+}
+
+func (f *heldFinder) add(u User, a Assignment, group *Group) {
+	set := f.sets[a.PermissionSetARN]
+	f.found = append(f.found, HeldAccess{
+		User: u, Account: Account{ID: a.AccountID}, PermissionSet: set, Reach: set.Reach(), Group: group,
+	})
+	f.origins = append(f.origins, a)
+}
+
+// complete reads the rest of what is on the page.
+func (f *heldFinder) complete() error {
+	uses, err := f.r.RoleUses(f.q.Account, f.q.User)
+	if err != nil {
+		return err
+	}
+	type key struct {
+		account, set string
+		user         UserID
+	}
+	used := map[key]time.Time{}
+	for _, u := range uses {
+		used[key{u.AccountID, u.PermissionSetARN, u.UserID}] = u.At
+	}
+	rules := map[Assignment][]string{}
+	for i := range f.found {
+		h, a := &f.found[i], f.origins[i]
+		h.LastUsed = used[key{a.AccountID, a.PermissionSetARN, h.User.ID}]
+		account, known := f.accounts[a.AccountID]
+		if !known {
+			if account, err = f.r.Account(a.AccountID); err != nil {
+				return err
+			}
+			f.accounts[a.AccountID] = account
+		}
+		h.Account = account
+		origins, known := rules[a]
+		if !known {
+			if origins, err = f.r.OriginsOf(a); err != nil {
+				return err
+			}
+			rules[a] = origins
+		}
+		h.ByHand = len(origins) == 0 || origins[0] == byHand
+		h.Rules = slices.DeleteFunc(slices.Clone(origins), func(rule string) bool { return rule == byHand })
+	}
+	return nil
+}
+
+// StandingAdministrators counts the enabled users who can administer at least one account, by what
+// is assigned to them and to their groups.
+func (c *Center) StandingAdministrators(ctx context.Context) (n int, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		sets, err := r.PermissionSets(PermissionSetQuery{})
+		if err != nil {
+			return err
+		}
+		var wanted []string
+		for _, s := range sets {
+			if s.Reach().Administers {
+				wanted = append(wanted, s.ARN)
+			}
+		}
+		n, err = r.CountHolders(wanted)
+		return err
+	})
+	return n, err
+}

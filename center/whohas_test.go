@@ -1,0 +1,108 @@
+package center_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// TestWhoCanAdministerAndByWhichWay: direct, by a group and by a rule, with the last use, in pages
+// that together are the whole; and the same seen from the user.
+func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	o := newOffice(t)
+	o.ok(o.AttachManagedPolicy(ctx, centertest.Actor, o.set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess"))
+	reader, err := o.CreatePermissionSet(
+		ctx, centertest.Actor, center.PermissionSet{Name: "Reader", SessionDuration: time.Hour},
+	)
+	o.ok(err)
+	people := []center.User{o.ada}
+	for _, name := range []string{"bob@example.com", "cy@example.com", "di@example.com"} {
+		people = append(people, o.person(name, "entra-"+name))
+	}
+	for _, u := range people {
+		_, err := o.CreateMembership(ctx, centertest.Actor, o.platform.ID, u.ID)
+		o.ok(err)
+	}
+	_, err = o.CreateAssignmentRule(ctx, centertest.Actor, center.AssignmentRule{
+		Tag: &center.Tag{Key: "env", Value: "prod"}, PermissionSetARN: o.set.ARN,
+		PrincipalType: center.PrincipalGroup, PrincipalID: string(o.platform.ID),
+	})
+	o.ok(err)
+	o.assign(production, center.PrincipalUser, string(o.ada.ID))
+	_, err = o.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+		AccountID: production, PermissionSetARN: reader.ARN, PrincipalType: center.PrincipalUser,
+		PrincipalID: string(people[1].ID),
+	})
+	o.ok(err)
+	at := time.Now().Add(-time.Hour).Truncate(time.Second)
+	o.ok(o.Store.Update(ctx, func(tx center.Tx) error {
+		return tx.NoteRoleUse(center.RoleUse{
+			AccountID: production, PermissionSetARN: o.set.ARN, UserID: o.ada.ID, At: at,
+		})
+	}))
+	all, total, err := o.HeldAccess(ctx, center.HeldAccessQuery{Account: production, Administrative: true})
+	o.ok(err)
+	direct, byGroup := 0, 0
+	for _, h := range all {
+		switch {
+		case h.Group == nil && h.ByHand && len(h.Rules) == 0 && h.User.ID == o.ada.ID && h.LastUsed.Equal(at):
+			direct++
+		case h.Group != nil && !h.ByHand && len(h.Rules) == 1 && h.Reach.Administers &&
+			h.LastUsed.Equal(at) == (h.User.ID == o.ada.ID):
+			byGroup++
+		default:
+			t.Errorf("a way that is wrong: %+v", h)
+		}
+	}
+	if direct != 1 || byGroup != 4 || total != 5 {
+		t.Errorf("%d direct, %d by the group, %d in all", direct, byGroup, total)
+	}
+	var paged []center.HeldAccess
+	for offset := range 3 {
+		page, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{
+			Account: production, Administrative: true, Offset: offset * 2, Limit: 2,
+		})
+		if o.ok(err); n != 5 {
+			t.Errorf("a page says %d in all", n)
+		}
+		paged = append(paged, page...)
+	}
+	if !slices.EqualFunc(paged, all, func(a, b center.HeldAccess) bool {
+		return a.User.ID == b.User.ID && (a.Group == nil) == (b.Group == nil)
+	}) {
+		t.Errorf("in pages: %+v", paged)
+	}
+	if _, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{Account: production}); err != nil || n != 6 {
+		t.Errorf("all permission sets: %d, %v", n, err)
+	}
+	of, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{User: people[1].ID})
+	if err != nil || n != 2 || of[0].PermissionSet.Name != "Admin" || of[1].Group != nil {
+		t.Errorf("of bob: %+v, %v", of, err)
+	}
+	if n, err := o.StandingAdministrators(ctx); err != nil || n != 4 {
+		t.Errorf("standing administrators: %d, %v", n, err)
+	}
+	o.ok(turn(o.Center, people[2].ID, false))
+	if n, err := o.StandingAdministrators(ctx); err != nil || n != 3 {
+		t.Errorf("with one disabled: %d, %v", n, err)
+	}
+	o.ok(o.DeleteGroup(ctx, centertest.Actor, o.platform.ID))
+	if _, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{Account: production, Administrative: true}); err != nil ||
+		n != 1 {
+		t.Errorf("without the group: %d, %v", n, err)
+	}
+	for q, code := range map[center.HeldAccessQuery]refusal.Code{
+		{Account: "999999999999"}: center.AccountNotFound, {User: "x"}: center.UserNotFound, {}: center.InvalidValue,
+	} {
+		if _, _, err := o.HeldAccess(ctx, q); refusal.CodeOf(err) != code {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}
