@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -108,6 +109,12 @@ func (a *AWS) Asked() []string {
 // Start starts both sides. They end with the test.
 func Start(t testing.TB) *AWS {
 	t.Helper()
+	return StartWith(t, 25, 6)
+}
+
+// StartWith is Start with a number of people and of groups at the tenant. AWS has none of them.
+func StartWith(t testing.TB, people, groups int) *AWS {
+	t.Helper()
 	a := &AWS{t: t}
 	dir := t.TempDir()
 	a.serveFront(dir)
@@ -115,7 +122,7 @@ func Start(t testing.TB) *AWS {
 	atTenant := httptest.NewUnstartedServer(nil)
 	a.open(dir, "http://"+atTenant.Listener.Addr().String())
 	ctx := t.Context()
-	keys, err := demo.Seed(ctx, a.center, a.tenant, 25, 6)
+	keys, err := demo.Seed(ctx, a.center, a.tenant, people, groups)
 	a.must(err)
 	a.must(a.center.AddRegion(ctx, audit.SystemActor, Additional))
 	direct := httptest.NewServer(centerserver.Handler(a.center, centerserver.Config{Targets: own}))
@@ -151,6 +158,56 @@ func (a *AWS) must(err error) {
 	if err != nil {
 		a.t.Helper()
 		a.t.Fatal(err)
+	}
+}
+
+const together = 500 // users in a transaction
+
+// Populate gives AWS as many users of its own, in groups that have a permission set in an account
+// each, without a tenant.
+func (a *AWS) Populate(people, groups int) {
+	a.t.Helper()
+	ctx := a.t.Context()
+	now := time.Now().UTC()
+	members := make([]center.Members, groups)
+	put := func(r center.Replica) { a.t.Helper(); a.must(a.center.Replicate(ctx, audit.SystemActor, r)) }
+	var list []center.Group
+	for i := range groups {
+		id := fmt.Sprintf("90000000-0000-4000-8000-%012d", i)
+		members[i].Group = center.GroupID(id)
+		list = append(list, center.Group{
+			ID: members[i].Group, DisplayName: fmt.Sprint("Crew ", i), CreatedAt: now, UpdatedAt: now, Version: 1,
+		})
+	}
+	put(center.Replica{Groups: list})
+	var users []center.User
+	for i := range people {
+		name := fmt.Sprintf("worker.%d@harbor.example", i)
+		u := center.User{
+			ID: center.UserID(fmt.Sprintf("80000000-0000-4000-8000-%012d", i)), UserName: name, Active: i%50 != 0,
+			DisplayName: fmt.Sprint("Worker ", i), CreatedAt: now, UpdatedAt: now, Version: 1,
+			Name:       center.PersonName{GivenName: "Worker", FamilyName: fmt.Sprint(i)},
+			Emails:     []center.Value{{Value: name, Type: "work", Primary: true}},
+			Enterprise: center.Enterprise{Department: fmt.Sprint("Dock ", i%40)},
+		}
+		users = append(users, u)
+		members[i%groups].Users = append(members[i%groups].Users, u.ID)
+		if len(users) == together || i == people-1 {
+			put(center.Replica{Users: users})
+			users = nil
+		}
+	}
+	put(center.Replica{Members: members})
+	accounts, err := a.center.Accounts(ctx)
+	a.must(err)
+	sets, err := a.center.PermissionSets(ctx, center.PermissionSetQuery{})
+	a.must(err)
+	for i, m := range members {
+		_, err := a.center.CreateAssignment(ctx, audit.SystemActor, center.Assignment{
+			AccountID: accounts[i%len(accounts)].ID, PermissionSetARN: sets[i%len(sets)].ARN,
+			PrincipalType: center.PrincipalGroup, PrincipalID: string(m.Group),
+		})
+		a.must(err)
 	}
 }
 
