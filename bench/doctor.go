@@ -32,6 +32,7 @@ const (
 // makers publish.
 type bothSides struct {
 	users, groups, each int // groups of so many members
+	assigned            int // in each account with each permission set; 0: only a group
 	at                  string
 
 	mu        sync.Mutex
@@ -207,7 +208,20 @@ func (b *bothSides) aws(target string, r *http.Request) (any, bool) {
 			"PermissionSetArn": in.PermissionSetArn,
 			"Name":             "Set" + strings.TrimPrefix(in.PermissionSetArn, permissionSet),
 		}}, true
+	case "ListAccountsForProvisionedPermissionSet":
+		if b.assigned == 0 {
+			break
+		}
+		return page("AccountIds", stubAccounts, func(i int) any { return fmt.Sprintf("%012d", i+1) }), true
 	case "ListAccountAssignments":
+		if b.assigned > 0 {
+			return page("AccountAssignments", b.assigned, func(i int) any {
+				return map[string]string{
+					"AccountId": in.AccountID, "PermissionSetArn": in.PermissionSetArn, "PrincipalType": "USER",
+					"PrincipalId": fmt.Sprintf("a-%d", i%b.users),
+				}
+			}), true
+		}
 		return map[string]any{"AccountAssignments": []any{map[string]string{
 			"AccountId": in.AccountID, "PermissionSetArn": in.PermissionSetArn, "PrincipalType": "GROUP",
 			"PrincipalId": "b-1",
