@@ -46,8 +46,11 @@ func TestAnOrganizationIsBroughtOnceAndKeptAsItIs(t *testing.T) {
 	if _, err := (&mirror.Mirror{Reader: from, Center: copied, State: state}).Copy(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if !mirror.Complete(state) || mirror.Complete(state+"x") {
-		t.Error("the file does not say that the copy is whole")
+	if instance, whole := mirror.Complete(state); !whole || instance != s.Instance.ARN {
+		t.Errorf("the file says %s, %v", instance, whole)
+	}
+	if instance, whole := mirror.Complete(state + "x"); whole || instance != "" {
+		t.Errorf("no file says %s, %v", instance, whole)
 	}
 	none, err := (&mirror.Merge{From: copied}).Plan(ctx) // no center yet
 	if err != nil || of(t, none, mirror.Users).New != 250 || of(t, none, mirror.Assignments).New != 30 {

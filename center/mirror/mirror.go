@@ -300,12 +300,15 @@ func (m *Mirror) load() error {
 // all are the parts of a copy.
 var all = []string{Users, Groups, "settings", Accounts, PermissionSets, TokenIssuers, Applications}
 
-// Complete says whether the file of what is done is of a whole copy.
-func Complete(file string) bool {
+// Complete says of which instance the file of what is done is, and whether the copy is whole. A file
+// that is not there is of none.
+func Complete(file string) (instance string, whole bool) {
 	var s state
 	data, err := os.ReadFile(file) // #nosec G304 -- the caller's own
-	return err == nil && json.Unmarshal(data, &s) == nil &&
-		!slices.ContainsFunc(all, func(part string) bool { return !s.Done[part] })
+	if err != nil || json.Unmarshal(data, &s) != nil {
+		return "", false
+	}
+	return s.InstanceARN, !slices.ContainsFunc(all, func(part string) bool { return !s.Done[part] })
 }
 
 // save writes the state, whole or not at all. A state that is older than the data makes the copy

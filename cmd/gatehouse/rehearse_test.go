@@ -218,7 +218,13 @@ func TestAnOrganizationMovesForGood(t *testing.T) {
 	if code != exitFailed || !strings.Contains(errOut, "instance") {
 		t.Errorf("another organization: %d %s", code, errOut)
 	}
+	env["AWS_SECRET_ACCESS_KEY"], env["AWS_ACCESS_KEY_ID"] = d.AWS.SecretAccessKey, d.AWS.AccessKeyID
+	code, _, errOut = call(t, "", env, "rehearse", "--from", d.Center.URL, "--data", folder, "--no-serve")
+	if code != exitFailed || !strings.Contains(errOut, "holds something already") {
+		t.Errorf("a rehearsal over a center that stays: %d %s", code, errOut)
+	}
 	for _, args := range [][]string{
+		{"connect", "--journal", "x.json", "--rehearsed", "x.json"},
 		{"import", "--from", d.Center.URL, "people.jsonl"}, {"import", "people.jsonl", "--accept"},
 		{"import", "--from", d.Center.URL, "--json"}, {"import", "--from", "ftp://x"}, {"import"},
 	} {

@@ -180,8 +180,8 @@ func (s *importing) here(ctx context.Context) (*center.Center, error) {
 func (s *importing) read(ctx context.Context, from source, staging string) (*center.Center, Imported, error) {
 	out := Imported{Instance: s.place.Original.Instance.ARN, Unread: []mirror.Unread{}}
 	state := filepath.Join(staging, stateFile)
-	if info, err := os.Stat(state); err == nil && mirror.Complete(state) && time.Since(info.ModTime()) > readAgain {
-		if err := os.RemoveAll(staging); err != nil {
+	if instance, whole := mirror.Complete(state); instance != out.Instance || (whole && old(state)) {
+		if err := os.RemoveAll(staging); err != nil { // of another one, or not begun
 			return nil, out, err
 		}
 	}
@@ -202,6 +202,12 @@ func (s *importing) read(ctx context.Context, from source, staging string) (*cen
 		out.Read = info.ModTime().UTC()
 	}
 	return c, out, nil
+}
+
+// old says whether what was read is too old to be brought without being read again.
+func old(file string) bool {
+	info, err := os.Stat(file)
+	return err != nil || time.Since(info.ModTime()) > readAgain
 }
 
 func (s *importing) apply(ctx context.Context, merge *mirror.Merge, out *Imported) error {

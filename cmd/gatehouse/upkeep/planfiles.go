@@ -44,6 +44,9 @@ func (p *PlanFiles) Read() error {
 	if p.journal == "" && p.rehearsed == "" {
 		return nil
 	}
+	if p.journal == p.rehearsed {
+		return terminal.UsageError{Err: errors.New("--journal and --rehearsed are one file: the rehearsal's would be lost")}
+	}
 	p.replay = &connect.Replay{}
 	if p.rehearsed != "" {
 		p.replay.Rehearsed = &connect.Journal{}
