@@ -209,25 +209,26 @@ func (b *bothSides) aws(target string, r *http.Request) (any, bool) {
 			"Name":             "Set" + strings.TrimPrefix(in.PermissionSetArn, permissionSet),
 		}}, true
 	case "ListAccountsForProvisionedPermissionSet":
-		if b.assigned == 0 {
-			break
-		}
-		return page("AccountIds", stubAccounts, func(i int) any { return fmt.Sprintf("%012d", i+1) }), true
-	case "ListAccountAssignments":
 		if b.assigned > 0 {
-			return page("AccountAssignments", b.assigned, func(i int) any {
-				return map[string]string{
-					"AccountId": in.AccountID, "PermissionSetArn": in.PermissionSetArn, "PrincipalType": "USER",
-					"PrincipalId": fmt.Sprintf("a-%d", i%b.users),
-				}
-			}), true
+			return page("AccountIds", stubAccounts, func(i int) any { return fmt.Sprintf("%012d", i+1) }), true
 		}
-		return map[string]any{"AccountAssignments": []any{map[string]string{
-			"AccountId": in.AccountID, "PermissionSetArn": in.PermissionSetArn, "PrincipalType": "GROUP",
-			"PrincipalId": "b-1",
-		}}}, true
+	case "ListAccountAssignments":
+		return page("AccountAssignments", max(1, b.assigned), func(i int) any {
+			return b.assignment(i, in.AccountID, in.PermissionSetArn)
+		}), true
 	}
 	return map[string]any{}, true
+}
+
+// assignment is the i-th in an account with a permission set.
+func (b *bothSides) assignment(i int, account, set string) any {
+	kind, principal := "USER", fmt.Sprintf("a-%d", i%b.users)
+	if b.assigned == 0 {
+		kind, principal = "GROUP", "b-1"
+	}
+	return map[string]string{
+		"AccountId": account, "PermissionSetArn": set, "PrincipalType": kind, "PrincipalId": principal,
+	}
 }
 
 // benchPrincipal is the enterprise application.

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -125,14 +126,31 @@ func (m *Merge) assignments(ctx context.Context) error {
 				continue
 			}
 			d.New++
-			d.example("%s in %s to the %s %s", m.sets[a.PermissionSetARN].Name, a.AccountID, a.PrincipalType,
-				a.PrincipalID)
+			if len(d.Examples) < maxExamples {
+				d.example("%s in %s for %s", m.sets[a.PermissionSetARN].Name, a.AccountID, m.holder(ctx, a))
+			}
 			fresh = append(fresh, a)
 		}
 		if err := m.put(ctx, center.Replica{Assignments: fresh}); err != nil {
 			return err
 		}
 	}
+}
+
+// holder is the name of whoever has an assignment.
+func (m *Merge) holder(ctx context.Context, a center.Assignment) string {
+	name := a.PrincipalID
+	_ = m.there(ctx, func(r center.Reader) error { // the id says enough
+		if a.PrincipalType == center.PrincipalGroup {
+			g, err := r.Group(center.GroupID(a.PrincipalID))
+			name = cmp.Or(g.DisplayName, name)
+			return err
+		}
+		u, err := r.User(center.UserID(a.PrincipalID))
+		name = cmp.Or(u.UserName, name)
+		return err
+	})
+	return name
 }
 
 func (m *Merge) tokenIssuers(ctx context.Context) error {

@@ -300,8 +300,8 @@ func (m *Mirror) load() error {
 // all are the parts of a copy.
 var all = []string{Users, Groups, "settings", Accounts, PermissionSets, TokenIssuers, Applications}
 
-// Complete says of which instance the file of what is done is, and whether the copy is whole. A file
-// that is not there is of none.
+// Complete says of which instance the file of what is done is, and whether the copy is whole. A
+// file that is not there is of none.
 func Complete(file string) (instance string, whole bool) {
 	var s state
 	data, err := os.ReadFile(file) // #nosec G304 -- the caller's own

@@ -45,7 +45,9 @@ func (p *PlanFiles) Read() error {
 		return nil
 	}
 	if p.journal == p.rehearsed {
-		return terminal.UsageError{Err: errors.New("--journal and --rehearsed are one file: the rehearsal's would be lost")}
+		return terminal.UsageError{
+			Err: errors.New("--journal and --rehearsed are one file: the rehearsal's would be lost"),
+		}
 	}
 	p.replay = &connect.Replay{}
 	if p.rehearsed != "" {
