@@ -178,7 +178,20 @@ type Application struct {
 	CreatedDateTime       *time.Time `json:"createdDateTime,omitempty"`
 	TokenEncryptionKeyID  *string    `json:"tokenEncryptionKeyId,omitempty"`
 	// KeyCredentials are the certificates that tokens are encrypted with.
-	KeyCredentials []KeyCredential `json:"keyCredentials"`
+	KeyCredentials      []KeyCredential      `json:"keyCredentials"`
+	PasswordCredentials []PasswordCredential `json:"passwordCredentials"`
+}
+
+// PasswordCredential is a secret of an application or a service principal. Its text is said once,
+// when it is made.
+type PasswordCredential struct {
+	CustomKeyIdentifier *string   `json:"customKeyIdentifier"`
+	DisplayName         *string   `json:"displayName"`
+	EndDateTime         time.Time `json:"endDateTime"`
+	Hint                string    `json:"hint"`
+	KeyID               string    `json:"keyId"`
+	SecretText          *string   `json:"secretText"`
+	StartDateTime       time.Time `json:"startDateTime"`
 }
 
 // ServicePrincipal is the instance of an application in the tenant: what the portal calls an
@@ -202,7 +215,9 @@ type ServicePrincipal struct {
 	ServicePrincipalType               string          `json:"servicePrincipalType,omitempty"`
 	AppRoles                           []AppRole       `json:"appRoles,omitempty"`
 	KeyCredentials                     []KeyCredential `json:"keyCredentials,omitempty"`
-	Tags                               []string        `json:"tags,omitempty"`
+	// PasswordCredentials are those of the service principal, not of its application.
+	PasswordCredentials []PasswordCredential `json:"passwordCredentials"`
+	Tags                []string             `json:"tags,omitempty"`
 }
 
 // ApplicationServicePrincipal is the answer of instantiate.

@@ -71,6 +71,9 @@ var (
 	ActionAttachPolicy          = line("Attach policy", administrators)
 	ActionDeletePolicy          = line("Delete policy", administrators)
 
+	ActionAddPermissionGrant    = line("Add delegated permission grant", administrators)
+	ActionRemovePermissionGrant = line("Remove delegated permission grant", administrators)
+
 	ActionAddAppRoleAssignmentGrantToUser = line("Add app role assignment grant to user", administrators)
 	ActionRemoveAppRoleAssignmentFromUser = line("Remove app role assignment from user", administrators)
 

@@ -56,6 +56,9 @@ type Application struct {
 	Owners             []OwnerID `json:",omitempty"`
 	PrincipalOwners    []OwnerID `json:",omitempty"` // of the service principal
 	OwnRoles           []Role    `json:",omitzero"`  // its app roles, where they are not those of the gallery
+
+	Passwords          []ApplicationPassword `json:",omitempty"`
+	PrincipalPasswords []ApplicationPassword `json:",omitempty"` // of the service principal
 }
 
 // EncryptionKey is how Graph's clients call the certificate that assertions are encrypted with.
@@ -464,17 +467,19 @@ func (t *Tenant) MayUse(ctx context.Context, a Application, userID UserID) error
 	if !a.AssignmentRequired {
 		return nil
 	}
-	return t.Store.View(ctx, func(r Reader) error {
-		assigned, err := assignedTo(r, a, a.ServicePrincipalID)
-		if err != nil {
-			return err
-		}
-		ok, err := inScope(r, assigned, userID)
-		if err == nil && !ok {
-			err = &refusal.Error{Code: NotAssigned, Subject: string(userID)}
-		}
+	return t.Store.View(ctx, func(r Reader) error { return mustBeAssigned(r, a, userID) })
+}
+
+func mustBeAssigned(r Reader, a Application, userID UserID) error {
+	assigned, err := assignedTo(r, a, a.ServicePrincipalID)
+	if err != nil {
 		return err
-	})
+	}
+	ok, err := inScope(r, assigned, userID)
+	if err == nil && !ok {
+		err = &refusal.Error{Code: NotAssigned, Subject: string(userID)}
+	}
+	return err
 }
 
 // inScope says whether a user is assigned or a direct member of an assigned group. Nested groups do

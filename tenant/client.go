@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type Client struct {
 	Public       bool     // no secret is asked for where a person signs in
 	RedirectURIs []string // where codes may be sent; any port is meant of http://localhost
 	CreatedAt    time.Time
+
+	Application *Application `json:"-"` // that has a password; nil: a program that was registered as such
 }
 
 // clientReader reads programs.
@@ -218,15 +221,27 @@ func (t *Tenant) Client(ctx context.Context, id ClientID) (c Client, err error) 
 		return c, &refusal.Error{Code: ClientUnknown, Subject: audit.Cut(string(id), maxClientID)}
 	}
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		c, err = r.Client(id)
+		if c, err = r.Client(id); !errors.Is(err, refusal.ErrNoRow) {
+			return err
+		}
+		a, err := r.Application(AnyApplicationID(id))
+		if err == nil && a.AppID != id {
+			err = refusal.ErrNoRow
+		}
+		if err == nil {
+			c, err = a.asClient()
+		}
 		return refusal.IfNoRow(err, ClientUnknown, string(id))
 	})
 	return c, err
 }
 
-// AuthenticateClient checks a client's secret, or fails with ClientInvalid.
+// AuthenticateClient checks a client's secret, or fails with ClientInvalid or SecretExpired.
 func (t *Tenant) AuthenticateClient(ctx context.Context, id ClientID, secret string) (Client, error) {
 	c, err := t.Client(ctx, id)
+	if err == nil && c.Application != nil {
+		return c, c.Application.checkPassword(secret, t.now())
+	}
 	if err == nil && (c.SecretDigest == "" || !authn.Equal(c.SecretDigest, authn.Digest(secret))) {
 		return c, &refusal.Error{Code: ClientInvalid, Subject: string(id)}
 	}

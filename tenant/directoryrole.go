@@ -50,6 +50,7 @@ var (
 		ActionAddApplication, ActionDeleteApplication, ActionAddServicePrincipal, ActionUpdateApplication,
 		ActionRestoreApplication, ActionHardDeleteApplication, ActionSetPolicy, ActionAttachPolicy, ActionDeletePolicy,
 		ActionAddAppRoleAssignmentGrantToUser, ActionRemoveAppRoleAssignmentFromUser,
+		ActionAddPermissionGrant, ActionRemovePermissionGrant,
 		ActionAddProvisioningConfiguration, ActionUpdateProvisioningSettingOrCredentials,
 		ActionUpdateAttributeMappingsOrScope, ActionEnableStartProvisioningConfiguration,
 		ActionEnableRestartProvisioningConfiguration, ActionDisablePauseProvisioningConfiguration,

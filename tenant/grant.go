@@ -192,6 +192,8 @@ type Redemption struct {
 	ClientID ClientID
 	Secret   string
 	Check    func(Grant) error // what else the door checks; nil: nothing
+
+	Application *Application // that the program is; nil: none
 }
 
 // Redeemed is what a redemption comes to.
@@ -266,6 +268,9 @@ func (r Redemption) completeGrant(tx Tx, g Grant) (Grant, error) {
 		account.Roles = roleIDs(held)
 	}
 	g.Account = account
+	if err == nil && r.Application != nil && r.Application.AssignmentRequired {
+		err = mustBeAssigned(tx, *r.Application, UserID(account.ID))
+	}
 	if err == nil && r.Check != nil {
 		err = r.Check(g)
 	}

@@ -56,6 +56,8 @@ var (
 		"the role assignment does not exist", "check the ID")
 	RoleAssignmentExists = Refusals.New("role-assignment-exists", refusal.Conflict,
 		"a role assignment with these values already exists", "no action needed")
+	PermissionGrantNotFound = Refusals.New("permission-grant-not-found", refusal.NotFound,
+		"there is no such permission grant", "use the id of one in the list of grants")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
 		"the object is already a member", "no action needed")
 )
@@ -187,6 +189,8 @@ var (
 var (
 	ClientInvalid = numbered(7000215, Refusals.New("client-invalid", refusal.Unauthenticated,
 		"the client ID or secret is incorrect", "check the client's credentials"))
+	SecretExpired = numbered(7000222, Refusals.New("client-secret-expired", refusal.Unauthenticated,
+		"the client secret has expired", "add a password to the application, and use its secret"))
 	ClientUnknown = numbered(700016, Refusals.New("client-unknown", refusal.Unauthenticated,
 		"no application with this ID was found in the directory",
 		"check the client ID, and that the application is registered in this tenant"))

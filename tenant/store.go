@@ -38,6 +38,7 @@ type Reader interface {
 	logReader
 	changeReader
 	clientReader
+	permissionGrantReader
 	grantReader
 	administratorReader
 	passwordReader
@@ -67,6 +68,7 @@ type Tx interface {
 	logWriter
 	changeWriter
 	clientWriter
+	permissionGrantWriter
 	grantWriter
 	administratorWriter
 	passwordWriter

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,10 +15,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
-// appState is what the link of a delta query of applications or service principals carries: which
-// there were, and how each looked. There are few, and no journal has them.
+// appState is what the link of a delta query of applications, service principals or permission
+// grants carries: which there were, and how each looked. There are few, and no journal has them.
 type appState struct {
 	Principals bool       `json:"p,omitempty"`
+	Grants     bool       `json:"g,omitempty"`
 	Issued     int64      `json:"t"` // seconds since 1970
 	Seen       string     `json:"s"` // a UUID and four bytes of a digest for each, in base64
 	Select     properties `json:"f,omitempty"`
@@ -29,27 +28,24 @@ type appState struct {
 
 const (
 	appMark = 16 + 4
-	//bound:list applications that a delta query follows, which its link names
+	//bound:list applications or grants that a delta query follows, which its link names
 	maxDeltaApps = 250
 )
 
 // applicationsDelta answers with all objects at first, and then with those that are new, changed or
-// gone. Source: application: delta, servicePrincipal: delta.
+// gone. Sources: application: delta, servicePrincipal: delta, oAuth2PermissionGrant: delta.
 func (h *Handler) applicationsDelta(ctx context.Context, r request) (int, any, error) {
 	s, begins, err := h.appState(r)
 	if err != nil {
 		return 0, nil, err
 	}
-	all, err := h.applicationObjects(ctx, s.Principals)
+	all, err := h.followed(ctx, s)
 	if err != nil {
 		return 0, nil, err
 	}
-	if len(all) > maxDeltaApps {
-		return 0, nil, unsupported("Gatehouse follows 250 applications at most with a delta query.")
-	}
 	seen, err := base64.RawURLEncoding.DecodeString(s.Seen)
 	if err != nil || len(seen)%appMark != 0 {
-		return 0, nil, badRequest("Badly formed token.")
+		return 0, nil, errToken
 	}
 	was := map[string]string{}
 	for mark := range slices.Chunk(seen, appMark) {
@@ -83,13 +79,23 @@ func (h *Handler) applicationsDelta(ctx context.Context, r request) (int, any, e
 		page.Value = append(page.Value, gone)
 	}
 	s.Seen, s.Issued = base64.RawURLEncoding.EncodeToString(now), h.Tenant.Now().Unix()
-	token, err := json.Marshal(s)
-	if err != nil {
-		return 0, nil, err
+	err = h.linkDelta(r, &page, s, false)
+	return http.StatusOK, page, err
+}
+
+// followed are the objects that a delta query is about.
+func (h *Handler) followed(ctx context.Context, s appState) (all []object, err error) {
+	if s.Grants {
+		var grants []grantOf
+		grants, err = h.permissionGrants(ctx)
+		all = grantObjects(grants)
+	} else {
+		all, err = h.applicationObjects(ctx, s.Principals)
 	}
-	page.DeltaLink = h.Tenant.URL + r.URL.Path + "?" +
-		encode(url.Values{"$deltatoken": {base64.RawURLEncoding.EncodeToString(token)}})
-	return http.StatusOK, page, nil
+	if err == nil && len(all) > maxDeltaApps {
+		err = unsupported("Gatehouse follows 250 objects of this kind at most with a delta query.")
+	}
+	return all, err
 }
 
 func markApp(x object) []byte {
@@ -103,35 +109,30 @@ func markApp(x object) []byte {
 // appState begins a delta query, or goes on from a link.
 func (h *Handler) appState(r request) (s appState, begins bool, err error) {
 	q, t := r.URL.Query(), applicationType()
-	principals := r.ofPrincipals()
-	if principals {
+	principals, grants := r.ofPrincipals(), strings.HasPrefix(r.URL.Path, root+"/oauth2PermissionGrants/")
+	switch {
+	case principals:
 		t = principalType()
+	case grants:
+		t = permissionGrantType()
 	}
 	token := q.Get("$deltatoken")
 	switch {
 	case q.Has("$skiptoken"):
-		return s, false, badRequest("Badly formed token.")
+		return s, false, errToken
 	case token == "" || token == "latest":
 		if s.IDs, err = deltaIDs(q.Get("$filter")); err != nil {
 			return s, false, err
 		}
-		s.Principals = principals
+		s.Principals, s.Grants = principals, grants
 		s.Select, err = t.selected(q.Get("$select"))
 		return s, true, err
-	case q.Has("$select"), q.Has("$filter"):
-		return s, false, badRequest("Use the link of a delta query as it is, without other query options.")
 	}
-	data, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(data) > maxState || json.Unmarshal(data, &s) != nil || s.Principals != principals {
-		return s, false, badRequest("Badly formed token.")
+	if err := openDelta(r, &s); err != nil {
+		return s, false, err
 	}
-	if h.Tenant.Now().Sub(time.Unix(s.Issued, 0)) > tenant.DeltaLife {
-		return s, false, &wireError{
-			status:   http.StatusGone,
-			code:     "syncStateNotFound",
-			message:  "The sync state generation is not found; full synchronization is required.",
-			location: h.Tenant.URL + r.URL.Path,
-		}
+	if s.Principals != principals || s.Grants != grants {
+		return s, false, errToken
 	}
-	return s, false, nil
+	return s, false, h.fresh(r, s.Issued)
 }

@@ -77,6 +77,7 @@ func applicationToWire(a tenant.Application) graph.Application {
 		KeyCredentials:        encryptionToWire(a),
 		CreatedDateTime:       &a.CreatedAt,
 		TokenEncryptionKeyID:  encryptionKeyID(a),
+		PasswordCredentials:   passwordsToWire(a.Passwords),
 	}
 }
 
@@ -102,6 +103,7 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 		ServicePrincipalType: "Application",
 		AppRoles:             appRoles(a),
 		Tags:                 []string{integratedApp},
+		PasswordCredentials:  passwordsToWire(a.PrincipalPasswords),
 	}
 	set := func(s string) *string {
 		if s == "" {

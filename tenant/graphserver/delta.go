@@ -63,26 +63,36 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 		Context: h.Tenant.GraphURL() + "/$metadata#" + strings.ToLower(string(kind)) + "s",
 		Value:   []object{},
 	}
-	var read deltaRead
+	read, err := h.readDelta(ctx, r, &s, size)
+	if err != nil {
+		return 0, nil, err
+	}
+	page.Value = append(page.Value, read.objects...)
+	err = h.linkDelta(r, &page, s, read.more)
+	return http.StatusOK, page, err
+}
+
+// readDelta reads the next page of one kind of object.
+func (h *Handler) readDelta(ctx context.Context, r request, s *deltaState, size int) (read deltaRead, err error) {
 	switch {
 	case r.URL.Query().Get("$deltatoken") == "latest":
 	case s.Reading:
-		read, err = h.readAll(ctx, &s, size)
+		read, err = h.readAll(ctx, s, size)
 	default:
-		read, err = h.readChanges(ctx, &s, size)
+		read, err = h.readChanges(ctx, s, size)
 	}
-	if err != nil {
-		return 0, nil, err
-	}
-	more := read.more
-	page.Value = append(page.Value, read.objects...)
-	if s.Reading = s.Reading && more; !s.Reading {
+	if s.Reading = s.Reading && read.more; !s.Reading {
 		s.After, s.Member = "", ""
 	}
 	s.Issued = h.Tenant.Now().Unix()
-	token, err := json.Marshal(s)
+	return read, err
+}
+
+// linkDelta puts the link into a page that leads on from a state.
+func (h *Handler) linkDelta(r request, page *graph.DeltaPage[object], state any, more bool) error {
+	token, err := json.Marshal(state)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	link := func(name string) string {
 		return h.Tenant.URL + strings.TrimSuffix(
@@ -94,7 +104,35 @@ func (h *Handler) delta(ctx context.Context, r request, kind tenant.ObjectKind) 
 	} else {
 		page.DeltaLink = link("$deltatoken")
 	}
-	return http.StatusOK, page, nil
+	return nil
+}
+
+// openDelta reads the token of a link, which no other query options may stand beside.
+func openDelta(r request, into any) error {
+	q := r.URL.Query()
+	if q.Has("$select") || q.Has("$filter") || q.Has("$skiptoken") && q.Has("$deltatoken") {
+		return badRequest("Use the link of a delta query as it is, without other query options.")
+	}
+	data, err := base64.RawURLEncoding.DecodeString(q.Get("$skiptoken") + q.Get("$deltatoken"))
+	if err != nil || len(data) > maxState || json.Unmarshal(data, into) != nil {
+		return errToken
+	}
+	return nil
+}
+
+var errToken = badRequest("Badly formed token.")
+
+// fresh refuses a link that is too old to go on from.
+func (h *Handler) fresh(r request, issued int64) error {
+	if h.Tenant.Now().Sub(time.Unix(issued, 0)) <= tenant.DeltaLife {
+		return nil
+	}
+	return &wireError{
+		status:   http.StatusGone,
+		code:     "syncStateNotFound",
+		message:  "The sync state generation is not found; full synchronization is required.",
+		location: h.Tenant.URL + r.URL.Path,
+	}
 }
 
 // deltaState begins a delta query, or goes on from a link.
@@ -112,22 +150,13 @@ func (h *Handler) deltaState(ctx context.Context, r request, kind tenant.ObjectK
 		s.Number, err = h.Tenant.LastChange(ctx)
 		return s, err
 	}
-	if q.Has("$select") || q.Has("$filter") || q.Has("$skiptoken") && q.Has("$deltatoken") {
-		return s, badRequest("Use the link of a delta query as it is, without other query options.")
+	if err := openDelta(r, &s); err != nil {
+		return s, err
 	}
-	data, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(data) > maxState || json.Unmarshal(data, &s) != nil || s.Kind != kind || s.Number < 0 {
-		return s, badRequest("Badly formed token.")
+	if s.Kind != kind || s.Number < 0 {
+		return s, errToken
 	}
-	if h.Tenant.Now().Sub(time.Unix(s.Issued, 0)) > tenant.DeltaLife {
-		return s, &wireError{
-			status:   http.StatusGone,
-			code:     "syncStateNotFound",
-			message:  "The sync state generation is not found; full synchronization is required.",
-			location: h.Tenant.URL + r.URL.Path,
-		}
-	}
-	return s, nil
+	return s, h.fresh(r, s.Issued)
 }
 
 // deltaSelection reads $select, which may name the relation whose changes are told too: the manager

@@ -96,7 +96,7 @@ func (h *Handler) routes() []route {
 	return slices.Concat(
 		h.directoryCalls(), h.objectCalls(), h.applicationCalls(), h.deletedItemCalls(), h.roleCalls(),
 		h.registrationCalls(),
-		h.organizationCalls(),
+		h.organizationCalls(), h.permissionGrantCalls(), h.passwordCalls(),
 		h.navigationCalls(),
 	)
 }

@@ -61,11 +61,11 @@ var notServed = map[string][]string{
 		"validateProperties",
 	},
 	"applications": {
-		"addKey", "addPassword", "createdOnBehalfOf", "logo", "removeKey", "removePassword", "setVerifiedPublisher",
+		"addKey", "createdOnBehalfOf", "logo", "removeKey", "setVerifiedPublisher",
 		"unsetVerifiedPublisher", "connectorGroup",
 	},
 	"servicePrincipals": {
-		"addKey", "addPassword", "claimsPolicy", "remoteDesktopSecurityConfiguration", "removeKey", "removePassword",
+		"addKey", "claimsPolicy", "remoteDesktopSecurityConfiguration", "removeKey",
 	},
 	"domains": {
 		"domainNameReferences", "federationConfiguration", "forceDelete", "promote", "rootDomain",
@@ -121,11 +121,13 @@ func (h *Handler) navigationCalls() []route {
 		{"GET /organization/{id}", toReadTheOrganization, ofOne, h.getOrganization},
 		{"GET /applications/$count", toReadApplications, ofCount, h.countApplications},
 		{"GET /servicePrincipals/$count", toReadApplications, ofCount, h.countApplications},
+		{"GET /directoryRoles/delta", toReadRoles, ofDelta, h.rolesDelta},
+		{"GET /directoryObjects/delta", toReadObjects, ofDelta, h.objectsDelta},
+		{"GET /directoryRoleTemplates/delta", anyCaller, ofDelta, func(context.Context, request) (int, any, error) {
+			return 0, nil, notHere("directoryRoleTemplates/delta")
+		}},
 		{"GET /applications/delta", toReadApplications, ofDelta, h.applicationsDelta},
 		{"GET /servicePrincipals/delta", toReadApplications, ofDelta, h.applicationsDelta},
-		{"GET /users/{id}/oauth2PermissionGrants", toReadGrants, ofList, h.grantsOf},
-		{"GET /me/oauth2PermissionGrants", toReadOneself, ofList, mine(h.grantsOf)},
-		{"GET /servicePrincipals/{id}/oauth2PermissionGrants", toReadGrants, ofList, h.grantsOf},
 		{"GET /servicePrincipals/{id}/tokenIssuancePolicies", toReadApplications, ofList, h.policiesOf},
 		{"GET /users/{id}/manager/$ref", toReadUsers, noOptions, h.managerRef},
 		{"GET /me/manager/$ref", toReadOneself, noOptions, mine(h.managerRef)},
@@ -142,12 +144,6 @@ func (h *Handler) navigationCalls() []route {
 		list = append(list, route{
 			"GET /applications/{id}/synchronization/" + path, toReadSynchronization, options, call,
 		})
-	}
-	for _, collection := range []string{
-		"directoryObjects", "directoryRoles", "directoryRoleTemplates", "oauth2PermissionGrants",
-	} {
-		refused := func(context.Context, request) (int, any, error) { return 0, nil, notHere(collection + "/delta") }
-		list = append(list, route{"GET /" + collection + "/delta", anyCaller, ofDelta, refused})
 	}
 	reads := map[string]needs{
 		"users": toReadUsers, "groups": toReadGroups, "applications": toReadApplications,
@@ -280,29 +276,6 @@ func (h *Handler) applicationObjects(ctx context.Context, principals bool) (list
 	}
 	slices.SortFunc(list, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
 	return list, err
-}
-
-// grantsOf are what a person has allowed programs, or what people have allowed a program. Programs
-// that sign people in are registered apart from the applications here, so these have none.
-func (h *Handler) grantsOf(ctx context.Context, r request) (int, any, error) {
-	var person string
-	if r.ofPrincipals() {
-		if _, err := h.application(ctx, r); err != nil {
-			return 0, nil, err
-		}
-		return h.answerList(r, permissionGrantType(), nil)
-	}
-	u, err := h.Tenant.UserByIDOrName(ctx, r.PathValue("id"))
-	if err != nil {
-		return 0, nil, err
-	}
-	person = string(u.ID)
-	all, err := h.permissionGrants(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	all = slices.DeleteFunc(all, func(x object) bool { return x["principalId"] != person })
-	return h.answerList(r, permissionGrantType(), all)
 }
 
 // managerRef is the address of a user's manager.

@@ -3,38 +3,32 @@ package graphserver
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
 // organizationCalls are the calls on the tenant as a whole: what it is subscribed to, its domains,
-// what people have allowed programs, and what is demanded of people who sign in.
+// and what is demanded of people who sign in.
 func (h *Handler) organizationCalls() []route {
 	const defaults = "/policies/identitySecurityDefaultsEnforcementPolicy"
 	return []route{
 		{"GET /subscribedSkus", toReadTheOrganization, ofList, h.listSKUs},
 		{"GET /domains", toReadDomains, ofList, h.listDomains},
 		{"GET /domains/{id}", toReadDomains, ofOne, h.getDomain},
-		{"GET /oauth2PermissionGrants", toReadGrants, ofList, h.listPermissionGrants},
-		{"GET /oauth2PermissionGrants/{id}", toReadGrants, ofOne, h.getPermissionGrant},
 		{"GET " + defaults, toReadPolicies, ofOne, h.getSecurityDefaults},
 		{"PATCH " + defaults, toChangeSecurityDefaults, noOptions, h.updateSecurityDefaults},
 	}
 }
 
 var (
-	toReadDomains = ofMembers("Domain.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
-	toReadGrants  = ofAdministrators("Directory.Read.All", "Directory.ReadWrite.All").
-			orOf(append(applicationRoles, tenant.GlobalReader)...)
+	toReadDomains            = ofMembers("Domain.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
 	toChangeSecurityDefaults = ofAdministrators("Policy.ReadWrite.SecurityDefaults")
 )
 
 var (
 	skuType              = ofSample("subscribedSku", skuObject(tenant.Organization{}))
 	domainType           = ofSample("domain", domainObject(""))
-	permissionGrantType  = ofSample("oAuth2PermissionGrant", permissionGrantObject("", tenant.Grant{}))
 	securityDefaultsType = ofSample("identitySecurityDefaultsEnforcementPolicy",
 		securityDefaultsObject(tenant.SecurityDefaults{}))
 )
@@ -72,75 +66,6 @@ func (h *Handler) getDomain(_ context.Context, r request) (int, any, error) {
 		return 0, nil, notThere(r.PathValue("id"))
 	}
 	return one(h, r, domainType(), domainObject(h.Tenant.Organization.Domain))
-}
-
-// permissionGrantObject is what somebody has allowed a program. The resource is Graph, which has no
-// service principal here: its application id stands for it.
-func permissionGrantObject(id string, g tenant.Grant) object {
-	return object{
-		"id": id, "clientId": string(g.ClientID), "consentType": "Principal", "principalId": string(g.Account.ID),
-		"resourceId": "00000003-0000-0000-c000-000000000000", "scope": strings.Join(g.Scopes, " "),
-	}
-}
-
-const (
-	grantsRead  = 500    //bound:none how many are read at a time
-	maxFamilies = 20_000 //bound:rows grants of people that a list of Graph looks at
-)
-
-// permissionGrants are what people have allowed programs, once for each person and program.
-func (h *Handler) permissionGrants(ctx context.Context) (all []object, err error) {
-	at, after := map[string]int{}, ""
-	for read := 0; read < maxFamilies; {
-		families, err := h.Tenant.Families(ctx, after, grantsRead)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range families {
-			after = g.Digest
-			if g.Account.ID.IsAdministrator() { // they are not in the directory
-				continue
-			}
-			id := string(g.ClientID) + "." + string(g.Account.ID)
-			i, known := at[id]
-			if !known {
-				at[id], all = len(all), append(all, permissionGrantObject(id, g))
-				continue
-			}
-			scopes := strings.Fields(all[i]["scope"].(string))
-			for _, s := range g.Scopes {
-				if !slices.Contains(scopes, s) {
-					scopes = append(scopes, s)
-				}
-			}
-			all[i]["scope"] = strings.Join(scopes, " ")
-		}
-		if read += len(families); len(families) < grantsRead {
-			break
-		}
-	}
-	return all, nil
-}
-
-func (h *Handler) listPermissionGrants(ctx context.Context, r request) (int, any, error) {
-	all, err := h.permissionGrants(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	return h.answerList(r, permissionGrantType(), all)
-}
-
-func (h *Handler) getPermissionGrant(ctx context.Context, r request) (int, any, error) {
-	all, err := h.permissionGrants(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	for _, x := range all {
-		if x["id"] == r.PathValue("id") {
-			return one(h, r, permissionGrantType(), x)
-		}
-	}
-	return 0, nil, notThere(r.PathValue("id"))
 }
 
 func securityDefaultsObject(d tenant.SecurityDefaults) object {

@@ -16,7 +16,7 @@ var unkeptElsewhere = map[string]map[graph.Kind]string{
 		graph.Text: `certification: defaultRedirectUri description disabledByMicrosoftStatus groupMembershipClaims
 			nativeAuthenticationApisEnabled notes publisherDomain samlMetadataUrl serviceManagementReference tags*
 			tokenEncryptionKeyId uniqueName addIns:* api: info: optionalClaims: parentalControlSettings:
-			passwordCredentials:* publicClient: requestSignatureVerification: requiredResourceAccess:*
+			publicClient: requestSignatureVerification: requiredResourceAccess:*
 			servicePrincipalLockConfiguration:
 			spa: verifiedPublisher:`,
 		graph.Truth:  `isDeviceOnlyAuthSupported isFallbackPublicClient`,
@@ -24,7 +24,7 @@ var unkeptElsewhere = map[string]map[graph.Kind]string{
 	},
 	"servicePrincipal": {
 		graph.Text: `addIns:* alternativeNames* appDescription appOwnerOrganizationId customSecurityAttributes:
-			description disabledByMicrosoftStatus homepage info: notes oauth2PermissionScopes:* passwordCredentials:*
+			description disabledByMicrosoftStatus homepage info: notes oauth2PermissionScopes:*
 			resourceSpecificApplicationPermissions:* samlSingleSignOnSettings: tokenEncryptionKeyId
 			verifiedPublisher:`,
 		graph.Moment: `deletedDateTime preferredTokenSigningKeyEndDateTime`,

@@ -135,6 +135,21 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if app := a.client.Application; app != nil {
+		if err := h.Tenant.MayUse(r.Context(), *app, tenant.UserID(account.ID)); err != nil {
+			h.refuse(w, r, err)
+			return
+		}
+	}
+	consented, err := h.consented(r, a, account)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if consented {
+		h.allow(w, r, a, account)
+		return
+	}
 	h.showPage(w, http.StatusOK, "consent", "Allow access?", a.redirect.Origin(), consentData{
 		Client:  a.client.DisplayName,
 		Account: account.Name,
@@ -175,6 +190,31 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) {
 		h.redirectBack(w, r, a, url.Values{"error": {code}, "error_description": {text}})
 		return
 	}
+	h.allow(w, r, a, account)
+}
+
+// consented says whether an administrator has already allowed what a program asks for: then the
+// person is not asked. Who has a role or asks for all that there is (.default) is asked all the
+// same: nobody lends a program an administrator's rights by a link.
+func (h *Handler) consented(r *http.Request, a asked, account tenant.Account) (bool, error) {
+	if account.Administrator || r.URL.Query().Get("prompt") == "consent" {
+		return false, nil
+	}
+	if roles, err := h.Tenant.RolesOf(r.Context(), account.ID); err != nil || len(roles) > 0 {
+		return false, err
+	}
+	var names []string
+	for _, s := range a.scopes {
+		name := strings.TrimPrefix(s, graphResource+"/")
+		if !slices.Contains(openID, name) {
+			names = append(names, name)
+		}
+	}
+	return h.Tenant.Consented(r.Context(), a.client.ID, account.ID, names)
+}
+
+// allow gives a program a code.
+func (h *Handler) allow(w http.ResponseWriter, r *http.Request, a asked, account tenant.Account) {
 	g, err := h.Tenant.IssueGrant(
 		r.Context(),
 		tenant.Grant{

@@ -228,6 +228,8 @@ func (h *Handler) redeem(
 		Kind:     kind,
 		ClientID: c.ID,
 		Secret:   secret,
+
+		Application: c.Application,
 		Check: func(g tenant.Grant) error {
 			_, err := h.narrowScopes(g.Scopes, r.PostForm.Get("scope"))
 			if err == nil && check != nil {
@@ -336,7 +338,12 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 		out["sub"] = string(c.ID)
 		out["oid"] = string(c.ID)
 		out["idtyp"] = "app"
-		out["roles"] = c.Granted()
+		if granted := c.Granted(); len(granted) > 0 {
+			out["roles"] = granted
+		}
+		if c.Application != nil {
+			out["sub"], out["oid"] = string(c.Application.ServicePrincipalID), string(c.Application.ServicePrincipalID)
+		}
 		return out
 	}
 	out["sub"] = string(a.ID)

@@ -101,6 +101,7 @@ const (
 	kindFactors       = "factors"
 	kindNote          = "note"
 	kindPolicy        = "policy"
+	kindPermission    = "permissionGrant"
 )
 
 func document[T any](t tx, kind, id string) (T, error) {
@@ -141,6 +142,16 @@ func (t tx) Policy(id tenant.PolicyID) (tenant.Policy, error) {
 func (t tx) Policies() ([]tenant.Policy, error)    { return documents[tenant.Policy](t, kindPolicy) }
 func (t tx) PutPolicy(p tenant.Policy) error       { return t.putDocument(kindPolicy, string(p.ID), p) }
 func (t tx) DeletePolicy(id tenant.PolicyID) error { return t.deleteDocument(kindPolicy, string(id)) }
+
+func (t tx) PermissionGrants() ([]tenant.PermissionGrant, error) {
+	return documents[tenant.PermissionGrant](t, kindPermission)
+}
+func (t tx) PutPermissionGrant(g tenant.PermissionGrant) error {
+	return t.putDocument(kindPermission, string(g.ID), g)
+}
+func (t tx) DeletePermissionGrant(id tenant.PermissionGrantID) error {
+	return t.deleteDocument(kindPermission, string(id))
+}
 
 func (t tx) Grant(digest string) (tenant.Grant, error) {
 	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE digest = $1`, digest)

@@ -258,6 +258,10 @@ func small(t *testing.T, s tenant.Store) {
 			tx.PutClient(tenant.Client{ID: "c1", DisplayName: "one"}),
 			tx.PutClient(tenant.Client{ID: "c2"}),
 			tx.PutPolicy(tenant.Policy{ID: "p", Kind: tenant.ClaimsMapping}),
+			tx.PutPermissionGrant(tenant.PermissionGrant{ID: "pg1", ClientID: "c1", Scopes: []string{"User.Read"}}),
+			tx.PutPermissionGrant(tenant.PermissionGrant{ID: "pg2", ClientID: "c1", Principal: "u"}),
+			tx.DeletePermissionGrant("pg2"),
+			tx.DeletePermissionGrant("none"),
 			tx.PutFactors(tenant.Factors{Account: "u", LastStep: 5}),
 			tx.PutNote("n", "text"),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
@@ -269,6 +273,10 @@ func small(t *testing.T, s tenant.Store) {
 	view(t, s, func(r tenant.Reader) error {
 		clients, e1 := r.Clients()
 		policies, e2 := r.Policies()
+		permissions, err := r.PermissionGrants()
+		if err != nil || len(permissions) != 1 || permissions[0].Scopes[0] != "User.Read" {
+			t.Errorf("permission grants: %v, %v", permissions, err)
+		}
 		f, e3 := r.Factors("u")
 		note, e4 := r.Note("n")
 		g, e5 := r.GrantByUserCode("ABC")
