@@ -110,10 +110,32 @@ func (a debianCLI) registers(owner string) {
 			a.t.Errorf("az %s lacks %s: %s", command, want, out)
 		}
 	}
+	a.signsInBy(appID, a.field(a.run("ad", "app", "credential", "reset", "--id", appID, "--append"), "password"))
+	made = a.run("ad", "sp", "credential", "reset", "--id", principal)
+	a.signsInBy(appID, a.field(made, "password"))
+	var all []map[string]any
+	if err := json.Unmarshal([]byte(a.run("ad", "app", "credential", "list", "--id", appID)), &all); err != nil ||
+		len(all) != 1 {
+		a.t.Fatalf("passwords of the application: %v, %v", all, err)
+	}
+	a.run("ad", "app", "credential", "delete", "--id", appID, "--key-id", all[0]["keyId"].(string))
+	if out := a.run("ad", "app", "credential", "list", "--id", appID); strings.TrimSpace(out) != "[]" {
+		a.t.Errorf("after the last one was deleted: %s", out)
+	}
 	a.run("ad", "sp", "delete", "--id", principal)
 	a.run("ad", "app", "delete", "--id", id)
 	if out := a.run("ad", "app", "list", "--display-name", "Wiki"); strings.Contains(out, id) {
 		a.t.Errorf("after its deletion: %s", out)
+	}
+}
+
+// signsInBy signs in by a password that was made, beside the one that is signed in.
+func (a debianCLI) signsInBy(appID, password string) {
+	a.t.Helper()
+	other := debianCLI{a.secureTenant, a.t.TempDir()}
+	if out := other.run("login", "--service-principal", "-u", appID, "-p", password, "--tenant", a.id,
+		"--allow-no-subscriptions"); !strings.Contains(out, a.id) {
+		a.t.Errorf("signed in by a password: %s", out)
 	}
 }
 
