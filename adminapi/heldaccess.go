@@ -39,6 +39,10 @@ type HeldAccess struct {
 	// LastUsed is when the user has opened the role last, by whatever way; nil: not since this is
 	// noted.
 	LastUsed *time.Time `json:",omitempty"`
+	// Request is the ID of the request for access that made the assignment, and Until when that
+	// ends.
+	Request string     `json:",omitempty"`
+	Until   *time.Time `json:",omitempty"`
 }
 
 // HeldAccessPage is a page of ways.

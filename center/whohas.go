@@ -20,6 +20,8 @@ type HeldAccess struct {
 	Rules         []string // ids of assignment rules that want it
 	ByHand        bool     // somebody made the assignment, also where rules want it
 	LastUsed      time.Time
+	Request       string    // id of the request for access that made the assignment; empty: none did
+	Until         time.Time // when that ends
 }
 
 // HeldAccessQuery selects ways to a permission set: those into an account, or those of a user. One
@@ -179,24 +181,46 @@ func (f *heldFinder) add(u User, a Assignment, group *Group) {
 	f.origins = append(f.origins, a)
 }
 
+// heldKey is a permission set in an account, of a user.
+type heldKey struct {
+	account, set string
+	user         UserID
+}
+
+// windows are the requests for access whose windows are open, by what they give.
+func (f *heldFinder) windows() (map[heldKey]AccessRequest, error) {
+	live, err := f.r.AccessRequests(AccessRequestQuery{UserID: f.q.User, Live: true})
+	open := map[heldKey]AccessRequest{}
+	for _, r := range live {
+		if r.State == AccessActive {
+			open[heldKey{r.AccountID, r.PermissionSetARN, r.UserID}] = r
+		}
+	}
+	return open, err
+}
+
 // complete reads the rest of what is on the page.
 func (f *heldFinder) complete() error {
 	uses, err := f.r.RoleUses(f.q.Account, f.q.User)
 	if err != nil {
 		return err
 	}
-	type key struct {
-		account, set string
-		user         UserID
+	windows, err := f.windows()
+	if err != nil {
+		return err
 	}
-	used := map[key]time.Time{}
+	used := map[heldKey]time.Time{}
 	for _, u := range uses {
-		used[key{u.AccountID, u.PermissionSetARN, u.UserID}] = u.At
+		used[heldKey{u.AccountID, u.PermissionSetARN, u.UserID}] = u.At
 	}
 	rules := map[Assignment][]string{}
 	for i := range f.found {
 		h, a := &f.found[i], f.origins[i]
-		h.LastUsed = used[key{a.AccountID, a.PermissionSetARN, h.User.ID}]
+		of := heldKey{a.AccountID, a.PermissionSetARN, h.User.ID}
+		h.LastUsed = used[of]
+		if w, open := windows[of]; open && h.Group == nil {
+			h.Request, h.Until = w.ID, w.EndsAt
+		}
 		account, known := f.accounts[a.AccountID]
 		if !known {
 			if account, err = f.r.Account(a.AccountID); err != nil {

@@ -49,6 +49,11 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 	}))
 	all, total, err := o.HeldAccess(ctx, center.HeldAccessQuery{Account: production, Administrative: true})
 	o.ok(err)
+	window := center.AccessRequest{
+		ID: "r1", UserID: people[1].ID, AccountID: production, PermissionSetARN: reader.ARN,
+		State: center.AccessActive, EndsAt: at.Add(time.Hour),
+	}
+	o.ok(o.Store.Update(ctx, func(tx center.Tx) error { return tx.PutAccessRequest(window) }))
 	direct, byGroup := 0, 0
 	for _, h := range all {
 		switch {
@@ -83,7 +88,8 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 		t.Errorf("all permission sets: %d, %v", n, err)
 	}
 	of, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{User: people[1].ID})
-	if err != nil || n != 2 || of[0].PermissionSet.Name != "Admin" || of[1].Group != nil {
+	if err != nil || n != 2 || of[0].PermissionSet.Name != "Admin" || of[1].Group != nil ||
+		of[0].Request != "" || of[1].Request != "r1" || !of[1].Until.Equal(window.EndsAt) {
 		t.Errorf("of bob: %+v, %v", of, err)
 	}
 	if n, err := o.StandingAdministrators(ctx); err != nil || n != 4 {

@@ -58,5 +58,9 @@ func showHeld(a center.HeldAccess) adminapi.HeldAccess {
 	if at := a.LastUsed.UTC(); !a.LastUsed.IsZero() {
 		shown.LastUsed = &at
 	}
+	if shown.Request = a.Request; a.Request != "" {
+		until := a.Until.UTC()
+		shown.Until = &until
+	}
 	return shown
 }

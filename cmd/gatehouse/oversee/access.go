@@ -118,6 +118,8 @@ func wayOf(w adminapi.HeldAccess) string {
 		way = "group " + w.GroupName
 	}
 	switch {
+	case w.Request != "":
+		way = "request, until " + administer.Moment(w.Until)
 	case len(w.Rules) > 0 && w.ByHand:
 		way += ", by hand and by rule"
 	case len(w.Rules) > 0:

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
@@ -190,4 +192,33 @@ func forged(text []byte) string {
 	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
 	parts[1] = base64.RawURLEncoding.EncodeToString(bytes.Replace(payload, []byte("ada@"), []byte("eve@"), 1))
 	return strings.Join(parts, ".")
+}
+
+// TestWhatTheCenterCannotDenyIsPrinted: where the center keeps no roles, the policy is printed as
+// it is and as templates with the roles of each account, and the command says that they are open.
+func TestWhatTheCenterCannotDenyIsPrinted(t *testing.T) {
+	t.Parallel()
+	o, s := newOffice(t)
+	s.OwnSTS = false
+	ada := s.NewPerson("ada@example.com")
+	o.want("nothing to deploy", "revoke", "ada@example.com", "--print", "json")
+	if err := s.Store.Update(t.Context(), func(tx center.Tx) error {
+		return tx.ExtendRoleSession(center.RoleSession{
+			UserID: ada.ID, Name: "ada@example.com", AccountID: "111122223333", RoleName: "Reader",
+			Until: s.Now().Add(time.Hour),
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o.refused("use one of json, cloudformation, terraform", "", "revoke", "ada@example.com", "--print", "yaml")
+	o.refused("not everything has ended", "", "revoke", "ada@example.com")
+	for format, words := range map[string]string{
+		"json": `"sts:SourceIdentity":["ada@example.com"]`, "cloudformation": `"In111122223333"`,
+		"terraform": `"aws_iam_role_policy"`,
+	} {
+		text := o.want(words, "proof", "show", "ada@example.com", "--print", format)
+		if !json.Valid([]byte(text)) || (format != "json") != strings.Contains(text, "Reader") {
+			t.Errorf("%s: %s", format, text)
+		}
+	}
 }
