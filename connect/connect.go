@@ -231,7 +231,7 @@ func (p *Plan) observePeople(ctx context.Context, discovered <-chan discovery) e
 		return fmt.Errorf("read who is at AWS's side: %w", found.err)
 	}
 	p.Snapshot = found.snapshot
-	people, err := Compare(ctx, directory.People, found.snapshot, directory.Groups)
+	people, err := Compare(ctx, directory.People, found.snapshot, directory.Groups, p.provisioner())
 	if err != nil {
 		return err
 	}

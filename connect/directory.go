@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
@@ -42,7 +43,7 @@ func (p *Plan) readDirectory(ctx context.Context) (Directory, error) {
 	if err := p.readScope(ctx, &d, reached, nested); err != nil {
 		return d, err
 	}
-	names := p.sentNames(ctx, &d)
+	both := p.sentNames(ctx, &d)
 	d.People = make([]Person, 0, len(users))
 	for _, u := range users {
 		person := Person{
@@ -60,28 +61,38 @@ func (p *Plan) readDirectory(ctx context.Context) (Directory, error) {
 		} else if via, ok := nested[u.ID]; ok {
 			person.Reach, person.Via = NestedOnly, via
 		}
-		person.UserName, person.NameID = names.of(ctx, u)
+		person.UserName, person.NameID = both.of(ctx, u)
 		d.People = append(d.People, person)
 	}
-	if strings.Contains(strings.Join(d.guests(), ""), "#") {
-		d.Notes = append(d.Notes, fmt.Sprintf(
-			"%d guests are in scope: their user principal name has #EXT#; add a claim condition for guests, or leave "+
-				"them out", len(d.guests()),
-		))
-	}
+	d.tellGuests()
 	d.Premium = p.premium(ctx, &d)
 	return d, nil
 }
 
-// guests are the guests in scope, by user principal name.
-func (d *Directory) guests() (names []string) {
+// tellGuests says what to do about guests in scope who could not sign in.
+func (d *Directory) tellGuests() {
+	n := 0
 	for _, p := range d.People {
-		if p.Reach == InScope && strings.Contains(p.UserPrincipalName, "#EXT#") {
-			names = append(names, p.UserPrincipalName)
+		if p.Reach == InScope && !p.Disabled && p.guest() && p.NameID != "" && !names.Equal(p.NameID, p.UserName) {
+			n++
 		}
 	}
-	return names
+	if n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf(
+			"%d guests are in scope who cannot sign in: provisioning sends the address that they were invited by, and "+
+				"sign-in a name with #EXT#. %s, or leave them out", n, guestRemedy,
+		))
+	}
 }
+
+// guest says whether somebody comes from another tenant, whatever their userType says: that is what
+// the name tells. A guest who was made in this tenant has a name as members have.
+func (p Person) guest() bool { return strings.Contains(p.UserPrincipalName, external) }
+
+const external = "#EXT#@" // in the user principal name of who comes from another tenant
+
+const guestRemedy = "Have both send the mail: a claim condition for external guests (Single sign-on, Attributes & " +
+	"Claims, Unique User Identifier, Claim conditions: user.mail), where the mail is the address"
 
 // readScope finds whom the assignments reach. With the scope "all" everybody is reached.
 func (p *Plan) readScope(ctx context.Context, d *Directory, reached, nested map[string]string) error {
@@ -143,14 +154,22 @@ func (p *Plan) readScope(ctx context.Context, d *Directory, reached, nested map[
 
 // sent is what provisioning and single sign-on make of a person. An empty NameID expression says
 // that it is not known.
-type sent struct{ userName, nameID string }
+type sent struct {
+	userName, nameID string
+	// guestsDiffer says that a condition gives guests another NameID, which is not known here.
+	guestsDiffer bool
+}
+
+// original is a name as it is. A mapping gets the address that a guest was invited by instead, and a
+// claim does not. Source: "Attribute mappings reference", on guest users.
+const original = "originalUserPrincipalName"
 
 const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"
 
 // sentNames reads the job's mapping of the user name and the application's NameID claim. Both are
 // the user principal name unless somebody changed them.
 func (p *Plan) sentNames(ctx context.Context, d *Directory) sent {
-	s := sent{"[userPrincipalName]", "[userPrincipalName]"}
+	s := sent{userName: "[userPrincipalName]", nameID: "[" + original + "]"}
 	if p.State.Job.ID != "" {
 		var schema graph.SynchronizationSchema
 		path := p.sync("/jobs/" + p.State.Job.ID + "/schema")
@@ -171,6 +190,12 @@ func (p *Plan) sentNames(ctx context.Context, d *Directory) sent {
 	if p.State.Principal.ID == "" {
 		return s
 	}
+	var portal graph.CustomClaims // none is as good: what it says is that nobody changed anything
+	if p.cfg.Graph.Beta().Do(
+		ctx, http.MethodGet, "/servicePrincipals/"+p.State.Principal.ID+"/claimsPolicy", nil, &portal,
+	) == nil {
+		s.readPortal(portal)
+	}
 	policies, err := graph.All[graph.ClaimsPolicy](
 		ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/claimsMappingPolicies",
 	)
@@ -187,6 +212,25 @@ func (p *Plan) sentNames(ctx context.Context, d *Directory) sent {
 	return s
 }
 
+// readPortal takes the NameID that somebody has set in the portal's Attributes & Claims.
+func (s *sent) readPortal(policy graph.CustomClaims) {
+	for _, c := range policy.Claims {
+		if c.Type != graph.TypeOfNameID {
+			continue
+		}
+		for _, x := range c.Configurations {
+			switch attribute := claimAttributes[strings.ToLower(x.Attribute.ID)]; {
+			case len(x.Condition) > 0 && string(x.Condition) != "null":
+				s.guestsDiffer = true
+			case len(x.Transformations) > 0 || attribute == "":
+				s.nameID = ""
+			default:
+				s.nameID = "[" + attribute + "]"
+			}
+		}
+	}
+}
+
 // claimsDefinition is the part of a claims mapping policy that says what NameID is. Source: "Claims
 // mapping policy type".
 type claimsDefinition struct {
@@ -197,7 +241,7 @@ type claimsDefinition struct {
 
 // claimAttributes are the names that claims have for what mappings call otherwise.
 var claimAttributes = map[string]string{
-	"userprincipalname": "userPrincipalName", "mail": "mail", "mailnickname": "mailNickname",
+	"userprincipalname": original, "mail": "mail", "mailnickname": "mailNickname",
 	"employeeid": "employeeId", "objectid": "objectId", "displayname": "displayName",
 }
 
@@ -224,7 +268,8 @@ func nameIDOf(definition, before string) string {
 // of is what is sent of a person: the user name and the NameID.
 func (s sent) of(ctx context.Context, u graph.User) (userName, nameID string) {
 	attributes := mapping.Texts(map[string]string{
-		"userPrincipalName": u.UserPrincipalName, "mail": u.Mail, "mailNickname": u.MailNickname,
+		"userPrincipalName": mapping.InvitedAddress(u.UserPrincipalName), original: u.UserPrincipalName,
+		"mail": u.Mail, "mailNickname": u.MailNickname,
 		"givenName": u.GivenName, "surname": u.Surname, "displayName": u.DisplayName, "employeeId": u.EmployeeID,
 		"objectId": u.ID,
 	})
@@ -238,7 +283,11 @@ func (s sent) of(ctx context.Context, u graph.User) (userName, nameID string) {
 		}
 		return v.Text()
 	}
-	return evaluate(s.userName), evaluate(s.nameID)
+	userName, nameID = evaluate(s.userName), evaluate(s.nameID)
+	if s.guestsDiffer && strings.Contains(u.UserPrincipalName, external) {
+		nameID = ""
+	}
+	return userName, nameID
 }
 
 // premium says whether groups can be assigned to applications, which needs Entra ID P1. Source:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -22,7 +21,7 @@ type refusal struct {
 
 // refusals asks the engine that provisions what AWS would refuse of the people in scope, by their
 // ids: the same that a dry run of sync says.
-func refusals(ctx context.Context, people []Person, s Snapshot) (map[string]refusal, error) {
+func refusals(ctx context.Context, people []Person, s Snapshot, by Provisioner) (map[string]refusal, error) {
 	mappings, err := provisioning.Compile(mapping.Default(""))
 	if err != nil {
 		return nil, err
@@ -42,6 +41,9 @@ func refusals(ctx context.Context, people []Person, s Snapshot) (map[string]refu
 	}
 	there := &provisioning.Snapshot{Name: s.IdentityStoreID, Refuses: provisioning.AWSRules()}
 	for _, u := range s.Users {
+		if by == ByGatehouse {
+			u.ExternalIDs = nil // it writes none, and so goes by names
+		}
 		there.Users = append(there.Users, u.resource())
 	}
 	entries, _, err := provisioning.Foresee(ctx, users, nil, mappings, there)
@@ -54,18 +56,6 @@ func refusals(ctx context.Context, people []Person, s Snapshot) (map[string]refu
 			out[e.Ref.ID] = refusalOf(e, of[e.Ref.ID])
 		}
 	}
-	// Gatehouse's engine would take a user with its external id for its own; Entra ID looks for the
-	// user name only, and AWS refuses the second one.
-	for _, u := range s.Users {
-		for _, x := range u.ExternalIDs {
-			p, ours := of[x.ID]
-			if _, refused := out[x.ID]; ours && !refused && !names.Equal(p.UserName, u.UserName) {
-				out[x.ID] = refusal{
-					Clashes, "externalId", u.UserName, "externalId " + x.ID + " belongs to the user " + u.UserName,
-				}
-			}
-		}
-	}
 	return out, nil
 }
 
@@ -73,6 +63,9 @@ func refusalOf(e provisioning.Entry, p Person) refusal {
 	r := refusal{Clashes, strings.TrimSuffix(e.Attribute, ".value"), e.Holder, e.Reason}
 	switch e.Code {
 	case "EntryConflict", "DuplicateTargetEntries":
+		if r.attribute == "externalId" {
+			r.reason += ": rename that user at AWS if it is the same person, or delete it"
+		}
 	case "DuplicateSourceEntries": // two people with one user name
 		r.attribute = "userName"
 	default:

@@ -98,16 +98,27 @@ type comparison struct {
 	byName                  map[string]StoreUser
 	accounts                map[string][]string // where a user is an administrator
 	people                  map[string]Person   // in scope, by the user name that is provisioned
-	byPrincipalName, byMail map[string]Person   // all
-	refused                 map[string]refusal  // whom AWS would refuse, by the ids of the people
+	byPrincipalName, byMail map[string]Person   // all, by what they may be called at AWS
+	byID                    map[string]Person
+	refused                 map[string]refusal // whom AWS would refuse, by the ids of the people
 }
+
+// Provisioner is what writes people to AWS's side.
+type Provisioner string
+
+// The provisioners. The tenant's own writes by SCIM, with external ids; Gatehouse's writes by the
+// API, which has none to write.
+const (
+	ByTenant    Provisioner = "tenant"
+	ByGatehouse Provisioner = "gatehouse"
+)
 
 // Compare says what becomes of everybody when the tenant becomes the identity source and
 // provisions who is in scope: the users of a snapshot, and the people of the tenant. groups are the
 // display names of the groups that are provisioned. What AWS would refuse, the engine that
-// provisions says. It asks nobody else.
-func Compare(ctx context.Context, people []Person, s Snapshot, groups []string) (People, error) {
-	refused, err := refusals(ctx, people, s)
+// provisions says; by says which one that will be. It asks nobody else.
+func Compare(ctx context.Context, people []Person, s Snapshot, groups []string, by Provisioner) (People, error) {
+	refused, err := refusals(ctx, people, s, by)
 	if err != nil {
 		return People{}, err
 	}
@@ -117,13 +128,20 @@ func Compare(ctx context.Context, people []Person, s Snapshot, groups []string) 
 		accounts:        s.administrators(),
 		people:          map[string]Person{},
 		byPrincipalName: map[string]Person{},
+		byID:            map[string]Person{},
 		byMail:          map[string]Person{},
 	}
 	for _, u := range s.Users {
 		c.byName[names.Fold(u.UserName)] = u
 	}
+	for _, p := range people { // others than guests have the first, and that counts
+		if p.guest() && p.UserName != "" {
+			c.byPrincipalName[names.Fold(p.UserName)] = p
+		}
+	}
 	for _, p := range people {
 		c.byPrincipalName[names.Fold(p.UserPrincipalName)] = p
+		c.byID[p.ID] = p
 		if p.Mail != "" {
 			c.byMail[names.Fold(p.Mail)] = p
 		}
@@ -215,7 +233,12 @@ func (c comparison) fateOf(u StoreUser) Fate {
 	p, ok := c.byPrincipalName[name]
 	if !ok {
 		f.Reason = "the tenant has nobody with this user name"
-		if p, ok = c.personOf(u); ok {
+		if p, ok = c.ownerOf(u); ok {
+			f.With, f.Attribute = p.UserPrincipalName, "externalId"
+			f.PersonID = p.ID
+			f.Reason = "has the external id of " + p.UserPrincipalName + ", who had this user name before, or somebody " +
+				"else gave it: rename the user here first"
+		} else if p, ok = c.personOf(u); ok {
 			f.With, f.Attribute = p.UserPrincipalName, "emails"
 			f.PersonID = p.ID
 			f.Reason = "the tenant knows this email address as " + p.UserPrincipalName +
@@ -243,7 +266,7 @@ func (c comparison) fateOfBoth(f Fate, u StoreUser, p Person) Fate {
 	switch {
 	case p.NameID != "" && !names.Equal(p.NameID, p.UserName):
 		f.Outcome, f.Attribute = Stops, "NameID"
-		f.Reason = "sign-in sends " + p.NameID + " and provisioning " + p.UserName + ": both must be the user name"
+		f.Reason = p.differs()
 		if to, ok := c.byName[names.Fold(p.NameID)]; ok && to.ID != u.ID {
 			f.Outcome, f.With = Elsewhere, to.UserName
 			f.Reason = "sign-in leads to another user, " + to.UserName
@@ -260,6 +283,16 @@ func (c comparison) fateOfBoth(f Fate, u StoreUser, p Person) Fate {
 		}
 	}
 	return f
+}
+
+// ownerOf is whose external id a user has.
+func (c comparison) ownerOf(u StoreUser) (Person, bool) {
+	for _, x := range u.ExternalIDs {
+		if p, ok := c.byID[x.ID]; ok {
+			return p, true
+		}
+	}
+	return Person{}, false
 }
 
 // personOf is whom the tenant knows by a user's email address.
@@ -306,11 +339,20 @@ func (c comparison) arrival(p Person) (f Fate, tells bool) {
 	}
 	if p.NameID != "" && !names.Equal(p.NameID, p.UserName) {
 		f.Outcome, f.Attribute = NoSignIn, "NameID"
-		f.Reason = "sign-in sends " + p.NameID + " and provisioning " + p.UserName + ": both must be the user name"
+		f.Reason = p.differs()
 		return f, true
 	}
 	f.Outcome, f.Reason = Created, "will be created"
 	return f, true
+}
+
+// differs says what is sent of a person, and what to do about it.
+func (p Person) differs() string {
+	text := "sign-in sends " + p.NameID + " and provisioning " + p.UserName + ": both must be the user name"
+	if p.guest() {
+		text += ". It is a guest's. " + guestRemedy
+	}
+	return text
 }
 
 // missing is the property of the tenant that has no value, of those that the mapping requires.

@@ -21,6 +21,17 @@ func person(name string, with func(*connect.Person)) connect.Person {
 	return p
 }
 
+// guest is somebody of another tenant, as mappings and claims have them without a condition.
+func guest(name string, with func(*connect.Person)) connect.Person {
+	return person(name, func(p *connect.Person) {
+		p.UserPrincipalName = name + "_example.com#EXT#@northwind.example"
+		p.UserName, p.NameID = name+"@example.com", p.UserPrincipalName
+		if with != nil {
+			with(p)
+		}
+	})
+}
+
 func user(name string, with func(*connect.StoreUser)) connect.StoreUser {
 	u := connect.StoreUser{ID: "u-" + name, UserName: name + "@example.com", Email: name + "@example.com"}
 	if with != nil {
@@ -133,6 +144,32 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 			})},
 			"ada", connect.Clashes, "eve@example.com", "externalId", "",
 		},
+		"the user with that external id": {
+			[]connect.Person{person("ada", nil)},
+			[]connect.StoreUser{user("eve", func(u *connect.StoreUser) {
+				u.ExternalIDs = []connect.ExternalID{{Issuer: "https://scim.aws.com/x", ID: "p-ada"}}
+			})},
+			"eve", connect.Stops, "ada@example.com", "externalId", "rename the user here first",
+		},
+		"a guest who is new": {
+			[]connect.Person{guest("ada", nil)}, nil, "ada", connect.NoSignIn, "", "NameID", "claim condition",
+		},
+		"a guest who is known by the address": {
+			[]connect.Person{guest("ada", nil)}, []connect.StoreUser{user("ada", nil)}, "ada", connect.Stops, "",
+			"NameID", "It is a guest's",
+		},
+		"a guest whose NameID is under a condition": {
+			[]connect.Person{guest("ada", func(p *connect.Person) { p.NameID = "" })},
+			[]connect.StoreUser{user("ada", nil)}, "ada", connect.Keeps, "", "", "",
+		},
+		"a guest out of scope": {
+			[]connect.Person{guest("ada", func(p *connect.Person) { p.Reach = connect.OutOfScope })},
+			[]connect.StoreUser{user("ada", nil)}, "ada", connect.Stops, "", "", "not assigned",
+		},
+		"a member with the address of a guest": {
+			[]connect.Person{person("ada", nil), guest("ada", func(p *connect.Person) { p.ID = "p-guest" })},
+			[]connect.StoreUser{user("ada", nil)}, "ada", connect.Keeps, "", "", "",
+		},
 		"an address that another user has, of somebody known": {
 			[]connect.Person{person("ada", func(p *connect.Person) { p.Mail = "shared@example.com" })},
 			[]connect.StoreUser{
@@ -142,7 +179,7 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 			"ada", connect.Clashes, "box@example.com", "emails", "",
 		},
 	} {
-		got, err := connect.Compare(t.Context(), c.people, connect.Snapshot{Users: c.users}, nil)
+		got, err := connect.Compare(t.Context(), c.people, connect.Snapshot{Users: c.users}, nil, connect.ByTenant)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,6 +200,21 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 	}
 }
 
+// TestGatehouseWritesNoExternalIds: what has the external id of somebody is in nobody's way then.
+func TestGatehouseWritesNoExternalIds(t *testing.T) {
+	t.Parallel()
+	eve := user("eve", func(u *connect.StoreUser) {
+		u.ExternalIDs = []connect.ExternalID{{Issuer: "https://scim.aws.com/x", ID: "p-ada"}}
+	})
+	got, err := connect.Compare(
+		t.Context(), []connect.Person{person("ada", nil)}, connect.Snapshot{Users: []connect.StoreUser{eve}}, nil,
+		connect.ByGatehouse,
+	)
+	if err != nil || got.Counts[connect.Created] != 1 || got.Counts[connect.Stops] != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestNothingIsSaidOfStrangers: people whom the application does not reach, and who have no user,
 // are no part of the plan.
 func TestNothingIsSaidOfStrangers(t *testing.T) {
@@ -170,7 +222,7 @@ func TestNothingIsSaidOfStrangers(t *testing.T) {
 	got, err := connect.Compare(t.Context(), []connect.Person{
 		person("out", func(p *connect.Person) { p.Reach = connect.OutOfScope }),
 		person("off", func(p *connect.Person) { p.Disabled = true }),
-	}, connect.Snapshot{}, nil)
+	}, connect.Snapshot{}, nil, connect.ByTenant)
 	if err != nil || len(got.Fates) != 0 || got.Losing() {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -197,7 +249,7 @@ func TestAdministratorsOfAccountsWhoStopAreNamed(t *testing.T) {
 		},
 	}
 	stays := []connect.Person{person("stays", nil)}
-	got, err := connect.Compare(t.Context(), stays, s, []string{"admins", "New"})
+	got, err := connect.Compare(t.Context(), stays, s, []string{"admins", "New"}, connect.ByTenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +292,7 @@ func TestThePlanAndTheEngineSayTheSame(t *testing.T) {
 		people = append(people, person(name, nil))
 	}
 	people = append(people, person("tag", func(p *connect.Person) { p.DisplayName = "bell\a" }))
-	got, err := connect.Compare(t.Context(), people, s, nil)
+	got, err := connect.Compare(t.Context(), people, s, nil, connect.ByTenant)
 	if err != nil || got.Counts[connect.Keeps] != many || got.Counts[connect.Lacks] != 1 ||
 		!strings.Contains(got.Fates[0].Reason, "displayName") {
 		t.Errorf("%+v, %v", got.Counts, err)

@@ -37,7 +37,7 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 		called[person.ID] = person.DisplayName
 	}
 	var missing []string
-	people, err := Compare(ctx, d.People, found, d.Groups)
+	people, err := Compare(ctx, d.People, found, d.Groups, p.provisioner())
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,14 @@ type writing struct {
 	done bool // by this run
 }
 
+// provisioner is what will write people to AWS's side.
+func (p *Plan) provisioner() Provisioner {
+	if p.cfg.Tokenless {
+		return ByGatehouse
+	}
+	return ByTenant
+}
+
 // scope is whom the writer writes. Of an application that this run has made, the tenant's replicas
 // may not know yet who is assigned to it.
 func (p *Plan) scope() Scope {

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -96,24 +95,8 @@ type ClaimsPolicy struct {
 	Definition  []string `json:"definition"`
 }
 
-// CustomClaims is the policy behind the portal's Attributes & Claims. Source: customClaimsPolicy
-// resource type (beta).
-type CustomClaims struct {
-	Claims []struct {
-		Type           string `json:"@odata.type"`
-		NameIDFormat   string `json:"nameIdFormat,omitempty"`
-		Configurations []struct {
-			Condition json.RawMessage `json:"condition,omitempty"` // null: for everybody
-			Attribute struct {
-				ID    string `json:"id,omitempty"`
-				Value string `json:"value,omitempty"`
-			} `json:"attribute"`
-			Transformations []struct {
-				Type string `json:"@odata.type"`
-			} `json:"transformations,omitempty"`
-		} `json:"configurations"`
-	} `json:"claims"`
-}
+// CustomClaims is the policy behind the portal's Attributes & Claims.
+type CustomClaims = graph.CustomClaims
 
 // Metadata is what federation metadata says: the issuer, and the SHA-256 of each certificate.
 type Metadata struct {

@@ -56,7 +56,7 @@ func attribute(u graph.User, deleted bool) mapping.Attributes {
 	}
 	values := map[string]string{
 		"objectId": u.ID, "originalUserPrincipalName": u.UserPrincipalName,
-		"userPrincipalName": invited(u.UserPrincipalName), "mail": u.Mail, "displayName": u.DisplayName,
+		"userPrincipalName": mapping.InvitedAddress(u.UserPrincipalName), "mail": u.Mail, "displayName": u.DisplayName,
 		"givenName": u.GivenName, "surname": u.Surname, "mailNickname": u.MailNickname, "jobTitle": u.JobTitle,
 		"department": u.Department, "employeeId": u.EmployeeID, "mobile": u.MobilePhone, "telephoneNumber": phone,
 		"companyName": u.CompanyName, "physicalDeliveryOfficeName": u.OfficeLocation, "city": u.City,
@@ -75,15 +75,6 @@ func flag(b bool) string {
 		return "True"
 	}
 	return "False"
-}
-
-// invited is the address that a guest was invited by. Provisioning sends it, a NameID keeps #EXT#.
-func invited(upn string) string {
-	alias, _, guest := strings.Cut(upn, "#EXT#@")
-	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {
-		return alias[:i] + "@" + alias[i+1:]
-	}
-	return upn
 }
 
 func (l *look) findPeople() {

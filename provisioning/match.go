@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -41,7 +42,8 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 		return done, err
 	}
 	// It may be our own, by another name, or somebody has made it since the target was listed.
-	if there, again := c.findOwn(ctx, o, &Link{}, o.identity()); again == nil && there != nil {
+	there, again := c.findOwn(ctx, o, &Link{}, o.identity())
+	if again == nil && there != nil && (c.Careful || o.sharesName(there)) {
 		return c.adopt(ctx, o, link, there, false)
 	}
 	if unasked != "" {
@@ -50,6 +52,16 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 		}
 	}
 	return done, err
+}
+
+// sharesName says whether an object at the target has one of the names that this one is found by. A
+// tenant's job takes no other over, whoever's external id it has: whether it is the same person,
+// somebody has to say. Entra ID matches by names too, and a conflict stays one. A synchronization of
+// one's own goes by the external id, which nobody but it has written.
+func (o candidate) sharesName(there scim.Resource) bool {
+	return slices.ContainsFunc(o.keys(), func(path string) bool {
+		return fold(valueAt(there, path)) == fold(o.creating[path])
+	})
 }
 
 // create sends a creation. It is not sent again before the target was asked whether it has been

@@ -139,7 +139,7 @@ func (u User) Attribute(name string) mapping.Value {
 	case "originalUserPrincipalName":
 		return mapping.One(u.UserPrincipalName)
 	case "userPrincipalName":
-		return mapping.One(invitedAddress(u.UserPrincipalName))
+		return mapping.One(mapping.InvitedAddress(u.UserPrincipalName))
 	}
 	if place, ok := textPlaces[name]; ok {
 		return optional(*u.Texts()[place].Value)
@@ -161,16 +161,6 @@ func (u ScopedUser) Attribute(name string) mapping.Value {
 		texts = append(texts, mapping.Role{ID: string(r.ID), Value: r.Value, DisplayName: r.DisplayName}.Text())
 	}
 	return texts
-}
-
-// invitedAddress is the address that a guest was invited by: alias_domain#EXT#@tenant becomes
-// alias@domain. Source: guests in attribute mappings.
-func invitedAddress(upn string) string {
-	alias, _, guest := strings.Cut(upn, "#EXT#@")
-	if i := strings.LastIndexByte(alias, '_'); guest && i > 0 {
-		return alias[:i] + "@" + alias[i+1:]
-	}
-	return upn
 }
 
 // Attribute gives an attribute of a group by the name that expressions of attribute mappings use.

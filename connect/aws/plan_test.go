@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/connect"
@@ -12,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // TestThePlanSaysWhatBecomesOfPeople reads both sides through their doors, changes what the walk
@@ -89,5 +91,95 @@ func TestNobodyLocksHimselfOut(t *testing.T) {
 	}
 	if err := plan.Apply(ctx, connect.Confirmation, func(int, bool) {}); err != nil {
 		t.Errorf("with leave: %v", err)
+	}
+}
+
+// TestThePlanSaysWhatTheRunDoes of two who are special: somebody whose external id another user has
+// is refused with who has it, and that user keeps the name; a guest arrives by the address that
+// they were invited by, and cannot sign in.
+func TestThePlanSaysWhatTheRunDoes(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	ctx := t.Context()
+	var amara, guest graph.User
+	if err := w.Client.Do(ctx, http.MethodGet, "/users/"+pairtest.Amara, nil, &amara); err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]any{
+		"accountEnabled": true, "displayName": "Guest", "givenName": "G", "surname": "Uest", "userType": "Guest",
+		"mailNickname": "guest_contoso.example#EXT#", "mail": "guest@contoso.example",
+		"userPrincipalName": "guest_contoso.example#EXT#@northwind.example",
+		"passwordProfile":   map[string]any{"password": "Correct-Horse-7-Battery"},
+	}
+	if err := w.Client.Do(ctx, http.MethodPost, "/users", made, &guest); err != nil {
+		t.Fatal(err)
+	}
+	groups, err := graph.All[graph.Group](ctx, w.Client, "/groups"+graph.Filter("displayName", "Engineering"))
+	if err != nil || len(groups) != 1 {
+		t.Fatal(groups, err)
+	}
+	member := map[string]string{"@odata.id": w.Tenant.GraphURL + "/directoryObjects/" + guest.ID}
+	if err := w.Client.Do(ctx, http.MethodPost, "/groups/"+groups[0].ID+"/members/$ref", member, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.tokenless = true // automatic provisioning is another one's for now
+	if _, _, err := w.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.tokenless = false
+	earlier, err := w.Admin.CreateTenant(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := w.Admin.CreateBearerToken(ctx, earlier.TenantID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := &scim.Client{BaseURL: earlier.ScimEndpoint, Token: token.Value, HTTP: http.DefaultClient}
+	holder := scim.Resource{
+		"schemas": []any{"urn:ietf:params:scim:schemas:core:2.0:User"}, "userName": "eve@northwind.example",
+		"externalId": amara.ID, "displayName": "Eve", "active": true,
+		"name": map[string]any{"givenName": "E", "familyName": "Ve"},
+	}
+	var was scim.Resource
+	if err := before.Do(ctx, http.MethodPost, "/Users", nil, holder, &was); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := w.config(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := connect.Observe(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]connect.Fate{
+		pairtest.Amara:          {Outcome: connect.Clashes, With: "eve@northwind.example", Attribute: "externalId"},
+		"eve@northwind.example": {Outcome: connect.Stops, With: pairtest.Amara, Attribute: "externalId"},
+		"guest@contoso.example": {Outcome: connect.NoSignIn, Attribute: "NameID"},
+	}
+	for _, f := range plan.People.Fates {
+		if x, special := want[f.UserName]; special {
+			if f.Outcome != x.Outcome || f.With != x.With || f.Attribute != x.Attribute {
+				t.Errorf("the plan says %+v", f)
+			}
+			delete(want, f.UserName)
+		}
+	}
+	if notes := strings.Join(plan.Notes, "; "); len(want) > 0 || !strings.Contains(notes, "1 guests are in scope") {
+		t.Errorf("the plan does not say %+v; notes: %s", want, notes)
+	}
+	result, _, err := w.run(ctx)
+	if err != nil || len(result.Failures) != 1 || result.Failures[0].Name != pairtest.Amara ||
+		!strings.Contains(result.Failures[0].Reason, "belongs to the user eve@northwind.example") {
+		t.Errorf("the run says %+v, %v", result.Failures, err)
+	}
+	var now scim.Resource
+	if err := before.Do(ctx, http.MethodGet, "/Users/"+was.String("id"), nil, nil, &now); err != nil ||
+		now.String("userName") != "eve@northwind.example" {
+		t.Errorf("the other user is %v now, %v", now["userName"], err)
+	}
+	if found, err := before.Find(ctx, "/Users", "userName", "guest@contoso.example"); err != nil || len(found) != 1 {
+		t.Errorf("the guest has not come: %v, %v", found, err)
 	}
 }
