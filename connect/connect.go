@@ -70,6 +70,10 @@ type Config struct {
 // Microsoft's tutorial advises to poll.
 const DefaultSettle = 2 * time.Minute //bound:wait what connect changed to take effect
 
+// settleDenied is for how long a refusal is taken for that of a replica that does not know the
+// application.
+const settleDenied = 15 * time.Second //bound:wait a tenant that may not know yet whose application it is
+
 // How long is waited for what is not in this program's hands. The next run goes on waiting.
 const (
 	DefaultCycleWait  = time.Hour        //bound:wait the first provisioning cycle
@@ -436,14 +440,20 @@ func (p *Plan) graph(ctx context.Context, method, path string, in, out any) erro
 }
 
 func (p *Plan) settled(ctx context.Context, do func() error) error {
-	deadline := time.Now().Add(p.cfg.Settle)
+	began := time.Now()
 	for {
 		err := do()
 		var refused *graph.Error
-		replicating := errors.Is(err, errNotYet) ||
-			(errors.As(err, &refused) &&
-				slices.Contains([]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status))
-		if !p.fresh || !replicating || time.Now().After(deadline) {
+		replicating, wait := errors.Is(err, errNotYet), p.cfg.Settle
+		if errors.As(err, &refused) {
+			replicating = slices.Contains(
+				[]int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict}, refused.Status,
+			)
+			if refused.Status == http.StatusForbidden { // more likely nobody has consented
+				wait = min(wait, settleDenied)
+			}
+		}
+		if !p.fresh || !replicating || time.Since(began) > wait {
 			return err
 		}
 		if stopped := p.pause(ctx); stopped != nil {

@@ -160,8 +160,8 @@ type sent struct {
 	guestsDiffer bool
 }
 
-// original is a name as it is. A mapping gets the address that a guest was invited by instead, and a
-// claim does not. Source: "Attribute mappings reference", on guest users.
+// original is a name as it is. A mapping gets the address that a guest was invited by instead, and
+// a claim does not. Source: "Attribute mappings reference", on guest users.
 const original = "originalUserPrincipalName"
 
 const nameIdentifier = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"

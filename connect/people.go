@@ -236,8 +236,8 @@ func (c comparison) fateOf(u StoreUser) Fate {
 		if p, ok = c.ownerOf(u); ok {
 			f.With, f.Attribute = p.UserPrincipalName, "externalId"
 			f.PersonID = p.ID
-			f.Reason = "has the external id of " + p.UserPrincipalName + ", who had this user name before, or somebody " +
-				"else gave it: rename the user here first"
+			f.Reason = "has the external id of " + p.UserPrincipalName + ", who had this user name before, or " +
+				"somebody else gave it: rename the user here first"
 		} else if p, ok = c.personOf(u); ok {
 			f.With, f.Attribute = p.UserPrincipalName, "emails"
 			f.PersonID = p.ID

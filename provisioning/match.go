@@ -54,10 +54,10 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 	return done, err
 }
 
-// sharesName says whether an object at the target has one of the names that this one is found by. A
-// tenant's job takes no other over, whoever's external id it has: whether it is the same person,
-// somebody has to say. Entra ID matches by names too, and a conflict stays one. A synchronization of
-// one's own goes by the external id, which nobody but it has written.
+// sharesName says whether an object at the target has one of the names that this one is found by.
+// A tenant's job takes no other over, whoever's external id it has: whether it is the same person,
+// somebody has to say. Entra ID matches by names too, and a conflict stays one. A synchronization
+// of one's own goes by the external id, which nobody but it has written.
 func (o candidate) sharesName(there scim.Resource) bool {
 	return slices.ContainsFunc(o.keys(), func(path string) bool {
 		return fold(valueAt(there, path)) == fold(o.creating[path])

@@ -145,6 +145,9 @@ func (c *Center) taskACS() Task {
 		Link: c.settings(),
 		Clicks: []string{
 			"See that the console is in account " + c.Instance.OwnerAccountID + c.inDelegated(),
+			"See that the identity source is not Active Directory: stop here if it is (Ctrl+C), since that change " +
+				"removes assignments and this command does not make it; gatehouse connect undo takes back what the " +
+				"tenant has",
 			"Identity source tab: Actions > Change identity source",
 			"External identity provider > Next",
 			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, or " +
@@ -207,6 +210,9 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable",
 			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now")
 		task.Wants = append(task.Wants, c.wantSCIM())
+		if c.Delegated { // it binds nobody else
+			task.Why += " " + ofSCP
+		}
 		task.Proved = func(context.Context) (bool, error) { return c.scimProved(), nil }
 	}
 	if missing := c.unreached(c.known()); len(missing) > 0 {
@@ -255,9 +261,8 @@ func (c *Center) takeAllACS(ctx context.Context, value []byte) error {
 func (c *Center) taskChange() Task {
 	return Task{
 		Title: "Change the identity source",
-		Why: "From here on people sign in at your tenant. Sessions that are open live on. If the console says that " +
-			"the source is Active Directory, stop: that change removes assignments, and this command does not make it.",
-		Link: c.settings(),
+		Why:   "From here on people sign in at your tenant. Sessions that are open live on.",
+		Link:  c.settings(),
 		Clicks: []string{
 			"In the page that is open (or Actions > Change identity source > External identity provider > Next): " +
 				"under IdP SAML metadata, Choose file, and take the prepared file",

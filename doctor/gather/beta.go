@@ -13,7 +13,8 @@ import (
 // customClaims is the policy behind the portal's Attributes & Claims. A Graph that has none, or
 // shows none to the caller, says nothing of it: the claims mapping policies say what is missing.
 func (g *gathering) customClaims(ctx context.Context, principal string) (out doctor.CustomClaims) {
-	if err := g.Graph.Beta().Do(ctx, http.MethodGet, "/servicePrincipals/"+principal+"/claimsPolicy", nil, &out); err != nil {
+	path := "/servicePrincipals/" + principal + "/claimsPolicy"
+	if err := g.Graph.Beta().Do(ctx, http.MethodGet, path, nil, &out); err != nil {
 		return doctor.CustomClaims{}
 	}
 	return out

@@ -18,8 +18,8 @@ import (
 )
 
 // models are the shapes of the inputs that the services' models have, by X-Amz-Target. A test of
-// the doors compares them with the newest models of the SDK. CloudTrail has no door: its one
-// operation is from its model.
+// the doors compares them with the newest models of the SDK. CloudTrail and the delegated
+// administrators have no door: their operations are from the models.
 var models = sync.OnceValue(func() map[string]*awsapi.Shape {
 	none := &center.Center{}
 	all := map[string]*awsapi.Shape{}
@@ -34,6 +34,10 @@ var models = sync.OnceValue(func() map[string]*awsapi.Shape {
 	text := awsapi.TextOf(0, 2000, "")
 	keys := awsapi.EnumOf("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource",
 		"AccessKeyId")
+	all["AWSOrganizationsV20161128.ListDelegatedAdministrators"] = awsapi.StructureOf(awsapi.Members{
+		"ServicePrincipal": awsapi.TextOf(1, 128, ""), "NextToken": awsapi.TextOf(0, 100_000, ""),
+		"MaxResults": {Kind: awsapi.Integer, Min: 1, Max: 20},
+	})
 	all["CloudTrail_20131101.LookupEvents"] = awsapi.StructureOf(awsapi.Members{
 		"LookupAttributes": awsapi.ListOf(0, 1, awsapi.StructureOf(
 			awsapi.Members{"AttributeKey": keys, "AttributeValue": text}, "AttributeKey", "AttributeValue",

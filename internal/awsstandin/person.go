@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
@@ -65,11 +68,51 @@ var (
 	shownToken    = regexp.MustCompile(`id="token">([^<]+)<`)
 )
 
-// NewToken enables automatic provisioning, or generates another token of it.
+// NewToken enables automatic provisioning, or generates another token of it. Of two that are there,
+// the older one goes first.
 func (a *AWS) NewToken() (endpoint, token string) {
 	a.t.Helper()
+	ctx := a.t.Context()
+	tenants, err := a.admin.Tenants(ctx)
+	a.must(err)
+	for _, t := range tenants {
+		tokens, err := a.admin.BearerTokens(ctx, t.TenantID)
+		a.must(err)
+		if len(tokens) == 2 {
+			older := slices.MinFunc(tokens, func(a, b adminapi.BearerToken) int {
+				return a.CreationTime.Compare(b.CreationTime)
+			})
+			a.must(a.admin.DeleteBearerToken(ctx, t.TenantID, older.TokenID))
+		}
+	}
 	page := a.visitor().Do(http.MethodPost, at("/provisioning/token"), url.Values{}).Text
 	return webtest.Match(a.t, page, shownEndpoint), webtest.Match(a.t, page, shownToken)
+}
+
+// Source is the identity source in force.
+func (a *AWS) Source() string {
+	a.t.Helper()
+	d, err := a.admin.DescribeDirectory(a.t.Context())
+	a.must(err)
+	return d.IdentitySource
+}
+
+// Hire makes a user at AWS's side, by hand.
+func (a *AWS) Hire(userName string) {
+	a.t.Helper()
+	_, err := a.center.CreateUser(a.t.Context(), audit.SystemActor, center.User{
+		UserName: userName, DisplayName: userName, Active: true,
+		Name: center.PersonName{GivenName: "O", FamilyName: "Ld"},
+	})
+	a.must(err)
+}
+
+// Remove deletes an application of the tenant.
+func (a *AWS) Remove(servicePrincipal string) {
+	a.t.Helper()
+	a.must(a.tenant.DeleteApplication(
+		a.t.Context(), audit.SystemActor, tenant.AnyApplicationID(servicePrincipal),
+	))
 }
 
 // Rename gives somebody in the tenant another display name.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -20,6 +21,34 @@ type Trouble struct {
 	Entra   func(*http.Request) (status int, body string)
 	Console string // what AWS's console says instead of making a token
 	Source  string // the identity source that it shows
+}
+
+// otherStore begins the paths of an endpoint of another identity store in the same Region, which
+// knows nobody and takes every token.
+const otherStore = "/0b2c7d1e-1111-4222-8333-444455556666/"
+
+// OtherEndpoint is the SCIM endpoint of another identity store.
+func (a *AWS) OtherEndpoint() string { return "https://" + scimHost + otherStore + "scim/v2" }
+
+// Listing is how both sides stand: two that are the same say that nothing was changed.
+func (a *AWS) Listing() string {
+	a.t.Helper()
+	ctx := a.t.Context()
+	d, err := a.admin.DescribeDirectory(ctx)
+	a.must(err)
+	configurations, err := a.admin.Configurations(ctx)
+	a.must(err)
+	tenants, err := a.admin.Tenants(ctx)
+	a.must(err)
+	apps, err := a.tenant.Applications(ctx)
+	a.must(err)
+	names := []string{}
+	for _, x := range apps {
+		names = append(names, x.DisplayName)
+	}
+	text, err := json.Marshal([]any{d, configurations, tenants, names})
+	a.must(err)
+	return string(text)
 }
 
 // Trouble begins, in place of what there was before.
