@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
