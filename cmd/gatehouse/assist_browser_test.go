@@ -259,6 +259,39 @@ func TestAPersonConnectsAWSInABrowser(t *testing.T) {
 	p.keepsSecrets()
 }
 
+// TestWithoutAnEarlyDownloadItTakesTwoPastes, by the same stopwatch: the ACS URL comes by the
+// clipboard, and the metadata file only after ACCEPT.
+func TestWithoutAnEarlyDownloadItTakesTwoPastes(t *testing.T) {
+	t.Parallel()
+	p := newAssisted(t)
+	p.connect()
+	p.arrives()
+	p.task("Begin to change")
+	p.follows()
+	p.begins()
+	p.pastesInto("acs", p.console.text("#acs"))
+	p.task("Change the identity source")
+	p.presses("#offer")
+	p.presses("#copy")
+	p.changes()
+	p.provisions()
+	p.console.click("#close")
+	p.console.sees("Identity source")
+	p.console.click("#actions summary")
+	p.console.leave(`a[href="/authentication"]`)
+	p.console.click("#download") // the guide takes the file from the folder
+	p.task("Sign in once")
+	p.signsIn()
+	p.finishes()
+	t.Logf(
+		"at the guide: %d clicks, %d pastes; the machine took %s", p.clicks, p.pastes,
+		p.machine.Round(100*time.Millisecond),
+	)
+	if p.clicks > 6 || p.pastes > 2 { // the time is only told: machines differ
+		t.Errorf("%d clicks, %d pastes; want 6 and 2 at most", p.clicks, p.pastes)
+	}
+}
+
 // pictures takes those of the documentation.
 func (p *assisted) pictures(name string) {
 	p.t.Helper()

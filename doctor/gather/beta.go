@@ -5,16 +5,19 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
+// beta is the same Graph in its beta version, which alone has some of the facts.
+func (g *gathering) beta() *graph.Client { return g.Graph.Beta() }
+
 // customClaims is the policy behind the portal's Attributes & Claims. A Graph that has none, or
 // shows none to the caller, says nothing of it: the claims mapping policies say what is missing.
 func (g *gathering) customClaims(ctx context.Context, principal string) (out doctor.CustomClaims) {
-	path := "/servicePrincipals/" + principal + "/claimsPolicy"
-	if err := g.Graph.Beta().Do(ctx, http.MethodGet, path, nil, &out); err != nil {
+	if err := g.beta().Do(ctx, http.MethodGet, "/servicePrincipals/"+principal+"/claimsPolicy", nil, &out); err != nil {
 		return doctor.CustomClaims{}
 	}
 	return out
