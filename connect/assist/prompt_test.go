@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/connect/assist"
 )
@@ -109,4 +111,27 @@ func TestTheDownloadFolderIsThePersonsOwn(t *testing.T) { // not parallel: it se
 	if got := assist.DownloadFolder(env); got != filepath.Join(home, "Von unten") {
 		t.Errorf("the named one: %q", got)
 	}
+}
+
+// TestThePersonIsAwayForAnHour, by a clock that runs by itself: what they did then counts at the
+// next look, looks grow rare, and nobody is waited for without an end.
+func TestThePersonIsAwayForAnHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		began := time.Now()
+		task := assist.Task{Title: "Away", Proved: func(context.Context) (bool, error) {
+			looks++
+			return time.Since(began) >= time.Hour, nil
+		}}
+		d := &assist.Terminal{In: strings.NewReader(""), Out: &written{}}
+		if err := d.Do(t.Context(), task); err != nil || time.Since(began) > time.Hour+time.Minute || looks > 500 {
+			t.Errorf("after %s and %d looks: %v", time.Since(began), looks, err)
+		}
+		task.Proved = func(context.Context) (bool, error) { return false, nil }
+		began = time.Now()
+		if err := d.Do(t.Context(), task); !errors.Is(err, assist.ErrPatience) || time.Since(began) > 13*time.Hour {
+			t.Errorf("nobody comes: after %s, %v", time.Since(began), err)
+		}
+	})
 }

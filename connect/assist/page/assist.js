@@ -120,7 +120,8 @@ async function send(want, value, name = "") {
   } finally {
     for (const field of box.querySelectorAll("input, textarea, button")) field.disabled = false;
     for (const field of box.querySelectorAll("input, textarea")) field.value = "";
-    if (box.contains(before)) before.focus(); // whoever uses the keyboard goes on where they were
+    // Whoever uses the keyboard goes on where they were, unless they have gone on already.
+    if (box.contains(before) && document.activeElement === document.body) before.focus();
   }
 }
 
