@@ -35,6 +35,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"cmd/gatehouse/codify",
 		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
 	},
+	{"cmd/gatehouse/access", "adminapi cmd/gatehouse/administer cmd/gatehouse/profiles outbound terminal"},
 	{
 		"cmd/gatehouse/profiles",
 		"awsconfig awsconfig/signin cmd/gatehouse/administer connect/assist outbound terminal",
@@ -69,8 +70,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
 			"center/iam center/identitystore center/idpmetadata center/issuerkeys center/organizations " +
-			"center/orgserver center/portal center/samlidp center/scimserver center/signin center/sso " +
-			"center/ssoadmin center/ssooidc center/sts control mail outbound refusal web",
+			"center/orgserver center/portal center/requestserver center/samlidp center/scimserver center/signin " +
+			"center/sso center/ssoadmin center/ssooidc center/sts control mail outbound refusal web",
 	},
 	{
 		"tenant/server", "audit awsapi control mail refusal tenant tenant/admincenter tenant/graphserver " +
@@ -92,6 +93,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"center/adminserver",
 		"adminapi audit awsapi center center/awsdoor center/iam center/idpmetadata center/proof names refusal saml",
 	},
+	{"center/requestserver", "adminapi audit center refusal web"},
 	{"center/idpmetadata", "audit center outbound refusal saml"},
 	{"center/issuerkeys", "center outbound refusal"},
 	{"center/broker", "authn center refusal saml"},

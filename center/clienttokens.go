@@ -420,6 +420,19 @@ func (c *Center) TokenUser(ctx context.Context, token string) (u User, err error
 	return u, err
 }
 
+// ClientUser is TokenUser for a program that the person has allowed to act, such as the AWS CLI,
+// and not for an application: that one asks for nothing on its own.
+func (c *Center) ClientUser(ctx context.Context, token string) (u User, err error) {
+	t, err := c.openToken(purposeAccess, token)
+	if err == nil && t.Application != "" {
+		err = &refusal.Error{Code: SessionInvalid, Subject: t.Application}
+	}
+	if err != nil {
+		return u, err
+	}
+	return c.TokenUser(ctx, token)
+}
+
 // TokenSession returns the digest of the session that an access token belongs to, or
 // SessionInvalid. Whether it is open still is for others to say.
 func (c *Center) TokenSession(token string) (digest string, err error) {

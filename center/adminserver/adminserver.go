@@ -24,6 +24,8 @@ type Handler struct {
 	// Metadata looks at what an identity provider publishes at the address that an administrator
 	// names.
 	Metadata *idpmetadata.Watcher
+	// ShowRequest is a request for access on the wire. The door for people provides it.
+	ShowRequest func(center.AccessRequest) adminapi.AccessRequest
 }
 
 // Service is the admin API for awsapi.Handler.
@@ -91,6 +93,13 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ListOrphans", awsapi.Reads, h.listOrphans),
 			awsapi.Op("RelinkAssignments", awsapi.Changes, h.relinkAssignments),
 			awsapi.Op("RemoveAccess", awsapi.Changes, h.removeAccess),
+			awsapi.Op("ListRequestPolicies", awsapi.Reads, h.listPolicies),
+			awsapi.Op("CreateRequestPolicy", awsapi.Changes, h.createPolicy),
+			awsapi.Op("DeleteRequestPolicy", awsapi.Changes, h.deletePolicy),
+			awsapi.Op("ListAccessRequests", awsapi.Reads, h.listRequests),
+			awsapi.Op("EndAccess", awsapi.Changes, h.endAccess),
+			awsapi.Op("GetRequestWebhook", awsapi.Reads, h.getWebhook),
+			awsapi.Op("PutRequestWebhook", awsapi.Changes, h.putWebhook),
 			awsapi.Op("UpdatePassword", awsapi.Changes, h.updatePassword),
 			awsapi.Op("ListMfaDevicesForUser", awsapi.Reads, h.listDevices),
 			awsapi.Op("DeleteMfaDeviceForUser", awsapi.Changes, h.deleteDevice),

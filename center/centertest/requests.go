@@ -1,14 +1,19 @@
 package centertest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // RequestWorld is a center in which people may ask for access: Ada is an engineer, Grace and Linus
@@ -195,4 +200,39 @@ func dueByTheClock(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2, e3)
 	})
+}
+
+// ProgramToken lets a program act for somebody who is signed in, as `aws sso login` does, and
+// returns its access token.
+func (s *Server) ProgramToken(v webtest.Visitor) string {
+	s.t.Helper()
+	post := func(path string, in map[string]any) (out map[string]any) {
+		body, err := json.Marshal(in)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		answer, err := s.HTTP.Client().Post(s.URL+path, "application/json", bytes.NewReader(body))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		if err := json.NewDecoder(answer.Body).Decode(&out); err != nil || answer.StatusCode != http.StatusOK {
+			s.t.Fatalf("%s: %s %v, %v", path, answer.Status, out, err)
+		}
+		return out
+	}
+	program := post("/client/register", map[string]any{
+		"clientName": "cli", "clientType": "public", "scopes": []string{"sso:account:access"},
+	})
+	who := map[string]any{
+		"clientId": program["clientId"], "clientSecret": program["clientSecret"], "startUrl": s.PortalURL(),
+	}
+	device := post("/device_authorization", who)
+	code, _ := device["userCode"].(string)
+	v.Does(s.URL+"/start/device", url.Values{"user_code": {code}, "decision": {"allow"}}, "")
+	delete(who, "startUrl")
+	who["grantType"] = "urn:ietf:params:oauth:grant-type:device_code"
+	who["deviceCode"] = device["deviceCode"]
+	token, _ := post("/token", who)["accessToken"].(string)
+	return token
 }

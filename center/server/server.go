@@ -4,9 +4,9 @@
 //
 // It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
 // center/console, center/iam, center/identitystore, center/idpmetadata, center/issuerkeys,
-// center/organizations,
-// center/orgserver, center/portal, center/samlidp, center/scimserver, center/signin, center/sso,
-// center/ssoadmin, center/ssooidc, center/sts, control, mail, outbound, refusal and web.
+// center/organizations, center/orgserver, center/portal, center/requestserver, center/samlidp,
+// center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts,
+// control, mail, outbound, refusal and web.
 package server
 
 import (
@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/issuerkeys"
 	"github.com/gatehouse-id/gatehouse/center/orgserver"
 	"github.com/gatehouse-id/gatehouse/center/portal"
+	"github.com/gatehouse-id/gatehouse/center/requestserver"
 	"github.com/gatehouse-id/gatehouse/center/samlidp"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/signin"
@@ -104,6 +105,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	c.RefreshMetadata = metadata.LookIfDue
 	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
 	verifier := &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)}
+	c.Webhooks = newWebhooks(cfg.Targets)
 	c.Assertions = issuerkeys.NewReader(cfg.Targets, time.Now)
 	oidc := &ssooidc.Handler{
 		Center:        c,
@@ -114,6 +116,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		Used:          awsdoor.Used(c),
 	}
 	roles := &sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
+	requests := &requestserver.Handler{Center: c, Log: c.Log}
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
 		&portal.Handler{
@@ -127,6 +130,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		&samlidp.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		oidc,
 		roles,
+		requests,
 		&console.Handler{
 			Center:     c,
 			Log:        c.Log,
@@ -148,7 +152,9 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			store,
 			admin,
 			(&orgserver.Handler{Center: c}).Service(),
-			(&adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}).Service(),
+			(&adminserver.Handler{
+				Center: c, SPMetadata: spMetadata, Metadata: metadata, ShowRequest: requestserver.Show,
+			}).Service(),
 		},
 		Query:     []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
 		Log:       c.Log,
@@ -159,6 +165,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	mux.Handle("POST /{$}", aws)
 	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
 	roles.Mount(programs)
+	requests.Mount(programs)
 	oidc.MountAPI(programs)
 	return provisioning.Before(awsapi.Instead(aws, programs, fromNetworks(c, in, mux)))
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/access"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
@@ -155,7 +156,7 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(
 		examine.Command(administered, new(microsoft).tenant(), program),
 		rehearse.Command(administered, new(microsoft).tenant(), w.pair), profiles.Command(administered, errChanges),
-		profiles.WhoAmI(administered),
+		profiles.WhoAmI(administered), access.Command(administered),
 	)
 	terminal.Arrange(root, groups)
 	return root
@@ -170,6 +171,6 @@ var groups = []terminal.Group{
 		Title:    "Everyday administration of a center",
 		Commands: "users revoke proof leavers access sessions accounts rules roles applications access-keys audit",
 	},
-	{Title: "Use your access on the command line", Commands: "profiles whoami"},
+	{Title: "Use your access on the command line", Commands: "profiles whoami access"},
 	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},
 }

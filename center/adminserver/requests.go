@@ -1,0 +1,124 @@
+package adminserver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+func showPolicy(p center.RequestPolicy) adminapi.RequestPolicy {
+	return adminapi.RequestPolicy{
+		PolicyID: p.ID, Name: p.Name, EligibleGroupID: string(p.Eligible), PermissionSetARN: p.PermissionSetARN,
+		AccountID: p.AccountID, Unit: p.Unit, Tag: (*adminapi.Tag)(p.Tag),
+		LongestSeconds: int64(p.Longest / time.Second), ApproverGroupID: string(p.Approvers), Approvals: p.Approvals,
+		Emergency: p.Emergency,
+	}
+}
+
+func (h *Handler) listPolicies(
+	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
+) (adminapi.RequestPolicies, error) {
+	list, err := h.Center.RequestPolicies(ctx)
+	out := adminapi.RequestPolicies{Policies: []adminapi.RequestPolicy{}}
+	for _, p := range list {
+		out.Policies = append(out.Policies, showPolicy(p))
+	}
+	return out, err
+}
+
+func (h *Handler) createPolicy(
+	ctx context.Context, who awsapi.Caller, in adminapi.RequestPolicy,
+) (adminapi.RequestPolicy, error) {
+	if in.PolicyID != "" {
+		return in, &refusal.Error{Code: center.InvalidValue, Field: "PolicyId", Detail: "a new policy has none"}
+	}
+	if in.LongestSeconds > int64(center.MaxWindow/time.Second) {
+		return in, &refusal.Error{Code: center.InvalidValue, Field: "LongestSeconds", Detail: "at most 30 days"}
+	}
+	eligible, e1 := h.groupNamed(ctx, in.EligibleGroupID)
+	approvers, e2 := h.groupNamed(ctx, in.ApproverGroupID)
+	set, e3 := h.setNamed(ctx, in.PermissionSetARN)
+	if err := errors.Join(e1, e2, e3); err != nil {
+		return in, err
+	}
+	p, err := h.Center.CreateRequestPolicy(ctx, awsdoor.Actor(who), center.RequestPolicy{
+		Name: in.Name, Eligible: eligible, PermissionSetARN: set,
+		AccountID: in.AccountID, Unit: in.Unit, Tag: (*center.Tag)(in.Tag),
+		Longest: time.Duration(in.LongestSeconds) * time.Second, Approvers: approvers,
+		Approvals: in.Approvals, Emergency: in.Emergency,
+	})
+	return showPolicy(p), err
+}
+
+// groupNamed finds a group by its id, or by its name.
+func (h *Handler) groupNamed(ctx context.Context, text string) (center.GroupID, error) {
+	g, err := h.Center.GroupByName(ctx, text)
+	if refusal.CodeOf(err) == center.GroupNotFound {
+		return center.GroupID(text), nil
+	}
+	return g.ID, err
+}
+
+// setNamed finds a permission set by its ARN, or by its name.
+func (h *Handler) setNamed(ctx context.Context, text string) (arn string, err error) {
+	arn = text
+	err = h.Center.Store.Get(ctx, func(r center.Reader) error {
+		set, err := r.PermissionSetByName(text)
+		if err == nil {
+			arn = set.ARN
+		}
+		if errors.Is(err, refusal.ErrNoRow) {
+			err = nil
+		}
+		return err
+	})
+	return arn, err
+}
+
+func (h *Handler) deletePolicy(
+	ctx context.Context, who awsapi.Caller, in adminapi.RequestPolicyInput,
+) (adminapi.None, error) {
+	return adminapi.None{}, h.Center.DeleteRequestPolicy(ctx, awsdoor.Actor(who), in.PolicyID)
+}
+
+func (h *Handler) listRequests(
+	ctx context.Context, _ awsapi.Caller, in adminapi.ListAccessRequestsInput,
+) (adminapi.AccessRequests, error) {
+	list, err := h.Center.AccessRequests(ctx, center.AccessRequestQuery{
+		UserID: center.UserID(in.UserID), Live: in.Open, Before: in.Before,
+	})
+	out := adminapi.AccessRequests{Requests: []adminapi.AccessRequest{}}
+	for _, r := range list {
+		out.Requests = append(out.Requests, h.ShowRequest(r))
+	}
+	return out, err
+}
+
+func (h *Handler) endAccess(
+	ctx context.Context, who awsapi.Caller, in adminapi.AccessRequestInput,
+) (adminapi.AccessRequest, error) {
+	r, err := h.Center.EndAccess(ctx, awsdoor.Actor(who), "", in.RequestID, in.Comment)
+	return h.ShowRequest(r), err
+}
+
+func (h *Handler) getWebhook(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.RequestWebhook, error) {
+	w, err := h.Center.RequestWebhook(ctx)
+	return adminapi.RequestWebhook{URL: w.URL, Problem: w.Problem, PostedAt: w.PostedAt}, err
+}
+
+func (h *Handler) putWebhook(
+	ctx context.Context, who awsapi.Caller, in adminapi.RequestWebhook,
+) (adminapi.RequestWebhook, error) {
+	secret, err := h.Center.PutRequestWebhook(ctx, awsdoor.Actor(who), in.URL)
+	out := adminapi.RequestWebhook{URL: in.URL}
+	if err == nil && in.URL != "" {
+		out.Secret = secret.Reveal()
+	}
+	return out, err
+}
