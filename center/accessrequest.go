@@ -243,6 +243,41 @@ func (c *Center) AccessDesk(ctx context.Context, user UserID) (d AccessDesk, err
 	return d, err
 }
 
+// AccessCount is how many requests there are about which something is still to be done.
+type AccessCount struct {
+	ByState  map[AccessState]int // those that may still give access, or do
+	ToReview int
+	Approval time.Duration // how long the last ones waited for approval, in the middle; 0: there were none
+}
+
+// CountAccess counts requests. The time to approval is that of the newest 200.
+func (c *Center) CountAccess(ctx context.Context) (n AccessCount, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		n = AccessCount{ByState: map[AccessState]int{AccessPending: 0, AccessScheduled: 0, AccessActive: 0}}
+		live, e1 := r.AccessRequests(AccessRequestQuery{Live: true})
+		newest, e2 := r.AccessRequests(AccessRequestQuery{Limit: maxRequestsShown})
+		for _, q := range live {
+			if q.open() {
+				n.ByState[q.State]++
+			}
+			if q.ToReview() {
+				n.ToReview++
+			}
+		}
+		var waited []time.Duration
+		for _, q := range newest {
+			if !q.DecidedAt.IsZero() {
+				waited = append(waited, q.DecidedAt.Sub(q.CreatedAt))
+			}
+		}
+		if slices.Sort(waited); len(waited) > 0 {
+			n.Approval = max(waited[len(waited)/2], time.Millisecond)
+		}
+		return errors.Join(e1, e2)
+	})
+	return n, err
+}
+
 // decidedBy says whether somebody has approved what is to be decided on.
 func (r AccessRequest) decidedBy(user UserID) bool {
 	decisions := r.Decisions

@@ -47,7 +47,7 @@ var navigation = []web.NavItem{
 	{
 		Label: "Assignments",
 		URL:   "/console/assignments",
-	}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
+	}, {Label: "Requests", URL: requestsPath}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
 	{
 		Label: "Administrators",
 		URL:   "/console/administrators",
@@ -213,6 +213,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	maps.Copy(pages, accessPages)
 	maps.Copy(pages, leaverPages)
+	maps.Copy(pages, requestPages)
 	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})

@@ -42,6 +42,7 @@ func (m *collector) countStanding(ctx context.Context) (int, error) {
 		m.standing, m.counted = n, time.Now()
 	}
 	return n, err
+	requests, approval            *prometheus.Desc
 }
 
 // New returns the metrics of a center.
@@ -69,6 +70,13 @@ func New(c *center.Center) prometheus.Collector {
 			"gatehouse_standing_administrators",
 			"Enabled users who can administer an AWS account by what is assigned to them; counted every five minutes.",
 			nil, nil,
+		prometheus.NewDesc(
+			"gatehouse_access_requests", "Requests for access about which something is still to be done, by state.",
+			[]string{"state"}, nil,
+		),
+		prometheus.NewDesc(
+			"gatehouse_access_approval_seconds_median",
+			"How long the last approved requests for access waited, in the middle; absent without any.", nil, nil,
 		),
 	}
 }
@@ -76,6 +84,7 @@ func New(c *center.Center) prometheus.Collector {
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail} {
+	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.fail, m.requests, m.approval} {
 		out <- d
 	}
 }
@@ -101,6 +110,7 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 			}
 		}
 	}
+	m.collectRequests(gauge)
 	for _, t := range tokens {
 		profile := string(center.ProfileAWS)
 		if t.Standard() {
@@ -113,5 +123,20 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 			used = float64(t.LastUsedAt.Unix())
 		}
 		gauge(m.used, used, t.ID, profile)
+	}
+}
+
+// collectRequests tells of requests for access.
+func (m *collector) collectRequests(gauge func(*prometheus.Desc, float64, ...string)) {
+	count, err := m.center.CountAccess(context.Background())
+	if err != nil {
+		return
+	}
+	for state, n := range count.ByState {
+		gauge(m.requests, float64(n), string(state))
+	}
+	gauge(m.requests, float64(count.ToReview), "TO_REVIEW")
+	if count.Approval > 0 {
+		gauge(m.approval, count.Approval.Seconds())
 	}
 }

@@ -31,7 +31,7 @@ func gathered(t *testing.T, c *center.Center) (values map[string]float64, profil
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
 	values = map[string]float64{}
 	sample := regexp.MustCompile(
-		`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\})? (\S+)$`,
+		`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\}|\{state="(?:PENDING|TO_REVIEW)"\})? (\S+)$`,
 	)
 	for _, m := range sample.FindAllStringSubmatch(answer.Body.String(), -1) {
 		value, err := strconv.ParseFloat(m[3], 64)
@@ -54,6 +54,7 @@ func TestATokensExpiryIsTold(t *testing.T) {
 	}
 	c := centertest.On(t, s, "http://127.0.0.1")
 	if m, _ := gathered(t, c); len(m) != 2 || m["store_up"] != 1 || m["standing_administrators"] != 0 {
+	if m, _ := gathered(t, c); len(m) != 2 || m["store_up"] != 1 || m["access_requests"] != 0 {
 		t.Errorf("without tokens: %v", m)
 	}
 	centertest.Provisioned(t, c, center.ProfileStandard)
@@ -98,5 +99,25 @@ func TestStandingAdministratorsAreCounted(t *testing.T) {
 	}
 	if m, _ := gathered(t, s.Center); m["standing_administrators"] != 1 {
 		t.Errorf("the metrics are %v", m)
+// TestRequestsForAccessAreCounted: those that wait, and how long approval took.
+func TestRequestsForAccessAreCounted(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := centertest.Requests(t, centertest.New(t, "http://127.0.0.1"))
+	now := time.Now()
+	w.Now = func() time.Time { return now }
+	r, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := gathered(t, w.Center); m["access_requests"] != 1 {
+		t.Errorf("while it waits: %v", m)
+	}
+	now = now.Add(90 * time.Second)
+	if _, err := w.ApproveAccess(ctx, w.By(w.Grace), w.Grace.ID, r.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := gathered(t, w.Center); m["access_requests"] != 0 || m["access_approval_seconds_median"] != 90 {
+		t.Errorf("when it is approved: %v", m)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/access"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/oversee"
 )
@@ -105,6 +106,12 @@ var deeds = []deed{
 	{"POST assignments/delete", "remove the assignment",
 		"aws sso-admin delete-account-assignment", "DeleteAccountAssignment"},
 	{"POST rules/delete", "delete an assignment rule", "gatehouse rules delete", "DeleteAssignmentRule"},
+	{"POST requests/{id}/end", "end access that somebody has asked for",
+		"gatehouse access end", "EndAccess"},
+	{"POST request-policies", "say who may ask for access", "gatehouse access policy create", "CreateRequestPolicy"},
+	{"POST request-policies/delete", "delete such a policy", "gatehouse access policy delete", "DeleteRequestPolicy"},
+	{"POST requests/webhook", "post notices of requests", "gatehouse access webhook set", "PutRequestWebhook"},
+	{"POST requests/webhook/disable", "post none", "gatehouse access webhook remove", "PutRequestWebhook"},
 	{"POST applications", "create an application", "aws sso-admin create-application", "CreateApplication"},
 	{"POST applications/{id}", "change it", "aws sso-admin update-application", "UpdateApplication"},
 	{"POST applications/{id}/delete", "delete it", "aws sso-admin delete-application", "DeleteApplication"},
@@ -165,6 +172,7 @@ func TestWhatTheConsoleDoesACommandDoes(t *testing.T) {
 	root := &cobra.Command{Use: "gatehouse"}
 	root.AddCommand(administer.Commands(administer.World{}, administer.Explainer{Flags: func(*cobra.Command) {}})...)
 	root.AddCommand(oversee.Commands(administer.World{})...)
+	root.AddCommand(access.Command(administer.World{}))
 	for _, d := range deeds {
 		if !served[d.form] {
 			t.Errorf("the console has no %q", d.form)

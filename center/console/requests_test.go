@@ -1,0 +1,78 @@
+package console_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
+)
+
+// TestPoliciesAndRequestsInTheConsole: an administrator makes a policy, sees what is asked for, ends
+// it, says where notices go, and deletes the policy.
+func TestPoliciesAndRequestsInTheConsole(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := centertest.Serve(t)
+	w := centertest.Requests(t, s.Center)
+	v := s.Console()
+	at := func(path string) string { return s.URL + "/console/" + path }
+	form := url.Values{
+		"name": {"Four <eyes>"}, "eligible": {"engineers"}, "approvers": {"Approvers"}, "set": {w.Set.ARN},
+		"account": {w.Account.ID}, "longest": {"30m0s"}, "approvals": {"2"}, "emergency": {"on"},
+	}
+	page := v.Does(at("request-policies"), form, "The policy is created")
+	for _, text := range []string{"Four &lt;eyes&gt;", "two of them", "30 minutes", "in Production"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("no %q on %s", text, page)
+		}
+	}
+	for field, wrong := range map[string]string{
+		"eligible": "nobody", "approvers": "", "set": "x", "account": "999999999999", "longest": "1s", "approvals": "3",
+		"name": "",
+	} {
+		bad := url.Values{}
+		for k, values := range form {
+			bad[k] = values
+		}
+		bad.Set("name", "another")
+		bad.Set(field, wrong)
+		if status, page := v.Send(http.MethodPost, at("request-policies"), bad); status < 400 || status >= 500 ||
+			!strings.Contains(page, "What to do") {
+			t.Errorf("%s=%q: %d %s", field, wrong, status, page)
+		}
+	}
+	ask := w.Ask()
+	ask.Emergency = true
+	r, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, ask)
+	if err != nil || !w.Has(t) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	page = v.Get(at("requests"))
+	for _, text := range []string{"ada", "Admin in Production", "The queue is stuck.", "emergency, to be reviewed"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("no %q on %s", text, page)
+		}
+	}
+	v.Does(at("requests/"+r.ID+"/end"), nil, "ada no longer has Admin in Production")
+	if w.Has(t) {
+		t.Error("the access stays")
+	}
+	if r, err := w.AccessRequest(ctx, r.ID); err != nil || r.EndedBy != centertest.AdminName ||
+		r.State != center.AccessEnded {
+		t.Errorf("%+v, %v", r, err)
+	}
+	page = v.Does(at("requests/webhook"), url.Values{"url": {"https://hooks.example.com/x"}}, "not shown again")
+	if page = v.Get(at("requests")); !strings.Contains(page, "https://hooks.example.com/x") ||
+		strings.Contains(page, "not shown again") {
+		t.Errorf("the webhook: %s", page)
+	}
+	v.Does(at("requests/webhook/disable"), nil, "Notices are posted nowhere")
+	id := webtest.Match(t, page, regexp.MustCompile(`name="id" value="([^"]+)"`))
+	v.IsSure(at("request-policies/delete"), url.Values{"id": {id}}, "The policy is deleted")
+}
