@@ -47,7 +47,8 @@ var navigation = []web.NavItem{
 	{
 		Label: "Assignments",
 		URL:   "/console/assignments",
-	}, {Label: "Requests", URL: requestsPath}, {Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
+	}, {Label: "Requests", URL: requestsPath},
+	{Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
 	{
 		Label: "Administrators",
 		URL:   "/console/administrators",

@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// TestPoliciesAndRequestsInTheConsole: an administrator makes a policy, sees what is asked for, ends
-// it, says where notices go, and deletes the policy.
+// TestPoliciesAndRequestsInTheConsole: an administrator makes a policy, sees what is asked for,
+// ends it, says where notices go, and deletes the policy.
 func TestPoliciesAndRequestsInTheConsole(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -35,7 +35,8 @@ func TestProgramsAskAndDecideForPeople(t *testing.T) {
 		AccountID: w.Account.ID, PermissionSet: "Admin", Seconds: 3600, Reason: "The queue is stuck", Ticket: "OPS-1",
 	}
 	var made adminapi.AccessRequest
-	if err := ada.Do(ctx, "RequestAccess", ask, &made); err != nil || made.State != "PENDING" || made.Ticket != "OPS-1" {
+	err := ada.Do(ctx, "RequestAccess", ask, &made)
+	if err != nil || made.State != "PENDING" || made.Ticket != "OPS-1" {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	var list adminapi.AccessRequests

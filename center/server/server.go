@@ -69,8 +69,10 @@ func NewSandbox(c *center.Center) *broker.Sandbox {
 }
 
 // Handler serves a center: every door, the style sheet, and what each request gets on its way in.
-// It also has the center refresh the identity provider's metadata, so call it before center.Run.
+// It also has the center refresh the identity provider's metadata and post notices, so call it
+// before center.Run.
 func Handler(c *center.Center, cfg Config) http.Handler {
+	c.Webhooks = newWebhooks(cfg.Targets)
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
 	if cfg.More != nil {
@@ -105,7 +107,6 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	c.RefreshMetadata = metadata.LookIfDue
 	spMetadata := func(ctx context.Context) ([]byte, error) { return signin.SPMetadata(ctx, c) }
 	verifier := &awsapi.Verifier{Region: c.Instance.Region, Now: time.Now, Lookup: awsdoor.Lookup(c, sandbox)}
-	c.Webhooks = newWebhooks(cfg.Targets)
 	c.Assertions = issuerkeys.NewReader(cfg.Targets, time.Now)
 	oidc := &ssooidc.Handler{
 		Center:        c,
@@ -117,6 +118,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	}
 	roles := &sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
 	requests := &requestserver.Handler{Center: c, Log: c.Log}
+	administration := &adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}
+	administration.ShowRequest = requestserver.Show
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
 		&portal.Handler{
@@ -152,9 +155,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 			store,
 			admin,
 			(&orgserver.Handler{Center: c}).Service(),
-			(&adminserver.Handler{
-				Center: c, SPMetadata: spMetadata, Metadata: metadata, ShowRequest: requestserver.Show,
-			}).Service(),
+			administration.Service(),
 		},
 		Query:     []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
 		Log:       c.Log,

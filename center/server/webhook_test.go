@@ -107,8 +107,8 @@ func sendNotices(t *testing.T, c *center.Center) {
 	}
 }
 
-// TestAWebhookThatHangsOrLiesHarmsNothing: the access comes and goes, the notice is tried again, and
-// given up at last; nobody is led elsewhere.
+// TestAWebhookThatHangsOrLiesHarmsNothing: the access comes and goes, the notice is tried again,
+// and given up at last; nobody is led elsewhere.
 func TestAWebhookThatHangsOrLiesHarmsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -101,7 +101,8 @@ func (p *person) done(ctx context.Context, operation string, in any) error {
 
 func offers(w administer.World) *cobra.Command {
 	p := &person{World: w}
-	return p.command("offers", "List what you may ask for", terminal.NoArgs, func(ctx context.Context, _ []string) error {
+	const short = "List what you may ask for"
+	return p.command("offers", short, terminal.NoArgs, func(ctx context.Context, _ []string) error {
 		var out adminapi.AccessOffers
 		if err := p.ask(ctx, "ListAccessOffers", adminapi.None{}, &out); err != nil {
 			return err
@@ -114,7 +115,8 @@ func offers(w administer.World) *cobra.Command {
 		for _, o := range out.Offers {
 			for _, a := range o.Accounts {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", terminal.Inline(a.ID), terminal.Inline(a.Name),
-					terminal.Inline(o.PermissionSet), seconds(o.LongestSeconds), yes(o.Emergency), terminal.Inline(o.Policy))
+					terminal.Inline(o.PermissionSet), seconds(o.LongestSeconds), yes(o.Emergency),
+					terminal.Inline(o.Policy))
 			}
 		}
 		return t.Flush()

@@ -121,7 +121,8 @@ func TestRequestsByCommand(t *testing.T) {
 	c.refuses("ada", "nothing can be decided", "end", id)
 	c.says("ada", "ACTIVE", "request", "--account", c.world.Account.ID, "--permission-set", "Admin", "--reason",
 		"it burns", "--emergency")
-	if err := json.Unmarshal([]byte(c.says("admin", "ACTIVE", "list", "--all", "--open", "--json")), &list); err != nil {
+	everybody := c.says("admin", "ACTIVE", "list", "--all", "--open", "--json")
+	if err := json.Unmarshal([]byte(everybody), &list); err != nil {
 		t.Fatal(err)
 	}
 	c.says("grace", "to be reviewed", "list")

@@ -71,7 +71,8 @@ func policy(w administer.World) *cobra.Command {
 				}
 				return o.printPolicies(list)
 			}),
-		o.command("delete POLICY", "Delete a policy; what waits for approval is denied", terminal.OneArg("a policy's id"),
+		o.command("delete POLICY", "Delete a policy; what waits for approval is denied",
+			terminal.OneArg("a policy's id"),
 			func(ctx context.Context, c *adminapi.Client, args []string) error {
 				return c.DeleteRequestPolicy(ctx, args[0])
 			}),
