@@ -67,7 +67,7 @@ func TestPoliciesAndRequestsInTheConsole(t *testing.T) {
 		r.State != center.AccessEnded {
 		t.Errorf("%+v, %v", r, err)
 	}
-	page = v.Does(at("requests/webhook"), url.Values{"url": {"https://hooks.example.com/x"}}, "not shown again")
+	v.Does(at("requests/webhook"), url.Values{"url": {"https://hooks.example.com/x"}}, "not shown again")
 	if page = v.Get(at("requests")); !strings.Contains(page, "https://hooks.example.com/x") ||
 		strings.Contains(page, "not shown again") {
 		t.Errorf("the webhook: %s", page)
