@@ -20,6 +20,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -181,7 +182,9 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		"user_code": {"ABCD-EFGH"}, "code": {"ABCD-EFGH"}, "decision": {"allow"}, "confirmation": {center.Confirmation},
 	}}
 	e.Change = func(route string, r *http.Request) {
-		if e.query[route] != nil && route != "GET /authorize" || route == "POST /logout" { // the portal's API
+		ofPerson := strings.HasPrefix(route, "POST "+adminapi.PersonPath)
+		// the portal's API
+		if e.query[route] != nil && route != "GET /authorize" || route == "POST /logout" || ofPerson {
 			r.Header.Set("x-amz-sso_bearer_token", e.bearer)
 		}
 		switch {
@@ -232,6 +235,13 @@ func signInProgram(t *testing.T, e *everywhere) {
 			`{%s,"grantType":"refresh_token","refreshToken":%q}`, who, token["refreshToken"],
 		),
 	}
+	for _, deed := range []string{"Approve", "Deny", "Review", "End", "Extend"} {
+		e.json["POST "+adminapi.PersonPath+deed+"Access"] = `{"RequestId":"none"}`
+	}
+	e.json["POST "+adminapi.PersonPath+"RequestAccess"] = `{"AccountId":"123456789012","PermissionSet":"Reader",
+		"Reason":"r","Seconds":60}`
+	e.json["POST "+adminapi.PersonPath+"ListAccessOffers"] = `{}`
+	e.json["POST "+adminapi.PersonPath+"ListAccessRequests"] = `{}`
 	e.query = map[string]url.Values{
 		"GET /assignment/accounts":    {},
 		"GET /assignment/roles":       {"account_id": {"123456789012"}},
@@ -316,7 +326,8 @@ func words(route string) string {
 		return `"RetryAfterSeconds":2`
 	case oidc[route]:
 		return `"error":"server_error"`
-	case strings.Contains(route, " /assignment/"), strings.Contains(route, " /federation/"), route == "POST /logout":
+	case strings.Contains(route, " /assignment/"), strings.Contains(route, " /federation/"), route == "POST /logout",
+		strings.Contains(route, adminapi.PersonPath):
 		return "the database is not available"
 	}
 	return "not available"
