@@ -156,8 +156,9 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(
 		examine.Command(administered, new(microsoft).tenant(), program),
 		rehearse.Command(administered, new(microsoft).tenant(), w.pair), profiles.Command(administered, errChanges),
-		profiles.WhoAmI(administered), access.Command(administered),
+		profiles.WhoAmI(administered),
 	)
+	access.Add(root, administered)
 	terminal.Arrange(root, groups)
 	return root
 }

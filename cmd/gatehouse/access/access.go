@@ -51,6 +51,20 @@ is none. "policy", "webhook", "list --all" and "end --as-administrator" need an 
 	return cmd
 }
 
+// Add adds the command to root, or what stands under it to a command of that name that root has.
+func Add(root *cobra.Command, w administer.World) {
+	own := Command(w)
+	for _, there := range root.Commands() {
+		if there.Name() == own.Name() {
+			there.Short, there.Long = own.Short, own.Long
+			there.Example = strings.TrimRight(own.Example, "\n") + "\n" + there.Example
+			there.AddCommand(own.Commands()...)
+			return
+		}
+	}
+	root.AddCommand(own)
+}
+
 // person is a command of somebody who signs in.
 type person struct {
 	administer.World
