@@ -21,6 +21,7 @@ type collector struct {
 	expires, daysLeft, used, fail *prometheus.Desc
 	certificate                   *prometheus.Desc
 	administrators                *prometheus.Desc
+	requests, approval            *prometheus.Desc
 
 	mu       sync.Mutex
 	standing int // administrators, when they were counted
@@ -42,7 +43,6 @@ func (m *collector) countStanding(ctx context.Context) (int, error) {
 		m.standing, m.counted = n, time.Now()
 	}
 	return n, err
-	requests, approval            *prometheus.Desc
 }
 
 // New returns the metrics of a center.
@@ -70,11 +70,12 @@ func New(c *center.Center) prometheus.Collector {
 			"gatehouse_standing_administrators",
 			"Enabled users who can administer an AWS account by what is assigned to them; counted every five minutes.",
 			nil, nil,
-		prometheus.NewDesc(
+		),
+		requests: prometheus.NewDesc(
 			"gatehouse_access_requests", "Requests for access about which something is still to be done, by state.",
 			[]string{"state"}, nil,
 		),
-		prometheus.NewDesc(
+		approval: prometheus.NewDesc(
 			"gatehouse_access_approval_seconds_median",
 			"How long the last approved requests for access waited, in the middle; absent without any.", nil, nil,
 		),
@@ -83,8 +84,9 @@ func New(c *center.Center) prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail} {
-	for _, d := range []*prometheus.Desc{m.expires, m.daysLeft, m.used, m.certificate, m.fail, m.requests, m.approval} {
+	for _, d := range []*prometheus.Desc{
+		m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail, m.requests, m.approval,
+	} {
 		out <- d
 	}
 }

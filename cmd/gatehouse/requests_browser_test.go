@@ -10,13 +10,13 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// clicks counts what a person does in a browser.
-type clicks struct {
+// countedClicks counts what a person does in a browser.
+type countedClicks struct {
 	browser
 	n int
 }
 
-func (c *clicks) press(selector string) {
+func (c *countedClicks) press(selector string) {
 	c.t.Helper()
 	c.n++
 	c.leave(selector)
@@ -41,11 +41,11 @@ func TestPeopleAskForAccessInABrowser(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	signIn := func(name string) *clicks {
+	signIn := func(name string) *countedClicks {
 		b := browser{t, newBrowser(t, s.hosts)}
 		b.login(s.center.PortalURL(), map[string]string{"username": name, "password": centertest.Password})
 		b.sees("AWS accounts")
-		return &clicks{browser: b}
+		return &countedClicks{browser: b}
 	}
 	admin := browser{t, newBrowser(t, s.hosts)}
 	admin.login(
