@@ -34,7 +34,7 @@ func (h *Handler) Service() awsapi.Service {
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
 		Admit: awsdoor.AdmitFromHere(h.Center, center.NetworkOfInstance),
-		Operations: []awsapi.Operation{
+		Operations: append(h.requestOperations(), []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
 			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),
 			awsapi.Op("PreviewIdentitySourceChange", awsapi.Reads, h.preview),
@@ -93,13 +93,6 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("ListOrphans", awsapi.Reads, h.listOrphans),
 			awsapi.Op("RelinkAssignments", awsapi.Changes, h.relinkAssignments),
 			awsapi.Op("RemoveAccess", awsapi.Changes, h.removeAccess),
-			awsapi.Op("ListRequestPolicies", awsapi.Reads, h.listPolicies),
-			awsapi.Op("CreateRequestPolicy", awsapi.Changes, h.createPolicy),
-			awsapi.Op("DeleteRequestPolicy", awsapi.Changes, h.deletePolicy),
-			awsapi.Op("ListAccessRequests", awsapi.Reads, h.listRequests),
-			awsapi.Op("EndAccess", awsapi.Changes, h.endAccess),
-			awsapi.Op("GetRequestWebhook", awsapi.Reads, h.getWebhook),
-			awsapi.Op("PutRequestWebhook", awsapi.Changes, h.putWebhook),
 			awsapi.Op("UpdatePassword", awsapi.Changes, h.updatePassword),
 			awsapi.Op("ListMfaDevicesForUser", awsapi.Reads, h.listDevices),
 			awsapi.Op("DeleteMfaDeviceForUser", awsapi.Changes, h.deleteDevice),
@@ -113,7 +106,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("UpdateApplicationInstanceActiveCertificate", awsapi.Changes, h.activateApplicationCertificate),
 			awsapi.Op("DeleteApplicationInstanceCertificate", awsapi.Changes, h.deleteApplicationCertificate),
 			awsapi.Op("LookupEvents", awsapi.Reads, h.lookupEvents),
-		},
+		}...),
 	}
 }
 

@@ -12,6 +12,19 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// requestOperations are those on access that ends.
+func (h *Handler) requestOperations() []awsapi.Operation {
+	return []awsapi.Operation{
+		awsapi.Op("ListRequestPolicies", awsapi.Reads, h.listPolicies),
+		awsapi.Op("CreateRequestPolicy", awsapi.Changes, h.createPolicy),
+		awsapi.Op("DeleteRequestPolicy", awsapi.Changes, h.deletePolicy),
+		awsapi.Op("ListAccessRequests", awsapi.Reads, h.listRequests),
+		awsapi.Op("EndAccess", awsapi.Changes, h.endAccess),
+		awsapi.Op("GetRequestWebhook", awsapi.Reads, h.getWebhook),
+		awsapi.Op("PutRequestWebhook", awsapi.Changes, h.putWebhook),
+	}
+}
+
 func showPolicy(p center.RequestPolicy) adminapi.RequestPolicy {
 	return adminapi.RequestPolicy{
 		PolicyID: p.ID, Name: p.Name, EligibleGroupID: string(p.Eligible), PermissionSetARN: p.PermissionSetARN,

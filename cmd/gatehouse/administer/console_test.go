@@ -172,7 +172,7 @@ func TestWhatTheConsoleDoesACommandDoes(t *testing.T) {
 	root := &cobra.Command{Use: "gatehouse"}
 	root.AddCommand(administer.Commands(administer.World{}, administer.Explainer{Flags: func(*cobra.Command) {}})...)
 	root.AddCommand(oversee.Commands(administer.World{})...)
-	root.AddCommand(access.Command(administer.World{}))
+	access.Add(root, administer.World{})
 	for _, d := range deeds {
 		if !served[d.form] {
 			t.Errorf("the console has no %q", d.form)
