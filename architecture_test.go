@@ -52,9 +52,13 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{
 		"center/centertest",
-		"adminapi audit authn center center/server center/store outbound refusal scim sqldb/sqldbtest web/webtest",
+		"adminapi audit audit/audittest authn center center/server center/store outbound refusal scim " +
+			"sqldb/sqldbtest web/webtest",
 	},
-	{"tenant/tenanttest", "audit authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest"},
+	{
+		"tenant/tenanttest",
+		"audit audit/audittest authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest",
+	},
 	{"web/webtest", ""},
 	{"internal/killtest", "adminapi connect graph scim"},
 	{
@@ -138,7 +142,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
 	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
 	// shared packages
-	{"audit", ""}, {"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
+	{"audit", ""}, {"audit/audittest", "audit"},
+	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
 	{"web", "audit authn"},
 }

@@ -11,6 +11,7 @@ import (
 
 // eventReader reads the events of the audit log.
 type eventReader interface {
+	audit.Reader
 	Events(EventQuery) ([]audit.Event, error)
 }
 
@@ -73,4 +74,34 @@ func (c *Center) Events(ctx context.Context, q EventQuery) (events []audit.Event
 		return err
 	})
 	return events, err
+}
+
+// maxNamed is how many users and groups a search of the log looks for by their ids.
+const maxNamed = 3 //bound:list users, and groups, whose ids a search of the audit log includes
+
+// FindEvents reads a page of the audit log. Whoever and whatever q.Person is part of the name of is
+// found by id too, as long as these are not too many.
+func (c *Center) FindEvents(ctx context.Context, q audit.Query, at audit.Place) (p audit.Page, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		partly := false
+		if q.Person != "" {
+			users, e1 := r.Users(UserQuery{Search: q.Person, Limit: maxNamed + 1})
+			groups, e2 := r.Groups(GroupQuery{Search: q.Person, Limit: maxNamed + 1})
+			if err := errors.Join(e1, e2); err != nil {
+				return err
+			}
+			partly = len(users) > maxNamed || len(groups) > maxNamed
+			q.IDs = nil
+			for _, u := range users[:min(len(users), maxNamed)] {
+				q.IDs = append(q.IDs, string(u.ID))
+			}
+			for _, g := range groups[:min(len(groups), maxNamed)] {
+				q.IDs = append(q.IDs, string(g.ID))
+			}
+		}
+		p, err = audit.Find(r, q, at)
+		p.Partly = partly
+		return err
+	})
+	return p, err
 }

@@ -34,6 +34,10 @@ type GroupQuery struct {
 	Offset int
 	Limit  int
 	Search string
+
+	HasAccess  *bool // only groups to which an account is assigned, or such to which none is
+	By         Order
+	Descending bool
 }
 
 // groupReader reads groups.

@@ -34,6 +34,10 @@ type MembershipQuery struct {
 	After   int64 // page by position: those after this one
 	Offset  int
 	Limit   int // 0: no limit
+
+	Search     string // of a group: words that are parts of the user's names, ignoring letter case
+	ByName     bool   // of a group: in the order of user names
+	Descending bool
 }
 
 // MembershipChange is what one request does to a group's members.

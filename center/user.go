@@ -115,8 +115,22 @@ type UserQuery struct {
 	After  UserID   // page by key: ids greater than this
 	Offset int      // SCIM's startIndex - 1
 	Limit  int      // 0: no limit
-	Search string   // part of user name or display name, ignoring letter case
+	Search string   // words that are parts of user name or display name, ignoring letter case
+
+	Active     *bool // only users who are enabled, or disabled
+	HasAccess  *bool // only users to whom, or to a group of whom, an account is assigned, or nobody such
+	By         Order
+	Descending bool
 }
+
+// Order is the order of a list; the zero value is that of the ids.
+type Order int
+
+// The orders of lists.
+const (
+	ByName        Order = iota + 1 // by user name, or by a group's display name
+	ByDisplayName                  // of users
+)
 
 // normalize gives what people are found by the form in which it is kept.
 func (u *User) normalize() {

@@ -12,7 +12,35 @@ import (
 type Condition struct {
 	meets  func(scope) bool
 	equals [][2]string // properties and texts, all of which must be so
+	bounds []bound     // of moments, all of which hold
 	uses   []Use
+}
+
+// bound is a moment at, before or after which a property must be.
+type bound struct {
+	property, operator string
+	at                 time.Time
+}
+
+// Between returns the moments between which a property is in every object that meets the condition,
+// both included, where the condition says so; the zero time: no bound. It may be asked of no
+// condition.
+func (c *Condition) Between(property string) (from, to time.Time) {
+	if c == nil {
+		return from, to
+	}
+	for _, b := range c.bounds {
+		if b.property != property {
+			continue
+		}
+		if b.operator != "le" && b.operator != "lt" && b.at.After(from) {
+			from = b.at
+		}
+		if b.operator != "ge" && b.operator != "gt" && (to.IsZero() || b.at.Before(to)) {
+			to = b.at
+		}
+	}
+	return from, to
 }
 
 // Use is a property that a condition looks at, and how: eq, ne, gt, ge, lt, le, in, startsWith,

@@ -142,6 +142,7 @@ func (p *odataParser) joined(
 		left = Condition{meets: func(s scope) bool { return both(a, b, s) }}
 		if word == "and" {
 			left.equals = slices.Concat(a.equals, b.equals)
+			left.bounds = slices.Concat(a.bounds, b.bounds)
 		}
 	}
 	return left, err
@@ -350,6 +351,9 @@ func (p *odataParser) compared(o operand) (Condition, error) {
 	}}
 	if text, isText := l.value.(string); isText && operator == "eq" && len(p.variables) == 0 {
 		c.equals = [][2]string{{o.path, text}}
+	}
+	if at, isMoment := l.value.(time.Time); isMoment && operator != "ne" && len(p.variables) == 0 {
+		c.bounds = []bound{{o.path, operator, at}}
 	}
 	return c, nil
 }

@@ -39,8 +39,16 @@ func List[T any](t Tx, query string, args ...any) (all []T, err error) {
 
 // ListUpTo is List that ends with the row after which that many bytes of documents have been read.
 func ListUpTo[T any](t Tx, bytes int, query string, args ...any) (all []T, err error) {
+	_, err = Take(t, bytes, func(v T) bool { all = append(all, v); return true }, query, args...)
+	return all, err
+}
+
+// Take hands the documents of rows over, one by one, until take wants no more or that many bytes of
+// them have been read: then it was cut off.
+func Take[T any](t Tx, bytes int, take func(T) bool, query string, args ...any) (cut bool, err error) {
+	more := true
 	err = t.Query(query, args, func(rows Row) error {
-		if bytes <= 0 {
+		if cut = bytes <= 0; cut || !more {
 			return errEnough
 		}
 		var doc string
@@ -49,13 +57,15 @@ func ListUpTo[T any](t Tx, bytes int, query string, args ...any) (all []T, err e
 		}
 		bytes -= len(doc)
 		v, err := Decode[T](doc)
-		all = append(all, v)
+		if err == nil {
+			more = take(v)
+		}
 		return err
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return all, err
+	return cut && more, err
 }
 
 var errEnough = errors.New("enough was read")

@@ -1,6 +1,8 @@
 package tenant
 
 import (
+	"slices"
+
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -35,6 +37,15 @@ func line(name string, may actors) Action {
 	a := Action{name, may}
 	actions = append(actions, a)
 	return a
+}
+
+// ActionNames are the names of all actions, in alphabetical order.
+func ActionNames() (names []string) {
+	for _, a := range actions {
+		names = append(names, a.name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Who may do what. An action without a line, and an actor that its line does not name, is refused;

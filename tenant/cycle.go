@@ -143,6 +143,39 @@ func (t *Tenant) notify(j Job) {
 	)
 }
 
+// lookedEntries is how many entries of the provisioning log one search looks through.
+const lookedEntries = 25_000 //bound:list entries of the provisioning log that one page looks through
+
+// LogPage is a part of the provisioning log. Where the log goes on, Looked is how far was looked:
+// the next part is that after AfterTime Looked and AfterID LastID.
+type LogPage struct {
+	Entries []LogEntry
+	Looked  time.Time
+}
+
+// SearchLog lists entries of the provisioning log, newest first. It looks through a bounded part of
+// the log for what a query selects.
+func (t *Tenant) SearchLog(ctx context.Context, q LogQuery) (p LogPage, err error) {
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		if p.Looked = (time.Time{}); q.Name != "" || q.Action != "" || q.Status != "" {
+			begin := q.AfterTime
+			if begin.IsZero() {
+				begin = t.now().AddDate(100, 0, 0) // after all
+			}
+			if p.Looked, err = r.LogBeyond(begin, lookedEntries); err != nil {
+				return err
+			}
+			q.Since = p.Looked
+		}
+		p.Entries, err = r.Log(q)
+		return err
+	})
+	return p, err
+}
+
+// LastID comes after the ids of all entries of the provisioning log.
+const LastID = "~"
+
 // ProvisioningLog lists entries of the provisioning log, newest first.
 func (t *Tenant) ProvisioningLog(ctx context.Context, q LogQuery) (entries []LogEntry, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {

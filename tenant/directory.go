@@ -57,7 +57,7 @@ type userReader interface {
 	User(id UserID) (User, error)
 	UserByPrincipalName(string) (User, error) // ignores letter case
 	Users(Query) ([]User, error)
-	CountUsers() (int, error)
+	CountUsers(Query) (int, error)
 	UsersManagedBy(manager UserID) ([]User, error)
 }
 
@@ -87,7 +87,7 @@ type groupReader interface {
 	Group(id GroupID) (Group, error)
 	GroupsByName(string) ([]Group, error) // names need not be unique
 	Groups(Query) ([]Group, error)
-	CountGroups() (int, error)
+	CountGroups(Query) (int, error)
 }
 
 // groupWriter writes groups.
@@ -109,6 +109,8 @@ type memberReader interface {
 	MembersAfter(groupID GroupID, after PrincipalID, limit int) ([]Member, error) // in the order of the members' ids
 	Member(groupID GroupID, memberID PrincipalID) (Member, error)
 	MemberOf(memberID PrincipalID) ([]Member, error)
+	Principals(PrincipalQuery) ([]Principal, error)
+	CountPrincipals(PrincipalQuery) (int, error)
 }
 
 // memberWriter writes the members of groups.

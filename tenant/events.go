@@ -10,9 +10,7 @@ import (
 )
 
 // eventReader reads the events of the audit log.
-type eventReader interface {
-	Events(limit int) ([]audit.Event, error)
-}
+type eventReader interface{ audit.Reader }
 
 // eventWriter writes the events of the audit log.
 type eventWriter interface {
@@ -73,11 +71,42 @@ func (t *Tenant) RecordGranted(ctx context.Context, by audit.Actor, action Actio
 	return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 }
 
-// Events lists the audit log, newest first.
+// Events lists the newest events of the audit log, the newest first.
 func (t *Tenant) Events(ctx context.Context, limit int) (events []audit.Event, err error) {
-	err = t.Store.View(ctx, func(r Reader) (err error) {
-		events, err = r.Events(limit)
+	err = t.Store.View(ctx, func(r Reader) error {
+		found, err := r.FindEvents(audit.Query{Limit: limit})
+		events = found.Events
 		return err
 	})
 	return events, err
+}
+
+// maxNamed is how many users and groups a search of the log looks for by their ids.
+const maxNamed = 3 //bound:list users, and groups, whose ids a search of the audit log includes
+
+// FindEvents reads a page of the audit log. Whoever and whatever q.Person is part of the name of is
+// found by id too, as long as these are not too many.
+func (t *Tenant) FindEvents(ctx context.Context, q audit.Query, at audit.Place) (p audit.Page, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		partly := false
+		if q.Person != "" {
+			users, e1 := r.Users(Query{Search: q.Person, Limit: maxNamed + 1})
+			groups, e2 := r.Groups(Query{Search: q.Person, Limit: maxNamed + 1})
+			if err := errors.Join(e1, e2); err != nil {
+				return err
+			}
+			partly = len(users) > maxNamed || len(groups) > maxNamed
+			q.IDs = nil
+			for _, u := range users[:min(len(users), maxNamed)] {
+				q.IDs = append(q.IDs, string(u.ID))
+			}
+			for _, g := range groups[:min(len(groups), maxNamed)] {
+				q.IDs = append(q.IDs, string(g.ID))
+			}
+		}
+		p, err = audit.Find(r, q, at)
+		p.Partly = partly
+		return err
+	})
+	return p, err
 }

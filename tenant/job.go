@@ -176,6 +176,9 @@ type LogEntry struct {
 // logReader reads the provisioning log.
 type logReader interface {
 	Log(LogQuery) ([]LogEntry, error)
+	// LogBeyond is the time of the entry that comes so many entries before a moment; the zero time
+	// if there are no more than that.
+	LogBeyond(at time.Time, entries int) (time.Time, error)
 	LoggedObjects(jobID JobID) ([]Mark, error) // each object that the log of a job names, once
 }
 

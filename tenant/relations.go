@@ -2,16 +2,45 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// List is a part of a list, and how many there are in all.
+type List[T any] struct {
+	Items []T
+	Total int
+}
+
+// FindUsers lists the users that a query selects, and counts those that it would without a limit.
+func (t *Tenant) FindUsers(ctx context.Context, q Query) (list List[User], err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		var e1, e2 error
+		list.Items, e1 = r.Users(q)
+		list.Total, e2 = r.CountUsers(q)
+		return errors.Join(e1, e2)
+	})
+	return list, err
+}
+
+// FindGroups is FindUsers for groups.
+func (t *Tenant) FindGroups(ctx context.Context, q Query) (list List[Group], err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		var e1, e2 error
+		list.Items, e1 = r.Groups(q)
+		list.Total, e2 = r.CountGroups(q)
+		return errors.Join(e1, e2)
+	})
+	return list, err
+}
+
 // CountUsers counts the users.
 func (t *Tenant) CountUsers(ctx context.Context) (n int, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		n, err = r.CountUsers()
+		n, err = r.CountUsers(Query{})
 		return err
 	})
 	return n, err
@@ -20,10 +49,22 @@ func (t *Tenant) CountUsers(ctx context.Context) (n int, err error) {
 // CountGroups counts the groups.
 func (t *Tenant) CountGroups(ctx context.Context) (n int, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
-		n, err = r.CountGroups()
+		n, err = r.CountGroups(Query{})
 		return err
 	})
 	return n, err
+}
+
+// FindPrincipals lists the members of a group, or whom an application is assigned to, and counts
+// those that it would without a limit.
+func (t *Tenant) FindPrincipals(ctx context.Context, q PrincipalQuery) (list List[Principal], err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		var e1, e2 error
+		list.Items, e1 = r.Principals(q)
+		list.Total, e2 = r.CountPrincipals(q)
+		return errors.Join(e1, e2)
+	})
+	return list, err
 }
 
 // GroupsByName lists the groups of a name, ignoring the letter case of ASCII letters.

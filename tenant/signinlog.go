@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"context"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -23,41 +22,27 @@ type SignIn struct {
 // PrincipalName is the name as names are compared: it is nobody else's.
 func (s SignIn) PrincipalName() string { return names.Fold(s.User) }
 
-// scannedEvents bounds how far back the logs go that are read from the audit log.
-const scannedEvents = 5000
+// SignInActions are the actions that the sign-in log is made of.
+var SignInActions = []string{ActionUserLoggedIn.name, ActionAdministratorLoggedIn.name, ActionSignIn.name}
 
-// SignIns lists sign-ins, the newest first.
-func (t *Tenant) SignIns(ctx context.Context, limit int) (list []SignIn, err error) {
-	events, err := t.Events(ctx, scannedEvents)
-	if err != nil {
-		return nil, err
+// SignInOf is the line of the sign-in log that an event is.
+func SignInOf(e audit.Event) SignIn {
+	s := SignIn{
+		ID:        e.ID,
+		RequestID: e.Actor.RequestID,
+		Time:      e.Time,
+		User:      e.Actor.Name,
+		Address:   e.Actor.Address,
+		Granted:   e.Result == audit.Granted,
 	}
-	for _, e := range events {
-		if len(list) == limit {
-			break
+	if e.Action == ActionSignIn.name {
+		if s.Application = e.Subject; !s.Granted {
+			s.User, s.Application = e.Subject, ""
 		}
-		s := SignIn{
-			ID:        e.ID,
-			RequestID: e.Actor.RequestID,
-			Time:      e.Time,
-			User:      e.Actor.Name,
-			Address:   e.Actor.Address,
-			Granted:   e.Result == audit.Granted,
-		}
-		switch e.Action {
-		case "UserLoggedIn", "AdministratorLoggedIn":
-		case ActionSignIn.name:
-			if s.Application = e.Subject; !s.Granted {
-				s.User, s.Application = e.Subject, ""
-			}
-		default:
-			continue
-		}
-		if !s.Granted {
-			s.AADSTS = AADSTS(Refusals.Named(e.Code))
-			s.Reason = e.Detail
-		}
-		list = append(list, s)
 	}
-	return list, nil
+	if !s.Granted {
+		s.AADSTS = AADSTS(Refusals.Named(e.Code))
+		s.Reason = e.Detail
+	}
+	return s
 }

@@ -79,11 +79,60 @@ type Tx interface {
 	eventWriter
 }
 
-// Query pages through users or groups in the order of their ids.
+// Query selects users or groups.
 type Query struct {
-	After  string
-	Limit  int    // 0: no limit
-	Search string // the beginning or part of a name, ignoring letter case
+	After      string
+	Limit      int    // 0: no limit
+	Search     string // words that are parts of a name, ignoring letter case
+	Enabled    *bool  // only users who are enabled, or disabled
+	By         Order
+	Descending bool
+	Offset     int
+}
+
+// Order is the order of a list; the zero value is that of the ids.
+type Order int
+
+// The orders of lists.
+const (
+	ByName          Order = iota + 1 // by display name
+	ByPrincipalName                  // of users
+)
+
+// PrincipalQuery selects users and groups: the members of a group, or whom an application is
+// assigned to, in the order of their names.
+type PrincipalQuery struct {
+	GroupID            GroupID
+	ServicePrincipalID ServicePrincipalID // if there is no group
+	Kind               ObjectKind         // empty: users and groups
+	Search             string             // words that are parts of a name, ignoring letter case
+	Descending         bool
+	Offset, Limit      int // 0: no limit
+}
+
+// Principal is a user or a group of such a list, with the assignment if it is one of assignments.
+type Principal struct {
+	Kind       ObjectKind
+	ID         PrincipalID
+	User       User
+	Group      Group
+	Assignment Assignment
+}
+
+// Name is the name that the list is in order of.
+func (p Principal) Name() string {
+	if p.Kind == KindGroup {
+		return p.Group.DisplayName
+	}
+	return p.User.DisplayName
+}
+
+// Detail is what tells principals of one name apart.
+func (p Principal) Detail() string {
+	if p.Kind == KindGroup {
+		return p.Group.Description
+	}
+	return p.User.UserPrincipalName
 }
 
 // AssignmentQuery selects app role assignments. Fields that are set narrow the result together.
@@ -103,4 +152,7 @@ type LogQuery struct {
 	// beginning.
 	AfterTime time.Time
 	AfterID   string
+	Since     time.Time // only entries of then and later
+	Name      string    // only of objects with this part of a name, ignoring letter case
+	Action    string
 }

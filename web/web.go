@@ -96,7 +96,10 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		}
 		seen := &recorder{ResponseWriter: w, status: http.StatusOK, bare: words}
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			if p == http.ErrAbortHandler { //nolint:errorlint // it is the value that net/http compares with
+				defer panic(p)
+			} else if p != nil {
 				o.Log.Error(
 					"panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", audit.Cut(r.URL.Path, audit.MaxText),
 				)
@@ -194,14 +197,9 @@ type Pages struct {
 }
 
 var functions = template.FuncMap{
-	"asset": func(name string) string { return StaticPath + name + "?v=" + assetVersion },
-	"date": func(t time.Time) string {
-		if t.IsZero() {
-			return "–"
-		}
-		return t.UTC().Format("2006-01-02 15:04 UTC")
-	},
-	"moment": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+	"asset":  func(name string) string { return StaticPath + name + "?v=" + assetVersion },
+	"date":   func(t time.Time) template.HTML { return when(t, "2006-01-02 15:04 UTC") },
+	"moment": func(t time.Time) template.HTML { return when(t, "2006-01-02 15:04:05 UTC") },
 	"short": func(n int, s string) string {
 		if r := []rune(s); len(r) > n {
 			return string(r[:n]) + "…"
@@ -234,6 +232,16 @@ func Length(d time.Duration) string {
 		}
 	}
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
+
+// when writes a time so that the script can show it in the reader's zone.
+func when(t time.Time, layout string) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	// #nosec G203 -- digits
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + t.Format(layout) + `</time>`)
 }
 
 // NewPages are the pages in dir, a folder of .html files that define "content". Files whose names

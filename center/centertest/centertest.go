@@ -1,8 +1,8 @@
 // Package centertest makes real centers for tests: New makes one, Serve serves all its doors over
 // HTTP. It also holds the contract suite that every center.Store must pass.
 //
-// It may import adminapi, audit, authn, center, center/server, center/store, outbound, refusal,
-// scim, sqldb/sqldbtest and web/webtest.
+// It may import adminapi, audit, audit/audittest, authn, center, center/server, center/store,
+// outbound, refusal, scim, sqldb/sqldbtest and web/webtest.
 package centertest
 
 import (

@@ -49,6 +49,8 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"events come newest first and by request", events},
 		{"events are kept for as long as they are to be", retention},
 		{"of an event only so much is kept", bounded},
+		{"events are found by filters, page by page", findEvents},
+		{"lists are searched, filtered and in order", searchedLists},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

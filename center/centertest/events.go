@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/audittest"
 	"github.com/gatehouse-id/gatehouse/center"
 )
 
@@ -99,4 +100,15 @@ func bounded(t *testing.T, s center.Store) {
 		}
 		return nil
 	})
+}
+
+// findEvents is the part of the contract that both halves' logs share.
+func findEvents(t *testing.T, s center.Store) {
+	audittest.Find(
+		t,
+		func(write func(audit.Appender) error) {
+			update(t, s, func(tx center.Tx) error { return write(tx) })
+		},
+		func(read func(audit.Reader) error) { view(t, s, func(r center.Reader) error { return read(r) }) },
+	)
 }

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -245,54 +242,4 @@ func (p page) loses(a center.Assignment) ([]string, error) {
 	}
 	return []string{who + " loses " + set + " in " + account + ".",
 		"Role credentials that are in use stay valid until they expire."}, nil
-}
-
-type auditData struct {
-	Events    []audit.Event
-	Reference string
-	Explained []center.Explanation // the same events, when they are those of one reference
-	Before    int64                // milliseconds; 0: no further page
-}
-
-// pageEnd is how many events are on a page: it ends between two moments, since the next one begins
-// with a moment.
-func pageEnd(events []audit.Event) int {
-	end := min(pageSize, len(events))
-	for end < len(events) && events[end].Time.UnixMilli() == events[end-1].Time.UnixMilli() {
-		end++
-	}
-	return end
-}
-
-func auditLog(p page) error {
-	q := center.EventQuery{RequestID: p.URL.Query().Get("reference"), Limit: 4 * pageSize}
-	if q.RequestID == "" {
-		q.Since = time.UnixMilli(1) // in the order of time, which is how pages go on
-	}
-	if ms, err := strconv.ParseInt(p.URL.Query().Get("before"), 10, 64); err == nil {
-		q.Before = time.UnixMilli(ms)
-	}
-	events, err := p.h.Center.Events(p.Context(), q)
-	if err != nil {
-		return err
-	}
-	d := auditData{Events: events, Reference: q.RequestID}
-	if q.RequestID != "" && len(events) == 0 { // it may be one of many that were only counted
-		d.Explained, err = p.h.Center.Explain(p.Context(), q.RequestID)
-		if err != nil && refusal.CodeOf(err) != center.RequestNotFound {
-			return err
-		}
-		for _, x := range d.Explained {
-			d.Events = append(d.Events, x.Event)
-		}
-	} else if q.RequestID != "" {
-		for _, e := range events {
-			d.Explained = append(d.Explained, center.ExplainEvent(e))
-		}
-	}
-	if end := pageEnd(events); end < len(events) {
-		d.Events = events[:end]
-		d.Before = events[end-1].Time.UnixMilli()
-	}
-	return p.Render("audit", "Audit", "/console/audit", d)
 }

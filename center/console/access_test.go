@@ -199,11 +199,13 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 	refused(v, s.URL+"/console/accounts/organization", nil, http.StatusConflict, "")
 
 	last := s.LastEvent()
-	if page := v.Get(s.URL + "/console/audit"); !strings.Contains(page, "DeleteAccountAssignment") {
+	if page := v.Get(s.URL + "/console/audit"); !strings.Contains(
+		page, "<span>DeleteAccountAssignment</span>",
+	) {
 		t.Errorf("the audit log does not tell of it: %s", page)
 	}
 	page := v.Get(s.URL + "/console/audit?reference=" + last.Actor.RequestID)
-	if !strings.Contains(page, last.Action) || strings.Contains(page, "DeleteAccountAssignment") {
+	if !strings.Contains(page, last.Action) || strings.Contains(page, "<span>DeleteAccountAssignment</span>") {
 		t.Errorf("the page of the reference of %s: %s", last.Action, page)
 	}
 }

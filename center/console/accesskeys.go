@@ -1,12 +1,15 @@
 package console
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
 type keysData struct {
-	Keys      []center.AccessKey
+	listing[center.AccessKey]
 	New       center.AccessKey
 	NewSecret string // set once, right after the key was made
 	Roles     []center.KeyRole
@@ -20,13 +23,44 @@ func showKeys(p page, made center.AccessKey, secret string) error {
 	if err != nil {
 		return err
 	}
+	l := listing[center.AccessKey]{Listing: p.Listing("for", "used")}
+	keys = web.Found(l.Listing, keys, func(k center.AccessKey) []string {
+		return []string{k.ID, k.Principal, string(k.EffectiveRole())}
+	})
+	l.Items, l.Pager = web.Page(l.Listing, keys, pageSize, func(k center.AccessKey, by string) string {
+		if by == "used" {
+			return k.LastUsedAt.UTC().Format(time.RFC3339)
+		}
+		return k.Principal
+	})
+	if p.Exports() {
+		return p.exportKeys(l.Items)
+	}
 	return p.Render("access-keys", "Access keys", "/console/access-keys", keysData{
-		keys,
+		l,
 		made,
 		secret,
 		[]center.KeyRole{center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator},
 		c.Instance.Region,
 		c.URL,
+	})
+}
+
+func (p page) exportKeys(keys []center.AccessKey) error {
+	columns := []string{"accessKeyId", "for", "role", "enabled", "createdAt", "lastUsedAt", "lastUsedService",
+		"lastUsedAddress"}
+	return p.Export("access-keys", columns, func(row func(...string) error) error {
+		for _, k := range keys {
+			used := ""
+			if !k.LastUsedAt.IsZero() {
+				used = k.LastUsedAt.UTC().Format(time.RFC3339)
+			}
+			if err := row(k.ID, k.Principal, string(k.EffectiveRole()), strconv.FormatBool(!k.Disabled),
+				k.CreatedAt.UTC().Format(time.RFC3339), used, k.LastUsedService, k.LastUsedAddress); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

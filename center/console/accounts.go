@@ -1,19 +1,40 @@
 package console
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 type accountsData struct {
-	Accounts []center.Account
-	Import   *center.OrganizationImport // nil: no organization is read
+	listing[center.Account]
+	Import *center.OrganizationImport // nil: no organization is read
 }
 
 func accounts(p page) error {
 	ctx, c := p.Context(), p.h.Center
+	d := accountsData{}
+	d.Listing = p.Listing("name", "id", "email")
 	list, err := c.Accounts(ctx)
-	d := accountsData{Accounts: list}
+	list = web.Found(d.Listing, list, func(a center.Account) []string {
+		texts := []string{a.Name, a.ID, a.Email}
+		for _, u := range a.Units {
+			texts = append(texts, u.Name)
+		}
+		for _, t := range a.Tags {
+			texts = append(texts, t.Key+"="+t.Value)
+		}
+		return texts
+	})
+	d.Items, d.Pager = web.Page(d.Listing, list, pageSize, func(a center.Account, by string) string {
+		return map[string]string{"name": a.Name, "id": a.ID, "email": a.Email}[by]
+	})
+	if err == nil && p.Exports() {
+		return p.exportAccounts(d.Items)
+	}
 	if err == nil && c.Organization != nil {
 		var last center.OrganizationImport
 		last, err = c.LastOrganizationImport(ctx)
@@ -23,6 +44,26 @@ func accounts(p page) error {
 		return err
 	}
 	return p.Render("accounts", "AWS accounts", "/console/accounts", d)
+}
+
+func (p page) exportAccounts(list []center.Account) error {
+	columns := []string{"id", "name", "email", "suspended", "units", "tags"}
+	return p.Export("accounts", columns, func(row func(...string) error) error {
+		for _, a := range list {
+			var units, tags []string
+			for _, u := range a.Units {
+				units = append(units, u.Name)
+			}
+			for _, t := range a.Tags {
+				tags = append(tags, t.Key+"="+t.Value)
+			}
+			if err := row(a.ID, a.Name, a.Email, strconv.FormatBool(a.Suspended), strings.Join(units, " / "),
+				strings.Join(tags, " ")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // putAccount changes what the form shows, and leaves units and tags as they are.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -9,31 +10,43 @@ import (
 )
 
 type applicationsData struct {
-	Applications []center.Application
-	Providers    []center.ApplicationProvider
-	More         bool // than are shown
-	Issuers      []issuerLine
-	Attributes   []struct{ Path, Name string }
+	listing[center.Application]
+	Providers  []center.ApplicationProvider
+	Issuers    []issuerLine
+	Attributes []struct{ Path, Name string }
 }
 
 func applications(p page) error {
-	list, err := p.h.Center.Applications(p.Context(), "", maxShown+1)
+	l := listing[center.Application]{Listing: p.Listing("name")}
+	list, err := p.h.Center.Applications(p.Context(), "", 0)
 	if err != nil {
 		return err
+	}
+	list = web.Found(l.Listing, list, func(a center.Application) []string {
+		return []string{a.Name, a.Description, a.URL, a.ARN}
+	})
+	name := func(a center.Application, _ string) string { return a.Name }
+	l.Items, l.Pager = web.Page(l.Listing, list, pageSize, name)
+	if p.Exports() {
+		columns := []string{"applicationArn", "name", "description", "url", "enabled", "hidden", "forEveryone"}
+		return p.Export("applications", columns, func(row func(...string) error) error {
+			for _, a := range l.Items {
+				if err := row(a.ARN, a.Name, a.Description, a.URL, strconv.FormatBool(a.Enabled),
+					strconv.FormatBool(a.Hidden), strconv.FormatBool(a.ForEveryone)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	issuers, err := p.h.Center.TokenIssuers(p.Context())
 	if err != nil {
 		return err
 	}
-	d := applicationsData{
-		Providers:  center.ApplicationProviders,
-		More:       len(list) > maxShown,
-		Attributes: userAttributes,
-	}
+	d := applicationsData{listing: l, Providers: center.ApplicationProviders, Attributes: userAttributes}
 	for _, i := range issuers {
 		d.Issuers = append(d.Issuers, issuerLine{TokenIssuer: i, ID: path.Base(i.ARN)})
 	}
-	d.Applications = list[:min(len(list), maxShown)]
 	return p.Render("applications", "Applications", "/console/applications", d)
 }
 
@@ -70,8 +83,7 @@ type applicationData struct {
 	SAML        *samlData  // of a SAML application
 	OAuth       *oauthData // of an OAuth application
 	ID          string
-	Assigned    []assignedLine
-	More        bool // than are shown
+	Assigned    listing[assignedLine]
 }
 
 // assignedLine is who has an application, with the name.
@@ -86,13 +98,7 @@ func application(p page) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.ApplicationAssignments(
-		ctx, center.ApplicationAssignmentQuery{ApplicationARN: a.ARN, Limit: maxShown + 1},
-	)
-	if err != nil {
-		return err
-	}
-	d := applicationData{Application: a, ID: p.PathValue("id"), More: len(list) > maxShown}
+	d := applicationData{Application: a, ID: p.PathValue("id")}
 	if a.TakesSAML() {
 		d.SAML, err = p.samlData()
 	} else {
@@ -101,14 +107,43 @@ func application(p page) error {
 	if err != nil {
 		return err
 	}
-	for _, x := range list[:min(len(list), maxShown)] {
-		name, err := p.principalName(center.Assignment{PrincipalType: x.PrincipalType, PrincipalID: x.PrincipalID})
-		if err != nil {
-			return err
-		}
-		d.Assigned = append(d.Assigned, assignedLine{x, name})
+	if d.Assigned, err = p.assigned(a.ARN); err != nil {
+		return err
+	}
+	if p.Exports() {
+		columns := []string{"principalType", "principalId", "name"}
+		return p.Export("assigned", columns, func(row func(...string) error) error {
+			for _, x := range d.Assigned.Items {
+				if err := row(string(x.PrincipalType), x.PrincipalID, x.Subject); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return p.Render("application", a.Name, "/console/applications", d)
+}
+
+// assigned is the page of those who have an application, in the order of their names.
+func (p page) assigned(arn string) (l listing[assignedLine], err error) {
+	l.Listing = p.Listing("name")
+	list, err := p.h.Center.ApplicationAssignments(
+		p.Context(), center.ApplicationAssignmentQuery{ApplicationARN: arn},
+	)
+	if err != nil {
+		return l, err
+	}
+	var all []assignedLine
+	for _, x := range list {
+		name, err := p.principalName(center.Assignment{PrincipalType: x.PrincipalType, PrincipalID: x.PrincipalID})
+		if err != nil {
+			return l, err
+		}
+		all = append(all, assignedLine{x, name})
+	}
+	all = web.Found(l.Listing, all, func(x assignedLine) []string { return []string{x.Subject, x.PrincipalID} })
+	l.Items, l.Pager = web.Page(l.Listing, all, pageSize, func(x assignedLine, _ string) string { return x.Subject })
+	return l, nil
 }
 
 func updateApplication(p page) error {

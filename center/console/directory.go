@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -50,14 +51,45 @@ func dashboard(p page) error {
 	return p.Render("dashboard", "Dashboard", "/console/", d)
 }
 
-// listing is what the lists of users and groups share.
+// listing is a page of a list.
 type listing[T any] struct {
+	web.Listing
 	Items  []T
-	Total  int
-	Search string
 	Pager  web.Pager
+	Status string // enabled, disabled or any
+	Access string // with, without or any
 	Locked bool
 	Mail   bool // whether users can be invited by email
+}
+
+// oneOf reads a filter that has two values; nil is any of both.
+func oneOf(value, first string) *bool {
+	if value == "" {
+		return nil
+	}
+	is := value == first
+	return &is
+}
+
+// exportSize is how many rows are read at a time for a file.
+const exportSize = 1000 //bound:none they are read one part after the other
+
+// rowsOf hands a list over as the rows of a file, part by part.
+func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error {
+	for offset := 0; ; offset += exportSize {
+		items, err := read(offset)
+		if err != nil {
+			return err
+		}
+		for _, x := range items {
+			if err := row(x); err != nil {
+				return err
+			}
+		}
+		if len(items) < exportSize {
+			return nil
+		}
+	}
 }
 
 func (p page) pager(shown, total int) web.Pager {
@@ -82,19 +114,40 @@ func (p page) locked() (bool, error) {
 }
 
 func users(p page) error {
-	l := listing[center.User]{Search: p.URL.Query().Get("q"), Mail: p.h.Center.Mailer != nil}
-	var err error
-	if l.Locked, err = p.locked(); err != nil {
+	ctx, c := p.Context(), p.h.Center
+	l := listing[center.User]{Listing: p.Listing("name", "display"), Mail: c.Mailer != nil}
+	l.Status, l.Access = l.Filter("status", "enabled", "disabled"), l.Filter("access", "with", "without")
+	q := center.UserQuery{
+		Search: l.Search, Offset: l.Offset, Limit: pageSize, Descending: l.Descending,
+		Active: oneOf(l.Status, "enabled"), HasAccess: oneOf(l.Access, "with"),
+	}
+	q.By = map[string]center.Order{"name": center.ByName, "display": center.ByDisplayName}[l.Sort]
+	if p.Exports() {
+		columns := []string{"userId", "userName", "displayName", "givenName", "familyName", "email", "status",
+			"externalId", "createdAt", "updatedAt"}
+		return p.Export("users", columns, func(row func(...string) error) error {
+			return rowsOf(func(offset int) ([]center.User, error) {
+				q.Offset, q.Limit = offset, exportSize
+				return c.Users(ctx, q)
+			}, func(u center.User) error {
+				status := "DISABLED"
+				if u.Active {
+					status = "ENABLED"
+				}
+				return row(string(u.ID), u.UserName, u.DisplayName, u.Name.GivenName, u.Name.FamilyName,
+					u.PrimaryEmail(), status, u.ExternalID, u.CreatedAt.UTC().Format(time.RFC3339),
+					u.UpdatedAt.UTC().Format(time.RFC3339))
+			})
+		})
+	}
+	locked, e1 := p.locked()
+	total, e2 := c.CountUsers(ctx, q)
+	list, e3 := c.Users(ctx, q)
+	if err := errors.Join(e1, e2, e3); err != nil {
 		return err
 	}
-	q := center.UserQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize}
-	if l.Total, err = p.h.Center.CountUsers(p.Context(), q); err != nil {
-		return err
-	}
-	if l.Items, err = p.h.Center.Users(p.Context(), q); err != nil {
-		return err
-	}
-	l.Pager = p.pager(len(l.Items), l.Total)
+	l.Locked, l.Items = locked, list
+	l.Pager = l.Listing.Pager(len(list), pageSize, total)
 	return p.Render("users", "Users", "/console/users", l)
 }
 
@@ -260,19 +313,33 @@ func deleteUser(p page) error {
 }
 
 func groups(p page) error {
-	l := listing[center.Group]{Search: p.URL.Query().Get("q")}
-	var err error
-	if l.Locked, err = p.locked(); err != nil {
+	ctx, c := p.Context(), p.h.Center
+	l := listing[center.Group]{Listing: p.Listing("name")}
+	l.Access = l.Filter("access", "with", "without")
+	q := center.GroupQuery{
+		Search: l.Search, Offset: l.Offset, Limit: pageSize, By: center.ByName, Descending: l.Descending,
+		HasAccess: oneOf(l.Access, "with"),
+	}
+	if p.Exports() {
+		columns := []string{"groupId", "displayName", "description", "externalId", "createdAt"}
+		return p.Export("groups", columns, func(row func(...string) error) error {
+			return rowsOf(func(offset int) ([]center.Group, error) {
+				q.Offset, q.Limit = offset, exportSize
+				return c.Groups(ctx, q)
+			}, func(g center.Group) error {
+				created := g.CreatedAt.UTC().Format(time.RFC3339)
+				return row(string(g.ID), g.DisplayName, g.Description, g.ExternalID, created)
+			})
+		})
+	}
+	locked, e1 := p.locked()
+	total, e2 := c.CountGroups(ctx, q)
+	list, e3 := c.Groups(ctx, q)
+	if err := errors.Join(e1, e2, e3); err != nil {
 		return err
 	}
-	q := center.GroupQuery{Search: l.Search, Offset: p.offset(), Limit: pageSize}
-	if l.Total, err = p.h.Center.CountGroups(p.Context(), q); err != nil {
-		return err
-	}
-	if l.Items, err = p.h.Center.Groups(p.Context(), q); err != nil {
-		return err
-	}
-	l.Pager = p.pager(len(l.Items), l.Total)
+	l.Locked, l.Items = locked, list
+	l.Pager = l.Listing.Pager(len(list), pageSize, total)
 	return p.Render("groups", "Groups", "/console/groups", l)
 }
 
@@ -288,20 +355,16 @@ func createGroup(p page) error {
 }
 
 type member struct {
-	ID   center.MembershipID
-	User center.User
+	ID    center.MembershipID
+	User  center.User
+	Since time.Time
 }
 
 type groupData struct {
 	Group   center.Group
-	Members []member
-	Total   int
-	Locked  bool
+	Members listing[member]
 	Command string
 }
-
-// maxShown is how many members the page of a group lists.
-const maxShown = 200 //bound:list members, assignments and accounts on a page of the console
 
 func group(p page) error {
 	ctx, c := p.Context(), p.h.Center
@@ -310,27 +373,58 @@ func group(p page) error {
 	if d.Group, err = c.Group(ctx, center.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	if d.Locked, err = p.locked(); err != nil {
+	l := listing[member]{Listing: p.Listing("name")}
+	q := center.MembershipQuery{
+		GroupID: d.Group.ID, Search: l.Search, ByName: true, Descending: l.Descending, Offset: l.Offset,
+		Limit: pageSize,
+	}
+	if p.Exports() {
+		columns := []string{"membershipId", "userId", "userName", "displayName", "email", "since"}
+		return p.Export("members", columns, func(row func(...string) error) error {
+			return rowsOf(func(offset int) ([]member, error) {
+				q.Offset, q.Limit = offset, exportSize
+				return p.members(q)
+			}, func(m member) error {
+				return row(string(m.ID), string(m.User.ID), m.User.UserName, m.User.DisplayName, m.User.PrimaryEmail(),
+					m.Since.UTC().Format(time.RFC3339))
+			})
+		})
+	}
+	locked, e1 := p.locked()
+	total, e2 := c.CountMemberships(ctx, q)
+	list, e3 := p.members(q)
+	if err := errors.Join(e1, e2, e3); err != nil {
 		return err
 	}
-	ms, err := c.Memberships(ctx, center.MembershipQuery{GroupID: d.Group.ID})
-	if err != nil {
-		return err
-	}
-	d.Total = len(ms)
-	for _, m := range ms[:min(len(ms), maxShown)] {
-		u, err := c.User(ctx, m.UserID)
-		if err != nil {
-			return err
-		}
-		d.Members = append(d.Members, member{m.ID, u})
-	}
+	l.Locked, l.Items = locked, list
+	l.Pager = l.Listing.Pager(len(list), pageSize, total)
+	d.Members = l
 	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " +
 		c.Instance.Region +
 		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(
 		d.Group.ID,
 	) + " \\\n  --member-id UserId=USER_ID"
 	return p.Render("group", d.Group.DisplayName, "/console/groups", d)
+}
+
+// members reads a part of the members of a group.
+func (p page) members(q center.MembershipQuery) (list []member, err error) {
+	err = p.h.Center.Store.View(p.Context(), func(r center.Reader) error {
+		list = nil
+		ms, err := r.Memberships(q)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			u, err := r.User(m.UserID)
+			if err != nil {
+				return err
+			}
+			list = append(list, member{m.ID, u, m.CreatedAt})
+		}
+		return nil
+	})
+	return list, err
 }
 
 func addMember(p page) error {

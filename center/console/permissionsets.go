@@ -13,11 +13,30 @@ import (
 )
 
 func permissionSets(p page) error {
+	l := listing[center.PermissionSet]{Listing: p.Listing("name")}
 	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
 	if err != nil {
 		return err
 	}
-	return p.Render("permission-sets", "Permission sets", "/console/permission-sets", list)
+	list = web.Found(l.Listing, list, func(s center.PermissionSet) []string {
+		return append([]string{s.Name, s.Description, s.ARN}, s.ManagedPolicies...)
+	})
+	name := func(s center.PermissionSet, _ string) string { return s.Name }
+	l.Items, l.Pager = web.Page(l.Listing, list, pageSize, name)
+	if p.Exports() {
+		columns := []string{"permissionSetArn", "name", "description", "sessionDuration", "managedPolicies",
+			"inlinePolicy"}
+		return p.Export("permission-sets", columns, func(row func(...string) error) error {
+			for _, s := range l.Items {
+				if err := row(s.ARN, s.Name, s.Description, s.SessionDuration.String(),
+					strings.Join(s.ManagedPolicies, " "), s.InlinePolicy); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return p.Render("permission-sets", "Permission sets", "/console/permission-sets", l)
 }
 
 func createPermissionSet(p page) error {
@@ -76,9 +95,8 @@ type permissionSetData struct {
 	Set     center.PermissionSet
 	ID      string
 	Hours   int
-	Roles   []roleLine
+	Roles   listing[roleLine]
 	Making  []center.RoleJob
-	More    bool // than are shown
 	Stale   bool // some roles are not what the permission set is
 	Kept    bool // in IAM, by this center
 	Command string
@@ -96,8 +114,8 @@ func permissionSet(p page) error {
 		Hours: int(set.SessionDuration / time.Hour),
 		Kept:  c.Roles != nil,
 	}
-	roles, e1 := c.Provisioned(ctx, center.ProvisionedQuery{PermissionSetARN: set.ARN, Limit: maxShown + 1})
-	jobs, e2 := c.RoleJobs(ctx, center.RoleJobQuery{PermissionSetARN: set.ARN, Limit: maxShown})
+	roles, e1 := c.Provisioned(ctx, center.ProvisionedQuery{PermissionSetARN: set.ARN})
+	jobs, e2 := c.RoleJobs(ctx, center.RoleJobQuery{PermissionSetARN: set.ARN})
 	accounts, e3 := c.Accounts(ctx)
 	if err := errors.Join(e1, e2, e3); err != nil {
 		return err
@@ -109,20 +127,36 @@ func permissionSet(p page) error {
 	for _, j := range jobs {
 		work[j.RoleName] = true
 	}
-	if d.More = len(roles) > maxShown; d.More {
-		roles = roles[:maxShown]
-	}
 	there := map[string]bool{}
+	var all []roleLine
 	for _, r := range roles {
 		there[r.RoleName] = true
 		line := roleLine{r, names[r.AccountID], r.Status(set, work[r.RoleName])}
 		d.Stale = d.Stale || r.Revision != set.Revision || len(r.Drift) > 0
-		d.Roles = append(d.Roles, line)
+		all = append(all, line)
 	}
+	d.Roles.Listing = p.Listing("account")
+	all = web.Found(d.Roles.Listing, all, func(r roleLine) []string {
+		return []string{r.Account, r.AccountID, r.RoleName, string(r.Status)}
+	})
+	d.Roles.Items, d.Roles.Pager = web.Page(d.Roles.Listing, all, pageSize, func(r roleLine, _ string) string {
+		return r.Account
+	})
 	for _, j := range jobs {
 		if !there[j.RoleName] {
 			d.Making = append(d.Making, j)
 		}
+	}
+	if p.Exports() {
+		columns := []string{"accountId", "account", "roleName", "status"}
+		return p.Export("accounts", columns, func(row func(...string) error) error {
+			for _, r := range d.Roles.Items {
+				if err := row(r.AccountID, r.Account, r.RoleName, string(r.Status)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	d.Command = "aws sso-admin provision-permission-set --endpoint-url " + c.URL + " --region " + c.Instance.Region +
 		" \\\n  --instance-arn " + c.Instance.ARN +

@@ -127,8 +127,39 @@ func userWhere(q center.UserQuery) *sqldb.Where {
 	if q.IDs != nil {
 		w.In("id", texts(q.IDs))
 	}
-	w.Contains("search", q.Search)
+	for _, word := range strings.Fields(q.Search) {
+		w.Contains("search", word)
+	}
+	if q.Active != nil { // documents leave out what is false; quotes in values are escaped
+		w.And(not(!*q.Active) + `doc LIKE '%"Active":true%'`)
+	}
+	if q.HasAccess != nil {
+		w.And(not(!*q.HasAccess) + `(id IN (SELECT principal_id FROM assignments WHERE principal_type = 'USER')
+			OR seq IN (SELECT m.user_seq FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
+			WHERE g.id IN (SELECT principal_id FROM assignments WHERE principal_type = 'GROUP')))`)
+	}
 	return w
+}
+
+func not(negated bool) string {
+	if negated {
+		return "NOT "
+	}
+	return ""
+}
+
+// orderOf is the order of a list, by the columns of the orders. Equal ones are in the order of
+// their ids.
+func orderOf(by center.Order, descending bool, columns ...string) string {
+	direction := ""
+	if descending {
+		direction = " DESC"
+	}
+	text := " ORDER BY id" + direction
+	if by != 0 {
+		text = " ORDER BY " + columns[by] + direction + ", id" + direction
+	}
+	return text
 }
 
 func (t tx) Users(q center.UserQuery) ([]center.User, error) {
@@ -136,7 +167,9 @@ func (t tx) Users(q center.UserQuery) ([]center.User, error) {
 	if q.After != "" {
 		w.And("id > ?", string(q.After))
 	}
-	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, q.Offset)
+	// after the user name and a blank, the text that is searched has the display name
+	order := orderOf(q.By, q.Descending, "id", "user_name", "substr(search, length(user_name) + 2)")
+	query := `SELECT doc FROM users` + w.Text() + order + w.Limit(q.Limit, q.Offset)
 	return t.users(q.Limit, query, w.Args...)
 }
 
@@ -233,8 +266,11 @@ func groupWhere(q center.GroupQuery) *sqldb.Where {
 	if q.IDs != nil {
 		w.In("id", texts(q.IDs))
 	}
-	if q.Search != "" {
-		w.And("display_name LIKE ? ESCAPE '!'", sqldb.Pattern(names.Fold(q.Search)))
+	for _, word := range strings.Fields(q.Search) {
+		w.And("display_name LIKE ? ESCAPE '!'", sqldb.Pattern(names.Fold(word)))
+	}
+	if q.HasAccess != nil {
+		w.And(not(!*q.HasAccess) + "id IN (SELECT principal_id FROM assignments WHERE principal_type = 'GROUP')")
 	}
 	return w
 }
@@ -244,7 +280,8 @@ func (t tx) Groups(q center.GroupQuery) ([]center.Group, error) {
 	if q.After != "" {
 		w.And("id > ?", string(q.After))
 	}
-	return t.groups(selectGroup+w.Text()+` ORDER BY id`+w.Limit(q.Limit, q.Offset), w.Args...)
+	order := orderOf(q.By, q.Descending, "id", "display_name")
+	return t.groups(selectGroup+w.Text()+order+w.Limit(q.Limit, q.Offset), w.Args...)
 }
 
 func (t tx) CountGroups(q center.GroupQuery) (int, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,6 +98,9 @@ func membershipWhere(q center.MembershipQuery) *sqldb.Where {
 	if q.UserID != "" {
 		w.And("m.user_seq = (SELECT seq FROM users WHERE id = ?)", string(q.UserID))
 	}
+	for _, word := range strings.Fields(q.Search) {
+		w.Contains("u.search", word)
+	}
 	return w
 }
 
@@ -108,12 +112,22 @@ func (t tx) Memberships(q center.MembershipQuery) ([]center.Membership, error) {
 	if q.After != 0 {
 		w.And(order+" > ?", q.After)
 	}
+	if q.ByName {
+		order = "u.user_name"
+	}
+	if q.Descending {
+		order += " DESC"
+	}
 	return t.memberships(selectMemberships+w.Text()+` ORDER BY `+order+w.Limit(q.Limit, q.Offset), w.Args)
 }
 
 func (t tx) CountMemberships(q center.MembershipQuery) (int, error) {
 	w := membershipWhere(q)
-	return t.Count(`SELECT COUNT(*) FROM memberships m`+w.Text(), w.Args...)
+	from := ` FROM memberships m`
+	if q.Search != "" {
+		from += ` JOIN users u ON u.seq = m.user_seq`
+	}
+	return t.Count(`SELECT COUNT(*)`+from+w.Text(), w.Args...)
 }
 
 func (t tx) Members(g center.GroupID) ([]center.Member, error) {

@@ -410,3 +410,22 @@ func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
 	}
 	return events, err
 }
+
+// eventTable is how events are kept.
+var eventTable = audit.Table{Order: "seq DESC", Reference: "request_id"}
+
+func (t tx) FindEvents(q audit.Query) (audit.Found, error) {
+	selection := q.Select()
+	query, args := eventTable.Statement(q)
+	cut, err := sqldb.Take(t.Tx, maxEvents, selection.Take, query, args...)
+	return selection.Found(cut), err
+}
+func (t tx) EventBeyond(at time.Time, events int, oldestFirst bool) (time.Time, error) {
+	query, args := audit.Beyond(at, events, oldestFirst)
+	var ms int64
+	err := sqldb.NoRow(t.Row(query, args, &ms), refusal.ErrNoRow)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(ms), err
+}

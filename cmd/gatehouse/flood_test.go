@@ -235,8 +235,9 @@ func tenantEvents(t *testing.T, path string) (events []audit.Event) {
 		t.Fatal(err)
 	}
 	defer s.Close() //nolint:errcheck // nothing was written to it
-	if err := s.View(context.Background(), func(r tenant.Reader) (err error) {
-		events, err = r.Events(100_000)
+	if err := s.View(context.Background(), func(r tenant.Reader) error {
+		found, err := r.FindEvents(audit.Query{Limit: 100_000})
+		events = found.Events
 		return err
 	}); err != nil {
 		t.Fatal(err)

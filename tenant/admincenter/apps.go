@@ -7,19 +7,43 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 func apps(p page) error {
-	list, err := p.h.Tenant.Applications(p.Context())
+	l := listing[tenant.Application]{Listing: p.Listing("name", "created")}
+	all, err := p.h.Tenant.Applications(p.Context())
 	if err != nil {
 		return err
 	}
-	list = slices.DeleteFunc(list, func(a tenant.Application) bool { return a.NoPrincipal })
-	return p.Render("apps", "Enterprise applications", "/admin/apps", list)
+	all = slices.DeleteFunc(all, func(a tenant.Application) bool { return a.NoPrincipal })
+	all = web.Found(l.Listing, all, func(a tenant.Application) []string {
+		return []string{a.DisplayName, string(a.AppID), string(a.ID), string(a.ServicePrincipalID)}
+	})
+	l.Items, l.Pager = web.Page(l.Listing, all, pageSize, func(a tenant.Application, by string) string {
+		if by == "created" {
+			return a.CreatedAt.UTC().Format(time.RFC3339Nano)
+		}
+		return a.DisplayName
+	})
+	if p.Exports() {
+		columns := []string{"id", "appId", "servicePrincipalId", "displayName", "singleSignOn", "createdDateTime"}
+		return p.Export("applications", columns, func(row func(...string) error) error {
+			for _, a := range l.Items {
+				if err := row(string(a.ID), string(a.AppID), string(a.ServicePrincipalID), a.DisplayName, a.SSOMode,
+					a.CreatedAt.UTC().Format(time.RFC3339)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return p.Render("apps", "Enterprise applications", "/admin/apps", l)
 }
 
 func gallery(p page) error {
@@ -162,34 +186,31 @@ func downloadMetadata(p page) error {
 	return p.Download("federationmetadata.xml", "application/samlmetadata+xml; charset=utf-8", data)
 }
 
-type assignmentLine struct {
-	memberLine
-	Assignment tenant.AssignmentID
-	Role       string
-}
-
 func assignments(p page) error {
 	a, err := p.app()
 	if err != nil {
 		return err
 	}
-	var lines []assignmentLine
-	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		lines = nil
-		list, err := r.Assignments(tenant.AssignmentQuery{ServicePrincipalID: a.ServicePrincipalID})
-		for _, x := range list[:min(len(list), maxShown)] {
-			l, err := line(r, x.PrincipalKind, x.PrincipalID)
-			if err != nil {
-				return err
-			}
-			lines = append(lines, assignmentLine{l, x.ID, roleName(a, x.RoleID)})
-		}
-		return err
-	})
-	if err != nil {
+	d, err := p.principals(
+		tenant.PrincipalQuery{ServicePrincipalID: a.ServicePrincipalID}, "users-and-groups",
+		func(x tenant.Assignment) string { return roleName(a, x.RoleID) },
+	)
+	if d.sent || err != nil {
 		return err
 	}
-	return p.Render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", lines})
+	lines := make([]assignmentLine, len(d.Items))
+	for i, x := range d.Items {
+		lines[i] = assignmentLine{x, roleName(a, x.Assignment.RoleID)}
+	}
+	return p.Render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", struct {
+		principals
+		Lines []assignmentLine
+	}{d, lines}})
+}
+
+type assignmentLine struct {
+	tenant.Principal
+	Role string
 }
 
 // roleName is what an application calls a role.
@@ -240,8 +261,7 @@ type provisioningData struct {
 	Running     bool
 	Done, Total int
 	Standing    tenant.Standing
-	Log         []tenant.LogEntry
-	Failures    bool
+	Log         provisioningLog
 	InStep      tenant.InStep
 }
 
@@ -257,19 +277,18 @@ func provisioning(p page) error {
 	if err != nil {
 		return err
 	}
-	d := provisioningData{Failures: p.URL.Query().Get("status") == "failure"}
+	d := provisioningData{}
 	if len(jobs) > 0 {
+		if p.Exports() {
+			return p.exportLog(jobs[0].ID)
+		}
 		d.Job, d.HasToken = &jobs[0], jobs[0].Credentials.SealedToken != ""
 		if d.InStep, err = p.h.Tenant.InStep(p.Context(), jobs[0].ID); err != nil {
 			return err
 		}
 		d.Done, d.Total, d.Running = p.h.Progress(string(jobs[0].ID))
 		d.Standing = p.h.Standing(jobs[0].ID)
-		q := tenant.LogQuery{JobID: jobs[0].ID, Limit: pageSize}
-		if d.Failures {
-			q.Status = "failure"
-		}
-		if d.Log, err = p.h.Tenant.ProvisioningLog(p.Context(), q); err != nil {
+		if d.Log, err = p.provisioningLog(jobs[0].ID); err != nil {
 			return err
 		}
 	}

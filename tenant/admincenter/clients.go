@@ -3,6 +3,7 @@ package admincenter
 import (
 	"encoding/pem"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -11,7 +12,7 @@ import (
 
 // clientsData is the registrations, and the one that was made just now, whose secret is shown once.
 type clientsData struct {
-	Clients     []tenant.Client
+	listing[tenant.Client]
 	Permissions []string
 	Made        *tenant.Client
 	Secret      string
@@ -21,8 +22,26 @@ type clientsData struct {
 func clients(p page) error { return p.showClients(clientsData{}) }
 
 func (p page) showClients(d clientsData) (err error) {
-	if d.Clients, err = p.h.Tenant.Clients(p.Context()); err != nil {
+	d.Listing = p.Listing("name")
+	all, err := p.h.Tenant.Clients(p.Context())
+	if err != nil {
 		return err
+	}
+	all = web.Found(d.Listing, all, func(c tenant.Client) []string { return []string{c.DisplayName, string(c.ID)} })
+	d.Items, d.Pager = web.Page(d.Listing, all, pageSize, func(c tenant.Client, _ string) string {
+		return c.DisplayName
+	})
+	if p.Exports() {
+		return p.Export("app-registrations", []string{"appId", "displayName", "permissions", "createdDateTime"},
+			func(row func(...string) error) error {
+				for _, c := range d.Items {
+					if err := row(string(c.ID), c.DisplayName, strings.Join(c.Granted(), " "),
+						c.CreatedAt.UTC().Format(time.RFC3339)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 	}
 	d.Permissions, d.TokenURL = tenant.Permissions, p.h.Tenant.TokenURL()
 	return p.Render("clients", "App registrations", "/admin/clients", d)

@@ -1,6 +1,8 @@
 package admincenter
 
 import (
+	"time"
+
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -15,10 +17,9 @@ type deletedTab struct {
 
 // deletedData is a page of deleted objects.
 type deletedData struct {
-	Tabs  []deletedTab
-	Open  deletedTab
-	Items []tenant.DeletedItem
-	Next  string
+	listing[tenant.DeletedItem]
+	Tabs []deletedTab
+	Open deletedTab
 }
 
 // deletedTabs are the lists, the first of which is shown first.
@@ -32,27 +33,62 @@ func deletedTabs() []deletedTab {
 
 func deletedItems(p page) error {
 	d := deletedData{Tabs: deletedTabs()}
+	d.Listing = p.Listing("name", "deleted")
 	d.Open = d.Tabs[0]
-	q := p.URL.Query()
 	for i := range d.Tabs {
 		t := &d.Tabs[i]
 		n, err := p.h.Tenant.CountDeletedItems(p.Context(), t.Kind)
 		if err != nil {
 			return err
 		}
-		if t.Count = n; t.Name == q.Get("of") {
+		if t.Count = n; t.Name == p.URL.Query().Get("of") {
 			d.Open = *t
 		}
 	}
-	var err error
-	if d.Items, err = p.h.Tenant.DeletedItems(p.Context(), d.Open.Kind, q.Get("after"), pageSize+1); err != nil {
+	all, err := p.allDeleted(d.Open.Kind)
+	if err != nil {
 		return err
 	}
-	if len(d.Items) > pageSize {
-		d.Items = d.Items[:pageSize]
-		d.Next = d.Items[pageSize-1].ID
+	all = web.Found(d.Listing, all, func(i tenant.DeletedItem) []string {
+		texts := []string{i.Name(), i.ID}
+		if i.User != nil {
+			texts = append(texts, i.User.UserPrincipalName)
+		}
+		return texts
+	})
+	d.Items, d.Pager = web.Page(d.Listing, all, pageSize, func(i tenant.DeletedItem, by string) string {
+		if by == "deleted" {
+			return i.DeletedAt.UTC().Format(time.RFC3339Nano)
+		}
+		return i.Name()
+	})
+	if p.Exports() {
+		return p.Export("deleted-"+d.Open.Name, []string{"id", "name", "deletedDateTime", "goneDateTime"},
+			func(row func(...string) error) error {
+				for _, i := range d.Items {
+					if err := row(i.ID, i.Name(), i.DeletedAt.UTC().Format(time.RFC3339),
+						i.GoneAt().UTC().Format(time.RFC3339)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 	}
 	return p.Render("deleted", d.Open.Title, "/admin/deleted", d)
+}
+
+// allDeleted reads the deleted objects of a kind.
+func (p page) allDeleted(kind tenant.ObjectKind) (all []tenant.DeletedItem, err error) {
+	for after := ""; ; {
+		items, err := p.h.Tenant.DeletedItems(p.Context(), kind, after, exportSize)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, items...); len(items) < exportSize {
+			return all, nil
+		}
+		after = items[len(items)-1].ID
+	}
 }
 
 // deletedItem is the item that the path names, and the list that has it.

@@ -2,11 +2,12 @@ package admincenter
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 const pageSize = 50 //bound:list rows of a page of the admin center
@@ -22,8 +23,8 @@ func overview(p page) error {
 	d.Movable, d.Now = p.h.Tenant.Clock != nil, p.h.Tenant.Now()
 	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
 	err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		users, e1 := r.CountUsers()
-		groups, e2 := r.CountGroups()
+		users, e1 := r.CountUsers(tenant.Query{})
+		groups, e2 := r.CountGroups(tenant.Query{})
 		apps, e3 := r.Applications()
 		d.Users = users
 		d.Groups = groups
@@ -52,24 +53,64 @@ func moveClock(p page) error {
 	return p.Done("/admin/", "The clock moved forward by "+forward.String()+".")
 }
 
+// listing is a page of a list.
 type listing[T any] struct {
-	Items        []T
-	Search, Next string
+	web.Listing
+	Items  []T
+	Pager  web.Pager
+	Status string
+}
+
+// exportSize is how many rows are read at a time for a file.
+const exportSize = 1000 //bound:none they are read one part after the other
+
+// rowsOf hands a list over as the rows of a file, part by part.
+func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error {
+	for offset := 0; ; offset += exportSize {
+		items, err := read(offset)
+		if err != nil {
+			return err
+		}
+		for _, x := range items {
+			if err := row(x); err != nil {
+				return err
+			}
+		}
+		if len(items) < exportSize {
+			return nil
+		}
+	}
 }
 
 func users(p page) error {
-	q := p.URL.Query()
-	l := listing[tenant.User]{Search: q.Get("q")}
-	var err error
-	if l.Items, err = p.h.Tenant.Users(
-		p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1},
-	); err != nil {
+	ctx, t := p.Context(), p.h.Tenant
+	l := listing[tenant.User]{Listing: p.Listing("name", "upn")}
+	l.Status = l.Filter("status", "enabled", "disabled")
+	q := tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
+	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
+	if l.Status != "" {
+		enabled := l.Status == "enabled"
+		q.Enabled = &enabled
+	}
+	if p.Exports() {
+		columns := []string{"id", "userPrincipalName", "displayName", "givenName", "surname", "mail", "jobTitle",
+			"department", "userType", "accountEnabled", "createdDateTime"}
+		return p.Export("users", columns, func(row func(...string) error) error {
+			return rowsOf(func(offset int) ([]tenant.User, error) {
+				q.Offset, q.Limit = offset, exportSize
+				return t.Users(ctx, q)
+			}, func(u tenant.User) error {
+				return row(string(u.ID), u.UserPrincipalName, u.DisplayName, u.GivenName, u.Surname, u.Mail, u.JobTitle,
+					u.Department, u.UserType, strconv.FormatBool(u.Enabled), u.CreatedAt.UTC().Format(time.RFC3339))
+			})
+		})
+	}
+	list, err := t.FindUsers(ctx, q)
+	if err != nil {
 		return err
 	}
-	if len(l.Items) > pageSize {
-		l.Items = l.Items[:pageSize]
-		l.Next = string(l.Items[pageSize-1].ID)
-	}
+	l.Items = list.Items
+	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
 	return p.Render("users", "Users", "/admin/users", l)
 }
 
@@ -177,18 +218,28 @@ func deleteUser(p page) error {
 }
 
 func groups(p page) error {
-	q := p.URL.Query()
-	l := listing[tenant.Group]{Search: q.Get("q")}
-	var err error
-	if l.Items, err = p.h.Tenant.Groups(
-		p.Context(), tenant.Query{Search: l.Search, After: q.Get("after"), Limit: pageSize + 1},
-	); err != nil {
+	ctx, t := p.Context(), p.h.Tenant
+	l := listing[tenant.Group]{Listing: p.Listing("name")}
+	q := tenant.Query{
+		Search: l.Search, By: tenant.ByName, Descending: l.Descending, Offset: l.Offset, Limit: pageSize,
+	}
+	if p.Exports() {
+		columns := []string{"id", "displayName", "description", "createdDateTime"}
+		return p.Export("groups", columns, func(row func(...string) error) error {
+			return rowsOf(func(offset int) ([]tenant.Group, error) {
+				q.Offset, q.Limit = offset, exportSize
+				return t.Groups(ctx, q)
+			}, func(g tenant.Group) error {
+				return row(string(g.ID), g.DisplayName, g.Description, g.CreatedAt.UTC().Format(time.RFC3339))
+			})
+		})
+	}
+	list, err := t.FindGroups(ctx, q)
+	if err != nil {
 		return err
 	}
-	if len(l.Items) > pageSize {
-		l.Items = l.Items[:pageSize]
-		l.Next = string(l.Items[pageSize-1].ID)
-	}
+	l.Items = list.Items
+	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
 	return p.Render("groups", "Groups", "/admin/groups", l)
 }
 
@@ -208,48 +259,58 @@ func createGroup(p page) error {
 	return p.Done("/admin/groups/"+string(g.ID), "The group is created.")
 }
 
-// maxShown is how many members a group's page lists.
-const maxShown = 200 //bound:list members on a page of the admin center
-
-type memberLine struct {
-	ID                 tenant.PrincipalID
-	Name, Detail, Kind string
+// principals is a page of a list of users and groups: members, or whom an application is assigned
+// to.
+type principals struct {
+	listing[tenant.Principal]
+	Kind string // User, Group or empty
+	sent bool   // as a file: there is no page
 }
 
-// line describes a user or a group for a table.
-func line(r tenant.Reader, kind tenant.ObjectKind, id tenant.PrincipalID) (memberLine, error) {
-	if kind == tenant.KindGroup {
-		g, err := r.Group(tenant.GroupID(id))
-		return memberLine{id, g.DisplayName, g.Description, string(kind)}, err
+// principals reads the page, or sends the list as a file.
+func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.Assignment) string) (
+	d principals, err error,
+) {
+	ctx, t := p.Context(), p.h.Tenant
+	d.Listing = p.Listing("name")
+	d.Kind = d.Filter("kind", string(tenant.KindUser), string(tenant.KindGroup))
+	q.Kind = tenant.ObjectKind(d.Kind)
+	q.Search, q.Descending = d.Search, d.Descending
+	if p.Exports() {
+		columns := []string{"id", "type", "displayName", "userPrincipalName", "role"}
+		d.sent = true
+		return d, p.Export(name, columns, func(row func(...string) error) error {
+			return rowsOf(
+				func(offset int) ([]tenant.Principal, error) {
+					q.Offset, q.Limit = offset, exportSize
+					list, err := t.FindPrincipals(ctx, q)
+					return list.Items, err
+				},
+				func(x tenant.Principal) error {
+					return row(string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName, role(x.Assignment))
+				},
+			)
+		})
 	}
-	u, err := r.User(tenant.UserID(id))
-	return memberLine{id, u.DisplayName, u.UserPrincipalName, string(kind)}, err
+	q.Offset, q.Limit = d.Offset, pageSize
+	list, err := t.FindPrincipals(ctx, q)
+	d.Items = list.Items
+	d.Pager = d.Listing.Pager(len(d.Items), pageSize, list.Total)
+	return d, err
 }
 
 func group(p page) error {
 	var d struct {
 		Group   tenant.Group
-		Members []memberLine
-		Total   int
+		Members principals
 	}
 	var err error
 	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		d.Members = nil
-		members, err := r.Members(d.Group.ID)
-		d.Total = len(members)
-		for _, m := range members[:min(len(members), maxShown)] {
-			l, err := line(r, m.Kind, m.MemberID)
-			if err != nil {
-				return err
-			}
-			d.Members = append(d.Members, l)
-		}
-		return err
-	})
-	if err != nil {
+	q := tenant.PrincipalQuery{GroupID: d.Group.ID}
+	d.Members, err = p.principals(q, "members", func(tenant.Assignment) string { return "" })
+	if d.Members.sent || err != nil {
 		return err
 	}
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
@@ -307,23 +368,4 @@ func deleteGroup(p page) error {
 		return err
 	}
 	return p.Done("/admin/groups", "The group is deleted. You can restore it for 30 days.")
-}
-
-func auditLog(p page) error {
-	events, err := p.h.Tenant.Events(p.Context(), 100)
-	if err != nil {
-		return err
-	}
-	return p.Render("audit", "Audit logs", "/admin/audit", struct{ Events []audit.Event }{events})
-}
-
-// shownSignIns is how many lines the page of the sign-in log has.
-const shownSignIns = 200
-
-func signInLogs(p page) error {
-	list, err := p.h.Tenant.SignIns(p.Context(), shownSignIns)
-	if err != nil {
-		return err
-	}
-	return p.Render("signinlogs", "Sign-in logs", "/admin/sign-in-logs", list)
 }

@@ -29,7 +29,6 @@ type query struct {
 	expand  map[string]expansion
 	orderBy []order
 	count   bool
-	inLogs  bool // the order is the log's own, and the next page goes on from a number
 }
 
 // order is a property by which objects are put in order.
@@ -401,7 +400,7 @@ func (h *Handler) answer(r request, o query, items []object, defaults properties
 	if len(items) > o.top {
 		items = items[:o.top]
 		key, _ := items[o.top-1]["id"].(string)
-		if len(o.orderBy) > 0 || o.offset > 0 || o.inLogs {
+		if len(o.orderBy) > 0 || o.offset > 0 {
 			key = "+" + strconv.Itoa(o.offset+o.top)
 		}
 		q := r.URL.Query()

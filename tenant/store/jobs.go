@@ -118,6 +118,15 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	w.Equal("job_id", string(q.JobID))
 	w.Equal("cycle_id", q.CycleID)
 	w.Equal("status", q.Status)
+	if q.Action != "" {
+		w.And("doc LIKE ? ESCAPE '!'", sqldb.Pattern(`"Action":`+sqldb.Encode(q.Action)))
+	}
+	for _, word := range strings.Fields(q.Name) {
+		w.And("lower(doc) LIKE ? ESCAPE '!'", `%"name":"%`+strings.TrimPrefix(sqldb.Part(quoted(word)), "%"))
+	}
+	if !q.Since.IsZero() {
+		w.And("time >= ?", q.Since.UnixMilli())
+	}
 	if q.Limit == 0 {
 		q.Limit = 100
 	}
@@ -132,6 +141,25 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	query := `SELECT doc FROM provisioning_log` + w.Text() + ` ORDER BY time ` + direction + `, id`
 	query += w.Limit(q.Limit, 0)
 	return list[tenant.LogEntry](t, query, w.Args...)
+}
+
+// quoted is a text as it stands in a document.
+func quoted(text string) string {
+	doc := sqldb.Encode(text)
+	return doc[1 : len(doc)-1]
+}
+
+// LogBeyond reads the time of the entry that comes so many entries before a moment.
+func (t tx) LogBeyond(at time.Time, entries int) (time.Time, error) {
+	var ms int64
+	err := t.Row(
+		`SELECT time FROM provisioning_log WHERE time <= $1 ORDER BY time DESC LIMIT 1 OFFSET $2`,
+		[]any{at.UnixMilli(), entries}, &ms,
+	)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(ms), err
 }
 
 // LoggedObjects reads the whole log, an entry at a time: it is needed after disasters only.

@@ -32,7 +32,7 @@ func people(t *testing.T, dsn string, names ...string) int {
 	}
 	n := 0
 	err = s.View(ctx, func(r tenant.Reader) (err error) {
-		n, err = r.CountUsers()
+		n, err = r.CountUsers(tenant.Query{})
 		return err
 	})
 	if err := errors.Join(err, s.Close()); err != nil {

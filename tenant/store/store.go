@@ -258,13 +258,13 @@ func (t tx) UserByPrincipalName(name string) (tenant.User, error) {
 	return one[tenant.User](t, `SELECT doc FROM users WHERE user_principal_name = $1`, names.Fold(name))
 }
 func (t tx) Users(q tenant.Query) ([]tenant.User, error) {
-	w := &sqldb.Where{}
-	w.Contains("search", q.Search)
-	if q.After != "" {
-		w.And("id > ?", q.After)
-	}
-	query := `SELECT doc FROM users` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
-	return list[tenant.User](t, query, w.Args...)
+	w := userWhere(q)
+	order := orderOf(q, "id", "search", "user_principal_name")
+	return list[tenant.User](t, `SELECT doc FROM users`+w.Text()+order+w.Limit(q.Limit, q.Offset), w.Args...)
+}
+func (t tx) CountUsers(q tenant.Query) (int, error) {
+	w := userWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM users`+w.Text(), w.Args...)
 }
 
 // UsersManagedBy looks through all documents: managers are no column.
@@ -274,7 +274,6 @@ func (t tx) UsersManagedBy(manager tenant.UserID) ([]tenant.User, error) {
 	)
 	return slices.DeleteFunc(found, func(u tenant.User) bool { return u.ManagerID != manager }), err
 }
-func (t tx) CountUsers() (int, error) { return t.Count(`SELECT COUNT(*) FROM users`) }
 func (t tx) PutUser(u tenant.User) error {
 	return t.Do(`INSERT INTO users (id, user_principal_name, search, doc) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id)
@@ -303,15 +302,14 @@ func (t tx) GroupsByName(name string) ([]tenant.Group, error) {
 	return slices.DeleteFunc(found, func(g tenant.Group) bool { return !names.Equal(g.DisplayName, name) }), err
 }
 func (t tx) Groups(q tenant.Query) ([]tenant.Group, error) {
-	w := &sqldb.Where{}
-	w.Contains("display_name", q.Search)
-	if q.After != "" {
-		w.And("id > ?", q.After)
-	}
-	query := `SELECT doc FROM user_groups` + w.Text() + ` ORDER BY id` + w.Limit(q.Limit, 0)
-	return list[tenant.Group](t, query, w.Args...)
+	w := groupWhere(q)
+	order := orderOf(q, "id", "display_name", "")
+	return list[tenant.Group](t, `SELECT doc FROM user_groups`+w.Text()+order+w.Limit(q.Limit, q.Offset), w.Args...)
 }
-func (t tx) CountGroups() (int, error) { return t.Count(`SELECT COUNT(*) FROM user_groups`) }
+func (t tx) CountGroups(q tenant.Query) (int, error) {
+	w := groupWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM user_groups`+w.Text(), w.Args...)
+}
 func (t tx) PutGroup(g tenant.Group) error {
 	return t.Do(
 		`INSERT INTO user_groups (id, display_name, doc) VALUES ($1, $2, $3) ON CONFLICT (id)
@@ -432,12 +430,21 @@ func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, erro
 // small; earlier ones kept whatever strangers sent.
 const maxEvents = 8 << 20 //bound:list events of the tenant that are read at once, in bytes
 
-func (t tx) Events(limit int) ([]audit.Event, error) {
-	events, err := sqldb.ListUpTo[audit.Event](
-		t.Tx, maxEvents, `SELECT doc FROM events ORDER BY time DESC, id LIMIT $1`, limit,
-	)
-	for i := range events {
-		events[i] = events[i].Bounded()
+// eventTable is how events are kept.
+var eventTable = audit.Table{Order: "id", ID: "id"}
+
+func (t tx) FindEvents(q audit.Query) (audit.Found, error) {
+	selection := q.Select()
+	query, args := eventTable.Statement(q)
+	cut, err := sqldb.Take(t.Tx, maxEvents, selection.Take, query, args...)
+	return selection.Found(cut), err
+}
+func (t tx) EventBeyond(at time.Time, events int, oldestFirst bool) (time.Time, error) {
+	query, args := audit.Beyond(at, events, oldestFirst)
+	var ms int64
+	err := sqldb.NoRow(t.Row(query, args, &ms), refusal.ErrNoRow)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return time.Time{}, nil
 	}
-	return events, err
+	return time.UnixMilli(ms), err
 }

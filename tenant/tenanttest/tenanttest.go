@@ -1,8 +1,8 @@
 // Package tenanttest makes real tenants for tests: New makes one, Serve serves all its doors over
 // HTTP. It also holds the contract suite that every tenant.Store must pass.
 //
-// It may import audit, authn, graph, refusal, tenant, tenant/server, tenant/store, tenant/syncjobs
-// and web/webtest.
+// It may import audit, audit/audittest, authn, graph, refusal, tenant, tenant/server, tenant/store,
+// tenant/syncjobs and web/webtest.
 package tenanttest
 
 import (
@@ -57,6 +57,8 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"administrators go with password and factors", administrators},
 		{"events are kept for as long as they are to be", retention},
 		{"of an event only so much is kept", bounded},
+		{"events are found by filters, page by page", findEvents},
+		{"lists are searched, filtered and in order", lists},
 		{"sessions are removed when they are over", sessions},
 		{"scope: assigned users, direct members of assigned groups, and nobody else", scope},
 	} {
@@ -124,8 +126,8 @@ func directory(t *testing.T, s tenant.Store) {
 		if err != nil || len(teams) != 12 {
 			t.Errorf("%d groups of one name, %v; names need not be unique", len(teams), err)
 		}
-		users, e1 := r.CountUsers()
-		groups, e2 := r.CountGroups()
+		users, e1 := r.CountUsers(tenant.Query{})
+		groups, e2 := r.CountGroups(tenant.Query{})
 		if users != 11 || groups != 12 {
 			t.Errorf("%d users and %d groups", users, groups)
 		}
@@ -486,10 +488,10 @@ func nouns(t *testing.T, s tenant.Store) {
 		a, e3 := r.Administrator("ADMIN")
 		p, e4 := r.Password("u")
 		x, e5 := r.Session("s")
-		events, e6 := r.Events(10)
+		found, e6 := r.FindEvents(audit.Query{Limit: 10})
 		if o.ID != "o" || c.SecretDigest != "d" || a.Name != "Admin" || p.Hash != "h" || x.Account != "u" ||
-			len(events) != 1 {
-			t.Errorf("read back %+v %+v %+v %+v %+v %v", o, c, a, p, x, events)
+			len(found.Events) != 1 {
+			t.Errorf("read back %+v %+v %+v %+v %+v %v", o, c, a, p, x, found)
 		}
 		return errors.Join(e1, e2, e3, e4, e5, e6)
 	})

@@ -19,9 +19,35 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 });
 
+// Times are shown in the reader's zone, which stands beside them.
+function localize(part) {
+  const two = (n) => String(n).padStart(2, "0");
+  for (const time of part.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    const zone = Intl.DateTimeFormat(undefined, { timeZoneName: "long" }).formatToParts(at)
+      .find((p) => p.type === "timeZoneName").value;
+    const seconds = /:\d\d:\d\d/.test(time.textContent) ? ":" + two(at.getSeconds()) : "";
+    time.title = `${zone}; ${time.textContent}`;
+    time.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ` +
+      `${two(at.getHours())}:${two(at.getMinutes())}${seconds}`;
+  }
+}
+localize(document);
+
+// The slash leads to the search of the page.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
+  const box = document.querySelector("main input[type=search]");
+  if (!box) return;
+  event.preventDefault();
+  box.focus();
+});
+
 // Filter boxes narrow the rows or cards of the list that they name.
 for (const box of document.querySelectorAll("input[data-filter]")) {
   const rows = document.querySelectorAll(box.dataset.filter);
+  form.addEventListener("change", find);
   box.addEventListener("input", () => {
     const wanted = box.value.toLowerCase();
     for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
@@ -39,18 +65,16 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     const answer = await fetch(address);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== latest || !answer.ok) return;
-    document.querySelector(form.dataset.live).replaceWith(document.adoptNode(page.querySelector(form.dataset.live)));
+    const now = document.adoptNode(page.querySelector(form.dataset.live));
+    localize(now);
+    document.querySelector(form.dataset.live).replaceWith(now);
     history.replaceState(null, "", address);
     showStars();
   };
   let waiting;
+  form.addEventListener("change", find);
   box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 80); });
   form.addEventListener("submit", (event) => { event.preventDefault(); find(); });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
-    event.preventDefault();
-    box.focus();
-  });
 }
 
 // Favorite and recent roles of the portal are kept in this browser only, as account/role with the words to show.
@@ -151,6 +175,7 @@ for (const button of document.querySelectorAll("[data-print]")) {
 function renew(page) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const now = page.getElementById(old.id);
+    if (now) localize(now);
     if (!now || old.isEqualNode(now)) continue;
     if (old.querySelector("details[open], :active")) continue; // somebody reads or presses there
     const reachable = "a, button, input, summary";

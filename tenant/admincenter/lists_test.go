@@ -1,0 +1,136 @@
+package admincenter_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// TestNoListIsCutOff: of a directory that is larger than a page, every list shows how much there
+// is, leads to all of it, finds what is not on the page, and goes into a file as it is filtered.
+func TestNoListIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	app := fill(t, s)
+	admin := s.URL + "/admin"
+	for list, want := range map[string]struct{ total, found int }{
+		admin + "/users":                                {120, 1},
+		admin + "/groups":                               {120, 1},
+		admin + "/groups/group-000":                     {120, 1},
+		admin + "/apps/" + string(app) + "/assignments": {120, 1},
+		admin + "/deleted?of=users":                     {120, 1},
+	} {
+		t.Run(strings.TrimPrefix(list, admin), func(t *testing.T) {
+			sep := "?"
+			if strings.Contains(list, "?") {
+				sep = "&"
+			}
+			page := v.Get(list)
+			if total := fmt.Sprintf("1–50 of %d", want.total); !strings.Contains(page, total) || len(page) > 100_000 {
+				t.Errorf("%d bytes without %q: %s", len(page), total, page)
+			}
+			if page = v.Get(list + sep + "offset=100"); !strings.Contains(page, "101–120 of 120") {
+				t.Errorf("the last page: %s", page)
+			}
+			page = v.Get(list + sep + "q=" + url.QueryEscape("117 NUMBER"))
+			if !strings.Contains(page, "Number 117") || strings.Contains(page, "Number 116") {
+				t.Errorf("searched: %s", page)
+			}
+			if page = v.Get(list + sep + "sort=-name"); !strings.Contains(page, "Number 119") ||
+				!strings.Contains(page, `aria-sort="descending"`) {
+				t.Errorf("in the other order: %s", page)
+			}
+			var all []map[string]string
+			file := v.Get(list + sep + "format=json&q=number&offset=5")
+			if err := json.Unmarshal([]byte(file), &all); err != nil || len(all) != want.total {
+				t.Errorf("%d of %d in the file, %v", len(all), want.total, err)
+			}
+			file = v.Get(list + sep + "format=csv&q=117")
+			if strings.Count(file, "\n") != 1+want.found || !strings.Contains(file, "'=Number 117") {
+				t.Errorf("the file of what was found: %s", file)
+			}
+		})
+	}
+	disabled := v.Get(admin + "/users?status=disabled")
+	if !strings.Contains(disabled, "1–12 of 12") || strings.Contains(disabled, ">Enabled</span>") {
+		t.Errorf("who is disabled: %s", disabled)
+	}
+}
+
+// fill makes 120 users, all of them members and assigned, 120 groups, and 120 deleted users.
+func fill(t *testing.T, s *tenanttest.Server) tenant.ApplicationID {
+	t.Helper()
+	app, err := s.Instantiate(context.Background(), audit.SystemActor, tenant.Gallery[0], "AWS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.Update(context.Background(), func(tx tenant.Tx) error {
+		for i := range 120 {
+			id, name := fmt.Sprintf("user-%03d", i), fmt.Sprintf("=Number %03d", i)
+			u := tenant.User{
+				ID: tenant.UserID(id), UserPrincipalName: id + "@x.example", DisplayName: name, Enabled: i%10 != 0,
+			}
+			gone := u
+			gone.ID, gone.UserPrincipalName = tenant.UserID("gone-"+id), "gone-"+u.UserPrincipalName
+			for _, err := range []error{
+				tx.PutUser(u),
+				tx.PutGroup(tenant.Group{ID: tenant.GroupID(fmt.Sprintf("group-%03d", i)), DisplayName: name}),
+				tx.PutMember(tenant.Member{
+					GroupID: "group-000", MemberID: tenant.PrincipalID(id), Kind: tenant.KindUser,
+				}),
+				tx.PutAssignment(tenant.Assignment{
+					ID: tenant.AssignmentID("a" + id), ServicePrincipalID: app.ServicePrincipalID,
+					PrincipalID: tenant.PrincipalID(id), PrincipalKind: tenant.KindUser,
+				}),
+				tx.PutDeletedItem(tenant.DeletedItem{
+					ID: string(gone.ID), Kind: tenant.KindUser, DeletedAt: time.Now(), User: &gone,
+				}),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return app.ID
+}
+
+// TestTheProvisioningLogIsSearched: by status, action and name, page by page, and as a file.
+func TestTheProvisioningLogIsSearched(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	v := e.TenantAdministrator()
+	page := e.Tenant.URL + "/admin/apps/" + e.Tenant.ApplicationID + "/provisioning"
+	if err := json.Unmarshal([]byte(v.Get(page+"?format=json")), &[]map[string]string{}); err != nil {
+		t.Error(err)
+	}
+	if found := v.Get(page + "?q=TELLER&status=failure"); !strings.Contains(found, "teller@northwind.example") ||
+		strings.Contains(found, "<span>mei.tanaka") {
+		t.Errorf("who failed: %s", found)
+	}
+	if none := v.Get(page + "?q=nobody"); !strings.Contains(none, "Nothing in the whole log is like that") {
+		t.Errorf("nobody: %s", none)
+	}
+	file := v.Get(page + "?q=mei.tanaka&action=create&format=csv")
+	if !regexp.MustCompile(`(?m)^[^\n]*,User,mei\.tanaka@northwind\.example,create,success,`).MatchString(file) {
+		t.Errorf("the file: %s", file)
+	}
+	if status, _ := v.Send(http.MethodGet, page+"?after=x%20y", nil); status != http.StatusOK {
+		t.Errorf("a place that is none: %d", status)
+	}
+}

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// maxExported bounds a file. Whoever needs more narrows the list, and gets it in parts.
+const maxExported = 200_000 //bound:list rows of a file that is exported from a list or a log
+
+// errEnough ends an export that has become too long.
+var errEnough = errors.New("the export is too long")
+
+// Exports says whether the address asks for a file instead of a page, in one of the formats that
+// Export writes.
+func (v Visit) Exports() bool {
+	format := v.URL.Query().Get("format")
+	return v.Method == http.MethodGet && (format == "csv" || format == "json")
+}
+
+// Export sends a list as a file, CSV or JSON, row by row: rows hands them over, each with as many
+// cells as there are columns. A file that breaks off is not one that looks whole: the connection
+// breaks off with it, and one that has become too long says so in its last row.
+func (v Visit) Export(name string, columns []string, rows func(row func(cells ...string) error) error) error {
+	format := v.URL.Query().Get("format")
+	out := bufio.NewWriterSize(v.ResponseWriter, 32<<10)
+	write, end := csvRows(out, columns)
+	contentType := "text/csv; charset=utf-8"
+	if format == "json" {
+		write, end = jsonRows(out, columns)
+		contentType = "application/json"
+	}
+	v.Header().Set("Content-Type", contentType)
+	v.Header().Set("Content-Disposition", `attachment; filename="`+name+`.`+format+`"`)
+	written := 0
+	err := rows(func(cells ...string) error {
+		if written++; written > maxExported {
+			return errEnough
+		}
+		return write(cells)
+	})
+	if errors.Is(err, errEnough) {
+		note := fmt.Sprintf("Cut off after %d rows: narrow the list by its filters.", maxExported)
+		err = write(append([]string{note}, make([]string, len(columns)-1)...))
+	}
+	if err != nil && written == 0 {
+		v.Header().Del("Content-Disposition")
+		return err
+	}
+	if err == nil {
+		end()
+		err = out.Flush()
+	}
+	if err != nil {
+		v.desk.Log.Error("export failed", "request_id", RequestID(v.Request), "path", v.URL.Path, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func csvRows(out *bufio.Writer, columns []string) (write func([]string) error, end func()) {
+	w := csv.NewWriter(out)
+	begun := false
+	begin := func() {
+		if !begun {
+			begun = true
+			_ = w.Write(columns) // its error stays, and the next has it
+		}
+	}
+	write = func(cells []string) error {
+		begin()
+		disarmed := make([]string, len(cells))
+		for i, cell := range cells {
+			disarmed[i] = disarm(cell)
+		}
+		return w.Write(disarmed)
+	}
+	return write, func() { begin(); w.Flush() }
+}
+
+// disarm keeps a cell from being a formula where a spreadsheet opens the file. Source: OWASP, "CSV
+// Injection".
+func disarm(cell string) string {
+	if strings.HasPrefix(cell, "'") || cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r\n") {
+		return "'" + cell
+	}
+	return cell
+}
+
+func jsonRows(out *bufio.Writer, columns []string) (write func([]string) error, end func()) {
+	between := "["
+	write = func(cells []string) error {
+		_, _ = out.WriteString(between) // its error stays, and the next has it
+		between = ","
+		for i, cell := range cells {
+			name, _ := json.Marshal(columns[i]) // texts always encode
+			value, _ := json.Marshal(cell)
+			begin := ","
+			if i == 0 {
+				begin = "\n{"
+			}
+			_, _ = fmt.Fprintf(out, "%s%s:%s", begin, name, value)
+		}
+		_, err := out.WriteString("}")
+		return err
+	}
+	return write, func() {
+		if between == "[" {
+			_, _ = out.WriteString("[")
+		}
+		_, _ = out.WriteString("\n]\n")
+	}
+}
