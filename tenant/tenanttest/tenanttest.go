@@ -118,7 +118,7 @@ func directory(t *testing.T, s tenant.Store) {
 		if err != nil || len(page) != 3 || page[0].ID != "05" {
 			t.Errorf("page %v, %v", page, err)
 		}
-		found, err := r.Users(tenant.Query{Search: "pErson 1"})
+		found, err := r.Users(tenant.Query{Search: "1 pErs 10"})
 		if err != nil || len(found) != 1 {
 			t.Errorf("search %v, %v", found, err)
 		}
