@@ -72,10 +72,11 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/store", "audit names refusal sqldb tenant"},
 	{"center/scimserver", "audit authn center refusal scim"},
 	{
-		"center/server", "audit awsapi center center/adminserver center/awsdoor center/broker center/console " +
-			"center/iam center/identitystore center/idpmetadata center/issuerkeys center/organizations " +
-			"center/orgserver center/portal center/requestserver center/samlidp center/scimserver center/signin " +
-			"center/sso center/ssoadmin center/ssooidc center/sts control mail outbound refusal web",
+		"center/server", "audit awsapi center center/adminserver center/awsdoor center/awslogin center/broker " +
+			"center/console center/iam center/identitystore center/idpmetadata center/issuerkeys " +
+			"center/organizations center/orgserver center/portal center/requestserver center/samlidp " +
+			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts control mail " +
+			"outbound refusal web",
 	},
 	{
 		"tenant/server", "audit awsapi control mail refusal tenant tenant/admincenter tenant/graphserver " +
@@ -89,6 +90,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
 	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
+	{"center/awslogin", "audit authn center refusal web"},
 	{"center/portal", "audit authn awsconfig center names refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},
 	{"center/console", "audit authn center center/iam center/idpmetadata center/proof names refusal saml web"},

@@ -29,8 +29,8 @@ type Session struct {
 	Region   string
 	// Endpoint is where Services answer that are not AWS's own. Empty: all are AWS's.
 	Endpoint string
-	// Services are those that answer at Endpoint, beside sso and sso_oidc, by the names that the
-	// file has for them, such as sso_admin.
+	// Services are those that answer at Endpoint, beside sso, sso_oidc and signin, by the names
+	// that the file has for them, such as sso_admin.
 	Services []string
 }
 
@@ -131,7 +131,7 @@ func (s section) serve(to *Session) {
 	to.Endpoint = s.values["sso"+suffix]
 	for key := range s.values {
 		name, ok := strings.CutSuffix(key, suffix)
-		if ok && name != "sso" && name != "sso_oidc" {
+		if ok && name != "sso" && name != "sso_oidc" && name != "signin" {
 			to.Services = append(to.Services, name)
 		}
 	}

@@ -37,14 +37,14 @@ func writeProfiles(b *strings.Builder, s Session, profiles []Profile) {
 	}
 }
 
-// writeServices says where the services are that a center answers. Without sso_oidc, a token would
-// be renewed at AWS.
+// writeServices says where the services are that a center answers. Without sso_oidc and signin, a
+// token would be renewed at AWS.
 func writeServices(b *strings.Builder, s Session) {
 	if s.Endpoint == "" {
 		return
 	}
 	fmt.Fprintf(b, "\n[services %s]\n", s.Name)
-	for _, service := range append([]string{"sso", "sso_oidc"}, slices.Sorted(slices.Values(s.Services))...) {
+	for _, service := range append([]string{"sso", "sso_oidc", "signin"}, slices.Sorted(slices.Values(s.Services))...) {
 		fmt.Fprintf(b, "%s =\n  endpoint_url = %s\n", service, s.Endpoint)
 	}
 }

@@ -42,6 +42,10 @@ type ClientGrant struct {
 	Scopes      []string `json:",omitempty"`
 	Nonce       string   `json:",omitempty"` // that its ID token has
 
+	// Of AWS Sign-In: the role that it is good for.
+	Account       string `json:",omitempty"`
+	PermissionSet string `json:",omitempty"` // its name
+
 	// Within is the digest of the portal session in which it was allowed; empty where an earlier
 	// version has kept it.
 	Within string

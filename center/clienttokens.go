@@ -82,7 +82,12 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 	if err != nil {
 		return Tokens{}, err
 	}
-	return c.redeem(ctx, by, client, r.Code, func(g ClientGrant) error {
+	return c.redeem(ctx, by, client, r.Code, c.codeCheck(r))
+}
+
+// codeCheck says whether an authorization code may be used by who has asked.
+func (c *Center) codeCheck(r TokenRequest) func(ClientGrant) error {
+	return func(g ClientGrant) error {
 		switch {
 		case g.UserCode != "":
 			return &refusal.Error{Code: GrantInvalid, Detail: "this is a device code"}
@@ -99,7 +104,7 @@ func (c *Center) TokensForCode(ctx context.Context, by audit.Actor, r TokenReque
 			return &refusal.Error{Code: GrantInvalid, Detail: "the code verifier does not match the code challenge"}
 		}
 		return nil
-	})
+	}
 }
 
 // redeem opens a client's session for a grant that check accepts. A grant is good for one session.
@@ -199,10 +204,17 @@ func (c *Center) openClientSession(
 		return refuse(u.UserName, ended)
 	}
 	var tokens Tokens
-	if g.Application == "" {
+	switch {
+	case g.Account != "":
+		s.UserAgent, s.Key = g.Client, client.key
+		s.Account, s.PermissionSet = g.Account, g.PermissionSet
+		tokens = c.tokens(s, true)
+	case g.Application == "":
 		tokens = c.tokens(s, g.Refreshes)
-	} else if tokens, err = c.restrict(tx, &s, g); err != nil {
-		return Tokens{}, client.Name, err
+	default:
+		if tokens, err = c.restrict(tx, &s, g); err != nil {
+			return Tokens{}, client.Name, err
+		}
 	}
 	g.Session = s.Digest
 	return tokens, u.UserName + "/" + client.Name, errors.Join(tx.PutClientGrant(g), addSession(tx, s))
@@ -252,6 +264,10 @@ func (c *Center) endStolen(ctx context.Context, by audit.Actor, g ClientGrant) e
 
 // tokens makes tokens of a client's session, which never outlive it.
 func (c *Center) tokens(s Session, refreshes bool) Tokens {
+	next := sealedToken{Session: s.Digest, Expires: s.ExpiresAt, Generation: s.Generation}
+	if s.Account != "" { // no access token: it gets credentials of its role, and nothing else
+		return Tokens{Refresh: c.sealToken(purposeRoleLogin, next)}
+	}
 	lifetime := legacyTokenLifetime
 	if refreshes {
 		lifetime = tokenLifetime
@@ -262,9 +278,7 @@ func (c *Center) tokens(s Session, refreshes bool) Tokens {
 		ExpiresIn: lifetime,
 	}
 	if refreshes {
-		t.Refresh = c.sealToken(
-			purposeRefresh, sealedToken{Session: s.Digest, Expires: s.ExpiresAt, Generation: s.Generation},
-		)
+		t.Refresh = c.sealToken(purposeRefresh, next)
 	}
 	return t
 }
@@ -315,10 +329,17 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	if err != nil {
 		return Tokens{}, err
 	}
+	return c.refresh(ctx, by, client, purposeRefresh, r.RefreshToken)
+}
+
+// refresh hands out new tokens for a refresh token of a purpose.
+func (c *Center) refresh(
+	ctx context.Context, by audit.Actor, client OAuthClient, purpose, token string,
+) (Tokens, error) {
 	refuse := func(subject, detail string) error {
 		return &refusal.Error{Code: GrantInvalid, Subject: subject, Detail: detail}
 	}
-	t, err := c.openToken(purposeRefresh, r.RefreshToken)
+	t, err := c.openToken(purpose, token)
 	if err != nil {
 		return Tokens{}, c.Refuse(
 			ctx, by, "CreateToken", client.Name,
@@ -330,6 +351,9 @@ func (c *Center) RefreshTokens(ctx context.Context, by audit.Actor, r TokenReque
 	by.Kind = audit.User
 	err = c.change(ctx, by, ActionCreateToken, func(tx Tx) (string, error) {
 		renewed, err = c.rotate(tx, t, client.digest, client.Name)
+		if err == nil && renewed.Key != client.key {
+			err = refuse(renewed.user.UserName, "the program holds another key")
+		}
 		if err != nil {
 			return cmp.Or(renewed.user.UserName, client.Name), err
 		}
@@ -396,12 +420,21 @@ func (c *Center) rotate(tx Tx, t sealedToken, clientID, name string) (r renewal,
 		return r, refuse(r.user.UserName, "the user is disabled")
 	case t.Generation == s.Generation:
 		r.Generation, r.RefreshedAt = s.Generation+1, c.now()
-	case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < refreshGrace: // the same successor again
+	case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < s.grace(): // the same successor again
 	default:
 		r.stolen = true
 		return r, refuse(subject, "the refresh token was already used: its session ends")
 	}
 	return r, nil
+}
+
+// grace is how long a refresh token is taken after its successor was handed out. Programs that
+// share one of AWS Sign-In each come with it when their credentials have run out, and prove a key.
+func (s Session) grace() time.Duration {
+	if s.Account != "" {
+		return roleKeysLifetime
+	}
+	return refreshGrace
 }
 
 // TokenUser returns the user behind an access token, or SessionInvalid.

@@ -57,6 +57,8 @@ type RoleChoice struct {
 	Session       string // digest of a portal session or of a client's (Center.TokenSession)
 	Account       string
 	PermissionSet string // its name
+	// Longest bounds how long the credentials last, below what the permission set says; 0: that.
+	Longest time.Duration
 }
 
 // RoleCredentials returns temporary credentials of a role that is assigned to the user of a
@@ -167,6 +169,9 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 		SessionDuration: set.SessionDuration,
 	}
 	request.Role, request.Duration = role, set.SessionDuration
+	if choice.Longest > 0 {
+		request.Duration = min(request.Duration, choice.Longest)
+	}
 	request.Tags, err = c.accessTags(r, u, s)
 	return request, err
 }

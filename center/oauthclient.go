@@ -31,6 +31,7 @@ type OAuthClient struct {
 	Signs bool `json:"-"`
 
 	digest string // of its id
+	key    string // thumbprint of the key that it holds; of AWS Sign-In
 }
 
 // The scopes that a center knows. Both allow to list accounts and roles and to get credentials of

@@ -43,6 +43,11 @@ type Session struct {
 	Generation  int       `json:",omitempty"` // how often its refresh token was rotated
 	RefreshedAt time.Time // when that was last
 
+	// Of a session of AWS Sign-In, which gets credentials of one role.
+	Account       string `json:",omitempty"`
+	PermissionSet string `json:",omitempty"` // its name
+	Key           string `json:",omitempty"` // thumbprint of the key that the program holds
+
 	// Of an application's session.
 	Application string   `json:",omitempty"` // its ARN
 	Scopes      []string `json:",omitempty"` // that were granted

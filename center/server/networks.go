@@ -33,7 +33,7 @@ func hasOwnControls(r *http.Request) bool {
 	case "/": // the AWS services, of which each has its own; a browser is sent on to the portal
 		return r.Method == http.MethodPost
 	case "/assignment/accounts", "/assignment/roles", "/federation/credentials", "/logout",
-		"/client/register", "/device_authorization", "/token": // sso and sso-oidc
+		"/client/register", "/device_authorization", "/token", "/v1/token": // sso, sso-oidc, signin
 		return true
 	default:
 		return path == "/console" || strings.HasPrefix(path, "/console/") || strings.HasPrefix(path, web.StaticPath)

@@ -183,8 +183,9 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 	}}
 	e.Change = func(route string, r *http.Request) {
 		ofPerson := strings.HasPrefix(route, "POST "+adminapi.PersonPath)
+		page := strings.HasSuffix(route, "/authorize")
 		// the portal's API
-		if e.query[route] != nil && route != "GET /authorize" || route == "POST /logout" || ofPerson {
+		if e.query[route] != nil && !page || route == "POST /logout" || ofPerson {
 			r.Header.Set("x-amz-sso_bearer_token", e.bearer)
 		}
 		switch {
@@ -195,6 +196,10 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		case e.json[route] != "":
 			r.Header.Set("Content-Type", "application/json")
 			setBody(r, e.json[route])
+			if route == "POST /v1/token" {
+				program := centertest.Program{Key: centertest.NewKey(t, false)}
+				r.Header.Set("DPoP", program.Proof(t, s.URL+"/v1/token"))
+			}
 		case e.query[route] != nil:
 			r.URL.RawQuery = e.query[route].Encode()
 		}
@@ -231,6 +236,8 @@ func signInProgram(t *testing.T, e *everywhere) {
 	e.json = map[string]string{
 		"POST /client/register":      `{"clientName":"cli","clientType":"public"}`,
 		"POST /device_authorization": ask,
+		"POST /v1/token": `{"clientId":"` + center.SameDeviceClient +
+			`","grantType":"authorization_code"}`,
 		"POST /token": fmt.Sprintf(
 			`{%s,"grantType":"refresh_token","refreshToken":%q}`, who, token["refreshToken"],
 		),
@@ -249,6 +256,9 @@ func signInProgram(t *testing.T, e *everywhere) {
 		"GET /authorize": {"response_type": {"code"}, "client_id": {program["clientId"].(string)}, "state": {"s"},
 			"redirect_uri": {redirect}, "scopes": {"sso:account:access"}, "code_challenge_method": {"S256"},
 			"code_challenge": {strings.Repeat("a", 43)}},
+		"GET /v1/authorize": {"response_type": {"code"}, "client_id": {center.SameDeviceClient}, "state": {"s"},
+			"redirect_uri": {"http://127.0.0.1:1/oauth/callback"}, "scope": {"openid"},
+			"code_challenge_method": {"SHA-256"}, "code_challenge": {strings.Repeat("a", 43)}},
 	}
 }
 
@@ -324,6 +334,8 @@ func words(route string) string {
 		return "the database is not available"
 	case strings.HasPrefix(route, awsRoute):
 		return `"RetryAfterSeconds":2`
+	case route == "POST /v1/token":
+		return `"error":"service_unavailable"`
 	case oidc[route]:
 		return `"error":"server_error"`
 	case strings.Contains(route, " /assignment/"), strings.Contains(route, " /federation/"), route == "POST /logout",

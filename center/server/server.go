@@ -2,11 +2,11 @@
 // http.Handler. It is the only list of a center's doors. It also connects a center to AWS, and to
 // the commands that work on its data.
 //
-// It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/broker,
-// center/console, center/iam, center/identitystore, center/idpmetadata, center/issuerkeys,
-// center/organizations, center/orgserver, center/portal, center/requestserver, center/samlidp,
-// center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc, center/sts,
-// control, mail, outbound, refusal and web.
+// It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/awslogin,
+// center/broker, center/console, center/iam, center/identitystore, center/idpmetadata,
+// center/issuerkeys, center/organizations, center/orgserver, center/portal, center/requestserver,
+// center/samlidp, center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc,
+// center/sts, control, mail, outbound, refusal and web.
 package server
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/center/awslogin"
 	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/console"
 	"github.com/gatehouse-id/gatehouse/center/identitystore"
@@ -116,6 +117,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		Verify:        verifier,
 		Used:          awsdoor.Used(c),
 	}
+	login := &awslogin.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
+	login.RequireUser, login.SessionSecret = in.RequireUser, in.SessionSecret
 	roles := &sso.Handler{Center: c, Log: c.Log, Broker: cfg.Roles}
 	requests := &requestserver.Handler{Center: c, Log: c.Log}
 	administration := &adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}
@@ -132,14 +135,10 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		},
 		&samlidp.Handler{Center: c, Log: c.Log, RequireUser: in.RequireUser, SessionSecret: in.SessionSecret},
 		oidc,
+		login,
 		roles,
 		requests,
-		&console.Handler{
-			Center:     c,
-			Log:        c.Log,
-			Metadata:   metadata,
-			SPMetadata: spMetadata,
-		},
+		&console.Handler{Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata},
 	} {
 		door.Mount(mux)
 	}
@@ -168,6 +167,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	roles.Mount(programs)
 	requests.Mount(programs)
 	oidc.MountAPI(programs)
+	login.MountAPI(programs)
 	return provisioning.Before(awsapi.Instead(aws, programs, fromNetworks(c, in, mux)))
 }
 
