@@ -11,6 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"golang.org/x/oauth2"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -119,4 +120,18 @@ func devicePages(b browser, d demoOutput) {
 	)
 	b.sees("Allow access?")
 	b.accessible("what a program asks for")
+	b.open(
+		d.Center.URL + "/v1/authorize?" + url.Values{
+			"response_type":         {"code"},
+			"client_id":             {center.SameDeviceClient},
+			"redirect_uri":          {pairtest.WithPort},
+			"state":                 {"s"},
+			"scope":                 {"openid"},
+			"code_challenge_method": {"SHA-256"},
+			"code_challenge":        {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())},
+		}.Encode(),
+	)
+	b.sees("Choose a role for the command line")
+	b.accessible("the roles for aws login")
+	b.screenshot("aws-login")
 }
