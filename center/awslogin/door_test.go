@@ -383,7 +383,7 @@ func TestASignInEnds(t *testing.T) {
 		},
 		"the person is disabled": func(w *world, _ string) { w.disable() },
 		"all sessions are taken away": func(w *world, _ string) {
-			if err := w.Center.EndSessions(w.t.Context(), centertest.Actor, w.who.ID, ""); err != nil {
+			if err := w.EndSessions(w.t.Context(), centertest.Actor, w.who.ID, ""); err != nil {
 				w.t.Fatal(err)
 			}
 		},
@@ -408,7 +408,7 @@ func TestASignInEnds(t *testing.T) {
 
 func (w *world) disable() {
 	w.t.Helper()
-	_, err := w.Center.UpdateUser(w.t.Context(), centertest.Actor, w.who.ID, func(u *center.User) error {
+	_, err := w.UpdateUser(w.t.Context(), centertest.Actor, w.who.ID, func(u *center.User) error {
 		u.Active = false
 		return nil
 	})
