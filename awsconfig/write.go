@@ -129,11 +129,11 @@ func Merge(old string, s Session, profiles []Profile) (string, error) {
 			return "", err
 		}
 	}
-	before, _, after, err := cut(old, s.Name)
+	file, err := cut(old, s.Name)
 	if err != nil {
 		return "", err
 	}
-	rest, err := Parse(strings.NewReader(before + after))
+	rest, err := Parse(strings.NewReader(file.before + file.after))
 	if err != nil {
 		return "", err
 	}
@@ -157,19 +157,20 @@ func Merge(old string, s Session, profiles []Profile) (string, error) {
 		b.WriteString(Text(s, profiles))
 	}
 	fmt.Fprintf(&b, "%s%s\n", end, s.Name)
+	before := file.before
 	if before != "" && !strings.HasSuffix(before, "\n\n") {
 		before = strings.TrimSuffix(before, "\n") + "\n\n"
 	}
-	return before + b.String() + after, nil
+	return before + b.String() + file.after, nil
 }
 
 // Written returns the profiles that an earlier Merge has put into a file.
 func Written(file, session string) ([]Profile, error) {
-	_, block, _, err := cut(file, session)
+	parts, err := cut(file, session)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := Parse(strings.NewReader(block))
+	parsed, err := Parse(strings.NewReader(parts.block))
 	if err != nil {
 		return nil, err
 	}
@@ -184,8 +185,11 @@ func Written(file, session string) ([]Profile, error) {
 	return list, nil
 }
 
-// cut takes the part between the two comments out of a file.
-func cut(file, session string) (before, block, after string, err error) {
+// parts are those of a file: the block is what stands between the two comments, with them.
+type parts struct{ before, block, after string }
+
+// cut finds what an earlier Merge has put into a file.
+func cut(file, session string) (parts, error) {
 	lines := strings.SplitAfter(file, "\n")
 	is := func(mark string) func(string) bool {
 		return func(line string) bool {
@@ -196,15 +200,16 @@ func cut(file, session string) (before, block, after string, err error) {
 	first := slices.IndexFunc(lines, is(begin))
 	last := slices.IndexFunc(lines, is(end))
 	if first < 0 && last < 0 {
-		return file, "", "", nil
+		return parts{before: file}, nil
 	}
 	if first < 0 || last < first {
-		return "", "", "", &MarkError{Session: session}
+		return parts{}, &MarkError{Session: session}
 	}
 	if slices.ContainsFunc(lines[first+1:], is(begin)) || slices.ContainsFunc(lines[last+1:], is(end)) {
-		return "", "", "", &MarkError{Session: session}
+		return parts{}, &MarkError{Session: session}
 	}
-	return strings.Join(lines[:first], ""), strings.Join(lines[first:last+1], ""), strings.Join(lines[last+1:], ""), nil
+	text := func(lines []string) string { return strings.Join(lines, "") }
+	return parts{text(lines[:first]), text(lines[first : last+1]), text(lines[last+1:])}, nil
 }
 
 // TakenError says that a configuration file has profiles of these names already.

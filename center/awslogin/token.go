@@ -26,6 +26,8 @@ type tokenInput struct {
 	RedirectURI  string `json:"redirectUri"`
 	CodeVerifier string `json:"codeVerifier"`
 	RefreshToken string `json:"refreshToken"`
+
+	key string // thumbprint of the key that the program proves to hold
 }
 
 // keys are credentials on the wire.
@@ -89,7 +91,7 @@ func (h *Handler) create(r *http.Request) (out tokenOutput, err error) {
 	if err := h.Center.LetIn(r.Context(), center.NetworkOfInstance, by, r.URL.Path); err != nil {
 		return out, err
 	}
-	in, key, err := h.input(r)
+	in, err := h.input(r)
 	if err != nil {
 		return out, err
 	}
@@ -103,7 +105,7 @@ func (h *Handler) create(r *http.Request) (out tokenOutput, err error) {
 	var got center.RoleKeys
 	switch in.GrantType {
 	case "authorization_code":
-		got, err = h.Center.RoleKeysForCode(r.Context(), by, h.Broker, asked, key)
+		got, err = h.Center.RoleKeysForCode(r.Context(), by, h.Broker, asked, in.key)
 		if refusal.CodeOf(err) == center.GrantInvalid {
 			err = usedCode{err}
 		}
@@ -111,7 +113,7 @@ func (h *Handler) create(r *http.Request) (out tokenOutput, err error) {
 			out.IDToken, err = h.idToken(r, in.ClientID, got)
 		}
 	case "refresh_token":
-		got, err = h.Center.RenewRoleKeys(r.Context(), by, h.Broker, asked, key)
+		got, err = h.Center.RenewRoleKeys(r.Context(), by, h.Broker, asked, in.key)
 	default:
 		err = &refusal.Error{Code: center.InvalidRequest, Field: "grantType"}
 	}
@@ -133,23 +135,23 @@ func (u usedCode) Unwrap() error { return u.error }
 
 // input reads a request, and the key that the program proves to hold. The same address has other
 // operations, told apart by the query, which are not done here.
-func (h *Handler) input(r *http.Request) (in tokenInput, key string, err error) {
+func (h *Handler) input(r *http.Request) (in tokenInput, err error) {
 	invalid := func(detail string) error { return &refusal.Error{Code: center.InvalidRequest, Detail: detail} }
 	if r.URL.RawQuery != "" {
-		return in, "", invalid("only CreateOAuth2Token is done here, which has no query")
+		return in, invalid("only CreateOAuth2Token is done here, which has no query")
 	}
 	if media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(media, "application/json") {
-		return in, "", invalid("the body must be application/json")
+		return in, invalid("the body must be application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil || json.Unmarshal(body, &in) != nil {
-		return in, "", invalid("the body is not a JSON object of this operation")
+		return in, invalid("the body is not a JSON object of this operation")
 	}
-	key, err = authn.DPoP(r.Header.Get("DPoP"), h.Center.URL+tokenPath, h.Center.Now())
+	in.key, err = authn.DPoP(r.Header.Get("DPoP"), h.Center.URL+tokenPath, h.Center.Now())
 	if err != nil {
 		err = invalid(err.Error())
 	}
-	return in, key, err
+	return in, err
 }
 
 // idToken says who the program is: its subject is the session of the role, which programs take the
