@@ -30,8 +30,8 @@ func TestAnOrganizationAtAWSIsRehearsed(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(program, args...) // #nosec G204 -- our own program
 		cmd.Env = append(
-			a.Env, "HOME="+home, "AWS_ACCESS_KEY_ID="+a.Output.AWS.AccessKeyID,
-			"AWS_SECRET_ACCESS_KEY="+a.Output.AWS.SecretAccessKey, "GATEHOUSE_CLIENT_SECRET="+a.Tenant.ClientSecret,
+			a.Env, "HOME="+home, "AWS_ACCESS_KEY_ID="+a.AWS.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY="+a.AWS.SecretAccessKey, "GATEHOUSE_CLIENT_SECRET="+a.Tenant.ClientSecret,
 			"AWS_EC2_METADATA_DISABLED=true", "PATH="+os.Getenv("PATH"),
 		)
 		var errOut strings.Builder
