@@ -61,7 +61,8 @@ for (const form of document.querySelectorAll("form[data-live]")) {
   let latest = 0;
   const find = async () => {
     const mine = ++latest;
-    const address = form.action + "?" + new URLSearchParams(new FormData(form));
+    const address = new URL(form.action);
+    address.search = new URLSearchParams(new FormData(form));
     const answer = await fetch(address);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== latest || !answer.ok) return;
