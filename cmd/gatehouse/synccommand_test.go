@@ -174,7 +174,7 @@ func TestSyncThatIsKilledIsCompleted(t *testing.T) {
 	proxy := httptest.NewServer(killer)
 	t.Cleanup(proxy.Close)
 	x.endpoint = proxy.URL + target.Path
-	env, args := syncArgs(d, x, "--state", state)
+	env, args := syncArgs(d, x, "--state", state, "--accept")
 	killed := 0
 	for ; ; killed++ {
 		program := exec.Command(path, args...) // #nosec G204 -- our own program
