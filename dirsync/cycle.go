@@ -62,7 +62,8 @@ func (s *Synchronizer) Preview(ctx context.Context, repair bool) (Report, error)
 }
 
 // Strangers says whether the target has users or groups although nothing is remembered of it: this
-// is the first cycle, or the state was lost. A target that does not say is taken to have some.
+// is the first cycle, or the state was lost. What a cycle had begun when it was killed is
+// remembered, too. A target that does not say is taken to have some.
 func (s *Synchronizer) Strangers(ctx context.Context) (bool, error) {
 	e, err := s.engine(syncjobs.RetryAll)
 	if err != nil {
@@ -70,7 +71,8 @@ func (s *Synchronizer) Strangers(ctx context.Context) (bool, error) {
 	}
 	watermark, e1 := e.Memory.Watermark(ctx)
 	known, e2 := e.Memory.Known(ctx)
-	if err := errors.Join(e1, e2); err != nil || watermark != "" || len(known) > 0 {
+	begun, e3 := e.Memory.Begun(ctx)
+	if err := errors.Join(e1, e2, e3); err != nil || watermark != "" || len(known)+len(begun) > 0 {
 		return false, err
 	}
 	for _, kind := range []provisioning.Kind{provisioning.User, provisioning.Group} {
