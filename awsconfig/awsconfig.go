@@ -1,6 +1,7 @@
 // Package awsconfig reads and writes the configuration file that AWS's CLI and SDKs share
 // (~/.aws/config), as far as it says how people sign in by IAM Identity Center: sessions, and
-// profiles that are roles in accounts. What else the file holds, it leaves as it is.
+// profiles that are roles in accounts. What else the file holds, it leaves as it is. It also reads
+// and writes the CLI's other files, whole.
 //
 // Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files", "IAM Identity
 // Center authentication" and "Service-specific endpoints".

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -68,14 +67,7 @@ func File(folder string, s awsconfig.Session) string {
 // Kept reads the token of a session. Its error is fs.ErrNotExist when there is none.
 func Kept(folder string, s awsconfig.Session) (t Token, err error) {
 	name := File(folder, s)
-	info, err := os.Stat(name)
-	if err != nil {
-		return t, err
-	}
-	if info.Size() > maxToken {
-		return t, fmt.Errorf("%s is too large for a token", name)
-	}
-	data, err := os.ReadFile(name) // #nosec G304 -- the person's own token
+	data, err := awsconfig.ReadFile(name, maxToken)
 	if err != nil {
 		return t, err
 	}
@@ -132,22 +124,7 @@ func (s Settings) keep(t Token) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.Folder, 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(s.Folder, "token-*") // for its owner only
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), File(s.Folder, s.Session))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return awsconfig.WriteFile(File(s.Folder, s.Session), data, 0o600)
 }
 
 // clientName is shown to the person who is asked whether the program may have the roles.

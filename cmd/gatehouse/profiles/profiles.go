@@ -78,17 +78,8 @@ func (p *place) read() (name, text string, f *awsconfig.File, err error) {
 	if name, err = p.config(); err != nil {
 		return "", "", nil, err
 	}
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return name, "", &awsconfig.File{}, nil
-	case err != nil:
-		return "", "", nil, err
-	case info.Size() > awsconfig.MaxSize:
-		return "", "", nil, fmt.Errorf("%s is too large for a configuration file", name)
-	}
-	data, err := os.ReadFile(name) // #nosec G304 -- the person's own file
-	if err != nil {
+	data, err := awsconfig.ReadFile(name, awsconfig.MaxSize)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", "", nil, err
 	}
 	f, err = awsconfig.Parse(strings.NewReader(string(data)))
@@ -301,20 +292,5 @@ func replace(name, text string) error {
 	if info, err := os.Stat(name); err == nil {
 		mode = info.Mode().Perm()
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(name), ".config-*")
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(text)
-	err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return awsconfig.WriteFile(name, []byte(text), mode)
 }

@@ -180,11 +180,10 @@ func (p *identity) credentials(profile awsconfig.Profile) (clock, error) {
 		return c, err
 	}
 	name := filepath.Join(home, "cli", "cache", cacheKey(profile)+".json")
-	info, err := os.Stat(name)
-	if err != nil || info.Size() > maxCached {
-		return c, nil //nolint:nilerr // there are none
+	data, err := awsconfig.ReadFile(name, maxCached)
+	if errors.Is(err, os.ErrNotExist) {
+		return c, nil
 	}
-	data, err := os.ReadFile(name) // #nosec G304 -- the person's own
 	if err != nil {
 		return c, err
 	}
