@@ -190,6 +190,22 @@ type View struct {
 	Data    any
 }
 
+// PortalPage is a page of a center's access portal: a small card, with the head that all its doors
+// show. user is who is signed in; empty: nobody.
+func PortalPage(user, title string, data any) View {
+	return View{
+		Title:   title,
+		Product: "Gatehouse access portal",
+		Theme:   "center",
+		Home:    "/start",
+		User:    user,
+		Account: "/platform/account",
+		SignOut: "/platform/logout",
+		Narrow:  true,
+		Data:    data,
+	}
+}
+
 // Pages renders the pages of one door.
 type Pages struct {
 	byName map[string]func() *template.Template

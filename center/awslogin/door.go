@@ -79,17 +79,7 @@ func (h *Handler) actor(r *http.Request, u center.User) audit.Actor {
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{
-		Title:   title,
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Narrow:  true,
-		User:    u.DisplayName,
-		Account: "/platform/account",
-		SignOut: "/platform/logout",
-		Data:    data,
-	}
+	return web.PortalPage(u.DisplayName, title, data)
 }
 
 // request is the query of /v1/authorize, which the form of the page repeats.

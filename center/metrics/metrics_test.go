@@ -31,7 +31,8 @@ func gathered(t *testing.T, c *center.Center) (values map[string]float64, profil
 	handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/", nil))
 	values = map[string]float64{}
 	sample := regexp.MustCompile(
-		`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\}|\{state="(?:PENDING|TO_REVIEW)"\})? (\S+)$`,
+		`(?m)^gatehouse_(\w+)(?:\{profile="(\w+)",token_id="[^"]+"\}|\{thumbprint="\w+"\}|` +
+			`\{state="(?:PENDING|TO_REVIEW)"\})? (\S+)$`,
 	)
 	for _, m := range sample.FindAllStringSubmatch(answer.Body.String(), -1) {
 		value, err := strconv.ParseFloat(m[3], 64)

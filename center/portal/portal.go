@@ -86,14 +86,8 @@ type entranceData struct {
 // entrance is where shortcut links come in. It asks nobody to sign in yet: on the way to an
 // identity provider and back, what stands behind the number sign would be lost.
 func (h *Handler) entrance(w http.ResponseWriter, _ *http.Request) {
-	h.pages.Render(w, http.StatusOK, "entrance", web.View{
-		Title:   "AWS access portal",
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Narrow:  true,
-		Data:    entranceData{Console: consolePath, Start: "/start"},
-	})
+	data := entranceData{Console: consolePath, Start: "/start"}
+	h.pages.Render(w, http.StatusOK, "entrance", web.PortalPage("", "AWS access portal", data))
 }
 
 // nav are the tabs.
@@ -103,17 +97,9 @@ var nav = []web.NavItem{
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{
-		Title:   title,
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Nav:     nav,
-		User:    u.DisplayName,
-		Account: "/platform/account",
-		SignOut: "/platform/logout",
-		Data:    data,
-	}
+	v := web.PortalPage(u.DisplayName, title, data)
+	v.Nav, v.Narrow = nav, false
+	return v
 }
 
 func (h *Handler) actor(r *http.Request, u center.User) audit.Actor {

@@ -278,16 +278,7 @@ func (h *Handler) post(w http.ResponseWriter, a center.Application, acs string, 
 	h.pages.RenderPosting(w, http.StatusOK, "post", h.view("Opening an application", d), acs)
 }
 
-func (h *Handler) view(title string, data any) web.View {
-	return web.View{
-		Title:   title,
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Narrow:  true,
-		Data:    data,
-	}
-}
+func (h *Handler) view(title string, data any) web.View { return web.PortalPage("", title, data) }
 
 func (h *Handler) actor(r *http.Request) audit.Actor {
 	return audit.Actor{Kind: audit.User, Address: web.Address(r), RequestID: web.RequestID(r)}

@@ -127,11 +127,8 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, u center.User,
 }
 
 func (h *Handler) accountView(u center.User, title string, data any) web.View {
-	v := h.view(title, data)
+	v := web.PortalPage(u.DisplayName, title, data)
 	v.Narrow = false
-	v.User = u.DisplayName
-	v.Account = AccountPath
-	v.SignOut = "/platform/logout"
 	return v
 }
 

@@ -198,16 +198,7 @@ func (h *Handler) deliver(
 // postData is a form that the browser sends on.
 type postData struct{ Target, Request, RelayState string }
 
-func (h *Handler) view(title string, data any) web.View {
-	return web.View{
-		Title:   title,
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Narrow:  true,
-		Data:    data,
-	}
-}
+func (h *Handler) view(title string, data any) web.View { return web.PortalPage("", title, data) }
 
 // browser is what the cookies and headers say of the browser.
 func (h *Handler) browser(r *http.Request) center.Browser {

@@ -101,17 +101,7 @@ func (h *Handler) user(r *http.Request, u center.User) audit.Actor {
 }
 
 func (h *Handler) view(u center.User, title string, data any) web.View {
-	return web.View{
-		Title:   title,
-		Product: "Gatehouse access portal",
-		Theme:   "center",
-		Home:    "/start",
-		Narrow:  true,
-		User:    u.DisplayName,
-		Account: "/platform/account",
-		SignOut: "/platform/logout",
-		Data:    data,
-	}
+	return web.PortalPage(u.DisplayName, title, data)
 }
 
 // deviceData is what the page of a device shows: a form for its code, or what it asks for.
