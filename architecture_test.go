@@ -25,7 +25,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +
-			"connect connect/assist connect/aws connect/tokenless graph graph/signin outbound provisioning tenant terminal",
+			"connect connect/assist connect/aws connect/tokenless graph graph/signin outbound provisioning tenant " +
+			"terminal",
 	},
 	{
 		"cmd/gatehouse/examine",
