@@ -8,6 +8,30 @@ import (
 	"path/filepath"
 )
 
+// Folder is where the CLI keeps its files: ~/.aws. env looks variables up, as os.LookupEnv does.
+func Folder(env func(string) (string, bool)) (string, error) {
+	if home, ok := env("HOME"); ok && home != "" {
+		return filepath.Join(home, ".aws"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("the home folder is not known: set HOME, or name the files: %w", err)
+	}
+	return filepath.Join(home, ".aws"), nil
+}
+
+// Path is the configuration file: what AWS_CONFIG_FILE names, or config in the folder.
+func Path(env func(string) (string, bool)) (string, error) {
+	if file, ok := env("AWS_CONFIG_FILE"); ok && file != "" {
+		return file, nil
+	}
+	folder, err := Folder(env)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(folder, "config"), nil
+}
+
 // ReadFile reads a file of the CLI that has at most so many bytes. Its error is fs.ErrNotExist when
 // there is none.
 func ReadFile(name string, most int64) ([]byte, error) {

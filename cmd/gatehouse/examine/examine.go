@@ -1,8 +1,8 @@
 // Package examine has the command that says what is wrong between a tenant and a center: its flags
 // and words, and how it prints what doctor finds.
 //
-// It may import cmd/gatehouse/administer, connect/aws, doctor, doctor/gather, doctor/repair,
-// graph/signin, outbound and terminal.
+// It may import awsconfig, cmd/gatehouse/administer, connect/aws, doctor, doctor/gather,
+// doctor/repair, graph/signin, outbound and terminal.
 package examine
 
 import (
@@ -11,8 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -22,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/doctor"
@@ -179,7 +178,8 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	if i := slices.IndexFunc(words, doctor.IsReference); i >= 0 {
 		c.Reference = words[i]
 	}
-	c.Words, c.ConfigFile = words, s.configFile()
+	c.Words = words
+	c.ConfigFile, _ = awsconfig.Path(s.Env) // without a home there are no profiles to look at
 	if terminal.Is(s.Err) {
 		c.Told = func(what string) { fmt.Fprintln(s.Err, "reading "+what) }
 	}
@@ -214,17 +214,6 @@ func (s *settings) real(ctx context.Context) (*sdk.Config, error) {
 		return nil, fmt.Errorf("--center: %w", err)
 	}
 	return &loaded, nil
-}
-
-func (s *settings) configFile() string {
-	if file, ok := s.Env("AWS_CONFIG_FILE"); ok && file != "" {
-		return file
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".aws", "config")
 }
 
 // tidy is how much garbage there may be, in percent of what is kept, before it is collected.

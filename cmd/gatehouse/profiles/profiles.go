@@ -48,28 +48,12 @@ type place struct {
 	file string // by flag
 }
 
-// home is the folder of the CLI's files.
-func (p *place) home() (string, error) {
-	if home, ok := p.Env("HOME"); ok && home != "" {
-		return filepath.Join(home, ".aws"), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("the home folder is not known: set HOME, or name the files: %w", err)
-	}
-	return filepath.Join(home, ".aws"), nil
-}
-
 // config is the configuration file.
 func (p *place) config() (string, error) {
 	if p.file != "" {
 		return p.file, nil
 	}
-	if file, ok := p.Env("AWS_CONFIG_FILE"); ok && file != "" {
-		return file, nil
-	}
-	home, err := p.home()
-	return filepath.Join(home, "config"), err
+	return awsconfig.Path(p.Env)
 }
 
 // read returns the configuration file: its name, its text, and what it says. One that is not there
@@ -88,8 +72,8 @@ func (p *place) read() (name, text string, f *awsconfig.File, err error) {
 
 // tokens is the folder in which the CLI keeps tokens.
 func (p *place) tokens() (string, error) {
-	home, err := p.home()
-	return filepath.Join(home, "sso", "cache"), err
+	folder, err := awsconfig.Folder(p.Env)
+	return filepath.Join(folder, "sso", "cache"), err
 }
 
 // writing is one run of profiles write.

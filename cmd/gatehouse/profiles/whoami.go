@@ -175,11 +175,11 @@ const maxCached = 64 << 10 //bound:body a file with credentials of the AWS CLI
 // credentials reads the credentials of a role that AWS CLI 2 keeps.
 func (p *identity) credentials(profile awsconfig.Profile) (clock, error) {
 	c := clock{Name: "role credentials", State: none, Note: "the AWS CLI has used none yet"}
-	home, err := p.home()
+	folder, err := awsconfig.Folder(p.Env)
 	if err != nil {
 		return c, err
 	}
-	name := filepath.Join(home, "cli", "cache", cacheKey(profile)+".json")
+	name := filepath.Join(folder, "cli", "cache", cacheKey(profile)+".json")
 	data, err := awsconfig.ReadFile(name, maxCached)
 	if errors.Is(err, os.ErrNotExist) {
 		return c, nil
