@@ -79,7 +79,7 @@ const (
 
 // keepRevocation keeps what a user has open before it is ended, and has roles refuse the user. The
 // caller ends the sessions, afterwards.
-func (c *Center) keepRevocation(tx Tx, by audit.Actor, action Action, u User) (Revocation, error) {
+func (c *Center) keepRevocation(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
 	r := Revocation{
 		ID:          c.NewID(),
 		UserID:      u.ID,
@@ -90,20 +90,18 @@ func (c *Center) keepRevocation(tx Tx, by audit.Actor, action Action, u User) (R
 		By:          string(by.Kind) + "/" + by.Name,
 		At:          c.now(),
 	}
-	sessions, e1 := tx.SessionsOf(u.ID)
-	roles, e2 := tx.RoleSessionsOf(u.ID)
-	if err := errors.Join(e1, e2); err != nil {
+	roles, err := tx.RoleSessionsOf(u.ID)
+	if err != nil {
 		return r, err
 	}
-	for _, s := range sessions {
+	for _, s := range open.sessions {
 		if s.ExpiresAt.After(r.At) {
 			r.Sessions = append(
 				r.Sessions, EndedSession{s.Digest, s.Kind, s.Address, s.UserAgent, s.CreatedAt, s.ExpiresAt},
 			)
 		}
 	}
-	ended, err := c.revokeRoles(tx, u.ID, roles)
-	r.Roles = ended
+	r.Roles, err = c.revokeRoles(tx, u.ID, roles)
 	if err != nil || (action == ActionDeleteUser && !u.Active && len(r.Sessions)+len(r.Roles) == 0) {
 		return r, err // who was out already leaves nothing more to prove
 	}

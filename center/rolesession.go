@@ -216,11 +216,15 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		if ended, err = c.keepRevocation(tx, by, ActionRevokeUser, u); err != nil {
+		open, err := openedBy(tx, string(id))
+		if err != nil {
+			return string(id), err
+		}
+		if ended, err = c.keepRevocation(tx, by, ActionRevokeUser, u, open); err != nil {
 			return string(id), err
 		}
 		u.RolesSince = ended.At
-		return string(id), errors.Join(endCredentials(tx, string(id), ""), tx.PutUserKeepingKeys(u))
+		return string(id), errors.Join(open.end(tx, ""), tx.PutUserKeepingKeys(u))
 	})
 	c.wakeRoleWorkers()
 	return ended, err
@@ -250,7 +254,7 @@ func (c *Center) revokeRoles(tx Tx, user UserID, sessions []RoleSession) (ended 
 		}
 		ended = append(ended, role)
 	}
-	if c.OwnSTS || c.Roles != nil {
+	if len(sessions) > 0 && (c.OwnSTS || c.Roles != nil) {
 		return ended, tx.DeleteRoleSessionsOf(user)
 	}
 	return ended, nil

@@ -80,7 +80,11 @@ func endSession(tx Tx, s Session, all []Session) error {
 // open one.
 func endSessions(tx Tx, user UserID, kept string) error {
 	sessions, err := tx.SessionsOf(user)
-	err = errors.Join(err, tx.DeleteClientGrantsOf(holderOf(user)))
+	return errors.Join(err, endAll(tx, user, sessions, kept))
+}
+
+func endAll(tx Tx, user UserID, sessions []Session, kept string) error {
+	err := tx.DeleteClientGrantsOf(holderOf(user))
 	for _, s := range sessions {
 		if s.Digest != kept {
 			err = errors.Join(err, tx.DeleteSession(s.Digest))
@@ -89,16 +93,41 @@ func endSessions(tx Tx, user UserID, kept string) error {
 	return err
 }
 
-// endCredentials ends all that was opened with the credentials that a user, or an administrator by
-// principal name, had until now: sessions but for the one that is kept, sign-ins on their way,
-// links in mails, and that a browser needs no second factor.
-func endCredentials(tx Tx, principal, kept string) error {
-	known, err := tx.TicketsOf(KnownBrowser, principal)
-	for _, browser := range known {
-		if browser.Trusted {
-			browser.Trusted, browser.Address = false, ""
-			err = errors.Join(err, tx.PutTicket(browser))
+// opened is what a user, or an administrator by principal name, has opened with credentials, and
+// what may open more.
+type opened struct {
+	principal string
+	sessions  []Session
+	tickets   []Ticket
+}
+
+// openedBy reads it, before anything is written: a change that asks after it has written goes one
+// after the other on PostgreSQL, where others are prepared side by side.
+func openedBy(tx Tx, principal string) (opened, error) {
+	sessions, e1 := tx.SessionsOf(UserID(principal))
+	tickets, e2 := tx.TicketsOf("", principal)
+	return opened{principal, sessions, tickets}, errors.Join(e1, e2)
+}
+
+// end ends all of it: sessions but for the one whose digest is kept, sign-ins on their way, links
+// in mails, and that a browser needs no second factor.
+func (o opened) end(tx Tx, kept string) error {
+	err := endAll(tx, UserID(o.principal), o.sessions, kept)
+	for _, t := range o.tickets {
+		switch {
+		case t.Purpose == SigningIn, t.Purpose == SetsPassword:
+			err = errors.Join(err, tx.DeleteTicket(t.Purpose, t.Digest))
+		case t.Purpose == KnownBrowser && t.Trusted:
+			t.Trusted, t.Address = false, ""
+			err = errors.Join(err, tx.PutTicket(t))
 		}
 	}
-	return errors.Join(err, endSessions(tx, UserID(principal), kept), dropTickets(tx, principal))
+	return err
+}
+
+// endCredentials ends all that was opened with the credentials that a user, or an administrator by
+// principal name, had until now, but for the session whose digest is kept.
+func endCredentials(tx Tx, principal, kept string) error {
+	o, err := openedBy(tx, principal)
+	return errors.Join(err, o.end(tx, kept))
 }

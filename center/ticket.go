@@ -51,7 +51,8 @@ type Ticket struct {
 // ticketReader reads tickets.
 type ticketReader interface {
 	Ticket(purpose Purpose, digest string) (Ticket, error)
-	TicketsOf(purpose Purpose, principal string) ([]Ticket, error) // in the order of their expiry
+	// TicketsOf lists a principal's, in the order of their expiry; purpose "": all.
+	TicketsOf(purpose Purpose, principal string) ([]Ticket, error)
 }
 
 // ticketWriter writes tickets.

@@ -376,8 +376,11 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u *User) error {
 	switch {
 	case was && !u.Active:
-		_, err := c.keepRevocation(tx, by, action, *u)
-		return errors.Join(err, endCredentials(tx, string(u.ID), ""))
+		open, err := openedBy(tx, string(u.ID))
+		if err == nil {
+			_, err = c.keepRevocation(tx, by, action, *u, open)
+		}
+		return errors.Join(err, open.end(tx, ""))
 	case !was && u.Active:
 		u.RolesSince = c.now()
 	}
@@ -401,7 +404,11 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
-		if _, err := c.keepRevocation(tx, by, ActionDeleteUser, u); err != nil {
+		open, err := openedBy(tx, string(id))
+		if err == nil {
+			_, err = c.keepRevocation(tx, by, ActionDeleteUser, u, open)
+		}
+		if err != nil {
 			return string(id), err
 		}
 		return string(id), errors.Join(

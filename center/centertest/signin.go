@@ -2,6 +2,7 @@ package centertest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,6 +94,10 @@ func signInsAreRead(t *testing.T, s center.Store, want center.SignInSettings) {
 		if tickets, err := r.TicketsOf(center.SigningIn, "u1"); err != nil || len(tickets) != 2 ||
 			tickets[0].Digest != "d2" || tickets[1].Digest != "d1" {
 			t.Errorf("tickets %+v, %v", tickets, err)
+		}
+		if all, err := r.TicketsOf("", "u1"); err != nil || len(all) != 3 ||
+			!slices.ContainsFunc(all, func(t center.Ticket) bool { return t.Purpose == center.KnownBrowser }) {
+			t.Errorf("tickets of every purpose %+v, %v", all, err)
 		}
 		_, err := r.Ticket(center.SetsPassword, "d1")
 		wantNoRow(t, "a ticket of another purpose", err)

@@ -41,6 +41,9 @@ func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error)
 	return one[center.Ticket](t, `SELECT doc FROM tickets WHERE purpose = $1 AND digest = $2`, string(purpose), digest)
 }
 func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket, error) {
+	if purpose == "" {
+		return list[center.Ticket](t, `SELECT doc FROM tickets WHERE principal = $1 ORDER BY expires, digest`, principal)
+	}
 	return list[center.Ticket](
 		t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal,
 		string(purpose),
