@@ -77,9 +77,9 @@ const (
 	revocationsShown = 1_000 //bound:list records of leavers on a page
 )
 
-// keepRevocation keeps what a user has open before it is ended, and has roles refuse the user. The
-// caller ends the sessions, afterwards.
-func (c *Center) keepRevocation(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
+// revoke returns what a user has open, ends windows, and has roles refuse the user. The caller keeps
+// what it returns, and ends the sessions, when nothing is left to ask.
+func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
 	r := Revocation{
 		ID:          c.NewID(),
 		UserID:      u.ID,
@@ -102,10 +102,7 @@ func (c *Center) keepRevocation(tx Tx, by audit.Actor, action Action, u User, op
 		}
 	}
 	r.Roles, err = c.revokeRoles(tx, u.ID, roles)
-	if err != nil || (action == ActionDeleteUser && !u.Active && len(r.Sessions)+len(r.Roles) == 0) {
-		return r, err // who was out already leaves nothing more to prove
-	}
-	return r, tx.PutRevocation(r)
+	return r, err
 }
 
 // noteRefused writes into the records of a user that a role refuses what was open in it.

@@ -220,11 +220,11 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 		if err != nil {
 			return string(id), err
 		}
-		if ended, err = c.keepRevocation(tx, by, ActionRevokeUser, u, open); err != nil {
+		if ended, err = c.revoke(tx, by, ActionRevokeUser, u, open); err != nil {
 			return string(id), err
 		}
 		u.RolesSince = ended.At
-		return string(id), errors.Join(open.end(tx, ""), tx.PutUserKeepingKeys(u))
+		return string(id), errors.Join(tx.PutRevocation(ended), open.end(tx, ""), tx.PutUserKeepingKeys(u))
 	})
 	c.wakeRoleWorkers()
 	return ended, err

@@ -377,10 +377,14 @@ func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u 
 	switch {
 	case was && !u.Active:
 		open, err := openedBy(tx, string(u.ID))
-		if err == nil {
-			_, err = c.keepRevocation(tx, by, action, *u, open)
+		if err != nil {
+			return err
 		}
-		return errors.Join(err, open.end(tx, ""))
+		ended, err := c.revoke(tx, by, action, *u, open)
+		if err != nil {
+			return err
+		}
+		return errors.Join(tx.PutRevocation(ended), open.end(tx, ""))
 	case !was && u.Active:
 		u.RolesSince = c.now()
 	}
@@ -405,14 +409,20 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 			}
 		}
 		open, err := openedBy(tx, string(id))
+		if err != nil {
+			return string(id), err
+		}
+		ended, err := c.revoke(tx, by, ActionDeleteUser, u, open)
 		if err == nil {
-			_, err = c.keepRevocation(tx, by, ActionDeleteUser, u, open)
+			err = c.keepDeparted(tx, PrincipalUser, string(id), u.UserName, u.ExternalID)
+		}
+		if err == nil && (u.Active || len(ended.Sessions)+len(ended.Roles) > 0) {
+			err = tx.PutRevocation(ended) // who was out already leaves nothing more to prove
 		}
 		if err != nil {
 			return string(id), err
 		}
 		return string(id), errors.Join(
-			c.keepDeparted(tx, PrincipalUser, string(id), u.UserName, u.ExternalID),
 			tx.TouchGroupsOf(id, c.now(), by.Name), tx.DeleteMembershipsOf(id), tx.DeleteSessionsOf(id),
 			tx.DeletePassword(string(id)),
 			tx.DeleteMFADevicesOf(string(id)), dropTickets(tx, string(id)),
