@@ -22,6 +22,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
+	{"cmd/gatehouse/observe", "audit/chain audit/outlet terminal"},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +
@@ -70,8 +71,10 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
 	{"demo", "adminapi audit authn awsconfig center connect graph mail refusal tenant web"},
-	{"center/store", "audit center names refusal sqldb"},
-	{"tenant/store", "audit names refusal sqldb tenant"},
+	{"audit/chain", "authn"}, {"audit/chainsql", "audit/chain sqldb"}, {"audit/outlet", "audit/chain"},
+	{"center/cloudtrail", "audit audit/chain center"},
+	{"center/store", "audit audit/chain audit/chainsql center names refusal sqldb"},
+	{"tenant/store", "audit audit/chain audit/chainsql names refusal sqldb tenant"},
 	{"center/scimserver", "audit authn center refusal scim"},
 	{
 		"center/server", "audit awsapi center center/adminserver center/awsdoor center/awslogin center/broker " +
@@ -117,9 +120,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/admincenter", "audit authn provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/mirror", "audit graph names refusal tenant"},
 	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping refusal scim tenant"},
-	{"center", "audit authn awsconfig center/memory names refusal"},
+	{"center", "audit audit/chain authn awsconfig center/memory names refusal"},
 	{"center/memory", ""},
-	{"tenant", "audit authn names outbound provisioning/mapping refusal"},
+	{"tenant", "audit audit/chain authn names outbound provisioning/mapping refusal"},
 	{"provisioning", "names provisioning/mapping scim"},
 	{"provisioning/identitystore", "awsapi/inventory provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", "names"},

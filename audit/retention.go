@@ -24,6 +24,18 @@ const (
 	batchTime  = 50 * time.Millisecond //bound:none what the size of the next batch is chosen for
 )
 
+// Until are the times from before which events, and refusals of strangers, are not kept; zero where
+// all are.
+func (r Retention) Until(now time.Time) (events, strangers time.Time) {
+	until := func(kept time.Duration) time.Time {
+		if kept <= 0 {
+			return time.Time{}
+		}
+		return now.Add(-kept)
+	}
+	return until(r.Events), until(r.Refusals)
+}
+
 // Sweep removes the events that are older than they are kept. remove removes up to limit of those
 // from before a time, of strangers' refusals only or of all, the oldest first, in one transaction,
 // and says how many there were.

@@ -6,7 +6,7 @@
 // Every change goes through Center.change, which authorizes the actor, runs the rule and records
 // the event in one transaction.
 //
-// It may import audit, authn, awsconfig, center/memory, names and refusal.
+// It may import audit, audit/chain, authn, awsconfig, center/memory, names and refusal.
 package center
 
 import (
@@ -21,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center/memory"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -76,6 +77,10 @@ type Center struct {
 	// OwnSTS says that credentials of roles are the center's own, whose STS asks RoleSessionOpen.
 	// The code that assembles the doors sets it.
 	OwnSTS bool
+
+	// Chain keeps the log of events in an order of which each line can be verified.
+	Chain    *chain.Keeper
+	couriers []*chain.Courier
 
 	// Keep is how long events are kept. It is set before the center is served.
 	Keep audit.Retention
@@ -190,6 +195,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if err := c.openInstance(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the instance: %w", err)
 	}
+	c.Chain = c.newChain()
 	return c, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -13,6 +14,8 @@ import (
 type eventReader interface {
 	audit.Reader
 	Events(EventQuery) ([]audit.Event, error)
+	// EventChain is the log and its chain, which are written to in an update only.
+	EventChain() chain.Log
 }
 
 // eventWriter writes the events of the audit log.

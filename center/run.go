@@ -39,6 +39,10 @@ func (c *Center) Run(ctx context.Context) {
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
 		all.Go(func() { c.repeat(ctx, what, work, each, once) })
 	}
+	all.Go(func() { c.Chain.Run(ctx) })
+	for _, courier := range c.couriers {
+		all.Go(func() { courier.Run(ctx) })
+	}
 	do("record the counted refusals", nil, flushEach, func(ctx context.Context) (bool, error) {
 		return false, c.FlushRefusals(ctx, false)
 	})
@@ -101,17 +105,31 @@ func (c *Center) Sweep(ctx context.Context) error {
 		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)),
 			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteRevocations(c.now().Add(-revocationsKept), revocationsSwept))
-	}), c.Keep.Sweep(ctx, c.now(), func(before time.Time, strangers bool, limit int) (n int, err error) {
+	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
+}
+
+// sweepEvents removes the events that are older than they are kept. The chain is told first, so
+// that none of them is ever missed.
+func (c *Center) sweepEvents(ctx context.Context) error {
+	remove := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
 			return err
 		})
 		return n, err
-	}), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
+	}
+	if err := c.Chain.Swept(c.Keep.Until(c.now())); err != nil {
+		return err
+	}
+	return c.Keep.Sweep(ctx, c.now(), remove)
 }
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
 // is durable already.
 func (c *Center) Close() error {
-	return errors.Join(c.FlushRefusals(context.Background(), true), c.Store.Close())
+	flushed := c.FlushRefusals(context.Background(), true)
+	if flushed == nil && c.Chain != nil && !c.Store.Shared() { // nobody else chains what was written last
+		flushed = c.Chain.Append(true)
+	}
+	return errors.Join(flushed, c.Store.Close())
 }

@@ -6,11 +6,16 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // eventReader reads the events of the audit log.
-type eventReader interface{ audit.Reader }
+type eventReader interface {
+	audit.Reader
+	// EventChain is the log and its chain, which are written to in an update only.
+	EventChain() chain.Log
+}
 
 // eventWriter writes the events of the audit log.
 type eventWriter interface {

@@ -25,6 +25,10 @@ func (t *Tenant) Run(ctx context.Context) {
 		})
 	})
 	all.Go(func() { t.repeat(ctx, "remove what has expired", sweepEach, t.Sweep) })
+	all.Go(func() { t.Chain.Run(ctx) })
+	for _, courier := range t.couriers {
+		all.Go(func() { courier.Run(ctx) })
+	}
 	if t.Provision != nil {
 		all.Go(func() { t.Provision(ctx) })
 	}
@@ -58,14 +62,23 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 			t.sweepJournal(tx),
 		)
 	})
-	events := func(before time.Time, strangers bool, limit int) (n int, err error) {
+	return errors.Join(over, t.sweepDeleted(ctx), t.sweepEvents(ctx))
+}
+
+// sweepEvents removes the events that are older than they are kept. The chain is told first, so
+// that none of them is ever missed.
+func (t *Tenant) sweepEvents(ctx context.Context) error {
+	remove := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = t.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
 			return err
 		})
 		return n, err
 	}
-	return errors.Join(over, t.sweepDeleted(ctx), t.Keep.Sweep(ctx, t.now(), events))
+	if err := t.Chain.Swept(t.Keep.Until(t.now())); err != nil {
+		return err
+	}
+	return t.Keep.Sweep(ctx, t.now(), remove)
 }
 
 // logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium
@@ -109,5 +122,9 @@ func number(watermark string) int64 {
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
 // is durable already.
 func (t *Tenant) Close() error {
-	return errors.Join(t.FlushRefusals(context.Background(), true), t.Store.Close())
+	flushed := t.FlushRefusals(context.Background(), true)
+	if flushed == nil && t.Chain != nil && !t.Store.Shared() { // nobody else chains what was written last
+		flushed = t.Chain.Append(true)
+	}
+	return errors.Join(flushed, t.Store.Close())
 }

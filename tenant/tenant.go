@@ -6,7 +6,7 @@
 // Every change goes through Tenant.change, which runs the rule, records the event and notes what
 // provisioning must look at again, in one transaction.
 //
-// It may import audit, authn, names, outbound, provisioning/mapping and refusal.
+// It may import audit, audit/chain, authn, names, outbound, provisioning/mapping and refusal.
 package tenant
 
 import (
@@ -23,6 +23,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -53,6 +54,10 @@ type Tenant struct {
 	// Provision runs the synchronization jobs until the context ends. The code that assembles the
 	// doors sets it, before Run; nil: no job is run.
 	Provision func(context.Context)
+
+	// Chain keeps the log of events in an order of which each line can be verified.
+	Chain    *chain.Keeper
+	couriers []*chain.Courier
 
 	// Keep is how long events are kept. It is set before the tenant is served.
 	Keep audit.Retention
@@ -143,6 +148,7 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	if err := t.bindTokens(ctx); err != nil {
 		return nil, fmt.Errorf("bind saved tokens to their addresses: %w", err)
 	}
+	t.Chain = t.newChain()
 	return t, nil
 }
 

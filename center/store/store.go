@@ -2,7 +2,7 @@
 // nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
 // they are found by.
 //
-// It may import audit, center, names, refusal and sqldb.
+// It may import audit, audit/chain, audit/chainsql, center, names, refusal and sqldb.
 package store
 
 import (
@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
+	"github.com/gatehouse-id/gatehouse/audit/chainsql"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -410,6 +412,12 @@ func (t tx) Events(q center.EventQuery) ([]audit.Event, error) {
 	}
 	return events, err
 }
+
+// chainTable is how the chain of events finds them.
+var chainTable = chainsql.Table{Key: "seq", Number: true, Request: "request_id"}
+
+// EventChain writes without counting: nothing that is remembered depends on events.
+func (t tx) EventChain() chain.Log { return chainTable.Log(t.Tx) }
 
 // eventTable is how events are kept.
 var eventTable = audit.Table{Order: "seq DESC", Reference: "request_id"}

@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantstore "github.com/gatehouse-id/gatehouse/tenant/store"
@@ -20,7 +22,15 @@ import (
 type inspection struct {
 	name, command, long string
 	// look returns a line for each problem.
-	look func(ctx context.Context, d *dataFlags, key authn.MasterKey, progress func(rows int)) ([]string, error)
+	look func(
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(rows int),
+	) (inspected, error)
+}
+
+// inspected is what was found.
+type inspected struct {
+	problems []string // a line for each
+	log      chain.Result
 }
 
 var centerInspection = inspection{
@@ -28,20 +38,25 @@ var centerInspection = inspection{
 	command: "gatehouse",
 	long: `Checks the database file and every object: that it can be read and is stored under its own keys,
 that names and addresses are unique, that memberships and sessions belong to users and groups
-that exist, and that the master key opens the sealed secrets. It changes nothing. The exit code
-is 1 if something is wrong.`,
-	look: func(ctx context.Context, d *dataFlags, key authn.MasterKey, progress func(int)) ([]string, error) {
+that exist, that the master key opens the sealed secrets, and that no line of the audit log was
+changed or is missing. It changes nothing. The exit code is 1 if something is wrong.`,
+	look: func(
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(int),
+	) (found inspected, err error) {
 		s, err := d.beside(ctx)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		problems, err := s.Check(ctx, progress)
+		found.problems, err = s.Check(ctx, progress)
 		if err == nil {
 			var more []string
 			more, err = center.CheckSealed(ctx, s, key)
-			problems = append(problems, more...)
+			found.problems = append(found.problems, more...)
 		}
-		return problems, errors.Join(err, s.Close())
+		if err == nil {
+			found.log, err = center.CheckEvents(ctx, s, key, known, progress)
+		}
+		return found, errors.Join(err, s.Close())
 	},
 }
 
@@ -49,17 +64,20 @@ var tenantInspection = inspection{
 	name:    "tenant",
 	command: "gatehouse tenant",
 	long: `Checks the database file and every object: that it can be read and is stored under its own id,
-that members belong to groups that exist, and that the master key opens the sealed secrets. It
-changes nothing. The exit code is 1 if something is wrong.`,
-	look: func(ctx context.Context, d *dataFlags, key authn.MasterKey, progress func(int)) ([]string, error) {
+that members belong to groups that exist, that the master key opens the sealed secrets, and that no
+line of the audit log was changed or is missing. It changes nothing. The exit code is 1 if something
+is wrong.`,
+	look: func(
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(int),
+	) (found inspected, err error) {
 		s, err := tenantstore.OpenBeside(ctx, d.folder().DSN(datafolder.Tenant))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s has no tenant's data: name its folder with --data, or use --database", d.data)
+			return found, fmt.Errorf("%s has no tenant's data: name its folder with --data, or use --database", d.data)
 		}
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		problems, err := s.Check(ctx, progress)
+		found.problems, err = s.Check(ctx, progress)
 		if err == nil {
 			err = s.View(ctx, func(r tenant.Reader) error {
 				o, err := r.Organization()
@@ -67,17 +85,21 @@ changes nothing. The exit code is 1 if something is wrong.`,
 					return err
 				}
 				if _, err := key.LoadFor(o.OpensWith); err != nil {
-					problems = append(problems, "master key: "+err.Error())
+					found.problems = append(found.problems, "master key: "+err.Error())
 				}
 				return nil
 			})
 		}
-		return problems, errors.Join(err, s.Close())
+		if err == nil {
+			found.log, err = tenant.CheckEvents(ctx, s, key, known, progress)
+		}
+		return found, errors.Join(err, s.Close())
 	},
 }
 
 func (w *world) checkCommand(i inspection) *cobra.Command {
 	d := &dataFlags{}
+	var anchor string
 	cmd := &cobra.Command{
 		Use:     "check",
 		Short:   fmt.Sprintf("Verify every invariant of a %s's data (safe while the %s is running)", i.name, i.name),
@@ -85,8 +107,12 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 		Example: fmt.Sprintf("  %s check --data ./%s", i.command, i.name),
 		Args:    terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			known, err := observe.ParseAnchor(anchor)
+			if err != nil {
+				return err
+			}
 			bar, seen := terminal.Counter(w.err, "check"), 0
-			problems, err := i.look(cmd.Context(), d, d.masterKey(w.env), func(rows int) {
+			found, err := i.look(cmd.Context(), d, d.masterKey(w.env), known, func(rows int) {
 				_ = bar.Add(rows - seen)
 				seen = rows
 			})
@@ -94,12 +120,15 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("check: %w", err)
 			}
-			for _, p := range problems {
+			log, problems := found.log, append(found.problems, found.log.Problems...)
+			for _, p := range append(log.Notes, problems...) {
 				fmt.Fprintln(w.err, terminal.Inline(p))
 			}
 			if err := w.result(
-				d.asJSON, map[string]any{"rows": seen, "problems": append([]string{}, problems...)},
-				"%d rows checked, %d problems", seen, len(problems),
+				d.asJSON, map[string]any{
+					"rows": seen, "problems": append([]string{}, problems...), "audit": observe.Chained(log),
+				},
+				"%d rows checked, %d problems\n%s", seen, len(problems), observe.ChainedText(log),
 			); err != nil {
 				return err
 			}
@@ -110,5 +139,9 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 		},
 	}
 	d.flags(cmd, i.name)
+	cmd.Flags().StringVar(
+		&anchor, "audit-anchor", "",
+		"POSITION:HASH that a receiver of the audit log, or an earlier check, has: the log must have it still",
+	)
 	return cmd
 }

@@ -7,11 +7,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/audit/outlet"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/cloudtrail"
 	"github.com/gatehouse-id/gatehouse/center/metrics"
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -24,6 +28,7 @@ type serveSettings struct {
 	days            retentionDays
 	first           firstAdministrator
 	region, metrics string
+	audit           observe.AuditOut
 	awsLimits       bool
 	sets            bool // permission sets in a new instance
 }
@@ -58,6 +63,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 	s.days.flags(cmd.Flags())
 	s.first.flags(cmd)
 	f := cmd.Flags()
+	s.audit.Flags(f, "json", observe.Records)
 	f.StringVar(
 		&s.region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for",
 	)
@@ -104,6 +110,10 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	defer c.Close() //nolint:errcheck // everything acknowledged is durable
 	c.Keep = keep
 	if err := w.firstStart(ctx, beginningOfCenter(c), h.data, &s.first); err != nil {
+		return err
+	}
+	formats := map[string]outlet.Format{"json": outlet.JSON, observe.Records: cloudtrail.Format(c.Instance)}
+	if _, err := s.audit.Open(formats, outbound.Operator.Client(0), c.HandOn); err != nil {
 		return err
 	}
 	defer h.takeOrders(server.Controlled{Center: c})()

@@ -8,7 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/audit/outlet"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
+	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/metrics"
@@ -24,6 +27,7 @@ func (w *world) tenantCommand() *cobra.Command {
 	var name, domain string
 	first := &firstAdministrator{}
 	var r rehearsal
+	var out observe.AuditOut
 	mails := &mailServer{}
 	cmd := &cobra.Command{
 		Use:   "tenant",
@@ -60,11 +64,12 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			if err := w.firstStart(ctx, beginningOfTenant(t), h.data, first); err != nil {
 				return err
 			}
+			if _, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn); err != nil {
+				return err
+			}
 			defer h.takeOrders(server.Controlled{Tenant: t})()
-			h.log.Info(
-				"the tenant is ready", "admin_center", t.AdminCenterURL(), "graph", t.GraphURL(), "tenant_id",
-				t.Organization.ID,
-			)
+			id, center := t.Organization.ID, t.AdminCenterURL()
+			h.log.Info("the tenant is ready", "admin_center", center, "graph", t.GraphURL(), "tenant_id", id)
 			queue, err := mails.queue(h.log)
 			if err != nil {
 				return err
@@ -86,6 +91,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
 	days.flags(cmd.Flags())
+	out.Flags(cmd.Flags(), "json")
 	mails.flags(cmd, "quarantine notifications", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(
 		&r.movable, "movable-clock", false,
@@ -96,6 +102,9 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 	first.flags(cmd)
 	return cmd
 }
+
+// tenantFormats are how a tenant's events can be written.
+var tenantFormats = map[string]outlet.Format{"json": outlet.JSON}
 
 // rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its
 // clock, and where it is watched.

@@ -2,7 +2,7 @@
 // nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
 // they are found by.
 //
-// It may import audit, names, refusal, sqldb and tenant.
+// It may import audit, audit/chain, audit/chainsql, names, refusal, sqldb and tenant.
 package store
 
 import (
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/audit/chain"
+	"github.com/gatehouse-id/gatehouse/audit/chainsql"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -429,6 +431,11 @@ func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, erro
 // maxEvents bounds the bytes of events that are read at once. Those that this release keeps are
 // small; earlier ones kept whatever strangers sent.
 const maxEvents = 8 << 20 //bound:list events of the tenant that are read at once, in bytes
+
+// chainTable is how the chain of events finds them.
+var chainTable = chainsql.Table{Key: "id"}
+
+func (t tx) EventChain() chain.Log { return chainTable.Log(t.Tx) }
 
 // eventTable is how events are kept.
 var eventTable = audit.Table{Order: "id", ID: "id"}
