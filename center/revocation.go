@@ -77,8 +77,8 @@ const (
 	revocationsShown = 1_000 //bound:list records of leavers on a page
 )
 
-// revoke returns what a user has open, ends windows, and has roles refuse the user. The caller keeps
-// what it returns, and ends the sessions, when nothing is left to ask.
+// revoke returns what a user has open, ends windows, and has roles refuse the user. The caller
+// keeps what it returns, and ends the sessions, when nothing is left to ask.
 func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
 	r := Revocation{
 		ID:          c.NewID(),

@@ -35,9 +35,9 @@ func (o *overheard) hear(sql string) sqldbtest.Fault {
 	return sqldbtest.Pass
 }
 
-// TestWhatManyChangeAsksBeforeItWrites: on PostgreSQL changes that arrive together are prepared side
-// by side, but one that asks after it has written goes after the others. What provisioning does a
-// thousand times in a cycle must not.
+// TestWhatManyChangeAsksBeforeItWrites: on PostgreSQL changes that arrive together are prepared
+// side by side, but one that asks after it has written goes after the others. What provisioning
+// does a thousand times in a cycle must not.
 func TestWhatManyChangeAsksBeforeItWrites(t *testing.T) {
 	var heard overheard
 	c := centertest.On(t, open(t, sqldbtest.Proxy(t, sqldbtest.Postgres(t), heard.hear)), "http://localhost")

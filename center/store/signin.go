@@ -42,7 +42,8 @@ func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error)
 }
 func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket, error) {
 	if purpose == "" {
-		return list[center.Ticket](t, `SELECT doc FROM tickets WHERE principal = $1 ORDER BY expires, digest`, principal)
+		query := `SELECT doc FROM tickets WHERE principal = $1 ORDER BY expires, digest`
+		return list[center.Ticket](t, query, principal)
 	}
 	return list[center.Ticket](
 		t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal,
