@@ -5,7 +5,7 @@ import "sync/atomic"
 // Figures are what metrics tell of a chain and of what is handed on from it. They are this
 // process's.
 type Figures struct {
-	position, events, late atomic.Int64
+	position, events atomic.Int64
 }
 
 func (f *Figures) chained(b Block) {

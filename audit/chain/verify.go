@@ -160,7 +160,7 @@ func (r *Result) block(l Log, s *authn.Sealer, h head, b Block) error {
 		switch {
 		case ok && bytes.Equal(hashOf(before, line), e.Hash):
 			r.Lines++
-		case ok && !(old && line.Time != e.Time): // else it is another one, whose key was free again
+		case ok && (!old || line.Time == e.Time): // else it is another one, whose key was free again
 			r.add("%s was changed", name)
 		case !ok && !old:
 			r.add("%s is missing", name)

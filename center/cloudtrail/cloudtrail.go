@@ -69,7 +69,7 @@ const (
 	directorySource = "sso-directory.amazonaws.com"
 	scimSource      = "identitystore-scim.amazonaws.com"
 	signInSource    = "signin.amazonaws.com"
-	tokenSource     = "sts.amazonaws.com"
+	stsSource       = "sts.amazonaws.com"
 	ownSource       = "gatehouse" // of what AWS has no event for
 )
 
@@ -191,7 +191,7 @@ var elsewhere = map[string]struct{ source, name, kind string }{
 	"CredentialVerification":    {signInSource, "CredentialVerification", serviceEvent},
 	"SignOut":                   {ssoSource, "Logout", apiCall},
 	"CreateTokenWithIAM":        {oauthSource, "CreateTokenWithIAM", apiCall},
-	"AssumeRole":                {tokenSource, "AssumeRole", apiCall},
+	"AssumeRole":                {stsSource, "AssumeRole", apiCall},
 	"UpdateIdentityStore":       {storeSource, "UpdateIdentityStore", apiCall},
 }
 
