@@ -16,20 +16,25 @@ const (
 	maxWordMatches = 1_000 //bound:list users or groups that a word of a search for assignments matches
 )
 
-// FindAssignments lists the assignments that match every word of a text: part of the name or the id
-// of an account, or of the name of a permission set, a user or a group. It returns how many there
-// are in all. It fails with InvalidValue when a word matches too many users or groups to look at.
-func (c *Center) FindAssignments(
-	ctx context.Context, text string, offset, limit int,
-) (list []Assignment, total int, err error) {
+// AssignmentPage is a page of assignments, and how many there are in all.
+type AssignmentPage struct {
+	Items []Assignment
+	Total int
+}
+
+// FindAssignments lists those assignments of a query that match every word of a text: part of the
+// name or the id of an account, or of the name of a permission set, a user or a group. It returns
+// how many there are in all. It fails with InvalidValue when a word matches too many users or
+// groups to look at.
+func (c *Center) FindAssignments(ctx context.Context, q AssignmentQuery, text string) (p AssignmentPage, err error) {
 	words := strings.Fields(strings.ToLower(text))
 	if len(words) > maxSearchWords {
-		return nil, 0, &refusal.Error{
+		return p, &refusal.Error{
 			Code: InvalidValue, Field: "search", Detail: fmt.Sprintf("use at most %d words", maxSearchWords),
 		}
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
-		q := AssignmentQuery{Offset: offset, Limit: limit}
+		q.Words = nil
 		s, err := readSearched(r, len(words) > 0)
 		if err != nil {
 			return err
@@ -42,11 +47,11 @@ func (c *Center) FindAssignments(
 			q.Words = append(q.Words, w)
 		}
 		var e1, e2 error
-		list, e1 = r.Assignments(q)
-		total, e2 = r.CountAssignments(q)
+		p.Items, e1 = r.Assignments(q)
+		p.Total, e2 = r.CountAssignments(q)
 		return errors.Join(e1, e2)
 	})
-	return list, total, err
+	return p, err
 }
 
 // searched is what the words of a search are compared with, read once for all of them.

@@ -143,7 +143,7 @@ func checkPolicy(field, policy string) error {
 	var syntax *json.SyntaxError
 	switch err := json.Unmarshal([]byte(policy), &document); {
 	case errors.As(err, &syntax):
-		return refuse(fmt.Sprintf("not JSON: %v at byte %d", err, syntax.Offset))
+		return refuse("not JSON: " + placed(policy, syntax))
 	case err != nil:
 		return refuse("a policy is a JSON object")
 	case len(document.Statement) == 0:
@@ -164,6 +164,25 @@ func checkPolicy(field, policy string) error {
 	}
 	return nil
 }
+
+// placed says where a text stops being JSON, as editors count, with what stands there.
+func placed(text string, at *json.SyntaxError) string {
+	before := text
+	if at.Offset > 0 && int(at.Offset) < len(text) {
+		before = text[:at.Offset-1]
+	}
+	line := strings.Count(before, "\n") + 1
+	begun := before[strings.LastIndex(before, "\n")+1:]
+	rest, _, _ := strings.Cut(text[len(before):], "\n")
+	where := fmt.Sprintf("line %d, column %d: %v", line, utf8.RuneCountInString(begun)+1, at)
+	if shown := []rune(strings.TrimSpace(rest)); len(shown) > 0 {
+		where += fmt.Sprintf(", before %q", string(shown[:min(len(shown), maxShown)]))
+	}
+	return where
+}
+
+// maxShown bounds what a refusal shows of a text.
+const maxShown = 40 //bound:text what stands where a policy stops being JSON, in characters
 
 func (b *Boundary) check() error {
 	switch {

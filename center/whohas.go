@@ -36,15 +36,18 @@ type HeldAccessQuery struct {
 
 const heldAccessAtOnce = 1_000 //bound:list ways to an account, or of a user, in one answer
 
-// HeldAccess lists by which ways users have permission sets, in the order of set, group and user
-// within an account, and says how many ways there are. Users who are disabled are listed too: they
-// have it again when they are enabled. It fails with AccountNotFound or UserNotFound.
+// HeldAccess lists by which ways users have permission sets, and says how many ways there are.
+// Within an account come those that administer it first, then those of which that is not known;
+// each in the order of set, group and user. Users who are disabled are listed too: they have it
+// again when they are enabled. It fails with AccountNotFound or UserNotFound.
 func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []HeldAccess, total int, err error) {
 	if q.Limit <= 0 || q.Limit > heldAccessAtOnce {
 		q.Limit = heldAccessAtOnce
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
-		f := heldFinder{r: r, q: q, sets: map[string]PermissionSet{}, accounts: map[string]Account{}}
+		f := heldFinder{
+			r: r, q: q, sets: map[string]PermissionSet{}, reach: map[string]Reach{}, accounts: map[string]Account{},
+		}
 		if err := f.read(); err != nil {
 			return err
 		}
@@ -65,6 +68,7 @@ type heldFinder struct {
 	q        HeldAccessQuery
 	assigned []Assignment
 	sets     map[string]PermissionSet
+	reach    map[string]Reach
 	accounts map[string]Account
 	found    []HeldAccess
 	origins  []Assignment // of what was found
@@ -91,7 +95,7 @@ func (f *heldFinder) read() error {
 	assigned, e2 := f.r.Assignments(AssignmentQuery{AccountID: f.q.Account, HeldBy: f.q.User})
 	for _, s := range sets {
 		if reach := s.Reach(); !f.q.Administrative || reach.Administers || reach.Unread {
-			f.sets[s.ARN] = s
+			f.sets[s.ARN], f.reach[s.ARN] = s, reach
 		}
 	}
 	f.assigned = slices.DeleteFunc(assigned, func(a Assignment) bool {
@@ -99,10 +103,21 @@ func (f *heldFinder) read() error {
 		return !wanted
 	})
 	slices.SortStableFunc(f.assigned, func(a, b Assignment) int {
-		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID),
+		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), f.rank(a)-f.rank(b),
 			cmp.Compare(f.sets[a.PermissionSetARN].Name, f.sets[b.PermissionSetARN].Name))
 	})
 	return errors.Join(e1, e2)
+}
+
+// rank is where the ways of an assignment stand: what administers the account comes first.
+func (f *heldFinder) rank(a Assignment) int {
+	switch reach := f.reach[a.PermissionSetARN]; {
+	case reach.Administers:
+		return 0
+	case reach.Unread:
+		return 1
+	}
+	return 2
 }
 
 // take counts an assignment, and expands what of it is on the page.
@@ -174,9 +189,9 @@ func (f *heldFinder) takeOne(a Assignment) error {
 }
 
 func (f *heldFinder) add(u User, a Assignment, group *Group) {
-	set := f.sets[a.PermissionSetARN]
 	f.found = append(f.found, HeldAccess{
-		User: u, Account: Account{ID: a.AccountID}, PermissionSet: set, Reach: set.Reach(), Group: group,
+		User: u, Account: Account{ID: a.AccountID}, PermissionSet: f.sets[a.PermissionSetARN],
+		Reach: f.reach[a.PermissionSetARN], Group: group,
 	})
 	f.origins = append(f.origins, a)
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,9 @@ var accessPages = map[string]action{
 	"POST /console/token-issuers/{id}":                  updateIssuer,
 	"POST /console/token-issuers/{id}/delete":           deleteIssuer,
 	"GET /console/assignments":                          assignments,
-	"POST /console/assignments":                         createAssignment,
+	"POST /console/assignments":                         createAssignments,
+	"GET /console/assign":                               assign,
+	"GET /console/accounts/{id}":                        account,
 	"POST /console/assignments/delete":                  deleteAssignment,
 	"POST /console/rules/delete":                        deleteRule,
 	"POST /console/accounts/organization":               readOrganization,
@@ -68,63 +71,160 @@ type ruleLine struct {
 }
 
 type assignmentsData struct {
-	Search   string
-	Pager    web.Pager
-	Lines    []assignmentLine
-	Rules    []ruleLine
-	Accounts []center.Account
-	Units    []center.Unit // in which there are accounts
-	Tags     []center.Tag  // that accounts have
-	Sets     []center.PermissionSet
+	Search string
+	Only   []narrowing
+	Pager  web.Pager
+	Lines  []assignmentLine
+	Rules  []ruleLine
+	Back   string
+}
+
+// Table is what the part with the table of assignments shows.
+func (d assignmentsData) Table() assignmentTable {
+	none := "No assignments yet."
+	if d.Search != "" || len(d.Only) > 0 {
+		none = "No assignments match."
+	}
+	return assignmentTable{Lines: d.Lines, Back: d.Back, None: none}
+}
+
+// assignmentTable is a table of assignments on some page.
+type assignmentTable struct {
+	Lines []assignmentLine
+	Hide  string // the column that would say the same in each row: set or who
+	Back  string // where a deletion comes back to
+	None  string // what it says when it is empty
+}
+
+// narrowing is a filter of the list that is on: only one account, permission set or principal.
+type narrowing struct{ Name, Value, Text string }
+
+// assignmentQuery reads which assignments the address of the list selects.
+func (p page) assignmentQuery() center.AssignmentQuery {
+	q := p.URL.Query()
+	a := center.AssignmentQuery{AccountID: q.Get("account")}
+	if set := q.Get("set"); set != "" {
+		a.PermissionSetARN = p.setARNOf(set)
+	}
+	of, id, _ := strings.Cut(q.Get("who"), ":")
+	a.PrincipalType, a.PrincipalID = center.PrincipalType(of), id
+	return a
 }
 
 func assignments(p page) error {
 	ctx, c := p.Context(), p.h.Center
-	d := assignmentsData{Search: strings.TrimSpace(p.URL.Query().Get("q"))}
-	list, total, err := c.FindAssignments(ctx, d.Search, p.offset(), pageSize)
+	d := assignmentsData{Search: strings.TrimSpace(p.URL.Query().Get("q")), Back: p.URL.RequestURI()}
+	q := p.assignmentQuery()
+	names, err := p.names()
 	if err != nil {
 		return err
 	}
-	d.Pager = p.pager(len(list), total)
-	if d.Accounts, err = c.Accounts(ctx); err != nil {
+	if p.Exports() {
+		return p.exportAssignments(q, d.Search, names)
+	}
+	q.Offset, q.Limit = p.offset(), pageSize
+	found, err := c.FindAssignments(ctx, q, d.Search)
+	if err != nil {
 		return err
 	}
-	if d.Sets, err = c.PermissionSets(ctx, center.PermissionSetQuery{}); err != nil {
+	d.Pager = p.Listing("account").Pager(len(found.Items), pageSize, found.Total)
+	if d.Lines, err = p.assignmentLines(found.Items, names); err != nil {
 		return err
 	}
-	names := map[string]string{}
-	for _, a := range d.Accounts {
-		names[a.ID] = a.Name
-	}
-	for _, s := range d.Sets {
-		names[s.ARN] = s.Name
-	}
-	for _, a := range list {
-		if names[a.PrincipalID] == "" {
-			if names[a.PrincipalID], err = p.principalName(a); err != nil {
+	for _, x := range []narrowing{
+		{"account", q.AccountID, names[q.AccountID]}, {"set", p.URL.Query().Get("set"), names[q.PermissionSetARN]},
+		{"who", p.URL.Query().Get("who"), ""},
+	} {
+		if x.Value == "" {
+			continue
+		}
+		if x.Name == "who" {
+			if x.Text, err = p.principalName(center.Assignment{
+				PrincipalType: q.PrincipalType, PrincipalID: q.PrincipalID,
+			}); err != nil {
 				return err
 			}
 		}
-		d.Lines = append(
-			d.Lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]},
-		)
+		d.Only = append(d.Only, x)
 	}
-	d.Units, d.Tags = places(d.Accounts)
-	for _, u := range d.Units {
-		names[u.ID] = u.Name
-	}
-	rules, err := c.AssignmentRules(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range rules {
-		subject, err := p.principalName(center.Assignment{PrincipalType: r.PrincipalType, PrincipalID: r.PrincipalID})
-		if err != nil {
+	if len(d.Only) == 0 {
+		if d.Rules, err = p.ruleLines(center.AssignmentRule{}, names); err != nil {
 			return err
 		}
-		d.Rules = append(d.Rules, ruleLine{r, names[r.Unit], names[r.PermissionSetARN], subject})
 	}
-	return p.Render("assignments", "Assignments", "/console/assignments", d)
+	return p.Render("assignments", "Assignments", assignmentsPath, d)
+}
+
+// names are those of accounts, units and permission sets, by their ids and ARNs.
+func (p page) names() (map[string]string, error) {
+	accounts, e1 := p.h.Center.Accounts(p.Context())
+	sets, e2 := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
+	names := map[string]string{}
+	for _, a := range accounts {
+		names[a.ID] = a.Name
+		for _, u := range a.Units {
+			names[u.ID] = u.Name
+		}
+	}
+	for _, s := range sets {
+		names[s.ARN] = s.Name
+	}
+	return names, errors.Join(e1, e2)
+}
+
+// assignmentLines gives assignments their names, and remembers those of principals.
+func (p page) assignmentLines(
+	list []center.Assignment, names map[string]string,
+) (lines []assignmentLine, err error) {
+	for _, a := range list {
+		if names[a.PrincipalID] == "" {
+			if names[a.PrincipalID], err = p.principalName(a); err != nil {
+				return nil, err
+			}
+		}
+		lines = append(lines, assignmentLine{a, names[a.AccountID], names[a.PermissionSetARN], names[a.PrincipalID]})
+	}
+	return lines, nil
+}
+
+// ruleLines are the rules with names: all, or those for a permission set or a principal.
+func (p page) ruleLines(of center.AssignmentRule, names map[string]string) (lines []ruleLine, err error) {
+	rules, err := p.h.Center.AssignmentRules(p.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rules {
+		if of.PermissionSetARN != "" && r.PermissionSetARN != of.PermissionSetARN ||
+			of.PrincipalID != "" && r.PrincipalID != of.PrincipalID {
+			continue
+		}
+		subject, err := p.principalName(center.Assignment{PrincipalType: r.PrincipalType, PrincipalID: r.PrincipalID})
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, ruleLine{r, names[r.Unit], names[r.PermissionSetARN], subject})
+	}
+	return lines, nil
+}
+
+func (p page) exportAssignments(q center.AssignmentQuery, search string, names map[string]string) error {
+	columns := []string{"accountId", "account", "permissionSetArn", "permissionSet", "principalType", "principalId",
+		"principal"}
+	return p.Export("assignments", columns, func(row func(...string) error) error {
+		return rowsOf(func(offset int) ([]assignmentLine, error) {
+			q.Offset, q.Limit = offset, exportSize
+			found, err := p.h.Center.FindAssignments(p.Context(), q, search)
+			if err != nil {
+				return nil, err
+			}
+			return p.assignmentLines(found.Items, names)
+		}, func(l assignmentLine) error {
+			a := l.Assignment
+			return row(
+				a.AccountID, l.Account, a.PermissionSetARN, l.Set, string(a.PrincipalType), a.PrincipalID, l.Subject,
+			)
+		})
+	})
 }
 
 // places lists the units that accounts are in and the tags that they have, each once, in the order
@@ -167,31 +267,8 @@ func (p page) principalByName(of center.PrincipalType, name string) (string, err
 	return string(u.ID), err
 }
 
-func createAssignment(p page) error {
-	a := center.Assignment{
-		AccountID:        p.PostFormValue("account"),
-		PermissionSetARN: p.PostFormValue("set"),
-		PrincipalType:    center.PrincipalType(p.PostFormValue("type")),
-	}
-	var err error
-	if a.PrincipalID, err = p.principalByName(a.PrincipalType, p.PostFormValue("principal")); err != nil {
-		return err
-	}
-	if strings.Contains(a.AccountID, ":") {
-		return createRule(p, a.AccountID, a)
-	}
-	r, err := p.h.Center.CreateAssignment(p.Context(), p.by, a)
-	if err != nil {
-		return err
-	}
-	if r.Status == center.InProgress {
-		return p.Done(
-			"/console/assignments",
-			"The role is being created in the account. The assignment takes effect when the role is ready.",
-		)
-	}
-	return p.Done("/console/assignments", "The assignment is created.")
-}
+// back is the page that a form asks to come back to.
+func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormValue("back"), otherwise) }
 
 func deleteAssignment(p page) error {
 	a := center.Assignment{
@@ -213,9 +290,9 @@ func deleteAssignment(p page) error {
 		return err
 	}
 	if r.Status == center.Failed {
-		return p.Failed("/console/assignments", "Nothing was deleted. "+r.FailureReason)
+		return p.Failed(p.back(assignmentsPath), "Nothing was deleted. "+r.FailureReason)
 	}
-	return p.Done("/console/assignments", "The assignment is deleted.")
+	return p.Done(p.back(assignmentsPath), "The assignment is deleted.")
 }
 
 // loses says who loses what with an assignment. What is not there any more is named by its id.

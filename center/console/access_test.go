@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -47,6 +48,8 @@ func TestAPermissionSetIsEditedInTheConsole(t *testing.T) {
 	policy := url.Values{"policy": {`{"Version":"2012-10-17","Statement":[]}`}}
 	v.Does(set+"/inline", policy, "The inline policy is saved.")
 	refused(v, set+"/inline", url.Values{"policy": {"{"}}, http.StatusBadRequest, "JSON")
+	wrong := url.Values{"policy": {"{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [x]\n}"}}
+	refused(v, set+"/inline", wrong, http.StatusBadRequest, "line 3, column 17")
 	v.Does(set+"/inline", url.Values{}, "The inline policy is removed.")
 	managed := "arn:aws:iam::aws:policy/PowerUserAccess"
 	v.Does(set+"/boundary", url.Values{"managed": {managed}}, "The permissions boundary is set.")
@@ -178,7 +181,7 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, assignments := s.Console(), s.URL+"/console/assignments"
-	rule := url.Values{"account": {"tag:env=prod"}, "set": {set.ARN}, "type": {"USER"}, "principal": {"ada"}}
+	rule := url.Values{"where": {"tag:env=prod"}, "set": {path.Base(set.ARN)}, "who": {"USER:" + string(ada.ID)}}
 	v.Does(assignments, rule, "The rule is created")
 	if err := s.ApplyAssignmentRules(ctx, centertest.Actor); err != nil {
 		t.Fatal(err)

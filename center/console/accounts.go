@@ -80,7 +80,39 @@ func putAccount(p page) error {
 	if err := p.h.Center.PutAccount(p.Context(), p.by, a); err != nil {
 		return err
 	}
-	return p.Done("/console/accounts", "The account is saved.")
+	return p.Done(p.back("/console/accounts"), "The account is saved.")
+}
+
+// accountData is the page of one account. Its ways are those that the table of ways shows.
+type accountData struct {
+	Account  center.Account
+	User     center.User // nobody: the ways are those of all
+	Lines    []center.HeldAccess
+	Pager    web.Pager
+	Only     bool // what administers it
+	Assigned int
+}
+
+func account(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	d := accountData{Only: p.URL.Query().Get("only") == "administrators"}
+	var err error
+	if d.Account, err = c.Account(ctx, p.PathValue("id")); err != nil {
+		return err
+	}
+	list, total, err := c.HeldAccess(ctx, center.HeldAccessQuery{
+		Account: d.Account.ID, Administrative: d.Only, Offset: p.offset(), Limit: pageSize,
+	})
+	if err != nil {
+		return err
+	}
+	d.Lines, d.Pager = list, p.pager(len(list), total)
+	assigned, err := c.FindAssignments(ctx, center.AssignmentQuery{AccountID: d.Account.ID, Limit: 1}, "")
+	if err != nil {
+		return err
+	}
+	d.Assigned = assigned.Total
+	return p.Render("account", d.Account.Name, "/console/accounts", d)
 }
 
 func readOrganization(p page) error {

@@ -184,9 +184,11 @@ func createUser(p page) error {
 
 type userData struct {
 	User      center.User
+	Account   center.Account // none: the ways are those to all accounts
 	Groups    []center.Group
-	Access    []center.AccountAccess
-	Pager     web.Pager // of the accounts
+	Lines     []center.HeldAccess
+	Pager     web.Pager // of the ways
+	Events    []web.LogLine
 	Directory bool
 	Mail      bool // whether links can be sent
 	Devices   []web.OwnDevice
@@ -225,13 +227,16 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		}
 		d.Groups = append(d.Groups, g)
 	}
-	all, err := c.Access(ctx, center.AccessQuery{User: d.User.ID, ByName: true})
+	list, total, err := c.HeldAccess(ctx, center.HeldAccessQuery{
+		User: d.User.ID, Offset: p.offset(), Limit: pageSize,
+	})
 	if err != nil {
 		return err
 	}
-	from := min(p.offset(), len(all))
-	d.Access = all[from:min(from+pageSize, len(all))]
-	d.Pager = p.pager(len(d.Access), len(all))
+	d.Lines, d.Pager = list, p.pager(len(list), total)
+	if d.Events, err = p.history(d.User.UserName); err != nil {
+		return err
+	}
 	devices, err := c.Devices(ctx, string(d.User.ID))
 	if err != nil {
 		return err
@@ -252,6 +257,23 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		return err
 	}
 	return p.Render("user", d.User.DisplayName, "/console/users", d)
+}
+
+// How much of the history of somebody their page shows, and how far it looks back for that: the log
+// has all of it.
+const (
+	historyShown  = 8     //bound:list events on the page of a user or a group
+	historyLooked = 5_000 //bound:list events that the page of a user or a group looks through
+)
+
+// history is the newest of what somebody did, and of what was done about them.
+func (p page) history(name string) ([]web.LogLine, error) {
+	q := audit.Query{Filter: audit.Filter{Person: name}, Limit: historyShown, Look: historyLooked}
+	found, err := p.h.Center.FindEvents(p.Context(), q, audit.Place{})
+	if err != nil {
+		return nil, err
+	}
+	return p.auditLines(found.Events)
 }
 
 func setActive(p page) error {
@@ -364,6 +386,39 @@ type groupData struct {
 	Group   center.Group
 	Members listing[member]
 	Command string
+	Access  given
+	Events  []web.LogLine
+}
+
+// given is what is assigned to somebody, or of something: the first of it, and how much there is.
+type given struct {
+	assignmentTable
+	Rules []ruleLine
+	Total int
+	All   string // address of the list with all of it
+}
+
+// givenOf reads what is assigned to a principal, or of a permission set.
+func (p page) givenOf(q center.AssignmentQuery, list, hide string) (g given, err error) {
+	names, err := p.names()
+	if err != nil {
+		return g, err
+	}
+	q.Limit = pageSize
+	found, err := p.h.Center.FindAssignments(p.Context(), q, "")
+	if err != nil {
+		return g, err
+	}
+	g.Total, g.All = found.Total, assignmentsPath+"?"+list
+	g.Hide, g.Back = hide, p.URL.RequestURI()
+	g.None = "Assigned nowhere yet."
+	if g.Lines, err = p.assignmentLines(found.Items, names); err != nil {
+		return g, err
+	}
+	g.Rules, err = p.ruleLines(center.AssignmentRule{
+		PermissionSetARN: q.PermissionSetARN, PrincipalID: q.PrincipalID,
+	}, names)
+	return g, err
 }
 
 func group(p page) error {
@@ -399,6 +454,14 @@ func group(p page) error {
 	l.Locked, l.Items = locked, list
 	l.Pager = l.Listing.Pager(len(list), pageSize, total)
 	d.Members = l
+	if d.Access, err = p.givenOf(center.AssignmentQuery{
+		PrincipalType: center.PrincipalGroup, PrincipalID: string(d.Group.ID),
+	}, "who=GROUP:"+string(d.Group.ID), "who"); err != nil {
+		return err
+	}
+	if d.Events, err = p.history(d.Group.DisplayName); err != nil {
+		return err
+	}
 	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " +
 		c.Instance.Region +
 		" \\\n  --identity-store-id " + c.Instance.IdentityStoreID + " \\\n  --group-id " + string(
@@ -469,3 +532,9 @@ func deleteGroup(p page) error {
 	}
 	return p.Done("/console/groups", "The group is deleted.")
 }
+
+// Name is by what the log is searched for the history of the user.
+func (d userData) Name() string { return d.User.UserName }
+
+// Name is by what the log is searched for the history of the group.
+func (d groupData) Name() string { return d.Group.DisplayName }

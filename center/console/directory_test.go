@@ -4,6 +4,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,7 +114,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	set := regexp.MustCompile(`(arn:aws:sso:::permissionSet/[^<"]+)</code>`).FindStringSubmatch(page)[1]
 	v.Does(
 		console+"/assignments",
-		url.Values{"account": {"999988887777"}, "set": {set}, "type": {"GROUP"}, "principal": {"Admirals"}},
+		url.Values{"where": {"999988887777"}, "set": {path.Base(set)}, "who": {"GROUP:" + path.Base(group)}},
 		"The assignment is created.",
 	)
 	v.IsSure(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")

@@ -101,9 +101,9 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 	}{
 		"a policy that is none": {
 			"/console/permission-sets", "/console/permission-sets",
-			url.Values{"name": {"Reader"}, "description": {`a "quoted" <b>`}, "hours": {"4"}, "policy": {"Billing"}},
+			url.Values{"name": {"Reader"}, "description": {`a "quoted" <b>`}, "hours": {"4"}, "policy": {"Biling"}},
 			[]string{
-				`value="Reader"`, `value="a &#34;quoted&#34; &lt;b&gt;"`, `value="4"`, `value="Billing"`,
+				`value="Reader"`, `value="a &#34;quoted&#34; &lt;b&gt;"`, `value="4"`, `value="Biling"`,
 				`<details open="">`,
 			},
 		},
@@ -138,7 +138,7 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 		}
 	}
 	elsewhere := office.Do(
-		http.MethodPost, c.URL+"/console/permission-sets", url.Values{"name": {"x"}, "policy": {"Billing"}},
+		http.MethodPost, c.URL+"/console/permission-sets", url.Values{"name": {"x"}, "policy": {"Biling"}},
 		"Referer: https://elsewhere.example/console/permission-sets",
 	)
 	if !strings.Contains(elsewhere.Text, "That did not work") {

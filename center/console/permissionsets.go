@@ -12,8 +12,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
+// setsData is the list of permission sets, with the policies that a new one is made of.
+type setsData struct {
+	listing[center.PermissionSet]
+	Policies []managedPolicy
+}
+
 func permissionSets(p page) error {
-	l := listing[center.PermissionSet]{Listing: p.Listing("name")}
+	l := setsData{listing[center.PermissionSet]{Listing: p.Listing("name")}, managedPolicies}
 	list, err := p.h.Center.PermissionSets(p.Context(), center.PermissionSetQuery{})
 	if err != nil {
 		return err
@@ -49,11 +55,14 @@ func createPermissionSet(p page) error {
 		Description:     p.PostFormValue("description"),
 		SessionDuration: time.Duration(hours) * time.Hour,
 	}
-	if policy := p.PostFormValue("policy"); policy != "" {
+	if policy := policyARN(p.PostFormValue("policy")); policy != "" {
 		set.ManagedPolicies = []string{policy}
 	}
 	if set, err = p.h.Center.CreatePermissionSet(p.Context(), p.by, set); err != nil {
 		return err
+	}
+	if p.PostFormValue("then") == "assign" {
+		return p.Done(assignPath+"?set="+path.Base(set.ARN), "The permission set is created. Who gets it?")
 	}
 	return p.Done(setURL(set.ARN), "The permission set is created.")
 }
@@ -80,9 +89,7 @@ func deletePermissionSet(p page) error {
 // setURL is the page of a permission set. Its address has the last part of the ARN.
 func setURL(arn string) string { return "/console/permission-sets/" + path.Base(arn) }
 
-func (p page) setARN() string {
-	return strings.Replace(p.h.Center.Instance.ARN, ":instance/", ":permissionSet/", 1) + "/" + p.PathValue("id")
-}
+func (p page) setARN() string { return p.setARNOf(p.PathValue("id")) }
 
 // roleLine is a role of a permission set, with how it is.
 type roleLine struct {
@@ -100,6 +107,9 @@ type permissionSetData struct {
 	Stale   bool // some roles are not what the permission set is
 	Kept    bool // in IAM, by this center
 	Command string
+	Access  given
+	// Policies are those that can be attached.
+	Policies []managedPolicy
 }
 
 func permissionSet(p page) error {
@@ -113,6 +123,12 @@ func permissionSet(p page) error {
 		ID:    p.PathValue("id"),
 		Hours: int(set.SessionDuration / time.Hour),
 		Kept:  c.Roles != nil,
+
+		Policies: managedPolicies,
+	}
+	d.Access, err = p.givenOf(center.AssignmentQuery{PermissionSetARN: set.ARN}, "set="+d.ID, "set")
+	if err != nil {
+		return err
 	}
 	roles, e1 := c.Provisioned(ctx, center.ProvisionedQuery{PermissionSetARN: set.ARN})
 	jobs, e2 := c.RoleJobs(ctx, center.RoleJobQuery{PermissionSetARN: set.ARN})
@@ -195,7 +211,7 @@ func changePolicies(p page) error {
 	ctx := p.Context()
 	c := p.h.Center
 	arn := p.setARN()
-	managed := strings.TrimSpace(p.PostFormValue("managed"))
+	managed := policyARN(p.PostFormValue("managed"))
 	own := center.PolicyReference{
 		Name: strings.TrimSpace(p.PostFormValue("name")),
 		Path: strings.TrimSpace(p.PostFormValue("path")),
@@ -231,7 +247,7 @@ func putInlinePolicy(p page) error {
 func putBoundary(p page) error {
 	action, done := center.ActionPutPermissionsBoundary, "The permissions boundary is set."
 	var b *center.Boundary
-	switch managed, name := strings.TrimSpace(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
+	switch managed, name := policyARN(p.PostFormValue("managed")), strings.TrimSpace(p.PostFormValue("name")); {
 	case managed != "" && name != "":
 		return &refusal.Error{
 			Code:   center.InvalidValue,

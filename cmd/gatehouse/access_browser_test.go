@@ -76,8 +76,8 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.sees("The permission set is changed.")
 	b.unfold()
 	b.submit(
-		"form:has(input[name=managed][placeholder*=ReadOnly])", "button",
-		map[string]string{"managed": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		"form:has(button[value=attach])", "button",
+		map[string]string{"managed": "ReadOnlyAccess"},
 	)
 	b.sees("The policies are changed.")
 	b.unfold()
@@ -88,7 +88,7 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.sees("/team/operators")
 	b.unfold()
 	b.submit("form[action$='/inline']", "button", map[string]string{"policy": "{"})
-	b.sees("not JSON")
+	b.sees("not JSON: line 1, column 2")
 	set, err := s.center.PermissionSets(ctx, center.PermissionSetQuery{})
 	if err != nil || len(set) != 1 {
 		t.Fatalf("the permission sets are %+v, %v", set, err)
@@ -112,13 +112,19 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.sees("The permissions boundary is set.")
 
 	// A rule assigns it in the unit; then the set changes, and is provisioned.
-	b.open(s.center.ConsoleURL() + "assignments")
-	b.unfold()
-	b.submit(
-		`form[action="/console/assignments"]`, "button",
-		map[string]string{"account": "unit:ou-1", "set": set[0].ARN, "type": "USER", "principal": "ada"},
-	)
+	b.leave(`main .row a[href^="/console/assign"]`)
+	b.accessible("who gets something")
+	b.leave(`#list a[href*="USER"]`)
+	b.accessible("where somebody gets it")
+	b.screenshot("assign-where")
+	b.leave(`#list a[href*="ou-1"]`)
+	b.sees("1 rule")
+	b.accessible("a look at all of it")
+	b.leave(`form[action="/console/assignments"] button`)
 	b.sees("The rule is created.")
+	b.accessible("a user with access by a rule")
+	b.screenshot("user")
+	b.open(s.center.ConsoleURL() + "assignments")
 	b.sees("Staging")
 	b.accessible("assignments with a rule")
 	b.open(page)
@@ -155,6 +161,11 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.open(s.center.ConsoleURL() + "accounts")
 	b.sees("Workloads")
 	b.accessible("accounts with units and tags")
+	b.screenshot("accounts")
+	b.leave(`main td a[href^="/console/accounts/"]`)
+	b.sees("Who may do what")
+	b.accessible("an account")
+	b.screenshot("account-page")
 
 	b.open(s.center.ConsoleURL() + "applications")
 	b.unfold()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path"
 	"strings"
 	"testing"
 
@@ -149,12 +150,13 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.open(s.center.URL + "/console/assignments")
-	b.click("details summary")
-	b.submit(
-		`form[action="/console/assignments"]`, "button",
-		map[string]string{"account": "111122223333", "set": set.ARN, "type": "GROUP", "principal": group.DisplayName},
-	)
+	b.open(s.center.URL + "/console/groups/" + string(group.ID))
+	b.leave(`main .row a[href^="/console/assign"]`)
+	b.leave(`#list a[href*="where=111122223333"]`)
+	b.leave(`#list a[href*="` + path.Base(set.ARN) + `"]`)
+	b.sees("1 assignment.")
+	b.screenshot("assign-review")
+	b.leave(`form[action="/console/assignments"] button`)
 	b.sees("The assignment is created.")
 
 	// 8. A person signs in across the sites and gets credentials.

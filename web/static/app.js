@@ -68,14 +68,21 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     if (mine !== latest || !answer.ok) return;
     const now = document.adoptNode(page.querySelector(form.dataset.live));
     localize(now);
-    document.querySelector(form.dataset.live).replaceWith(now);
+    const old = document.querySelector(form.dataset.live), { name, value } = document.activeElement ?? {};
+    const pressed = old.contains(document.activeElement);
+    old.replaceWith(now);
+    if (pressed) [...now.querySelectorAll("input")].find((i) => i.name === name && i.value === value)?.focus();
     history.replaceState(null, "", address);
     showStars();
   };
   let waiting;
   form.addEventListener("change", find);
   box.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 80); });
-  form.addEventListener("submit", (event) => { event.preventDefault(); find(); });
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.name) return; // it leads further
+    event.preventDefault();
+    find();
+  });
 }
 
 // Favorite and recent roles of the portal are kept in this browser only, as account/role with the words to show.
