@@ -227,6 +227,15 @@ type Handler struct {
 	// Used is told about each request whose signature is good, before its operation runs; service
 	// is the signing name.
 	Used func(ctx context.Context, who Caller, service string)
+	// Named is told of each operation that is known, before it runs; nil: nobody is.
+	Named func(ctx context.Context, service, operation string)
+}
+
+// named tells of an operation.
+func (h *Handler) named(ctx context.Context, service, operation string) {
+	if h.Named != nil {
+		h.Named(ctx, service, operation)
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -276,6 +285,9 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 
 func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name, requestID string) {
 	ctx := r.Context()
+	if i := slices.IndexFunc(s.Operations, func(op Operation) bool { return op.Name == name }); i >= 0 {
+		h.named(ctx, s.SigningName, name)
+	}
 	claim, err := h.Verify.claim(r, s.SigningName)
 	who := claim.of
 	var body []byte

@@ -180,6 +180,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request, requestID s
 		if !ok {
 			continue
 		}
+		h.named(r.Context(), s.SigningName, action)
 		result, err := h.query(r, s, op, body, form, requestID)
 		if err != nil {
 			failQuery(w, r, requestID, s.Namespace, h.queryError(r, action, requestID, err))

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -24,7 +25,8 @@ func (s chained) Update(fn func(chain.Log) error) error {
 // newChain makes the keeper of the log's chain.
 func (c *Center) newChain() *chain.Keeper {
 	return &chain.Keeper{
-		Store: chained{c.Store}, Sealer: c.Sealer, Now: c.Now, Shared: c.Store.Shared(), Log: c.Log,
+		Store: chained{c.Store}, Sealer: c.Sealer, Now: func() time.Time { return c.Now() },
+		Shared: c.Store.Shared(), Log: c.Log,
 	}
 }
 

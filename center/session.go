@@ -58,7 +58,11 @@ type Session struct {
 type sessionReader interface {
 	Session(digest string) (Session, error)
 	SessionsOf(UserID) ([]Session, error)
+	CountSessions(now time.Time) (SessionCount, error) // those that have not expired
 }
+
+// SessionCount is how many sessions there are.
+type SessionCount struct{ People, Administrators int }
 
 // sessionWriter writes sessions.
 type sessionWriter interface {

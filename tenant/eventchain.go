@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -24,7 +25,8 @@ func (s chained) Update(fn func(chain.Log) error) error {
 // newChain makes the keeper of the log's chain.
 func (t *Tenant) newChain() *chain.Keeper {
 	return &chain.Keeper{
-		Store: chained{t.Store}, Sealer: t.Sealer, Now: t.Now, Shared: t.Store.Shared(), Log: t.Log,
+		Store: chained{t.Store}, Sealer: t.Sealer, Now: func() time.Time { return t.Now() },
+		Shared: t.Store.Shared(), Log: t.Log,
 	}
 }
 

@@ -26,6 +26,7 @@ type Session struct {
 type sessionReader interface {
 	Session(digest string) (Session, error)
 	SessionsOf(AccountID) ([]Session, error)
+	CountSessions(now time.Time) (int, error) // those that have not expired
 }
 
 // sessionWriter writes sessions.

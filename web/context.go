@@ -12,6 +12,7 @@ type requestContext struct {
 	context.Context //nolint:containedctx // it is a context
 	info            Info
 	deadline        time.Time
+	named           named // of the middleware's goroutine and the handler's, which are one
 
 	mu     sync.Mutex
 	timed  context.Context //nolint:containedctx // nil until something waits
@@ -54,8 +55,11 @@ func (c *requestContext) Err() error {
 
 // Value implements context.Context.
 func (c *requestContext) Value(key any) any {
-	if _, ok := key.(infoKey); ok {
+	switch key.(type) {
+	case infoKey:
 		return c.info
+	case namedKey:
+		return &c.named
 	}
 	return c.Context.Value(key)
 }

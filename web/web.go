@@ -64,6 +64,7 @@ type Options struct {
 	Proxies Proxies // those that say who the client is
 	Secure  bool    // the public URL is https: tell browsers to stay with it
 	Site    Site    // what answers in plain words become pages of; without a product, none does
+	Observe Observe // told of each answer; nil: nobody is
 }
 
 // requestTimeout bounds how long a handler may take.
@@ -108,6 +109,10 @@ func Middleware(next http.Handler, o Options) http.Handler {
 				}
 			}
 			seen.release()
+			if o.Observe != nil {
+				door, operation := ctx.named.of(r)
+				o.Observe(door, operation, seen.status, time.Since(started))
+			}
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
 				o.Log.Debug(
 					"request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText),

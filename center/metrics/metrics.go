@@ -21,7 +21,7 @@ type collector struct {
 	expires, daysLeft, used, fail *prometheus.Desc
 	certificate                   *prometheus.Desc
 	administrators                *prometheus.Desc
-	requests, approval            *prometheus.Desc
+	requests, approval, sessions  *prometheus.Desc
 
 	mu       sync.Mutex
 	standing int // administrators, when they were counted
@@ -75,6 +75,9 @@ func New(c *center.Center) prometheus.Collector {
 			"gatehouse_access_requests", "Requests for access about which something is still to be done, by state.",
 			[]string{"state"}, nil,
 		),
+		sessions: prometheus.NewDesc(
+			"gatehouse_sessions", "Sessions that are open, of people and of administrators.", []string{"of"}, nil,
+		),
 		approval: prometheus.NewDesc(
 			"gatehouse_access_approval_seconds_median",
 			"How long the last approved requests for access waited, in the middle; absent without any.", nil, nil,
@@ -86,6 +89,7 @@ func New(c *center.Center) prometheus.Collector {
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail, m.requests, m.approval,
+		m.sessions,
 	} {
 		out <- d
 	}
@@ -113,6 +117,14 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	m.collectRequests(gauge)
+	_ = m.center.Store.View(context.Background(), func(r center.Reader) error { // that it fails is told above
+		n, err := r.CountSessions(m.center.Now())
+		if err == nil {
+			gauge(m.sessions, float64(n.People), "people")
+			gauge(m.sessions, float64(n.Administrators), "administrators")
+		}
+		return err
+	})
 	for _, t := range tokens {
 		profile := string(center.ProfileAWS)
 		if t.Standard() {

@@ -31,6 +31,8 @@ type Handler struct {
 	Address   func(*http.Request) string
 	// Throttled says that an operation is called too often now; nil: never.
 	Throttled func(operation string) bool
+	// Named is told of each operation that is known; nil: nobody is.
+	Named func(ctx context.Context, door, operation string)
 }
 
 // maxBody bounds a request; ServiceProviderConfig announces the same number.
@@ -149,6 +151,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	w.Header()["X-Amzn-Requestid"] = []string{requestID}
 	by := audit.Actor{Kind: audit.Provisioning, Address: h.Address(r), RequestID: requestID}
 	op, known := route(r.Method, rest)
+	if known && h.Named != nil {
+		h.Named(ctx, "scim", op.name)
+	}
 	secret, _ := authn.BearerToken(r.Header.Get("Authorization"))
 	token, err := h.Center.AuthenticateToken(ctx, tenant, secret, by.Address)
 	if err != nil { // before anything else, also for paths that do not exist

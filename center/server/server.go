@@ -50,6 +50,8 @@ type Config struct {
 	Proxies web.Proxies
 	// AWSLimits answers beyond the request rates that AWS publishes as AWS does.
 	AWSLimits bool
+	// Observe is told of each answer; nil: nobody is.
+	Observe web.Observe
 	// More adds pages of the caller's own; nil: none.
 	More func(*http.ServeMux)
 }
@@ -83,6 +85,7 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		Log:     c.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(c.URL, "https:"),
+		Observe: cfg.Observe,
 		Site: web.Site{
 			Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/",
 			Mark: c.Instance.Mark(),
@@ -144,6 +147,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	}
 	store, admin := (&identitystore.Handler{Center: c}).Service(), (&ssoadmin.Handler{Center: c}).Service()
 	provisioning := &scimserver.Handler{Center: c, Log: c.Log, RequestID: web.RequestID, Address: web.Address}
+	provisioning.Named = web.Name
 	if cfg.AWSLimits {
 		store, admin = apart(store, identityStoreRate), together(admin, ssoAdminRate)
 		throttleSCIM(provisioning)
@@ -161,6 +165,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		RequestID: web.RequestID,
 		Address:   web.Address,
 		Used:      awsdoor.Used(c),
+		Named:     web.Name,
 	})
 	mux.Handle("POST /{$}", aws)
 	programs := http.NewServeMux() // AWS's APIs that have addresses of their own

@@ -72,6 +72,9 @@ func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Pool says how the connections to PostgreSQL stand.
+func (s *Store) Pool() (sqldb.Pool, bool) { return s.db.Pool() }
+
 // Shared implements center.Store.
 func (s *Store) Shared() bool { return s.db.Shared() }
 
@@ -312,6 +315,23 @@ func (t tx) PutSession(v center.Session) error {
 			DO UPDATE SET expires = excluded.expires, doc = excluded.doc`,
 		v.Digest, string(v.UserID), v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
 	)
+}
+func (t tx) CountSessions(now time.Time) (n center.SessionCount, err error) {
+	err = t.Query(
+		`SELECT CASE WHEN user_id LIKE 'administrator/%' THEN 1 ELSE 0 END, count(*) FROM sessions WHERE expires > $1
+			GROUP BY 1`,
+		[]any{now.UnixMilli()}, func(r sqldb.Row) error {
+			administrators, sessions := 0, 0
+			err := r.Scan(&administrators, &sessions)
+			if administrators == 1 {
+				n.Administrators = sessions
+			} else {
+				n.People = sessions
+			}
+			return err
+		},
+	)
+	return n, err
 }
 func (t tx) DeleteSession(digest string) error {
 	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)

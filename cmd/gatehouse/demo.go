@@ -11,12 +11,15 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/metrics"
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/datafolder"
@@ -25,6 +28,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	tenantmetrics "github.com/gatehouse-id/gatehouse/tenant/metrics"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -197,6 +201,10 @@ func (d *demo) open(
 		return nil, errors.Join(err, cl.Close())
 	}
 	stop := func(err error) error { return errors.Join(err, cl.Close(), tl.Close()) }
+	counted := d.rehearsal.count(t)
+	if t.watch != nil {
+		c.watch = countsOfCenter()
+	}
 	if d.center, err = openCenter(ctx, c, d.w.env, center.Config{Identity: d.like.Instance, Copy: true}); err != nil {
 		return nil, stop(err)
 	}
@@ -218,10 +226,20 @@ func (d *demo) open(
 	d.tenant.Notify = tenantserver.Notifier(queue)
 	d.jobs = syncjobs.New(d.tenant, t.log, t.targets().Client(syncjobs.AnswerTimeout))
 	d.jobs.Interval = d.rehearsal.interval
-	serve(c, cl, centerserver.Handler(d.center, centerserver.Config{
+	own := []prometheus.Collector{metrics.New(d.center), tenantmetrics.New(d.tenant), counted}
+	cfg := centerserver.Config{
 		Targets: c.targets(),
 		More:    func(mux *http.ServeMux) { company.MountOutbox(mux, d.center, outbox) },
-	}), d.center.Run)
+	}
+	if c.watch != nil {
+		own = append(own, c.watch, observe.AuditMetrics("center", d.center.Chain, nil))
+		cfg.Observe = c.watch.Request
+	}
+	if err := t.serveMetrics(ctx, &d.rehearsal.metrics, own...); err != nil {
+		closeAll()
+		return nil, stop(err)
+	}
+	serve(c, cl, centerserver.Handler(d.center, cfg), d.center.Run)
 	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)), d.tenant.Run)
 	return closeAll, nil
 }

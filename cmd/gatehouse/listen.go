@@ -15,13 +15,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/inbound"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/telemetry"
 	"github.com/gatehouse-id/gatehouse/terminal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -41,6 +45,17 @@ type half struct {
 	healthTokenFile             string
 	health                      inbound.Health
 	background                  []func(context.Context) // what else runs as long as the half serves
+	watch                       *telemetry.Half         // told of what the store does; nil: nobody asks for metrics
+	pool                        func() (sqldb.Pool, bool)
+}
+
+// collectors are the metrics that both halves have.
+func (h *half) collectors() []prometheus.Collector {
+	all := []prometheus.Collector{observe.Certificate(h.tlsCert)}
+	if h.pool != nil {
+		all = append(all, observe.Pool(h.pool))
+	}
+	return all
 }
 
 // drainTime is enough for a balancer that asks every two seconds and wants two answers.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/audit/outlet"
@@ -17,20 +18,22 @@ import (
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/telemetry"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // serveSettings are the flags of serve.
 type serveSettings struct {
-	half            half
-	post            mailServer
-	credentials     credentialSettings
-	days            retentionDays
-	first           firstAdministrator
-	region, metrics string
-	audit           observe.AuditOut
-	awsLimits       bool
-	sets            bool // permission sets in a new instance
+	half        half
+	post        mailServer
+	credentials credentialSettings
+	days        retentionDays
+	first       firstAdministrator
+	region      string
+	metrics     observe.Metrics
+	audit       observe.AuditOut
+	awsLimits   bool
+	sets        bool // permission sets in a new instance
 }
 
 func (w *world) serveCommand() *cobra.Command {
@@ -76,10 +79,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 		"permission sets in a new instance; false: none until `aws sso-admin update-instance "+
 			"--permission-sets-enabled`",
 	)
-	f.StringVar(
-		&s.metrics, "metrics", "",
-		"loopback address to serve Prometheus metrics at, such as 127.0.0.1:9090 (default: none)",
-	)
+	s.metrics.Flags(f, "127.0.0.1:9090")
 	return cmd
 }
 
@@ -103,6 +103,12 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // serve has closed it
+	counted := countsOfCenter()
+	cfg := server.Config{Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits}
+	if s.metrics.Address != "" {
+		h.watch = counted
+		cfg.Observe = counted.Request
+	}
 	c, err := openCenter(ctx, h, w.env, center.Config{Region: s.region, WithoutPermissionSets: !s.sets})
 	if err != nil {
 		return err
@@ -113,23 +119,30 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	formats := map[string]outlet.Format{"json": outlet.JSON, observe.Records: cloudtrail.Format(c.Instance)}
-	if _, err := s.audit.Open(formats, outbound.Operator.Client(0), c.HandOn); err != nil {
+	couriers, err := s.audit.Open(formats, outbound.Operator.Client(0), c.HandOn)
+	if err != nil {
 		return err
 	}
 	defer h.takeOrders(server.Controlled{Center: c})()
 	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
-	if err := h.serveMetrics(ctx, s.metrics, metrics.New(c)); err != nil {
+	told := []prometheus.Collector{metrics.New(c), counted, observe.AuditMetrics("center", c.Chain, couriers)}
+	if err := h.serveMetrics(ctx, &s.metrics, append(told, h.collectors()...)...); err != nil {
 		return err
 	}
 	if err := s.credentials.Connect(ctx, c); err != nil {
 		return err
 	}
-	roles, err := s.credentials.Broker(ctx, c)
-	if err != nil {
+	if cfg.Roles, err = s.credentials.Broker(ctx, c); err != nil {
 		return err
 	}
-	cfg := server.Config{Roles: roles, Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits}
 	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
+}
+
+// countsOfCenter makes the counters of a center.
+func countsOfCenter() *telemetry.Half {
+	return telemetry.New("center", telemetry.Names{
+		Actions: center.ActionNames(), SignIns: center.SignInActions, Credentials: center.CredentialActions,
+	})
 }
 
 // openCenter opens the center's data and reads or makes the instance. cfg says how a new one
@@ -145,6 +158,10 @@ func openCenter(
 		return nil, err
 	}
 	cfg.Store = s
+	if h.watch != nil {
+		cfg.Store = center.Observed(s, h.watch)
+		h.pool = s.Pool
+	}
 	cfg.Key = h.masterKey(env)
 	cfg.Log = h.log
 	cfg.URL = h.url

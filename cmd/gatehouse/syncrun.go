@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/inbound"
@@ -34,7 +35,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		return err
 	}
 	if s.metrics != "" {
-		serve, err := listenForMetrics(ctx, s.metrics, log, &inbound.Health{}, m.Collectors()...)
+		serve, err := (&observe.Metrics{Address: s.metrics}).Listen(ctx, log, &inbound.Health{}, m.Collectors()...)
 		if err != nil {
 			return err
 		}

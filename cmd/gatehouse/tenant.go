@@ -13,12 +13,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/telemetry"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/metrics"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 	"github.com/gatehouse-id/gatehouse/terminal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 func (w *world) tenantCommand() *cobra.Command {
@@ -55,6 +57,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				return err
 			}
 			defer l.Close() //nolint:errcheck // serve has closed it
+			counted := r.count(h)
 			t, err := openTenant(ctx, h, w.env, name, domain, r.clock())
 			if err != nil {
 				return err
@@ -64,7 +67,8 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			if err := w.firstStart(ctx, beginningOfTenant(t), h.data, first); err != nil {
 				return err
 			}
-			if _, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn); err != nil {
+			couriers, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn)
+			if err != nil {
 				return err
 			}
 			defer h.takeOrders(server.Controlled{Tenant: t})()
@@ -78,7 +82,8 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				h.background = append(h.background, queue.Run)
 				t.Notify = server.Notifier(queue)
 			}
-			if err := h.serveMetrics(ctx, r.metrics, metrics.New(t)); err != nil {
+			told := append(h.collectors(), metrics.New(t), counted, observe.AuditMetrics("tenant", t.Chain, couriers))
+			if err := h.serveMetrics(ctx, &r.metrics, told...); err != nil {
 				return err
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
@@ -112,15 +117,24 @@ type rehearsal struct {
 	interval, lag time.Duration
 	requests      int
 	movable       bool
-	metrics       string // the address that Prometheus asks
+	metrics       observe.Metrics
+	observe       web.Observe // told of each answer; nil: nobody asks for metrics
+}
+
+// count makes the counters of a tenant, and has them count where somebody asks for metrics.
+func (r *rehearsal) count(h *half) *telemetry.Half {
+	counted := telemetry.New("tenant", telemetry.Names{
+		Actions: tenant.ActionNames(), SignIns: tenant.SignInActions,
+	})
+	if r.metrics.Address != "" {
+		h.watch, r.observe = counted, counted.Request
+	}
+	return counted
 }
 
 func (r *rehearsal) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(
-		&r.metrics, "metrics", "",
-		"loopback address to serve Prometheus metrics at, such as 127.0.0.1:9091 (default: none)",
-	)
+	r.metrics.Flags(f, "127.0.0.1:9091")
 	f.DurationVar(
 		&r.interval, "cycle", 0,
 		"time between provisioning cycles, such as Entra ID's 40m (default: a cycle starts when something changes)",
@@ -133,7 +147,9 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 }
 
 func (r *rehearsal) config(h *half, jobs *syncjobs.Runner) server.Config {
-	return server.Config{Jobs: jobs, GraphLimit: r.requests, GraphLag: r.lag, Proxies: h.proxies}
+	return server.Config{
+		Jobs: jobs, GraphLimit: r.requests, GraphLag: r.lag, Proxies: h.proxies, Observe: r.observe,
+	}
 }
 
 func (r *rehearsal) clock() *tenant.Clock {
@@ -159,6 +175,10 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 		return nil, err
 	}
 	of.Store, of.Key = s, h.masterKey(env)
+	if h.watch != nil {
+		of.Store = tenant.Observed(s, h.watch)
+		h.pool = s.Pool
+	}
 	of.Log, of.URL = h.log, h.url
 	t, err := tenant.Open(ctx, of)
 	if err != nil {

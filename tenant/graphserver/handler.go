@@ -118,6 +118,7 @@ func badRequest(message string) error {
 func (h *Handler) handle(needs needs, fn call) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := web.RequestID(r)
+		web.Name(r.Context(), "graph", r.Pattern)
 		w.Header().Set("Request-Id", id)
 		w.Header().Set("Client-Request-Id", clientRequestID(r, id))
 		by := audit.Actor{Kind: audit.Application, Address: web.Address(r), RequestID: id}

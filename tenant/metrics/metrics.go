@@ -17,6 +17,9 @@ type collector struct {
 	tenant               *tenant.Tenant
 	behind, objects, up  *prometheus.Desc
 	quarantine, compared *prometheus.Desc
+	cycle, took, failed  *prometheus.Desc
+	lease, certificate   *prometheus.Desc
+	sessions             *prometheus.Desc
 }
 
 // New returns the metrics of a tenant.
@@ -40,13 +43,27 @@ func New(t *tenant.Tenant) prometheus.Collector {
 			"provisioning_compared_timestamp_seconds",
 			"When everything was last compared with what the target has, in Unix time; 0: never.", "job",
 		),
-		up: describe("tenant_store_up", "Whether the database answered."),
+		cycle: describe(
+			"provisioning_last_cycle_timestamp_seconds", "When the last cycle of a job ended, in Unix time.", "job",
+		),
+		took: describe("provisioning_last_cycle_seconds", "How long the last cycle of a job took.", "job"),
+		failed: describe(
+			"provisioning_failed_cycles", "Cycles in a row that could not be done; 0: the last one was.", "job",
+		),
+		lease: describe("provisioning_lease_held", "Whether a node works on a job at the moment.", "job"),
+		certificate: describe(
+			"signing_certificate_expiry_timestamp_seconds",
+			"When the certificate that signs for an application expires, in Unix time.", "application",
+		),
+		sessions: describe("tenant_sessions", "Sessions of people and administrators that are open."),
+		up:       describe("tenant_store_up", "Whether the database answered."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.behind, m.objects, m.quarantine, m.compared, m.up} {
+	for _, d := range []*prometheus.Desc{m.behind, m.objects, m.quarantine, m.compared, m.up, m.cycle, m.took, m.failed,
+		m.lease, m.certificate, m.sessions} {
 		out <- d
 	}
 }
@@ -77,6 +94,43 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(m.compared, compared, id)
 	}
 	gauge(m.up, truth(err == nil))
+	for _, j := range jobs {
+		id := string(j.ID)
+		gauge(m.failed, float64(j.Failures), id)
+		if j.Last != nil {
+			gauge(m.cycle, float64(j.Last.Ended.Unix()), id)
+			gauge(m.took, j.Last.Ended.Sub(j.Last.Began).Seconds(), id)
+		}
+	}
+	m.collectMore(ctx, gauge)
+}
+
+// collectMore tells of leases, certificates and sessions. What the database does not say is left
+// out: that it does not is told elsewhere.
+func (m *collector) collectMore(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) {
+	_ = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
+		leases, err := r.JobLeases()
+		if err != nil {
+			return err
+		}
+		for _, l := range leases {
+			gauge(m.lease, truth(l.Owner != ""), string(l.JobID))
+		}
+		n, err := r.CountSessions(m.tenant.Now())
+		if err == nil {
+			gauge(m.sessions, float64(n))
+		}
+		return err
+	})
+	applications, err := m.tenant.Applications(ctx)
+	if err != nil {
+		return
+	}
+	for _, a := range applications {
+		if k, err := a.SigningKeyOf(m.tenant.Now()); err == nil {
+			gauge(m.certificate, float64(k.NotAfter.Unix()), string(a.ServicePrincipalID))
+		}
+	}
 }
 
 func truth(b bool) float64 {

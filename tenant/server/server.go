@@ -29,6 +29,8 @@ type Config struct {
 	GraphLimit int
 	// GraphLag is how long Graph does not know yet what was made.
 	GraphLag time.Duration
+	// Observe is told of each answer; nil: nobody is.
+	Observe web.Observe
 	// Proxies are those that say who the client is.
 	Proxies web.Proxies
 }
@@ -46,6 +48,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 		Log:     t.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(t.URL, "https:"),
+		Observe: cfg.Observe,
 		Site:    web.Site{Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/"},
 	})
 }

@@ -49,6 +49,9 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Pool says how the connections to PostgreSQL stand.
+func (s *Store) Pool() (sqldb.Pool, bool) { return s.db.Pool() }
+
 // Shared implements tenant.Store.
 func (s *Store) Shared() bool { return s.db.Shared() }
 
@@ -242,6 +245,9 @@ func (t tx) PutSession(v tenant.Session) error {
 		`INSERT INTO sessions (digest, user_id, expires, doc) VALUES ($1, $2, $3, $4)`, v.Digest, string(v.Account),
 		v.ExpiresAt.UnixMilli(), sqldb.Encode(v),
 	)
+}
+func (t tx) CountSessions(now time.Time) (int, error) {
+	return t.Count(`SELECT count(*) FROM sessions WHERE expires > $1`, now.UnixMilli())
 }
 func (t tx) DeleteSessions(expired time.Time) error {
 	return t.Do(`DELETE FROM sessions WHERE expires <= $1`, expired.UnixMilli())
