@@ -6,7 +6,6 @@
 package telemetry
 
 import (
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -69,7 +68,8 @@ func New(half string, n Names) *Half {
 	}
 	return &Half{
 		requests: counter(
-			"http_requests_total", "Requests that were answered, by door, operation and status.", "door", "operation", "code",
+			"http_requests_total", "Requests that were answered, by door, operation and status.", "door", "operation",
+			"code",
 		),
 		durations: seconds(
 			"http_request_duration_seconds", "How long requests took, by door and operation.",
@@ -80,7 +80,8 @@ func New(half string, n Names) *Half {
 			[]float64{.001, .005, .025, .1, .5, 2.5, 10}, "kind",
 		),
 		reruns: counter(
-			"store_transaction_reruns_total", "Transactions that were run again, because others had changed the same.", "kind",
+			"store_transaction_reruns_total",
+			"Transactions that were run again, because others had changed the same.", "kind",
 		),
 		failures: counter(
 			"store_transaction_failures_total", "Transactions that the database could not do.", "kind",
@@ -90,11 +91,13 @@ func New(half string, n Names) *Half {
 			"refusals_total", "Refusals of strangers that were only counted, beside their events.", "action",
 		),
 		signIns: counter(
-			"sign_ins_total", "Sign-ins by kind and result; check is which one a message failed.", "kind", "result", "check",
+			"sign_ins_total", "Sign-ins by kind and result; check is which one a message failed.", "kind", "result",
+			"check",
 		),
 		credentials: counter("credentials_vended_total", "Times that credentials of a role were handed out.", "action"),
 		names: names{
-			actions: set(n.Actions), signIns: set(n.SignIns), credentials: set(n.Credentials), checks: map[string]bool{},
+			actions: set(n.Actions), signIns: set(n.SignIns), credentials: set(n.Credentials),
+			checks: map[string]bool{},
 		},
 	}
 }
@@ -140,7 +143,8 @@ func (h *Half) Request(door, operation string, status int, took time.Duration) {
 	at, ok := h.ofRequest.Load(key)
 	if !ok {
 		at, _ = h.ofRequest.LoadOrStore(key, counted{
-			h.requests.WithLabelValues(door, operation, strconv.Itoa(status)), h.durations.WithLabelValues(door, operation),
+			h.requests.WithLabelValues(door, operation, strconv.Itoa(status)),
+			h.durations.WithLabelValues(door, operation),
 		})
 	}
 	c, _ := at.(counted)
@@ -198,15 +202,4 @@ func (n *names) check(e audit.Event) string {
 	}
 	n.checks[check] = true
 	return check
-}
-
-// Register registers collectors, and leaves out those that are there.
-func Register(r prometheus.Registerer, all ...prometheus.Collector) error {
-	for _, c := range all {
-		var there prometheus.AlreadyRegisteredError
-		if err := r.Register(c); err != nil && !errors.As(err, &there) {
-			return err
-		}
-	}
-	return nil
 }

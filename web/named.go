@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,18 +28,30 @@ func Name(ctx context.Context, door, operation string) {
 
 // of is what was asked for: what a door has said, or else the pattern that the address meets, whose
 // first part that is no wildcard is the door.
-func (n *named) of(r *http.Request) (door, operation string) {
-	if n.operation != "" {
-		return n.door, n.operation
+func (n *named) of(r *http.Request) named {
+	switch {
+	case n.operation != "":
+		return *n
+	case r.Pattern == "":
+		return named{"none", "none"}
 	}
-	if r.Pattern == "" {
-		return "none", "none"
+	if known, ok := patterns.Load(r.Pattern); ok {
+		of, _ := known.(named)
+		return of
 	}
-	_, path, _ := strings.Cut(r.Pattern, "/")
+	of := named{"root", identifier.ReplaceAllString(r.Pattern, "{id}")} // of the tenant, which is one
+	_, path, _ := strings.Cut(of.operation, "/")
 	for part := range strings.SplitSeq(path, "/") {
 		if part != "" && part[0] != '{' {
-			return part, r.Pattern
+			of.door = part
+			break
 		}
 	}
-	return "root", r.Pattern
+	patterns.Store(r.Pattern, of)
+	return of
 }
+
+var (
+	patterns   sync.Map // what patterns are called, which are as many as are mounted
+	identifier = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+)

@@ -110,8 +110,8 @@ func Middleware(next http.Handler, o Options) http.Handler {
 			}
 			seen.release()
 			if o.Observe != nil {
-				door, operation := ctx.named.of(r)
-				o.Observe(door, operation, seen.status, time.Since(started))
+				of := ctx.named.of(r)
+				o.Observe(of.door, of.operation, seen.status, time.Since(started))
 			}
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
 				o.Log.Debug(

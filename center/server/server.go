@@ -153,13 +153,8 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		throttleSCIM(provisioning)
 	}
 	aws := atOneMoment(c, &awsapi.Handler{
-		Verify: verifier,
-		Services: []awsapi.Service{
-			store,
-			admin,
-			(&orgserver.Handler{Center: c}).Service(),
-			administration.Service(),
-		},
+		Verify:    verifier,
+		Services:  []awsapi.Service{store, admin, (&orgserver.Handler{Center: c}).Service(), administration.Service()},
 		Query:     []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
 		Log:       c.Log,
 		RequestID: web.RequestID,

@@ -67,10 +67,6 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			if err := w.firstStart(ctx, beginningOfTenant(t), h.data, first); err != nil {
 				return err
 			}
-			couriers, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn)
-			if err != nil {
-				return err
-			}
 			defer h.takeOrders(server.Controlled{Tenant: t})()
 			id, center := t.Organization.ID, t.AdminCenterURL()
 			h.log.Info("the tenant is ready", "admin_center", center, "graph", t.GraphURL(), "tenant_id", id)
@@ -82,8 +78,7 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				h.background = append(h.background, queue.Run)
 				t.Notify = server.Notifier(queue)
 			}
-			told := append(h.collectors(), metrics.New(t), counted, observe.AuditMetrics("tenant", t.Chain, couriers))
-			if err := h.serveMetrics(ctx, &r.metrics, told...); err != nil {
+			if err := h.handOn(ctx, t, &out, &r.metrics, counted); err != nil {
 				return err
 			}
 			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
@@ -106,6 +101,18 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 	cmd.Flags().StringVar(&domain, "domain", tenant.DefaultDomain, "verified domain of a new tenant")
 	first.flags(cmd)
 	return cmd
+}
+
+// handOn begins to hand the audit log on, and to tell Prometheus of the tenant.
+func (h *half) handOn(
+	ctx context.Context, t *tenant.Tenant, out *observe.AuditOut, m *observe.Metrics, counted *telemetry.Half,
+) error {
+	couriers, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn)
+	if err != nil {
+		return err
+	}
+	told := append(h.collectors(), metrics.New(t), counted, observe.AuditMetrics("tenant", t.Chain, couriers))
+	return h.serveMetrics(ctx, m, told...)
 }
 
 // tenantFormats are how a tenant's events can be written.

@@ -1,7 +1,7 @@
 // Package observe has what lets others watch the two halves: the flags for where the audit log
-// goes, and what check says of it.
+// goes, and what check says of it; where Prometheus asks, and what it is told of the program.
 //
-// It may import audit/chain, audit/outlet and terminal.
+// It may import audit/chain, audit/outlet, inbound, sqldb and terminal.
 package observe
 
 import (
