@@ -250,6 +250,14 @@ type AccessCount struct {
 	Approval time.Duration // how long the last ones waited for approval, in the middle; 0: there were none
 }
 
+// Open is how many requests may still give access, or do.
+func (n AccessCount) Open() (open int) {
+	for _, of := range n.ByState {
+		open += of
+	}
+	return open
+}
+
 // CountAccess counts requests. The time to approval is that of the newest 200.
 func (c *Center) CountAccess(ctx context.Context) (n AccessCount, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {

@@ -20,6 +20,7 @@ type dashboardData struct {
 	External, Provisioning        bool
 	Events                        []audit.Event
 	PortalURL                     string
+	Access                        accessLine
 }
 
 func dashboard(p page) error {
@@ -39,6 +40,9 @@ func dashboard(p page) error {
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	if err != nil {
+		return err
+	}
+	if d.Access, err = lineOfAccess(p); err != nil {
 		return err
 	}
 	s, err := settingsOf(p, "")

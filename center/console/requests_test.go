@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -75,4 +76,39 @@ func TestPoliciesAndRequestsInTheConsole(t *testing.T) {
 	v.Does(at("requests/webhook/disable"), nil, "Notices are posted nowhere")
 	id := webtest.Match(t, page, regexp.MustCompile(`name="id" value="([^"]+)"`))
 	v.IsSure(at("request-policies/delete"), url.Values{"id": {id}}, "The policy is deleted")
+}
+
+// TestTheDashboardHasALineOnAccess: it counts who administers without asking and what is asked for,
+// and says how long approvals take.
+func TestTheDashboardHasALineOnAccess(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := centertest.Serve(t)
+	w := centertest.Requests(t, s.Center)
+	v := s.Console()
+	wants := func(tiles ...string) {
+		t.Helper()
+		page := v.Get(s.URL + "/console/")
+		for _, tile := range tiles {
+			if !strings.Contains(page, tile) {
+				t.Errorf("no %q on %s", tile, page)
+			}
+		}
+	}
+	wants("<strong>0</strong>Standing", "<strong>0</strong>Requests", "<strong>–</strong>Median")
+	set, e1 := w.CreatePermissionSet(ctx, centertest.Actor, center.PermissionSet{Name: "Root"})
+	e2 := w.AttachManagedPolicy(ctx, centertest.Actor, set.ARN, "arn:aws:iam::aws:policy/AdministratorAccess")
+	_, e3 := w.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+		AccountID: w.Account.ID, PermissionSetARN: set.ARN, PrincipalType: center.PrincipalGroup,
+		PrincipalID: string(w.Approvers.ID),
+	})
+	r, e4 := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask())
+	if err := errors.Join(e1, e2, e3, e4); err != nil {
+		t.Fatal(err)
+	}
+	wants("<strong>3</strong>Standing", "<strong>1</strong>Requests", "<strong>–</strong>Median")
+	if _, err := w.ApproveAccess(ctx, w.By(w.Grace), w.Grace.ID, r.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	wants("<strong>1</strong>Requests", "<strong>&lt; 1 min</strong>Median")
 }
