@@ -18,6 +18,9 @@ import (
 
 // Settings adds the flags of the settings that all commands share, and fills every command's flags
 // that were not given from the environment and the configuration file.
+//
+// A setting may also be in a file that the variable with _FILE behind its name names, as containers
+// are given secrets; see FromFiles.
 func Settings(root *cobra.Command, env func(string) (string, bool)) {
 	f := root.PersistentFlags()
 	f.String("config", "", "YAML file with settings: one flag name and value per line")
@@ -36,7 +39,7 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 	if err != nil {
 		return UsageError{err}
 	}
-	var mistakes []error
+	mistakes := unreadable(cmd, env)
 	var settings []string // of all commands; most people have no file
 	if len(file) > 0 {
 		settings = flagNames(cmd.Root())
@@ -67,6 +70,68 @@ func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
 		return UsageError{errors.Join(mistakes...)}
 	}
 	return nil
+}
+
+// fileSuffix is behind the name of a variable that names the file with a setting.
+const fileSuffix = "_FILE"
+
+// maxSecret bounds a file with a setting.
+const maxSecret = 64 << 10 //bound:text a file that a variable ending in _FILE names, in bytes
+
+// FromFiles is an environment in which a variable that is not set has what is in the file that the
+// variable with _FILE behind its name names, without the line break at its end.
+func FromFiles(env func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, set := env(name)
+		if set || !strings.HasPrefix(name, "GATEHOUSE_") || strings.HasSuffix(name, fileSuffix) {
+			return value, set
+		}
+		path, named := env(name + fileSuffix)
+		if !named || path == "" {
+			return "", false
+		}
+		text, err := readSecret(path)
+		return text, err == nil // unreadable has told of it
+	}
+}
+
+func readSecret(path string) (string, error) {
+	f, err := os.Open(path) // #nosec G304 -- named by the person who runs the command
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err == nil && len(text) > maxSecret {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxSecret)
+	}
+	return strings.TrimRight(string(text), "\r\n"), err
+}
+
+// secrets are variables that are no flags.
+var secrets = []string{"GATEHOUSE_MASTER_KEY", "GATEHOUSE_ADMIN_PASSWORD"}
+
+// unreadable are the files with settings that cannot be read: a secret that is missing must not be
+// taken for one that was never given.
+func unreadable(cmd *cobra.Command, env func(string) (string, bool)) (mistakes []error) {
+	look := func(name string) {
+		path, named := env(name + fileSuffix)
+		if !named || path == "" {
+			return
+		}
+		if _, err := readSecret(path); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", name+fileSuffix, err))
+		}
+	}
+	for _, name := range secrets {
+		look(name)
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if cmd.Flags().Lookup(f.Name+"-file") == nil { // else the variable is that flag's
+			look(envName(f.Name))
+		}
+	})
+	return mistakes
 }
 
 // inEnvironment are the values of a flag in an environment variable. That of a flag that can be

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,8 @@ import (
 type half struct {
 	listen, url, data, database string
 	tlsCert, tlsKey             string
+	acme                        bool
+	authority                   inbound.ACME
 	behindProxy                 bool
 	trustedProxies, proxyHeader string
 	proxies                     web.Proxies // what the two settings say
@@ -69,6 +72,19 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
 	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
 	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
+	f.BoolVar(
+		&h.acme, "acme", false,
+		"get the TLS certificate for the name in --url from a certificate authority by ACME, and renew it; its terms\n"+
+			"are accepted, and it must reach --listen at port 443",
+	)
+	f.StringVar(
+		&h.authority.Directory, "acme-directory", "https://acme-v02.api.letsencrypt.org/directory",
+		"address of the authority's ACME directory",
+	)
+	f.StringVar(&h.authority.Email, "acme-email", "", "address for the authority's warnings (default: none)")
+	f.StringVar(
+		&h.authority.CA, "acme-ca", "", "PEM file with certificates that the authority itself is verified with too",
+	)
 	f.Var(
 		&h.privateTargets, "allow-private-targets",
 		"private networks that the server may contact for an administrator, such as\n"+
@@ -115,20 +131,16 @@ func (h *half) open() (*inbound.Listener, error) {
 	if err := errors.Join(h.readProxies(), h.readHealthToken()); err != nil {
 		return nil, err
 	}
-	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.behindProxy {
+	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.acme && !h.behindProxy {
 		return nil, terminal.UsageError{Err: fmt.Errorf(
-			"--listen %s is reachable from other machines: give --tls-cert and --tls-key, or --behind-proxy",
+			"--listen %s is reachable from other machines: give --tls-cert and --tls-key, --acme, or --behind-proxy",
 			h.listen,
 		),
 		}
 	}
-	var config *tls.Config
-	if h.tlsCert != "" {
-		cert, err := tls.LoadX509KeyPair(h.tlsCert, h.tlsKey)
-		if err != nil {
-			return nil, fmt.Errorf("load the TLS certificate: %w", err)
-		}
-		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	config, err := h.secure()
+	if err != nil {
+		return nil, err
 	}
 	l, err := inbound.Listen(context.Background(), h.listen, config, h.fromProxy())
 	if err != nil {
@@ -162,6 +174,26 @@ func (h *half) open() (*inbound.Listener, error) {
 		h.drain = 0
 	}
 	return l, nil
+}
+
+// secure is the configuration of TLS; nil: there is none.
+func (h *half) secure() (*tls.Config, error) {
+	switch {
+	case h.acme && h.tlsCert != "":
+		return nil, terminal.UsageError{Err: errors.New("--acme gets what --tls-cert has: use one of them")}
+	case h.acme:
+		u, err := url.Parse(h.url)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+			return nil, terminal.UsageError{
+				Err: errors.New("--acme wants --url with the https address that browsers use"),
+			}
+		}
+		h.authority.Domains, h.authority.Folder = []string{u.Hostname()}, filepath.Join(h.data, "acme")
+		return h.authority.Config()
+	case h.tlsCert != "":
+		return inbound.Certificate(h.tlsCert, h.tlsKey, h.log)
+	}
+	return nil, nil
 }
 
 // readHealthToken reads the token for the reasons at /readyz.

@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	shown, errShown := terminal.NewWriter(out), terminal.NewWriter(errOut)
 	defer shown.Flush()
 	defer errShown.Flush()
-	w := &world{in, shown, errShown, env}
+	w := &world{in, shown, errShown, terminal.FromFiles(env)}
 	root := w.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(in)

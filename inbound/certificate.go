@@ -1,0 +1,82 @@
+package inbound
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// filesEach is how often the files of a certificate are looked at, when somebody connects.
+const filesEach = time.Second //bound:none how often, not how much
+
+// certificate is a TLS certificate in files, which are read again when they have changed.
+type certificate struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu       sync.Mutex
+	looked   time.Time
+	changed  [2]time.Time
+	current  *tls.Certificate
+	lastFail string
+}
+
+// Certificate is the configuration of TLS with a certificate from two PEM files. When they change,
+// new connections have the new one; if that cannot be read, because only one of the files has been
+// replaced yet, the one before stays, and the log says so.
+func Certificate(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{cert: certFile, key: keyFile, log: log}
+	if err := c.read(); err != nil {
+		return nil, fmt.Errorf("load the TLS certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) < filesEach {
+		return c.current, nil
+	}
+	c.looked = time.Now()
+	if times, err := c.times(); err == nil && times == c.changed && c.lastFail == "" {
+		return c.current, nil
+	}
+	switch err := c.read(); {
+	case err == nil:
+		c.lastFail = ""
+		c.log.Info("the TLS certificate was read again", "file", c.cert)
+	case err != nil && err.Error() != c.lastFail:
+		c.lastFail = err.Error()
+		c.log.Error("the TLS certificate has changed and cannot be read: the one before stays", "error", err)
+	}
+	return c.current, nil
+}
+
+func (c *certificate) times() (t [2]time.Time, err error) {
+	for i, file := range []string{c.cert, c.key} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return t, err
+		}
+		t[i] = info.ModTime()
+	}
+	return t, nil
+}
+
+// read reads the files. Their times are read first: a change in between is seen the next time.
+func (c *certificate) read() error {
+	times, err := c.times()
+	if err != nil {
+		return err
+	}
+	cert, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return err
+	}
+	c.current, c.changed = &cert, times
+	return nil
+}
