@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release
+.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release packages test-packages
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,5 +62,11 @@ docs: ## take the pictures in docs/images again; five minutes
 notices: ## write THIRD_PARTY_NOTICES.md, the licenses of what the program links; seconds
 	scripts/notices
 
-release: ## build and pack every platform into dist/, with checksums; five minutes
+packages: ## pack this machine's kind as deb, rpm and image into dist/; half a minute
+	scripts/packages dist
+
+test-packages: ## unpack the packages and the image where nothing else is, and sign an administrator in; a minute
+	$(GO) test -count=1 ./deploy
+
+release: ## build and pack every platform into dist/, with packages, checksums, SBOMs and provenance; five minutes
 	scripts/release

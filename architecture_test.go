@@ -23,7 +23,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound sqldb terminal"},
-	{"telemetry", "audit"},
+	{"telemetry", "audit"}, {"deploy", ""},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +

@@ -42,6 +42,9 @@ func output(t *testing.T, name string, args ...string) string {
 // built are the packages and the image of this machine's kind.
 func built(t *testing.T) (file func(suffix string) string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("packing takes a minute")
+	}
 	if runtime.GOOS != "linux" {
 		sqldbtest.Skip(t, "packages are for Linux")
 	}
@@ -104,7 +107,8 @@ func judged(t *testing.T, root, unit string) {
 		return
 	}
 	// #nosec G204 -- a fixed program
-	out, err := exec.Command(program, "verify", "--man=no", "--recursive-errors=no", "--root="+root, unit).CombinedOutput()
+	verify := exec.Command(program, "verify", "--man=no", "--recursive-errors=no", "--root="+root, unit)
+	out, err := verify.CombinedOutput()
 	if err != nil {
 		t.Errorf("systemd-analyze verify: %v: %s", err, out)
 	}

@@ -84,11 +84,9 @@ func (m *Metrics) Listen(
 	}
 	var config *tls.Config
 	if m.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(m.TLSCert, m.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("load the TLS certificate of the metrics: %w", err)
+		if config, err = inbound.Certificate(m.TLSCert, m.TLSKey, log); err != nil {
+			return nil, err
 		}
-		config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
 	l, err := inbound.Listen(ctx, m.Address, config, false)
 	if err != nil {
