@@ -21,6 +21,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
+	{"cmd/gatehouse/complete", "adminapi cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound sqldb terminal"},
 	{"telemetry", "audit"}, {"deploy", ""},

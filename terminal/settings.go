@@ -26,11 +26,12 @@ func Settings(root *cobra.Command, env func(string) (string, bool)) {
 	f.String("config", "", "YAML file with settings: one flag name and value per line")
 	f.String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	f.String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return bindSettings(cmd, env) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return Bind(cmd, env) }
 }
 
-// bindSettings fills the flags. All mistakes are reported at once.
-func bindSettings(cmd *cobra.Command, env func(string) (string, bool)) error {
+// Bind fills the flags of a command that were not given, from the environment and the file that
+// --config names. All mistakes are reported at once.
+func Bind(cmd *cobra.Command, env func(string) (string, bool)) error {
 	path, _ := cmd.Flags().GetString("config") // the flag exists on every command
 	if path == "" {
 		path, _ = env("GATEHOUSE_CONFIG")

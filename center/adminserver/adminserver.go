@@ -106,6 +106,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("UpdateApplicationInstanceActiveCertificate", awsapi.Changes, h.activateApplicationCertificate),
 			awsapi.Op("DeleteApplicationInstanceCertificate", awsapi.Changes, h.deleteApplicationCertificate),
 			awsapi.Op("LookupEvents", awsapi.Reads, h.lookupEvents),
+			awsapi.Op("ListNames", awsapi.Reads, h.listNames),
 		}...),
 	}
 }

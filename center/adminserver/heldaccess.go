@@ -23,8 +23,12 @@ func (h *Handler) listHeldAccess(
 			return out, &refusal.Error{Code: center.InvalidValue, Field: "NextToken"}
 		}
 	}
+	account, err := h.accountNamed(ctx, in.AccountID)
+	if err != nil {
+		return out, err
+	}
 	list, total, err := h.Center.HeldAccess(ctx, center.HeldAccessQuery{
-		Account: in.AccountID, User: center.UserID(in.UserID), Administrative: in.Administrative,
+		Account: account, User: center.UserID(in.UserID), Administrative: in.Administrative,
 		Offset: offset, Limit: waysAtOnce,
 	})
 	out.Total = total

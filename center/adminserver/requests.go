@@ -57,41 +57,17 @@ func (h *Handler) createPolicy(
 	eligible, e1 := h.groupNamed(ctx, in.EligibleGroupID)
 	approvers, e2 := h.groupNamed(ctx, in.ApproverGroupID)
 	set, e3 := h.setNamed(ctx, in.PermissionSetARN)
-	if err := errors.Join(e1, e2, e3); err != nil {
+	account, e4 := h.accountNamed(ctx, in.AccountID)
+	if err := errors.Join(e1, e2, e3, e4); err != nil {
 		return in, err
 	}
 	p, err := h.Center.CreateRequestPolicy(ctx, awsdoor.Actor(who), center.RequestPolicy{
 		Name: in.Name, Eligible: eligible, PermissionSetARN: set,
-		AccountID: in.AccountID, Unit: in.Unit, Tag: (*center.Tag)(in.Tag),
+		AccountID: account, Unit: in.Unit, Tag: (*center.Tag)(in.Tag),
 		Longest: time.Duration(in.LongestSeconds) * time.Second, Approvers: approvers,
 		Approvals: in.Approvals, Emergency: in.Emergency,
 	})
 	return showPolicy(p), err
-}
-
-// groupNamed finds a group by its id, or by its name.
-func (h *Handler) groupNamed(ctx context.Context, text string) (center.GroupID, error) {
-	g, err := h.Center.GroupByName(ctx, text)
-	if refusal.CodeOf(err) == center.GroupNotFound {
-		return center.GroupID(text), nil
-	}
-	return g.ID, err
-}
-
-// setNamed finds a permission set by its ARN, or by its name.
-func (h *Handler) setNamed(ctx context.Context, text string) (arn string, err error) {
-	arn = text
-	err = h.Center.Store.Get(ctx, func(r center.Reader) error {
-		set, err := r.PermissionSetByName(text)
-		if err == nil {
-			arn = set.ARN
-		}
-		if errors.Is(err, refusal.ErrNoRow) {
-			err = nil
-		}
-		return err
-	})
-	return arn, err
 }
 
 func (h *Handler) deletePolicy(

@@ -3,6 +3,7 @@ package adminserver
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -18,12 +19,16 @@ import (
 func (h *Handler) accountRoles(
 	ctx context.Context, _ awsapi.Caller, in adminapi.AccountInput,
 ) (adminapi.AccountRoles, error) {
+	account, err := h.accountNamed(ctx, in.AccountID)
 	out := adminapi.AccountRoles{
-		AccountID:        in.AccountID,
+		AccountID:        account,
 		SAMLProviderName: h.Center.SAMLProviderName(),
 		Roles:            []adminapi.Role{},
 	}
-	if _, err := h.Center.Account(ctx, in.AccountID); err != nil {
+	if err == nil {
+		_, err = h.Center.Account(ctx, account)
+	}
+	if err != nil {
 		return out, err
 	}
 	metadata, err := iam.ProviderMetadata(ctx, h.Center)
@@ -31,7 +36,7 @@ func (h *Handler) accountRoles(
 		return out, err
 	}
 	out.SAMLMetadata = string(metadata)
-	roles, err := h.Center.Provisioned(ctx, center.ProvisionedQuery{AccountID: in.AccountID})
+	roles, err := h.Center.Provisioned(ctx, center.ProvisionedQuery{AccountID: account})
 	if err != nil {
 		return out, err
 	}
@@ -40,7 +45,7 @@ func (h *Handler) accountRoles(
 		if err != nil {
 			return out, err
 		}
-		out.Roles = append(out.Roles, showRole(set.Name, set.RoleIn(in.AccountID, r.RoleName)))
+		out.Roles = append(out.Roles, showRole(set.Name, set.RoleIn(account, r.RoleName)))
 	}
 	return out, nil
 }
@@ -60,7 +65,7 @@ func (h *Handler) roleTemplate(
 	}
 	for _, r := range must.Roles {
 		roles.Roles = append(roles.Roles, center.AccountRole{
-			AccountID:    in.AccountID,
+			AccountID:    must.AccountID,
 			Name:         r.RoleName,
 			Description:  r.Description,
 			Policies:     r.ManagedPolicyARNs,
@@ -98,19 +103,20 @@ func (h *Handler) listRoles(
 	ctx context.Context, _ awsapi.Caller, in adminapi.ListRolesInput,
 ) (adminapi.RoleStates, error) {
 	out := adminapi.RoleStates{Roles: []adminapi.RoleState{}}
-	q := center.ProvisionedQuery{AccountID: in.AccountID, Drifted: in.Drifted, Limit: rolesAtOnce}
+	account, err := h.accountNamed(ctx, in.AccountID)
+	if err != nil {
+		return out, err
+	}
+	q := center.ProvisionedQuery{AccountID: account, Drifted: in.Drifted, Limit: rolesAtOnce}
 	if in.NextToken != "" {
 		var ok bool
 		if q.After.AccountID, q.After.PermissionSetARN, ok = strings.Cut(in.NextToken, " "); !ok {
 			return out, &refusal.Error{Code: center.InvalidValue, Field: "NextToken"}
 		}
 	}
-	roles, err := h.Center.Provisioned(ctx, q)
-	if err != nil {
-		return out, err
-	}
-	jobs, err := h.Center.RoleJobs(ctx, center.RoleJobQuery{AccountID: in.AccountID, Limit: maxJobsShown})
-	if err != nil {
+	roles, e1 := h.Center.Provisioned(ctx, q)
+	jobs, e2 := h.Center.RoleJobs(ctx, center.RoleJobQuery{AccountID: account, Limit: maxJobsShown})
+	if err := errors.Join(e1, e2); err != nil {
 		return out, err
 	}
 	work := map[string]center.RoleJob{}
@@ -180,13 +186,22 @@ const maxJobsShown = 2000 //bound:list work on roles that is shown
 func (h *Handler) recheckRoles(
 	ctx context.Context, who awsapi.Caller, in adminapi.AccountInput,
 ) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.RecheckRoles(ctx, awsdoor.Actor(who), in.AccountID)
+	account, err := h.accountNamed(ctx, in.AccountID)
+	if err != nil {
+		return adminapi.None{}, err
+	}
+	return adminapi.None{}, h.Center.RecheckRoles(ctx, awsdoor.Actor(who), account)
 }
 
 func (h *Handler) provisionRoles(
 	ctx context.Context, who awsapi.Caller, in adminapi.ProvisionRolesInput,
 ) (adminapi.RoleRequest, error) {
-	r, err := h.Center.ProvisionPermissionSet(ctx, awsdoor.Actor(who), in.PermissionSetARN, in.AccountID)
+	account, e1 := h.accountNamed(ctx, in.AccountID)
+	set, e2 := h.setNamed(ctx, in.PermissionSetARN)
+	if err := errors.Join(e1, e2); err != nil {
+		return adminapi.RoleRequest{}, err
+	}
+	r, err := h.Center.ProvisionPermissionSet(ctx, awsdoor.Actor(who), set, account)
 	return showRoleRequest(r), err
 }
 

@@ -2,6 +2,7 @@ package adminserver
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -23,7 +24,7 @@ func showRule(r center.AssignmentRule) adminapi.Rule {
 }
 
 // ruleOf reads a rule that is asked for. Its id and its problem are the center's to say.
-func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
+func (h *Handler) ruleOf(ctx context.Context, r adminapi.Rule) (center.AssignmentRule, error) {
 	if r.RuleID != "" || r.Problem != "" {
 		return center.AssignmentRule{}, &refusal.Error{
 			Code:   center.InvalidValue,
@@ -31,13 +32,15 @@ func ruleOf(r adminapi.Rule) (center.AssignmentRule, error) {
 			Detail: "leave RuleId and Problem empty in a new rule",
 		}
 	}
+	set, e1 := h.setNamed(ctx, r.PermissionSetARN)
+	principal, e2 := h.principalNamed(ctx, r.PrincipalType, r.PrincipalID)
 	return center.AssignmentRule{
 		Unit:             r.Unit,
 		Tag:              (*center.Tag)(r.Tag),
-		PermissionSetARN: r.PermissionSetARN,
+		PermissionSetARN: set,
 		PrincipalType:    center.PrincipalType(r.PrincipalType),
-		PrincipalID:      r.PrincipalID,
-	}, nil
+		PrincipalID:      principal,
+	}, errors.Join(e1, e2)
 }
 
 func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
@@ -50,7 +53,7 @@ func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.Non
 }
 
 func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.Rule) (adminapi.Accounts, error) {
-	rule, err := ruleOf(in)
+	rule, err := h.ruleOf(ctx, in)
 	if err != nil {
 		return adminapi.Accounts{}, err
 	}
@@ -59,7 +62,7 @@ func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.
 }
 
 func (h *Handler) createRule(ctx context.Context, who awsapi.Caller, in adminapi.Rule) (adminapi.Rule, error) {
-	rule, err := ruleOf(in)
+	rule, err := h.ruleOf(ctx, in)
 	if err != nil {
 		return adminapi.Rule{}, err
 	}

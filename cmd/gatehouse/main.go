@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/access"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/complete"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/federate"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/oversee"
@@ -160,6 +161,7 @@ environment, and the environment overrides the file.`,
 	)
 	access.Add(root, administered)
 	terminal.Arrange(root, groups)
+	complete.Values(root, administered)
 	return root
 }
 

@@ -120,7 +120,7 @@ func (o *office) createPolicy() *cobra.Command {
 	f.StringVar(&p.ApproverGroupID, "approvers", "", "the group whose members decide on what others ask for")
 	f.IntVar(&p.Approvals, "approvals", 1, "how many must approve: 1 or 2")
 	f.StringVar(&p.PermissionSetARN, "permission-set", "", "the permission set, by name or ARN")
-	f.StringVar(&p.AccountID, "account", "", "id of the account")
+	f.StringVar(&p.AccountID, "account", "", "the account, by name or id")
 	f.StringVar(&p.Unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
 	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
 	f.DurationVar(&longest, "longest", 4*time.Hour, "how long access may last, such as 30m or 8h; at most 720h")

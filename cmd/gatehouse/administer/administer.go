@@ -61,6 +61,15 @@ func (a *Address) Flags(cmd *cobra.Command) {
 	f.StringVar(&a.secret, "secret-access-key", "", "secret of the access key (default: AWS_SECRET_ACCESS_KEY)")
 }
 
+// AddressOf is the address that the flags of a command have.
+func AddressOf(cmd *cobra.Command) (a Address) {
+	a.url, _ = cmd.Flags().GetString("center-url")
+	a.region, _ = cmd.Flags().GetString("region")
+	a.keyID, _ = cmd.Flags().GetString("access-key-id")
+	a.secret, _ = cmd.Flags().GetString("secret-access-key")
+	return a
+}
+
 // Client returns a client, and every mistake in the settings.
 func (a *Address) Client(env func(string) (string, bool), using *http.Client) (*adminapi.Client, []error) {
 	for _, or := range []struct {

@@ -22,9 +22,9 @@ func (w World) roles() *cobra.Command {
 that was started with --provisioning-role makes these roles itself, compares them with IAM
 every six hours, and removes roles that nobody has anymore. For accounts that it may not
 change, print a template of what they must have.`,
-		Example: `  gatehouse roles list --account 111122223333
+		Example: `  gatehouse roles list --account Production
   gatehouse roles check
-  gatehouse roles provision --account 111122223333 --dry-run
+  gatehouse roles provision --account Production --dry-run
   gatehouse roles template 111122223333 > roles.json`,
 	}
 	a.flags(cmd)
@@ -32,7 +32,7 @@ change, print a template of what they must have.`,
 	return cmd
 }
 
-const accountFlag = "only the roles of this account (default: of all accounts)"
+const accountFlag = "only the roles of this account, by name or id (default: of all accounts)"
 
 func (a *administration) listRoles() *cobra.Command {
 	var account string
@@ -124,7 +124,7 @@ a center starts to make its roles itself.`
 func (a *administration) roleTemplate() *cobra.Command {
 	var in adminapi.RoleTemplateInput
 	cmd := a.command("template ACCOUNT", "Print what an AWS account must have in IAM, as a template",
-		terminal.OneArg("an account id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+		terminal.OneArg("an account's name or id"), func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			in.AccountID = args[0]
 			text, err := c.RoleTemplate(cmd.Context(), in)
 			if err == nil {

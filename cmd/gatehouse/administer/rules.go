@@ -20,8 +20,8 @@ organizational unit, or in all accounts with a tag. The center expands a rule to
 account assignments, and updates them as accounts come and go. The AWS API lists these
 assignments and refuses to delete them.`,
 		Example: `  gatehouse rules create --unit ou-abcd-12345678 \
-      --permission-set arn:aws:sso:::permissionSet/… --group 0190… --dry-run
-  gatehouse rules create --tag env=prod --permission-set arn:aws:sso:::permissionSet/… --user 0190…
+      --permission-set ReadOnlyAccess --group Engineers --dry-run
+  gatehouse rules create --tag env=prod --permission-set ReadOnlyAccess --user ada@example.com
   gatehouse rules list`,
 	}
 	a.flags(cmd)
@@ -101,9 +101,9 @@ func (a *administration) createRule() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
 	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
-	f.StringVar(&set, "permission-set", "", "ARN of the permission set")
-	f.StringVar(&user, "user", "", "id of a user")
-	f.StringVar(&group, "group", "", "id of a group")
+	f.StringVar(&set, "permission-set", "", "the permission set, by name or ARN")
+	f.StringVar(&user, "user", "", "a user, by name or id")
+	f.StringVar(&group, "group", "", "a group, by name or id")
 	f.BoolVar(&dryRun, "dry-run", false, "list the accounts and change nothing")
 	return cmd
 }

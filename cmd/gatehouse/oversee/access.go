@@ -33,10 +33,8 @@ func (w World) access() *cobra.Command {
 	h.Group(cmd)
 	who := h.Command("who ACCOUNT", "List who can administer an AWS account, by which way, and when they did last",
 		terminal.OneArg("an account's name or id"),
-		func(cmd *cobra.Command, c *adminapi.Client, args []string) (err error) {
-			if h.in.AccountID, err = accountID(cmd.Context(), c, args[0]); err != nil {
-				return err
-			}
+		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
+			h.in.AccountID = args[0]
 			h.in.Administrative = !h.all
 			return h.list(cmd.Context(), c)
 		})
@@ -62,30 +60,6 @@ is named. What is in a customer managed policy is in the account only: REACH say
 	}
 	cmd.AddCommand(who, of)
 	return cmd
-}
-
-// accountID is the id of the account that a name or an id names.
-func accountID(ctx context.Context, c *adminapi.Client, name string) (string, error) {
-	accounts, err := c.Accounts(ctx)
-	if err != nil {
-		return "", err
-	}
-	var found []string
-	for _, a := range accounts {
-		if a.ID == name {
-			return name, nil
-		}
-		if strings.EqualFold(a.Name, name) {
-			found = append(found, a.ID)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return "", fmt.Errorf("there is no account %s: \"gatehouse accounts list\" lists them", name)
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("several accounts are called %s: use one of the IDs %s", name, strings.Join(found, ", "))
 }
 
 func (h *heldAccess) list(ctx context.Context, c *adminapi.Client) error {

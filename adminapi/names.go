@@ -1,0 +1,36 @@
+package adminapi
+
+import "context"
+
+// Kinds of what has a name.
+const (
+	NamesOfUsers          = "USER"
+	NamesOfGroups         = "GROUP"
+	NamesOfAccounts       = "ACCOUNT"
+	NamesOfPermissionSets = "PERMISSION_SET"
+	NamesOfApplications   = "APPLICATION"
+
+	// KindsOfNames says which there are.
+	KindsOfNames = "use USER, GROUP, ACCOUNT, PERMISSION_SET or APPLICATION"
+)
+
+// NamesInput selects names.
+type NamesInput struct {
+	Kind   string
+	Prefix string // of the name or the id, ignoring letter case; empty: any
+}
+
+// Name is what a user, a group, an account, a permission set or an application is called.
+type Name struct {
+	ID   string `json:"Id"` // or the ARN
+	Name string
+}
+
+// Names are up to 100 of one kind.
+type Names struct{ Names []Name }
+
+// ListNames lists names that begin with a text, for somebody who types one.
+func (c *Client) ListNames(ctx context.Context, kind, prefix string) ([]Name, error) {
+	out, err := call[Names](ctx, c, "ListNames", NamesInput{Kind: kind, Prefix: prefix})
+	return out.Names, err
+}
