@@ -3,7 +3,7 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release packages test-packages
+.PHONY: help run build man test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release packages test-packages
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ run: ## run the demo; half a second after the build
 
 build: ## build bin/gatehouse, static, without cgo; a minute at first, then seconds
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o bin/gatehouse ./cmd/gatehouse
+
+man: build ## write the manual pages of all commands to bin/man
+	bin/gatehouse man bin/man
 
 deps: ## install what the tests need (Debian); two minutes, once
 	scripts/deps

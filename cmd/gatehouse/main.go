@@ -143,7 +143,7 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(
 		w.demoCommand(), w.serveCommand(), w.tenantCommand(), w.syncCommand(),
 		w.administratorsCommand(), w.importCommand(), w.checkCommand(centerInspection),
-		stamp().Command(w.out),
+		stamp().Command(w.out), complete.Manual(),
 	)
 	root.AddCommand(federate.Commands(federate.Program{
 		In: w.in, Out: w.out, Err: w.err, Env: w.env, Tenant: federated, OpenState: w.openState, Differs: errChanges,

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -105,5 +107,21 @@ func TestNothingIsOfferedWithoutACenter(t *testing.T) {
 		if got := shell(t, env, "users", "disable", "a"); !slices.Equal(got, []string{":4"}) {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+func TestEveryCommandHasAManualPage(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "man1")
+	root := &cobra.Command{Use: "gatehouse"}
+	root.AddCommand(complete.Manual(), administer.Commands(administer.World{}, administer.Explainer{
+		Flags: func(*cobra.Command) {},
+	})[0])
+	root.SetArgs([]string{"man", dir})
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "gatehouse-accounts-import.1")) //nolint:gosec // a page of this test
+	if err != nil || !bytes.Contains(page, []byte("Add and change accounts from a file")) {
+		t.Errorf("%s, %v", page, err)
 	}
 }
