@@ -56,13 +56,14 @@ type Learner interface {
 
 // Witness sees at the tenant what AWS's side does not tell.
 type Witness interface {
-	// SignIns are those to the application since.
+	// SignIns are those to the application since, or before by no more than ClockSkew.
 	SignIns(ctx context.Context, since time.Time) (SignIns, error)
 }
 
 // SignIns are how many sign-ins to an application the tenant's log has, and how many succeeded.
 type SignIns struct {
 	Seen, Succeeded int
+	Last            time.Time // when the newest was, by the clock of who saw it
 	Who             string    // the last one who succeeded
 	Refused         string    // why the last one was refused, that was
 	At              time.Time // of the last one who succeeded

@@ -77,15 +77,21 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 }
 
 // ErrNotConnected says that there is nothing that could be mended.
-var ErrNotConnected = errors.New("the tenant has no application of this center: it is not connected")
+var ErrNotConnected = errors.New("it is not connected")
 
 // observeConnected is Observe of what was connected once, with the settings that it has.
 func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
 	cfg.Groups, cfg.Discover = nil, nil
 	cfg.KeepSettings = true
+	if side, remembers := cfg.Center.(interface{ TakenBack() time.Time }); remembers && !side.TakenBack().IsZero() {
+		return nil, fmt.Errorf(
+			"%w: gatehouse connect undo took it back on %s", ErrNotConnected,
+			side.TakenBack().Format("2006-01-02 15:04 UTC"),
+		)
+	}
 	p, err := Observe(ctx, cfg)
 	if err == nil && p.State.Principal.ID == "" {
-		return nil, ErrNotConnected
+		return nil, fmt.Errorf("%w: the tenant has no application of this center", ErrNotConnected)
 	}
 	return p, err
 }

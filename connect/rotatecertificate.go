@@ -120,7 +120,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 		return errors.New("the tenant does not show its active signing certificate")
 	}
 	for _, x := range c.all { // one that an interrupted run has made, or somebody else
-		if x.end.After(c.active.end) && x.start.Before(c.plan.cfg.Now().Add(clockSkew)) && x.end.After(c.next.end) {
+		if x.end.After(c.active.end) && x.start.Before(c.plan.cfg.Now().Add(ClockSkew)) && x.end.After(c.next.end) {
 			c.next = x
 		}
 	}

@@ -17,6 +17,11 @@ type Writer interface {
 	Write(context.Context, Scope) (Written, error)
 	// Next tells a person how it goes on when this run has ended.
 	Next(Scope) ([]string, error)
+	// End takes that back: what Next named writes nothing any more, until the next Write. It fails
+	// with ErrWriterBusy while another process writes.
+	End(context.Context) error
+	// Ending says whether there is something to end, and what a person does about it by hand.
+	Ending() (needed bool, byHand string, err error)
 }
 
 // ErrWriterBusy says that another process keeps AWS's side in step now.
@@ -118,7 +123,10 @@ func (p *Plan) writerStep(add func(bool, string, string, string, func(context.Co
 	)
 }
 
-const writerTitle = "Users and groups at AWS"
+const (
+	writerTitle = "Users and groups at AWS"
+	endTitle    = "Writing to AWS"
+)
 
 // write writes. That some are refused ends nothing, as with a cycle of the tenant's; that all are,
 // does.

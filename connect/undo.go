@@ -79,14 +79,31 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	if err := u.compare(ctx); err != nil {
 		return nil, fmt.Errorf("compare with the snapshot: %w", err)
 	}
-	if cfg.Tokenless {
-		u.Notes = append(
-			u.Notes, "first end what runs gatehouse sync, the service or cron's line: it would write users and groups "+
-				"again",
-		)
+	if err := u.writerStep(); err != nil {
+		return nil, err
 	}
 	u.steps(tokens)
 	return u, nil
+}
+
+// writerStep ends what writes to AWS's side in the tenant's place, before anything that it would
+// write again is taken away.
+func (u *Undo) writerStep() error {
+	w := u.plan.cfg.Writer
+	if w == nil {
+		return nil
+	}
+	needed, byHand, err := w.Ending()
+	if err != nil {
+		return err
+	}
+	detail := "gatehouse sync writes nothing for it"
+	if needed {
+		detail = "end it: gatehouse sync writes nothing for it any more"
+		u.Notes = append(u.Notes, byHand)
+	}
+	u.Steps = append(u.Steps, Step{endTitle, detail, !needed, w.End})
+	return nil
 }
 
 // leaveOthers lets go of an application that has the name and is another center's: it does not have

@@ -148,7 +148,7 @@ func (p *Plan) verifyRecord(ctx context.Context, r *Result, since time.Time) {
 	if !records {
 		return
 	}
-	seen, err := recorder.RecordedSignIns(ctx, since.Add(-clockSkew))
+	seen, err := recorder.RecordedSignIns(ctx, since.Add(-ClockSkew))
 	switch {
 	case err != nil:
 		r.Open = append(r.Open, "the sign-in was not looked for in AWS's record: "+err.Error())

@@ -14,8 +14,8 @@ import (
 // logs five times in ten seconds. Source: "Microsoft Graph service-specific throttling limits".
 const logEach = 12 //bound:none how often, not how much
 
-// clockSkew is how far the tenant's clock and this machine's may be apart.
-const clockSkew = 2 * time.Minute //bound:none how far clocks may be apart
+// ClockSkew is how far the tenant's clock and this machine's may be apart.
+const ClockSkew = 2 * time.Minute //bound:none how far clocks may be apart
 
 // signInLog is what was read of the log last.
 type signInLog struct {
@@ -41,10 +41,13 @@ func (p *Plan) SignIns(ctx context.Context, since time.Time) (SignIns, error) {
 	for _, s := range p.log.list { // the newest first
 		at, err := time.Parse(time.RFC3339, s.CreatedDateTime)
 		ours := s.AppID == "" || s.AppID == p.State.Principal.AppID
-		if err != nil || !ours || at.Before(since.Add(-clockSkew)) {
+		if err != nil || !ours || at.Before(since.Add(-ClockSkew)) {
 			continue
 		}
 		out.Seen++
+		if at.After(out.Last) {
+			out.Last = at
+		}
 		switch {
 		case s.Status.ErrorCode == 0:
 			if out.Succeeded++; out.Who == "" {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	connectaws "github.com/gatehouse-id/gatehouse/connect/aws"
+	"github.com/gatehouse-id/gatehouse/connect/tokenless"
 	"github.com/gatehouse-id/gatehouse/dirsync"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -234,6 +235,9 @@ func (w *world) openSync(
 	state, err := openTenant(ctx, &half{data: folder, log: log}, w.env, "", "", nil)
 	if err != nil {
 		return nil, errors.Join(err, y.Close())
+	}
+	if err := tokenless.Ended(folder); err != nil && !s.dryRun {
+		return nil, errors.Join(err, state.Store.Close(), y.Close())
 	}
 	progress := &syncProgress{world: w}
 	y.Synchronizer, err = dirsync.Open(ctx, dirsync.Config{

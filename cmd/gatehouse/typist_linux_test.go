@@ -250,6 +250,63 @@ func TestAPersonOverSSHConnectsAWSWithoutAToken(t *testing.T) {
 			t.Errorf("%s: %d, want %q in %s", c.command, code, c.want, shown)
 		}
 	}
+	p.takesBack(again)
+	p.types("connect", tokenless...)
+	p.accepts()
+	p.changes()
+	p.signsIn()
+	code, shown = p.ends()
+	if code != exitDone || !strings.Contains(shown, "First sync: 13 created") {
+		t.Errorf("connected again: %d %s", code, shown)
+	}
+	if said := p.goesOn().run(); !strings.Contains(said, "Nothing to change") {
+		t.Errorf("the command that goes on says %s", said)
+	}
+}
+
+// takesBack undoes a connection without a token. What was forgotten on a schedule writes nobody
+// again; what runs is to be ended first.
+func (p *typist) takesBack(o onward) {
+	p.t.Helper()
+	snapshots, err := filepath.Glob(filepath.Join(p.home, ".config/gatehouse/connect/*Z.json"))
+	if err != nil || len(snapshots) == 0 {
+		p.t.Fatalf("snapshots %q, %v", snapshots, err)
+	}
+	undo := []string{"--snapshot", snapshots[0], "--delete-provisioned"}
+	service := o.starts("--every", "1h")
+	p.types("connect undo", undo...)
+	p.sees("systemctl disable --now gatehouse-sync")
+	p.accepts()
+	p.says("undo while the sync runs", exitFailed, "end it first", "Completed steps are kept")
+	if users, groups := p.Directory(); users != 11 || groups != 2 {
+		p.t.Errorf("undo has left %d users and %d groups", users, groups)
+	}
+	if err := service.Process.Signal(os.Interrupt); err != nil {
+		p.t.Fatal(err)
+	}
+	_ = service.Wait() // told to stop
+	p.types("connect undo", undo...)
+	p.sees("delete 11 users and 2 groups that are new")
+	p.accepts()
+	p.sees("Change the identity source back")
+	p.ChangeBack()
+	p.sees("when the console says that it has succeeded")
+	p.enters("DONE\n")
+	p.says("undo", exitDone, "The connection is taken back.")
+	if users, groups := p.Directory(); users != 0 || groups != 0 {
+		p.t.Errorf("undo has left %d users and %d groups", users, groups)
+	}
+	if units, err := filepath.Glob(filepath.Join(p.home, ".config/gatehouse/connect/*.service")); len(units) > 0 {
+		p.t.Errorf("undo has left %q, %v", units, err)
+	}
+	said, err := o.command().CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "undo took this connection back on") {
+		p.t.Errorf("cron's line, forgotten: %v %s", err, said)
+	}
+	p.types("connect undo", undo...)
+	p.says("undone twice", exitDone, "Nothing to take back.")
+	p.types("connect status")
+	p.says("after undo", exitChanges, "it is not connected: gatehouse connect undo took it back on")
 }
 
 // onward is the command that goes on when connect has ended.
@@ -278,11 +335,34 @@ func (p *typist) goesOn() onward {
 // run runs it once, as cron does, and returns what it says.
 func (o onward) run(more ...string) string {
 	o.p.t.Helper()
-	cmd := exec.Command(o.p.program, append(o.arguments, more...)...) // #nosec G204 -- our own program
-	cmd.Env = o.p.command.Env
-	out, err := cmd.CombinedOutput()
+	out, err := o.command(more...).CombinedOutput()
 	if err != nil {
 		o.p.t.Errorf("gatehouse %q: %v", o.arguments, err)
 	}
 	return string(out)
+}
+
+func (o onward) command(more ...string) *exec.Cmd {
+	cmd := exec.Command(o.p.program, append(o.arguments, more...)...) // #nosec G204 -- our own program
+	cmd.Env = o.p.command.Env
+	return cmd
+}
+
+// starts it as a service does, and waits until it has its state open.
+func (o onward) starts(more ...string) *exec.Cmd {
+	o.p.t.Helper()
+	said := &buffer{}
+	cmd := o.command(more...)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		o.p.t.Fatal(err)
+	}
+	o.p.t.Cleanup(func() { _ = cmd.Process.Kill() })
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(said.String(), "Nothing to change"); {
+		if time.Now().After(deadline) {
+			o.p.t.Fatalf("the service says %s", said)
+		}
+		time.Sleep(5 * time.Millisecond) // between two looks at the condition
+	}
+	return cmd
 }

@@ -197,7 +197,6 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 	if trust == nil {
 		return errors.New("the identity provider's metadata was not handed over yet")
 	}
-	began := time.Now()
 	task := c.taskChange()
 	if c.cfg.Tokenless || c.journal.SCIM.TenantID != "" {
 		task.Clicks = append(
@@ -205,7 +204,13 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 				"people to your tenant (the tenant's log may take minutes). If the source is your tenant already, do "+
 				"only this",
 		)
-		task.Proved = func(ctx context.Context) (bool, error) { return c.signedIn(ctx, began) }
+		if err := c.beginChange(ctx); err != nil {
+			return err
+		}
+		task.Proved = func(ctx context.Context) (bool, error) {
+			now, err := c.signIns(ctx, c.journal.Begun.At)
+			return c.journal.Begun.proved(now), err
+		}
 	} else {
 		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable",
 			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now")
@@ -237,7 +242,7 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 	}
 	return c.note(func(j *journal) {
 		j.Trust.Status = adminapi.StatusEnabled
-		j.ProvedAt = time.Now().UTC()
+		j.ProvedAt, j.Begun = time.Now().UTC(), begun{}
 		j.Tokenless = c.cfg.Tokenless
 		if c.hand.endpoint.TenantID != "" {
 			j.SCIM = c.hand.endpoint
@@ -274,20 +279,40 @@ func (c *Center) taskChange() Task {
 	}
 }
 
-// signedIn says whether AWS sent somebody to the tenant since.
-func (c *Center) signedIn(ctx context.Context, since time.Time) (bool, error) {
-	if c.witness == nil {
-		return false, errors.New("nobody can see the tenant's sign-ins")
+// beginChange notes when the change was begun, and the newest sign-in of before: a run that was
+// interrupted goes on with them.
+func (c *Center) beginChange(ctx context.Context) error {
+	if !c.journal.Begun.At.IsZero() {
+		return nil
 	}
-	seen, err := c.witness.SignIns(ctx, since)
+	now := time.Now().UTC()
+	before, _ := c.signIns(ctx, now) // who cannot be seen now may be later
+	return c.note(func(j *journal) { j.Begun = begun{now, before.Last, before.Seen} })
+}
+
+// signIns are those in which AWS sent somebody to the tenant since.
+func (c *Center) signIns(ctx context.Context, since time.Time) (connect.SignIns, error) {
+	if c.witness == nil {
+		return connect.SignIns{}, errors.New("nobody can see the tenant's sign-ins")
+	}
+	seen, err := c.witness.SignIns(ctx, c.connected(since))
 	if errors.Is(err, connect.ErrUnseen) { // AWS's own record may have it
 		recorded, failed := c.RecordedSignIns(ctx, since)
 		if recorded.Seen > 0 {
-			return true, nil
+			return recorded, nil
 		}
-		return false, errors.Join(err, failed)
+		return recorded, errors.Join(err, failed)
 	}
-	return seen.Seen > 0, err
+	return seen, err
+}
+
+// connected is since when a witness is asked so that nothing counts that was before the last
+// connection was taken back.
+func (c *Center) connected(since time.Time) time.Time {
+	if back := c.journal.TakenBackAt.Add(connect.ClockSkew); back.After(since) {
+		return back
+	}
+	return since
 }
 
 // ProveSignIn has a person sign in once through the portal, unless the tenant's log has a sign-in
@@ -297,7 +322,7 @@ func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err err
 		return seen, errors.New("nobody can see the tenant's sign-ins")
 	}
 	look := func(ctx context.Context) (bool, error) {
-		seen, err = c.witness.SignIns(ctx, c.journal.ProvedAt)
+		seen, err = c.witness.SignIns(ctx, c.connected(c.journal.ProvedAt))
 		return seen.Succeeded > 0, err
 	}
 	if succeeded, err := look(ctx); succeeded || c.cfg.Guide == nil || errors.Is(err, connect.ErrUnseen) {
@@ -339,7 +364,8 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 		return err
 	}
 	return c.note(func(j *journal) {
-		j.Trust, j.ProvedAt = nil, time.Time{}
+		j.Trust, j.ProvedAt, j.TakenBackAt = nil, time.Time{}, time.Now().UTC()
+		j.Begun = begun{}
 		j.Tokenless = false
 	})
 }

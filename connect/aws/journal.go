@@ -18,10 +18,26 @@ type journal struct {
 	// Trust is the identity provider that AWS was given; its status says whether that is proved.
 	Trust    *adminapi.Configuration `json:"trust,omitempty"`
 	ProvedAt time.Time               `json:"proved_at,omitzero"`
+	// Begun is when a person was first asked to change the identity source.
+	Begun begun `json:"change_begun,omitzero"`
+	// TakenBackAt is when the last connection was: who signed in before proves nothing any more.
+	TakenBackAt time.Time `json:"taken_back_at,omitzero"`
 	// Tokenless says that the connection goes without SCIM.
 	Tokenless bool            `json:"tokenless,omitempty"`
 	SCIM      adminapi.Tenant `json:"scim,omitzero"`
 	TokenAt   time.Time       `json:"token_made_at,omitzero"` // when the token in use was brought
+}
+
+// begun is when something was begun that a sign-in is to prove.
+type begun struct {
+	At   time.Time `json:"at"`
+	Last time.Time `json:"last_sign_in,omitzero"` // the newest at that time, which proves nothing
+	Seen int       `json:"sign_ins,omitempty"`    // how many there were: a log may have whole seconds
+}
+
+// proved says whether somebody has signed in since.
+func (b begun) proved(now connect.SignIns) bool {
+	return now.Last.After(b.Last) || (now.Last.Equal(b.Last) && now.Seen > b.Seen)
 }
 
 // remember reads the journal of earlier runs.
@@ -51,4 +67,17 @@ func (c *Center) note(change func(*journal)) error {
 		return nil
 	}
 	return connect.WriteFile(c.file(), c.journal)
+}
+
+// RememberTokenless has later runs know that the connection goes without SCIM, or that it does not.
+func (c *Center) RememberTokenless(tokenless bool) error {
+	return c.note(func(j *journal) { j.Tokenless = tokenless })
+}
+
+// TakenBack is when the connection was taken back; zero: it was not, or another one was begun.
+func (c *Center) TakenBack() time.Time {
+	if c.journal.Trust != nil {
+		return time.Time{}
+	}
+	return c.journal.TakenBackAt
 }

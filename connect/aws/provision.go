@@ -197,6 +197,7 @@ func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
 	return c.journal.SCIM, c.note(func(j *journal) {
 		j.SCIM = c.hand.endpoint
 		j.TokenAt = time.Now().UTC()
+		j.Tokenless = false
 	})
 }
 

@@ -56,6 +56,9 @@ func (c *Center) RecordedSignIns(ctx context.Context, since time.Time) (connect.
 				continue // with a password of AWS's own
 			}
 			out.Seen++
+			if r.EventTime.After(out.Last) {
+				out.Last = r.EventTime
+			}
 			switch {
 			case r.ResponseElements[name] == "Success", r.ServiceEventDetails[name] == "Success":
 				out.Succeeded++

@@ -44,6 +44,9 @@ type Writer struct {
 	AsPerson bool
 	// Explain says what to do about an error of AWS's.
 	Explain func(doing string, err error) error
+	// Remember is told, before the first change, that the connection goes without a token, and at its
+	// end that it does not any more; may be nil.
+	Remember func(tokenless bool) error
 	// OnProgress is told how far the writing is.
 	OnProgress func(provisioning.Progress)
 }
@@ -90,7 +93,17 @@ func (w *Writer) Preview(ctx context.Context, scope connect.Scope) (connect.Writ
 
 // Write implements connect.Writer.
 func (w *Writer) Write(ctx context.Context, scope connect.Scope) (connect.Written, error) {
+	if err := errors.Join(w.remember(true), removeIfThere(w.mark())); err != nil {
+		return connect.Written{}, err
+	}
 	return w.cycle(ctx, scope, false)
+}
+
+func (w *Writer) remember(tokenless bool) error {
+	if w.Remember == nil {
+		return nil
+	}
+	return w.Remember(tokenless)
 }
 
 func (w *Writer) cycle(ctx context.Context, scope connect.Scope, dryRun bool) (out connect.Written, err error) {
@@ -131,7 +144,7 @@ func (w *Writer) Next(scope connect.Scope) ([]string, error) {
 	}
 	once := strings.Join(arguments, " ")
 	forever := once + " --every " + every + " --repair-every " + repairEvery
-	unit := w.Folder + ".service"
+	unit := w.unit()
 	text := fmt.Appendf(nil, unitText, w.Folder, strings.TrimPrefix(forever, "gatehouse "))
 	if err := authn.WritePrivate(unit, text); err != nil {
 		return nil, fmt.Errorf("write the unit for systemd: %w", err)

@@ -63,6 +63,20 @@ func (a *AWS) ChangeSource(metadata []byte) error {
 	return nil
 }
 
+// ChangeBack changes the identity source to AWS's own directory at the console.
+func (a *AWS) ChangeBack() {
+	a.t.Helper()
+	a.must(a.admin.DisableConfiguration(a.t.Context(), adminapi.ConfirmInput{Confirmation: "ACCEPT"}))
+}
+
+// Directory is how many users and groups AWS has.
+func (a *AWS) Directory() (users, groups int) {
+	a.t.Helper()
+	d, err := a.admin.DescribeDirectory(a.t.Context())
+	a.must(err)
+	return d.UserCount, d.GroupCount
+}
+
 var (
 	shownEndpoint = regexp.MustCompile(`id="endpoint">([^<]+)<`)
 	shownToken    = regexp.MustCompile(`id="token">([^<]+)<`)

@@ -253,7 +253,8 @@ func (p Program) writer(s *settings, at *aws.Center, cfg connect.Config) *tokenl
 	return &tokenless.Writer{
 		Graph: cfg.Graph, SDK: at.SDK(), Store: at.Instance.IdentityStoreID, Folder: at.SyncFolder(),
 		OpenState: p.OpenState, HTTP: cfg.HTTP, Log: slog.New(slog.DiscardHandler), Explain: aws.Explain,
-		SignIn: flags, AsPerson: t.Token != "" || slices.Contains(byPersons, t.Method),
+		Remember: at.RememberTokenless,
+		SignIn:   flags, AsPerson: t.Token != "" || slices.Contains(byPersons, t.Method),
 		OnProgress: func(at provisioning.Progress) { bar(at.Done, at.Total) },
 	}
 }
