@@ -129,7 +129,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"provisioning/identitystore", "awsapi/inventory provisioning provisioning/mapping scim"},
 	{"provisioning/mapping", "names"},
 	{"connect", "adminapi graph names provisioning provisioning/mapping saml scim"},
-	{"connect/aws", "adminapi awsapi/inventory connect connect/assist saml scim"},
+	{"connect/aws", "adminapi awsapi/inventory awsapi/trail connect connect/assist saml scim"},
 	{"connect/assist", "authn inbound terminal web"},
 	{
 		"connect/tokenless",
@@ -145,11 +145,11 @@ var mayImport = []struct{ pkg, imports string }{
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
 	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""}, {"internal/graphmodel", ""},
-	{"doctor", "adminapi graph provisioning/mapping"},
+	{"doctor", "adminapi awsapi/trail graph provisioning/mapping"},
 	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
-	{"doctor/gather", "adminapi awsapi/inventory awsconfig doctor graph saml"},
+	{"doctor/gather", "adminapi awsapi/inventory awsapi/trail awsconfig doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
-	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
+	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsapi/trail", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
 	// shared packages
 	{"audit", ""}, {"audit/audittest", "audit"},
 	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},

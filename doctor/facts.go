@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
@@ -160,8 +161,8 @@ type AWS struct {
 	Assignments    []Assignment `json:"AccountAssignments"`
 	Failed         []Request    `json:"FailedRequests,omitempty"`
 	Accounts       []Account
-	Events         []Event `json:"CloudTrailEvents,omitempty"`
-	Probe          *Probe  `json:"ScimProbe,omitempty"`
+	Events         []trail.Event `json:"CloudTrailEvents,omitempty"`
+	Probe          *Probe        `json:"ScimProbe,omitempty"`
 	// Explained is what a Gatehouse center recorded under the reference that was asked about.
 	Explained       []adminapi.Event `json:",omitempty"`
 	ControlPolicies []string         `json:",omitempty"` // names of SCPs that deny what Identity Center needs
@@ -268,22 +269,6 @@ type Request struct {
 type Account struct {
 	ID           string `json:"Id"`
 	Name, Status string
-}
-
-// Event is a record of CloudTrail. Source: CloudTrail User Guide, record contents.
-type Event struct {
-	EventTime         time.Time      `json:"eventTime"`
-	EventSource       string         `json:"eventSource"`
-	EventName         string         `json:"eventName"`
-	AWSRegion         string         `json:"awsRegion,omitempty"`
-	ErrorCode         string         `json:"errorCode,omitempty"`
-	ErrorMessage      string         `json:"errorMessage,omitempty"`
-	SourceIPAddress   string         `json:"sourceIPAddress,omitempty"`
-	UserIdentity      map[string]any `json:"userIdentity,omitempty"`
-	RequestParameters map[string]any `json:"requestParameters,omitempty"`
-	ResponseElements  map[string]any `json:"responseElements,omitempty"`
-	AdditionalData    map[string]any `json:"additionalEventData,omitempty"`
-	ServiceDetails    map[string]any `json:"serviceEventDetails,omitempty"`
 }
 
 // Probe is what the SCIM service answered to GET ServiceProviderConfig and a search for nobody,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
@@ -145,7 +146,7 @@ func within(address string, networks []string) bool {
 }
 
 func controlPolicy(l *look, a *answer) {
-	denied := map[string]Event{}
+	denied := map[string]trail.Event{}
 	for _, e := range l.a.Events {
 		if strings.Contains(e.ErrorMessage, "explicit deny in a service control policy") {
 			denied[e.EventName] = e

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
@@ -315,13 +316,13 @@ func (l *look) lastCycle() time.Time {
 }
 
 // events are those of one of the names, newest first.
-func (l *look) events(names ...string) (out []Event) {
+func (l *look) events(names ...string) (out []trail.Event) {
 	for _, e := range l.a.Events {
 		if slices.Contains(names, e.EventName) {
 			out = append(out, e)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Event) int { return b.EventTime.Compare(a.EventTime) })
+	slices.SortStableFunc(out, func(a, b trail.Event) int { return b.EventTime.Compare(a.EventTime) })
 	return out
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
@@ -141,7 +142,7 @@ func (l *look) learn() {
 }
 
 // failed says whether a record is of a sign-in that was refused.
-func failed(e Event) bool {
+func failed(e trail.Event) bool {
 	for _, m := range []map[string]any{e.ResponseElements, e.ServiceDetails} {
 		if detail(m, e.EventName) == "Failure" {
 			return true

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 )
 
 // The checks of signing in: the name that is sent beside the name that is there, and who refuses.
@@ -334,13 +336,13 @@ func refusedSignIns(l *look, a *answer) {
 }
 
 // refusals are failed sign-ins at AWS's side with nothing that succeeded after them.
-func (l *look) refusals() (out []Event) {
+func (l *look) refusals() (out []trail.Event) {
 	good := time.Time{}
-	for _, e := range l.events("ExternalIdPDirectoryLogin") {
+	for _, e := range l.events(trail.ProviderLogin) {
 		switch {
-		case detail(e.ResponseElements, "ExternalIdPDirectoryLogin") == "Success":
+		case e.Succeeded():
 			good = e.EventTime
-		case detail(e.ResponseElements, "ExternalIdPDirectoryLogin") == "Failure" && e.EventTime.After(good) &&
+		case detail(e.ResponseElements, trail.ProviderLogin) == "Failure" && e.EventTime.After(good) &&
 			l.Now.Sub(e.EventTime) < recent:
 			out = append(out, e)
 		}

@@ -6,7 +6,7 @@
 // Discover reads who is there. What changes is done by a person, led by a Guide, and counts when it
 // is proved.
 //
-// It may import adminapi, awsapi/inventory, connect, connect/assist, saml and scim.
+// It may import adminapi, awsapi/inventory, awsapi/trail, connect, connect/assist, saml and scim.
 package aws
 
 import (

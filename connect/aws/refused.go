@@ -59,6 +59,16 @@ func explain(doing string, err error) error {
 			"kms:Decrypt with kms:ViaService"
 	case strings.Contains(code, "Throttl"), code == "TooManyRequestsException":
 		next = "AWS limits the requests and went on doing so: run this again in a few minutes"
+	case code == "ServiceQuotaExceededException":
+		next = "a quota of AWS's is reached: have it raised (Service Quotas, IAM Identity Center) or remove what is not " +
+			"needed, then run this again: what was done is kept"
+	case code == "ConflictException" && !strings.Contains(text, "CONCURRENT"):
+		next = "another user or group at AWS has that name or value. Rename or delete one of the two, then run this " +
+			"again"
+	case code == "ConflictException":
+		next = "somebody else changes the same there: run this again"
+	case code == "ValidationException" && strings.HasPrefix(doing, "identitystore:"):
+		next = "AWS does not take a value (its message names it): correct it in the tenant, then run this again"
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
 		next = "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case strings.Contains(text, "no such host"):

@@ -73,12 +73,15 @@ func (c *Center) CreateAssignment(ctx context.Context, a connect.Assignment) err
 	return nil
 }
 
+// gone is AWS's word about what somebody else has deleted.
+const gone = "ResourceNotFoundException"
+
 // DeleteUser deletes a user with its memberships.
 func (c *Center) DeleteUser(ctx context.Context, id string) error {
 	_, err := c.store.DeleteUser(ctx, &identitystore.DeleteUserInput{
 		IdentityStoreId: sdk.String(c.Instance.IdentityStoreID), UserId: sdk.String(id),
 	})
-	if err != nil {
+	if err != nil && codeOf(err) != gone {
 		return explain("delete a user", err)
 	}
 	return nil
@@ -89,7 +92,7 @@ func (c *Center) DeleteGroup(ctx context.Context, id string) error {
 	_, err := c.store.DeleteGroup(ctx, &identitystore.DeleteGroupInput{
 		IdentityStoreId: sdk.String(c.Instance.IdentityStoreID), GroupId: sdk.String(id),
 	})
-	if err != nil {
+	if err != nil && codeOf(err) != gone {
 		return explain("delete a group", err)
 	}
 	return nil

@@ -2,32 +2,13 @@ package aws
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
-	sdk "github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
-
-// signInEvents are what CloudTrail calls a sign-in that an identity provider has answered: what AWS
-// made of the response, and that the person is in. Source: "Understanding IAM Identity Center
-// sign-in events" of the user guide.
-var signInEvents = []string{"ExternalIdPDirectoryLogin", "UserAuthentication"}
-
-// signInRecord is the part of an event that says how a sign-in ended. The outcome is in the answer
-// or in the details, not in an error code.
-type signInRecord struct {
-	EventTime           time.Time         `json:"eventTime"`
-	ErrorMessage        string            `json:"errorMessage"`
-	ResponseElements    map[string]string `json:"responseElements"`
-	ServiceEventDetails map[string]string `json:"serviceEventDetails"`
-	AdditionalEventData map[string]string `json:"additionalEventData"`
-}
 
 var _ connect.Recorder = (*Center)(nil)
 
@@ -36,37 +17,29 @@ var _ connect.Recorder = (*Center)(nil)
 func (c *Center) RecordedSignIns(ctx context.Context, since time.Time) (connect.SignIns, error) {
 	var out connect.SignIns
 	var last time.Time // of what was refused
-	for _, name := range signInEvents {
-		page, err := c.trail.LookupEvents(ctx, &cloudtrail.LookupEventsInput{
-			LookupAttributes: []types.LookupAttribute{
-				{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: &name},
-			},
-			StartTime: &since,
-		})
+	for _, name := range []string{trail.ProviderLogin, trail.Authentication} {
+		events, err := trail.Look(ctx, c.trail, trail.Name, name, since, 1)
 		if err != nil {
 			return connect.SignIns{}, explain("read CloudTrail", err)
 		}
-		for _, e := range page.Events {
-			var r signInRecord
-			if json.Unmarshal([]byte(sdk.ToString(e.CloudTrailEvent)), &r) != nil || r.EventTime.Before(since) {
+		for _, e := range events {
+			by := e.Additional("CredentialType")
+			withPassword := by != "" && !slices.Contains(strings.Split(by, ","), "EXTERNAL_IDP") // of AWS's own
+			if withPassword || e.EventTime.Before(since) {
 				continue
 			}
-			by := r.AdditionalEventData["CredentialType"]
-			if by != "" && !slices.Contains(strings.Split(by, ","), "EXTERNAL_IDP") {
-				continue // with a password of AWS's own
-			}
 			out.Seen++
-			if r.EventTime.After(out.Last) {
-				out.Last = r.EventTime
+			if e.EventTime.After(out.Last) {
+				out.Last = e.EventTime
 			}
 			switch {
-			case r.ResponseElements[name] == "Success", r.ServiceEventDetails[name] == "Success":
+			case e.Succeeded():
 				out.Succeeded++
-				if who := r.AdditionalEventData["UserName"]; out.Who == "" {
+				if who := e.Additional("UserName"); out.Who == "" {
 					out.Who = who
 				}
-			case r.EventTime.After(last):
-				last, out.Refused = r.EventTime, r.ErrorMessage
+			case e.EventTime.After(last):
+				last, out.Refused = e.EventTime, e.ErrorMessage
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,4 +195,49 @@ func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errKilled
 	}
 	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext: an assignment or a deletion that AWS itself refuses
+// is named with its cause and what to do; what was done before stays.
+func TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext(t *testing.T) {
+	t.Parallel()
+	u := newUndoing(t)
+	l := &limits{}
+	at, err := aws.Open(u.ctx, atAWS(u.Pair, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := at.Discover(u.ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.connect(true)
+	options := connect.UndoOptions{Before: &before, DeleteProvisioned: true, Restore: at}
+	const deny = `{"__type":"AccessDeniedException","Message":"User: x is not authorized to perform: ` +
+		`identitystore:DeleteUser with an explicit deny in a service control policy"}`
+	for _, c := range []struct{ operation, body, want string }{
+		{"DeleteGroup", `{"__type":"ConflictException","Message":"in use"}`, "run this again"},
+		{"DeleteUser", deny, "service control policy (SCP) of the organization denies identitystore:DeleteUser"},
+		{"DeleteUser", `{"__type":"ThrottlingException","Message":"Rate exceeded"}`, "run this again in a few minutes"},
+	} {
+		l.answer = func(operation string) (int, string) {
+			if operation != c.operation {
+				return 0, ""
+			}
+			return http.StatusBadRequest, c.body
+		}
+		if _, err := u.undo(http.DefaultClient, options); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.operation, err, c.want)
+		}
+	}
+	l.answer = nil
+	if _, err := u.undo(http.DefaultClient, options); err != nil {
+		t.Error(err)
+	}
+	if n, err := u.undo(http.DefaultClient, options); n != 0 || err != nil {
+		t.Errorf("undone twice: %d steps, %v", n, err)
+	}
+	if d, err := u.Admin.DescribeDirectory(u.ctx); err != nil || d.UserCount != 0 || d.GroupCount != 0 {
+		t.Errorf("there are %d users and %d groups, %v", d.UserCount, d.GroupCount, err)
+	}
 }

@@ -4,7 +4,7 @@
 // What does not answer is no failure: the facts say what could not be looked at, and which
 // permission is missing.
 //
-// It may import adminapi, awsapi/inventory, awsconfig, doctor, graph and saml.
+// It may import adminapi, awsapi/inventory, awsapi/trail, awsconfig, doctor, graph and saml.
 package gather
 
 import (

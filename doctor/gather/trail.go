@@ -2,13 +2,9 @@ package gather
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
-	trailtypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
-
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/doctor"
 )
 
@@ -16,7 +12,7 @@ const trailPages = 2 //bound:list pages of CloudTrail that doctor reads for a na
 
 // trailNames are the events that some check reads, those of sign-ins and tokens first.
 var trailNames = []string{
-	"ExternalIdPDirectoryLogin", "UserAuthentication", "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory",
+	trail.ProviderLogin, trail.Authentication, "CreateBearerToken", "DeleteBearerToken", "AssociateDirectory",
 	"DisassociateDirectory",
 	"DeleteGroup", "CreateGroupMembership", "DeleteGroupMembership",
 }
@@ -32,36 +28,23 @@ func (s *side) events(ctx context.Context) {
 	}
 	s.Told("AWS: CloudTrail")
 	for _, name := range trailNames {
-		if !s.lookup(ctx, trailtypes.LookupAttributeKeyEventName, name) {
+		if !s.lookup(ctx, trail.Name, name) {
 			return
 		}
 	}
 	for _, source := range trailSources {
-		if !s.lookup(ctx, trailtypes.LookupAttributeKeyEventSource, source) {
+		if !s.lookup(ctx, trail.Source, source) {
 			return
 		}
 	}
 }
 
-func (s *side) lookup(ctx context.Context, key trailtypes.LookupAttributeKey, value string) bool {
-	pages := cloudtrail.NewLookupEventsPaginator(s.trail, &cloudtrail.LookupEventsInput{
-		LookupAttributes: []trailtypes.LookupAttribute{{AttributeKey: key, AttributeValue: &value}},
-		StartTime:        aws.Time(time.Now().AddDate(0, 0, -90)),
-	})
-	for n := 0; pages.HasMorePages() && n < trailPages; n++ {
-		page, err := pages.NextPage(ctx)
-		if s.failed(doctor.Trail, err) {
-			return false
-		}
-		s.keep(func(f *doctor.Facts) {
-			for _, e := range page.Events {
-				var record doctor.Event
-				if json.Unmarshal([]byte(aws.ToString(e.CloudTrailEvent)), &record) == nil {
-					f.AWS.Events = append(f.AWS.Events, record)
-				}
-			}
-		})
+func (s *side) lookup(ctx context.Context, by trail.By, value string) bool {
+	events, err := trail.Look(ctx, s.trail, by, value, time.Now().AddDate(0, 0, -90), trailPages)
+	if s.failed(doctor.Trail, err) {
+		return false
 	}
+	s.keep(func(f *doctor.Facts) { f.AWS.Events = append(f.AWS.Events, events...) })
 	return true
 }
 
