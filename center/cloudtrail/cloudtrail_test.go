@@ -8,9 +8,9 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/audit/chain"
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/cloudtrail"
-	"github.com/gatehouse-id/gatehouse/doctor"
 )
 
 var instance = center.Instance{
@@ -66,7 +66,7 @@ func TestEventsAreWhatReadersOfCloudTrailExpect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got doctor.Event
+		var got trail.Event
 		if err := json.Unmarshal(text, &got); err != nil {
 			t.Fatal(err)
 		}

@@ -218,7 +218,6 @@ func TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext(t *testing.T) {
 	for _, c := range []struct{ operation, body, want string }{
 		{"DeleteGroup", `{"__type":"ConflictException","Message":"in use"}`, "run this again"},
 		{"DeleteUser", deny, "service control policy (SCP) of the organization denies identitystore:DeleteUser"},
-		{"DeleteUser", `{"__type":"ThrottlingException","Message":"Rate exceeded"}`, "run this again in a few minutes"},
 	} {
 		l.answer = func(operation string) (int, string) {
 			if operation != c.operation {
