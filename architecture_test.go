@@ -149,7 +149,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
 	{"doctor/gather", "adminapi awsapi/inventory awsapi/trail awsconfig doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
-	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsapi/trail", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
+	{"graph/signin", "graph"}, {"awsapi/inventory", ""}, {"awsconfig", ""}, {"awsconfig/signin", "awsconfig"},
+	{"awsapi/trail", ""},
 	// shared packages
 	{"audit", ""}, {"audit/audittest", "audit"},
 	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},

@@ -1,5 +1,7 @@
-// Package trail is AWS CloudTrail as its readers see it: the shape of a record, and what LookupEvents
+// Package trail is AWS CloudTrail as its readers see it: the shape of a record, and what its lookup
 // finds.
+//
+// It imports nothing of ours.
 package trail
 
 import (
@@ -29,8 +31,8 @@ type Event struct {
 }
 
 // What CloudTrail calls a sign-in that an identity provider has answered: what AWS made of the
-// response, and that the person is in. Source: "Understanding IAM Identity Center sign-in events" of
-// its user guide.
+// response, and that the person is in. Source: "Understanding IAM Identity Center sign-in events"
+// of its user guide.
 const (
 	ProviderLogin  = "ExternalIdPDirectoryLogin"
 	Authentication = "UserAuthentication"

@@ -364,8 +364,8 @@ func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInp
 		return err
 	}
 	return c.note(func(j *journal) {
-		j.Trust, j.ProvedAt, j.TakenBackAt = nil, time.Time{}, time.Now().UTC()
-		j.Begun = begun{}
+		j.Trust, j.ProvedAt = nil, time.Time{}
+		j.Begun, j.TakenBackAt = begun{}, time.Now().UTC()
 		j.Tokenless = false
 	})
 }

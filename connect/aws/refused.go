@@ -60,8 +60,8 @@ func explain(doing string, err error) error {
 	case strings.Contains(code, "Throttl"), code == "TooManyRequestsException":
 		next = "AWS limits the requests and went on doing so: run this again in a few minutes"
 	case code == "ServiceQuotaExceededException":
-		next = "a quota of AWS's is reached: have it raised (Service Quotas, IAM Identity Center) or remove what is not " +
-			"needed, then run this again: what was done is kept"
+		next = "a quota of AWS's is reached: have it raised (Service Quotas, IAM Identity Center) or remove what is " +
+			"not needed, then run this again: what was done is kept"
 	case code == "ConflictException" && !strings.Contains(text, "CONCURRENT"):
 		next = "another user or group at AWS has that name or value. Rename or delete one of the two, then run this " +
 			"again"

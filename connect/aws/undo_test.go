@@ -197,8 +197,8 @@ func (k *killer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext: an assignment or a deletion that AWS itself refuses
-// is named with its cause and what to do; what was done before stays.
+// TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext: a deletion that AWS itself refuses is named with
+// its cause and what to do; what was done before stays.
 func TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext(t *testing.T) {
 	t.Parallel()
 	u := newUndoing(t)

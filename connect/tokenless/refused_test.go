@@ -66,42 +66,51 @@ func TestAWriteThatAWSRefusesIsSaidAndCompleted(t *testing.T) {
 	}{
 		{
 			"an SCP", "CreateUser", 4, always,
-			"", `{"__type":"AccessDeniedException","Message":"User: arn:aws:sts::1:assumed-role/x/y is not authorized to ` +
+			"",
+			`{"__type":"AccessDeniedException","Message":"User: arn:aws:sts::1:assumed-role/x/y is not authorized to ` +
 				`perform: identitystore:CreateUser with an explicit deny in a service control policy"}`, true, 0,
 			[]string{"service control policy (SCP)", "identitystore:CreateUser", "management account"},
 		},
 		{
 			"credentials that end", "CreateGroupMembership", 2, always,
-			"", `{"__type":"ExpiredTokenException","Message":"The security token included in the request is expired"}`,
+			"",
+			`{"__type":"ExpiredTokenException","Message":"The security token included in the request is expired"}`,
 			true, 0, []string{"credentials have expired", "run this again"},
 		},
 		{
 			"throttling that passes", "CreateUser", 3, 4,
-			"", `{"__type":"ThrottlingException","Message":"Rate exceeded","RetryAfterSeconds":1}`, false, 0, nil,
+			"",
+			`{"__type":"ThrottlingException","Message":"Rate exceeded","RetryAfterSeconds":1}`, false, 0, nil,
 		},
 		{
 			"a value of somebody else's", "CreateUser", 0, always,
-			"amara.okafor@northwind.example", `{"__type":"ConflictException","Message":"Duplicate UserName or Email",` +
+			"amara.okafor@northwind.example",
+			`{"__type":"ConflictException","Message":"Duplicate UserName or Email",` +
 				`"Reason":"UNIQUENESS_CONSTRAINT_VIOLATION"}`,
 			false, 1, []string{"identitystore:CreateUser", "another user or group at AWS has", "Rename or delete"},
 		},
 		{
 			"a change by somebody else at the same time", "CreateUser", 4, 1,
-			"", `{"__type":"ConflictException","Message":"Concurrent","Reason":"CONCURRENT_MODIFICATION"}`, false, 0, nil,
+			"",
+			`{"__type":"ConflictException","Message":"Concurrent","Reason":"CONCURRENT_MODIFICATION"}`, false, 0, nil,
 		},
 		{
 			"a quota", "CreateGroup", 1, always,
-			"", `{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit of groups"}`, false, 1,
+			"",
+			`{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit of groups"}`, false, 1,
 			[]string{"identitystore:CreateGroup", "quota", "Service Quotas"},
 		},
 		{
 			"a value that AWS does not take", "CreateUser", 4, 1,
-			"", `{"__type":"ValidationException","Message":"Value at 'displayName' failed to satisfy constraint"}`, false, 1,
+			"",
+			`{"__type":"ValidationException","Message":"Value at 'displayName' failed to satisfy constraint"}`,
+			false, 1,
 			[]string{"displayName", "correct it in the tenant"},
 		},
 		{
 			"a membership that is refused", "CreateGroupMembership", 3, 1,
-			"", `{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit of memberships"}`, false, 1,
+			"",
+			`{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit"}`, false, 1,
 			[]string{"identitystore:CreateGroupMembership", "quota"},
 		},
 	} {

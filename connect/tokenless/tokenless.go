@@ -44,8 +44,8 @@ type Writer struct {
 	AsPerson bool
 	// Explain says what to do about an error of AWS's.
 	Explain func(doing string, err error) error
-	// Remember is told, before the first change, that the connection goes without a token, and at its
-	// end that it does not any more; may be nil.
+	// Remember is told, before the first change, that the connection goes without a token, and at
+	// its end that it does not any more; may be nil.
 	Remember func(tokenless bool) error
 	// OnProgress is told how far the writing is.
 	OnProgress func(provisioning.Progress)
