@@ -362,12 +362,12 @@ func (l *look) steps() []Step {
 		return out
 	}
 	if p.aws == nil {
-		return append(out, Step{"there", judge(false, p.scoped), p.values["userName"], "(none)"})
+		return append(out, Step{"there", judge(false, p.scoped), p.values.of("userName"), "(none)"})
 	}
 	u := p.aws
 	return append(out,
 		Step{"matched", judge(p.by != "email", true), "object id " + p.ID, "by " + p.by + ": user " + u.UserID},
-		Step{"there", judge(!strings.EqualFold(u.UserStatus, "DISABLED"), p.enabled()), p.values["userName"],
+		Step{"there", judge(!strings.EqualFold(u.UserStatus, "DISABLED"), p.enabled()), p.values.of("userName"),
 			u.UserName + ", " + cmp.Or(u.UserStatus, "ENABLED")},
 		l.memberStep(p), l.accessStep(p),
 		Step{"can sign in", judge(strings.EqualFold(p.nameID, u.UserName), true),

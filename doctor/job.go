@@ -472,7 +472,7 @@ func (l *look) severalValues(a *answer, list string, targets []string) {
 	for _, p := range l.people {
 		n := 0
 		for _, t := range targets {
-			if p.values[t] != "" {
+			if p.values.of(t) != "" {
 				n++
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,17 +21,17 @@ type person struct {
 	*graph.User
 
 	deleted  bool
-	assigned string            // how the application reaches them: "direct", or a group's name; "" : not
-	since    time.Time         // of that assignment
-	via      []string          // ids of the groups in scope that they are direct members of
-	nested   string            // the group that reaches them only by nesting
-	scoped   bool              // the job means them
-	unmet    string            // the clause of the scoping filter that they do not pass
-	values   map[string]string // what provisioning would send
-	missing  []string          // targets that AWS requires and that have no value
-	nameID   string            // what would be sent at sign-in; "" : none, or not known
-	aws      *User             // who they are at AWS's side
-	by       string            // why that one: externalId, userName or email
+	assigned string    // how the application reaches them: "direct", or a group's name; "" : not
+	since    time.Time // of that assignment
+	via      []string  // ids of the groups in scope that they are direct members of
+	nested   string    // the group that reaches them only by nesting
+	scoped   bool      // the job means them
+	unmet    string    // the clause of the scoping filter that they do not pass
+	values   sending   // what provisioning would send
+	missing  []string  // targets that AWS requires and that have no value
+	nameID   string    // what would be sent at sign-in; "" : none, or not known
+	aws      *User     // who they are at AWS's side
+	by       string    // why that one: externalId, userName or email
 }
 
 // enabled says whether they may sign in at Entra.
@@ -40,7 +41,7 @@ func (p *person) guest() bool { return strings.Contains(p.UserPrincipalName, "#E
 
 // is says whether a text that somebody typed means this person.
 func (p *person) is(text string) bool {
-	for _, name := range []string{p.UserPrincipalName, p.Mail, p.ID, p.DisplayName, p.values["userName"]} {
+	for _, name := range []string{p.UserPrincipalName, p.Mail, p.ID, p.DisplayName, p.values.of("userName")} {
 		if name != "" && fold(name) == fold(text) {
 			return true
 		}
@@ -230,21 +231,42 @@ func (l *look) reachGroup(id string, at time.Time) {
 	}
 }
 
+// sending is what would be sent about somebody. A map would be several times as large, and there is
+// one for everybody.
+type sending []sent
+
+type sent struct{ name, value string }
+
+// find gives the value of an attribute, and whether it would be sent.
+func (s sending) find(name string) (string, bool) {
+	for _, x := range s {
+		if x.name == name {
+			return x.value, true
+		}
+	}
+	return "", false
+}
+
+// of gives the value of an attribute; empty where it would not be sent.
+func (s sending) of(name string) string {
+	value, _ := s.find(name)
+	return value
+}
+
 // evaluate says what would be sent about somebody.
 func (l *look) evaluate(p *person) {
 	ctx, of := context.Background(), attribute(*p.User, p.deleted)
-	p.values = map[string]string{}
 	if l.users != nil {
 		if in, unmet, err := l.users.InScope(ctx, of); err == nil && !in {
 			p.unmet = cmp.Or(unmet, "the scoping filter")
 		}
 		if wanted, creating, err := l.users.Map(ctx, of); err == nil {
-			for _, values := range []map[string]string{wanted, creating} {
-				for name, value := range values {
-					p.values[name] = value
-				}
+			maps.Copy(wanted, creating)
+			p.values = make(sending, 0, len(wanted))
+			for name, value := range wanted {
+				p.values = append(p.values, sent{name, value})
 			}
-			p.missing = l.users.Missing(p.values)
+			p.missing = l.users.Missing(wanted)
 		}
 	}
 	p.nameID = l.subject.of(*p.User)
@@ -265,8 +287,8 @@ func (l *look) meet(p *person) {
 		p.aws, p.by = index[key][0], by
 		return true
 	}
-	_ = find("externalId", l.awsExt, p.values["externalId"]) || find("externalId", l.awsExt, p.ID) ||
-		find("userName", l.awsNames, fold(p.values["userName"])) || find("email", l.awsMails, fold(p.Mail))
+	_ = find("externalId", l.awsExt, p.values.of("externalId")) || find("externalId", l.awsExt, p.ID) ||
+		find("userName", l.awsNames, fold(p.values.of("userName"))) || find("email", l.awsMails, fold(p.Mail))
 }
 
 // nameIDSource is where the NameID comes from.

@@ -290,7 +290,7 @@ func (l *look) sent() (out []*person) {
 func (l *look) clash(target string) map[string][]*person {
 	holders := map[string][]*person{}
 	for _, p := range l.sent() {
-		if v := fold(p.values[target]); v != "" {
+		if v := fold(p.values.of(target)); v != "" {
 			holders[v] = append(holders[v], p)
 		}
 	}
@@ -380,7 +380,7 @@ func wrongMatch(l *look, a *answer) {
 		}
 		for _, x := range u.ExternalIDs {
 			other := l.byID[x.ID]
-			if other == p || x.ID == p.values["externalId"] || p.by == "email" {
+			if other == p || x.ID == p.values.of("externalId") || p.by == "email" {
 				continue
 			}
 			kind, holder := "made again", "an id that nobody in Entra has"
@@ -398,7 +398,7 @@ func wrongMatch(l *look, a *answer) {
 					l.console("users")).
 				of(p.UserPrincipalName, u.UserName)
 		}
-		expected := p.values["userName"]
+		expected := p.values.of("userName")
 		if p.by == connected && expected != "" && !strings.EqualFold(expected, u.UserName) && p.Mail != "" &&
 			!strings.EqualFold(p.Mail, u.UserName) {
 			a.find(Broken, "connection", "the job takes "+u.UserName+" for "+p.UserPrincipalName,
@@ -441,7 +441,7 @@ const workMail = `emails[type eq "work"].value`
 
 // mailToSend is the address that the job sends.
 func (p *person) mailToSend() string {
-	if v, ok := p.values[workMail]; ok {
+	if v, ok := p.values.find(workMail); ok {
 		return v
 	}
 	return p.Mail
@@ -452,7 +452,7 @@ func requiredAttributes(l *look, a *answer) {
 	for _, p := range l.sent() {
 		missing, blank := slices.Clone(p.missing), ""
 		for _, t := range []string{"userName", "displayName", "name.givenName", "name.familyName"} {
-			if v := p.values[t]; v != "" && strings.TrimFunc(v, invisible) == "" {
+			if v := p.values.of(t); v != "" && strings.TrimFunc(v, invisible) == "" {
 				missing, blank = append(missing, t), t
 			}
 		}
@@ -487,7 +487,7 @@ func invisible(r rune) bool {
 func characters(l *look, a *answer) {
 	for _, p := range l.sent() {
 		for _, t := range []string{"userName", "displayName", "name.givenName", "name.familyName", "title"} {
-			i := strings.IndexFunc(p.values[t], func(r rune) bool {
+			i := strings.IndexFunc(p.values.of(t), func(r rune) bool {
 				return strings.ContainsRune("<>;:%\t\n\r", r) ||
 					unicode.IsControl(r)
 			})
@@ -496,7 +496,7 @@ func characters(l *look, a *answer) {
 			}
 			a.find(Broken, "", fmt.Sprintf("%s of %s has a character that AWS refuses", t, p.UserPrincipalName),
 				"AWS takes no tabs, line ends or any of < > ; : % in names").
-				value("Entra, "+t, fmt.Sprintf("%q", p.values[t])).
+				value("Entra, "+t, fmt.Sprintf("%q", p.values.of(t))).
 				fix("Change the value, or take the character out with Replace() in the mapping", "",
 					l.admin(l.prov, "Provisioning")).
 				of(p.UserPrincipalName)
@@ -524,14 +524,14 @@ func addresses(l *look, a *answer) {
 // for it.
 func (l *look) halfAddress(a *answer, p *person) {
 	country := `addresses[type eq "work"].country`
-	if p.values[country] != "" {
+	if p.values.of(country) != "" {
 		return
 	}
-	for t, v := range p.values {
-		if strings.HasPrefix(t, "addresses[") && v != "" && l.logSays(p, "address") {
+	for _, x := range p.values {
+		if strings.HasPrefix(x.name, "addresses[") && x.value != "" && l.logSays(p, "address") {
 			a.find(Broken, "no country", "the address of "+p.UserPrincipalName+" has no country",
 				"AWS refuses an address without one").
-				value("Entra, "+t, v).value("Entra, country", "").
+				value("Entra, "+x.name, x.value).value("Entra, country", "").
 				fix("Fill the country, or remove the mappings of addresses", "", l.admin(l.prov, "Provisioning")).
 				of(p.UserPrincipalName)
 			return
@@ -592,6 +592,6 @@ func failingObjects(l *look, a *answer) {
 func (l *look) overcome(p *person, e graph.ProvisioningObjectSummary) bool {
 	kind, _, _ := explainFailure(e.StatusInfo.ErrorInformation.ErrorCode, e.StatusInfo.ErrorInformation.Reason)
 	return kind == "duplicate" && p.aws != nil && p.by == "externalId" && l.lastCycle().After(e.ActivityDateTime) &&
-		strings.EqualFold(p.values["userName"], p.aws.UserName) &&
-		slices.ContainsFunc(p.aws.ExternalIDs, func(x ExternalID) bool { return x.ID == p.values["externalId"] })
+		strings.EqualFold(p.values.of("userName"), p.aws.UserName) &&
+		slices.ContainsFunc(p.aws.ExternalIDs, func(x ExternalID) bool { return x.ID == p.values.of("externalId") })
 }

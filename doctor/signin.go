@@ -77,7 +77,7 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited " +
 			"by"
 	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) ||
-		strings.EqualFold(u.UserName, p.values["externalId"]):
+		strings.EqualFold(u.UserName, p.values.of("externalId")):
 		return "mapping changed",
 			"The mapping of userName was changed: user names at AWS are ids now, and the NameID still is a name"
 	case p.nameID == p.ID || (p.EmployeeID != "" && p.nameID == p.EmployeeID) || l.subject.attribute == "objectid":
@@ -135,7 +135,7 @@ func nameID(l *look, a *answer) {
 }
 
 // mapped says whether the user name that is sent would be the NameID.
-func (l *look) mapped(p *person) bool { return strings.EqualFold(p.values["userName"], p.nameID) }
+func (l *look) mapped(p *person) bool { return strings.EqualFold(p.values.of("userName"), p.nameID) }
 
 func nameIDFix(kind string) string {
 	switch kind {

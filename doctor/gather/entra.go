@@ -135,6 +135,14 @@ func (g *gathering) share(u *graph.User) {
 	} {
 		*text = g.once(*text)
 	}
+	// Entra tells all fifteen, which are empty as a rule, and a map of them is larger than a person.
+	extensions := u.Extensions
+	u.Extensions = nil
+	for name, value := range extensions {
+		if value != "" {
+			put(&u.Extensions, g.once(name), g.once(value))
+		}
+	}
 }
 
 // applications finds those of the gallery, and whichever has the center's entity ID.

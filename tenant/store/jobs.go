@@ -136,7 +136,8 @@ func (t tx) Log(q tenant.LogQuery) ([]tenant.LogEntry, error) {
 	}
 	if !q.AfterTime.IsZero() {
 		at := q.AfterTime.UnixMilli()
-		w.And("(time "+later+" ? OR time = ? AND id > ?)", at, at, q.AfterID)
+		// Said so, the index by time finds the place: of an OR, SQLite would read and sort all.
+		w.And("time "+later+"= ? AND (time "+later+" ? OR id > ?)", at, at, q.AfterID)
 	}
 	query := `SELECT doc FROM provisioning_log` + w.Text() + ` ORDER BY time ` + direction + `, id`
 	query += w.Limit(q.Limit, 0)
