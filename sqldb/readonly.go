@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // OpenBeside opens a database to look at it, also while another process serves from it: it takes no
@@ -80,13 +82,18 @@ func compareVersions(have, want int64) error {
 	return fmt.Errorf("%w (schema %d, this release knows %d)", err, have, want)
 }
 
-// postgresVersion reads the schema's version, and makes nothing where there is none.
-func postgresVersion(ctx context.Context, dsn string) (version int64, err error) {
+// postgresBeside is a connection that is none of a node's.
+func postgresBeside(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	config, err := (&postgres{}).config(dsn)
 	if err != nil {
-		return 0, fmt.Errorf("the PostgreSQL URL: %w", err)
+		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
-	conn, err := dedicated(ctx, config.ConnConfig, "gatehouse beside")
+	return dedicated(ctx, config.ConnConfig, "gatehouse beside")
+}
+
+// postgresVersion reads the schema's version, and makes nothing where there is none.
+func postgresVersion(ctx context.Context, dsn string) (version int64, err error) {
+	conn, err := postgresBeside(ctx, dsn)
 	if err != nil {
 		return 0, err
 	}
@@ -100,4 +107,27 @@ func postgresVersion(ctx context.Context, dsn string) (version int64, err error)
 	}
 	err = conn.QueryRow(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`).Scan(&version)
 	return version, err
+}
+
+// Free says whether no process serves from a database: it fails with ErrInUse where one does, so
+// that a command can say so before it begins something long. A database that is not there is free.
+func Free(ctx context.Context, dsn string) (err error) {
+	if IsPostgres(dsn) {
+		conn, err := postgresBeside(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		return errors.Join(awaitAlone(ctx, conn), conn.Close(context.WithoutCancel(ctx)))
+	}
+	if dsn, err = resolve(dsn); err != nil {
+		return err
+	}
+	if _, err := os.Stat(dsn + lockSuffix); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := lockBeside(dsn)
+	if err != nil {
+		return err
+	}
+	return lock.Close()
 }

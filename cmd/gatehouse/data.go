@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/datafolder"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -131,6 +132,7 @@ func (w *world) staying(d *dataFlags) rehearse.Staying {
 		Beside: func(ctx context.Context) (center.Store, error) {
 			return store.OpenBeside(ctx, d.folder().DSN(datafolder.Center))
 		},
+		Free: func(ctx context.Context) error { return sqldb.Free(ctx, d.folder().DSN(datafolder.Center)) },
 		Open: func(ctx context.Context, folder string, as *center.Identity) (*center.Center, error) {
 			h := half{data: folder, log: slog.New(slog.DiscardHandler)}
 			h.database = map[bool]string{true: d.database}[folder == d.data] // what is read is in a file beside it

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	centerstore "github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 )
 
@@ -208,6 +209,17 @@ func TestAnOrganizationMovesForGood(t *testing.T) {
 	if code, text, errOut := call(t, "", env, append(bring, "--dry-run")...); code != exitDone ||
 		!strings.Contains(text, "Nothing to bring.") {
 		t.Errorf("again: %d %s%s", code, text, errOut)
+	}
+	serving, err := centerstore.Open(t.Context(), filepath.Join(folder, "center.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, _, errOut = call(t, "", env, append(bring, "--accept")...)
+	if code != exitFailed || !strings.Contains(errOut, "no server may have it open") {
+		t.Errorf("while a server has the data open: %d %s", code, errOut)
+	}
+	if err := serving.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if code, text, errOut := call(t, "", nil, "check", "--data", folder); code != exitDone {
 		t.Errorf("check: %d %s%s", code, text, errOut)

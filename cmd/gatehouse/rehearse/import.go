@@ -24,6 +24,8 @@ import (
 type Staying struct {
 	// Beside opens its store to look at it; fs.ErrNotExist where there is none.
 	Beside func(context.Context) (center.Store, error)
+	// Free fails where a server serves from the data.
+	Free func(context.Context) error
 	// Open opens a center in a folder, which becomes an instance if it holds nothing. The center
 	// that stays is in that of --data.
 	Open func(ctx context.Context, folder string, as *center.Identity) (*center.Center, error)
@@ -116,6 +118,9 @@ func (s *importing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.free(ctx); err != nil {
+		return err
+	}
 	if err := s.original(ctx, &from); err != nil {
 		return err
 	}
@@ -158,6 +163,18 @@ func (s *importing) run(ctx context.Context) error {
 		return s.differs
 	}
 	return err
+}
+
+// free refuses to change what a server serves from: it would go on with what it remembers. What only
+// looks is harmless.
+func (s *importing) free(ctx context.Context) error {
+	if s.dryRun {
+		return nil
+	}
+	if err := s.staying.Free(ctx); err != nil {
+		return fmt.Errorf("an import changes the data, so no server may have it open: %w", err)
+	}
+	return nil
 }
 
 // here is the center that stays, to look at; nil where there is none yet.
@@ -219,6 +236,9 @@ func (s *importing) apply(ctx context.Context, merge *mirror.Merge, out *Importe
 		if said != accept {
 			return errors.New("not confirmed; nothing was changed")
 		}
+	}
+	if err := s.free(ctx); err != nil { // somebody may have taken long to type
+		return err
 	}
 	to, err := s.staying.Open(ctx, s.folder, s.place.Original.Instance)
 	if err != nil {
