@@ -367,6 +367,16 @@ var codes = map[int]code{
 		[]string{"conditional-access"}},
 	50158: {"An external challenge of Conditional Access was not met", "Open the entry in the sign-in log",
 		[]string{"conditional-access"}},
+	50126: {"The password or the user name is wrong", "Sign in again, or reset the password", nil},
+	50053: {"The account is locked after wrong passwords, or its address has a bad name", "Wait, or unlock it", nil},
+	50055: {"The password has expired", "Set a new one", nil},
+	50074: {"A second factor is asked for", "Finish the sign-in with it", nil},
+	7500529: {"The id of the SAML request begins with a digit or has what an id may not have",
+		"Have the program that sends the request make ids that begin with a letter", nil},
+	700027: {"The certificate or the assertion of the program is not one that its registration has",
+		"Upload the program's certificate again", nil},
+	700082:  {"The program's refresh token was not used for long and has ended", "Sign in again", nil},
+	50173:   {"The sign-in was revoked, such as by a new password", "Sign in again", nil},
 	50076:   {"A second factor is asked for", "Finish the sign-in with it", nil},
 	50079:   {"The person must register a second factor", "Register it", nil},
 	65001:   {"Nobody consented to the permissions that the program asks for", "Have an administrator consent", nil},
@@ -416,7 +426,7 @@ func meaning(s string) (text, bool) {
 			return codeText(x.code)
 		}
 	}
-	for _, list := range [][]text{textsOfOthers, textsOfAWS, texts, soundsOfAWS, sounds} {
+	for _, list := range [][]text{textsOfPrograms, textsOfOthers, textsOfAWS, texts, soundsOfAWS, sounds} {
 		for _, t := range list {
 			if t.in(lower) {
 				return t, true

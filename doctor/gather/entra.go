@@ -135,7 +135,7 @@ func (g *gathering) share(u *graph.User) {
 	} {
 		*text = g.once(*text)
 	}
-	// Entra tells all fifteen, which are empty as a rule, and a map of them is larger than a person.
+	// Entra tells all fifteen, which are empty as a rule; a map of them is larger than a person.
 	extensions := u.Extensions
 	u.Extensions = nil
 	for name, value := range extensions {

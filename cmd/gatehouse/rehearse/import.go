@@ -165,8 +165,8 @@ func (s *importing) run(ctx context.Context) error {
 	return err
 }
 
-// free refuses to change what a server serves from: it would go on with what it remembers. What only
-// looks is harmless.
+// free refuses to change what a server serves from: it would go on with what it remembers. What
+// only looks is harmless.
 func (s *importing) free(ctx context.Context) error {
 	if s.dryRun {
 		return nil
