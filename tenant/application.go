@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -77,6 +78,11 @@ type SigningKey struct {
 	SealedKey   string // PKCS #1, sealed for the purpose "saml-key/" + Thumbprint
 	NotBefore   time.Time
 	NotAfter    time.Time
+}
+
+// PEM is the certificate as text, to be given to a service provider.
+func (k SigningKey) PEM() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate}))
 }
 
 // SHA256 is the certificate's other thumbprint, in lower-case hexadecimal, as a center shows it.

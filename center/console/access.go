@@ -271,6 +271,9 @@ func (p page) principalByName(of center.PrincipalType, name string) (string, err
 func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormValue("back"), otherwise) }
 
 func deleteAssignment(p page) error {
+	if p.PostFormValue(pick) != "" {
+		return deletePicked(p)
+	}
 	a := center.Assignment{
 		AccountID:        p.PostFormValue("account"),
 		PermissionSetARN: p.PostFormValue("set"),

@@ -190,6 +190,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/users":                                      users,
 		"POST /console/users":                                     createUser,
 		"GET /console/users/{id}":                                 user,
+		"POST /console/users/active":                              setSeveralActive,
 		"POST /console/users/{id}/active":                         setActive,
 		"POST /console/users/{id}/invite":                         invite,
 		"POST /console/users/{id}/one-time-password":              oneTimePassword,

@@ -14,47 +14,6 @@ import (
 
 const pageSize = 50 //bound:list rows of a page of the console
 
-type dashboardData struct {
-	Users, Groups, Accounts, Sets int
-	Source                        center.IdentitySource
-	External, Provisioning        bool
-	Events                        []audit.Event
-	PortalURL                     string
-	Access                        accessLine
-}
-
-func dashboard(p page) error {
-	c, ctx := p.h.Center, p.Context()
-	d := dashboardData{PortalURL: c.PortalURL()}
-	err := c.Store.View(ctx, func(r center.Reader) error {
-		users, e1 := r.CountUsers(center.UserQuery{})
-		groups, e2 := r.CountGroups(center.GroupQuery{})
-		accounts, e3 := r.Accounts()
-		sets, e4 := r.PermissionSets(center.PermissionSetQuery{})
-		events, e5 := r.Events(center.EventQuery{Limit: 8})
-		d.Users = users
-		d.Groups = groups
-		d.Accounts = len(accounts)
-		d.Sets = len(sets)
-		d.Events = events
-		return errors.Join(e1, e2, e3, e4, e5)
-	})
-	if err != nil {
-		return err
-	}
-	if d.Access, err = lineOfAccess(p); err != nil {
-		return err
-	}
-	s, err := settingsOf(p, "")
-	d.Source = s.Source
-	d.External = s.External
-	d.Provisioning = s.Provisioning
-	if err != nil {
-		return err
-	}
-	return p.Render("dashboard", "Dashboard", "/console/", d)
-}
-
 // listing is a page of a list.
 type listing[T any] struct {
 	web.Listing

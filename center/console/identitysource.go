@@ -144,12 +144,39 @@ func allowIdPInitiated(p page) error {
 }
 
 func undoChange(p page) error {
-	if err := p.h.Center.UndoSourceChange(
-		p.Context(), p.by, strings.TrimSpace(p.PostFormValue("confirmation")),
-	); err != nil {
+	word := strings.TrimSpace(p.PostFormValue("confirmation"))
+	if err := p.stopProvisioningFor(word); err != nil {
+		return err
+	}
+	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, word); err != nil {
 		return err
 	}
 	return p.Done("/console/settings", "The change is undone: the previous identity source is in use again.")
+}
+
+// stopProvisioningFor does what has to be done before the built-in directory is used again: it
+// deletes the access tokens and disables automatic provisioning. It does nothing where the undo
+// would be refused anyway, or goes back to another identity provider.
+func (p page) stopProvisioningFor(confirmation string) error {
+	ctx, c := p.Context(), p.h.Center
+	s, err := c.Source(ctx)
+	if err != nil || !s.CanUndo(c.Now()) || s.Previous.Type != center.Directory ||
+		confirmation != center.Confirmation {
+		return err
+	}
+	tokens, err := c.BearerTokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if err := c.DeleteBearerToken(ctx, p.by, t.ID); err != nil {
+			return err
+		}
+	}
+	if err := c.DeleteProvisioningTenant(ctx, p.by); refusal.CodeOf(err) != center.ProvisioningOff {
+		return err
+	}
+	return nil
 }
 
 func rehearse(p page) error {

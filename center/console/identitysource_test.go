@@ -57,10 +57,11 @@ func TestTheIdentitySourceIsRehearsedOnThePages(t *testing.T) {
 		t.Errorf("%d lines: %s", lines, csv)
 	}
 	watchMetadata(t, admin, settings, metadata)
-	admin.Does(
-		settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}},
-		"automatic provisioning is already enabled",
-	)
+	admin.Does(settings+"/identity-source/undo", url.Values{"confirmation": {"UNDO"}}, "the change was not confirmed")
+	if page := admin.Get(settings); !strings.Contains(page, `id="provisioning"`) ||
+		!strings.Contains(page, "SCIM endpoint") {
+		t.Errorf("an undo that was refused took provisioning with it: %s", page)
+	}
 	admin.Does(
 		settings+"/identity-source/values",
 		url.Values{
@@ -71,6 +72,12 @@ func TestTheIdentitySourceIsRehearsedOnThePages(t *testing.T) {
 		"neither PEM nor DER",
 	)
 	admin.Does(settings+"/certificates", url.Values{"certificate": {"nonsense"}}, "neither PEM nor DER")
+
+	// The way back takes automatic provisioning and its tokens with it.
+	admin.Does(settings+"/identity-source/undo", url.Values{"confirmation": {"ACCEPT"}}, "The change is undone")
+	if page := admin.Get(settings); strings.Contains(page, "SCIM endpoint") {
+		t.Errorf("automatic provisioning is still on: %s", page)
+	}
 }
 
 // watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,15 +139,30 @@ func deleteToken(p page) error {
 		return err
 	}
 	lines := []string{"Requests that use it are refused from then on."}
+	used := func(id string) (at time.Time) {
+		for _, t := range tokens {
+			if t.ID == id {
+				at = t.LastUsedAt
+			}
+		}
+		return at
+	}
+	id := p.PathValue("id")
+	// Rotated: who had the old one has begun to use another, so that nothing stops.
+	rotated := slices.ContainsFunc(tokens, func(t center.BearerToken) bool {
+		return t.ID != id && !t.LastUsedAt.IsZero() && t.LastUsedAt.After(used(id))
+	})
 	if len(tokens) == 1 {
 		lines = append(lines, "It is the only one: provisioning stops until you generate another one and give it "+
 			"to the identity provider.")
 	}
 	question := web.Question{Title: "Delete the access token?", Lines: lines, Button: "Delete the access token"}
-	if sure, err := p.Sure(question); !sure {
-		return err
+	if !rotated {
+		if sure, err := p.Sure(question); !sure {
+			return err
+		}
 	}
-	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, p.PathValue("id")); err != nil {
+	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, id); err != nil {
 		return err
 	}
 	return p.Done("/console/settings", "The access token is deleted. Requests that use it are refused from now on.")

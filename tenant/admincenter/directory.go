@@ -19,21 +19,29 @@ func overview(p page) error {
 		MyApps              string
 		Movable             bool
 		Now                 time.Time
+		Connections         []connection
+		More                int
 	}
 	d.Movable, d.Now = p.h.Tenant.Clock != nil, p.h.Tenant.Now()
 	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
+	var all []tenant.Application
 	err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		users, e1 := r.CountUsers(tenant.Query{})
 		groups, e2 := r.CountGroups(tenant.Query{})
 		apps, e3 := r.Applications()
 		d.Users = users
 		d.Groups = groups
-		d.Apps = len(apps)
+		d.Apps, all = len(apps), apps
 		return errors.Join(e1, e2, e3)
 	})
+	if err == nil {
+		d.Connections, err = p.connections(all)
+	}
 	if err != nil {
 		return err
 	}
+	d.More = max(len(d.Connections)-maxConnections, 0)
+	d.Connections = d.Connections[:len(d.Connections)-d.More]
 	return p.Render("overview", "Overview", "/admin/", d)
 }
 

@@ -66,6 +66,7 @@ var deeds = []deed{
 	{"POST users", "create a user", "aws identitystore create-user", "CreateUser"},
 	{"POST users/{id}/delete", "delete a user", "aws identitystore delete-user", "DeleteUser"},
 	{"POST users/{id}/active", "disable and enable a user", "gatehouse users disable", "DisableUser"},
+	{"POST users/active", "the same with several", "gatehouse users disable", "DisableUser"},
 	{"POST users/{id}/invite", "send a link to set a password", "gatehouse users invite", "UpdatePassword"},
 	{"POST users/{id}/one-time-password", "make a one-time password",
 		"gatehouse users one-time-password", "UpdatePassword"},

@@ -1,0 +1,140 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// What is done to several rows of a list at once. The question before it says to how many.
+
+// pick is the field of the boxes by which rows are chosen.
+const pick = "pick"
+
+// picked are the rows that were chosen.
+func (p page) picked() ([]string, error) {
+	_ = p.PostFormValue(pick) // reads the form
+	list := p.PostForm[pick]
+	switch {
+	case len(list) == 0:
+		return nil, &refusal.Error{Code: center.MissingValue, Field: pick, Detail: "choose at least one row"}
+	case len(list) > maxAssigned:
+		return nil, &refusal.Error{
+			Code: center.InvalidValue, Field: pick, Detail: fmt.Sprintf("choose at most %d rows", maxAssigned),
+		}
+	}
+	return list, nil
+}
+
+// assignmentKey names an assignment in a form.
+func assignmentKey(a center.Assignment) string {
+	return strings.Join([]string{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID}, " ")
+}
+
+// Key names the assignment in a form.
+func (l assignmentLine) Key() string { return assignmentKey(l.Assignment) }
+
+func deletePicked(p page) error {
+	keys, err := p.picked()
+	if err != nil {
+		return err
+	}
+	var list []center.Assignment
+	who, where := map[string]bool{}, map[string]bool{}
+	for _, key := range keys {
+		parts := strings.Split(key, " ")
+		if len(parts) != 4 {
+			return &refusal.Error{Code: center.InvalidValue, Field: pick}
+		}
+		a := center.Assignment{
+			AccountID: parts[0], PermissionSetARN: parts[1], PrincipalType: center.PrincipalType(parts[2]),
+			PrincipalID: parts[3],
+		}
+		list = append(list, a)
+		who[a.PrincipalID], where[a.AccountID] = true, true
+	}
+	n := counted(len(list), "assignment", "assignments")
+	question := web.Question{
+		Title: "Delete " + n + "?",
+		Lines: []string{
+			fmt.Sprintf("%s lose access in %s.", counted(len(who), "user or group", "users and groups"),
+				counted(len(where), "account", "accounts")),
+			"Role credentials that are in use stay valid until they expire.",
+		},
+		Button: "Delete " + n,
+	}
+	if len(list) <= 3 {
+		question.Lines = question.Lines[1:]
+		for _, a := range list {
+			lines, err := p.loses(a)
+			if err != nil {
+				return err
+			}
+			question.Lines = append(lines[:1], question.Lines...)
+		}
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	failed, why := 0, ""
+	for _, a := range list {
+		r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, a)
+		if err != nil {
+			return err
+		}
+		if r.Status == center.Failed {
+			failed, why = failed+1, r.FailureReason
+		}
+	}
+	if failed > 0 {
+		return p.Failed(p.back(assignmentsPath), fmt.Sprintf("%d of %s stay. %s", failed, n, why))
+	}
+	return p.Done(p.back(assignmentsPath), n+" deleted.")
+}
+
+// setSeveralActive disables or enables users.
+func setSeveralActive(p page) error {
+	ids, err := p.picked()
+	if err != nil {
+		return err
+	}
+	active := p.PostFormValue("active") == "true"
+	n := counted(len(ids), "user", "users")
+	question := web.Question{
+		Title:  "Disable " + n + "?",
+		Lines:  []string{"They cannot sign in, and all their sessions end. You can enable them again."},
+		Button: "Disable " + n,
+	}
+	for _, id := range ids[:min(len(ids), 10)] {
+		u, err := p.h.Center.User(p.Context(), center.UserID(id))
+		if err != nil {
+			return err
+		}
+		question.Lines = append(question.Lines, u.UserName)
+	}
+	if len(ids) > 10 {
+		question.Lines = append(question.Lines, fmt.Sprintf("and %d more", len(ids)-10))
+	}
+	if !active {
+		if sure, err := p.Sure(question); !sure {
+			return err
+		}
+	}
+	for done, id := range ids {
+		if err := p.h.Center.SetUserActive(p.Context(), p.by, center.UserID(id), active); err != nil {
+			_, lines := explain(err)
+			if done == 0 || lines == nil {
+				return err
+			}
+			return p.Failed(p.back("/console/users"), fmt.Sprintf(
+				"%d of %s were changed, and then one was refused: %s", done, n, strings.Join(lines, " ")))
+		}
+	}
+	if active {
+		return p.Done(p.back("/console/users"), n+" enabled.")
+	}
+	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended.")
+}

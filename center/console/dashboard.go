@@ -1,0 +1,151 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+type dashboardData struct {
+	Users, Groups, Accounts, Sets int
+	Instance                      center.Instance
+	Events                        []audit.Event
+	PortalURL                     string
+	States                        []state
+	SignIns                       *web.Plot
+	Access                        accessLine
+}
+
+// state is how one thing stands that administrators answer for.
+type state struct {
+	What, Link  string
+	Class, Word string // of its badge
+	Text        string
+}
+
+// How far back the dashboard counts sign-ins.
+const (
+	plotDays   = 14     //bound:list days in the plot of sign-ins
+	plotEvents = 2_000  //bound:list sign-ins that the plot of sign-ins counts
+	plotLooked = 10_000 //bound:list events that are looked through for it
+	soon       = 90     //bound:none days before its end that something is to be renewed
+)
+
+func dashboard(p page) error {
+	c, ctx := p.h.Center, p.Context()
+	d := dashboardData{PortalURL: c.PortalURL(), Instance: c.Instance}
+	err := c.Store.View(ctx, func(r center.Reader) error {
+		users, e1 := r.CountUsers(center.UserQuery{})
+		groups, e2 := r.CountGroups(center.GroupQuery{})
+		accounts, e3 := r.CountAccounts()
+		sets, e4 := r.CountPermissionSets()
+		events, e5 := r.Events(center.EventQuery{Limit: 8})
+		d.Users = users
+		d.Groups = groups
+		d.Accounts = accounts
+		d.Sets = sets
+		d.Events = events
+		return errors.Join(e1, e2, e3, e4, e5)
+	})
+	if err != nil {
+		return err
+	}
+	if d.SignIns, err = p.signIns(); err != nil {
+		return err
+	}
+	if d.Access, err = lineOfAccess(p); err != nil {
+		return err
+	}
+	s, err := settingsOf(p, "")
+	if err != nil {
+		return err
+	}
+	d.States = []state{signInState(s, c.Now()), provisioningState(s, c.Now())}
+	return p.Render("dashboard", "Dashboard", "/console/", d)
+}
+
+// signIns counts the sign-ins to the portal of the last days.
+func (p page) signIns() (*web.Plot, error) {
+	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Center.Now(), plotDays)
+	found, err := p.h.Center.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
+		Actions: []string{
+			center.ActionExternalIdPDirectoryLogin.String(), center.ActionCredentialVerification.String(),
+		},
+		From: plot.Begin(),
+	}, Limit: plotEvents, Look: plotLooked}, audit.Place{})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range found.Events {
+		plot.Count(e.Time, max(1, e.Count), e.Result == audit.Granted)
+	}
+	if at := found.Next.At; !at.IsZero() {
+		plot.CutBefore(at)
+	}
+	return plot.Draw(), nil
+}
+
+// signInState says whether people can sign in, and until when.
+func signInState(s settingsData, now time.Time) state {
+	x := state{What: "Sign-in", Link: "/console/settings", Class: "good", Word: "Ready"}
+	if !s.External {
+		x.Text = "People sign in with the built-in directory."
+		return x
+	}
+	x.Text = "People sign in at " + s.Source.IdP.EntityID + "."
+	var last time.Time
+	for _, c := range s.Certificates {
+		if c.NotAfter.After(last) {
+			last = c.NotAfter
+		}
+	}
+	days := int(last.Sub(now).Hours() / 24)
+	switch {
+	case last.Before(now):
+		x.Class, x.Word = "bad", "Certificate expired"
+	case days <= soon:
+		x.Class, x.Word = "warn", fmt.Sprintf("Certificate: %d days left", days)
+	}
+	if len(s.Offered) > 0 {
+		x.Class, x.Word = "warn", "New metadata"
+		x.Text += " It publishes other metadata than what is trusted."
+	}
+	return x
+}
+
+// provisioningState says whether users and groups arrive, and until when they can.
+func provisioningState(s settingsData, now time.Time) state {
+	x := state{What: "Provisioning", Link: "/console/settings#provisioning", Word: "Off"}
+	if !s.Provisioning {
+		x.Text = "Users and groups are kept here."
+		return x
+	}
+	var used, last time.Time
+	for _, t := range s.Tokens {
+		if t.LastUsedAt.After(used) {
+			used = t.LastUsedAt
+		}
+		if t.ExpiresAt.After(last) {
+			last = t.ExpiresAt
+		}
+	}
+	x.Class, x.Word = "good", "On"
+	days := int(last.Sub(now).Hours() / 24)
+	switch {
+	case len(s.Tokens) == 0:
+		x.Class, x.Word = "bad", "No access token"
+	case last.Before(now):
+		x.Class, x.Word = "bad", "Token expired"
+	case days <= soon:
+		x.Class, x.Word = "warn", fmt.Sprintf("Token: %d days left", days)
+	}
+	x.Text = "Nobody has used an access token yet."
+	if !used.IsZero() {
+		x.Text = "Last request of the identity provider: " + web.Ago(now.Sub(used)) + " ago."
+	}
+	return x
+}
