@@ -39,13 +39,14 @@ const (
 	ByWebhook Channel = "webhook"
 )
 
-// Notice is something to tell of a request, as the request was then. It is kept until it is sent.
+// Notice is something to tell of a request or a review, as it was then. It is kept until it is sent.
 type Notice struct {
 	ID       string
 	Kind     NoticeKind
 	Channel  Channel
 	At       time.Time
 	Request  AccessRequest
+	Review   *ReviewNotice `json:",omitempty"` // it is about a review, not about a request
 	Due      time.Time
 	Attempts int
 }
@@ -132,23 +133,29 @@ func (c *Center) RequestWebhook(ctx context.Context) (w RequestWebhook, err erro
 	return w, err
 }
 
-// tell queues what is to be told of a request. Where too much waits already, nothing is: access
-// must not depend on who listens.
+// tell queues what is to be told of a request.
 func (c *Center) tell(tx Tx, kind NoticeKind, r AccessRequest) error {
+	return c.queueNotice(tx, Notice{Kind: kind, Request: r}, true)
+}
+
+// queueNotice queues a notice for the webhook, and where somebody reads it for mail. Where too much
+// waits already, nothing is: access must not depend on who listens.
+func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
+	mailed = mailed && c.Mailer != nil
 	_, err := tx.RequestWebhook()
 	posts := err == nil && c.Webhooks != nil
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}
-	if !posts && c.Mailer == nil {
+	if !posts && !mailed {
 		return nil
 	}
 	n, err := tx.CountNotices()
 	if err != nil || n >= maxNotices {
 		return err
 	}
-	notice := Notice{Kind: kind, At: c.now(), Request: r, Due: c.now()}
-	for channel, wanted := range map[Channel]bool{ByMail: c.Mailer != nil, ByWebhook: posts} {
+	notice.At, notice.Due = c.now(), c.now()
+	for channel, wanted := range map[Channel]bool{ByMail: mailed, ByWebhook: posts} {
 		if wanted {
 			notice.ID, notice.Channel = c.NewID(), channel
 			err = errors.Join(err, tx.PutNotice(notice))
@@ -198,6 +205,10 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 	}
 	for _, u := range to {
 		if u.Active && u.PrimaryEmail() != "" {
+			if n.Review != nil {
+				c.Mailer.Send(reviewMail(u, n.Kind, *n.Review, c.PortalURL()+"/reviews"))
+				continue
+			}
 			c.Mailer.Send(noticeMail(u, n, c.PortalURL()+"/requests"))
 		}
 	}
@@ -206,6 +217,9 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 
 // readersOf are those who are told by mail.
 func readersOf(r Reader, n Notice) ([]User, error) {
+	if n.Review != nil {
+		return readersOfReview(r, *n.Review)
+	}
 	switch n.Kind {
 	case NoticeApproved, NoticeDenied, NoticeEnded:
 		u, err := r.User(n.Request.UserID)
@@ -213,12 +227,17 @@ func readersOf(r Reader, n Notice) ([]User, error) {
 			return nil, nil
 		}
 		return []User{u}, err
-	case NoticeAsked, NoticeEmergency, NoticeExtension:
+	case NoticeAsked, NoticeEmergency, NoticeExtension, NoticeReviewStarted, NoticeReviewReminder, NoticeReviewClosed:
 	}
-	members, err := r.Memberships(MembershipQuery{GroupID: n.Request.Approvers, Limit: maxMailed + 1})
+	return membersToMail(r, n.Request.Approvers, n.Request.UserID)
+}
+
+// membersToMail are those of a group who get an email, but for one.
+func membersToMail(r Reader, group GroupID, but UserID) ([]User, error) {
+	members, err := r.Memberships(MembershipQuery{GroupID: group, Limit: maxMailed + 1})
 	var to []User
 	for _, m := range members {
-		if m.UserID == n.Request.UserID || len(to) == maxMailed {
+		if m.UserID == but || len(to) == maxMailed {
 			continue
 		}
 		u, failed := r.User(m.UserID)
@@ -279,12 +298,13 @@ func inWords(t time.Time) string { return t.UTC().Format("January 2, 2006, 15:04
 
 // PostedNotice is the body of a webhook's request. Fields are added, never changed.
 type PostedNotice struct {
-	ID      string        `json:"id"` // the same in each try
-	Type    string        `json:"type"`
-	At      time.Time     `json:"at"`
-	Center  string        `json:"center"`
-	Request PostedRequest `json:"request"`
-	Link    string        `json:"link"`
+	ID      string         `json:"id"` // the same in each try
+	Type    string         `json:"type"`
+	At      time.Time      `json:"at"`
+	Center  string         `json:"center"`
+	Request *PostedRequest `json:"request,omitempty"`
+	Review  *PostedReview  `json:"review,omitempty"`
+	Link    string         `json:"link"`
 }
 
 // PostedRequest is the request in a PostedNotice.
@@ -306,10 +326,13 @@ type PostedRequest struct {
 }
 
 func (c *Center) posted(n Notice) PostedNotice {
+	if n.Review != nil {
+		return c.postedReview(n)
+	}
 	r := n.Request
 	return PostedNotice{
 		ID: n.ID, Type: "access_request." + string(n.Kind), At: n.At, Center: c.URL, Link: c.PortalURL() + "/requests",
-		Request: PostedRequest{
+		Request: &PostedRequest{
 			ID: r.ID, State: string(r.State), Policy: r.PolicyName, UserID: string(r.UserID), UserName: r.UserName,
 			AccountID: r.AccountID, AccountName: r.AccountName, PermissionSet: r.PermissionSetName,
 			Seconds: int64(r.Length / time.Second), Reason: r.Reason, Ticket: r.Ticket, Emergency: r.Emergency,

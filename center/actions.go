@@ -157,6 +157,16 @@ var (
 	ActionExpireAccess        = line("ExpireAccess", 0)
 	ActionEndAccess           = line("EndAccess", administrators|person)
 
+	ActionPutAccessOwner        = line("PutAccessOwner", administrators)
+	ActionDeleteAccessOwner     = line("DeleteAccessOwner", administrators)
+	ActionStartAccessReview     = line("StartAccessReview", administrators)
+	ActionCloseAccessReview     = line("CloseAccessReview", administrators)
+	ActionConcludeAccessReview  = line("ConcludeAccessReview", 0)
+	ActionConfirmReviewedAccess = line("ConfirmReviewedAccess", administrators|person)
+	ActionRemoveReviewedAccess  = line("RemoveReviewedAccess", administrators|person)
+	ActionRestoreReviewedAccess = line("RestoreReviewedAccess", administrators|person)
+	ActionEndUnconfirmedAccess  = line("EndUnconfirmedAccess", 0)
+
 	ActionCreatePermissionSet    = line("CreatePermissionSet", administrators)
 	ActionUpdatePermissionSet    = line("UpdatePermissionSet", administrators)
 	ActionDeletePermissionSet    = line("DeletePermissionSet", administrators)

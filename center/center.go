@@ -47,6 +47,7 @@ type Center struct {
 	ruleWork         chan struct{}
 	organizationWork chan struct{}
 	accessWork       chan struct{}
+	reviewWork       chan struct{}
 	noticeWork       chan struct{}
 	webhookWork      chan struct{}
 	relyingParty     *authn.RelyingParty // nil where browsers have no WebAuthn
@@ -182,6 +183,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 		ruleWork:         make(chan struct{}, 1),
 		organizationWork: make(chan struct{}, 1),
 		accessWork:       make(chan struct{}, 1),
+		reviewWork:       make(chan struct{}, 1),
 		noticeWork:       make(chan struct{}, 1),
 		webhookWork:      make(chan struct{}, 1),
 	}

@@ -285,6 +285,20 @@ var (
 		"this person is not among the approvers of the request", "ask somebody in the policy's group of approvers")
 	TooManyAccessRequests = Refusals.New("too-many-access-requests", refusal.Quota,
 		"there are too many requests for access", "end requests that you do not need, or wait until tomorrow")
+	AccessReviewNotFound = Refusals.New("access-review-not-found", refusal.NotFound,
+		"there is no such review of access", "list the reviews with gatehouse access review list")
+	ReviewLineNotFound = Refusals.New("review-line-not-found", refusal.NotFound,
+		"the review has no such line", "list the lines with gatehouse access review show")
+	AccessReviewClosed = Refusals.New("access-review-closed", refusal.Conflict,
+		"nothing can be decided on this anymore", "start another review, or restore what was taken")
+	NothingToReview = Refusals.New("nothing-to-review", refusal.Conflict,
+		"nobody has anything that the review would be about", "choose another permission set or account")
+	NothingToRestore = Refusals.New("nothing-to-restore", refusal.Conflict,
+		"this cannot be given back", "assign it anew")
+	NotReviewOwner = Refusals.New("not-the-owner", refusal.Denied,
+		"this person is not the owner who reviews this", "ask the owner, or an administrator")
+	OwnReviewedAccess = Refusals.New("own-reviewed-access", refusal.Denied,
+		"nobody confirms access of their own", "ask another owner, or an administrator")
 	WebhookInvalid = Refusals.New("webhook-invalid", refusal.Invalid,
 		"notices cannot be posted to this address", "use an https address that this center may reach")
 )

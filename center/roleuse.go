@@ -10,10 +10,21 @@ type RoleUse struct {
 	At               time.Time
 }
 
+// RoleUseQuery selects uses of a permission set by a user or by the members of a group, in an account
+// or, without one, in any.
+type RoleUseQuery struct {
+	AccountID        string
+	PermissionSetARN string
+	User             UserID
+	Group            GroupID
+}
+
 // roleUseReader reads when roles were opened last.
 type roleUseReader interface {
 	// RoleUses are those of roles in an account, or of a user, or of both; one must be given.
 	RoleUses(account string, user UserID) ([]RoleUse, error)
+	// LastRoleUse is the latest one.
+	LastRoleUse(RoleUseQuery) (RoleUse, error)
 	// CountHolders counts the enabled users who have one of the permission sets in any account.
 	CountHolders(permissionSets []string) (int, error)
 }

@@ -53,6 +53,7 @@ func (c *Center) Run(ctx context.Context) {
 		return false, c.ApplyAssignmentRules(ctx, audit.SystemActor)
 	})
 	do("open and close windows of access", c.accessWork, accessEach, c.WorkOnAccess)
+	do("work on reviews of access", c.reviewWork, accessEach, c.WorkOnReviews)
 	do("send notices of requests by mail", c.noticeWork, noticeEach, c.MailNotice)
 	if c.Webhooks != nil {
 		do("send notices of requests to the webhook", c.webhookWork, noticeEach, c.PostNotice)
@@ -104,6 +105,7 @@ func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
 		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)),
 			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce),
+			tx.DeleteAccessReviews(c.now().Add(-accessReviewKept), dueAtOnce),
 			tx.DeleteRevocations(c.now().Add(-revocationsKept), revocationsSwept))
 	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
 }

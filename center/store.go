@@ -72,6 +72,7 @@ type Reader interface {
 	roleSessionReader
 	requestPolicyReader
 	accessRequestReader
+	accessReviewReader
 	noticeReader
 	revocationReader
 	departedReader
@@ -116,6 +117,7 @@ type Tx interface {
 	roleSessionWriter
 	requestPolicyWriter
 	accessRequestWriter
+	accessReviewWriter
 	noticeWriter
 	revocationWriter
 	departedWriter

@@ -40,6 +40,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"access comes by users and groups, in pages, with its roles", access},
 		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
 		{"requests for access are found by who asked and who decides, and are due", accessRequests},
+		{"reviews of access are due, and their lines are found by owner and state", accessReviews},
 		{"what leavers had is kept, and who held what when deleted, and when roles were used", leavers},
 		{"disabled users who have something are found, and what is assigned to nobody", reported},
 		{"work on roles is queued, taken one at a time in an account, and waited for", roleJobs},

@@ -49,13 +49,18 @@ func (t tx) AccessRequests(q center.AccessRequestQuery) ([]center.AccessRequest,
 func (t tx) DueAccessRequests(now time.Time, limit int) ([]center.AccessRequest, error) {
 	w := &sqldb.Where{}
 	w.And("due > 0")
+	t.dueBy(w, now)
+	query := `SELECT doc FROM access_requests` + w.Text() + ` ORDER BY due, id` + w.Limit(limit, 0)
+	return list[center.AccessRequest](t, query, w.Args...)
+}
+
+// dueBy narrows to what is due by Clock.
+func (t tx) dueBy(w *sqldb.Where, now time.Time) {
 	if t.shared {
 		w.And("due <= CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)")
 	} else {
 		w.And("due <= ?", now.UnixMilli())
 	}
-	query := `SELECT doc FROM access_requests` + w.Text() + ` ORDER BY due, id` + w.Limit(limit, 0)
-	return list[center.AccessRequest](t, query, w.Args...)
 }
 
 func (t tx) Clock(now time.Time) (time.Time, error) {

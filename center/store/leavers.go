@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
@@ -85,6 +86,26 @@ func (t tx) RoleUses(account string, user center.UserID) ([]center.RoleUse, erro
 		uses[i] = r.RoleUse
 	}
 	return uses, err
+}
+
+func (t tx) LastRoleUse(q center.RoleUseQuery) (u center.RoleUse, err error) {
+	w := &sqldb.Where{}
+	w.Equal("r.account_id", q.AccountID)
+	w.Equal("r.permission_set", q.PermissionSetARN)
+	w.Equal("r.user_id", string(q.User))
+	from := `role_uses r`
+	if q.Group != "" {
+		from = `user_groups g JOIN memberships m ON m.group_seq = g.seq JOIN users x ON x.seq = m.user_seq
+			JOIN role_uses r ON r.user_id = x.id`
+		w.And("g.id = ?", string(q.Group))
+	}
+	var used int64
+	err = t.Row(
+		`SELECT r.account_id, r.permission_set, r.user_id, r.used FROM `+from+w.Text()+
+			` ORDER BY r.used DESC, r.user_id LIMIT 1`, w.Args, &u.AccountID, &u.PermissionSetARN, &u.UserID, &used,
+	)
+	u.At = time.UnixMilli(used).UTC()
+	return u, sqldb.NoRow(err, refusal.ErrNoRow)
 }
 
 // NoteRoleUse counts as no write: nothing that is remembered depends on it.

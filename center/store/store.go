@@ -185,6 +185,7 @@ const (
 	kindTokenIssuer    = "trusted-token-issuer" // #nosec G101 -- a kind of document
 	kindRequestPolicy  = "request-policy"
 	kindRequestWebhook = "request-webhook"
+	kindAccessOwner    = "access-owner"
 )
 
 var kinds = []string{
@@ -192,6 +193,7 @@ var kinds = []string{
 	kindRequestKey, kindFederationKey, kindTokenKey, kindInstanceSet, kindControls, kindAssignmentRule,
 	kindOrganization,
 	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
+	kindAccessOwner,
 }
 
 const theOnly = "" // the id of a noun that exists once
