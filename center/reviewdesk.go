@@ -148,3 +148,12 @@ func (l ShownLine) Cells() []string {
 		l.Removal(),
 	}
 }
+
+// DecidedLines are lines without evidence.
+func DecidedLines(lines []ReviewLine) []ShownLine {
+	list := make([]ShownLine, len(lines))
+	for i, l := range lines {
+		list[i].ReviewLine = l
+	}
+	return list
+}

@@ -26,6 +26,9 @@ type Handler struct {
 	Metadata *idpmetadata.Watcher
 	// ShowRequest is a request for access on the wire. The door for people provides it.
 	ShowRequest func(center.AccessRequest) adminapi.AccessRequest
+	// ShowReview and ShowReviewLines are the same for reviews of access.
+	ShowReview      func(center.AccessReview) adminapi.AccessReview
+	ShowReviewLines func([]center.ShownLine) adminapi.ReviewLines
 }
 
 // Service is the admin API for awsapi.Handler.
@@ -34,7 +37,7 @@ func (h *Handler) Service() awsapi.Service {
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
 		Admit: awsdoor.AdmitFromHere(h.Center, center.NetworkOfInstance),
-		Operations: append(h.requestOperations(), []awsapi.Operation{
+		Operations: append(append(h.requestOperations(), h.reviewOperations()...), []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
 			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),
 			awsapi.Op("PreviewIdentitySourceChange", awsapi.Reads, h.preview),

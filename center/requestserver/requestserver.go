@@ -46,6 +46,8 @@ var operations = map[string]operation{
 	"ListAccessOffers":   op(offers),
 	"ListAccessRequests": op(list),
 	"RequestAccess":      op(ask),
+	"ListOwnReviews":     op(ownReviews),
+	"DecideReview":       op(decideReview),
 	"ApproveAccess": op(func(c call, in adminapi.AccessRequestInput) (any, error) {
 		return shown(c.center.ApproveAccess(c, c.by, c.user.ID, in.RequestID, in.Comment))
 	}),

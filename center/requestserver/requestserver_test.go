@@ -83,7 +83,7 @@ func TestNoOperationIsForStrangers(t *testing.T) {
 	s := centertest.Serve(t)
 	for _, operation := range []string{
 		"ListAccessOffers", "ListAccessRequests", "RequestAccess", "ApproveAccess", "DenyAccess", "ReviewAccess",
-		"EndAccess", "ExtendAccess",
+		"EndAccess", "ExtendAccess", "ListOwnReviews", "DecideReview",
 	} {
 		status, body := s.Visitor().Send(http.MethodPost, s.URL+adminapi.PersonPath+operation, nil)
 		if status != http.StatusUnauthorized || !strings.Contains(body, `"Reason"`) {

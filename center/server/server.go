@@ -126,6 +126,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	requests := &requestserver.Handler{Center: c, Log: c.Log}
 	administration := &adminserver.Handler{Center: c, SPMetadata: spMetadata, Metadata: metadata}
 	administration.ShowRequest = requestserver.Show
+	administration.ShowReview, administration.ShowReviewLines = requestserver.ShowReview, requestserver.ShowReviewLines
 	for _, door := range []interface{ Mount(mux *http.ServeMux) }{
 		in,
 		&portal.Handler{

@@ -46,7 +46,7 @@ is none. "policy", "webhook", "list --all" and "end --as-administrator" need an 
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		offers(w), request(w), list(w), approve(w), deny(w), review(w), extend(w), end(w), policy(w), webhook(w),
+		offers(w), request(w), list(w), approve(w), deny(w), review(w), extend(w), end(w), policy(w), webhook(w), owner(w),
 	)
 	return cmd
 }
@@ -236,7 +236,7 @@ func review(w administer.World) *cobra.Command {
 	p := &person{World: w}
 	var comment string
 	var right, wrong bool
-	cmd := p.command("review ID", "Say whether emergency access was right; if not, it ends", oneRequest,
+	cmd := p.command("review ID", "Say whether emergency access was right, or review who has what", oneRequest,
 		func(ctx context.Context, args []string) error {
 			return p.done(ctx, "ReviewAccess", adminapi.AccessRequestInput{
 				RequestID: args[0], Comment: comment, Right: right,
@@ -252,6 +252,19 @@ func review(w administer.World) *cobra.Command {
 		}
 		return nil
 	}
+	cmd.Long = `With a request's id: says whether emergency access was right; if not, it ends.
+
+The commands under it are about reviews of who has what: administrators start one, and the owners of
+permission sets and accounts ("gatehouse access owner set") confirm or remove, by a date, what people
+had when it began. With --as-administrator, an access key does what an owner may, and on any line.`
+	cmd.Example = `  gatehouse access review 0192… --right
+  gatehouse access review start --name "Fourth quarter" --until 2026-12-31 --end-unconfirmed
+  gatehouse access review list
+  gatehouse access review show 0193…
+  gatehouse access review confirm 0193… 0001 0004
+  gatehouse access review remove 0193… 0002 --comment "has moved to Sales"
+  gatehouse access review export 0193… > review.csv`
+	cmd.AddCommand(reviewCommands(w)...)
 	return cmd
 }
 
