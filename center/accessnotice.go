@@ -39,7 +39,8 @@ const (
 	ByWebhook Channel = "webhook"
 )
 
-// Notice is something to tell of a request or a review, as it was then. It is kept until it is sent.
+// Notice is something to tell of a request or a review, as it was then. It is kept until it is
+// sent.
 type Notice struct {
 	ID       string
 	Kind     NoticeKind

@@ -154,10 +154,12 @@ func TestAReviewEndsWhatNobodyConfirms(t *testing.T) {
 		_, err := w.DecideReview(ctx, centertest.Actor, "", v.ID, say, []string{key}, "")
 		return err
 	}
-	if err := admin(center.VerdictConfirm, lines[center.ByGroup].Key); refusal.CodeOf(err) != center.AccessReviewClosed {
+	err := admin(center.VerdictConfirm, lines[center.ByGroup].Key)
+	if refusal.CodeOf(err) != center.AccessReviewClosed {
 		t.Errorf("to confirm too late: %v", err)
 	}
-	if err := admin(center.VerdictRestore, lines[center.ByRequest].Key); refusal.CodeOf(err) != center.NothingToRestore {
+	err = admin(center.VerdictRestore, lines[center.ByRequest].Key)
+	if refusal.CodeOf(err) != center.NothingToRestore {
 		t.Errorf("to restore a window: %v", err)
 	}
 	for _, way := range []center.ReviewWay{center.ByGroup, center.ByRule} {
@@ -239,7 +241,8 @@ func TestWhoMayReview(t *testing.T) {
 	w := newReviewWorld(t)
 	v := w.start(center.AccessReview{})
 	lines := w.lines(v)
-	byHand, ofGroup, byRule := lines[center.ByUser].Key, lines[center.ByGroup].Key, lines[center.ByRule].Key
+	byHand, ofGroup := lines[center.ByUser].Key, lines[center.ByGroup].Key
+	byRule := lines[center.ByRule].Key
 	for _, c := range []struct {
 		who  center.User
 		say  center.ReviewVerdict

@@ -10,8 +10,8 @@ type RoleUse struct {
 	At               time.Time
 }
 
-// RoleUseQuery selects uses of a permission set by a user or by the members of a group, in an account
-// or, without one, in any.
+// RoleUseQuery selects uses of a permission set by a user or by the members of a group, in an
+// account or, without one, in any.
 type RoleUseQuery struct {
 	AccountID        string
 	PermissionSetARN string

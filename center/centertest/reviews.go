@@ -40,11 +40,14 @@ func accessReviews(t *testing.T, s center.Store) {
 			len(all) != 1 || all[0].ID != "v2" {
 			t.Errorf("owners %+v, review %+v, newest %+v", owners, kept, all)
 		}
-		mine, e4 := r.ReviewLines(center.ReviewLineQuery{Owners: []center.Principal{ada, group}, State: center.LineOpen})
+		mine, e4 := r.ReviewLines(
+			center.ReviewLineQuery{Owners: []center.Principal{ada, group}, State: center.LineOpen},
+		)
 		next, e5 := r.ReviewLines(center.ReviewLineQuery{ReviewID: "v1", After: "0001", Limit: 2})
 		n, e6 := r.CountReviewLines(center.ReviewLineQuery{ReviewID: "v1", State: center.LineOpen})
 		none, e7 := r.ReviewLines(center.ReviewLineQuery{Owners: []center.Principal{}})
-		if len(mine) != 2 || mine[1].Key != "0002" || len(next) != 2 || next[0].Key != "0002" || n != 3 || len(none) != 0 {
+		if len(mine) != 2 || mine[1].Key != "0002" || len(next) != 2 || next[0].Key != "0002" || n != 3 ||
+			len(none) != 0 {
 			t.Errorf("lines %+v, %+v, %d, %+v", mine, next, n, none)
 		}
 		owned, e8 := r.OpenLinesOfOwners("v1")

@@ -11,11 +11,15 @@ import (
 type accessLine struct {
 	Standing int    // people who can administer an account without asking
 	Open     int    // requests that may still give access, or do
+	Reviews  int    // lines of reviews that wait for an owner or an administrator
 	Approval string // how long the last requests waited for approval, in the middle
 }
 
 func lineOfAccess(p page) (l accessLine, err error) {
 	if l.Standing, err = p.h.Center.StandingAdministrators(p.Context()); err != nil {
+		return l, err
+	}
+	if l.Reviews, err = p.h.Center.CountOpenReviewLines(p.Context()); err != nil {
 		return l, err
 	}
 	count, err := p.h.Center.CountAccess(p.Context())

@@ -47,7 +47,7 @@ var navigation = []web.NavItem{
 	{
 		Label: "Assignments",
 		URL:   "/console/assignments",
-	}, {Label: "Requests", URL: requestsPath},
+	}, {Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
 	{Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
 	{
 		Label: "Administrators",
@@ -216,6 +216,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	maps.Copy(pages, accessPages)
 	maps.Copy(pages, leaverPages)
 	maps.Copy(pages, requestPages)
+	maps.Copy(pages, reviewPages)
 	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			return fn(page{v, h, actor(v.Request, audit.Administrator, v.Admin)})

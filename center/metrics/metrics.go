@@ -22,6 +22,7 @@ type collector struct {
 	certificate                   *prometheus.Desc
 	administrators                *prometheus.Desc
 	requests, approval, sessions  *prometheus.Desc
+	reviews                       *prometheus.Desc
 
 	mu       sync.Mutex
 	standing int // administrators, when they were counted
@@ -78,6 +79,9 @@ func New(c *center.Center) prometheus.Collector {
 		sessions: prometheus.NewDesc(
 			"gatehouse_sessions", "Sessions that are open, of people and of administrators.", []string{"of"}, nil,
 		),
+		reviews: prometheus.NewDesc(
+			"gatehouse_access_review_lines_open", "Lines of reviews of access that nobody has decided on.", nil, nil,
+		),
 		approval: prometheus.NewDesc(
 			"gatehouse_access_approval_seconds_median",
 			"How long the last approved requests for access waited, in the middle; absent without any.", nil, nil,
@@ -88,7 +92,7 @@ func New(c *center.Center) prometheus.Collector {
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail, m.requests, m.approval,
+		m.expires, m.daysLeft, m.used, m.certificate, m.administrators, m.fail, m.requests, m.approval, m.reviews,
 		m.sessions,
 	} {
 		out <- d
@@ -142,6 +146,9 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 
 // collectRequests tells of requests for access.
 func (m *collector) collectRequests(gauge func(*prometheus.Desc, float64, ...string)) {
+	if n, err := m.center.CountOpenReviewLines(context.Background()); err == nil {
+		gauge(m.reviews, float64(n))
+	}
 	count, err := m.center.CountAccess(context.Background())
 	if err != nil {
 		return

@@ -56,6 +56,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("HEAD /start/{$}", h.startURL)
 	mux.HandleFunc("GET /start/{$}", h.entrance)
 	h.mountRequests(mux)
+	h.mountReviews(mux)
 	mux.Handle("GET /start/applications", h.RequireUser(h.applications))
 	mux.Handle("GET /start/link", h.RequireUser(h.link))
 	mux.Handle("GET /start/config", h.RequireUser(h.cliConfig))
@@ -93,6 +94,7 @@ func (h *Handler) entrance(w http.ResponseWriter, _ *http.Request) {
 // nav are the tabs.
 var nav = []web.NavItem{
 	{Label: "Accounts", URL: "/start"}, {Label: "Requests", URL: requestsPath},
+	{Label: "Reviews", URL: reviewsPath},
 	{Label: "Applications", URL: "/start/applications"},
 }
 

@@ -236,16 +236,25 @@ var deeds = map[string]func(h *Handler, r *http.Request, u center.User, id, comm
 // refuse shows the page with what was refused, and why: it is about the person's own doing, so the
 // reason may be known.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, u center.User, err error, sent url.Values) {
+	status, text, known := refused(err)
+	if !known {
+		h.fail(w, r, u, err)
+		return
+	}
+	h.showRequests(w, r, u, status, text, sent)
+}
+
+// refused is how a refusal of what a person does is shown, where its reason may be known.
+func refused(err error) (status int, text string, known bool) {
 	code := refusal.CodeOf(err)
-	status, known := map[refusal.Kind]int{
+	status, known = map[refusal.Kind]int{
 		refusal.Invalid: http.StatusBadRequest, refusal.Denied: http.StatusForbidden,
 		refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
 		refusal.Quota: http.StatusTooManyRequests,
 	}[code.Kind()]
 	if code == refusal.None || !known {
-		h.fail(w, r, u, err)
-		return
+		return 0, "", false
 	}
-	text := refusal.Detail(err)
-	h.showRequests(w, r, u, status, strings.ToUpper(text[:1])+text[1:]+". What to do: "+code.Remedy()+".", sent)
+	text = refusal.Detail(err)
+	return status, strings.ToUpper(text[:1]) + text[1:] + ". What to do: " + code.Remedy() + ".", true
 }

@@ -46,7 +46,8 @@ is none. "policy", "webhook", "list --all" and "end --as-administrator" need an 
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		offers(w), request(w), list(w), approve(w), deny(w), review(w), extend(w), end(w), policy(w), webhook(w), owner(w),
+		offers(w), request(w), list(w), approve(w), deny(w), review(w), extend(w), end(w), policy(w), webhook(w),
+		owner(w),
 	)
 	return cmd
 }

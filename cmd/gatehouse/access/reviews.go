@@ -18,9 +18,9 @@ import (
 
 // officeUnder adds an administrator's commands, each with its own flags, to a command that has a
 // person's too.
-func officeUnder(w administer.World, make func(o *office) *cobra.Command) *cobra.Command {
+func officeUnder(w administer.World, built func(o *office) *cobra.Command) *cobra.Command {
 	o := &office{World: w}
-	cmd := make(o)
+	cmd := built(o)
 	o.key(cmd)
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
@@ -45,9 +45,7 @@ func (o *office) startReview() *cobra.Command {
 			at, err := time.Parse(time.RFC3339, until)
 			if err != nil {
 				if at, err = time.Parse(time.DateOnly, until); err != nil {
-					return terminal.UsageError{
-						Err: errors.New("--until: use a date such as 2026-12-31, or a time such as 2026-12-31T17:00:00Z"),
-					}
+					return terminal.UsageError{Err: errors.New("--until: use a date such as 2026-12-31")}
 				}
 			}
 			v.Deadline = at
