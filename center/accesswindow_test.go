@@ -304,18 +304,23 @@ func TestCredentialsEndWithTheWindow(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.RoleStillOpen(ctx, w.Ada.ID, session.RoleName, issued); err != nil {
+			if err := w.RoleStillOpen(ctx, w.Ada.ID, session.RoleName, issued, nil); err != nil {
 				t.Errorf("while it is open: %v", err)
 			}
 			w.now = w.now.Add(time.Second)
 			if err := c.end(w, r.ID); err != nil {
 				t.Fatal(err)
 			}
-			open := w.RoleStillOpen(ctx, w.Ada.ID, session.RoleName, issued)
+			zero := time.Time{}
+			ahead := w.RoleStillOpen(ctx, w.Ada.ID, session.RoleName, issued.Add(time.Hour), &zero)
+			if (ahead == nil) != c.group { // by a node whose clock is ahead
+				t.Errorf("credentials by another node's clock: %v", ahead)
+			}
+			open := w.RoleStillOpen(ctx, w.Ada.ID, session.RoleName, issued, nil)
 			if (open == nil) != c.group || (open != nil && refusal.CodeOf(open) != center.NotAllowed) {
 				t.Errorf("afterwards: %v", open)
 			}
-			if err := w.RoleStillOpen(ctx, w.Ada.ID, other.RoleName, issued); err != nil {
+			if err := w.RoleStillOpen(ctx, w.Ada.ID, other.RoleName, issued, nil); err != nil {
 				t.Errorf("another role: %v", err)
 			}
 			if w.state(r.ID) != center.AccessEnded || w.Has(t) != c.group {

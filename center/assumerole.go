@@ -92,6 +92,9 @@ func (c *Center) AssumeRole(
 		}
 		request.SessionName, request.UserID = u.UserName, u.ID
 		request.RolesSince = u.RolesSince
+		if request.RefusedSince, err = c.refusedByUs(tx, u.ID, request.RoleName); err != nil {
+			return subject, err
+		}
 		request.Duration = asked.Duration
 		if request.Tags, err = c.accessTags(tx, u, s); err != nil {
 			return subject, err

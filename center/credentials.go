@@ -16,8 +16,10 @@ type RoleRequest struct {
 	UserID      UserID
 	SessionName string    // the user name; brokers make of it what STS takes
 	RolesSince  time.Time // the user's, which credentials of the center's own carry
-	Duration    time.Duration
-	Tags        []Tag // attributes for access control, in the order of their keys
+	// RefusedSince is what stands against earlier credentials of the role, and they carry it too.
+	RefusedSince time.Time
+	Duration     time.Duration
+	Tags         []Tag // attributes for access control, in the order of their keys
 }
 
 // Role is a permission set's role in an account.
@@ -172,6 +174,17 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 	if choice.Longest > 0 {
 		request.Duration = min(request.Duration, choice.Longest)
 	}
+	if request.RefusedSince, err = c.refusedByUs(r, u.ID, role.RoleName); err != nil {
+		return request, err
+	}
 	request.Tags, err = c.accessTags(r, u, s)
 	return request, err
+}
+
+// refusedByUs is refusedSince where the center's own STS is asked about credentials.
+func (c *Center) refusedByUs(r Reader, user UserID, roleName string) (time.Time, error) {
+	if !c.OwnSTS {
+		return time.Time{}, nil
+	}
+	return refusedSince(r, user, roleName)
 }

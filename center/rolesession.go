@@ -183,16 +183,30 @@ func (c *Center) RoleSessionOpen(ctx context.Context, user UserID, issued time.T
 }
 
 // RoleStillOpen says whether a role that the center itself issued credentials of is the user's
-// still: a window of access that has closed since took them back. It fails with NotAllowed.
-func (c *Center) RoleStillOpen(ctx context.Context, user UserID, roleName string, issued time.Time) error {
+// still: a window of access that has closed since, or a review, took them back. It fails with
+// NotAllowed. under is the role's RefusedSince when they were issued, as with RoleSessionOpen.
+func (c *Center) RoleStillOpen(
+	ctx context.Context, user UserID, roleName string, issued time.Time, under *time.Time,
+) error {
 	return c.Store.Get(ctx, func(r Reader) error {
-		list, err := r.RoleRevocations(roleName)
-		ended := func(v RoleRevocation) bool { return v.UserID == user && issued.Before(v.Before) }
-		if slices.ContainsFunc(list, ended) {
-			return &refusal.Error{Code: NotAllowed, Subject: roleName, Detail: "the window of access has closed"}
+		since, err := refusedSince(r, user, roleName)
+		if under == nil && issued.Before(since) || under != nil && !since.IsZero() && !under.Equal(since) {
+			return &refusal.Error{Code: NotAllowed, Subject: roleName, Detail: "the access has ended"}
 		}
 		return err
 	})
+}
+
+// refusedSince is what stands against a user's credentials of a role; zero: nothing. What stood
+// against credentials that have run out is forgotten.
+func refusedSince(r Reader, user UserID, roleName string) (since time.Time, err error) {
+	list, err := r.RoleRevocations(roleName)
+	for _, v := range list {
+		if v.UserID == user && v.Before.After(since) {
+			since = v.Before
+		}
+	}
+	return since, err
 }
 
 // refusesRoles says why credentials of roles that a user got are not good any more, or "".

@@ -67,7 +67,7 @@ func roleSession(
 	if s.UserID != "" {
 		err := c.RoleSessionOpen(ctx, s.UserID, s.IssuedAt, s.Under)
 		if err == nil {
-			err = c.RoleStillOpen(ctx, s.UserID, s.RoleName, s.IssuedAt)
+			err = c.RoleStillOpen(ctx, s.UserID, s.RoleName, s.IssuedAt, s.RefusedUnder)
 		}
 		if err != nil {
 			if refusal.CodeOf(err) == center.NotAllowed {

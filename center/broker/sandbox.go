@@ -38,6 +38,7 @@ type RoleSession struct {
 	UserID          center.UserID `json:",omitzero"` // whose it is; of an earlier release's: nobody's
 	IssuedAt        time.Time     `json:",omitzero"`
 	Under           *time.Time    `json:",omitempty"` // the user's RolesSince then; of an earlier release's: nil
+	RefusedUnder    *time.Time    `json:",omitempty"` // the role's RefusedSince then; of an earlier release's: nil
 	Expiration      time.Time
 	// Assumed says that AssumeRole was asked for it: it ends when the role is no longer the user's.
 	Assumed        bool         `json:",omitempty"`
@@ -84,6 +85,7 @@ func (s *Sandbox) begin(r center.RoleRequest) RoleSession {
 		UserID:          r.UserID,
 		IssuedAt:        s.Now().UTC(),
 		Under:           &r.RolesSince,
+		RefusedUnder:    &r.RefusedSince,
 		Expiration:      s.Now().UTC().Add(r.Duration).Truncate(time.Second),
 	}
 }
