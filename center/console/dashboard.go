@@ -68,7 +68,7 @@ func dashboard(p page) error {
 	return p.Render("dashboard", "Dashboard", "/console/", d)
 }
 
-// signIns counts the sign-ins to the portal of the last days.
+// signIns counts the sign-ins of the last days, to the portal and to the console.
 func (p page) signIns() (*web.Plot, error) {
 	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Center.Now(), plotDays)
 	found, err := p.h.Center.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
@@ -143,9 +143,11 @@ func provisioningState(s settingsData, now time.Time) state {
 	case days <= soon:
 		x.Class, x.Word = "warn", fmt.Sprintf("Token: %d days left", days)
 	}
-	x.Text = "Nobody has used an access token yet."
-	if !used.IsZero() {
-		x.Text = "Last request of the identity provider: " + web.Ago(now.Sub(used)) + " ago."
+	x.Text = "By SCIM, users and groups are provisioned automatically. "
+	if used.IsZero() {
+		x.Text += "Nobody has used an access token yet."
+	} else {
+		x.Text += "The identity provider's last request: " + web.Ago(now.Sub(used)) + " ago."
 	}
 	return x
 }

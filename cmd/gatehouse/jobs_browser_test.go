@@ -85,7 +85,7 @@ func TestTheIDsForTheCLIAreTwoClicksAway(t *testing.T) {
 	d, _ := startDemo(t)
 	b := consoleOf(t, d)
 	b.accessible("the dashboard")
-	b.screenshot("console")
+	b.screenshot("dashboard")
 	job := &clicks{browser: b}
 	if got := job.copied(`#ids dd:nth-of-type(3) button`, `#ids dd:nth-of-type(3) code`); got == "" {
 		t.Error("there is no identity store id")
