@@ -398,6 +398,9 @@ var codes = map[int]code{
 	90009: {"The application asks for a token for itself without an identifier", "Set the identifier",
 		[]string{"identifier"}},
 	500113: {"The application has no reply URL", "Add the ACS URLs", []string{"reply-url"}},
+	500131: {"The assertion is meant for another application than the one that shows it",
+		"Take the federation metadata and the identifier of one application on both sides",
+		[]string{"wrong-application", "identifier"}},
 	500011: {"The resource is not known in the tenant", "Look at the identifier", []string{"identifier"}},
 }
 

@@ -113,6 +113,85 @@ var textsOfPrograms = []text{
 		OK, "The address stands in the field Index beside the reply URL", "Put it into the field Reply URL",
 		awsGuide + "idp-microsoft-entra.html",
 	},
+	{
+		"profile missing", [][]string{words("missing the following required sso", "sso_start_url, sso_region",
+			"sso configuration values")}, []string{"cli-profile"},
+		OK, "The profile lacks start URL, Region, account or role, or names an sso-session that is not there",
+		"Write the profile anew with aws configure sso, or gatehouse profiles write", cliSSO,
+	},
+	{
+		"program's registration", [][]string{words("client is not registered", "registration has expired",
+			"client registration")}, nil,
+		OK, "The program registers itself for 90 days, and goes on with a registration that has ended or is of " +
+			"another Region",
+		"Delete what the program remembers (~/.aws/sso/cache) and sign in again", cliSSO,
+	},
+	{
+		"SAML provider of the account", [][]string{words("do_not_delete")}, nil,
+		Broken, "Somebody deleted or changed the SAML provider or a role that Identity Center made in the account",
+		"Provision the permission set to the account again: Identity Center makes what is missing",
+		awsGuide + "troubleshooting.html",
+	},
+	{
+		"unknown certificate", [][]string{words("signature"), words("validation failed", "unknown certificate",
+			"could not be verified", "verification failed", "invalid signature in response")},
+		[]string{"saml-key", "saml-certificate", "trusted-certificate", "issuer"},
+		Broken, "The identity provider signs with a key that the other side does not have: a new certificate was " +
+			"made active, or the metadata of another application was uploaded",
+		"Give AWS the application's own federation metadata (with ?appid=), or import the new certificate",
+		awsGuide + "managesamlcerts.html",
+	},
+	{
+		"refused by Entra", [][]string{words("status:responder", "status:requester", "status:authnfailed",
+			"invalid status code in response")}, []string{"refused-sign-ins", "conditional-access", "not-assigned"},
+		Broken, "Entra answered the sign-in with a refusal instead of an assertion",
+		"Look the sign-in up in Entra's log: it has the AADSTS number", awsGuide + "troubleshooting.html",
+	},
+	{
+		"not started at the portal", [][]string{words("inresponseto", "in response to")}, []string{"net-clock"},
+		OK, "The answer is to a request that was not made, was answered before, or was made in another browser: an " +
+			"old tab, the back button, or cookies that are blocked",
+		"Close the tabs and begin at the portal", awsGuide + "using-the-portal.html",
+	},
+	{
+		"missing values", [][]string{words("missingrequiredattribute", "attribute"), words("missingrequired",
+			"is missing for", "is required but", "missing for user")}, []string{"attributes", "job-mapping"},
+		Broken, "A value that AWS requires is empty: first name, last name, display name or user name",
+		"Fill the field in Entra, or map it with a default value",
+		learn + "saas-apps/aws-single-sign-on-provisioning-tutorial",
+	},
+	{
+		"group too large", [][]string{words("group"), words("too large", "members exceed", "exceeds the number of "+
+			"members", "maximum number of members")}, []string{"group-limit"},
+		Broken, "The group has more members than AWS takes in a group or in a request",
+		"Split the group", awsGuide + "limits.html",
+	},
+	{
+		"another Region", [][]string{words("selected region", "not available in this region", "not enabled in this "+
+			"region")}, nil,
+		OK, "The application or the account is of another Region than the one chosen in the portal or the console",
+		"Choose the Region where Identity Center or the application is", awsGuide + "regions.html",
+	},
+	{
+		"nothing to do", [][]string{words("redundantexport", "redundantimport", "no changes to export")}, nil,
+		OK, "AWS has what Entra would send: that is no failure", "Nothing",
+		appProvisioning + "application-provisioning-quarantine-status",
+	},
+	{
+		"portal does not load", [][]string{words("problem loading your accounts", "unable to load your",
+			"failed to load resource", "couldn't load your accounts")}, nil,
+		Warning, "The browser, an extension or a proxy keeps the portal from AWS's API, or the session has ended",
+		"Sign out, try a private window, and let *.amazonaws.com and *.awsapps.com through",
+		awsGuide + "allowlists.html",
+	},
+	{
+		"disabled at AWS", [][]string{words("disabled", "deactivated", "inactive"), words("licen", "unassigned",
+			"removed from the group", "out of scope", "after removing")},
+		[]string{"disabled-at-aws", "group-out-of-scope", "nested", "license", "not-assigned"},
+		Warning, "Who leaves the scope is disabled: by losing the group, the assignment, or the licence for groups",
+		"Assign the person again, or a group of theirs, then provision on demand",
+		appProvisioning + "how-provisioning-works",
+	},
 }
 
 const cliSSO = "https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html"
