@@ -395,6 +395,8 @@ var codes = map[int]code{
 	650056: {"The application is set up wrong: another account, or an identifier of another tenant",
 		"Look at the identifier", []string{"identifier"}},
 	90002: {"The tenant of the address does not exist", "Look at the sign-in URL that AWS has", []string{"issuer"}},
+	90019: {"The sign-in names no tenant",
+		"Look at the sign-in URL that AWS has: it has the tenant's id", []string{"issuer"}},
 	90009: {"The application asks for a token for itself without an identifier", "Set the identifier",
 		[]string{"identifier"}},
 	500113: {"The application has no reply URL", "Add the ACS URLs", []string{"reply-url"}},

@@ -151,6 +151,17 @@ func TestWhatPeopleSeeHasAMeaning(t *testing.T) {
 		"There was a problem loading your accounts":                              "portal does not load",
 		"users disabled after licence removed in Entra":                          "disabled at AWS",
 		"AADSTS500131: Assertion audience does not match":                        "AADSTS500131",
+		"The assignment was via a nested group":                                  "nested group",
+		"SSO token has expired. Please run aws sso login":                        "session ended",
+		"There are no AWS accounts available to you.":                            "nothing assigned",
+		"InvalidAnchor: the user was deleted in the target system":               "gone at AWS",
+		"IdP metadata invalid; certificate expired":                              "certificate expired",
+		"The SAML assertion contains no email attribute":                         "attribute empty",
+		"userName cannot be changed":                                             "name is fixed",
+		"The group display name exceeds the max length 1024":                     "too long",
+		"your IP address is not allowed":                                         "shut out by address",
+		"Your account is inactive":                                               "disabled at AWS",
+		"Group membership not updating in AWS":                                   "does not arrive",
 		"User must be Active.":                                                   "disabled",
 	} {
 		r := doctor.Diagnose(doctor.Facts{}, doctor.About{Text: text})

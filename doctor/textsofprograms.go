@@ -192,6 +192,79 @@ var textsOfPrograms = []text{
 		"Assign the person again, or a group of theirs, then provision on demand",
 		appProvisioning + "how-provisioning-works",
 	},
+	{
+		"nested group", [][]string{words("nested group", "group in a group", "group within a group")},
+		[]string{"nested"},
+		Broken, "Entra follows no groups in groups, neither for assignments nor for provisioning",
+		"Assign the inner group or the person", appProvisioning + "how-provisioning-works",
+	},
+	{
+		"session ended", [][]string{words("sso token has expired", "run aws sso login", "aws sso login with")}, nil,
+		OK, "The sign-in of the command line ended, or was never made for this profile", "Run aws sso login", cliSSO,
+	},
+	{
+		"nothing assigned", [][]string{words("no aws accounts available", "no accounts available")},
+		[]string{"membership", "group-made-again", "orphaned-assignment", "assignments-lost", "no-access"},
+		Warning, "Being signed in gives no access: a permission set must be assigned to the person or a group of " +
+			"theirs",
+		"Assign a permission set", awsGuide + "assignusers.html",
+	},
+	{
+		"gone at AWS", [][]string{words("invalidanchor", "deleted in the target")},
+		[]string{"not-there", "group-not-there"},
+		Broken, "Somebody deleted the object at AWS, and the job still knows it by its old id",
+		"Restart provisioning: the job then matches everybody again",
+		appProvisioning + "application-provisioning-quarantine-status",
+	},
+	{
+		"certificate expired", [][]string{words("certificate"), words("expired", "has run out")},
+		[]string{"saml-certificate", "trusted-certificate", "saml-key"},
+		Broken, "The SAML signing certificate has ended: Entra's, or the one that AWS trusts",
+		"Make a new certificate, import it at AWS, then make it active (gatehouse rotate certificate)",
+		awsGuide + "managesamlcerts.html",
+	},
+	{
+		"attribute empty", [][]string{words("no email attribute", "email is missing", "without an email")},
+		[]string{"attributes", "job-mapping", "name-id-missing"},
+		Broken, "The person has no mail in Entra, or the job does not map it",
+		"Fill the field in Entra and map it in the job, then provision the person on demand",
+		awsGuide + "attributemappingsconcept.html",
+	},
+	{
+		"name is fixed", [][]string{words("username", "user name"), words("cannot be changed", "can not be changed",
+			"is immutable")}, []string{"user-name-clash", "wrong-match", "job-mapping"},
+		Broken, "Another user has the name already, or the job matches by it and finds somebody else",
+		"Rename or delete the other user at AWS, then provision on demand", awsGuide + "provision-automatically.html",
+	},
+	{
+		"too long", [][]string{words("max length", "maximum length", "too long")},
+		[]string{"characters", "attributes"},
+		Broken, "A value is longer than AWS takes", "Shorten it in Entra, or by an expression in the mapping",
+		"https://docs.aws.amazon.com/singlesignon/latest/developerguide/limitations.html",
+	},
+	{
+		"shut out by address", [][]string{words("ip allow list", "ip address is not allowed", "blocked by an ip",
+			"not from an allowed", "source ip")}, []string{"network-controls", "conditional-access"},
+		Broken, "AWS's network controls of the identity store, or Conditional Access, let certain addresses in only",
+		"Let the addresses of Entra's provisioning (service tag AzureActiveDirectory) and of your people in",
+		awsGuide + "allowlists.html",
+	},
+	{
+		"disabled at AWS", [][]string{words("account is inactive", "user is inactive", "account is disabled",
+			"account has been disabled")}, []string{"disabled-at-aws", "not-assigned", "left-behind"},
+		Broken, "The user is disabled at AWS, as who leaves the job's scope is, or in Entra",
+		"Assign the person again and provision on demand, or enable the account",
+		appProvisioning + "how-provisioning-works",
+	},
+	{
+		"does not arrive", [][]string{words("membership", "member"), words("not updat", "not reflected", "not showing",
+			"missing in aws", "does not appear", "not appear")},
+		[]string{"membership", "job-off", "quarantine", "nested", "group-out-of-scope", "not-there", "two-programs"},
+		Warning, "The group or the person is not in scope, the next cycle has not come (40 minutes), or the " +
+			"person came into scope after the group",
+		"Ask doctor about the person and the group, with both sides; then provision the group on demand",
+		appProvisioning + "application-provisioning-config-problem-no-users-provisioned",
+	},
 }
 
 const cliSSO = "https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html"
