@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -262,6 +263,12 @@ them (gatehouse users). Start the center with: gatehouse serve --data %s
 // accept is the word that lets an import change the center.
 const accept = "ACCEPT"
 
+// staysBehind is what another center has beside what AWS's APIs tell.
+const staysBehind = `
+Note: who may ask for access, requests, reviews, assignment rules and the console's administrators stay behind. An
+assignment that an approved request has made is brought as one that does not end: end it there first, or remove it
+here.`
+
 // plan prints what an import does.
 func (s *importing) plan(out Imported) {
 	fmt.Fprintf(s.Out, "%s → %s, as read at %s\n\n", out.Instance, s.folder,
@@ -278,6 +285,9 @@ func (s *importing) plan(out Imported) {
 		}
 	}
 	unread(s.Out, out.Unread)
+	if strings.Contains(s.from, "://") {
+		fmt.Fprintln(s.Out, staysBehind)
+	}
 	if out.Changes == 0 {
 		fmt.Fprintln(s.Out, "\nNothing to bring.")
 		return
