@@ -75,6 +75,18 @@ type Organization struct {
 	Domain         string // the verified domain of user principal names
 	SealedTokenKey string
 	CreatedAt      time.Time
+	// CopiedAt is when it was made as a copy of the tenant that it is called by, to rehearse on;
+	// zero: it is no copy.
+	CopiedAt time.Time `json:",omitzero"`
+}
+
+// Mark says on every page of a copy that it is one; empty for others.
+func (o Organization) Mark() string {
+	if o.CopiedAt.IsZero() {
+		return ""
+	}
+	return "A rehearsal of the tenant " + o.ID + ", made at " + o.CopiedAt.UTC().Format("2006-01-02 15:04 UTC") +
+		". Nothing here reaches the original."
 }
 
 // OpensWith says whether it is this master key that the tenant's secrets were sealed with.
@@ -103,6 +115,7 @@ type Config struct {
 	TenantID    string           // of a new tenant; a new one when empty
 	DisplayName string           // of a new tenant; DefaultName when empty
 	Domain      string           // of a new tenant; DefaultDomain when empty
+	Copy        bool             // a new tenant is a copy of another, to rehearse on
 	Now         func() time.Time // time.Now when nil
 	Clock       *Clock           // instead of Now, where the clock can be moved
 }
@@ -210,13 +223,17 @@ func (t *Tenant) newOrganization(cfg Config) (Organization, error) {
 	if err != nil {
 		return Organization{}, err
 	}
-	return Organization{
+	o := Organization{
 		ID:             cmp.Or(cfg.TenantID, t.NewID()),
 		DisplayName:    cmp.Or(cfg.DisplayName, DefaultName),
 		Domain:         cmp.Or(cfg.Domain, DefaultDomain),
 		CreatedAt:      t.now(),
 		SealedTokenKey: t.Sealer.Seal(tokenKeyPurpose, x509.MarshalPKCS1PrivateKey(key)),
-	}, nil
+	}
+	if cfg.Copy {
+		o.CopiedAt = o.CreatedAt
+	}
+	return o, nil
 }
 
 // now is the time in UTC and whole milliseconds, which is what stores keep.

@@ -77,7 +77,10 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 	if !strings.HasSuffix(out.LoginURL, "/"+d.Tenant.TenantID) {
 		t.Errorf("the copied tenant has another id: %s, want %s", out.LoginURL, d.Tenant.TenantID)
 	}
-	sayWhatTheyAre(t, out.CenterURL, d.Center.URL)
+	sayWhatTheyAre(t, out.CenterURL, d.Center.URL, "ssoins-", "/start", "/console/", "/console/sign-in")
+	id := d.Tenant.TenantID
+	copied := strings.TrimSuffix(out.LoginURL, "/"+id)
+	sayWhatTheyAre(t, copied, d.Tenant.URL, "the tenant "+id, "/login", "/admin/", "/myapps")
 	own := map[string]string{
 		"GATEHOUSE_CLIENT_SECRET": out.ClientSecret, "AWS_ACCESS_KEY_ID": out.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY": out.SecretAccessKey,
@@ -138,9 +141,9 @@ func TestTomorrowsConnectionIsRehearsedTonight(t *testing.T) {
 
 // sayWhatTheyAre looks at pages of a copy and of its original: each page of the copy, refusals too,
 // says that it is one.
-func sayWhatTheyAre(t *testing.T, copied, original string) {
+func sayWhatTheyAre(t *testing.T, copied, original, of string, paths ...string) {
 	t.Helper()
-	for _, path := range []string{"/start", "/console/", "/console/sign-in", "/no-such-page"} {
+	for _, path := range append(paths, "/no-such-page") {
 		for _, url := range []string{copied, original} {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
 			if err != nil {
@@ -153,7 +156,7 @@ func sayWhatTheyAre(t *testing.T, copied, original string) {
 			}
 			page, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
-			marked := strings.Contains(string(page), "A rehearsal of ssoins-")
+			marked := strings.Contains(string(page), "A rehearsal of "+of)
 			if err != nil || marked != (url == copied) {
 				t.Errorf("%s%s: marked %v, %v:\n%s", url, path, marked, err, page)
 			}

@@ -49,7 +49,10 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(t.URL, "https:"),
 		Observe: cfg.Observe,
-		Site:    web.Site{Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/"},
+		Site: web.Site{
+			Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/",
+			Mark: t.Organization.Mark(),
+		},
 	})
 }
 

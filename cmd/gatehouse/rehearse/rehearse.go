@@ -230,6 +230,7 @@ func (s *settings) original(ctx context.Context, from *source) error {
 		return fmt.Errorf("read the tenant (%d found): %w", len(list), err)
 	}
 	t := &s.place.Original.Tenant
+	t.Copy = true
 	t.TenantID, t.DisplayName = list[0].ID, "Rehearsal of "+list[0].DisplayName
 	for _, d := range list[0].VerifiedDomains {
 		if d.IsDefault || t.Domain == "" {
