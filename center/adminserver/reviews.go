@@ -8,7 +8,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
-	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // reviewOperations are those on reviews of access.
@@ -42,11 +41,13 @@ func (h *Handler) putOwner(
 ) (adminapi.None, error) {
 	owner, e1 := h.principalNamed(ctx, in.OwnerType, in.OwnerID)
 	set, e2 := h.optionalSet(ctx, in.PermissionSetARN)
-	if err := errors.Join(e1, e2); err != nil {
+	account, e3 := h.accountNamed(ctx, in.AccountID)
+	if err := errors.Join(e1, e2, e3); err != nil {
 		return adminapi.None{}, err
 	}
 	return adminapi.None{}, h.Center.PutAccessOwner(ctx, awsdoor.Actor(who), center.AccessOwner{
-		PermissionSetARN: set, AccountID: in.AccountID, Owner: owner,
+		PermissionSetARN: set, AccountID: account,
+		Owner: center.Principal{Type: center.PrincipalType(in.OwnerType), ID: owner},
 	})
 }
 
@@ -58,41 +59,27 @@ func (h *Handler) optionalSet(ctx context.Context, text string) (string, error) 
 	return h.setNamed(ctx, text)
 }
 
-// principalNamed finds a user or a group by its id, or by its name.
-func (h *Handler) principalNamed(ctx context.Context, of, text string) (center.Principal, error) {
-	p := center.Principal{Type: center.PrincipalType(of), ID: text}
-	if p.Type == center.PrincipalGroup {
-		id, err := h.groupNamed(ctx, text)
-		p.ID = string(id)
-		return p, err
-	}
-	u, err := h.Center.UserByName(ctx, text)
-	if refusal.CodeOf(err) == center.UserNotFound {
-		return p, nil
-	}
-	p.ID = string(u.ID)
-	return p, err
-}
-
 func (h *Handler) deleteOwner(
 	ctx context.Context, who awsapi.Caller, in adminapi.AccessOwner,
 ) (adminapi.None, error) {
-	set, err := h.optionalSet(ctx, in.PermissionSetARN)
-	if err != nil {
+	set, e1 := h.optionalSet(ctx, in.PermissionSetARN)
+	account, e2 := h.accountNamed(ctx, in.AccountID)
+	if err := errors.Join(e1, e2); err != nil {
 		return adminapi.None{}, err
 	}
-	return adminapi.None{}, h.Center.DeleteAccessOwner(ctx, awsdoor.Actor(who), set+in.AccountID)
+	return adminapi.None{}, h.Center.DeleteAccessOwner(ctx, awsdoor.Actor(who), set+account)
 }
 
 func (h *Handler) startReview(
 	ctx context.Context, who awsapi.Caller, in adminapi.AccessReview,
 ) (adminapi.AccessReview, error) {
-	set, err := h.optionalSet(ctx, in.PermissionSetARN)
-	if err != nil {
+	set, e1 := h.optionalSet(ctx, in.PermissionSetARN)
+	account, e2 := h.accountNamed(ctx, in.AccountID)
+	if err := errors.Join(e1, e2); err != nil {
 		return in, err
 	}
 	v, err := h.Center.StartAccessReview(ctx, awsdoor.Actor(who), center.AccessReview{
-		Name: in.Name, PermissionSetARN: set, AccountID: in.AccountID, Administrative: in.Administrative,
+		Name: in.Name, PermissionSetARN: set, AccountID: account, Administrative: in.Administrative,
 		EndUnconfirmed: in.EndUnconfirmed, Deadline: in.Deadline, RestoreDays: in.RestoreDays,
 	})
 	return h.ShowReview(v), err

@@ -59,7 +59,7 @@ func (o *office) startReview() *cobra.Command {
 	f.StringVar(&v.Name, "name", "", "what people see")
 	f.StringVar(&until, "until", "", "by when, such as 2026-12-31 (midnight UTC) or 2026-12-31T17:00:00Z")
 	f.StringVar(&v.PermissionSetARN, "permission-set", "", "only this permission set, by name or ARN")
-	f.StringVar(&v.AccountID, "account", "", "only the account with this id")
+	f.StringVar(&v.AccountID, "account", "", "only the account with this id or name")
 	f.BoolVar(&v.Administrative, "administrative", false, "only permission sets that administer an account, or may")
 	f.BoolVar(&v.EndUnconfirmed, "end-unconfirmed", false, "what nobody confirms ends")
 	f.IntVar(&v.RestoreDays, "restore-days", 0, "for how many days what is taken can be given back (default 30)")
@@ -267,7 +267,7 @@ func owner(w administer.World) *cobra.Command {
 	var user, group string
 	what := func(cmd *cobra.Command) *cobra.Command {
 		cmd.Flags().StringVar(&of.PermissionSetARN, "permission-set", "", "the permission set, by name or ARN")
-		cmd.Flags().StringVar(&of.AccountID, "account", "", "id of the account")
+		cmd.Flags().StringVar(&of.AccountID, "account", "", "the account, by id or name")
 		return cmd
 	}
 	set := what(o.command("set", "Say who reviews a permission set or an account", terminal.NoArgs,
