@@ -72,6 +72,7 @@ var mayImport = []struct{ pkg, imports string }{
 			"tenant/server tenant/store tenant/syncjobs web/webtest",
 	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
+	{"internal/realsp", "sqldb/sqldbtest web/webtest"},
 	{"demo", "adminapi audit authn awsconfig center connect graph mail refusal tenant web"},
 	{"audit/chain", "authn"}, {"audit/chainsql", "audit/chain sqldb"}, {"audit/outlet", "audit/chain"},
 	{"center/cloudtrail", "audit audit/chain center"},

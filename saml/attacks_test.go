@@ -346,11 +346,21 @@ func TestTricksAreRefused(t *testing.T) {
 			a.sign(crypto.SHA256, "", enveloped, exclusiveC14N, "http://www.w3.org/TR/1999/REC-xslt-19991116"),
 			CheckAlgorithm,
 		},
-		"inclusive canonicalization": {
-			a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), CheckAlgorithm,
+		"another canonicalization than what was digested": {
+			a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"), CheckSignature,
 		},
-		"canonicalization that keeps comments": {
-			a.sign(crypto.SHA256, "", enveloped, exclusiveC14N+"WithComments"), CheckAlgorithm,
+		"a comment in what is signed with comments": {
+			strings.Replace(
+				a.sign(crypto.SHA256, "", enveloped, exclusiveC14N+"WithComments"), "ada@example.com",
+				"admin@example.com<!-- -->", 1,
+			),
+			CheckSignature,
+		},
+		"a canonicalization that nobody knows": {
+			a.sign(crypto.SHA256, "", enveloped, "http://www.w3.org/2010/xml-c14n2"), CheckAlgorithm,
+		},
+		"a canonicalization after another": {
+			a.sign(crypto.SHA256, "", enveloped, exclusiveC14N, exclusiveC14N), CheckAlgorithm,
 		},
 		"canonicalization only":             {a.sign(crypto.SHA256, "", exclusiveC14N), CheckAlgorithm},
 		"the transforms in the other order": {a.sign(crypto.SHA256, "", exclusiveC14N, enveloped), CheckAlgorithm},

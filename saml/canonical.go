@@ -70,22 +70,32 @@ func (b *binding) enter(e *etree.Element) *binding {
 	return b
 }
 
-// canonicalizer writes one document by Exclusive XML Canonicalization 1.0, without comments.
-type canonicalizer struct {
-	out       bytes.Buffer
-	inclusive []string       // prefixes that are declared wherever they hold
-	without   *etree.Element // is left out
+// canonicalization is how an element is written to be signed.
+type canonicalization struct {
+	prefixes  string // PrefixList of InclusiveNamespaces
+	inclusive bool   // every declaration that holds is written, whether it is used or not
+	comments  bool   // are written
 }
 
-// canonical writes an element by Exclusive XML Canonicalization 1.0 without comments, which is what
-// signatures are made of (https://www.w3.org/TR/xml-exc-c14n/ §3). prefixes is the PrefixList of
-// InclusiveNamespaces, and without an element in it to be left out, or nil. Of documents that scan
-// has accepted, nothing else needs to be known: no DTD, no processing instructions, no sections.
-func canonical(e *etree.Element, prefixes string, without *etree.Element) ([]byte, error) {
-	c := canonicalizer{inclusive: strings.Fields(prefixes), without: without}
-	for i, p := range c.inclusive {
+// canonicalizer writes one document.
+type canonicalizer struct {
+	canonicalization
+	out      bytes.Buffer
+	declares []string       // prefixes that are declared wherever they hold
+	without  *etree.Element // is left out
+}
+
+// canonical writes an element by Exclusive XML Canonicalization 1.0, which is what signatures are
+// made of (https://www.w3.org/TR/xml-exc-c14n/ §3), or by Canonical XML 1.0 or 1.1 (§2), as some
+// sign. without is an element in it to be left out, or nil. Of documents that scan has accepted,
+// nothing else needs to be known: no DTD, no processing instructions, no sections. Attributes of
+// the namespace xml that stand around the element are not handed down, as Canonical XML does: who
+// signs so is refused.
+func canonical(e *etree.Element, how canonicalization, without *etree.Element) ([]byte, error) {
+	c := canonicalizer{canonicalization: how, declares: strings.Fields(how.prefixes), without: without}
+	for i, p := range c.declares {
 		if p == "#default" {
-			c.inclusive[i] = ""
+			c.declares[i] = ""
 		}
 	}
 	err := c.element(e, scopeOf(e.Parent()), nil)
@@ -116,7 +126,12 @@ func (c *canonicalizer) element(e *etree.Element, around, written *binding) erro
 	}
 	c.out.WriteByte('<')
 	c.out.WriteString(e.FullTag())
-	used = append(used, c.inclusive...)
+	used = append(used, c.declares...)
+	if c.inclusive {
+		for b := scope; b != nil; b = b.outer {
+			used = append(used, b.prefix)
+		}
+	}
 	slices.Sort(used)
 	for _, prefix := range slices.Compact(used) {
 		uri := scope.find(prefix)
@@ -145,6 +160,10 @@ func (c *canonicalizer) element(e *etree.Element, around, written *binding) erro
 			}
 			if err := c.element(child, scope, written); err != nil {
 				return err
+			}
+		case *etree.Comment:
+			if c.comments { // as they stand (Canonical XML 1.0 §2.3)
+				c.out.WriteString("<!--" + child.Data + "-->")
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -68,12 +67,12 @@ func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, 
 	if info == nil || value == nil {
 		return nil, refuse(CheckSignature, "one SignedInfo and one SignatureValue", "another shape")
 	}
-	// The PrefixList belongs to the method, and decides only which bytes must have been signed.
-	prefixes, err := exclusively(child(info, nsSignature, "CanonicalizationMethod"))
+	// The method and its PrefixList decide only which bytes must have been signed.
+	how, err := canonicalizationOf(child(info, nsSignature, "CanonicalizationMethod"))
 	if err != nil {
 		return nil, err
 	}
-	signed, err := canonical(info, prefixes, nil)
+	signed, err := canonical(info, how, nil)
 	if err != nil {
 		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
 	}
@@ -87,7 +86,7 @@ func verifySignature(e, signature *etree.Element, want Expect) (*etree.Element, 
 	if err := want.trusts(r.method, signed, text(value)); err != nil {
 		return nil, refuse(CheckSignature, "a valid signature by the identity provider's key", err.Error())
 	}
-	digested, err := canonical(e, r.prefixes, signature)
+	digested, err := canonical(e, r.how, signature)
 	if err != nil {
 		return nil, refuse(CheckDocument, "namespaces that resolve", err.Error())
 	}
@@ -183,28 +182,41 @@ const (
 	enveloped     = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 )
 
-// exclusively returns the PrefixList of a method that must be exclusive canonicalization without
-// comments.
-func exclusively(method *etree.Element) (prefixes string, err error) {
-	if m := attr(method, "Algorithm"); m != exclusiveC14N {
-		return "", refuse(CheckAlgorithm, exclusiveC14N, m)
+// canonicalizations are those by which elements may be written to be signed. SAML core §5.4.3 wants
+// the exclusive one, with or without comments. The others are what some identity providers can be
+// set to; each of them covers the whole of the element.
+var canonicalizations = map[string]canonicalization{
+	exclusiveC14N:                                                  {},
+	exclusiveC14N + "WithComments":                                 {comments: true},
+	"http://www.w3.org/TR/2001/REC-xml-c14n-20010315":              {inclusive: true},
+	"http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments": {inclusive: true, comments: true},
+	"http://www.w3.org/2006/12/xml-c14n11":                         {inclusive: true},
+	"http://www.w3.org/2006/12/xml-c14n11#WithComments":            {inclusive: true, comments: true},
+}
+
+// canonicalizationOf reads a CanonicalizationMethod, or a Transform that is one.
+func canonicalizationOf(method *etree.Element) (canonicalization, error) {
+	name := attr(method, "Algorithm")
+	how, known := canonicalizations[name]
+	if !known {
+		return how, refuse(CheckAlgorithm, exclusiveC14N, name)
 	}
 	inside := method.ChildElements()
-	if len(inside) > 1 || (len(inside) == 1 && !is(inside[0], exclusiveC14N, "InclusiveNamespaces")) {
-		return "", refuse(CheckAlgorithm, "at most one InclusiveNamespaces", "another parameter")
+	if len(inside) > 1 || len(inside) == 1 && (how.inclusive || !is(inside[0], exclusiveC14N, "InclusiveNamespaces")) {
+		return how, refuse(CheckAlgorithm, "at most one InclusiveNamespaces", "another parameter")
 	}
 	if len(inside) == 1 {
-		prefixes = attr(inside[0], "PrefixList")
+		how.prefixes = attr(inside[0], "PrefixList")
 	}
-	return prefixes, nil
+	return how, nil
 }
 
 // signedReference is what a signature says of itself.
 type signedReference struct {
-	method   signatureMethod
-	digest   crypto.Hash
-	value    []byte // of the digest
-	prefixes string // of the canonicalization of what is signed
+	method signatureMethod
+	digest crypto.Hash
+	value  []byte           // of the digest
+	how    canonicalization // of what is signed
 }
 
 // readReference reads a SignedInfo, which must refer to the element with an ID, and to nothing
@@ -233,15 +245,20 @@ func readReference(info *etree.Element, id string) (r signedReference, err error
 		algorithms[i] = attr(t, "Algorithm")
 	}
 	// SAML core §5.4.4 wants no others: XPath and XSLT cut out of the digest what a reader still
-	// sees.
-	if !slices.Equal(algorithms, []string{enveloped, exclusiveC14N}) {
+	// sees. Where no canonicalization is named it is Canonical XML 1.0 (XML signature §4.4.3.2).
+	switch {
+	case len(transforms) == 1 && algorithms[0] == enveloped:
+		r.how.inclusive = true
+	case len(transforms) == 2 && algorithms[0] == enveloped:
+		if r.how, err = canonicalizationOf(transforms[1]); err != nil {
+			return r, err
+		}
+	default:
 		return r, refuse(
 			CheckAlgorithm, "enveloped-signature, then exclusive canonicalization", strings.Join(algorithms, ", "),
 		)
 	}
-	if r.prefixes, err = exclusively(transforms[1]); err != nil {
-		return r, err
-	}
+	r.how.comments = false // #ID means the element without its comments (XML signature §4.4.3.3)
 	if r.value, err = unspacedBase64(text(child(e, nsSignature, "DigestValue"))); err != nil {
 		return r, refuse(CheckSignature, "a digest in base64", err.Error())
 	}

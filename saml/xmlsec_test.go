@@ -71,13 +71,16 @@ func (v verifier) sign(message, element string) string {
 	signature := child(e, nsSignature, "Signature")
 	info := child(signature, nsSignature, "SignedInfo")
 	reference := child(info, nsSignature, "Reference")
-	inside, err := exclusively(child(info, nsSignature, "CanonicalizationMethod"))
+	inside, err := canonicalizationOf(child(info, nsSignature, "CanonicalizationMethod"))
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	outside, err := exclusively(children(child(reference, nsSignature, "Transforms"), nsSignature, "Transform")[1])
-	if err != nil {
-		v.t.Fatal(err)
+	outside := canonicalization{inclusive: true}
+	if list := children(child(reference, nsSignature, "Transforms"), nsSignature, "Transform"); len(list) > 1 {
+		if outside, err = canonicalizationOf(list[1]); err != nil {
+			v.t.Fatal(err)
+		}
+		outside.comments = false
 	}
 	digested, err := canonical(e, outside, signature)
 	if err != nil {
@@ -157,6 +160,9 @@ const (
 		`PrefixList="%s"/></dsig:`
 	method    = `<dsig:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`
 	transform = `<dsig:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"`
+
+	canonicalMethod    = `<dsig:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315`
+	canonicalTransform = `<dsig:Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315`
 )
 
 // otherConfirmation is one that is not for bearers here.
@@ -243,6 +249,30 @@ func TestWhatXMLSec1VerifiesIsTaken(t *testing.T) {
 		"texts with signs": {
 			key, []string{">Blue<", ">Blue<!-- and nothing else --><", "<saml:Conditions",
 				"&#13;&gt;\r\n&amp;<saml:Conditions"}, []string{">Blue<", ">Red<"},
+		},
+		"a method that keeps comments": {
+			key, []string{method, method[:len(method)-1] + `WithComments"`,
+				"<dsig:SignedInfo>", "<dsig:SignedInfo><!-- a &amp; b\n-->"}, []string{"<!-- a", "<!-- b"},
+		},
+		"a transform that keeps comments": {
+			key, []string{transform, transform[:len(transform)-1] + `WithComments"`,
+				">Blue<", "><!-- a &amp; b -->Bl<!---->ue<"}, []string{"-->ue<", "-->nd<"},
+		},
+		"Canonical XML of both": {
+			key, []string{method, canonicalMethod + `"`, transform, canonicalTransform + `"`,
+				`xmlns:samlp=`, `xmlns:unused="urn:unused" xmlns:samlp=`}, []string{"urn:unused", "urn:other"},
+		},
+		"Canonical XML with comments": {
+			key, []string{method, canonicalMethod + `#WithComments"`, transform, canonicalTransform + `#WithComments"`,
+				">Blue<", "><x xmlns=\"\"/><!-- x -->Blue<"}, []string{"<x xmlns", "<y xmlns"},
+		},
+		"Canonical XML 1.1": {
+			key, []string{method, `<dsig:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"`,
+				transform, `<dsig:Transform Algorithm="http://www.w3.org/2006/12/xml-c14n11#WithComments"`},
+			[]string{">Blue<", ">Red<"},
+		},
+		"no canonicalization": {
+			key, []string{transform + "/>", ""}, []string{">Blue<", "><!-- -->Red<"},
 		},
 		"SHA-384":             {key, sha("rsa-sha384"), []string{">Blue<", ">Red<"}},
 		"SHA-512":             {key, sha("rsa-sha512"), []string{">Blue<", ">Red<"}},
@@ -348,7 +378,7 @@ func TestCanonicalWritesWhatGoxmldsigWrites(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := canonical(root, prefixes, nil)
+			got, err := canonical(root, canonicalization{prefixes: prefixes}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,5 +1,5 @@
 <?php
-// SimpleSAMLphp as an application of the center.
+// SimpleSAMLphp as a service provider.
 $config = [
     'baseurlpath' => getenv('SP_BASE') . '/',
     'certdir' => getenv('SP_FOLDER') . '/',
