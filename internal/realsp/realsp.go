@@ -190,6 +190,7 @@ MellonLockFile %[1]s/mellon.lock
   AuthType Mellon
   MellonEnable "auth"
   Require valid-user
+  MellonSetEnv "mail" "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
   Header set X-Name "%%{MELLON_NAME_ID}e"
   Header set X-Mail "%%{MELLON_mail}e"
 </Location>

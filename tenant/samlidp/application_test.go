@@ -33,8 +33,12 @@ func register(t *testing.T, e pairtest.Ends, person string) registered {
 	e.Change(http.MethodPost, "/servicePrincipals", map[string]any{
 		"appId": app.AppID, "preferredSingleSignOnMode": "saml",
 	}, &principal)
+	var certificate struct{ Thumbprint string }
 	e.Change(http.MethodPost, "/servicePrincipals/"+principal.ID+"/addTokenSigningCertificate", map[string]any{
 		"displayName": "CN=Wiki",
+	}, &certificate)
+	e.Change(http.MethodPatch, "/servicePrincipals/"+principal.ID, map[string]any{
+		"preferredTokenSigningKeyThumbprint": certificate.Thumbprint,
 	}, nil)
 	e.Change(http.MethodPost, "/servicePrincipals/"+principal.ID+"/appRoleAssignedTo", map[string]any{
 		"principalId": e.User(person).ID, "resourceId": principal.ID,
@@ -83,10 +87,13 @@ func TestRealApplicationsOfTheTenant(t *testing.T) {
 				if got.Status == http.StatusOK {
 					got = v.Do(http.MethodGet, p.Private, nil)
 				}
-				known := got.Header.Get("X-Name") == mei || strings.Contains(got.Text, mei)
+				known := got.Header.Get("X-Mail") == mei || strings.Contains(got.Text, mei)
 				return known && got.URL.Host == strings.TrimPrefix(p.Base, "http://"), got
 			}
 			for what, twin := range twins(string(plain)) {
+				if what == "unsigned" && c.encrypted && c.signing == "both" {
+					continue // the signature that is left is encrypted with the assertion
+				}
 				other := url.Values{
 					"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(twin))},
 					"RelayState":   form["RelayState"],
@@ -99,8 +106,10 @@ func TestRealApplicationsOfTheTenant(t *testing.T) {
 			if ok, got := arrives(browser, form); !ok {
 				t.Fatalf("the sign-in: %d %v %s\n%s", got.Status, got.Header, got.Text, plain)
 			}
-			out := browser.Do(http.MethodGet, p.SignOut, nil)
-			if out.Status >= http.StatusBadRequest && out.Status != http.StatusNotFound {
+			// Entra's answer has another issuer than its assertions, which SimpleSAMLphp looks past and
+			// mod_auth_mellon refuses: as with the real one, the person is signed out all the same.
+			want := map[string]int{"SimpleSAMLphp": http.StatusOK, "mod_auth_mellon": http.StatusBadRequest}[c.Name]
+			if out := browser.Do(http.MethodGet, p.SignOut, nil); out.Status != want {
 				t.Errorf("the sign-out: %d %s %s", out.Status, out.URL, out.Text)
 			}
 			if again := browser.Do(http.MethodGet, p.Private, nil); !strings.Contains(again.Text, `name="loginfmt"`) {
@@ -146,9 +155,9 @@ func signOutURL(t testing.TB, metadata string) string {
 // twins are a response as somebody on the way could change it.
 func twins(response string) map[string]string {
 	list := map[string]string{
-		"no signatures": regexp.MustCompile(`(?s)<Signature .*?</Signature>`).ReplaceAllString(response, ""),
-		"another name":  strings.ReplaceAll(response, "mei.tanaka@", "elena.popescu@"),
-		"no end":        regexp.MustCompile(`NotOnOrAfter="2`).ReplaceAllString(response, `NotOnOrAfter="3`),
+		"unsigned":     regexp.MustCompile(`(?s)<Signature .*?</Signature>`).ReplaceAllString(response, ""),
+		"another name": strings.ReplaceAll(response, "mei.tanaka@", "elena.popescu@"),
+		"no end":       regexp.MustCompile(`NotOnOrAfter="2`).ReplaceAllString(response, `NotOnOrAfter="3`),
 	}
 	if strings.Contains(response, "<EncryptedAssertion") {
 		parts := strings.Split(response, "CipherValue>") // the key's and the data's are the second and the fourth
