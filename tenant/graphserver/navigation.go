@@ -80,18 +80,18 @@ var notServed = map[string][]string{
 var collectionsNotServed = []string{
 	"$metadata", "admin", "administrativeUnits", "agreements", "appCatalogs",
 	"authenticationMethodConfigurations", "authenticationMethodsPolicy", "certificateBasedAuthConfiguration", "chats",
-	"communications", "compliance", "connections", "contacts", "contracts", "copilot", "dataPolicyOperations",
-	"deviceAppManagement", "deviceManagement", "devices",
+	"communications", "compliance", "connections", "copilot", "dataPolicyOperations",
+	"deviceAppManagement", "deviceManagement",
 	"domainDnsRecords", "drive", "drives", "education", "employeeExperience", "external",
-	"filterOperators", "functions", "groupLifecyclePolicies", "groupSettingTemplates", "groupSettings", "identity",
+	"filterOperators", "functions", "groupSettingTemplates", "identity",
 	"identityGovernance", "identityProtection", "identityProviders", "informationProtection", "invitations",
 	"localizations", "permissionGrants", "places", "planner", "print", "privacy",
 	"reports", "rolePermissions", "schemaExtensions", "scopedRoleMemberships", "search", "security",
 	"servicePrincipalsWithUniqueName", "shares", "sites", "solutions", "storage", "subscriptions",
 	"teams", "teamsTemplates", "teamwork", "tenantRelationships",
-	"directory/administrativeUnits", "directory/attributeSets", "directory/customSecurityAttributeDefinitions",
-	"directory/deviceLocalCredentials", "directory/federationConfigurations", "directory/onPremisesSynchronization",
-	"directory/publicKeyInfrastructure", "directory/subscriptions",
+	"directory/attributeSets", "directory/customSecurityAttributeDefinitions",
+	"directory/deviceLocalCredentials", "directory/onPremisesSynchronization",
+	"directory/publicKeyInfrastructure",
 	"policies/activityBasedTimeoutPolicies", "policies/adminConsentRequestPolicy", "policies/appManagementPolicies",
 	"policies/authenticationFlowsPolicy", "policies/authenticationMethodsPolicy",
 	"policies/authenticationStrengthPolicies", "policies/authorizationPolicy", "policies/conditionalAccessPolicies",
@@ -100,6 +100,51 @@ var collectionsNotServed = []string{
 	"policies/roleManagementPolicies", "policies/roleManagementPolicyAssignments", "policies/tokenLifetimePolicies",
 	"roleManagement/cloudPC", "roleManagement/deviceManagement", "roleManagement/entitlementManagement",
 	"roleManagement/enterpriseApps", "roleManagement/exchange",
+}
+
+// emptyCollections are collections of what a tenant here has none of. Changes of them are refused.
+// Source: the answers of a tenant without any.
+var emptyCollections = []string{
+	"contacts", "contracts", "devices", "groupLifecyclePolicies", "groupSettings", "directory/administrativeUnits",
+	"directory/deletedItems/microsoft.graph.administrativeUnit", "directory/deletedItems/microsoft.graph.device",
+	"directory/federationConfigurations", "directory/subscriptions",
+}
+
+// deltasNotServed are collections whose delta the metadata has, and the real Graph refuses in these
+// words. Source: the answers of a tenant, published in August 2026.
+var deltasNotServed = map[string]string{
+	"contracts": "Contract", "directoryRoleTemplates": "DirectoryRoleTemplate", "organization": "Organization",
+	"groupSettingTemplates": "SettingTemplate", "permissionGrants": "ResourceSpecificPermissionGrant",
+}
+
+// refused answers with an error whatever is asked.
+func refused(err error) call {
+	return func(context.Context, request) (int, any, error) { return 0, nil, err }
+}
+
+// nothing answers with an empty list.
+func (h *Handler) nothing(ctx context.Context, r request) (int, any, error) {
+	return h.answerRelation(ctx, r, nil)
+}
+
+var errNoSearch = unsupported(
+	"Searches against this resource are not supported. Only specific instances can be queried.",
+)
+
+// refusedReads are the addresses that the metadata has, and that no tenant answers, and the
+// collections of which there is nothing.
+func (h *Handler) refusedReads() (list []route) {
+	for _, path := range []string{"/directoryObjects", "/directory/deletedItems"} {
+		list = append(list, route{"GET " + path, toReadObjects, ofList, refused(errNoSearch)})
+	}
+	for name, kind := range deltasNotServed {
+		err := unsupported("Differential query is not supported for entity type: " + kind)
+		list = append(list, route{"GET /" + name + "/delta", anyCaller, ofDelta, refused(err)})
+	}
+	for _, path := range emptyCollections {
+		list = append(list, route{"GET /" + path, toReadObjects, ofList, h.nothing})
+	}
+	return list
 }
 
 // actionsNotServed are actions that are bound to collections.
@@ -123,9 +168,6 @@ func (h *Handler) navigationCalls() []route {
 		{"GET /servicePrincipals/$count", toReadApplications, ofCount, h.countApplications},
 		{"GET /directoryRoles/delta", toReadRoles, ofDelta, h.rolesDelta},
 		{"GET /directoryObjects/delta", toReadObjects, ofDelta, h.objectsDelta},
-		{"GET /directoryRoleTemplates/delta", anyCaller, ofDelta, func(context.Context, request) (int, any, error) {
-			return 0, nil, notHere("directoryRoleTemplates/delta")
-		}},
 		{"GET /applications/delta", toReadApplications, ofDelta, h.applicationsDelta},
 		{"GET /servicePrincipals/delta", toReadApplications, ofDelta, h.applicationsDelta},
 		{"GET /servicePrincipals/{id}/tokenIssuancePolicies", toReadApplications, ofList, h.policiesOf},
@@ -135,6 +177,7 @@ func (h *Handler) navigationCalls() []route {
 		{"GET /auditLogs/directoryAudits/{id}", toReadLogs, ofOne, h.logEntry(h.directoryAudits)},
 		{"GET /auditLogs/provisioning/{id}", toReadLogs, ofOne, h.logEntry(h.provisioningLog)},
 	}
+	list = append(list, h.refusedReads()...)
 	for _, path := range []string{"templates", "templates/{template}", "templates/{template}/schema"} {
 		call := map[string]call{"templates": h.syncTemplates, "templates/{template}": h.syncTemplate}[path]
 		options := ofList
@@ -301,6 +344,11 @@ func (h *Handler) elsewhere(_ context.Context, r request) (int, any, error) {
 	if last := parts[len(parts)-1]; among(actionsNotServed, last) {
 		return 0, nil, notHere(last)
 	}
+	name := strings.Join(parts[:min(2, len(parts))], "/")
+	served := func(list []string) bool { return among(list, parts[0]) || among(list, name) }
+	if served(emptyCollections) { // and nothing can be added
+		return 0, nil, notHere(name)
+	}
 	if h.otherMethod(r.Request) {
 		return 0, nil, &wireError{
 			status:  http.StatusMethodNotAllowed,
@@ -313,9 +361,7 @@ func (h *Handler) elsewhere(_ context.Context, r request) (int, any, error) {
 	if here == "me" {
 		here, at = "users", 1
 	}
-	if name := strings.Join(parts[:min(2, len(parts))], "/"); slices.ContainsFunc(
-		[]string{parts[0], name}, func(n string) bool { return among(collectionsNotServed, n) },
-	) {
+	if served(collectionsNotServed) {
 		return 0, nil, notHere(name)
 	}
 	if here == "roleManagement" && among(rolesNotServed, parts[len(parts)-1]) {

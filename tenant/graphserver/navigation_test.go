@@ -42,7 +42,7 @@ var documented = map[string]string{
 	"domains":        "domainNameReferences federationConfiguration rootDomain verificationDnsRecords isDefault",
 	"": `users groups applications servicePrincipals organization directoryRoles directoryRoleTemplates domains
 		subscribedSkus oauth2PermissionGrants users/delta groups/delta applications/delta servicePrincipals/delta
-		directoryRoles/delta directoryObjects/delta users/$count groups/$count applications/$count
+		directoryRoles/delta users/$count groups/$count applications/$count
 		servicePrincipals/$count devices contacts contracts directory/administrativeUnits directory/deletedItems/x
 		policies/authorizationPolicy policies/conditionalAccessPolicies policies/claimsMappingPolicies
 		roleManagement/directory/roleDefinitions roleManagement/directory/roleAssignments
@@ -107,6 +107,36 @@ func TestDocumentedAddressesAreServedOrRefused(t *testing.T) {
 	e.Change(http.MethodGet, user+"/displayName", nil, &name)
 	if name.Value != "Mei Tanaka" || !strings.HasSuffix(name.Context, "/displayName") {
 		t.Errorf("a property: %+v", name)
+	}
+}
+
+// TestWhatNoTenantAnswers is refused in Graph's words, and what a tenant has none of is an empty
+// list.
+func TestWhatNoTenantAnswers(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	for path, words := range map[string]string{
+		"/directoryObjects":             "Only specific instances can be queried",
+		"/directory/deletedItems":       "Only specific instances can be queried",
+		"/directoryObjects/delta":       "without a valid resource type or id filter",
+		"/directoryRoleTemplates/delta": "not supported for entity type: DirectoryRoleTemplate",
+		"/organization/delta":           "not supported for entity type: Organization",
+		"/contracts/delta()":            "not supported for entity type: Contract",
+		"/groupSettingTemplates/delta":  "not supported for entity type: SettingTemplate",
+		"/permissionGrants/delta":       "not supported for entity type: ResourceSpecificPermissionGrant",
+	} {
+		status, _, text := e.Ask(http.MethodGet, path, nil)
+		if status != http.StatusBadRequest || !strings.Contains(text, `"Request_UnsupportedQuery"`) ||
+			!strings.Contains(text, words) {
+			t.Errorf("GET %s: %d %s", path, status, text)
+		}
+	}
+	for name := range strings.FieldsSeq(`devices contacts contracts groupSettings groupLifecyclePolicies
+		directory/administrativeUnits directory/deletedItems/microsoft.graph.device directory/subscriptions
+		directory/deletedItems/microsoft.graph.administrativeUnit directory/federationConfigurations`) {
+		if list := e.List("/"+name+"?$select=id&$top=5", "id"); len(list) != 0 {
+			t.Errorf("%s: %v", name, list)
+		}
 	}
 }
 

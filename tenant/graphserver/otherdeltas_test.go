@@ -88,7 +88,12 @@ func TestTheDeltaOfDirectoryObjects(t *testing.T) {
 	users, groups := e.List("/users", "id"), e.List("/groups", "id")
 	both := slices.Concat(users, groups)
 	slices.Sort(both)
-	all, link := deltaOf(e, "/directoryObjects/delta")
+	if status, _, text := e.Ask(http.MethodGet, "/directoryObjects/delta", nil); status != http.StatusBadRequest ||
+		!strings.Contains(text, "without a valid resource type or id filter") {
+		t.Errorf("without a filter: %d %s", status, text)
+	}
+	all, link := deltaOf(e, "/directoryObjects/delta?$filter="+
+		"isof('microsoft.graph.user')%20or%20isof('microsoft.graph.group')")
 	if have := idsOf(all); !slices.Equal(have, both) || all[0]["@odata.type"] != "#microsoft.graph.user" ||
 		all[len(all)-1]["@odata.type"] != "#microsoft.graph.group" {
 		t.Errorf("all are %d of %d: %v", len(have), len(both), all[0])
@@ -156,7 +161,8 @@ func TestLinksOfOtherDeltas(t *testing.T) {
 	paths := []string{"/directoryRoles/delta", "/directoryObjects/delta", "/oauth2PermissionGrants/delta"}
 	links := map[string]string{}
 	for _, path := range paths {
-		_, links[path] = deltaOf(e, path)
+		query := map[string]string{"/directoryObjects/delta": "?$filter=isof('microsoft.graph.group')"}[path]
+		_, links[path] = deltaOf(e, path+query)
 		for _, query := range []string{
 			"?$deltatoken=x", "?$skiptoken=e30", "?$deltatoken=e30", "?$deltatoken=eyJrIjpbe31dfQ", "?$orderby=id",
 		} {

@@ -204,7 +204,7 @@ func TestWhatIsNotThereIsSaidToThoseWithATokenOnly(t *testing.T) {
 	for call, want := range map[[2]string]int{
 		{"GET", "/nothing"}: http.StatusBadRequest, {"POST", "/organization"}: http.StatusMethodNotAllowed,
 		{"DELETE", "/auditLogs/signIns"}: http.StatusMethodNotAllowed, {"GET", "/auditLogs"}: http.StatusBadRequest,
-		{"PATCH", "/users"}: http.StatusMethodNotAllowed, {"GET", "/devices"}: http.StatusNotImplemented,
+		{"PATCH", "/users"}: http.StatusMethodNotAllowed, {"GET", "/subscriptions"}: http.StatusNotImplemented,
 	} {
 		if status, _ := ask(h, "", call[0], call[1], ""); status != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d", call, status)

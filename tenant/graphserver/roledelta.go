@@ -111,7 +111,7 @@ var (
 	orBetween  = regexp.MustCompile(`(?i) or `)
 )
 
-// objectsDelta answers with all users and groups at first, one kind after the other, and then with
+// objectsDelta answers with all users or groups at first, one kind after the other, and then with
 // what has changed. Source: directoryObject: delta.
 func (h *Handler) objectsDelta(ctx context.Context, r request) (int, any, error) {
 	s, err := h.objectsState(ctx, r)
@@ -167,20 +167,24 @@ func (h *Handler) objectsState(ctx context.Context, r request) (s objectsState, 
 	}
 	kinds := map[string]bool{}
 	var ids []string
-	if filter := strings.TrimSpace(q.Get("$filter")); filter != "" {
-		for _, part := range orBetween.Split(filter, -1) {
-			if m := deltaKinds.FindStringSubmatch(strings.TrimSpace(part)); m != nil {
-				kinds[m[1]] = true
-			}
+	filter := strings.TrimSpace(q.Get("$filter"))
+	if filter == "" { // Source: the answer of a tenant, published in August 2026
+		return s, unsupported(
+			"Delta query is not supported for directoryObjects without a valid resource type or id filter.",
+		)
+	}
+	for _, part := range orBetween.Split(filter, -1) {
+		if m := deltaKinds.FindStringSubmatch(strings.TrimSpace(part)); m != nil {
+			kinds[m[1]] = true
 		}
-		if len(kinds) == 0 {
-			ids, err = deltaIDs(filter)
-		} else if len(kinds) != len(orBetween.Split(filter, -1)) {
-			err = unsupported("A delta query of directory objects can be filtered by isof or by id.")
-		}
-		if err != nil {
-			return s, err
-		}
+	}
+	if len(kinds) == 0 {
+		ids, err = deltaIDs(filter)
+	} else if len(kinds) != len(orBetween.Split(filter, -1)) {
+		err = unsupported("A delta query of directory objects can be filtered by isof or by id.")
+	}
+	if err != nil {
+		return s, err
 	}
 	number, err := h.Tenant.LastChange(ctx)
 	for _, kind := range []tenant.ObjectKind{tenant.KindUser, tenant.KindGroup} {
