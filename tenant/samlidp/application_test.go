@@ -106,8 +106,8 @@ func TestRealApplicationsOfTheTenant(t *testing.T) {
 			if ok, got := arrives(browser, form); !ok {
 				t.Fatalf("the sign-in: %d %v %s\n%s", got.Status, got.Header, got.Text, plain)
 			}
-			// Entra's answer has another issuer than its assertions, which SimpleSAMLphp looks past and
-			// mod_auth_mellon refuses: as with the real one, the person is signed out all the same.
+			// Entra's answer has another issuer than its assertions, which SimpleSAMLphp looks
+			// past and mod_auth_mellon refuses; the person is signed out all the same.
 			want := map[string]int{"SimpleSAMLphp": http.StatusOK, "mod_auth_mellon": http.StatusBadRequest}[c.Name]
 			if out := browser.Do(http.MethodGet, p.SignOut, nil); out.Status != want {
 				t.Errorf("the sign-out: %d %s %s", out.Status, out.URL, out.Text)
