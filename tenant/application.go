@@ -242,9 +242,23 @@ func (a Application) check(tx Reader) error {
 	return nil
 }
 
-// checkAddresses refuses addresses that browsers must not be sent to. What is as it was before is
-// left alone, so that an old application can be changed; browsers are not sent there all the same.
+// checkAddresses refuses addresses that browsers must not be sent to, and lists that name something
+// twice. What is as it was before is left alone, so that an old application can be changed; browsers
+// are not sent there all the same.
 func (a Application) checkAddresses(old Application) error {
+	for _, list := range []struct {
+		name        string
+		now, before []string
+	}{
+		{"identifierUris", a.IdentifierURIs, old.IdentifierURIs},
+		{"redirectUris", a.ReplyURLs, old.ReplyURLs},
+	} {
+		for i, uri := range list.now {
+			if slices.Contains(list.now[:i], uri) && !slices.Equal(list.now, list.before) {
+				return &refusal.Error{Code: InvalidValue, Subject: list.name, Detail: "name each address once"}
+			}
+		}
+	}
 	for _, u := range a.ReplyURLs {
 		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) &&
 			!slices.Contains(old.ReplyURLs, u) {

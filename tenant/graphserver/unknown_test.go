@@ -83,6 +83,11 @@ func TestUnknownPropertiesOfGraph(t *testing.T) {
 		{"PATCH", "GROUP", `{"mailEnabled":true} => Only security groups`},
 		{"POST", "GROUP/members/$ref", `{"@odata.id":"x/` + mei + `","role":"owner"} => Property 'role'`},
 		{"PATCH", "APP", `{"web":{"implicitGrantSettings":{"enableIdTokenIssuance":true}}} => implicitGrantSettings`},
+		{"PATCH", "APP", `{"identifierUris":["urn:x","urn:x"]} => name each address once`},
+		{
+			"PATCH", "APP",
+			`{"web":{"redirectUris":["https://a.example","https://a.example"]}} => name each address once`,
+		},
 		{"PATCH", "APP", `{"signInAudience":"AzureADMultipleOrgs"} => signInAudience must be AzureADMyOrg`},
 		{"PATCH", "APP", `{"keyCredentials":[{"usage":"Verify","key":"AAAA"}]} => keys with the usage Encrypt`},
 		{"PATCH", "SP", `{"accountEnabled":null} => wrong type`},
