@@ -242,9 +242,9 @@ func (a Application) check(tx Reader) error {
 	return nil
 }
 
-// checkAddresses refuses addresses that browsers must not be sent to, and lists that name something
-// twice. What is as it was before is left alone, so that an old application can be changed; browsers
-// are not sent there all the same.
+// checkAddresses refuses addresses that browsers must not be sent to, and lists that name one twice.
+// What is as it was before is left alone, so that an old application can be changed; browsers are
+// not sent there all the same.
 func (a Application) checkAddresses(old Application) error {
 	for _, list := range []struct {
 		name        string
