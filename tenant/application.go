@@ -242,7 +242,7 @@ func (a Application) check(tx Reader) error {
 	return nil
 }
 
-// checkAddresses refuses addresses that browsers must not be sent to, and lists that name one twice.
+// checkAddresses refuses addresses that browsers must not be sent to, and lists with one twice.
 // What is as it was before is left alone, so that an old application can be changed; browsers are
 // not sent there all the same.
 func (a Application) checkAddresses(old Application) error {
