@@ -75,7 +75,7 @@ func (p *Program) run(t *testing.T, env []string, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) // #nosec G204 -- a test's
 	cmd.Env, cmd.Stdout = append(os.Environ(), env...), &said
 	cmd.Stderr = cmd.Stdout
 	// Apache ends its children, and the whole of its group, which must not be ours.
@@ -94,7 +94,7 @@ func (p *Program) run(t *testing.T, env []string, name string, args ...string) {
 	})
 	deadline := time.Now().Add(time.Minute)
 	for {
-		if conn, err := net.Dial("tcp", "127.0.0.1:"+p.port); err == nil {
+		if conn, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+p.port); err == nil {
 			_ = conn.Close()
 			return
 		}
@@ -136,8 +136,8 @@ func simpleSAMLphp(t *testing.T, p *Program, o Options) {
 		p.keep(t, name, string(text))
 	}
 	// #nosec G204 -- test data
-	if out, err := exec.Command(
-		"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=application", "-days", "2",
+	if out, err := exec.CommandContext(
+		t.Context(), "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=application", "-days", "2",
 		"-keyout", filepath.Join(p.dir, "key.pem"), "-out", filepath.Join(p.dir, "cert.pem"),
 	).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -210,7 +210,7 @@ func mellon(t *testing.T, p *Program, _ Options) {
 	}
 	p.keep(t, filepath.Join("www", "private", "index.html"), p.Shows)
 	// #nosec G204 -- test data
-	cmd := exec.Command("/usr/sbin/mellon_create_metadata", p.Base+"/", p.Base+"/mellon")
+	cmd := exec.CommandContext(t.Context(), "/usr/sbin/mellon_create_metadata", p.Base+"/", p.Base+"/mellon")
 	cmd.Dir = p.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
