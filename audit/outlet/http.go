@@ -3,9 +3,11 @@ package outlet
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/audit/chain"
@@ -88,6 +90,10 @@ func (e *endpoint) post(ctx context.Context, parcels []chain.Parcel) (a answer, 
 		r.Header.Set("Authorization", e.settings.Authorization)
 	}
 	got, err := e.client.Do(r)
+	var failed *url.Error
+	if errors.As(err, &failed) { // without the address, which may have a secret in its query
+		err = failed.Err
+	}
 	if err != nil {
 		return a, err
 	}

@@ -2,8 +2,10 @@ package administer_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,18 +41,23 @@ func newOffice(t *testing.T) (*office, *centertest.Server) {
 func (o *office) call(typed string, line ...string) (out, said string, err error) {
 	o.Helper()
 	var shown, told bytes.Buffer
-	world := administer.World{In: strings.NewReader(typed), Out: &shown, Err: &told,
+	err = o.run(o.Context(), typed, &shown, &told, line...)
+	return shown.String(), told.String(), err
+}
+
+// run is call for a command that goes on until ctx ends.
+func (o *office) run(ctx context.Context, typed string, shown, told io.Writer, line ...string) error {
+	world := administer.World{In: strings.NewReader(typed), Out: shown, Err: told,
 		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }}
 	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(administer.Commands(world, administer.Explainer{
 		Flags:  func(*cobra.Command) {},
 		Person: func(*cobra.Command, string, bool) error { return errors.New("nobody asked for a person") },
 	})...)
-	root.SetOut(&shown)
-	root.SetErr(&told)
+	root.SetOut(shown)
+	root.SetErr(told)
 	root.SetArgs(append(line, "--center-url", o.env["CENTER_URL"]))
-	err = root.ExecuteContext(o.Context())
-	return shown.String(), told.String(), err
+	return root.ExecuteContext(ctx)
 }
 
 // want runs a command line that must work, and looks for words in what it printed.

@@ -1,8 +1,11 @@
 package administer
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +23,7 @@ func (w World) audit() *cobra.Command {
 		Short: "Search the audit log of a center",
 		Example: `  gatehouse audit search --since 24h --result refused
   gatehouse audit search --action CreateUser --actor okta --json
+  gatehouse audit search --follow --result refused
   gatehouse audit search --since 2026-11-01 --until 2026-11-02 --subject ada@example.com`,
 	}
 	a.flags(cmd)
@@ -31,9 +35,12 @@ func (a *administration) searchAudit() *cobra.Command {
 	var in adminapi.SearchEvents
 	var since, until string
 	var limit int
+	var follow bool
 	cmd := a.command("search", "List events, the newest first", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
-			in.MaxResults = min(limit, 500)
+			if in.MaxResults = min(limit, 500); follow {
+				return a.follow(cmd.Context(), c, in)
+			}
 			if a.asJSON {
 				return a.eventsAsJSON(cmd, c, in, limit)
 			}
@@ -47,16 +54,7 @@ func (a *administration) searchAudit() *cobra.Command {
 			}
 			err = a.print(events, "TIME\tACTION\tRESULT\tBY\tSUBJECT\tREFERENCE", func(line func(...any)) {
 				for _, e := range events {
-					result := strings.ToLower(e.Result)
-					if e.ErrorCode != "" {
-						result = e.ErrorCode
-					}
-					if e.Count > 0 {
-						result = fmt.Sprintf("%s (%d times)", result, e.Count)
-					}
-					at := e.EventTime.UTC().Format(time.DateTime)
-					by, about := terminal.Tail(e.ActorName, 30), terminal.Tail(e.Subject, 40)
-					line(at, e.EventName, result, by, about, e.Reference)
+					line(columns(e)...)
 				}
 			})
 			if more && err == nil {
@@ -93,7 +91,83 @@ why a request was refused and what to do. --json prints one event a line.`
 	f.StringVar(&in.Reference, "reference", "", "only events of the request with this reference")
 	f.StringVar(&in.SourceIPAddress, "address", "", "only events of requests from this IP address")
 	f.IntVar(&limit, "limit", 100, "how many events at most")
+	f.BoolVar(&follow, "follow", false, "wait for events and print each as it comes, until it is told to end")
 	return cmd
+}
+
+// columns are what a table shows of an event.
+func columns(e adminapi.Event) []any {
+	result := strings.ToLower(e.Result)
+	if e.ErrorCode != "" {
+		result = e.ErrorCode
+	}
+	if e.Count > 0 {
+		result = fmt.Sprintf("%s (%d times)", result, e.Count)
+	}
+	at := e.EventTime.UTC().Format(time.DateTime)
+	return []any{
+		at, e.EventName, result, terminal.Tail(e.ActorName, 30), terminal.Tail(e.Subject, 40), e.Reference,
+	}
+}
+
+const (
+	followEach = time.Second      //bound:none how often, not how much
+	followBack = 30 * time.Second //bound:none how much later an event may come than its time says
+)
+
+// follow prints events as they come, from those since the start of the search on, or from now.
+func (a *administration) follow(ctx context.Context, c *adminapi.Client, in adminapi.SearchEvents) error {
+	from := time.Now()
+	if in.StartTime != nil {
+		from = *in.StartTime
+	}
+	seen := map[string]time.Time{}
+	for {
+		start := from.Add(-followBack)
+		in.StartTime = &start
+		var fresh []adminapi.Event
+		err := c.LookupEvents(ctx, in, func(e adminapi.Event) bool {
+			if _, known := seen[fmt.Sprint(e)]; !known && !e.EventTime.Before(from.Add(-followBack)) {
+				fresh = append(fresh, e)
+			}
+			return true
+		})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		first := len(seen) == 0
+		for _, e := range slices.Backward(fresh) {
+			seen[fmt.Sprint(e)] = e.EventTime
+			if first && e.EventTime.Before(from) { // it was there before
+				continue
+			}
+			if err := a.printEvent(e); err != nil {
+				return err
+			}
+			if e.EventTime.After(from) {
+				from = e.EventTime
+			}
+		}
+		maps.DeleteFunc(seen, func(_ string, at time.Time) bool { return at.Before(from.Add(-2 * followBack)) })
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(followEach):
+		}
+	}
+}
+
+// printEvent prints an event on a line.
+func (a *administration) printEvent(e adminapi.Event) error {
+	if a.asJSON {
+		return json.NewEncoder(a.Out).Encode(e)
+	}
+	var texts []string
+	for _, c := range columns(e) {
+		texts = append(texts, terminal.Inline(c))
+	}
+	_, err := fmt.Fprintln(a.Out, strings.Join(texts, "  "))
+	return err
 }
 
 // collect hands over up to limit events, and says whether there are more.
