@@ -372,3 +372,72 @@ func TestEveryEventReachesAReceiverThatFailsHalfTheTime(t *testing.T) {
 		}
 	})
 }
+
+// silent is an outlet that never answers.
+type silent struct{}
+
+func (silent) Deliver(ctx context.Context, _ []chain.Parcel) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestAnotherNodeGoesOn: one node hands on and is cut off from the database in the middle of it;
+// another one waits as long as it might come back, and not longer.
+func TestAnotherNodeGoesOn(t *testing.T) {
+	each(t, func(t *testing.T, open func(t *testing.T) database) {
+		d := open(t)
+		if !d.Shared() {
+			return // one process has it
+		}
+		k := d.keeper(t, func() time.Time { return first.Add(time.Hour) })
+		if err := errors.Join(d.append(many(0, 5)...), k.Append(false)); err != nil {
+			t.Fatal(err)
+		}
+		courier := func(name string, o chain.Outlet) *chain.Courier {
+			return &chain.Courier{
+				Store: d, Sealer: sealer(t), Name: "to", Node: name, Shared: true, Outlet: o,
+				Log: slog.New(slog.DiscardHandler), Patience: 500 * time.Millisecond,
+			}
+		}
+		ctx, kill := context.WithCancel(t.Context())
+		gone := make(chan struct{})
+		a := courier("a", silent{})
+		a.Store = cutOff{d, ctx}
+		go func() { defer close(gone); _ = a.Work(ctx) }()
+		to := &receiver{random: rand.New(rand.NewPCG(3, 4)), ids: map[int64]string{}}
+		b := courier("b", to)
+		owner := ""
+		for !strings.Contains(owner, `"a"`) {
+			if err := d.View(func(l chain.Log) (err error) {
+				owner, err = l.EventNote("way/to")
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Work(t.Context()); err != nil || len(to.ids) != 0 {
+			t.Fatalf("it did not wait: %d, %v", len(to.ids), err)
+		}
+		kill()
+		<-gone
+		for end := time.Now().Add(time.Minute); len(to.ids) < 5; time.Sleep(10 * time.Millisecond) {
+			_ = b.Work(t.Context())
+			if time.Now().After(end) {
+				t.Fatalf("it has %d of 5", len(to.ids))
+			}
+		}
+	})
+}
+
+// cutOff is a store that a node does not reach any more once its context is done.
+type cutOff struct {
+	database
+	ctx context.Context
+}
+
+func (c cutOff) Update(fn func(chain.Log) error) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	return c.database.Update(fn)
+}

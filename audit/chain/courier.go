@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -46,8 +47,11 @@ type Courier struct {
 	Name   string // of the place that was reached
 	Node   string // whoever else hands on the same is another one
 	Shared bool   // other nodes may hand on the same
-	Outlet Outlet
-	Log    *slog.Logger
+	// Patience is how long a node that hands on may say nothing before this one does; 0: ten
+	// seconds.
+	Patience time.Duration
+	Outlet   Outlet
+	Log      *slog.Logger
 
 	Delivered, Failures atomic.Int64 // of this process
 	Waiting             atomic.Int64 // events that are chained and not delivered
@@ -163,7 +167,7 @@ func (c *Courier) take() (*way, error) {
 	if w != c.seen {
 		c.seen, c.seenAt = w, now
 	}
-	if c.Shared && w.Owner != "" && w.Owner != c.Node && now.Sub(c.seenAt) < maxSilence {
+	if c.Shared && w.Owner != "" && w.Owner != c.Node && now.Sub(c.seenAt) < cmp.Or(c.Patience, maxSilence) {
 		return nil, nil
 	}
 	was := w

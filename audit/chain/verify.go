@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,7 +85,19 @@ func Verify(
 			return r, err
 		}
 		var b Block
+		begins := h
 		err := store.View(func(l Log) error {
+			now, err := readHead(l, s)
+			if errors.Is(err, errForged) { // what was read first is looked at
+				now, err = h, nil
+			}
+			if err != nil {
+				return err
+			}
+			h.Before, h.StrangersBefore = now.Before, now.StrangersBefore
+			if begins = now; now.FromNumber > number { // a server has removed more of it meanwhile
+				return nil
+			}
 			blocks, err := l.EventBlock(number + 1)
 			if err != nil {
 				return err
@@ -98,6 +111,11 @@ func Verify(
 		})
 		if err != nil {
 			return r, err
+		}
+		if begins.FromNumber > number {
+			number, position = begins.FromNumber, begins.FromPosition
+			hash = begins.FromHash
+			continue
 		}
 		if b.Number > number+1 {
 			r.add("%s missing from its chain", blocksBetween(number+1, min(b.Number, h.Number+1)-1))
