@@ -187,6 +187,11 @@ var (
 	ActionCreateApplicationAssignment = line("CreateApplicationAssignment", administrators)
 	ActionDeleteApplicationAssignment = line("DeleteApplicationAssignment", administrators)
 
+	// Of account access manager, whose application is made and deleted by the names that other
+	// applications' events have too. Source: service authorization reference, account-access.
+	ActionCreateEntitlement = line("CreateEntitlement", administrators)
+	ActionDeleteEntitlement = line("DeleteEntitlement", administrators)
+
 	// Source: user guide, "Logging IAM Identity Center API calls with CloudTrail".
 	ActionUpdateApplicationServiceProvider = line(
 		"UpdateApplicationInstanceServiceProviderConfiguration",

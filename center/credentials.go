@@ -27,6 +27,17 @@ type Role struct {
 	Account       Account
 	PermissionSet PermissionSet // of a RoleRequest without its policies, which are in the role
 	RoleName      string        // AWSReservedSSO_<permission set>_<16 hex digits>
+	// ARN is that of a role that somebody is entitled to, and that the center has not made; empty:
+	// it is a permission set's.
+	ARN string
+}
+
+// kept is the name by which sessions of the role are kept: one that only this role has.
+func (r Role) kept() string {
+	if r.ARN != "" {
+		return r.ARN
+	}
+	return r.RoleName
 }
 
 // RoleCredentials are temporary credentials of a role.
@@ -58,7 +69,7 @@ type Broker interface {
 type RoleChoice struct {
 	Session       string // digest of a portal session or of a client's (Center.TokenSession)
 	Account       string
-	PermissionSet string // its name
+	PermissionSet string // its name, or the ARN of a role that the user is entitled to
 	// Longest bounds how long the credentials last, below what the permission set says; 0: that.
 	Longest time.Duration
 }
@@ -137,6 +148,17 @@ type sessionRole struct {
 	opened time.Time // until when it is known that the user has opened the role
 }
 
+// chosenRole is a role that a user has, by a permission set's name or by a role's ARN, or ErrNoRow.
+func chosenRole(r Reader, user UserID, account, choice string) (Role, error) {
+	if !IsRoleARN(choice) {
+		return r.RoleOf(user, account, choice)
+	}
+	if accountOfRole(choice) != account {
+		return Role{}, refusal.ErrNoRow
+	}
+	return entitledRole(r, user, choice)
+}
+
 // roleRequest is what a broker needs to open a role, if the session may.
 func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, err error) {
 	s, err := openSession(r, choice.Session, c.now(), PortalSession, ClientSession, ApplicationSession)
@@ -153,7 +175,7 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 	if err != nil {
 		return request, err
 	}
-	role, err := r.RoleOf(u.ID, choice.Account, choice.PermissionSet)
+	role, err := chosenRole(r, u.ID, choice.Account, choice.PermissionSet)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return request, &refusal.Error{Code: RoleNotAssigned, Subject: choice.subject()}
 	}

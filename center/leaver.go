@@ -14,7 +14,7 @@ import (
 // or opens something still.
 type Leaver struct {
 	User         User
-	Assignments  int     // to the user, not by a group
+	Assignments  int     // to the user, not by a group; and entitlements to roles
 	Applications int     // assigned to the user, not by a group
 	Groups       []Group // whose members the identity provider does not keep: nobody else takes the user out
 	Sessions     int
@@ -27,7 +27,7 @@ type Leaver struct {
 // nothing, since ids are never used again.
 type Orphan struct {
 	Departed         // without a name when an earlier release deleted it
-	Assignments  int // those of rules too
+	Assignments  int // those of rules too, and entitlements to roles
 	Applications int
 	Rules        int
 	// Successor is who came back under another id: with the same external id, or else the same
@@ -131,7 +131,8 @@ func (c *Center) countLeft(r Reader, l *Leaver) error {
 	groups, e3 := r.GroupsOf(u.ID)
 	sessions, e4 := r.SessionsOf(u.ID)
 	roles, e5 := r.RoleSessionsOf(u.ID)
-	l.Assignments, l.Applications = n, len(applications)
+	entitled, e6 := r.Entitlements(EntitlementQuery{PrincipalType: PrincipalUser, PrincipalID: string(u.ID)})
+	l.Assignments, l.Applications = n+len(entitled), len(applications)
 	for _, g := range groups {
 		if g.ExternalID == "" {
 			l.Groups = append(l.Groups, g)
@@ -147,7 +148,7 @@ func (c *Center) countLeft(r Reader, l *Leaver) error {
 			l.Roles++
 		}
 	}
-	return errors.Join(e1, e2, e3, e4, e5)
+	return errors.Join(e1, e2, e3, e4, e5, e6)
 }
 
 // Orphans lists who is deleted and still assigned to something, in the order of type and id.
@@ -185,13 +186,14 @@ func orphan(r Reader, p Principal, rules []AssignmentRule) (o Orphan, err error)
 	applications, e2 := r.ApplicationAssignments(
 		ApplicationAssignmentQuery{PrincipalType: p.Type, PrincipalID: p.ID},
 	)
-	o.Assignments, o.Applications = n, len(applications)
+	entitled, e3 := r.Entitlements(EntitlementQuery{PrincipalType: p.Type, PrincipalID: p.ID})
+	o.Assignments, o.Applications = n+len(entitled), len(applications)
 	for _, rule := range rules {
 		if rule.PrincipalType == p.Type && rule.PrincipalID == p.ID && !rule.Deleting {
 			o.Rules++
 		}
 	}
-	return o, errors.Join(e1, e2, o.findSuccessor(r))
+	return o, errors.Join(e1, e2, e3, o.findSuccessor(r))
 }
 
 // findSuccessor looks for who came back under another id.
@@ -331,6 +333,9 @@ func (c *Center) move(ctx context.Context, by audit.Actor, from Principal, to st
 	}
 	var list []Assignment
 	var applications []ApplicationAssignment
+	if err := c.moveEntitlements(ctx, by, from, to, &m); err != nil {
+		return m, err
+	}
 	if err := c.Store.View(ctx, func(r Reader) error {
 		var e1, e2 error
 		list, e1 = r.Assignments(
@@ -440,8 +445,9 @@ func (c *Center) concludeMove(ctx context.Context, from Principal, m *Moved) err
 		applications, e2 := tx.ApplicationAssignments(
 			ApplicationAssignmentQuery{PrincipalType: from.Type, PrincipalID: from.ID},
 		)
-		m.Left = n + len(applications)
-		if err := errors.Join(e1, e2); err != nil || m.Left > 0 {
+		entitled, e3 := tx.Entitlements(EntitlementQuery{PrincipalType: from.Type, PrincipalID: from.ID})
+		m.Left = n + len(applications) + len(entitled)
+		if err := errors.Join(e1, e2, e3); err != nil || m.Left > 0 {
 			return err
 		}
 		return tx.DeleteDeparted(from.Type, from.ID)

@@ -46,6 +46,9 @@ var everyOfAKind = regexp.MustCompile(`^(\*|arn:[^:]*:iam::[^:]*:(\*|(role|user|
 // by what it allows. A permissions boundary that is not administrative itself takes away all that
 // is judged here.
 func (p PermissionSet) Reach() Reach {
+	if IsRoleARN(p.ARN) {
+		return Reach{Unread: true, Why: "a role that is not the center's: its policies are not read"}
+	}
 	if b := p.Boundary; b != nil && b.ManagedPolicy != "" && !isAdministrative(b.ManagedPolicy) {
 		return Reach{}
 	}

@@ -314,6 +314,17 @@ var (
 	RolesNotKept = Refusals.New("roles-not-kept", refusal.Conflict,
 		"this center does not manage roles in IAM",
 		"start it with --provisioning-role, or create the roles with gatehouse roles template")
+	AccessManagerExists = Refusals.New("account-access-exists", refusal.Conflict,
+		"there is an account access application for this instance already, with other tags",
+		"use the one that `gatehouse account-access status` shows, or change its tags")
+	AccessManagerNotFound = Refusals.New("account-access-not-found", refusal.NotFound,
+		"there is no such account access application", "make it with `gatehouse account-access enable`")
+	EntitlementsRemain = Refusals.New("entitlements-remain", refusal.Conflict,
+		"there are entitlements still", "delete the entitlements first")
+	EntitlementNotFound = Refusals.New("entitlement-not-found", refusal.NotFound,
+		"there is no such entitlement", "use an ID that `gatehouse account-access list` shows")
+	RoleUntrusting = Refusals.New("role-untrusting", refusal.Invalid,
+		"the role does not let this center open it", "add the statement that is named to the role's trust policy")
 	RoleRefused = Refusals.New("iam-refused", refusal.Denied,
 		"IAM refused to change a role",
 		"see the detail; most often, this center cannot assume its role in the account, or a policy that "+

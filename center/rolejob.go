@@ -26,6 +26,8 @@ type RoleKeeper interface {
 	Retire(ctx context.Context, r AccountRole, last bool) error
 	// Drift says in words how the role differs from what it should be.
 	Drift(ctx context.Context, r AccountRole) ([]string, error)
+	// Inspect looks at a role that somebody else has made.
+	Inspect(ctx context.Context, arn string) (ExistingRole, error)
 }
 
 // RoleJob is work on one role that is to be done in IAM. A role that exists (Provisioned) is
@@ -276,7 +278,7 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 				return err
 			}
 			leased.last = len(roles) == 0 && len(jobs) == 1
-		} else if leased.set, err = tx.PermissionSet(job.PermissionSetARN); err != nil {
+		} else if leased.set, err = worksFor(tx, *job); err != nil {
 			return fmt.Errorf(
 				"the permission set of role %s: %w", job.RoleName,
 				refusal.IfNoRow(err, PermissionSetNotFound, job.PermissionSetARN),
@@ -289,6 +291,15 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 		return tx.PutRoleJob(*job)
 	})
 	return leased, err
+}
+
+// worksFor is the permission set that a job is about. That of a role which somebody is entitled to
+// is a stand-in: no job changes anything of that role but who is refused.
+func worksFor(r permissionSetReader, job RoleJob) (PermissionSet, error) {
+	if IsRoleARN(job.RoleName) {
+		return PermissionSet{ARN: job.RoleName}, nil
+	}
+	return r.PermissionSet(job.PermissionSetARN)
 }
 
 // concludeRoleJob writes down what came of a job, together with its event. said is what the keeper
@@ -328,7 +339,7 @@ func (c *Center) concludeRoleJob(ctx context.Context, leased leasedRole, said er
 // concludeSuccess is for a role that is now what the permission set was when the work began.
 func (c *Center) concludeSuccess(tx Tx, job RoleJob, leased leasedRole) error {
 	worked := leased.set
-	set, err := tx.PermissionSet(job.PermissionSetARN)
+	set, err := worksFor(tx, job)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,9 @@ func (s *scripted) Retire(_ context.Context, r center.AccountRole, _ bool) error
 	return err
 }
 
+func (s *scripted) Inspect(context.Context, string) (center.ExistingRole, error) {
+	return center.ExistingRole{There: true, Trusts: true, Longest: time.Hour}, s.next()
+}
 func (s *scripted) Drift(context.Context, center.AccountRole) ([]string, error) { return nil, s.next() }
 
 var (

@@ -35,7 +35,7 @@ type RoleLoginRequest struct {
 	RedirectURI   string
 	Challenge     string // PKCE, S256
 	Account       string
-	PermissionSet string // its name
+	PermissionSet string // its name, or the ARN of a role that the user is entitled to
 }
 
 // RoleKeys are what a program gets by `aws login`.
@@ -94,7 +94,7 @@ func (c *Center) AuthorizeRoleLogin(
 		if err != nil {
 			return g.Client, err
 		}
-		_, err = tx.RoleOf(s.UserID, r.Account, r.PermissionSet)
+		_, err = chosenRole(tx, s.UserID, r.Account, r.PermissionSet)
 		if errors.Is(err, refusal.ErrNoRow) {
 			err = &refusal.Error{Code: RoleNotAssigned, Subject: r.Account + "/" + r.PermissionSet}
 		}

@@ -19,8 +19,8 @@ type RoleSession struct {
 	UserID           UserID
 	Name             string // and the source identity: RoleSessionName of what the user was called then
 	AccountID        string
-	RoleName         string
-	PermissionSetARN string
+	RoleName         string    // of a role that the user is entitled to: its ARN
+	PermissionSetARN string    // of such a role: its ARN
 	Until            time.Time // not before the last credentials have run out
 }
 
@@ -111,7 +111,7 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		UserID:           request.UserID,
 		Name:             RoleSessionName(request.SessionName),
 		AccountID:        request.Account.ID,
-		RoleName:         request.RoleName,
+		RoleName:         request.kept(),
 		PermissionSetARN: request.PermissionSet.ARN,
 		Until:            until,
 	}))
@@ -310,6 +310,10 @@ func (c *Center) queueRole(tx Tx, account, permissionSet, name string) (there bo
 	switch {
 	case e2 == nil && job.Retire:
 		return true, nil
+	case IsRoleARN(name): // somebody else's role, which gets revocations and nothing else
+		if e2 != nil {
+			job = RoleJob{RoleName: name, AccountID: account, PermissionSetARN: name}
+		}
 	case e1 != nil || p.RoleName != name:
 		return e2 == nil, nil
 	case e2 != nil:
@@ -348,6 +352,9 @@ func (c *Center) endRevocations(ctx context.Context) error {
 // is there, and no request waits for it to follow its permission set.
 func revocationsOf(tx Tx, job RoleJob) (list []RoleRevocation, only bool, err error) {
 	list, e1 := tx.RoleRevocations(job.RoleName)
+	if IsRoleARN(job.RoleName) {
+		return list, true, e1
+	}
 	_, e2 := tx.Provisioned(job.AccountID, job.PermissionSetARN)
 	waiting, e3 := tx.WaitingFor(job.RoleName)
 	only = e2 == nil && len(waiting) == 0

@@ -81,6 +81,8 @@ type Reader interface {
 	instanceSettingsReader
 	instanceControlsReader
 	applicationReader
+	accessManagerReader
+	entitlementReader
 	tokenIssuerReader
 	idempotencyReader
 	accessKeyReader
@@ -125,6 +127,8 @@ type Tx interface {
 	instanceSettingsWriter
 	instanceControlsWriter
 	applicationWriter
+	accessManagerWriter
+	entitlementWriter
 	tokenIssuerWriter
 	idempotencyWriter
 	accessKeyWriter

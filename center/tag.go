@@ -124,6 +124,13 @@ func (c *Center) tagged(r Reader, arn string) (tagged, error) {
 			return tx.PutPermissionSet(p)
 		}}, refusal.IfNoRow(err, PermissionSetNotFound, arn)
 	case "application":
+		if isAccessManager(arn) {
+			a, err := c.accessManager(r, arn)
+			return tagged{a.Tags, func(tx Tx, tags []Tag) error {
+				a.Tags, a.UpdatedAt = tags, c.now()
+				return tx.PutAccessManager(a)
+			}}, err
+		}
 		a, err := r.Application(arn)
 		return tagged{a.Tags, func(tx Tx, tags []Tag) error {
 			a.Tags = tags

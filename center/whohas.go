@@ -14,7 +14,7 @@ import (
 type HeldAccess struct {
 	User          User
 	Account       Account
-	PermissionSet PermissionSet
+	PermissionSet PermissionSet // or what stands for a role that is not the center's, with its ARN
 	Reach         Reach
 	Group         *Group   // by which the user has it; nil: it is assigned to the user
 	Rules         []string // ids of assignment rules that want it
@@ -93,6 +93,11 @@ func (f *heldFinder) read() error {
 	}
 	sets, e1 := f.r.PermissionSets(PermissionSetQuery{})
 	assigned, e2 := f.r.Assignments(AssignmentQuery{AccountID: f.q.Account, HeldBy: f.q.User})
+	entitled, e3 := f.r.Entitlements(EntitlementQuery{AccountID: f.q.Account, HeldBy: f.q.User})
+	for _, e := range entitled { // whose roles stand among permission sets, called by their ARNs
+		f.sets[e.RoleARN] = PermissionSet{ARN: e.RoleARN, Name: e.RoleARN}
+		assigned = append(assigned, Assignment{e.AccountID(), e.RoleARN, e.PrincipalType, e.PrincipalID})
+	}
 	for _, s := range sets {
 		if reach := s.Reach(); !f.q.Administrative || reach.Administers || reach.Unread {
 			f.sets[s.ARN], f.reach[s.ARN] = s, reach
@@ -106,7 +111,7 @@ func (f *heldFinder) read() error {
 		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), f.rank(a)-f.rank(b),
 			cmp.Compare(f.sets[a.PermissionSetARN].Name, f.sets[b.PermissionSetARN].Name))
 	})
-	return errors.Join(e1, e2)
+	return errors.Join(e1, e2, e3)
 }
 
 // rank is where the ways of an assignment stand: what administers the account comes first.

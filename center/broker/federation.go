@@ -42,6 +42,9 @@ const responseLifetime = 5 * time.Minute //bound:life a response with which role
 
 // The ARNs of the role and of the center as a SAML provider, in an account.
 func (f Federation) roleARN(r center.RoleRequest) string {
+	if r.ARN != "" {
+		return r.ARN
+	}
 	return "arn:aws:iam::" + r.Account.ID + ":role" + f.RolePath + r.RoleName
 }
 

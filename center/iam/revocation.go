@@ -15,6 +15,7 @@ const revocationName = "GatehouseRevokedSessions"
 // Revoke implements center.RoleKeeper.
 func (k *Keeper) Revoke(ctx context.Context, r center.AccountRole) error {
 	client := k.Client(r.AccountID)
+	r.Name = center.NameOfRole(r.Name) // somebody else's role is named by its ARN
 	if len(r.Revoked) > 0 {
 		document, err := center.DenyRevoked(r.Revoked)
 		if err != nil {

@@ -49,6 +49,7 @@ func (t tx) HoldsAssignments(of center.PrincipalType, id string) (bool, error) {
 	n, err := t.Count(
 		`SELECT COUNT(*) FROM (SELECT 1 FROM assignments WHERE principal_id = $1 AND principal_type = $2
 			UNION ALL SELECT 1 FROM application_assignments WHERE principal_id = $1 AND principal_type = $2
+			UNION ALL SELECT 1 FROM entitlements WHERE principal_id = $1 AND principal_type = $2
 			LIMIT 1) held`,
 		id, string(of),
 	)
@@ -129,11 +130,13 @@ func (t tx) DisabledWithAccess(now int64, ids []center.UserID, after center.User
 	}
 	has := `(EXISTS (SELECT 1 FROM assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
 		OR EXISTS (SELECT 1 FROM application_assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
+		OR EXISTS (SELECT 1 FROM entitlements x WHERE x.principal_id = u.id AND x.principal_type = ?)
 		OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id AND s.expires > ?)
 		OR EXISTS (SELECT 1 FROM role_sessions r WHERE r.user_id = u.id AND r.expires > ?)
 		OR EXISTS (SELECT 1 FROM memberships m JOIN user_groups g ON g.seq = m.group_seq
 			WHERE m.user_seq = u.seq AND g.external_id IS NULL)`
-	args := []any{string(center.PrincipalUser), string(center.PrincipalUser), now, now}
+	user := string(center.PrincipalUser)
+	args := []any{user, user, user, now, now}
 	for _, id := range ids {
 		has += ` OR u.id = ?`
 		args = append(args, string(id))
@@ -155,7 +158,8 @@ func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Pr
 	return rows(
 		t, `SELECT p.principal_type, p.principal_id FROM (
 			SELECT principal_type, principal_id FROM assignments GROUP BY principal_id, principal_type
-			UNION SELECT principal_type, principal_id FROM application_assignments) p`+w.Text()+
+			UNION SELECT principal_type, principal_id FROM application_assignments
+			UNION SELECT principal_type, principal_id FROM entitlements) p`+w.Text()+
 			` ORDER BY p.principal_type, p.principal_id`+w.Limit(limit, 0), w.Args,
 		func(p *center.Principal) []any { return []any{&p.Type, &p.ID} },
 	)

@@ -186,6 +186,7 @@ const (
 	kindRequestPolicy  = "request-policy"
 	kindRequestWebhook = "request-webhook"
 	kindAccessOwner    = "access-owner"
+	kindAccountAccess  = "account-access"
 )
 
 var kinds = []string{
@@ -194,6 +195,7 @@ var kinds = []string{
 	kindOrganization,
 	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
 	kindAccessOwner,
+	kindAccountAccess,
 }
 
 const theOnly = "" // the id of a noun that exists once

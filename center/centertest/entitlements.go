@@ -1,0 +1,90 @@
+package centertest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+// entitlements checks who is entitled to roles, and how a user's roles are found.
+func entitlements(t *testing.T, s center.Store) {
+	const reader, deployer = "arn:aws:iam::" + one + ":role/Reader", "arn:aws:iam::" + two + ":role/ci/Deployer"
+	var ada, group string
+	all := []center.Entitlement{
+		{ID: "e1", RoleARN: reader, PrincipalType: center.PrincipalUser},
+		{ID: "e2", RoleARN: reader, PrincipalType: center.PrincipalGroup},
+		{ID: "e3", RoleARN: deployer, PrincipalType: center.PrincipalGroup},
+		{ID: "e4", RoleARN: deployer, PrincipalType: center.PrincipalUser, PrincipalID: "somebody"},
+	}
+	update(t, s, func(tx center.Tx) error {
+		u, g := Person("ada@example.com"), center.Group{ID: "g1", DisplayName: "Platform"}
+		u.ID, ada, group = "u1", "u1", "g1"
+		all[0].PrincipalID, all[1].PrincipalID, all[2].PrincipalID = ada, group, group
+		err := errors.Join(
+			addUser(tx, u), tx.AddGroup(g),
+			tx.PutAccount(center.Account{ID: one, Name: "Production"}),
+			tx.PutAccount(center.Account{ID: two, Name: "Tooling"}),
+			tx.PutAccessManager(center.AccessManager{ID: "a", TenantID: "aa-1"}),
+		)
+		_, e1 := tx.AddMembers(g.ID, []center.UserID{u.ID}, at(1), "t")
+		for _, e := range all {
+			err = errors.Join(err, tx.PutEntitlement(e))
+		}
+		return errors.Join(err, e1)
+	})
+	view(t, s, func(r center.Reader) error {
+		for want, q := range map[string]center.EntitlementQuery{
+			"e1 e2 e3 e4": {},
+			"e3 e4":       {After: "e2"},
+			"e1":          {Limit: 1},
+			"e1 e2":       {RoleARN: reader},
+			"e3":          {AccountID: two, PrincipalType: center.PrincipalGroup, PrincipalID: group},
+			"e1 e2 e3":    {HeldBy: center.UserID(ada)},
+			"":            {HeldBy: center.UserID(group)},
+		} {
+			list, err := r.Entitlements(q)
+			got := ""
+			for _, e := range list {
+				got += " " + e.ID
+			}
+			if err != nil || got != "" && got[1:] != want || got == "" && want != "" {
+				t.Errorf("%+v: %s, want %s, %v", q, got, want, err)
+			}
+		}
+		for want, q := range map[string]center.EntitledQuery{
+			reader + deployer: {},
+			deployer:          {Search: "TOOL"},
+			reader:            {Search: "reader"},
+			"":                {After: deployer},
+		} {
+			q.User = center.UserID(ada)
+			list, err := r.EntitledRoles(q)
+			got := ""
+			for _, e := range list {
+				got += e.RoleARN
+			}
+			if err != nil || got != want {
+				t.Errorf("%+v: %s, want %s, %v", q, got, want, err)
+			}
+		}
+		orphans, e1 := r.OrphansOfAssignments(center.Principal{}, 10)
+		holds, e2 := r.HoldsAssignments(center.PrincipalUser, ada)
+		if len(orphans) != 1 || orphans[0].ID != "somebody" || !holds {
+			t.Errorf("orphans %v, holds %v", orphans, holds)
+		}
+		return errors.Join(e1, e2)
+	})
+	update(t, s, func(tx center.Tx) error {
+		return errors.Join(tx.DeleteEntitlement("e1"), tx.DeleteEntitlement("e1"), tx.DeleteAccessManager())
+	})
+	view(t, s, func(r center.Reader) error {
+		_, gone := r.Entitlement("e1")
+		_, none := r.AccessManager()
+		if !errors.Is(gone, refusal.ErrNoRow) || !errors.Is(none, refusal.ErrNoRow) {
+			t.Errorf("after deletion: %v, %v", gone, none)
+		}
+		return nil
+	})
+}
