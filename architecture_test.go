@@ -80,7 +80,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/store", "audit audit/chain audit/chainsql names refusal sqldb tenant"},
 	{"center/scimserver", "audit authn center refusal scim"},
 	{
-		"center/server", "audit awsapi center center/adminserver center/awsdoor center/awslogin center/broker " +
+		"center/server", "audit awsapi center center/accountaccess center/accountaccessruntime center/adminserver " +
+			"center/awsdoor center/awslogin center/broker " +
 			"center/console center/iam center/identitystore center/idpmetadata center/issuerkeys " +
 			"center/organizations center/orgserver center/portal center/requestserver center/samlidp " +
 			"center/scimserver center/signin center/sso center/ssoadmin center/ssooidc center/sts control mail " +
@@ -98,6 +99,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/ssooidc", "audit authn awsapi center center/awsdoor refusal web"},
 	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
+	{"center/accountaccess", "awsapi center center/awsdoor refusal"},
+	{"center/accountaccessruntime", "audit awsapi center refusal web"},
 	{"center/awslogin", "audit authn center refusal web"},
 	{"center/portal", "audit authn awsconfig center names refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},

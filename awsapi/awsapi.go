@@ -60,6 +60,15 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(time.Time(t).UnixMilli())/1000, 'f', 3, 64), nil
 }
 
+// DateTime encodes as a text, as services have it whose model says date-time. Source: Smithy,
+// "Protocol traits", timestampFormat.
+type DateTime time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (t DateTime) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + time.Time(t).UTC().Format(time.RFC3339) + `"`), nil
+}
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *Timestamp) UnmarshalJSON(data []byte) error {
 	seconds, err := strconv.ParseFloat(string(data), 64)
@@ -284,13 +293,31 @@ func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error
 }
 
 func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, name, requestID string) {
+	who, body, ok := h.admit(w, r, s, name, requestID)
+	if !ok {
+		return
+	}
+	for _, op := range s.Operations {
+		if op.Name == name {
+			h.run(w, r, s, op, call{who, body, requestID, http.StatusOK})
+			return
+		}
+	}
+	unknown := &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)}
+	s.Refused(r.Context(), who, name, unknown)
+	h.fail(w, requestID, unknown)
+}
+
+// admit reads a request and says who has signed it, or answers.
+func (h *Handler) admit(
+	w http.ResponseWriter, r *http.Request, s Service, name, requestID string,
+) (who Caller, body []byte, ok bool) {
 	ctx := r.Context()
 	if i := slices.IndexFunc(s.Operations, func(op Operation) bool { return op.Name == name }); i >= 0 {
 		h.named(ctx, s.SigningName, name)
 	}
 	claim, err := h.Verify.claim(r, s.SigningName)
-	who := claim.of
-	var body []byte
+	who = claim.of
 	if err == nil {
 		body, err = readBody(w, r, MaxBody)
 	}
@@ -304,41 +331,49 @@ func (h *Handler) serveJSON(w http.ResponseWriter, r *http.Request, s Service, n
 	if err != nil {
 		s.Refused(ctx, who, name, err)
 		h.fail(w, requestID, s.Answer(err))
-		return
+		return who, nil, false
 	}
 	h.Used(ctx, who, s.SigningName)
-	for _, op := range s.Operations {
-		if op.Name != name {
-			continue
-		}
-		if s.Throttled != nil && s.Throttled(name) {
-			h.fail(w, requestID, throttled())
-			return
-		}
-		if err := s.Authorize(who, name, op.Access); err != nil {
-			s.Refused(ctx, who, name, err)
-			h.fail(w, requestID, s.Answer(err))
-			return
-		}
-		out, err := op.call(ctx, who, body)
-		if err != nil {
-			var wire *Error
-			if errors.As(err, &wire) { // refused on the wire, before a rule could record it
-				s.Refused(ctx, who, name, err)
-			}
-			answer := s.Answer(err)
-			if answer.Status >= 500 {
-				h.Log.ErrorContext(ctx, "operation failed", "operation", name, "request_id", requestID, "error", err)
-			}
-			h.fail(w, requestID, answer)
-			return
-		}
-		writeJSON(w, http.StatusOK, out)
+	return who, body, true
+}
+
+// call is a request whose caller is known.
+type call struct {
+	who       Caller
+	body      []byte // the members of the input, as JSON
+	requestID string
+	status    int // of an answer that is no error
+}
+
+func (h *Handler) run(w http.ResponseWriter, r *http.Request, s Service, op Operation, c call) {
+	ctx := r.Context()
+	if s.Throttled != nil && s.Throttled(op.Name) {
+		h.fail(w, c.requestID, throttled())
 		return
 	}
-	unknown := &Error{Code: "UnknownOperationException", Message: "there is no operation " + strconv.Quote(name)}
-	s.Refused(ctx, who, name, unknown)
-	h.fail(w, requestID, unknown)
+	if err := s.Authorize(c.who, op.Name, op.Access); err != nil {
+		s.Refused(ctx, c.who, op.Name, err)
+		h.fail(w, c.requestID, s.Answer(err))
+		return
+	}
+	out, err := op.call(ctx, c.who, c.body)
+	if err != nil {
+		var wire *Error
+		if errors.As(err, &wire) { // refused on the wire, before a rule could record it
+			s.Refused(ctx, c.who, op.Name, err)
+		}
+		answer := s.Answer(err)
+		if answer.Status >= 500 {
+			h.Log.ErrorContext(ctx, "operation failed", "operation", op.Name, "request_id", c.requestID, "error", err)
+		}
+		h.fail(w, c.requestID, answer)
+		return
+	}
+	if c.status == http.StatusNoContent {
+		w.WriteHeader(c.status)
+		return
+	}
+	writeJSON(w, c.status, out)
 }
 
 // throttled is what SDKs send again after a pause. It leaves no event: there would be as many as
@@ -369,7 +404,9 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	if err != nil { // our own structs always encode
 		panic(fmt.Sprintf("encode %T: %v", body, err))
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(data) // the client has gone away
 }

@@ -96,6 +96,10 @@ func Instead(aws http.Handler, own *http.ServeMux, next http.Handler) http.Handl
 // has says whether a mux has a request's very address; a mux knows others that it redirects.
 func has(own *http.ServeMux, r *http.Request) bool {
 	_, pattern := own.Handler(r)
+	if strings.Contains(pattern, "{") { // a member of the input is part of the address
+		at := r.URL.EscapedPath()
+		return path.Clean(at) == at
+	}
 	return strings.HasSuffix(pattern, " "+r.URL.Path)
 }
 

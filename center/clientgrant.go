@@ -37,7 +37,8 @@ type ClientGrant struct {
 	RedirectURI string
 	Challenge   string // PKCE, S256; empty only of an application that signs
 
-	// Of an application, or of a program that was registered for one.
+	// Of an application, or of a program that was registered for one; the scopes also of a program
+	// that asks for roles which people are entitled to.
 	Application string   `json:",omitempty"`
 	Scopes      []string `json:",omitempty"`
 	Nonce       string   `json:",omitempty"` // that its ID token has
@@ -175,7 +176,7 @@ func (c *Center) StartDevice(
 }
 
 func (c *Center) newGrant(client OAuthClient, code, address string, lifetime time.Duration) ClientGrant {
-	return ClientGrant{
+	g := ClientGrant{
 		Digest:    authn.Digest(code),
 		Client:    client.Name,
 		ClientID:  client.digest,
@@ -184,6 +185,10 @@ func (c *Center) newGrant(client OAuthClient, code, address string, lifetime tim
 		CreatedAt: c.now(),
 		ExpiresAt: c.now().Add(lifetime),
 	}
+	if client.Application == "" && slices.ContainsFunc(client.Scopes, ofEntitlements) {
+		g.Refreshes, g.Scopes = true, client.Scopes
+	}
+	return g
 }
 
 // DeviceByUserCode returns the grant of a code that a signed-in user has typed. It fails with

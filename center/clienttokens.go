@@ -50,7 +50,7 @@ type sealedToken struct {
 	Expires     time.Time
 	Generation  int
 	Application string   `json:",omitempty"` // of an application's session
-	Scopes      []string `json:",omitempty"` // of an access token of one
+	Scopes      []string `json:",omitempty"` // of an access token of one, or for roles that people are entitled to
 }
 
 // TokensForDevice hands out tokens once the user has allowed the device. It fails with
@@ -210,6 +210,7 @@ func (c *Center) openClientSession(
 		s.Account, s.PermissionSet = g.Account, g.PermissionSet
 		tokens = c.tokens(s, true)
 	case g.Application == "":
+		s.Scopes = g.Scopes
 		tokens = c.tokens(s, g.Refreshes)
 	default:
 		if tokens, err = c.restrict(tx, &s, g); err != nil {
@@ -273,10 +274,8 @@ func (c *Center) tokens(s Session, refreshes bool) Tokens {
 		lifetime = tokenLifetime
 	}
 	lifetime = min(lifetime, s.ExpiresAt.Sub(c.now())).Truncate(time.Second)
-	t := Tokens{
-		Access:    c.sealToken(purposeAccess, sealedToken{Session: s.Digest, Expires: c.now().Add(lifetime)}),
-		ExpiresIn: lifetime,
-	}
+	access := sealedToken{Session: s.Digest, Expires: c.now().Add(lifetime), Scopes: s.Scopes}
+	t := Tokens{Access: c.sealToken(purposeAccess, access), ExpiresIn: lifetime}
 	if refreshes {
 		t.Refresh = c.sealToken(purposeRefresh, next)
 	}
@@ -303,9 +302,10 @@ func (c *Center) openToken(purpose, text string) (t sealedToken, err error) {
 }
 
 // forAccounts says whether an access token is good for accounts and roles: an application's needs
-// the scope.
+// the scope, and so does a program's that has asked for roles which people are entitled to.
 func (t sealedToken) forAccounts() bool {
-	return t.Application == "" || slices.Contains(t.Scopes, ScopeAccountAccess)
+	return t.Application == "" && len(t.Scopes) == 0 || slices.Contains(t.Scopes, ScopeAccountAccess) ||
+		t.Application == "" && slices.Contains(t.Scopes, ScopePortal)
 }
 
 // clientSession returns the open session that an access token belongs to which is good for accounts

@@ -19,7 +19,19 @@ type RoleRequest struct {
 	// RefusedSince is what stands against earlier credentials of the role, and they carry it too.
 	RefusedSince time.Time
 	Duration     time.Duration
-	Tags         []Tag // attributes for access control, in the order of their keys
+	Called       string // the name that was asked for the session; empty: that of the user
+	Tags         []Tag  // attributes for access control, in the order of their keys
+}
+
+// Identity is the source identity of the session, by which people are told apart.
+func (r RoleRequest) Identity() string { return RoleSessionName(r.SessionName) }
+
+// Name is the name of the session.
+func (r RoleRequest) Name() string {
+	if r.Called != "" {
+		return r.Called
+	}
+	return r.Identity()
 }
 
 // Role is a permission set's role in an account.
@@ -72,6 +84,9 @@ type RoleChoice struct {
 	PermissionSet string // its name, or the ARN of a role that the user is entitled to
 	// Longest bounds how long the credentials last, below what the permission set says; 0: that.
 	Longest time.Duration
+	// Called is the name of the role's session; empty: the user's. The source identity stays the
+	// user's.
+	Called string
 }
 
 // RoleCredentials returns temporary credentials of a role that is assigned to the user of a
@@ -193,6 +208,7 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 		SessionDuration: set.SessionDuration,
 	}
 	request.Role, request.Duration = role, set.SessionDuration
+	request.Called = choice.Called
 	if choice.Longest > 0 {
 		request.Duration = min(request.Duration, choice.Longest)
 	}

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -313,4 +314,65 @@ func (c *Center) moveEntitlements(ctx context.Context, by audit.Actor, from Prin
 		}
 	}
 	return err
+}
+
+// RuntimeUser is the user of an access token with a scope of account-access-runtime. It fails with
+// SessionInvalid or ScopeNotGranted.
+func (c *Center) RuntimeUser(ctx context.Context, token, scope string) (u User, err error) {
+	t, err := c.openToken(purposeAccess, token)
+	if err != nil {
+		return u, err
+	}
+	err = c.Store.View(ctx, func(r Reader) error {
+		s, err := openSession(r, t.Session, c.now(), ClientSession)
+		if err == nil {
+			u, err = s.user(r)
+		}
+		return err
+	})
+	if err == nil && !slices.Contains(t.Scopes, scope) {
+		err = &refusal.Error{Code: ScopeNotGranted, Subject: scope}
+	}
+	return u, err
+}
+
+// RuntimeCredentials returns credentials of a role that the user of a token is entitled to. It
+// fails with SessionInvalid, ScopeNotGranted or RoleNotAssigned, with InvalidValue where the role's
+// sessions may not last so long, and as the broker does.
+func (c *Center) RuntimeCredentials(
+	ctx context.Context, by audit.Actor, broker Broker, token string, choice RoleChoice,
+) (out RoleCredentials, err error) {
+	u, err := c.RuntimeUser(ctx, token, ScopeEntitlementsAssume)
+	if err != nil {
+		return out, err
+	}
+	t, err := c.openToken(purposeAccess, token)
+	if err != nil {
+		return out, err
+	}
+	by.Name = u.UserName
+	arn := choice.PermissionSet
+	choice.Session, choice.Account = t.Session, accountOfRole(arn)
+	if !IsRoleARN(arn) {
+		return out, &refusal.Error{Code: RoleNotAssigned, Subject: arn}
+	}
+	held, err := c.heldRole(ctx, u.ID, arn)
+	if err == nil && choice.Longest > held.PermissionSet.SessionDuration {
+		err = &refusal.Error{
+			Code: InvalidValue, Field: "sessionDuration", Detail: "longer than the role's maximum session duration",
+		}
+	}
+	if err != nil {
+		return out, c.Refuse(ctx, by, ActionFederate.String(), arn, err)
+	}
+	return c.RoleCredentials(ctx, by, broker, choice)
+}
+
+// heldRole is a role that a user is entitled to, or RoleNotAssigned.
+func (c *Center) heldRole(ctx context.Context, user UserID, arn string) (role Role, err error) {
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		role, err = entitledRole(r, user, arn)
+		return refusal.IfNoRow(err, RoleNotAssigned, arn)
+	})
+	return role, err
 }

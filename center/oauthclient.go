@@ -34,8 +34,8 @@ type OAuthClient struct {
 	key    string // thumbprint of the key that it holds; of AWS Sign-In
 }
 
-// The scopes that a center knows. Both allow to list accounts and roles and to get credentials of
-// them.
+// The scopes that a center knows, beside those of account-access-runtime. Both allow to list
+// accounts and roles and to get credentials of them.
 const (
 	ScopeAccountAccess = "sso:account:access"
 	// without refresh tokens, as if no scope had been asked for. Source: Granted registers with it
@@ -108,7 +108,7 @@ func (c *Center) checkRegistration(ctx context.Context, client OAuthClient) erro
 		return c.registerFor(ctx, client)
 	}
 	for _, s := range client.Scopes {
-		if s != ScopeAccountAccess && s != ScopePortal {
+		if s != ScopeAccountAccess && s != ScopePortal && !ofEntitlements(s) {
 			return &refusal.Error{Code: ScopeInvalid, Subject: s}
 		}
 	}
@@ -118,6 +118,11 @@ func (c *Center) checkRegistration(ctx context.Context, client OAuthClient) erro
 		}
 	}
 	return nil
+}
+
+// ofEntitlements says whether a scope is one of account-access-runtime.
+func ofEntitlements(scope string) bool {
+	return scope == ScopeEntitlementsRead || scope == ScopeEntitlementsAssume
 }
 
 // OAuthClient returns a registration by its id, or ClientInvalid.

@@ -62,12 +62,11 @@ func (f Federation) response(ctx context.Context, r center.RoleRequest) (authn.S
 	if audience == "" {
 		audience = SignInEndpoint
 	}
-	name := center.RoleSessionName(r.SessionName)
 	values := []saml.Attribute{
 		{Name: attributes + "Role", Values: []string{f.roleARN(r) + "," + f.providerARN(r)}},
-		{Name: attributes + "RoleSessionName", Values: []string{name}},
+		{Name: attributes + "RoleSessionName", Values: []string{r.Name()}},
 		{Name: attributes + "SessionDuration", Values: []string{strconv.Itoa(int(r.Duration.Seconds()))}},
-		{Name: attributes + "SourceIdentity", Values: []string{name}},
+		{Name: attributes + "SourceIdentity", Values: []string{r.Identity()}},
 	}
 	for _, t := range r.Tags {
 		values = append(values, saml.Attribute{Name: attributes + "PrincipalTag:" + t.Key, Values: []string{t.Value}})
@@ -139,11 +138,10 @@ type AssumeRole struct {
 func (b *AssumeRole) Credentials(ctx context.Context, r center.RoleRequest) (center.RoleCredentials, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	name := center.RoleSessionName(r.SessionName)
 	in := &sts.AssumeRoleInput{
 		RoleArn:         aws.String(b.roleARN(r)),
-		RoleSessionName: &name,
-		SourceIdentity:  &name,
+		RoleSessionName: aws.String(r.Name()),
+		SourceIdentity:  aws.String(r.Identity()),
 		DurationSeconds: aws.Int32(int32(r.Duration.Seconds()))} // #nosec G115 -- twelve hours at most
 	for _, t := range r.Tags {
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)})

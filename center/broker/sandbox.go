@@ -76,18 +76,22 @@ func (s *Sandbox) Assume(r center.RoleRequest, as Assumption) (RoleSession, cent
 }
 
 func (s *Sandbox) begin(r center.RoleRequest) RoleSession {
-	return RoleSession{
+	session := RoleSession{
 		AccessKeyID:     "ASIA" + center.KeyIDSuffix(),
 		SecretAccessKey: authn.NewSecret(30),
 		AccountID:       r.Account.ID,
 		RoleName:        r.RoleName,
-		SessionName:     center.RoleSessionName(r.SessionName),
+		SessionName:     r.Name(),
 		UserID:          r.UserID,
 		IssuedAt:        s.Now().UTC(),
 		Under:           &r.RolesSince,
 		RefusedUnder:    &r.RefusedSince,
 		Expiration:      s.Now().UTC().Add(r.Duration).Truncate(time.Second),
 	}
+	if r.Called != "" {
+		session.SourceIdentity = r.Identity()
+	}
+	return session
 }
 
 // seal makes the credentials of a session.

@@ -11,7 +11,7 @@ import (
 // entitlements checks who is entitled to roles, and how a user's roles are found.
 func entitlements(t *testing.T, s center.Store) {
 	const reader, deployer = "arn:aws:iam::" + one + ":role/Reader", "arn:aws:iam::" + two + ":role/ci/Deployer"
-	var ada, group string
+	const ada, group = "u1", "g1"
 	all := []center.Entitlement{
 		{ID: "e1", RoleARN: reader, PrincipalType: center.PrincipalUser},
 		{ID: "e2", RoleARN: reader, PrincipalType: center.PrincipalGroup},
@@ -20,8 +20,9 @@ func entitlements(t *testing.T, s center.Store) {
 	}
 	update(t, s, func(tx center.Tx) error {
 		u, g := Person("ada@example.com"), center.Group{ID: "g1", DisplayName: "Platform"}
-		u.ID, ada, group = "u1", "u1", "g1"
-		all[0].PrincipalID, all[1].PrincipalID, all[2].PrincipalID = ada, group, group
+		u.ID = "u1"
+		all[0].PrincipalID = ada
+		all[1].PrincipalID, all[2].PrincipalID = group, group
 		err := errors.Join(
 			addUser(tx, u), tx.AddGroup(g),
 			tx.PutAccount(center.Account{ID: one, Name: "Production"}),
@@ -41,8 +42,8 @@ func entitlements(t *testing.T, s center.Store) {
 			"e1":          {Limit: 1},
 			"e1 e2":       {RoleARN: reader},
 			"e3":          {AccountID: two, PrincipalType: center.PrincipalGroup, PrincipalID: group},
-			"e1 e2 e3":    {HeldBy: center.UserID(ada)},
-			"":            {HeldBy: center.UserID(group)},
+			"e1 e2 e3":    {HeldBy: ada},
+			"":            {HeldBy: group},
 		} {
 			list, err := r.Entitlements(q)
 			got := ""
@@ -59,7 +60,7 @@ func entitlements(t *testing.T, s center.Store) {
 			reader:            {Search: "reader"},
 			"":                {After: deployer},
 		} {
-			q.User = center.UserID(ada)
+			q.User = ada
 			list, err := r.EntitledRoles(q)
 			got := ""
 			for _, e := range list {

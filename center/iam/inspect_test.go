@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// TestARoleOfOthersMustTrustTheCenter: who is entitled to a role in IAM that does not let the center
+// TestARoleOfOthersMustTrustTheCenter: who entitles somebody to a role that does not let the center
 // in is told which statement it needs; with that, the entitlement is made, and a leaver's
 // credentials are denied in the role, of which nothing else changes.
 func TestARoleOfOthersMustTrustTheCenter(t *testing.T) {
@@ -40,8 +40,8 @@ func TestARoleOfOthersMustTrustTheCenter(t *testing.T) {
 	if err := entitle(); refusal.CodeOf(err) != center.RoleUntrusting {
 		t.Fatalf("a role that is not there: %v", err)
 	}
-	const nobody = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},` +
-		`"Action":"sts:AssumeRole"}}`
+	const nobody = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",` +
+		`"Principal":{"Service":"ec2.amazonaws.com"}}}`
 	if _, err := w.direct.CreateRole(ctx, &awsiam.CreateRoleInput{
 		RoleName: aws.String("Reader"), Path: aws.String("/ops/"), AssumeRolePolicyDocument: aws.String(nobody),
 		MaxSessionDuration: aws.Int32(3 * 3600),
@@ -54,7 +54,8 @@ func TestARoleOfOthersMustTrustTheCenter(t *testing.T) {
 		t.Fatalf("a role that trusts somebody else: %v", err)
 	}
 	if _, err := w.direct.UpdateAssumeRolePolicy(ctx, &awsiam.UpdateAssumeRolePolicyInput{
-		RoleName: aws.String("Reader"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":` + statement + `}`),
+		RoleName:       aws.String("Reader"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":` + statement + `}`),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,16 @@ func hasOwnControls(r *http.Request) bool {
 	case "/": // the AWS services, of which each has its own; a browser is sent on to the portal
 		return r.Method == http.MethodPost
 	case "/assignment/accounts", "/assignment/roles", "/federation/credentials", "/logout",
-		"/client/register", "/device_authorization", "/token", "/v1/token": // sso, sso-oidc, signin
+		"/client/register", "/device_authorization", "/token", "/v1/token", // sso, sso-oidc, signin
+		"/applications", "/applications-list", "/entitlements", "/entitlements-list", // account-access
+		"/access", "/access/credentials": // account-access-runtime
 		return true
 	default:
-		return path == "/console" || strings.HasPrefix(path, "/console/") || strings.HasPrefix(path, web.StaticPath)
+		for _, under := range []string{"/console/", web.StaticPath, "/applications/", "/entitlements/", "/tags/"} {
+			if strings.HasPrefix(path, under) {
+				return true
+			}
+		}
+		return path == "/console"
 	}
 }

@@ -2,7 +2,8 @@
 // http.Handler. It is the only list of a center's doors. It also connects a center to AWS, and to
 // the commands that work on its data.
 //
-// It may import audit, awsapi, center, center/adminserver, center/awsdoor, center/awslogin,
+// It may import audit, awsapi, center, center/accountaccess, center/accountaccessruntime,
+// center/adminserver, center/awsdoor, center/awslogin,
 // center/broker, center/console, center/iam, center/identitystore, center/idpmetadata,
 // center/issuerkeys, center/organizations, center/orgserver, center/portal, center/requestserver,
 // center/samlidp, center/scimserver, center/signin, center/sso, center/ssoadmin, center/ssooidc,
@@ -17,6 +18,8 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/accountaccess"
+	"github.com/gatehouse-id/gatehouse/center/accountaccessruntime"
 	"github.com/gatehouse-id/gatehouse/center/adminserver"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/center/awslogin"
@@ -141,6 +144,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		oidc,
 		login,
 		roles,
+		&accountaccessruntime.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
 		requests,
 		&console.Handler{Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata},
 	} {
@@ -153,23 +157,31 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		store, admin = apart(store, identityStoreRate), together(admin, ssoAdminRate)
 		throttleSCIM(provisioning)
 	}
-	aws := atOneMoment(c, &awsapi.Handler{
-		Verify:    verifier,
-		Services:  []awsapi.Service{store, admin, (&orgserver.Handler{Center: c}).Service(), administration.Service()},
-		Query:     []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
-		Log:       c.Log,
-		RequestID: web.RequestID,
-		Address:   web.Address,
-		Used:      awsdoor.Used(c),
-		Named:     web.Name,
-	})
+	apis := &awsapi.Handler{
+		Verify:   verifier,
+		Services: []awsapi.Service{store, admin, (&orgserver.Handler{Center: c}).Service(), administration.Service()},
+		Query:    []awsapi.QueryService{(&sts.Handler{Center: c, Sandbox: opens}).Service()},
+		Log:      c.Log,
+		Named:    web.Name,
+		Used:     awsdoor.Used(c),
+	}
+	apis.RequestID, apis.Address = web.RequestID, web.Address
+	aws := atOneMoment(c, apis)
 	mux.Handle("POST /{$}", aws)
 	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
+	mountREST(apis, c, mux, programs)
 	roles.Mount(programs)
 	requests.Mount(programs)
 	oidc.MountAPI(programs)
 	login.MountAPI(programs)
 	return provisioning.Before(awsapi.Instead(aws, programs, fromNetworks(c, in, mux)))
+}
+
+// mountREST adds the services of AWS that speak restJson1.
+func mountREST(apis *awsapi.Handler, c *center.Center, all ...*http.ServeMux) {
+	for _, mux := range all {
+		apis.MountREST(mux, (&accountaccess.Handler{Center: c}).Service(), accountaccess.Routes)
+	}
 }
 
 // atOneMoment has what a request reads of the center's memory proven once.

@@ -304,6 +304,9 @@ func (h *Handler) credentials(r request) (any, error) {
 		return nil, invalid("account_id and role_name are required")
 	}
 	session, err := h.Center.TokenSession(r.token)
+	if err == nil && center.IsRoleARN(name) { // this API has no roles that people are entitled to
+		err = &refusal.Error{Code: center.RoleNotAssigned, Subject: id + "/" + name}
+	}
 	if err != nil {
 		return nil, err
 	}
