@@ -168,7 +168,7 @@ func chosenRole(r Reader, user UserID, account, choice string) (Role, error) {
 	if !IsRoleARN(choice) {
 		return r.RoleOf(user, account, choice)
 	}
-	if accountOfRole(choice) != account {
+	if AccountOfRole(choice) != account {
 		return Role{}, refusal.ErrNoRow
 	}
 	return entitledRole(r, user, choice)

@@ -25,7 +25,7 @@ type Entitlement struct {
 }
 
 // AccountID is the account of the role.
-func (e Entitlement) AccountID() string { return accountOfRole(e.RoleARN) }
+func (e Entitlement) AccountID() string { return AccountOfRole(e.RoleARN) }
 
 func (e Entitlement) subject() string { return e.RoleARN + "/" + e.PrincipalID }
 
@@ -105,7 +105,8 @@ func IsRoleARN(text string) bool { return len(text) <= maxRoleARN && roleARN.mat
 // NameOfRole is a role's name, from its ARN.
 func NameOfRole(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-func accountOfRole(arn string) string {
+// AccountOfRole is the account of a role, from its ARN.
+func AccountOfRole(arn string) string {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
 		return ""
@@ -352,7 +353,7 @@ func (c *Center) RuntimeCredentials(
 	}
 	by.Name = u.UserName
 	arn := choice.PermissionSet
-	choice.Session, choice.Account = t.Session, accountOfRole(arn)
+	choice.Session, choice.Account = t.Session, AccountOfRole(arn)
 	if !IsRoleARN(arn) {
 		return out, &refusal.Error{Code: RoleNotAssigned, Subject: arn}
 	}

@@ -154,7 +154,9 @@ type choiceData struct {
 	User    center.User
 	Search  string
 	Access  []center.AccountAccess
-	More    bool
+	// Entitled are roles that are not the center's.
+	Entitled []center.EntitledRole
+	More     bool
 }
 
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
@@ -182,9 +184,15 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 			h.fail(w, r, err)
 			return
 		}
-		if d.More = len(d.Access) > shown; d.More {
-			d.Access = d.Access[:shown]
+		d.Entitled, err = h.Center.EntitledRoles(
+			r.Context(), center.EntitledQuery{User: u.ID, Search: d.Search, Limit: shown + 1},
+		)
+		if err != nil {
+			h.fail(w, r, err)
+			return
 		}
+		d.More = len(d.Access) > shown || len(d.Entitled) > shown
+		d.Access, d.Entitled = d.Access[:min(len(d.Access), shown)], d.Entitled[:min(len(d.Entitled), shown)]
 		h.pages.RenderPosting(w, http.StatusOK, "authorize", h.view(u, "Choose a role", d), a.to.Origin())
 	}).ServeHTTP(w, r)
 }

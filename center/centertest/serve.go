@@ -155,6 +155,22 @@ func (s *Server) Assigned(u center.User, accountID, set string) center.Permissio
 	return p
 }
 
+// Entitled entitles a user to a role in an account, which are made where there are none.
+func (s *Server) Entitled(u center.User, role string) center.Entitlement {
+	s.t.Helper()
+	ctx := context.Background()
+	id := center.AccountOfRole(role)
+	a, e1 := s.CreateAccessManager(ctx, audit.SystemActor, s.Instance.ARN, nil)
+	e2 := s.PutAccount(ctx, audit.SystemActor, center.Account{ID: id, Name: "Account " + id})
+	e, e3 := s.CreateEntitlement(ctx, audit.SystemActor, s.AccessManagerARN(a), center.Entitlement{
+		RoleARN: role, PrincipalType: center.PrincipalUser, PrincipalID: string(u.ID),
+	})
+	if err := errors.Join(e1, e2, e3); err != nil {
+		s.t.Fatal(err)
+	}
+	return e
+}
+
 // LastEvent is what was recorded last.
 func (s *Server) LastEvent() audit.Event {
 	s.t.Helper()

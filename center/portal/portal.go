@@ -62,6 +62,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	mux.Handle("GET /start/config", h.RequireUser(h.cliConfig))
 	mux.Handle("GET "+consolePath, h.RequireUser(h.openConsole))
 	mux.Handle("POST /start/accounts/{account}/roles/{role}/credentials", h.RequireUser(h.credentials))
+	mux.Handle("POST /start/roles/credentials", h.RequireUser(h.entitledCredentials))
 	if h.Sandbox {
 		mux.HandleFunc("POST "+SandboxConsole, h.sandboxConsole)
 	}
@@ -122,6 +123,8 @@ const pageSize = 50 //bound:list accounts on a page of the portal
 type accountsData struct {
 	User           center.User
 	Access         []center.AccountAccess
+	Entitled       []center.EntitledRole // roles that are not the center's, on the first page
+	MoreEntitled   bool                  // there are more of them: a search finds them
 	Search         string
 	Open           bool   // whether the accounts show their roles at once
 	Previous, Next string // addresses of other pages; empty: none
@@ -141,6 +144,18 @@ func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User
 	if err != nil {
 		h.fail(w, r, u, err)
 		return
+	}
+	if offset == 0 {
+		d.Entitled, err = h.Center.EntitledRoles(
+			r.Context(), center.EntitledQuery{User: u.ID, Search: d.Search, Limit: pageSize + 1},
+		)
+		if err != nil {
+			h.fail(w, r, u, err)
+			return
+		}
+		if d.MoreEntitled = len(d.Entitled) > pageSize; d.MoreEntitled {
+			d.Entitled = d.Entitled[:pageSize]
+		}
 	}
 	at := func(offset int) string {
 		return "/start?" + url.Values{"q": {d.Search}, "from": {strconv.Itoa(offset)}}.Encode()
@@ -330,7 +345,20 @@ type credentialsView struct {
 }
 
 func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.User) {
-	account, role := r.PathValue("account"), r.PathValue("role")
+	h.showCredentials(w, r, u, r.PathValue("account"), r.PathValue("role"))
+}
+
+// entitledCredentials is credentials of a role that is not the center's, which is named by its ARN.
+func (h *Handler) entitledCredentials(w http.ResponseWriter, r *http.Request, u center.User) {
+	arn := r.PostFormValue("role")
+	if !center.IsRoleARN(arn) {
+		h.fail(w, r, u, &refusal.Error{Code: center.RoleNotAssigned, Subject: arn})
+		return
+	}
+	h.showCredentials(w, r, u, center.AccountOfRole(arn), arn)
+}
+
+func (h *Handler) showCredentials(w http.ResponseWriter, r *http.Request, u center.User, account, role string) {
 	c, err := h.Center.RoleCredentials(r.Context(), h.actor(r, u), h.Broker, h.choice(r, account, role))
 	if err != nil {
 		h.fail(w, r, u, err)
@@ -338,7 +366,7 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 	}
 	v := credentialsView{
 		Role:       role,
-		Profile:    account + "_" + role,
+		Profile:    account + "_" + center.NameOfRole(role),
 		Expiration: c.Expiration,
 		KeyID:      c.AccessKeyID,
 		Secret:     c.SecretAccessKey.Reveal(),
@@ -362,6 +390,10 @@ func (h *Handler) credentials(w http.ResponseWriter, r *http.Request, u center.U
 	v.Check = "aws sts get-caller-identity --region " + h.Center.Instance.Region
 	if h.Sandbox {
 		v.Check += " --endpoint-url " + h.Center.URL
+	}
+	if center.IsRoleARN(role) { // no profile signs in to it
+		h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
+		return
 	}
 	profiles := awsconfig.Named( // as in the file with all of them
 		awsconfig.DefaultTemplate, []awsconfig.Role{{AccountID: account, AccountName: v.Account.Name, RoleName: role}},
