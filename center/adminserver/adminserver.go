@@ -7,6 +7,7 @@ package adminserver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -37,7 +38,7 @@ func (h *Handler) Service() awsapi.Service {
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
 		Admit: awsdoor.AdmitFromHere(h.Center, center.NetworkOfInstance),
-		Operations: append(append(h.requestOperations(), h.reviewOperations()...), []awsapi.Operation{
+		Operations: slices.Concat(h.requestOperations(), h.reviewOperations(), h.entitlements(), []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
 			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),
 			awsapi.Op("PreviewIdentitySourceChange", awsapi.Reads, h.preview),
@@ -110,7 +111,7 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("DeleteApplicationInstanceCertificate", awsapi.Changes, h.deleteApplicationCertificate),
 			awsapi.Op("LookupEvents", awsapi.Reads, h.lookupEvents),
 			awsapi.Op("ListNames", awsapi.Reads, h.listNames),
-		}...),
+		}),
 	}
 }
 

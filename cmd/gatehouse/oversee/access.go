@@ -58,7 +58,7 @@ is named. What is in a customer managed policy is in the account only: REACH say
 	for _, sub := range []*cobra.Command{who, of} {
 		sub.Flags().IntVar(&h.limit, "limit", 10_000, "how many ways to list at the most")
 	}
-	cmd.AddCommand(who, of)
+	cmd.AddCommand(who, of, w.migrate())
 	return cmd
 }
 

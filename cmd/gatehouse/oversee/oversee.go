@@ -16,5 +16,5 @@ type World struct{ administer.World }
 // Commands are all commands of this package.
 func Commands(of administer.World) []*cobra.Command {
 	w := World{of}
-	return []*cobra.Command{w.revoke(), w.proof(), w.leavers(), w.access()}
+	return []*cobra.Command{w.revoke(), w.proof(), w.leavers(), w.access(), w.accountAccess()}
 }
