@@ -26,7 +26,8 @@ type RoleKeeper interface {
 	Retire(ctx context.Context, r AccountRole, last bool) error
 	// Drift says in words how the role differs from what it should be.
 	Drift(ctx context.Context, r AccountRole) ([]string, error)
-	// Inspect looks at a role that somebody else has made.
+	// Inspect looks at a role that somebody else has made. Where that lets the center in, it makes
+	// the center known to the account.
 	Inspect(ctx context.Context, arn string) (ExistingRole, error)
 }
 
@@ -274,10 +275,11 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 		if job.Retire {
 			roles, e1 := tx.ProvisionedRoles(ProvisionedQuery{AccountID: job.AccountID, Limit: 1})
 			jobs, e2 := tx.RoleJobs(RoleJobQuery{AccountID: job.AccountID, Limit: 2})
-			if err := errors.Join(e1, e2); err != nil {
+			entitled, e3 := tx.Entitlements(EntitlementQuery{AccountID: job.AccountID, Limit: 1})
+			if err := errors.Join(e1, e2, e3); err != nil {
 				return err
 			}
-			leased.last = len(roles) == 0 && len(jobs) == 1
+			leased.last = len(roles)+len(entitled) == 0 && len(jobs) == 1
 		} else if leased.set, err = worksFor(tx, *job); err != nil {
 			return fmt.Errorf(
 				"the permission set of role %s: %w", job.RoleName,
@@ -418,8 +420,8 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 // concludeFailure puts a job off when IAM may answer later. Otherwise what waits for it fails, and
 // what may have been made of a new role is removed.
 func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
-	if job.Attempts < maxRoleTries && refusal.CodeOf(said) != RoleRefused {
-		return c.postponeRoleJob(tx, job, said)
+	if job.Attempts < maxRoleTries && refusal.CodeOf(said) != RoleRefused || IsRoleARN(job.RoleName) {
+		return c.postponeRoleJob(tx, job, said) // somebody else's role is never removed
 	}
 	if err := endWaiting(tx, job.RoleName, reasonOf(said)); err != nil {
 		return err

@@ -43,8 +43,9 @@ func (h *Handler) denyTemplate(
 	}
 	d := iam.Denial{Policy: p.Deny, Roles: map[string][]string{}}
 	for _, r := range p.Roles {
-		if r.State == center.RoleOpen && !slices.Contains(d.Roles[r.AccountID], r.RoleName) {
-			d.Roles[r.AccountID] = append(d.Roles[r.AccountID], r.RoleName)
+		name := center.NameOfRole(r.RoleName)
+		if r.State == center.RoleOpen && !slices.Contains(d.Roles[r.AccountID], name) {
+			d.Roles[r.AccountID] = append(d.Roles[r.AccountID], name)
 		}
 	}
 	text, err := d.Write(in.Format)

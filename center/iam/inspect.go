@@ -39,7 +39,10 @@ func (k *Keeper) Inspect(ctx context.Context, arn string) (center.ExistingRole, 
 	}
 	is, err := url.QueryUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument))
 	role.Trusts = err == nil && trusts(is, string(statement))
-	return role, nil
+	if !role.Trusts {
+		return role, nil
+	}
+	return role, asRefusal(k.keepProvider(ctx, k.Client(account), account), of)
 }
 
 // trustStatement is a statement of a trust policy, as far as it matters who may do what. Conditions
