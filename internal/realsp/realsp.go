@@ -137,7 +137,8 @@ func simpleSAMLphp(t *testing.T, p *Program, o Options) {
 	}
 	// #nosec G204 -- test data
 	if out, err := exec.CommandContext(
-		t.Context(), "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=application", "-days", "2",
+		t.Context(),
+		"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=application", "-days", "2",
 		"-keyout", filepath.Join(p.dir, "key.pem"), "-out", filepath.Join(p.dir, "cert.pem"),
 	).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
