@@ -54,7 +54,7 @@ func TestATokensExpiryIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := centertest.On(t, s, "http://127.0.0.1")
-	if m, _ := gathered(t, c); len(m) != 3 || m["store_up"] != 1 || m["standing_administrators"] != 0 {
+	if m, _ := gathered(t, c); len(m) != 4 || m["store_up"] != 1 || m["standing_administrators"] != 0 {
 		t.Errorf("without tokens: %v", m)
 	}
 	centertest.Provisioned(t, c, center.ProfileStandard)
