@@ -70,6 +70,8 @@ const (
 	scimSource      = "identitystore-scim.amazonaws.com"
 	signInSource    = "signin.amazonaws.com"
 	stsSource       = "sts.amazonaws.com"
+	iamSource       = "iam.amazonaws.com"
+	accountSource   = "account-access.amazonaws.com"
 	ownSource       = "gatehouse" // of what AWS has no event for
 )
 
@@ -193,6 +195,11 @@ var elsewhere = map[string]struct{ source, name, kind string }{
 	"CreateTokenWithIAM":        {oauthSource, "CreateTokenWithIAM", apiCall},
 	"AssumeRole":                {stsSource, "AssumeRole", apiCall},
 	"UpdateIdentityStore":       {storeSource, "UpdateIdentityStore", apiCall},
+	"CreateAccessKey":           {iamSource, "CreateAccessKey", apiCall},
+	"UpdateAccessKey":           {iamSource, "UpdateAccessKey", apiCall},
+	"DeleteAccessKey":           {iamSource, "DeleteAccessKey", apiCall},
+	"CreateEntitlement":         {accountSource, "CreateEntitlement", apiCall},
+	"DeleteEntitlement":         {accountSource, "DeleteEntitlement", apiCall},
 }
 
 // ofDirectory are beginnings of actions of the directory's own API.
@@ -210,7 +217,10 @@ var ofCenter = []string{
 	"StartRehearsal", "WatchIdPMetadata", "AcceptIdPMetadata", "PutAccount", "ImportAccounts", "ReplicateInstance",
 	"RecheckRoles", "CreateAssignmentRule", "DeleteAssignmentRule", "ApplyAssignmentRule", "CreateRequestPolicy",
 	"DeleteRequestPolicy", "PutRequestWebhook", "RequestAccess", "ExtendAccess", "ApproveAccess", "DenyAccess",
-	"ReviewAccess", "StartAccess", "ExpireAccess", "EndAccess", audit.SeveralKinds,
+	"ReviewAccess", "StartAccess", "ExpireAccess", "EndAccess", "PutAccessOwner", "DeleteAccessOwner",
+	"CloseAccessReview", "ConcludeAccessReview", "ConfirmReviewedAccess", "RemoveReviewedAccess",
+	"RestoreReviewedAccess", "EndUnconfirmedAccess", "AuthorizeDevice", "DenyDevice", "AuthorizeClient",
+	"DeleteSession", audit.SeveralKinds,
 }
 
 // origin is where AWS would have recorded an event, under which name, and of which type.

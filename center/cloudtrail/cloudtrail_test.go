@@ -2,9 +2,13 @@ package cloudtrail_test
 
 import (
 	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/audit/chain"
@@ -82,6 +86,11 @@ func TestEventsAreWhatReadersOfCloudTrailExpect(t *testing.T) {
 	}
 }
 
+// portal are events of sso.amazonaws.com that are no operations of sso-admin. Source: IAM Identity
+// Center User Guide, "Logging IAM Identity Center API calls with AWS CloudTrail".
+var portal = []string{"Logout", "Federate", "CreateToken", "UpdateApplicationInstance", "CreateApplicationInstance",
+	"DeleteApplicationInstance"}
+
 // TestEachActionHasASource fails when an action is new and AWS has no event of its name: say which
 // source it has.
 func TestEachActionHasASource(t *testing.T) {
@@ -91,6 +100,11 @@ func TestEachActionHasASource(t *testing.T) {
 		known[r.EventSource]++
 		if r.EventName == "" || r.EventType == "" {
 			t.Errorf("%s: %+v", name, r)
+		}
+		_, operation := reflect.TypeFor[*ssoadmin.Client]().MethodByName(r.EventName)
+		listed := slices.ContainsFunc(portal, func(begin string) bool { return strings.HasPrefix(r.EventName, begin) })
+		if r.EventSource == "sso.amazonaws.com" && !operation && !listed {
+			t.Errorf("AWS has no event %s of that source", r.EventName)
 		}
 	}
 	for _, source := range []string{
