@@ -121,11 +121,13 @@ func (d *sqliteDB) commitGroup(first *job) {
 	d.committed <- batch{group, err}
 }
 
-// runJob says whether a job has left nothing that must be undone.
+// runJob says whether a job has left nothing that must be undone. Where a read met a failure of the
+// disk, SQLite has ended the transaction by itself: what others of the group wrote is gone, and
+// what came next would be committed statement by statement.
 func (d *sqliteDB) runJob(j *job) bool {
 	d.writer.wrote = false
 	j.err = call(j, d.writer)
-	return j.err == nil || !d.writer.wrote
+	return j.err == nil || !d.writer.wrote && !d.writer.AutocommitEnabled()
 }
 
 func answer(group []*job, err error) {
