@@ -103,7 +103,7 @@ func (c *Client) DeleteEntitlement(ctx context.Context, id string) error {
 	return err
 }
 
-// PlanMigration says which assignments become which entitlements.
-func (c *Client) PlanMigration(ctx context.Context, in MigrationInput) (Migration, error) {
-	return call[Migration](ctx, c, "PlanMigration", in)
+// PreviewMigration says which assignments become which entitlements.
+func (c *Client) PreviewMigration(ctx context.Context, in MigrationInput) (Migration, error) {
+	return call[Migration](ctx, c, "PreviewMigration", in)
 }

@@ -96,6 +96,7 @@ func (f *heldFinder) read() error {
 	entitled, e3 := f.r.Entitlements(EntitlementQuery{AccountID: f.q.Account, HeldBy: f.q.User})
 	for _, e := range entitled { // whose roles stand among permission sets, called by their ARNs
 		f.sets[e.RoleARN] = PermissionSet{ARN: e.RoleARN, Name: e.RoleARN}
+		f.reach[e.RoleARN] = f.sets[e.RoleARN].Reach()
 		assigned = append(assigned, Assignment{e.AccountID(), e.RoleARN, e.PrincipalType, e.PrincipalID})
 	}
 	for _, s := range sets {

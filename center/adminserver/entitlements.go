@@ -20,7 +20,7 @@ func (h *Handler) entitlements() []awsapi.Operation {
 		awsapi.Op("ListEntitlements", awsapi.Reads, h.listEntitlements),
 		awsapi.Op("CreateEntitlement", awsapi.Changes, h.createEntitlement),
 		awsapi.Op("DeleteEntitlement", awsapi.Changes, h.deleteEntitlement),
-		awsapi.Op("PlanMigration", awsapi.Reads, h.planMigration),
+		awsapi.Op("PreviewMigration", awsapi.Reads, h.planMigration),
 	}
 }
 

@@ -60,7 +60,7 @@ func (m *migration) run(ctx context.Context, c *adminapi.Client) error {
 	case m.apply && m.undo, m.terraform && (m.apply || m.undo):
 		return errors.New("use one of --apply, --undo and --terraform")
 	}
-	plan, err := c.PlanMigration(ctx, m.in)
+	plan, err := c.PreviewMigration(ctx, m.in)
 	if err != nil {
 		return err
 	}
