@@ -181,6 +181,7 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		"hours": {"2"}, "policy": {"{}"}, "type": {"directory"}, "role": {"read-only"}, "members": {string(other.ID)},
 		"user_code": {"ABCD-EFGH"}, "code": {"ABCD-EFGH"}, "decision": {"allow"}, "confirmation": {center.Confirmation},
 	}}
+	keys := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.SecretAccessKey.Reveal()}
 	e.Change = func(route string, r *http.Request) {
 		ofPerson := strings.HasPrefix(route, "POST "+adminapi.PersonPath)
 		page := strings.HasSuffix(route, "/authorize")
@@ -192,7 +193,12 @@ func fill(t *testing.T, s *centertest.Server, e *everywhere) {
 		case strings.Contains(route, scimRoute):
 			e.asSCIM(route, r, endpoint, token)
 		case strings.HasPrefix(route, awsRoute):
-			e.asAWS(route, r, aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.SecretAccessKey.Reveal()})
+			e.asAWS(route, r, keys)
+		case isAccountAccess(route):
+			e.sign(r, "account-access", "{}", keys)
+		case strings.HasPrefix(route, "GET /access"):
+			r.Header.Set("Authorization", "Bearer "+e.bearer)
+			r.URL.RawQuery = url.Values{"tenantId": {"aa-none"}}.Encode()
 		case e.json[route] != "":
 			r.Header.Set("Content-Type", "application/json")
 			setBody(r, e.json[route])
@@ -306,13 +312,28 @@ func (e *everywhere) asSCIM(route string, r *http.Request, endpoint, token strin
 
 func (e *everywhere) asAWS(route string, r *http.Request, as aws.Credentials) {
 	service, target, _ := strings.Cut(strings.TrimPrefix(route, awsRoute), " ")
-	const body = "{}"
 	to, err := url.Parse(e.URL + "/")
 	if err != nil {
 		e.t.Fatal(err)
 	}
 	r.Method, r.URL = http.MethodPost, to
 	r.Header = http.Header{"X-Amz-Target": {target}, "Content-Type": {"application/x-amz-json-1.1"}}
+	e.sign(r, service, "{}", as)
+}
+
+// isAccountAccess says whether a route is of account-access, whose operations have addresses.
+func isAccountAccess(route string) bool {
+	_, path, _ := strings.Cut(route, " ")
+	part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains(
+		[]string{"applications", "applications-list", "entitlements", "entitlements-list", "tags"}, part,
+	)
+}
+
+func (e *everywhere) sign(r *http.Request, service, body string, as aws.Credentials) {
+	if r.Method == http.MethodGet || r.Method == http.MethodDelete {
+		body = ""
+	}
 	setBody(r, body)
 	sum := sha256.Sum256([]byte(body))
 	if err := v4.NewSigner().SignHTTP(
@@ -334,6 +355,8 @@ func words(route string) string {
 		return "the database is not available"
 	case strings.HasPrefix(route, awsRoute):
 		return `"RetryAfterSeconds":2`
+	case isAccountAccess(route), strings.HasPrefix(route, "GET /access"):
+		return "the database is not available"
 	case route == "POST /v1/token":
 		return `"error":"service_unavailable"`
 	case oidc[route]:
