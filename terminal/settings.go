@@ -84,7 +84,8 @@ const maxSecret = 64 << 10 //bound:text a file that a variable ending in _FILE n
 func FromFiles(env func(string) (string, bool)) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		value, set := env(name)
-		if set || !strings.HasPrefix(name, "GATEHOUSE_") || strings.HasSuffix(name, fileSuffix) {
+		if set || !strings.HasPrefix(name, "GATEHOUSE_") || strings.HasSuffix(name, fileSuffix) ||
+			slices.Contains(ofFlags, name) {
 			return value, set
 		}
 		path, named := env(name + fileSuffix)
@@ -109,8 +110,12 @@ func readSecret(path string) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), err
 }
 
-// secrets are variables that are no flags.
-var secrets = []string{"GATEHOUSE_MASTER_KEY", "GATEHOUSE_ADMIN_PASSWORD"}
+// secrets are variables that are no flags. GATEHOUSE_ADMIN_PASSWORD_FILE is not of them: it is the
+// flag --admin-password-file, whose file may be gone once there is an administrator.
+var secrets = []string{"GATEHOUSE_MASTER_KEY"}
+
+// ofFlags are variables that end in _FILE and are a flag's.
+var ofFlags = []string{"GATEHOUSE_ADMIN_PASSWORD"}
 
 // unreadable are the files with settings that cannot be read: a secret that is missing must not be
 // taken for one that was never given.
