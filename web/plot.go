@@ -24,9 +24,9 @@ type PlotDay struct {
 
 // Measures of the drawing, in pixels.
 const (
-	// PlotHeight and PlotStep are the height of the drawing, and the width of a day in it.
-	PlotHeight, PlotStep = 96, 26
-	plotBar              = 18
+	PlotHeight = 96 // of the drawing
+	PlotStep   = 26 // the width of a day in it
+	plotBar    = 18
 )
 
 // NewPlot makes the plot of so many days up to now, of which none has counted anything yet.

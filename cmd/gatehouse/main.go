@@ -171,8 +171,9 @@ var groups = []terminal.Group{
 	{Title: "Connect and keep in step", Commands: "connect sync rotate"},
 	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
 	{
-		Title:    "Everyday administration of a center",
-		Commands: "users revoke proof leavers sessions accounts rules roles applications account-access access-keys audit",
+		Title: "Everyday administration of a center",
+		Commands: "users revoke proof leavers sessions accounts rules roles account-access applications " +
+			"access-keys audit",
 	},
 	{Title: "Use your access on the command line", Commands: "profiles whoami access"},
 	{Title: "Settings of a center", Commands: "identity-source provisioning scim-tokens settings administrators"},

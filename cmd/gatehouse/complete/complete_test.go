@@ -44,14 +44,14 @@ func shell(t *testing.T, env map[string]string, line ...string) []string {
 func TestWordsAreCompletedFromTheRunningCenter(t *testing.T) {
 	s := centertest.Serve(t)
 	ctx, by := t.Context(), centertest.Actor
-	u, err := s.Center.CreateUser(ctx, by, centertest.Person("ada@example.com"))
+	u, err := s.CreateUser(ctx, by, centertest.Person("ada@example.com"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Center.CreateGroup(ctx, by, center.Group{DisplayName: "Adepts of AWS"}); err != nil {
+	if _, err := s.CreateGroup(ctx, by, center.Group{DisplayName: "Adepts of AWS"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Center.PutAccounts(ctx, by, []center.Account{
+	if err := s.PutAccounts(ctx, by, []center.Account{
 		{ID: "111122223333", Name: "Production", Email: "p@example.com"},
 	}); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestEveryCommandHasAManualPage(t *testing.T) {
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, "gatehouse-accounts-import.1")) //nolint:gosec // a page of this test
+	page, err := os.ReadFile(filepath.Join(dir, "gatehouse-accounts-import.1"))
 	if err != nil || !bytes.Contains(page, []byte("Add and change accounts from a file")) {
 		t.Errorf("%s, %v", page, err)
 	}
