@@ -17,8 +17,10 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
@@ -170,6 +172,12 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	who, err := c.sts.GetCallerIdentity(ctx, nil)
 	if err != nil {
 		return nil, explain("ask AWS whose the credentials are", err)
+	}
+	// The SDK signs with AWS's time where the clock is wrong, but proofs compare it with the tenant's.
+	if off, known := middleware.GetAttemptSkew(who.ResultMetadata); known && off.Abs() > connect.ClockSkew {
+		return nil, fmt.Errorf(
+			"this machine's clock is %s away from AWS's: set it and run this again", off.Abs().Round(time.Second),
+		)
 	}
 	c.Caller = sdk.ToString(who.Arn)
 	found, err := c.find(ctx)

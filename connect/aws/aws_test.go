@@ -2,6 +2,8 @@ package aws_test
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // as AWS's tools name the files of their cache
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -293,6 +295,88 @@ func TestAnotherAccountsInstance(t *testing.T) {
 		}
 		if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("another account: %v", err)
+		}
+	}
+}
+
+// dated is an AWS whose clock is another one.
+type dated time.Duration
+
+func (d dated) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		res.Header.Set("Date", time.Now().Add(time.Duration(d)).UTC().Format(http.TimeFormat))
+	}
+	return res, err
+}
+
+// TestAClockThatTheSDKForgives: AWS's SDK signs with AWS's own time, and the proofs do not go by it.
+func TestAClockThatTheSDKForgives(t *testing.T) {
+	t.Parallel()
+	p := gatehousetest.Start(t)
+	for off, want := range map[time.Duration]string{
+		-10 * time.Minute: "this machine's clock is 10m", 4 * time.Minute: "set it and run this again", time.Minute: "",
+	} {
+		_, err := aws.Open(t.Context(), atAWS(p, &limits{next: dated(off)}))
+		if (err != nil) != (want != "") || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", off, err, want)
+		}
+	}
+}
+
+const profiles = `[profile session]
+sso_session = ours
+sso_account_id = 123456789012
+sso_role_name = Administrator
+[sso-session ours]
+sso_start_url = https://ours.awsapps.com/start
+sso_region = eu-west-1
+[profile expired]
+sso_start_url = https://old.awsapps.com/start
+sso_region = eu-west-1
+sso_account_id = 123456789012
+sso_role_name = Administrator
+[profile mfa]
+role_arn = arn:aws:iam::123456789012:role/admin
+source_profile = keys
+mfa_serial = arn:aws:iam::123456789012:mfa/me
+[profile keys]
+aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+aws_secret_access_key = secret
+[profile program]
+credential_process = false
+[profile empty]
+output = json
+`
+
+// TestWhatIsWrongWithAProfile: what AWS's SDK says before anything is asked of AWS.
+func TestWhatIsWrongWithAProfile(t *testing.T) { // not parallel: it sets HOME
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	cache := filepath.Join(home, ".aws", "sso", "cache")
+	sum := sha1.Sum([]byte("https://old.awsapps.com/start")) //nolint:gosec // as AWS's tools name the file
+	file := filepath.Join(cache, hex.EncodeToString(sum[:])+".json")
+	config := filepath.Join(home, "config")
+	t.Setenv("AWS_CONFIG_FILE", config)
+	old := `{"accessToken":"a","expiresAt":"2020-01-01T00:00:00Z"}`
+	err := errors.Join(
+		os.MkdirAll(cache, 0o700), os.WriteFile(file, []byte(old), 0o600),
+		os.WriteFile(config, []byte(profiles), 0o600),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for profile, want := range map[string]string{
+		"session": "aws sso login", "expired": "aws sso login", "mfa": "asks for MFA",
+		"program": "run it by hand", "nowhere": "AWS_PROFILE names no profile", "empty": "there are no AWS credentials",
+	} {
+		t.Setenv("AWS_PROFILE", profile)
+		_, err := aws.Settings{Place: "aws@eu-west-1"}.Config(t.Context(), connect.Config{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", profile, err, want)
 		}
 	}
 }

@@ -40,7 +40,8 @@ func explain(doing string, err error) error {
 	switch {
 	case strings.HasPrefix(code, "ExpiredToken"), code == "RequestExpired",
 		strings.Contains(text, "token has expired"), strings.Contains(text, "InvalidGrantException"),
-		strings.Contains(text, "refresh cached SSO token"):
+		strings.Contains(text, "cached SSO token"), strings.Contains(text, "SSO session has expired"),
+		code == "UnauthorizedException" && strings.Contains(text, "get credentials"):
 		next = "the AWS credentials have expired. Get new ones (such as with aws sso login) and run this again: what " +
 			"was done is kept"
 	case strings.HasPrefix(code, "AccessDenied"), strings.HasPrefix(code, "UnauthorizedAccess"):
@@ -69,6 +70,13 @@ func explain(doing string, err error) error {
 		next = "somebody else changes the same there: run this again"
 	case code == "ValidationException" && strings.HasPrefix(doing, "identitystore:"):
 		next = "AWS does not take a value (its message names it): correct it in the tenant, then run this again"
+	case strings.Contains(text, "failed to get shared config profile"):
+		next = "AWS_PROFILE names no profile of your AWS configuration (aws configure list-profiles has them)"
+	case strings.Contains(text, "AssumeRoleTokenProvider"):
+		next = "the profile's role asks for MFA, and nobody can type the code here: get a session first (such as with " +
+			"aws configure export-credentials --profile NAME --format env) and run this again"
+	case strings.Contains(text, "credential_process"):
+		next = "the program that the profile names as credential_process has failed: run it by hand to see why"
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
 		next = "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case strings.Contains(text, "no such host"):

@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -44,7 +43,7 @@ func Explained(doing string, err error) error { return explain(doing, err) }
 func LoadSDK(ctx context.Context, place Place) (sdk.Config, error) {
 	out, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return out, fmt.Errorf("the settings of AWS: %w", err)
+		return out, explain("read the AWS configuration", err)
 	}
 	if place.Region != "" {
 		out.Region = place.Region

@@ -44,7 +44,7 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 	}
 	loaded, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return cfg, fmt.Errorf("read the AWS configuration: %w", err)
+		return cfg, explain("read the AWS configuration", err)
 	}
 	c, err := Open(ctx, Config{
 		SDK: loaded, Place: place, Addresses: Addresses{SignIn: s.SignIn}, Guide: s.Guide, Folder: folder,
