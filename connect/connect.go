@@ -57,6 +57,9 @@ type Config struct {
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
+	// AllowMissing lets the identity source change though AWS has refused somebody to Writer of whom
+	// the plan says nothing.
+	AllowMissing bool
 	// Tokenless leaves provisioning to Writer instead of the tenant: no endpoint, token or job.
 	Tokenless bool
 	// Replay keeps a journal of what each step leaves, and compares it with a rehearsal's.
@@ -159,6 +162,9 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, err
 	}
 	p.plan()
+	if p.cfg.Writer != nil && p.Changes && !p.cfg.AllowMissing {
+		p.Notes = append(p.Notes, missingNote)
+	}
 	if noter, notes := p.cfg.Center.(interface{ Notes() []string }); notes {
 		p.Notes = append(p.Notes, noter.Notes()...)
 	}

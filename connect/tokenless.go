@@ -128,8 +128,12 @@ const (
 	endTitle    = "Writing to AWS"
 )
 
-// write writes. That some are refused ends nothing, as with a cycle of the tenant's; that all are,
-// does.
+// missingNote is what a plan says of what AWS may still refuse.
+const missingNote = "if AWS refuses somebody whom this plan does not name, the command stops before the identity " +
+	"source changes, unless --allow-missing is given"
+
+// write writes. That those are refused whom the plan names ends nothing. That others are ends it
+// before the identity source changes, since nobody has accepted that they would be missing.
 func (p *Plan) write(ctx context.Context) error {
 	var written Written
 	err := p.settled(ctx, func() (err error) {
@@ -143,11 +147,41 @@ func (p *Plan) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := len(written.Failures); n > 0 && !written.Changes() {
+	others := p.writing.others(written.Failures)
+	if len(others) > 0 && p.Changes && !p.cfg.AllowMissing {
+		return fmt.Errorf(
+			"AWS refused %d that the plan does not name, so the identity source stays as it is: %s. The first: %s. "+
+				"Mend that and run this again, or add --allow-missing to go on without them", len(others),
+			namesOf(others), others[0].Reason,
+		)
+	}
+	if n := len(written.Failures); n > 0 && !written.Changes() && !p.cfg.AllowMissing {
 		return fmt.Errorf("AWS refused all of %d: %s: %s", n, written.Failures[0].Name, written.Failures[0].Reason)
 	}
 	p.writing.Written, p.writing.done = written, true
 	return nil
+}
+
+// others are the failures of whom nothing was foreseen.
+func (w Written) others(failures []Failure) (out []Failure) {
+	foreseen := map[string]bool{}
+	for _, f := range w.Failures {
+		foreseen[f.Name] = true
+	}
+	for _, f := range failures {
+		if !foreseen[f.Name] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func namesOf(failures []Failure) string {
+	list := make([]string, len(failures))
+	for i, f := range failures {
+		list[i] = f.Name
+	}
+	return someOf(list)
 }
 
 // verifyWriter says what was written, and compares it with what is there.

@@ -198,6 +198,7 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 		return errors.New("the identity provider's metadata was not handed over yet")
 	}
 	task := c.taskChange()
+	var signedIn time.Time
 	if c.cfg.Tokenless || c.journal.SCIM.TenantID != "" {
 		task.Clicks = append(
 			task.Clicks, "Open "+c.addresses.Portal+" in a private window and sign in: this proves that AWS sends "+
@@ -209,6 +210,7 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 		}
 		task.Proved = func(ctx context.Context) (bool, error) {
 			now, err := c.signIns(ctx, c.journal.Begun.At)
+			signedIn = now.Last
 			return c.journal.Begun.proved(now), err
 		}
 	} else {
@@ -243,6 +245,9 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 	return c.note(func(j *journal) {
 		j.Trust.Status = adminapi.StatusEnabled
 		j.ProvedAt, j.Begun = time.Now().UTC(), begun{}
+		if !signedIn.IsZero() { // the log may have told minutes later
+			j.ProvedAt = signedIn.UTC()
+		}
 		j.Tokenless = c.cfg.Tokenless
 		if c.hand.endpoint.TenantID != "" {
 			j.SCIM = c.hand.endpoint

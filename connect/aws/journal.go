@@ -16,8 +16,9 @@ type journal struct {
 	InstanceARN string   `json:"instance_arn"`
 	AcsURLs     []string `json:"acs_urls,omitempty"`
 	// Trust is the identity provider that AWS was given; its status says whether that is proved.
-	Trust    *adminapi.Configuration `json:"trust,omitempty"`
-	ProvedAt time.Time               `json:"proved_at,omitzero"`
+	Trust *adminapi.Configuration `json:"trust,omitempty"`
+	// ProvedAt is when the change was proved, or when the sign-in was that proved it.
+	ProvedAt time.Time `json:"proved_at,omitzero"`
 	// Begun is when a person was first asked to change the identity source.
 	Begun begun `json:"change_begun,omitzero"`
 	// TakenBackAt is when the last connection was: who signed in before proves nothing any more.

@@ -1,9 +1,13 @@
 package aws_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -139,6 +143,8 @@ type walk struct {
 	client    *http.Client // for everything but AWS
 	patience  time.Duration
 	settle    time.Duration
+	writer    connect.Writer // of a connection without a token
+	missing   bool           // --allow-missing
 }
 
 // trailEvent is one of CloudTrail about a sign-in now.
@@ -152,7 +158,7 @@ func newWalk(t *testing.T) *walk {
 	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
 	client := &http.Client{Transport: graphmodel.Transport(t, http.DefaultTransport)}
-	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, client, 0, 0}
+	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, client, 0, 0, nil, false}
 	w.signedIn = func() { w.limits.trail = append(w.limits.trail, trailEvent("Success", "")) }
 	return w
 }
@@ -173,6 +179,7 @@ func (w *walk) config(ctx context.Context) (connect.Config, error) {
 		Center: c, Discover: c.Discover, LoginURL: w.AuthorityURL(), AppName: "AWS IAM Identity Center",
 		Groups: []string{"Engineering", "Platform Engineering"}, Cert: "AWS IAM Identity Center",
 		PollEach: time.Millisecond, Tokenless: w.tokenless, SignInWait: w.patience, Settle: w.settle,
+		Writer: w.writer, AllowMissing: w.missing,
 	}, nil
 }
 
@@ -275,6 +282,94 @@ func TestWithoutATokenTheTenantDoesNotProvision(t *testing.T) {
 	}
 	if tenants, err := w.Admin.Tenants(context.Background()); err != nil || len(tenants) > 0 {
 		t.Errorf("provisioning was enabled: %+v, %v", tenants, err)
+	}
+}
+
+// lateLog is a tenant whose log tells of a sign-in long after it happened.
+type lateLog struct {
+	next http.RoundTripper
+	by   time.Duration
+}
+
+var createdIn = regexp.MustCompile(`"createdDateTime":"[^"]*"`)
+
+func (l lateLog) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := l.next.RoundTrip(r)
+	if err != nil || !strings.HasSuffix(r.URL.Path, "/auditLogs/signIns") {
+		return res, err
+	}
+	body, err := io.ReadAll(res.Body)
+	if err == nil {
+		err = res.Body.Close()
+	}
+	created := `"createdDateTime":"` + time.Now().Add(-l.by).UTC().Format(time.RFC3339) + `"`
+	body = createdIn.ReplaceAll(body, []byte(created))
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return res, err
+}
+
+// TestOneSignInIsEnoughWithoutAToken: what proves the change is the sign-in that is asked for, even
+// where the tenant's log has it ten minutes later.
+func TestOneSignInIsEnoughWithoutAToken(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.tokenless, w.leaves = true, "Change the identity source"
+	if _, _, err := w.run(t.Context()); !errors.Is(err, errAway) {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(w.folder, "*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	var journal map[string]any
+	if err := connect.ReadFile(files[0], &journal); err != nil {
+		t.Fatal(err)
+	}
+	journal["change_begun"] = map[string]any{"at": time.Now().Add(-20 * time.Minute)}
+	if err := connect.WriteFile(files[0], journal); err != nil {
+		t.Fatal(err)
+	}
+	w.leaves, w.did = "", nil
+	w.client.Transport = lateLog{w.client.Transport, 10 * time.Minute}
+	result, _, err := w.run(t.Context())
+	if err != nil || len(result.Open) != 0 || !slices.Equal(w.did, []string{"Change the identity source"}) {
+		t.Errorf("the person did %q; open %q, %v", w.did, result.Open, err)
+	}
+}
+
+// full is a writer to a store whose quota is reached.
+type full struct{ connect.Writer }
+
+var errFull = connect.Failure{Name: "Xiomara Reyes", Reason: "identitystore:CreateUser: a quota of AWS's is reached"}
+
+func (full) Preview(context.Context, connect.Scope) (connect.Written, error) {
+	return connect.Written{Created: 2}, nil
+}
+
+func (full) Write(context.Context, connect.Scope) (connect.Written, error) {
+	return connect.Written{Created: 1, Failures: []connect.Failure{errFull}}, nil
+}
+
+func (full) Next(connect.Scope) ([]string, error) { return nil, nil }
+
+// TestNobodyGoesMissingUnsaid: what AWS refuses beside what the plan says ends a run before the
+// identity source changes.
+func TestNobodyGoesMissingUnsaid(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.tokenless, w.writer = true, full{}
+	_, _, err := w.run(t.Context())
+	for _, want := range []string{"identity source stays as it is", errFull.Name, errFull.Reason, "--allow-missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if len(w.did) != 0 {
+		t.Errorf("the person did %q", w.did)
+	}
+	w.missing = true
+	if _, _, err = w.run(t.Context()); len(w.did) < 2 {
+		t.Errorf("with --allow-missing the person did %q, %v", w.did, err)
 	}
 }
 

@@ -76,6 +76,7 @@ type settings struct {
 	guide                  assist.Settings
 	files                  upkeep.PlanFiles
 	allowLockout           bool
+	allowMissing           bool
 }
 
 func (p Program) connectCommand() *cobra.Command {
@@ -113,6 +114,10 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	s.files.Flags(cmd)
 	f.BoolVar(
 		&s.allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
+	)
+	f.BoolVar(
+		&s.allowMissing, "allow-missing", false,
+		"with --tokenless: change the identity source though AWS has refused somebody whom the plan does not name",
 	)
 	f.BoolVar(&s.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(
@@ -223,6 +228,7 @@ func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config
 		CycleWait:    s.wait,
 		SignInWait:   s.signInWait,
 		AllowLockout: s.allowLockout,
+		AllowMissing: s.allowMissing,
 		Progress:     terminal.Bar(p.Err, "Reading AWS"),
 	}
 	if own, ok := center.(*adminapi.Client); ok {
