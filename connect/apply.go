@@ -28,7 +28,11 @@ func (p *Plan) keepSnapshot() error {
 	if p.cfg.SnapshotFile == "" || p.People == nil || p.Pending() == 0 {
 		return nil
 	}
-	return WriteFile(p.cfg.SnapshotFile, p.Snapshot)
+	err := WriteFile(p.cfg.SnapshotFile, p.Snapshot)
+	if err == nil {
+		p.kept = p.cfg.SnapshotFile
+	}
+	return err
 }
 
 // plan makes the steps of the walk out of what was observed, each with whether it is done.

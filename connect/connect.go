@@ -105,8 +105,9 @@ type Plan struct {
 	cfg      Config
 	log      signInLog
 	writing  writing
-	applied  bool // this run has done a step
-	fresh    bool // this run made the application: the tenant's replicas may not know it yet
+	kept     string // the file that has the snapshot
+	applied  bool   // this run has done a step
+	fresh    bool   // this run made the application: the tenant's replicas may not know it yet
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.

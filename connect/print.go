@@ -146,7 +146,18 @@ func (r Result) Print(out io.Writer, changes int) {
 	for _, line := range r.Next {
 		fmt.Fprintln(out, line)
 	}
-	fmt.Fprintln(out, "To see how it stands: gatehouse connect status. To take it back: gatehouse connect undo.")
+	if r.Snapshot != "" {
+		fmt.Fprintf(out, "What was there before is in %s.\n", r.Snapshot)
+	}
+	flags := ""
+	for _, f := range r.Again {
+		if strings.ContainsAny(f, " \t'\"\\$&;|<>()*?!#~`") {
+			f = "'" + strings.ReplaceAll(f, "'", `'\''`) + "'"
+		}
+		flags += " " + f
+	}
+	fmt.Fprintf(out, "To see how it stands: gatehouse connect status%s\n", flags)
+	fmt.Fprintf(out, "To take it back: gatehouse connect undo%s\n", flags)
 }
 
 // Print shows what is to be undone to a person.

@@ -34,6 +34,8 @@ type Result struct {
 	Instance      string
 	Job           graph.SynchronizationJob
 	Next          []string // what a person does so that it goes on
+	Again         []string // the flags by which a later command means the same connection
+	Snapshot      string   // the file of what was there, if this run has written it
 }
 
 // Verify proves that the connection works: the credentials, the trust in both directions, the first
@@ -41,6 +43,7 @@ type Result struct {
 // does not hold.
 func (p *Plan) Verify(ctx context.Context, progress func(done, total int)) (Result, error) {
 	r, err := p.verify(ctx, progress)
+	r.Snapshot = p.kept
 	return r, explain(err)
 }
 

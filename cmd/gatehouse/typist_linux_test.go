@@ -220,6 +220,7 @@ func TestAPersonOverSSHConnectsAWSWithoutAToken(t *testing.T) {
 	code, shown := p.ends()
 	for _, want := range []string{
 		"First sync: 13 created", "11 users are at AWS's side, and 11 memberships in 2 groups", "A real sign-in",
+		"What was there before is in ", "gatehouse connect undo --center aws@" + p.region + " --client-id ",
 	} {
 		if code != exitDone || !strings.Contains(shown, want) {
 			t.Fatalf("%d, want %q in %s", code, want, shown)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
@@ -77,6 +78,7 @@ type settings struct {
 	files                  upkeep.PlanFiles
 	allowLockout           bool
 	allowMissing           bool
+	again                  []string // the flags by which another command means the same connection
 }
 
 func (p Program) connectCommand() *cobra.Command {
@@ -102,7 +104,10 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
   gatehouse connect … --accept        # without asking
   gatehouse connect … --scope all     # provision everyone`,
 		Args: terminal.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.connect(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s.again = again(cmd.Flags())
+			return p.connect(cmd.Context(), s)
+		},
 	}
 	f := cmd.Flags()
 	s.sides(cmd)
@@ -129,6 +134,22 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 	cmd.AddCommand(upkeep.Commands(p.upkeep())...)
 	cmd.AddCommand(codify.Connection(p.upkeep()))
 	return cmd
+}
+
+// meaning are the flags that say which connection is meant, and how both sides are signed in to.
+var meaning = []string{
+	"access-key-id", "center", "center-url", "client-id", "config", "graph-url", "login-url", "name", "region",
+	"sign-in", "sign-in-host", "state",
+}
+
+// again are those flags as they were given; secrets are none of them.
+func again(given *pflag.FlagSet) (flags []string) {
+	given.Visit(func(f *pflag.Flag) {
+		if slices.Contains(meaning, f.Name) {
+			flags = append(flags, "--"+f.Name, f.Value.String())
+		}
+	})
+	return flags
 }
 
 // upkeep has the commands that look after a connection.
@@ -316,8 +337,8 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
+	result.Again = s.again
 	result.Print(io.MultiWriter(out, &last), changes)
-	fmt.Fprintln(&last, "Take it back with: gatehouse connect undo")
 	return errors.Join(s.json(p, plan.Describe(changes, &result)), s.files.Proved(result))
 }
 

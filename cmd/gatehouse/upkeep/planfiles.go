@@ -84,7 +84,10 @@ func (p *PlanFiles) Check(plan *connect.Plan) error {
 			return fmt.Errorf("--apply %s: %w", p.apply, err)
 		}
 	}
-	return plan.SaveTo(p.Out)
+	if err := plan.SaveTo(p.Out); err != nil {
+		return fmt.Errorf("--out: the plan was not written: %w", err)
+	}
+	return nil
 }
 
 // Proved keeps what was proved, and compares it.
