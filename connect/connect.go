@@ -57,8 +57,8 @@ type Config struct {
 	KeepSettings bool
 	// AllowLockout lets somebody change the identity source whose own way in depends on it.
 	AllowLockout bool
-	// AllowMissing lets the identity source change though AWS has refused somebody to Writer of whom
-	// the plan says nothing.
+	// AllowMissing lets the identity source change though AWS has refused somebody to Writer of
+	// whom the plan says nothing.
 	AllowMissing bool
 	// Tokenless leaves provisioning to Writer instead of the tenant: no endpoint, token or job.
 	Tokenless bool
