@@ -207,7 +207,9 @@ func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
 	p := gatehousetest.Start(t)
 	ctx := context.Background()
 	const arn = "arn:aws-us-gov:sso:::instance/ssoins-0123456789abcdef"
-	cfg := atAWS(p, &limits{answer: func(operation string) (int, string) {
+	china := strings.NewReplacer("aws-us-gov", "aws-cn", "us-gov-west-1", "cn-north-1")
+	inChina := false
+	answer := func(operation string) (int, string) {
 		owner := `"OwnerAccountId":"` + p.Center.AccountID + `"`
 		switch operation {
 		case "sts":
@@ -224,6 +226,13 @@ func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
 				`"EncryptionConfigurationDetails":{"KmsKeyArn":"arn:aws-us-gov:kms:::key/x"}}`
 		}
 		return 0, ""
+	}
+	cfg := atAWS(p, &limits{answer: func(operation string) (int, string) {
+		status, body := answer(operation)
+		if inChina {
+			body = china.Replace(body)
+		}
+		return status, body
 	}})
 	cfg.Place.Region = "us-gov-west-1"
 	if _, err := aws.Open(ctx, cfg); err == nil || !strings.Contains(err.Error(), "--sign-in-host") {
@@ -251,6 +260,21 @@ func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q: %s", want, notes)
 		}
+	}
+	inChina, cfg.Place.Region, cfg.Addresses.SignIn = true, "cn-north-1", ""
+	if _, err := aws.Open(ctx, cfg); err == nil || !strings.Contains(err.Error(), "--sign-in-host") {
+		t.Errorf("nothing is asked for in China: %v", err)
+	}
+	cfg.Addresses.SignIn = "https://cn-north-1.signin.amazonaws.cn"
+	c, err = aws.Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckACS([]string{cfg.Addresses.SignIn + acs}); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckACS([]string{"https://cn-northwest-1.signin.amazonaws.cn" + acs}); err == nil {
+		t.Error("another Region of China is taken")
 	}
 }
 

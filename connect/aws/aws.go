@@ -173,7 +173,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	if err != nil {
 		return nil, explain("ask AWS whose the credentials are", err)
 	}
-	// The SDK signs with AWS's time where the clock is wrong, but proofs compare it with the tenant's.
+	// Where the clock is wrong the SDK signs with AWS's time, but proofs compare with the tenant's.
 	if off, known := middleware.GetAttemptSkew(who.ResultMetadata); known && off.Abs() > connect.ClockSkew {
 		return nil, fmt.Errorf(
 			"this machine's clock is %s away from AWS's: set it and run this again", off.Abs().Round(time.Second),

@@ -230,6 +230,31 @@ func TestWhatAWSRefusesIsSaidWithWhatToDo(t *testing.T) {
 			refused("ListInstances", denied+`with an explicit deny in a permissions boundary"}`),
 			[]string{"permissions boundary", "denies sso:ListInstances"},
 		},
+		"a resource control policy": {
+			refused("ListInstances", denied+`with an explicit deny in a resource control policy"}`),
+			[]string{"resource control policy (RCP)", "denies sso:ListInstances"},
+		},
+		"an SCP that does not allow": {
+			refused("ListInstances", denied+`because no service control policy allows the sso:ListInstances action"}`),
+			[]string{"service control policy (SCP)", "sso:ListInstances"},
+		},
+		"a VPC endpoint's policy": {
+			refused("ListInstances", denied+`with an explicit deny in a VPC endpoint policy"}`),
+			[]string{"a policy (VPC endpoint) denies sso:ListInstances"},
+		},
+		"a session's policy": {
+			refused("ListInstances", denied+`because no session policy allows the sso:ListInstances action"}`),
+			[]string{"the session policy of these credentials", "add it there too"},
+		},
+		"a boundary that does not allow": {
+			refused("ListInstances", denied+`because no permissions boundary allows the sso:ListInstances action"}`),
+			[]string{"the permissions boundary of these credentials"},
+		},
+		"no permission for the organization": {
+			refused("DescribeOrganization", `{"__type":"AccessDeniedException","Message":"User: x is not authorized to `+
+				`perform: organizations:DescribeOrganization because no identity-based policy allows it"}`),
+			[]string{"no permission for organizations:DescribeOrganization", "connect permissions"},
+		},
 		"expired credentials": {
 			refused("DescribeInstance", `{"__type":"ExpiredTokenException","message":"The security token is expired"}`),
 			[]string{"expired", "run this again"},
@@ -310,7 +335,7 @@ func (d dated) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// TestAClockThatTheSDKForgives: AWS's SDK signs with AWS's own time, and the proofs do not go by it.
+// TestAClockThatTheSDKForgives: AWS's SDK signs with AWS's own time, and the proofs do not.
 func TestAClockThatTheSDKForgives(t *testing.T) {
 	t.Parallel()
 	p := gatehousetest.Start(t)

@@ -22,7 +22,10 @@ func codeOf(err error) string {
 var actionIn = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z0-9*]+)`)
 
 // policyIn names the kind of policy that denies, in the words of that page.
-var policyIn = regexp.MustCompile(`explicit deny in an? ([a-z -]+?)(?: with| policy\b|\.|:|$)`)
+var policyIn = regexp.MustCompile(`explicit deny in an? ([A-Za-z -]+?)(?: with| policy\b|\.|:|$)`)
+
+// boundIn names a policy that would have to allow as well: an identity's own is not enough.
+var boundIn = regexp.MustCompile(`because no (session policy|permissions boundary|VPC endpoint policy) allows`)
 
 // Explain says what an error of AWS's means, and what to do next.
 func Explain(doing string, err error) error { return explain(doing, err) }
@@ -73,8 +76,8 @@ func explain(doing string, err error) error {
 	case strings.Contains(text, "failed to get shared config profile"):
 		next = "AWS_PROFILE names no profile of your AWS configuration (aws configure list-profiles has them)"
 	case strings.Contains(text, "AssumeRoleTokenProvider"):
-		next = "the profile's role asks for MFA, and nobody can type the code here: get a session first (such as with " +
-			"aws configure export-credentials --profile NAME --format env) and run this again"
+		next = "the profile's role asks for MFA, and nobody can type the code here: get a session first (such as " +
+			"with aws configure export-credentials --profile NAME --format env) and run this again"
 	case strings.Contains(text, "credential_process"):
 		next = "the program that the profile names as credential_process has failed: run it by hand to see why"
 	case strings.Contains(text, "failed to refresh cached credentials"), strings.Contains(text, "no EC2 IMDS role"):
@@ -109,6 +112,10 @@ func denied(message string) string {
 			": have whoever manages the organization's policies make an exception"
 	case kind != "":
 		return "a policy (" + kind + ") denies " + action + ": take the deny away, or use another principal"
+	}
+	if m := boundIn.FindStringSubmatch(message); m != nil {
+		return "the " + m[1] + " of these credentials does not allow " + action +
+			": add it there too, or use other credentials or another network; a permission alone changes nothing"
 	}
 	return "the caller has no permission for " + action +
 		": add it (gatehouse connect permissions prints the policy), and run this again"
