@@ -261,7 +261,8 @@ func TestAPartitionWhoseAddressesNobodyHasPublished(t *testing.T) {
 			t.Errorf("the notes lack %q: %s", want, notes)
 		}
 	}
-	inChina, cfg.Place.Region, cfg.Addresses.SignIn = true, "cn-north-1", ""
+	inChina = true
+	cfg.Place.Region, cfg.Addresses.SignIn = "cn-north-1", ""
 	if _, err := aws.Open(ctx, cfg); err == nil || !strings.Contains(err.Error(), "--sign-in-host") {
 		t.Errorf("nothing is asked for in China: %v", err)
 	}

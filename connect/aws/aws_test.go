@@ -251,8 +251,8 @@ func TestWhatAWSRefusesIsSaidWithWhatToDo(t *testing.T) {
 			[]string{"the permissions boundary of these credentials"},
 		},
 		"no permission for the organization": {
-			refused("DescribeOrganization", `{"__type":"AccessDeniedException","Message":"User: x is not authorized to `+
-				`perform: organizations:DescribeOrganization because no identity-based policy allows it"}`),
+			refused("DescribeOrganization", `{"__type":"AccessDeniedException","Message":"User: x is not `+
+				`authorized to perform: organizations:DescribeOrganization because no identity-based policy allows it"}`),
 			[]string{"no permission for organizations:DescribeOrganization", "connect permissions"},
 		},
 		"expired credentials": {
