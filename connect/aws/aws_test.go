@@ -252,7 +252,8 @@ func TestWhatAWSRefusesIsSaidWithWhatToDo(t *testing.T) {
 		},
 		"no permission for the organization": {
 			refused("DescribeOrganization", `{"__type":"AccessDeniedException","Message":"User: x is not `+
-				`authorized to perform: organizations:DescribeOrganization because no identity-based policy allows it"}`),
+				`authorized to perform: organizations:DescribeOrganization because no identity-based policy allows `+
+				`it"}`),
 			[]string{"no permission for organizations:DescribeOrganization", "connect permissions"},
 		},
 		"expired credentials": {
