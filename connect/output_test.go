@@ -3,6 +3,7 @@ package connect
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -45,5 +46,17 @@ func TestTheWorstEffectComesFirst(t *testing.T) {
 	}
 	if got := p.Losing(9); !reflect.DeepEqual(got, []adminapi.UserEffect{ada, eve}) {
 		t.Errorf("who loses access is %v", got)
+	}
+}
+
+// TestTheCommandsForAfterwardsCanBePasted: a shell takes the flags for what they were.
+func TestTheCommandsForAfterwardsCanBePasted(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	Result{Again: []string{"--center", "aws@eu-west-1", "--name", "Bo's AWS"}}.Print(&out, 1)
+	for _, want := range []string{"connect status", "connect undo"} {
+		if want += ` --center aws@eu-west-1 --name 'Bo'\''s AWS'`; !strings.Contains(out.String(), want) {
+			t.Errorf("want %q in %s", want, out.String())
+		}
 	}
 }
