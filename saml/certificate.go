@@ -55,6 +55,9 @@ func readCertificate(s string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, errors.New(" is not base64")
 	}
+	if len(der) == 0 {
+		return nil, errors.New(" is empty")
+	}
 	cert, err := x509.ParseCertificate(der)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "negative serial number"):

@@ -100,7 +100,8 @@ func ParseIdentityProvider(data []byte) (IdentityProvider, error) {
 		)
 	case len(idp.Certificates) == 0 && len(idp.Ignored) == 0:
 		return IdentityProvider{}, fmt.Errorf(
-			"the metadata of %s has no signing certificate in its IDPSSODescriptor; %s", f.entityID, f.again(),
+			"the metadata of %s has no signing certificate in its IDPSSODescriptor%s; %s", f.entityID,
+			onlyForEncryption(f.roles[0]), f.again(),
 		)
 	case len(idp.Certificates) == 0:
 		return IdentityProvider{}, fmt.Errorf(
@@ -109,6 +110,14 @@ func ParseIdentityProvider(data []byte) (IdentityProvider, error) {
 		)
 	}
 	return idp, nil
+}
+
+// onlyForEncryption says of a role without signing keys that it has others.
+func onlyForEncryption(role *etree.Element) string {
+	if len(children(role, nsMetadata, "KeyDescriptor")) == 0 {
+		return ""
+	}
+	return ", whose keys are only for encryption"
 }
 
 // metadataFile is one entity of a file with metadata.
@@ -298,6 +307,7 @@ func otherThanXML(data []byte) error {
 		{"-----begin", "it is a PEM file, such as a certificate: upload SAML metadata, which is XML"},
 		{"0\ufffd", "it is a certificate in DER: upload SAML metadata, which is XML"},
 		{"pk\x03\x04", "it is a ZIP archive: upload the XML file in it"},
+		{`{\rtf`, "it is a word processor's document (RTF): save it as plain text, with the XML alone in it"},
 		{"{", "it is JSON, such as OpenID Connect's configuration: upload SAML metadata, which is XML"},
 		{"<!doctype html", "it is a web page, such as a sign-in page: upload the XML document itself"},
 		{"<html", "it is a web page, such as a sign-in page: upload the XML document itself"},
@@ -306,8 +316,17 @@ func otherThanXML(data []byte) error {
 			return errors.New(kind.what)
 		}
 	}
-	if head == "" {
+	switch {
+	case head == "":
 		return errors.New("it is empty")
+	case strings.HasPrefix(head, "https://"), strings.HasPrefix(head, "http://"):
+		return errors.New("it is an address: download what is there, and upload that")
+	case strings.HasPrefix(head, "&lt;"):
+		return errors.New("its angle brackets are escaped, as on a page that shows XML: download the file itself")
+	case head[0] != '<': // also base64, PDF, YAML and what word processors save
+		return errors.New("it is not XML, since it does not begin with \"<\": upload SAML metadata, which is XML")
+	case !bytes.HasSuffix(bytes.TrimRight(data, " \t\r\n"), []byte(">")):
+		return errors.New("it ends before its root element does: download it again, and upload all of it")
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ func (s *scanner) document() error {
 	if !seen {
 		return errors.New("the document must have exactly one root element")
 	}
-	if len(open) > 0 {
-		return errMalformed
+	if len(open) > 0 { // as of a download that was cut off
+		return errors.New("the document ends before its root element does")
 	}
 	return nil
 }

@@ -257,12 +257,27 @@ func TestRefusalsSayWhatIsInTheFile(t *testing.T) {
 		file string
 		want []string
 	}{
-		"nothing":          {" \n", []string{"empty"}},
-		"a web page":       {"<!DOCTYPE html><html></html>", []string{"web page"}},
-		"a certificate":    {"-----BEGIN CERTIFICATE-----\nAAAA", []string{"PEM"}},
-		"DER":              {"0\x82\x03\x10", []string{"DER"}},
-		"an archive":       {"PK\x03\x04....", []string{"ZIP"}},
-		"JSON":             {`{"issuer":"https://idp.example"}`, []string{"JSON"}},
+		"nothing":       {" \n", []string{"empty"}},
+		"a web page":    {"<!DOCTYPE html><html></html>", []string{"web page"}},
+		"a certificate": {"-----BEGIN CERTIFICATE-----\nAAAA", []string{"PEM"}},
+		"DER":           {"0\x82\x03\x10", []string{"DER"}},
+		"an archive":    {"PK\x03\x04....", []string{"ZIP"}},
+		"JSON":          {`{"issuer":"https://idp.example"}`, []string{"JSON"}},
+		"an address":    {"https://idp.example/metadata\n", []string{"it is an address", "download"}},
+		"escaped":       {strings.ReplaceAll(usual, "<", "&lt;"), []string{"escaped"}},
+		"a document":    {`{\rtf1\ansi <md:EntityDescriptor/>}`, []string{"RTF"}},
+		"base64":        {base64Of([]byte(usual)), []string{"not XML"}},
+		"YAML":          {"entityID: https://idp.example/ # <a>\n", []string{"not XML"}},
+		"cut off":       {usual[:len(usual)-30], []string{"ends before"}},
+		"an empty certificate": {
+			entityOf(vendorID, "", role("IDPSSODescriptor", nsProtocol, idpKey(" \n")+redirect)),
+			[]string{"certificate 1 is empty"},
+		},
+		"keys for encryption": {
+			entityOf(vendorID, "", role("IDPSSODescriptor", nsProtocol, strings.ReplaceAll(good, `"signing"`,
+				`"encryption"`)+redirect)),
+			[]string{"only for encryption"},
+		},
 		"another document": {"<rss/>", []string{"<rss>", "EntityDescriptor"}},
 		"broken":           {"<a>\n<b>\n</a>", []string{"line 3"}},
 		"an ampersand":     {entityOf("https://idp.example/?a=1&b=2", "", idp), []string{"line 1", "&amp;"}},
