@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -114,7 +115,8 @@ func (s *SAMLApplication) check() error {
 		return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail}
 	}
 	if to, err := authn.ParseRedirectURI(s.ACSURL); err != nil || !to.Confidential() {
-		return refuse("Application ACS URL", "use an https address")
+		return refuse("Application ACS URL",
+			fmt.Sprintf("%.200q is not an https address with a host: use an https address", s.ACSURL))
 	}
 	if s.Audience == "" || len(s.Audience) > maxText {
 		return refuse("Application SAML audience", "use 1 to 1024 characters")

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -262,7 +263,11 @@ func (a Application) checkAddresses(old Application) error {
 	for _, u := range a.ReplyURLs {
 		if to, err := authn.ParseRedirectURI(u); (err != nil || !to.Confidential()) &&
 			!slices.Contains(old.ReplyURLs, u) {
-			return &refusal.Error{Code: InvalidValue, Subject: "redirectUris", Detail: "use https addresses"}
+			return &refusal.Error{
+				Code:    InvalidValue,
+				Subject: "redirectUris",
+				Detail:  fmt.Sprintf("%.200q is not an https address with a host: use https addresses", u),
+			}
 		}
 	}
 	for _, u := range []struct{ name, now, before string }{

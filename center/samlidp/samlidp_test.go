@@ -369,6 +369,7 @@ func TestWhatTheConsoleRefusesOfASAMLApplication(t *testing.T) {
 	a := newApplication(t)
 	for want, form := range map[string]url.Values{
 		"use an https address":  {"acs": {"javascript:alert(1)"}, "audience": {audience}},
+		"address with a host":   {"acs": {"https://{your-host}/acs"}, "audience": {audience}},
 		"an https address":      {"acs": {"http://app.example/acs"}, "audience": {audience}},
 		"1 to 1024 characters":  {"acs": {acs}, "audience": {""}},
 		"The SAML settings are": {"acs": {acs}, "audience": {audience}},
