@@ -2,7 +2,7 @@ package aws_test
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // as AWS's tools name the files of their cache
+	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -383,7 +383,7 @@ func TestWhatIsWrongWithAProfile(t *testing.T) { // not parallel: it sets HOME
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	cache := filepath.Join(home, ".aws", "sso", "cache")
-	sum := sha1.Sum([]byte("https://old.awsapps.com/start")) //nolint:gosec // as AWS's tools name the file
+	sum := sha1.Sum([]byte("https://old.awsapps.com/start")) // as AWS's tools name the file
 	file := filepath.Join(cache, hex.EncodeToString(sum[:])+".json")
 	config := filepath.Join(home, "config")
 	t.Setenv("AWS_CONFIG_FILE", config)
