@@ -1,6 +1,9 @@
 package adminapi
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Kinds of what has a name.
 const (
@@ -33,4 +36,14 @@ type Names struct{ Names []Name }
 func (c *Client) ListNames(ctx context.Context, kind, prefix string) ([]Name, error) {
 	out, err := call[Names](ctx, c, "ListNames", NamesInput{Kind: kind, Prefix: prefix})
 	return out.Names, err
+}
+
+// Begins says whether a text begins with another one, ignoring letter case.
+func Begins(text, with string) bool {
+	return len(text) >= len(with) && strings.EqualFold(text[:len(with)], with)
+}
+
+// IsAccountID says whether a text is the id of an AWS account, rather than its name.
+func IsAccountID(text string) bool {
+	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }

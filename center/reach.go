@@ -74,14 +74,14 @@ func isAdministrative(arn string) bool {
 	return slices.Contains(administrative, strings.TrimPrefix(arn, managedPrefix))
 }
 
-// texts is one text or a list of them.
-type texts []string
+// PolicyTexts is one text or a list of them, as the elements of IAM's policies are.
+type PolicyTexts []string
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (t *texts) UnmarshalJSON(from []byte) error {
+func (t *PolicyTexts) UnmarshalJSON(from []byte) error {
 	var one string
 	if json.Unmarshal(from, &one) == nil {
-		*t = texts{one}
+		*t = PolicyTexts{one}
 		return nil
 	}
 	return json.Unmarshal(from, (*[]string)(t))
@@ -89,7 +89,7 @@ func (t *texts) UnmarshalJSON(from []byte) error {
 
 type statement struct {
 	Effect                                   string
-	Action, NotAction, Resource, NotResource texts
+	Action, NotAction, Resource, NotResource PolicyTexts
 	Condition                                json.RawMessage
 }
 

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,29 +72,15 @@ func actor(r *http.Request, kind audit.Kind) audit.Actor {
 	return audit.Actor{Kind: kind, Address: web.Address(r), RequestID: web.RequestID(r)}
 }
 
-// maxName bounds how much of a parameter's name is repeated.
-const maxName = 64 //bound:none of a message
-
-// read reads a request. Parameters that are not known, and ones that stand twice, are refused, as
-// they may be a control that the caller relies on.
 func read(r *http.Request, known []string) (request, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, wrong := awsapi.QueryOf(r, known)
 	token, bears := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	in := request{r, query, token}
 	if !bears || len(r.Header.Values("Authorization")) != 1 {
 		return in, &refusal.Error{Code: center.SessionInvalid}
 	}
-	if err != nil {
-		return in, invalid("the query cannot be read")
-	}
-	for name, values := range query {
-		if !slices.Contains(known, name) {
-			return in, invalid("the parameter " + strconv.Quote(name[:min(len(name), maxName)]) +
-				" is not known; Gatehouse refuses what it would otherwise ignore")
-		}
-		if len(values) > 1 {
-			return in, invalid("duplicate parameter: " + name)
-		}
+	if wrong != "" {
+		return in, invalid(wrong)
 	}
 	return in, nil
 }

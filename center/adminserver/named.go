@@ -56,7 +56,7 @@ func (h *Handler) setNamed(ctx context.Context, text string) (arn string, err er
 
 // accountNamed refuses a name that several accounts have: AWS does not keep them apart.
 func (h *Handler) accountNamed(ctx context.Context, text string) (id string, err error) {
-	if text == "" || isAccountID(text) {
+	if text == "" || adminapi.IsAccountID(text) {
 		return text, nil
 	}
 	all, err := h.Center.Accounts(ctx)
@@ -81,8 +81,6 @@ func (h *Handler) accountNamed(ctx context.Context, text string) (id string, err
 	}
 }
 
-func isAccountID(text string) bool { return len(text) == 12 && strings.Trim(text, "0123456789") == "" }
-
 // namesAtOnce bounds ListNames: who completes a word looks at a screen of them.
 const namesAtOnce = 100 //bound:list names that are offered for a word that was begun
 
@@ -93,7 +91,7 @@ func (h *Handler) listNames(
 ) (out adminapi.Names, err error) {
 	out.Names = []adminapi.Name{}
 	add := func(id, name string) {
-		if len(out.Names) < namesAtOnce && (begins(name, in.Prefix) || begins(id, in.Prefix)) {
+		if len(out.Names) < namesAtOnce && (adminapi.Begins(name, in.Prefix) || adminapi.Begins(id, in.Prefix)) {
 			out.Names = append(out.Names, adminapi.Name{ID: id, Name: name})
 		}
 	}
@@ -136,7 +134,3 @@ func (h *Handler) listNames(
 
 // namesSearched is more than are listed: some have the text elsewhere than at the beginning.
 const namesSearched = 500 //bound:rows users or groups that a word which was begun is looked for in
-
-func begins(text, with string) bool {
-	return len(text) >= len(with) && strings.EqualFold(text[:len(with)], with)
-}

@@ -49,21 +49,8 @@ func (k *Keeper) Inspect(ctx context.Context, arn string) (center.ExistingRole, 
 // are not weighed: IAM does, when the role is opened.
 type trustStatement struct {
 	Effect    string
-	Principal map[string]texts
-	Action    texts
-}
-
-// texts is one text or a list of them.
-type texts []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *texts) UnmarshalJSON(from []byte) error {
-	var one string
-	if json.Unmarshal(from, &one) == nil {
-		*t = texts{one}
-		return nil
-	}
-	return json.Unmarshal(from, (*[]string)(t))
+	Principal map[string]center.PolicyTexts
+	Action    center.PolicyTexts
 }
 
 // trusts says whether a trust policy allows everything that the wanted statements do.

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -75,31 +74,17 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 }
 
-// read reads a request. AWS passes over parameters that it does not know; here they are refused,
-// since they may be a control that the caller relies on, and so is one that stands twice.
 func read(r *http.Request, known []string) (request, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, wrong := awsapi.QueryOf(r, known)
 	in := request{Request: r, query: query, token: r.Header.Get(tokenHeader)}
 	if in.token == "" {
 		return in, invalid("the header x-amz-sso_bearer_token is missing")
 	}
-	if err != nil {
-		return in, invalid("the query cannot be read")
-	}
-	for name, values := range query {
-		if !slices.Contains(known, name) {
-			return in, invalid("the parameter " + strconv.Quote(name[:min(len(name), maxName)]) +
-				" is not known; Gatehouse refuses what it would otherwise ignore")
-		}
-		if len(values) > 1 {
-			return in, invalid("duplicate parameter: " + name)
-		}
+	if wrong != "" {
+		return in, invalid(wrong)
 	}
 	return in, nil
 }
-
-// maxName bounds how much of a parameter's name is repeated.
-const maxName = 64 //bound:none of a message
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
 	status := http.StatusOK

@@ -172,7 +172,7 @@ func request(w administer.World) *cobra.Command {
 
 // named finds the ids of what the person has named.
 func (p *person) named(ctx context.Context, in *adminapi.RequestAccessInput, policy string) error {
-	if policy == "" && accountID(in.AccountID) {
+	if policy == "" && adminapi.IsAccountID(in.AccountID) {
 		return nil
 	}
 	var all adminapi.AccessOffers
@@ -193,7 +193,7 @@ func (p *person) named(ctx context.Context, in *adminapi.RequestAccessInput, pol
 	if policy != "" && in.PolicyID == "" {
 		return fmt.Errorf("no policy of the name %q offers you anything: see gatehouse access offers", policy)
 	}
-	if accountID(in.AccountID) {
+	if adminapi.IsAccountID(in.AccountID) {
 		return nil
 	}
 	switch len(ids) {
@@ -206,11 +206,6 @@ func (p *person) named(ctx context.Context, in *adminapi.RequestAccessInput, pol
 		return nil
 	}
 	return fmt.Errorf("%d accounts have the name %q: use the account's id", len(ids), in.AccountID)
-}
-
-// accountID says whether a text is an account's id.
-func accountID(text string) bool {
-	return len(text) == 12 && strings.Trim(text, "0123456789") == ""
 }
 
 func approve(w administer.World) *cobra.Command {

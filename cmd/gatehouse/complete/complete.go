@@ -123,15 +123,11 @@ func (c completion) names(cmd *cobra.Command, kinds []string, begun string) (lis
 		}
 		for _, n := range found {
 			name, id := terminal.Inline(n.Name), terminal.Inline(n.ID)
-			if begun != "" && begins(id, begun) && !begins(name, begun) {
+			if begun != "" && adminapi.Begins(id, begun) && !adminapi.Begins(name, begun) {
 				name, id = id, name
 			}
 			list = append(list, cobra.CompletionWithDesc(name, id))
 		}
 	}
 	return list
-}
-
-func begins(text, with string) bool {
-	return len(text) >= len(with) && strings.EqualFold(text[:len(with)], with)
 }
