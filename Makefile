@@ -3,7 +3,8 @@
 GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help run build man test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices release packages test-packages
+.PHONY: help run build man test test-fast test-race examples lint bench soak cluster fuzz models docs deps notices
+.PHONY: release packages test-packages
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

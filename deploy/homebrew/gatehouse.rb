@@ -9,7 +9,8 @@ class Gatehouse < Formula
 
   def install
     ENV["CGO_ENABLED"] = "0"
-    system "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=#{version}", "-o", bin/"gatehouse", "./cmd/gatehouse"
+    system "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=#{version}",
+           "-o", bin/"gatehouse", "./cmd/gatehouse"
     generate_completions_from_executable(bin/"gatehouse", "completion")
   end
 
