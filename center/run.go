@@ -49,6 +49,9 @@ func (c *Center) Run(ctx context.Context) {
 	do("remove what has expired", nil, sweepEach, func(ctx context.Context) (bool, error) {
 		return false, c.Sweep(ctx)
 	})
+	do("count people and access", nil, historyEach, func(ctx context.Context) (bool, error) {
+		return false, c.NoteHistory(ctx)
+	})
 	do("apply the assignment rules", c.ruleWork, rulesEach, func(ctx context.Context) (bool, error) {
 		return false, c.ApplyAssignmentRules(ctx, audit.SystemActor)
 	})

@@ -80,6 +80,7 @@ type Reader interface {
 	roleUseReader
 	instanceSettingsReader
 	instanceControlsReader
+	historyReader
 	applicationReader
 	accessManagerReader
 	entitlementReader
@@ -126,6 +127,7 @@ type Tx interface {
 	roleUseWriter
 	instanceSettingsWriter
 	instanceControlsWriter
+	historyWriter
 	applicationWriter
 	accessManagerWriter
 	entitlementWriter

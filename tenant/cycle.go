@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -74,6 +75,7 @@ func (t *Tenant) FinishCycle(
 		j.Users = users
 		j.Groups = groups
 		j.Last = &x
+		j.count(x)
 		if j.Failures++; failure == nil {
 			j.Failures = 0
 			if err := j.noteInStep(tx, x); err != nil {
@@ -103,6 +105,34 @@ func (t *Tenant) FinishCycle(
 		t.notify(*entered)
 	}
 	return err
+}
+
+// JobDay is how the cycles of a job went on one day.
+type JobDay struct {
+	Day       time.Time // its beginning, in UTC
+	Well, Ill int       // cycles after which nothing failed, and the others
+	Exported  int       // objects that were written
+}
+
+// JobDays is for how many days a job remembers how its cycles went.
+const JobDays = 14 //bound:list days of which a job remembers how its cycles went
+
+// count counts a cycle on its day.
+func (j *Job) count(x Execution) {
+	day := x.Ended.UTC().Truncate(24 * time.Hour)
+	j.Days = slices.DeleteFunc(slices.Clone(j.Days), func(d JobDay) bool {
+		return !d.Day.After(day.AddDate(0, 0, -JobDays))
+	})
+	if n := len(j.Days); n == 0 || j.Days[n-1].Day.Before(day) {
+		j.Days = append(j.Days, JobDay{Day: day})
+	}
+	d := &j.Days[len(j.Days)-1]
+	d.Exported += x.Exported
+	if x.State == "Succeeded" {
+		d.Well++
+	} else {
+		d.Ill++
+	}
 }
 
 // quarantine holds a job back, longer each time. It returns whether that begins now, or its reason

@@ -41,6 +41,9 @@ func (t *Tenant) HandOn(name string, outlet chain.Outlet) *chain.Courier {
 	return courier
 }
 
+// Couriers are those who hand the log on.
+func (t *Tenant) Couriers() []*chain.Courier { return t.couriers }
+
 // CheckEvents looks for lines of the log that were changed or are missing. Without the master key
 // nothing can be said of them.
 func CheckEvents(

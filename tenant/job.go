@@ -53,7 +53,8 @@ type Job struct {
 	SteadyFirst   time.Time // when the first full cycle was done
 	SteadyLast    time.Time
 	Quarantine    *Quarantine
-	Users, Groups int // synchronized and still linked
+	Users, Groups int      // synchronized and still linked
+	Days          []JobDay `json:",omitempty"` // how its cycles went lately, oldest first
 	CreatedAt     time.Time
 }
 

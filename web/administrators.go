@@ -4,6 +4,7 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,9 @@ type FactorOffer struct {
 type NewFactor struct{ Ticket, Name, Code, Response string }
 
 func (d *Desk) mountAdministrators(mux *http.ServeMux) {
-	account, list := d.Prefix+"/account", d.Prefix+"/administrators"
+	// The forms keep the address that the list had before it became a section of the settings.
+	forms := d.Prefix + "/administrators"
+	account, list := d.Prefix+"/account", d.administratorsPage()
 	for pattern, fn := range map[string]func(Visit) error{
 		"GET " + account:                       d.account,
 		"POST " + account + "/password":        d.changePassword,
@@ -90,13 +93,20 @@ func (d *Desk) mountAdministrators(mux *http.ServeMux) {
 		"POST " + account + "/devices/delete":  d.deleteDevice,
 		"POST " + account + "/sessions/delete": d.endSession,
 		"GET " + list:                          func(v Visit) error { return d.administrators(v, "", "") },
-		"POST " + list:                         d.addAdministrator,
-		"POST " + list + "/remove":             d.removeAdministrator,
-		"POST " + list + "/{do}":               d.changeAdministrator,
+		"GET " + forms:                         func(v Visit) error { return v.Moved(list) },
+		"GET " + d.settings():                  func(v Visit) error { return v.Moved(d.Settings[0].URL) },
+		"POST " + forms:                        d.addAdministrator,
+		"POST " + forms + "/remove":            d.removeAdministrator,
+		"POST " + forms + "/{do}":              d.changeAdministrator,
 	} {
 		mux.Handle(pattern, d.Handle(fn))
 	}
 }
+
+// settings is where the navigation's entry of the settings leads, and administratorsPage the
+// section with the administrators.
+func (d *Desk) settings() string           { return d.Prefix + "/settings" }
+func (d *Desk) administratorsPage() string { return d.settings() + "/administrators" }
 
 type administratorsData struct {
 	Prefix, Self string
@@ -112,9 +122,29 @@ func (d *Desk) administrators(v Visit, name, oneTime string) error {
 	if err != nil {
 		return err
 	}
+	if v.Exports() {
+		return exportAdministrators(v, list)
+	}
 	data := administratorsData{d.Prefix, v.Admin, list, name, oneTime}
-	d.render(v, http.StatusOK, "administrators", "Administrators", d.Prefix+"/administrators", data, "")
+	d.render(v, http.StatusOK, "administrators", "Administrators", d.administratorsPage(), data, "")
 	return nil
+}
+
+func exportAdministrators(v Visit, list []authn.AdministratorSummary) error {
+	columns := []string{"name", "createdAt", "createdBy", "lastSignInAt", "sessions", "secondFactors", "oneTimePassword"}
+	return v.Export("administrators", columns, func(row func(...string) error) error {
+		for _, a := range list {
+			last := ""
+			if !a.LastSignInAt.IsZero() {
+				last = a.LastSignInAt.UTC().Format(time.RFC3339)
+			}
+			if err := row(a.Name, a.CreatedAt.UTC().Format(time.RFC3339), a.CreatedBy, last, strconv.Itoa(a.Sessions),
+				strconv.Itoa(a.SecondFactors), strconv.FormatBool(a.OneTimePassword)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // render shows one of the pages that the desks of both halves share.
@@ -139,7 +169,7 @@ func (d *Desk) removeAdministrator(v Visit) error {
 	if err != nil {
 		return err
 	}
-	return v.Done(d.Prefix+"/administrators", strings.TrimSpace(name+" is removed, and signed out everywhere. "+notice))
+	return v.Done(d.administratorsPage(), strings.TrimSpace(name+" is removed, and signed out everywhere. "+notice))
 }
 
 func (d *Desk) changeAdministrator(v Visit) error {
@@ -164,7 +194,7 @@ func (d *Desk) changeAdministrator(v Visit) error {
 	if err != nil {
 		return err
 	}
-	return v.Done(d.Prefix+"/administrators", done)
+	return v.Done(d.administratorsPage(), done)
 }
 
 type accountData struct {

@@ -21,10 +21,13 @@ type Desk struct {
 	Theme   string
 	Command string // that looks after the administrators on the data folder
 	Nav     []NavItem
-	Pages   *Pages // must have login, message and what Render is asked for
-	Log     *slog.Logger
-	own     *Pages // those that both halves share
-	mux     *http.ServeMux
+	// Settings are the sections of the settings, each a page of its own. The first is where the
+	// navigation's entry leads.
+	Settings []NavItem
+	Pages    *Pages // must have login, message and what Render is asked for
+	Log      *slog.Logger
+	own      *Pages // those that both halves share
+	mux      *http.ServeMux
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.
@@ -198,20 +201,26 @@ func (v Visit) view(title, active string, data any) View {
 	} else {
 		problem = ""
 	}
+	section, sections := "", []NavItem(nil)
+	if slices.ContainsFunc(d.Settings, func(s NavItem) bool { return s.URL == active }) {
+		section, sections, active = active, d.Settings, d.settings()
+	}
 	return View{
-		Title:   title,
-		Product: d.Product,
-		Theme:   d.Theme,
-		Home:    d.Prefix + "/",
-		Nav:     d.Nav,
-		Active:  active,
-		User:    v.Admin,
-		Account: d.Prefix + "/account",
-		SignOut: d.Prefix + "/logout",
-		Notice:  notice,
-		Problem: problem,
-		Banner:  banner,
-		Data:    data,
+		Title:    title,
+		Product:  d.Product,
+		Theme:    d.Theme,
+		Home:     d.Prefix + "/",
+		Nav:      d.Nav,
+		Active:   active,
+		Sections: sections,
+		Section:  section,
+		User:     v.Admin,
+		Account:  d.Prefix + "/account",
+		SignOut:  d.Prefix + "/logout",
+		Notice:   notice,
+		Problem:  problem,
+		Banner:   banner,
+		Data:     data,
 	}
 }
 
@@ -224,6 +233,12 @@ func (v Visit) Render(name, title, active string, data any) error {
 // Done goes on to a page and says there what was done.
 func (v Visit) Done(target, notice string) error {
 	SetNotice(v.ResponseWriter, v.desk.URL, notice)
+	http.Redirect(v.ResponseWriter, v.Request, target, http.StatusSeeOther)
+	return nil
+}
+
+// Moved leads from the address that a page had before to the one that it has.
+func (v Visit) Moved(target string) error {
 	http.Redirect(v.ResponseWriter, v.Request, target, http.StatusSeeOther)
 	return nil
 }

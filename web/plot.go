@@ -3,6 +3,8 @@ package web
 import (
 	"slices"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
 )
 
 // Plot shows how often something went well and was refused, day by day: as a drawing that needs no
@@ -44,6 +46,9 @@ func (p *Plot) Begin() time.Time { return p.Days[0].Day }
 
 // Count counts what happened n times at a time.
 func (p *Plot) Count(at time.Time, n int, good bool) {
+	if n == 0 {
+		return
+	}
 	i := slices.IndexFunc(p.Days, func(d PlotDay) bool { return d.Day.Equal(at.UTC().Truncate(24 * time.Hour)) })
 	if good && at.After(p.Last) {
 		p.Last = at
@@ -54,6 +59,17 @@ func (p *Plot) Count(at time.Time, n int, good bool) {
 		p.Days[i].Good += n
 	default:
 		p.Days[i].Bad += n
+	}
+}
+
+// CountEvents counts the events of a search that went back as far as the plot. Where it ended
+// before that, the days that it did not reach are left out.
+func (p *Plot) CountEvents(found audit.Page) {
+	for _, e := range found.Events {
+		p.Count(e.Time, max(1, e.Count), e.Result == audit.Granted)
+	}
+	if at := found.Next.At; !at.IsZero() {
+		p.CutBefore(at)
 	}
 }
 

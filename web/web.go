@@ -184,15 +184,18 @@ type View struct {
 	Home    string // where the product's name leads
 	Nav     []NavItem
 	Active  string // URL of the current navigation entry
-	User    string // who is signed in
-	Account string // where the user's name leads; empty: nowhere
-	SignOut string // where the sign-out form is posted
-	Notice  string // shown once, at the top: what was just done
-	Problem string // shown at the top: what was refused, and what to do
-	Banner  Banner // shown at the top of every page until the problem is fixed
-	Narrow  bool   // a small card, for sign-in and messages
-	Mark    string // the site's; Render fills it in
-	Data    any
+	// Sections are the parts of the settings, on the pages of one: that with the URL Section.
+	Sections []NavItem
+	Section  string
+	User     string // who is signed in
+	Account  string // where the user's name leads; empty: nowhere
+	SignOut  string // where the sign-out form is posted
+	Notice   string // shown once, at the top: what was just done
+	Problem  string // shown at the top: what was refused, and what to do
+	Banner   Banner // shown at the top of every page until the problem is fixed
+	Narrow   bool   // a small card, for sign-in and messages
+	Mark     string // the site's; Render fills it in
+	Data     any
 }
 
 // PortalPage is a page of a center's access portal: a small card, with the head that all its doors

@@ -29,7 +29,7 @@ func (h *house) fillDirectory(ctx context.Context, s settings) error {
 	}
 	if _, err := does(
 		"/console/settings/sign-in",
-		url.Values{"hours": {"8"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "keys": {"on"}, "apps": {"on"}},
+		url.Values{"mfa": {"DISABLED"}, "without": {"ALLOW"}, "keys": {"on"}, "apps": {"on"}},
 	); err != nil {
 		return err
 	}

@@ -100,13 +100,11 @@ func account(p page) error {
 	if d.Account, err = c.Account(ctx, p.PathValue("id")); err != nil {
 		return err
 	}
-	list, total, err := c.HeldAccess(ctx, center.HeldAccessQuery{
-		Account: d.Account.ID, Administrative: d.Only, Offset: p.offset(), Limit: pageSize,
-	})
-	if err != nil {
+	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: d.Account.ID, Administrative: d.Only})
+	if done || err != nil {
 		return err
 	}
-	d.Lines, d.Pager = list, p.pager(len(list), total)
+	d.Lines, d.Pager = list, pager
 	assigned, err := c.FindAssignments(ctx, center.AssignmentQuery{AccountID: d.Account.ID, Limit: 1}, "")
 	if err != nil {
 		return err

@@ -72,6 +72,9 @@ type assignStep struct {
 
 func assign(p page) error {
 	q := p.URL.Query()
+	if q.Has(pick) {
+		return p.Moved(assignPath + "?" + pickedIn(q).Encode())
+	}
 	d := assignData{Search: strings.TrimSpace(q.Get("q")), query: q}
 	var err error
 	if d.chosenPlan, err = p.chosen(q); err != nil {
@@ -83,6 +86,20 @@ func assign(p page) error {
 	}
 	d.head()
 	return p.Render("assign", "Assign", assignmentsPath, &d)
+}
+
+// pickedIn are the choices of a list whose rows were picked: the form says of what it is a list.
+func pickedIn(q url.Values) url.Values {
+	of := q.Get("of")
+	step, prefix := stepWho, of+":"
+	if of == stepWhere || of == stepWhat {
+		step, prefix = of, ""
+	}
+	chosen := url.Values{}
+	for _, key := range q[pick] {
+		chosen.Add(step, prefix+key)
+	}
+	return chosen
 }
 
 // next is the step to show: the one that was asked for, the one behind it, or the first that has

@@ -138,3 +138,35 @@ func setSeveralActive(p page) error {
 	}
 	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended.")
 }
+
+// removeMembers takes several people out of a group.
+func removeMembers(p page) error {
+	ids, err := p.picked()
+	if err != nil {
+		return err
+	}
+	group, err := p.h.Center.Group(p.Context(), center.GroupID(p.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	n := counted(len(ids), "member", "members")
+	if sure, err := p.Sure(web.Question{
+		Title:  "Remove " + n + " of " + group.DisplayName + "?",
+		Lines:  []string{"They lose the access that the group gives. You can add them again."},
+		Button: "Remove " + n,
+	}); !sure {
+		return err
+	}
+	at := "/console/groups/" + string(group.ID)
+	for done, id := range ids {
+		if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(id)); err != nil {
+			_, lines := explain(err)
+			if done == 0 || lines == nil {
+				return err
+			}
+			return p.Failed(at, fmt.Sprintf(
+				"%d of %s were removed, and then one was refused: %s", done, n, strings.Join(lines, " ")))
+		}
+	}
+	return p.Done(at, n+" removed.")
+}

@@ -34,6 +34,8 @@ type Handler struct {
 	// Metadata looks at what an identity provider publishes at the address that an administrator
 	// names.
 	Metadata *idpmetadata.Watcher
+	// Version is the program's, for the page about it; empty: it is not shown.
+	Version string
 }
 
 var navigation = []web.NavItem{
@@ -49,10 +51,7 @@ var navigation = []web.NavItem{
 		URL:   "/console/assignments",
 	}, {Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
 	{Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
-	{
-		Label: "Administrators",
-		URL:   "/console/administrators",
-	}, {Label: "Settings", URL: "/console/settings"}, {Label: "Audit", URL: "/console/audit"},
+	{Label: "Settings", URL: settingsPath}, {Label: "Audit", URL: "/console/audit"},
 }
 
 // cookieName is the session cookie's name.
@@ -77,7 +76,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 	return &web.Desk{
 		URL: c.URL, Prefix: "/console", Cookie: cookieName,
 		Product: "Gatehouse identity center", Theme: "center", Command: "gatehouse administrators",
-		Nav: navigation, Pages: pages, Log: h.Log,
+		Nav: navigation, Settings: sections, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := c.ConsoleAdministrator(ctx, secret)
 			if refusal.CodeOf(err) == center.SessionInvalid {
@@ -105,7 +104,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if s, err := h.Center.Source(ctx); err == nil && s.Watch != nil && s.Watch.Offered != nil {
 		return web.Banner{
 			Text:     "The identity provider’s published metadata has changed.",
-			Link:     "/console/settings",
+			Link:     sourcePath,
 			LinkText: "Review the change",
 		}
 	}
@@ -122,7 +121,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	if days < 0 {
 		text = "A SCIM access token has expired: requests that use it are refused."
 	}
-	return web.Banner{Text: text, Link: "/console/settings#provisioning", LinkText: "Rotate it"}
+	return web.Banner{Text: text, Link: provisioningPath, LinkText: "Rotate it"}
 }
 
 // ownBanner asks an administrator without a second factor to register one.
@@ -165,54 +164,34 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	desk.MountSignIn(mux)
 	mux.HandleFunc("GET /platform/saml/aws/{directory}", h.serveFederationMetadata)
 	pages := map[string]action{
-		"GET /console/{$}":                                        dashboard,
-		"GET /console/settings":                                   settings,
-		"GET /console/settings/sp-metadata.xml":                   spMetadata,
-		"POST /console/settings/identity-source":                  uploadMetadata,
-		"POST /console/settings/identity-source/review":           reviewChange,
-		"GET /console/settings/identity-source":                   reviewChange,
-		"POST /console/settings/identity-source/change":           changeSource,
-		"POST /console/settings/identity-source/values":           uploadValues,
-		"POST /console/settings/identity-source/report.csv":       reportCSV,
-		"POST /console/settings/identity-source/rehearse":         rehearse,
-		"POST /console/settings/identity-source/undo":             undoChange,
-		"POST /console/settings/networks/open":                    openNetworks,
-		"POST /console/settings/metadata":                         watchMetadata,
-		"POST /console/settings/metadata/accept":                  acceptMetadata,
-		"POST /console/settings/requests":                         setRequests,
-		"POST /console/settings/idp-initiated":                    allowIdPInitiated,
-		"POST /console/settings/certificates":                     addCertificate,
-		"POST /console/settings/certificates/{thumbprint}/delete": deleteCertificate,
-		"POST /console/settings/provisioning":                     enableProvisioning,
-		"POST /console/settings/provisioning/disable":             disableProvisioning,
-		"POST /console/settings/tokens":                           createToken,
-		"POST /console/settings/tokens/{id}/delete":               deleteToken,
-		"GET /console/users":                                      users,
-		"POST /console/users":                                     createUser,
-		"GET /console/users/{id}":                                 user,
-		"POST /console/users/active":                              setSeveralActive,
-		"POST /console/users/{id}/active":                         setActive,
-		"POST /console/users/{id}/invite":                         invite,
-		"POST /console/users/{id}/one-time-password":              oneTimePassword,
-		"POST /console/users/{id}/sessions/delete":                endSessions,
-		"POST /console/users/{id}/revoke":                         revoke,
-		"GET /console/users/{id}/device":                          userDevice,
-		"POST /console/users/{id}/device":                         registerUsersDevice,
-		"POST /console/users/{id}/devices/{did}/delete":           deleteUsersDevice,
-		"POST /console/settings/sign-in":                          updateSignIn,
-		"POST /console/users/{id}/delete":                         deleteUser,
-		"GET /console/groups":                                     groups,
-		"POST /console/groups":                                    createGroup,
-		"GET /console/groups/{id}":                                group,
-		"POST /console/groups/{id}/members":                       addMember,
-		"POST /console/groups/{id}/members/{mid}/delete":          removeMember,
-		"POST /console/groups/{id}/delete":                        deleteGroup,
-		"GET /console/access-keys":                                accessKeys,
-		"POST /console/access-keys":                               createKey,
-		"POST /console/access-keys/{id}/status":                   setKeyStatus,
-		"POST /console/access-keys/{id}/delete":                   deleteKey,
-		"GET /console/audit":                                      auditLog,
+		"GET /console/{$}":                               dashboard,
+		"GET /console/users":                             users,
+		"POST /console/users":                            createUser,
+		"GET /console/users/{id}":                        user,
+		"POST /console/users/active":                     setSeveralActive,
+		"POST /console/users/{id}/active":                setActive,
+		"POST /console/users/{id}/invite":                invite,
+		"POST /console/users/{id}/one-time-password":     oneTimePassword,
+		"POST /console/users/{id}/sessions/delete":       endSessions,
+		"POST /console/users/{id}/revoke":                revoke,
+		"GET /console/users/{id}/device":                 userDevice,
+		"POST /console/users/{id}/device":                registerUsersDevice,
+		"POST /console/users/{id}/devices/{did}/delete":  deleteUsersDevice,
+		"POST /console/users/{id}/delete":                deleteUser,
+		"GET /console/groups":                            groups,
+		"POST /console/groups":                           createGroup,
+		"GET /console/groups/{id}":                       group,
+		"POST /console/groups/{id}/members":              addMember,
+		"POST /console/groups/{id}/members/remove":       removeMembers,
+		"POST /console/groups/{id}/members/{mid}/delete": removeMember,
+		"POST /console/groups/{id}/delete":               deleteGroup,
+		"GET /console/access-keys":                       accessKeys,
+		"POST /console/access-keys":                      createKey,
+		"POST /console/access-keys/{id}/status":          setKeyStatus,
+		"POST /console/access-keys/{id}/delete":          deleteKey,
+		"GET /console/audit":                             auditLog,
 	}
+	maps.Copy(pages, settingsPages)
 	maps.Copy(pages, accessPages)
 	maps.Copy(pages, leaverPages)
 	maps.Copy(pages, requestPages)

@@ -17,6 +17,7 @@ type dashboardData struct {
 	PortalURL                     string
 	States                        []state
 	SignIns                       *web.Plot
+	Growth                        *web.Series
 	Access                        accessLine
 }
 
@@ -30,6 +31,7 @@ type state struct {
 // How far back the dashboard counts sign-ins.
 const (
 	plotDays   = 14     //bound:list days in the plot of sign-ins
+	growthDays = 90     //bound:list days in the plot of people and access
 	plotEvents = 2_000  //bound:list sign-ins that the plot of sign-ins counts
 	plotLooked = 10_000 //bound:list events that are looked through for it
 	soon       = 90     //bound:none days before its end that something is to be renewed
@@ -57,14 +59,21 @@ func dashboard(p page) error {
 	if d.SignIns, err = p.signIns(); err != nil {
 		return err
 	}
+	if d.Growth, err = p.growth(); err != nil {
+		return err
+	}
 	if d.Access, err = lineOfAccess(p); err != nil {
 		return err
 	}
-	s, err := settingsOf(p, "")
+	source, err := sourceOf(p)
 	if err != nil {
 		return err
 	}
-	d.States = []state{signInState(s, c.Now()), provisioningState(s, c.Now())}
+	arrives, err := provisioningOf(p, "")
+	if err != nil {
+		return err
+	}
+	d.States = []state{signInState(source, c.Now()), provisioningState(arrives, c.Now())}
 	return p.Render("dashboard", "Dashboard", "/console/", d)
 }
 
@@ -80,18 +89,26 @@ func (p page) signIns() (*web.Plot, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range found.Events {
-		plot.Count(e.Time, max(1, e.Count), e.Result == audit.Granted)
-	}
-	if at := found.Next.At; !at.IsZero() {
-		plot.CutBefore(at)
-	}
+	plot.CountEvents(found)
 	return plot.Draw(), nil
 }
 
+// growth shows how many people there were and how much access.
+func (p page) growth() (*web.Series, error) {
+	h, err := p.h.Center.History(p.Context())
+	if err != nil {
+		return nil, err
+	}
+	s := web.NewSeries("People and access", "People", "Groups", "Assignments")
+	for _, d := range h.Days[max(0, len(h.Days)-growthDays):] {
+		s.Add(d.Day, d.People, d.Groups, d.Assignments)
+	}
+	return s.Draw(), nil
+}
+
 // signInState says whether people can sign in, and until when.
-func signInState(s settingsData, now time.Time) state {
-	x := state{What: "Sign-in", Link: "/console/settings", Class: "good", Word: "Ready"}
+func signInState(s sourceData, now time.Time) state {
+	x := state{What: "Sign-in", Link: sourcePath, Class: "good", Word: "Ready"}
 	if !s.External {
 		x.Text = "People sign in with the built-in directory."
 		return x
@@ -118,8 +135,8 @@ func signInState(s settingsData, now time.Time) state {
 }
 
 // provisioningState says whether users and groups arrive, and until when they can.
-func provisioningState(s settingsData, now time.Time) state {
-	x := state{What: "Provisioning", Link: "/console/settings#provisioning", Word: "Off"}
+func provisioningState(s provisioningData, now time.Time) state {
+	x := state{What: "Provisioning", Link: provisioningPath, Word: "Off"}
 	if !s.Provisioning {
 		x.Text = "Users and groups are kept here."
 		return x

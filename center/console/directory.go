@@ -153,6 +153,8 @@ type userData struct {
 	Pager     web.Pager // of the ways
 	Events    []web.LogLine
 	Directory bool
+	Told      []told // what the identity provider says
+	ToldAt    time.Time
 	Mail      bool // whether links can be sent
 	Devices   []web.OwnDevice
 	Sessions  []web.OwnSession
@@ -190,13 +192,11 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		}
 		d.Groups = append(d.Groups, g)
 	}
-	list, total, err := c.HeldAccess(ctx, center.HeldAccessQuery{
-		User: d.User.ID, Offset: p.offset(), Limit: pageSize,
-	})
-	if err != nil {
+	list, pager, done, err := p.ways(center.HeldAccessQuery{User: d.User.ID})
+	if done || err != nil {
 		return err
 	}
-	d.Lines, d.Pager = list, p.pager(len(list), total)
+	d.Lines, d.Pager = list, pager
 	if d.Events, err = p.history(d.User.UserName); err != nil {
 		return err
 	}
@@ -210,6 +210,7 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		return err
 	}
 	d.Sessions = shownSessions(sessions, "")
+	d.Told, d.ToldAt = toldOf(d.User, sessions)
 	if d.Roles, err = c.RoleAccess(ctx, d.User.ID); err != nil {
 		return err
 	}

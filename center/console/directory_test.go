@@ -43,12 +43,12 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		t.Error("a notice is shown twice")
 	}
 	v.Does(
-		console+"/settings/sign-in", url.Values{"hours": {"2161"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}},
-		"15 minutes to 90 days",
+		console+"/settings/sessions", url.Values{"hours": {"2161"}}, "15 minutes to 90 days",
 	)
+	v.Does(console+"/settings/sessions", url.Values{"hours": {"12"}}, "The length of sessions is changed.")
 	v.Does(
 		console+"/settings/sign-in",
-		url.Values{"hours": {"12"}, "mfa": {"DISABLED"}, "without": {"ALLOW"}, "apps": {"on"}},
+		url.Values{"mfa": {"DISABLED"}, "without": {"ALLOW"}, "apps": {"on"}},
 		"The sign-in settings are changed.",
 	)
 	oneTime := html.UnescapeString(

@@ -30,7 +30,7 @@ func uploadMetadata(p page) error {
 	if err != nil {
 		return err
 	}
-	http.Redirect(p.ResponseWriter, p.Request, "/console/settings/identity-source", http.StatusSeeOther)
+	http.Redirect(p.ResponseWriter, p.Request, reviewPath, http.StatusSeeOther)
 	return nil
 }
 
@@ -51,7 +51,7 @@ func uploadValues(p page) error {
 	if _, err := p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp); err != nil {
 		return err
 	}
-	http.Redirect(p.ResponseWriter, p.Request, "/console/settings/identity-source", http.StatusSeeOther)
+	http.Redirect(p.ResponseWriter, p.Request, reviewPath, http.StatusSeeOther)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func addCertificate(p page) error {
 	if err := idpmetadata.ImportCertificates(p.Context(), p.h.Center, p.by, file); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "Added: signatures by its key are accepted from now on.")
+	return p.Done(sourcePath, "Added: signatures by its key are accepted from now on.")
 }
 
 func deleteCertificate(p page) error {
@@ -87,7 +87,7 @@ func deleteCertificate(p page) error {
 	); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The certificate is deleted: signatures by its key are refused from now on.")
+	return p.Done(sourcePath, "The certificate is deleted: signatures by its key are refused from now on.")
 }
 
 func setRequests(p page) error {
@@ -97,7 +97,7 @@ func setRequests(p page) error {
 		return err
 	}
 	return p.Done(
-		"/console/settings",
+		sourcePath,
 		"Saved. If requests are now signed, give the identity provider the service provider metadata again: it "+
 			"contains the certificate.",
 	)
@@ -109,13 +109,13 @@ func watchMetadata(p page) error {
 		return err
 	}
 	if address == "" {
-		return p.Done("/console/settings", "The metadata is no longer watched.")
+		return p.Done(sourcePath, "The metadata is no longer watched.")
 	}
 	if err := p.h.Metadata.Look(p.Context(), address); err != nil {
 		return err
 	}
 	return p.Done(
-		"/console/settings",
+		sourcePath,
 		"The metadata is checked every six hours. Changes are shown here, and trusted only when you accept them.",
 	)
 }
@@ -126,7 +126,7 @@ func acceptMetadata(p page) error {
 	); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The metadata is accepted.")
+	return p.Done(sourcePath, "The metadata is accepted.")
 }
 
 func allowIdPInitiated(p page) error {
@@ -135,10 +135,10 @@ func allowIdPInitiated(p page) error {
 		return err
 	}
 	if allow {
-		return p.Done("/console/settings", "Saved. Users can start at the identity provider.")
+		return p.Done(sourcePath, "Saved. Users can start at the identity provider.")
 	}
 	return p.Done(
-		"/console/settings",
+		sourcePath,
 		"Saved. Users start at the access portal; an unsolicited response is refused.",
 	)
 }
@@ -151,7 +151,7 @@ func undoChange(p page) error {
 	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, word); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The change is undone: the previous identity source is in use again.")
+	return p.Done(sourcePath, "The change is undone: the previous identity source is in use again.")
 }
 
 // stopProvisioningFor does what has to be done before the built-in directory is used again: it
@@ -291,7 +291,7 @@ func showReview(p page, rehearsal string) error {
 			d.Lines = append(d.Lines, effectLine{e, n, e.Explain()})
 		}
 	}
-	return p.Render("review", "Change the identity source", "/console/settings", d)
+	return p.Render("review", "Change the identity source", sourcePath, d)
 }
 
 func changeSource(p page) error {
@@ -300,10 +300,10 @@ func changeSource(p page) error {
 		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, word); err != nil {
 			return err
 		}
-		return p.Done("/console/settings", "The identity source is the built-in directory again.")
+		return p.Done(sourcePath, "The identity source is the built-in directory again.")
 	}
 	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), word); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The identity source is now the external identity provider.")
+	return p.Done(sourcePath, "The identity source is now the external identity provider.")
 }

@@ -11,39 +11,90 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-type settingsData struct {
-	Instance                 center.Instance
+// The sections of the settings. Each has an address of its own and saves by itself.
+const (
+	settingsPath     = "/console/settings"
+	sourcePath       = settingsPath + "/identity-source"
+	reviewPath       = sourcePath + "/change"
+	provisioningPath = settingsPath + "/provisioning"
+	signInPath       = settingsPath + "/sign-in"
+	sessionsPath     = settingsPath + "/sessions"
+	networkPath      = settingsPath + "/network"
+	mailPath         = settingsPath + "/mail"
+	keepingPath      = settingsPath + "/audit"
+	aboutPath        = settingsPath + "/about"
+)
+
+var sections = []web.NavItem{
+	{Label: "Identity source", URL: sourcePath}, {Label: "Provisioning", URL: provisioningPath},
+	{Label: "Sign-in", URL: signInPath}, {Label: "Sessions", URL: sessionsPath},
+	{Label: "Network", URL: networkPath}, {Label: "Mail", URL: mailPath},
+	{Label: "Administrators", URL: settingsPath + "/administrators"},
+	{Label: "Audit", URL: keepingPath}, {Label: "About", URL: aboutPath},
+}
+
+// settingsPages are the pages and forms of the settings. Forms keep their addresses: a page that
+// was open before an upgrade is sent after it.
+var settingsPages = map[string]action{
+	"GET " + sourcePath:       identitySource,
+	"GET " + reviewPath:       reviewChange,
+	"GET " + provisioningPath: provisioning,
+	"GET " + signInPath:       signIn,
+	"GET " + sessionsPath:     sessions,
+	"GET " + networkPath:      network,
+	"GET " + mailPath:         mail,
+	"GET " + keepingPath:      keeping,
+	"GET " + aboutPath:        about,
+
+	"GET /console/settings/sp-metadata.xml":                   spMetadata,
+	"POST /console/settings/identity-source":                  uploadMetadata,
+	"POST /console/settings/identity-source/review":           reviewChange,
+	"POST /console/settings/identity-source/change":           changeSource,
+	"POST /console/settings/identity-source/values":           uploadValues,
+	"POST /console/settings/identity-source/report.csv":       reportCSV,
+	"POST /console/settings/identity-source/rehearse":         rehearse,
+	"POST /console/settings/identity-source/undo":             undoChange,
+	"POST /console/settings/networks/open":                    openNetworks,
+	"POST /console/settings/metadata":                         watchMetadata,
+	"POST /console/settings/metadata/accept":                  acceptMetadata,
+	"POST /console/settings/requests":                         setRequests,
+	"POST /console/settings/idp-initiated":                    allowIdPInitiated,
+	"POST /console/settings/certificates":                     addCertificate,
+	"POST /console/settings/certificates/{thumbprint}/delete": deleteCertificate,
+	"POST /console/settings/provisioning":                     enableProvisioning,
+	"POST /console/settings/provisioning/disable":             disableProvisioning,
+	"POST /console/settings/tokens":                           createToken,
+	"POST /console/settings/tokens/{id}/delete":               deleteToken,
+	"POST /console/settings/sign-in":                          updateSignIn,
+	"POST /console/settings/sessions":                         updateSessions,
+	"POST /console/settings/access-control":                   updateAccessControl,
+}
+
+// sourceData is how people sign in.
+type sourceData struct {
 	EntityID, ACS, PortalURL string
 	Source                   center.IdentitySource
 	External                 bool
-	Provisioning             bool
-	Endpoint                 string
-	Tokens                   []center.BearerToken
-	NewToken                 string
 	Confirmation             string
 	Certificates             []center.IdPCertificate
 	Offered                  []string // how published metadata differs from what is trusted
 	OfferedText              string
 	CanUndo                  bool
 	UndoUntil                time.Time
-	SignIn                   center.SignInSettings
-	Controls                 center.InstanceControls
-	Hours                    string // the portal session's
+	Provisioning             bool
+	Tokens                   []center.BearerToken // that an undo deletes
 }
 
-// settingsOf collects the settings page. newToken is set once, right after it was made.
-func settingsOf(p page, newToken string) (settingsData, error) {
-	c, ctx := p.h.Center, p.Context()
-	d := settingsData{
-		Instance:     c.Instance,
+func sourceOf(p page) (sourceData, error) {
+	c := p.h.Center
+	d := sourceData{
 		EntityID:     c.EntityID(),
 		ACS:          c.ACSURL(),
 		PortalURL:    c.PortalURL(),
-		NewToken:     newToken,
 		Confirmation: center.Confirmation,
 	}
 	var err error
-	if d.Source, err = c.Source(ctx); err != nil {
+	if d.Source, err = c.Source(p.Context()); err != nil {
 		return d, err
 	}
 	d.External = d.Source.Type == center.ExternalIdP
@@ -57,13 +108,43 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 	if d.CanUndo = d.Source.CanUndo(c.Now()); d.CanUndo {
 		d.UndoUntil = d.Source.Previous.ChangedAt.Add(center.UndoFor)
 	}
-	if d.Controls, err = c.InstanceControls(ctx); err != nil {
+	return d, nil
+}
+
+func identitySource(p page) error {
+	if p.URL.Query().Has("to") { // the review was here
+		return p.Moved(reviewPath + "?" + p.URL.RawQuery)
+	}
+	d, err := sourceOf(p)
+	if err != nil {
+		return err
+	}
+	arrives, err := provisioningOf(p, "")
+	if err != nil {
+		return err
+	}
+	d.Provisioning, d.Tokens = arrives.Provisioning, arrives.Tokens
+	return p.Render("settings-source", "Identity source", sourcePath, d)
+}
+
+// provisioningData is how users and groups arrive.
+type provisioningData struct {
+	External     bool
+	Provisioning bool
+	Endpoint     string
+	Tokens       []center.BearerToken
+	NewToken     string
+}
+
+// provisioningOf collects it. newToken is set once, right after it was made.
+func provisioningOf(p page, newToken string) (provisioningData, error) {
+	c, ctx := p.h.Center, p.Context()
+	d := provisioningData{NewToken: newToken}
+	source, err := c.Source(ctx)
+	if err != nil {
 		return d, err
 	}
-	if d.SignIn, err = c.SignInSettings(ctx); err != nil {
-		return d, err
-	}
-	d.Hours = strconv.FormatFloat(d.SignIn.PortalSession.Hours(), 'f', -1, 64)
+	d.External = source.Type == center.ExternalIdP
 	tenant, err := c.ProvisioningTenant(ctx)
 	if refusal.CodeOf(err) == center.ProvisioningOff {
 		return d, nil
@@ -76,20 +157,99 @@ func settingsOf(p page, newToken string) (settingsData, error) {
 	return d, err
 }
 
-func settings(p page) error {
-	d, err := settingsOf(p, "")
+func provisioning(p page) error { return showProvisioning(p, "") }
+
+func showProvisioning(p page, newToken string) error {
+	d, err := provisioningOf(p, newToken)
 	if err != nil {
 		return err
 	}
-	return p.Render("settings", "Settings", "/console/settings", d)
+	return p.Render("settings-provisioning", "Automatic provisioning", provisioningPath, d)
+}
+
+func signIn(p page) error {
+	source, err := p.h.Center.Source(p.Context())
+	if err != nil {
+		return err
+	}
+	s, err := p.h.Center.SignInSettings(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("settings-sign-in", "Sign-in", signInPath, struct {
+		SignIn   center.SignInSettings
+		External bool
+	}{s, source.Type == center.ExternalIdP})
+}
+
+func sessions(p page) error {
+	s, err := p.h.Center.SignInSettings(p.Context())
+	if err != nil {
+		return err
+	}
+	instance, err := p.h.Center.InstanceSettings(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("settings-sessions", "Sessions", sessionsPath, struct {
+		SignIn     center.SignInSettings
+		Hours      string
+		Attributes []center.AccessControlAttribute
+	}{s, strconv.FormatFloat(s.PortalSession.Hours(), 'f', -1, 64), instance.AccessControl})
+}
+
+func network(p page) error {
+	controls, err := p.h.Center.InstanceControls(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("settings-network", "Network", networkPath, struct{ Controls center.InstanceControls }{controls})
+}
+
+func mail(p page) error {
+	return p.Render("settings-mail", "Mail", mailPath, struct{ Sends bool }{p.h.Center.Mailer != nil})
+}
+
+func keeping(p page) error {
+	c := p.h.Center
+	d := web.LogKeeping{Events: c.Keep.Events, Refusals: c.Keep.Refusals, Chained: c.Chain.Figures.Position()}
+	for _, x := range c.Couriers() {
+		d.Outlets = append(d.Outlets, web.NewLogOutlet(x.Name, &x.Delivered, &x.Failures, &x.Waiting, &x.Oldest))
+	}
+	return p.Render("settings-audit", "Audit", keepingPath, d)
+}
+
+func about(p page) error {
+	c := p.h.Center
+	controls, err := c.InstanceControls(p.Context())
+	if err != nil {
+		return err
+	}
+	settings, err := c.InstanceSettings(p.Context())
+	if err != nil {
+		return err
+	}
+	return p.Render("settings-about", "About", aboutPath, struct {
+		Instance                 center.Instance
+		Controls                 center.InstanceControls
+		Name, PortalURL, Version string
+		Organization             bool
+	}{c.Instance, controls, settings.Name, c.PortalURL(), p.h.Version, c.Organization != nil})
 }
 
 // openNetworks is the way back for administrators who have shut themselves out.
 func openNetworks(p page) error {
+	if sure, err := p.Sure(web.Question{
+		Title:  "Remove the network controls?",
+		Lines:  []string{"Requests are let in from everywhere from then on. The networks are not kept."},
+		Button: "Remove the network controls",
+	}); !sure {
+		return err
+	}
 	if err := p.h.Center.OpenNetworks(p.Context(), p.by); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The network controls are removed. Requests are let in from everywhere.")
+	return p.Done(networkPath, "The network controls are removed. Requests are let in from everywhere.")
 }
 
 func spMetadata(p page) error {
@@ -115,7 +275,7 @@ func disableProvisioning(p page) error {
 		return err
 	}
 	return p.Done(
-		"/console/settings", "Automatic provisioning is off. Users and groups stay, and you can edit them here.",
+		provisioningPath, "Automatic provisioning is off. Users and groups stay, and you can edit them here.",
 	)
 }
 
@@ -126,11 +286,7 @@ func createToken(p page) error {
 	if err != nil {
 		return err
 	}
-	d, err := settingsOf(p, token.Secret.Reveal())
-	if err != nil {
-		return err
-	}
-	return p.Render("settings", "Settings", "/console/settings", d)
+	return showProvisioning(p, token.Secret.Reveal())
 }
 
 func deleteToken(p page) error {
@@ -165,5 +321,5 @@ func deleteToken(p page) error {
 	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, id); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The access token is deleted. Requests that use it are refused from now on.")
+	return p.Done(provisioningPath, "The access token is deleted. Requests that use it are refused from now on.")
 }

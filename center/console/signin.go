@@ -51,8 +51,22 @@ func deleteUsersDevice(p page) error {
 	)
 }
 
-// updateSignIn takes the form of the settings page.
+// updateSignIn takes the form of the section with the second factors.
 func updateSignIn(p page) error {
+	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
+		s.MFA = center.MFAMode(p.PostFormValue("mfa"))
+		s.WithoutDevice = center.WithoutDevice(p.PostFormValue("without"))
+		s.SecurityKeys = p.PostFormValue("keys") == "on"
+		s.Authenticator = p.PostFormValue("apps") == "on"
+		s.SelfService = p.PostFormValue("self") == "on"
+	}); err != nil {
+		return err
+	}
+	return p.Done(signInPath, "The sign-in settings are changed.")
+}
+
+// updateSessions takes the length of the portal's sessions.
+func updateSessions(p page) error {
 	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
 	if err != nil {
 		return &refusal.Error{
@@ -61,19 +75,26 @@ func updateSignIn(p page) error {
 			Detail: "it must be a number of hours",
 		}
 	}
-	err = p.h.Center.UpdateSignInSettings(p.Context(), p.by, center.SignInSettings{
-		PortalSession: time.Duration(hours * float64(time.Hour)).Round(time.Minute),
-		MFA:           center.MFAMode(p.PostFormValue("mfa")),
-		WithoutDevice: center.WithoutDevice(p.PostFormValue("without")),
-		SecurityKeys:  p.PostFormValue("keys") == "on",
-		Authenticator: p.PostFormValue("apps") == "on",
-		SelfService:   p.PostFormValue("self") == "on",
-		AccessControl: p.PostFormValue("access") == "on",
-	})
-	if err != nil {
+	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
+		s.PortalSession = time.Duration(hours * float64(time.Hour)).Round(time.Minute)
+	}); err != nil {
 		return err
 	}
-	return p.Done("/console/settings", "The sign-in settings are changed. Open sessions keep their length.")
+	return p.Done(sessionsPath, "The length of sessions is changed. Open sessions keep theirs.")
+}
+
+// updateAccessControl says whether attributes of people become tags of their sessions.
+func updateAccessControl(p page) error {
+	on := p.PostFormValue("access") == "on"
+	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
+		s.AccessControl = on
+	}); err != nil {
+		return err
+	}
+	if on {
+		return p.Done(sessionsPath, "Attributes for access control are on, from the next sign-in of each user.")
+	}
+	return p.Done(sessionsPath, "Attributes for access control are off.")
 }
 
 // appData is an authenticator app that may be registered; without a secret there is none.

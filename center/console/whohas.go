@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -49,10 +51,8 @@ func whoHas(p page) error {
 		}
 		return p.Render("whohas", title, whoHasPath, d)
 	}
-	list, total, err := p.h.Center.HeldAccess(p.Context(), center.HeldAccessQuery{
-		Account: account, User: user, Administrative: !d.All, Offset: p.offset(), Limit: pageSize,
-	})
-	if err != nil {
+	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: account, User: user, Administrative: !d.All})
+	if done || err != nil {
 		return err
 	}
 	people := map[center.UserID]struct{}{}
@@ -60,7 +60,7 @@ func whoHas(p page) error {
 		people[h.User.ID] = struct{}{}
 	}
 	d.Lines, d.People = list, len(people)
-	d.Pager, d.Picture = p.pager(len(list), total), draw(list)
+	d.Pager, d.Picture = pager, draw(list)
 	other := url.Values{"all": {map[bool]string{true: "no", false: "yes"}[d.All]}}
 	if account != "" {
 		other.Set("account", account)
@@ -72,6 +72,50 @@ func whoHas(p page) error {
 }
 
 const whoHasPath = "/console/access"
+
+// ways shows a page of the ways in which people have access, or sends all of them as a file: then
+// it is done.
+func (p page) ways(q center.HeldAccessQuery) (list []center.HeldAccess, pager web.Pager, done bool, err error) {
+	if p.Exports() {
+		return nil, pager, true, p.exportWays(q)
+	}
+	l := p.Listing("")
+	q.Offset, q.Limit = l.Offset, pageSize
+	list, total, err := p.h.Center.HeldAccess(p.Context(), q)
+	return list, l.Pager(len(list), pageSize, total), false, err
+}
+
+func (p page) exportWays(q center.HeldAccessQuery) error {
+	columns := []string{"accountId", "accountName", "userId", "userName", "status", "permissionSetArn",
+		"permissionSetName", "by", "groupId", "groupName", "until", "administers", "lastUsedAt"}
+	return p.Export("access", columns, func(row func(...string) error) error {
+		return rowsOf(func(offset int) ([]center.HeldAccess, error) {
+			q.Offset, q.Limit = offset, exportSize
+			list, _, err := p.h.Center.HeldAccess(p.Context(), q)
+			return list, err
+		}, func(h center.HeldAccess) error {
+			by, group := "DIRECT", center.Group{}
+			switch {
+			case h.Group != nil:
+				by, group = "GROUP", *h.Group
+			case h.Request != "":
+				by = "REQUEST"
+			}
+			status := map[bool]string{true: "ENABLED", false: "DISABLED"}[h.User.Active]
+			return row(h.Account.ID, h.Account.Name, string(h.User.ID), h.User.UserName, status,
+				h.PermissionSet.ARN, h.PermissionSet.Name, by, string(group.ID), group.DisplayName, inFile(h.Until),
+				strconv.FormatBool(h.Reach.Administers), inFile(h.LastUsed))
+		})
+	})
+}
+
+// inFile is a time as files have it; empty where there is none.
+func inFile(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // choose lists the accounts that match a search, in pages.
 func (d *whoHasData) choose(p page) error {

@@ -218,11 +218,11 @@ func TestRequestsFromOtherNetworksAreRefused(t *testing.T) {
 	}
 
 	console := d.Console()
-	if _, page := console.Send(http.MethodGet, d.URL+"/console/settings", nil); !strings.Contains(page, elsewhere[0]) {
+	if _, page := console.Send(http.MethodGet, d.URL+"/console/settings/network", nil); !strings.Contains(page, elsewhere[0]) {
 		t.Errorf("the settings do not tell the networks: %s", page)
 	}
 	if status, page := console.Send(
-		http.MethodPost, d.URL+"/console/settings/networks/open", url.Values{},
+		http.MethodPost, d.URL+"/console/settings/networks/open", url.Values{"sure": {"yes"}},
 	); status != http.StatusOK || strings.Contains(page, elsewhere[0]) {
 		t.Errorf("the networks are opened: %d %s", status, page)
 	}

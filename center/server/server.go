@@ -55,6 +55,8 @@ type Config struct {
 	AWSLimits bool
 	// Observe is told of each answer; nil: nobody is.
 	Observe web.Observe
+	// Version is the program's, which the console shows; empty: it shows none.
+	Version string
 	// More adds pages of the caller's own; nil: none.
 	More func(*http.ServeMux)
 }
@@ -146,7 +148,9 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		roles,
 		&accountaccessruntime.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
 		requests,
-		&console.Handler{Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata},
+		&console.Handler{
+			Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata, Version: cfg.Version,
+		},
 	} {
 		door.Mount(mux)
 	}

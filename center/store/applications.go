@@ -15,6 +15,11 @@ func (t tx) PutInstanceSettings(v center.InstanceSettings) error {
 	return t.putDocument(kindInstanceSet, theOnly, v)
 }
 
+func (t tx) History() (center.History, error) {
+	return document[center.History](t, kindHistory, theOnly)
+}
+func (t tx) PutHistory(v center.History) error { return t.putDocument(kindHistory, theOnly, v) }
+
 func (t tx) InstanceControls() (center.InstanceControls, error) {
 	return document[center.InstanceControls](t, kindControls, theOnly)
 }

@@ -187,6 +187,7 @@ const (
 	kindRequestWebhook = "request-webhook"
 	kindAccessOwner    = "access-owner"
 	kindAccountAccess  = "account-access"
+	kindHistory        = "history"
 )
 
 var kinds = []string{
@@ -195,7 +196,7 @@ var kinds = []string{
 	kindOrganization,
 	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
 	kindAccessOwner,
-	kindAccountAccess,
+	kindAccountAccess, kindHistory,
 }
 
 const theOnly = "" // the id of a noun that exists once

@@ -108,7 +108,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	if !strings.HasSuffix(endpoint, "/scim/v2/") || len(token) < 500 {
 		t.Fatalf("endpoint %q, token of %d characters", endpoint, len(token))
 	}
-	b.open(s.center.URL + "/console/settings")
+	b.open(s.center.URL + "/console/settings/provisioning")
 	b.sees("Access tokens")
 	if body := b.text("body"); strings.Contains(body, token) {
 		t.Error("the token is shown a second time")

@@ -228,8 +228,8 @@ func (d *demo) open(
 	d.jobs.Interval = d.rehearsal.interval
 	own := []prometheus.Collector{metrics.New(d.center), tenantmetrics.New(d.tenant), counted}
 	cfg := centerserver.Config{
-		Targets: c.targets(),
-		More:    func(mux *http.ServeMux) { company.MountOutbox(mux, d.center, outbox) },
+		Targets: c.targets(), Version: stamp().Version,
+		More: func(mux *http.ServeMux) { company.MountOutbox(mux, d.center, outbox) },
 	}
 	if c.watch != nil {
 		own = append(own, c.watch, observe.AuditMetrics("center", d.center.Chain, nil))

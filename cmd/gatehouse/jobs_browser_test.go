@@ -105,7 +105,7 @@ func TestTheSCIMTokenIsRotatedInSixClicks(t *testing.T) {
 	d, _ := startDemo(t)
 	b, there := consoleOf(t, d), tenantOf(t, d)
 	job := &clicks{browser: b}
-	job.press(`.side a[href="/console/settings"]`)
+	job.press(`#states a[href="/console/settings/provisioning"]`)
 	old := b.text(`#provisioning tbody tr:first-child code`)
 	job.press(`#provisioning form[action="/console/settings/tokens"] button`)
 	token := job.copied(`#new-token .copy:nth-of-type(3) button`, `#new-token .copy:nth-of-type(3) pre`)

@@ -104,7 +104,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	}
 	defer l.Close() //nolint:errcheck // serve has closed it
 	counted := countsOfCenter()
-	cfg := server.Config{Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits}
+	cfg := server.Config{Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits, Version: stamp().Version}
 	if s.metrics.Address != "" {
 		h.watch = counted
 		cfg.Observe = counted.Request

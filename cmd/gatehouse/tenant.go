@@ -156,6 +156,7 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 func (r *rehearsal) config(h *half, jobs *syncjobs.Runner) server.Config {
 	return server.Config{
 		Jobs: jobs, GraphLimit: r.requests, GraphLag: r.lag, Proxies: h.proxies, Observe: r.observe,
+		Version: stamp().Version,
 	}
 }
 

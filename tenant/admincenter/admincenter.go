@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -19,13 +20,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-//go:embed pages/*.html pages/_apptabs.html
+//go:embed pages/*.html
 var files embed.FS
 
 // Handler serves the admin center.
 type Handler struct {
 	Tenant *tenant.Tenant
 	Log    *slog.Logger
+	// Version is the program's, for the page about it; empty: it is not shown.
+	Version string
 	// Metadata writes the federation metadata of an application. The SAML door provides it.
 	Metadata func(tenant.Application) ([]byte, error)
 	// Test is Test Connection; Progress says how far a running cycle is, and Standing who works on
@@ -44,8 +47,8 @@ var navigation = []web.NavItem{
 	{Label: "Overview", URL: "/admin/"}, {Label: "Users", URL: "/admin/users"}, {Label: "Groups", URL: "/admin/groups"},
 	{Label: "Enterprise apps", URL: "/admin/apps"}, {Label: "App registrations", URL: "/admin/clients"},
 	{Label: "Deleted items", URL: "/admin/deleted"}, {Label: "Roles", URL: "/admin/roles"},
-	{Label: "Administrators", URL: "/admin/administrators"},
 	{Label: "Sign-in logs", URL: "/admin/sign-in-logs"}, {Label: "Audit logs", URL: "/admin/audit"},
+	{Label: "Settings", URL: settingsPath},
 }
 
 // page is one request of a signed-in administrator.
@@ -71,7 +74,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		URL: t.URL, Prefix: "/admin", Cookie: cookieName,
 		Product: t.Organization.DisplayName + " admin center", Theme: "tenant",
 		Command: "gatehouse tenant administrators",
-		Nav:     navigation, Pages: pages, Log: h.Log,
+		Nav:     navigation, Settings: sections, Pages: pages, Log: h.Log,
 		Session: func(ctx context.Context, secret string) (string, error) {
 			name, err := t.SessionAdministrator(ctx, secret)
 			if refusal.CodeOf(err) == tenant.SessionInvalid {
@@ -138,7 +141,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	desk := h.desk(web.NewPages(dir, h.Log))
 	desk.MountSignIn(mux)
-	for pattern, fn := range map[string]action{
+	pages := map[string]action{
 		"GET /admin/{$}":                                      overview,
 		"POST /admin/clock":                                   moveClock,
 		"GET /admin/users":                                    users,
@@ -189,7 +192,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/clients":                                 createClient,
 		"POST /admin/clients/{id}/delete":                     deleteClient,
 		"GET /admin/audit":                                    auditLog,
-	} {
+	}
+	maps.Copy(pages, settingsPages)
+	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			by := actor(v.Request, audit.Administrator, v.Admin)
 			var err error

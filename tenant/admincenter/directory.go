@@ -21,6 +21,7 @@ func overview(p page) error {
 		Now                 time.Time
 		Connections         []connection
 		More                int
+		SignIns, Cycles     *web.Plot
 	}
 	d.Movable, d.Now = p.h.Tenant.Clock != nil, p.h.Tenant.Now()
 	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
@@ -40,6 +41,10 @@ func overview(p page) error {
 	if err != nil {
 		return err
 	}
+	if d.SignIns, err = p.signIns(); err != nil {
+		return err
+	}
+	d.Cycles = cyclesOf(d.Connections, d.Now)
 	d.More = max(len(d.Connections)-maxConnections, 0)
 	d.Connections = d.Connections[:len(d.Connections)-d.More]
 	return p.Render("overview", "Overview", "/admin/", d)
@@ -158,8 +163,9 @@ func user(p page) error {
 		return err
 	}
 	d := struct {
-		User   tenant.User
-		Groups []tenant.Group
+		User      tenant.User
+		Groups    []tenant.Group
+		Standings []standing
 	}{User: u}
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		d.Groups = nil
@@ -174,6 +180,9 @@ func user(p page) error {
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if d.Standings, err = p.standings(tenant.KindUser, tenant.PrincipalID(u.ID)); err != nil {
 		return err
 	}
 	return p.Render("user", u.DisplayName, "/admin/users", d)
@@ -309,8 +318,9 @@ func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.
 
 func group(p page) error {
 	var d struct {
-		Group   tenant.Group
-		Members principals
+		Group     tenant.Group
+		Members   principals
+		Standings []standing
 	}
 	var err error
 	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
@@ -319,6 +329,9 @@ func group(p page) error {
 	q := tenant.PrincipalQuery{GroupID: d.Group.ID}
 	d.Members, err = p.principals(q, "members", func(tenant.Assignment) string { return "" })
 	if d.Members.sent || err != nil {
+		return err
+	}
+	if d.Standings, err = p.standings(tenant.KindGroup, tenant.PrincipalID(d.Group.ID)); err != nil {
 		return err
 	}
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)

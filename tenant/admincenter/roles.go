@@ -104,10 +104,7 @@ type roleHolder struct {
 }
 
 // rolesData is the page of the directory roles.
-type rolesData struct {
-	Roles  []roleLine
-	Demand tenant.Demand
-}
+type rolesData struct{ Roles []roleLine }
 
 func roles(p page) error {
 	lines := make([]roleLine, len(tenant.DirectoryRoles))
@@ -136,11 +133,7 @@ func roles(p page) error {
 	if err != nil {
 		return err
 	}
-	d, err := p.h.Tenant.SecurityDefaults(p.Context())
-	if err != nil {
-		return err
-	}
-	return p.Render("roles", "Roles", "/admin/roles", rolesData{lines, d.Factor})
+	return p.Render("roles", "Roles", "/admin/roles", rolesData{lines})
 }
 
 func assignRole(p page) error {
@@ -163,7 +156,7 @@ func setDemand(p page) error {
 	if err := p.h.Tenant.SetSecurityDefaults(p.Context(), p.by, d); err != nil {
 		return err
 	}
-	return p.Done("/admin/roles", "The requirement is saved.")
+	return p.Done(signInPath, "The requirement is saved.")
 }
 
 func unassignRole(p page) error {

@@ -31,6 +31,8 @@ type Config struct {
 	GraphLag time.Duration
 	// Observe is told of each answer; nil: nobody is.
 	Observe web.Observe
+	// Version is the program's, which the admin center shows; empty: it shows none.
+	Version string
 	// Proxies are those that say who the client is.
 	Proxies web.Proxies
 }
@@ -87,6 +89,7 @@ func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) {
 			Progress: cfg.Jobs.Progress,
 			Standing: cfg.Jobs.Standing,
 			OnDemand: cfg.Jobs.OnDemand,
+			Version:  cfg.Version,
 		},
 	} {
 		door.Mount(mux)

@@ -44,10 +44,31 @@ document.addEventListener("keydown", (event) => {
   box.focus();
 });
 
+// The question mark says which keys there are.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
+  event.preventDefault();
+  const keys = [["/", "search this page"], ["?", "this help"], ["Esc", "close this help"]];
+  const element = (tag, ...inside) => {
+    const made = document.createElement(tag);
+    made.append(...inside);
+    return made;
+  };
+  const help = element("dialog", element("h2", "Keys"));
+  help.append(element("dl", ...keys.flatMap(([key, does]) => [element("dt", element("kbd", key)), element("dd", does)])));
+  const close = element("button", "Close");
+  close.addEventListener("click", () => help.close());
+  help.append(close);
+  help.setAttribute("aria-label", "Keys");
+  help.addEventListener("close", () => help.remove());
+  document.body.append(help);
+  help.showModal();
+});
+
 // Filter boxes narrow the rows or cards of the list that they name.
 for (const box of document.querySelectorAll("input[data-filter]")) {
   const rows = document.querySelectorAll(box.dataset.filter);
-  form.addEventListener("change", find);
   box.addEventListener("input", () => {
     const wanted = box.value.toLowerCase();
     for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);

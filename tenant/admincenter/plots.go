@@ -1,0 +1,51 @@
+package admincenter
+
+import (
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// How far back the overview counts sign-ins.
+const (
+	plotEvents = 2_000  //bound:list sign-ins that the overview's plot counts
+	plotLooked = 10_000 //bound:list events that are looked through for it
+)
+
+// signIns counts the sign-ins of the last days.
+func (p page) signIns() (*web.Plot, error) {
+	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Tenant.Now(), tenant.JobDays)
+	found, err := p.h.Tenant.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
+		Actions: tenant.SignInActions, From: plot.Begin(),
+	}, Limit: plotEvents, Look: plotLooked}, audit.Place{})
+	if err != nil {
+		return nil, err
+	}
+	plot.CountEvents(found)
+	return plot.Draw(), nil
+}
+
+// cyclesOf counts the cycles of all jobs of the last days; nil where there is no job.
+func cyclesOf(connections []connection, now time.Time) *web.Plot {
+	plot := web.NewPlot("Provisioning cycles", "without a failure", "with failures", now, tenant.JobDays)
+	jobs := 0
+	for _, c := range connections {
+		if c.Job == nil {
+			continue
+		}
+		jobs++
+		for _, d := range c.Job.Days {
+			plot.Count(d.Day, d.Well, true)
+			plot.Count(d.Day, d.Ill, false)
+		}
+		if x := c.Job.LastSuccess; x != nil && x.Ended.After(plot.Last) {
+			plot.Last = x.Ended
+		}
+	}
+	if jobs == 0 {
+		return nil
+	}
+	return plot.Draw()
+}
