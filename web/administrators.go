@@ -131,7 +131,8 @@ func (d *Desk) administrators(v Visit, name, oneTime string) error {
 }
 
 func exportAdministrators(v Visit, list []authn.AdministratorSummary) error {
-	columns := []string{"name", "createdAt", "createdBy", "lastSignInAt", "sessions", "secondFactors", "oneTimePassword"}
+	columns := []string{"name", "createdAt", "createdBy", "lastSignInAt", "sessions", "secondFactors",
+		"oneTimePassword"}
 	return v.Export("administrators", columns, func(row func(...string) error) error {
 		for _, a := range list {
 			last := ""

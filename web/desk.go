@@ -203,7 +203,8 @@ func (v Visit) view(title, active string, data any) View {
 	}
 	section, sections := "", []NavItem(nil)
 	if slices.ContainsFunc(d.Settings, func(s NavItem) bool { return s.URL == active }) {
-		section, sections, active = active, d.Settings, d.settings()
+		section, sections = active, d.Settings
+		active = d.settings()
 	}
 	return View{
 		Title:    title,

@@ -68,7 +68,8 @@ func (s *Series) Draw() *Series {
 		last := s.Days[len(s.Days)-1].Values[i]
 		fmt.Fprintf(&path, " L%d %d V%d Z", seriesWidth, high(last), seriesHeight)
 		l := &s.Lines[i]
-		l.Area, l.Last, l.Change = path.String(), last, last-first
+		l.Area = path.String()
+		l.Last, l.Change = last, last-first
 	}
 	return s
 }

@@ -218,7 +218,7 @@ func TestRequestsFromOtherNetworksAreRefused(t *testing.T) {
 	}
 
 	console := d.Console()
-	if _, page := console.Send(http.MethodGet, d.URL+"/console/settings/network", nil); !strings.Contains(page, elsewhere[0]) {
+	if page := console.Get(d.URL + "/console/settings/network"); !strings.Contains(page, elsewhere[0]) {
 		t.Errorf("the settings do not tell the networks: %s", page)
 	}
 	if status, page := console.Send(

@@ -148,9 +148,7 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 		roles,
 		&accountaccessruntime.Handler{Center: c, Log: c.Log, Broker: cfg.Roles},
 		requests,
-		&console.Handler{
-			Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata, Version: cfg.Version,
-		},
+		&console.Handler{Center: c, Log: c.Log, Metadata: metadata, SPMetadata: spMetadata, Version: cfg.Version},
 	} {
 		door.Mount(mux)
 	}
