@@ -31,7 +31,7 @@ func TestEachSectionOfTheSettingsHasAnAddressAndSavesByItself(t *testing.T) {
 		}
 	}
 	for old, now := range map[string]string{
-		"/console/settings":                              "/console/settings/identity-source",
+		"/console/settings": "/console/settings/identity-source",
 		"/console/settings/identity-source?to=DIRECTORY": "/console/settings/identity-source/change?to=DIRECTORY",
 		"/console/administrators":                        "/console/settings/administrators",
 	} {
