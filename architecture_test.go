@@ -43,7 +43,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/access", "adminapi cmd/gatehouse/administer cmd/gatehouse/profiles outbound terminal"},
 	{
 		"cmd/gatehouse/profiles",
-		"awsconfig awsconfig/signin cmd/gatehouse/administer connect/assist outbound terminal",
+		"adminapi awsconfig awsconfig/signin cmd/gatehouse/administer connect/assist outbound terminal",
 	},
 	{
 		"cmd/gatehouse/rehearse", "audit awsapi/inventory center center/mirror cmd/gatehouse/administer " +

@@ -16,6 +16,9 @@ type Account struct {
 	Tags                []Tag                `json:",omitempty"` // in the order of their keys
 	// from AWS Organizations, with which it is kept in step
 	Imported bool `json:",omitempty"`
+	// Environment and Color are those of the account's label, which PutAccounts does not change.
+	Environment string `json:",omitempty"`
+	Color       string `json:",omitempty"`
 }
 
 // OrganizationalUnit is one of AWS Organizations, or its root.

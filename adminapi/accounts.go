@@ -107,6 +107,7 @@ func (c *Client) CompareAccounts(ctx context.Context, wanted []Account) ([]Accou
 		was, ok := known[a.ID]
 		a.OrganizationalUnits = was.OrganizationalUnits
 		a.Imported = was.Imported
+		a.Environment, a.Color = was.Environment, was.Color
 		if a.Tags == nil {
 			a.Tags = was.Tags
 		}
@@ -127,6 +128,7 @@ func (c *Client) ApplyAccounts(ctx context.Context, changes []AccountChange, pro
 		batch := make([]Account, len(some))
 		for i, change := range some {
 			batch[i] = change.Account
+			batch[i].Environment, batch[i].Color = "", ""
 		}
 		if err := c.PutAccounts(ctx, batch); err != nil {
 			return fmt.Errorf(

@@ -20,6 +20,8 @@ type Entitlement struct {
 	PrincipalType string // USER or GROUP
 	PrincipalID   string `json:"PrincipalId"` // or a name, where it is created
 	PrincipalName string `json:",omitempty"`  // empty: who is deleted
+	// Migrated says that a migration from permission sets made it.
+	Migrated bool `json:",omitempty"`
 }
 
 // Entitlements is a page of entitlements.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -187,6 +188,9 @@ type TokenError struct{ Refusal }
 
 func (e *TokenError) Error() string { return e.Message }
 
+// ErrNoOperation says that the center does not have an operation: it is of an older release.
+var ErrNoOperation = errors.New("the center does not have this operation")
+
 // maxPersonAnswer bounds an answer to a person.
 const maxPersonAnswer = 16 << 20 //bound:body an answer to a person's program
 
@@ -215,6 +219,9 @@ func (p *Person) Do(ctx context.Context, operation string, in, out any) error {
 	if answer.StatusCode != http.StatusOK {
 		var refused Refusal
 		if json.Unmarshal(data, &refused) != nil || refused.Message == "" {
+			if answer.StatusCode == http.StatusNotFound {
+				return fmt.Errorf("%s, %s: %w", p.URL, operation, ErrNoOperation)
+			}
 			refused.Message = "the center at " + p.URL + " answered " + answer.Status
 		}
 		if answer.StatusCode == http.StatusUnauthorized {

@@ -42,6 +42,8 @@ type Profile struct {
 	RoleName  string
 	Region    string // where its commands go; empty: the session's
 	Session   Session
+	// Environment and Color say what the account is for, in a comment.
+	Environment, Color string
 }
 
 // section is one of the file. Its kind is profile, sso-session, services, or default, which has no

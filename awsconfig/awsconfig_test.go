@@ -12,13 +12,13 @@ var corp = Session{Name: "corp", StartURL: "https://d-1234567890.awsapps.com/sta
 
 func roles() []Role {
 	return []Role{
-		{"111122223333", "Production (EU)", "AdministratorAccess"},
-		{"111122223333", "Production (EU)", "ReadOnly"},
-		{"222233334444", "Größe", "ReadOnly"},
-		{"333344445555", "Staging", "ReadOnly"},
-		{"444455556666", "Staging", "ReadOnly"},
-		{"555566667777", "Odd", "a=b"},
-		{"555566667777", "Odd", "a,b"},
+		{AccountID: "111122223333", AccountName: "Production (EU)", RoleName: "AdministratorAccess"},
+		{AccountID: "111122223333", AccountName: "Production (EU)", RoleName: "ReadOnly"},
+		{AccountID: "222233334444", AccountName: "Größe", RoleName: "ReadOnly"},
+		{AccountID: "333344445555", AccountName: "Staging", RoleName: "ReadOnly"},
+		{AccountID: "444455556666", AccountName: "Staging", RoleName: "ReadOnly"},
+		{AccountID: "555566667777", AccountName: "Odd", RoleName: "a=b"},
+		{AccountID: "555566667777", AccountName: "Odd", RoleName: "a,b"},
 	}
 }
 
@@ -194,4 +194,36 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAnAccountsLabelIsAComment, of one line, which the CLI passes over.
+func TestAnAccountsLabelIsAComment(t *testing.T) {
+	profiles := Named(DefaultTemplate, []Role{
+		{AccountID: "111122223333", AccountName: "A", RoleName: "R", Environment: "Live & kicking", Color: "darkBlue"},
+		{AccountID: "222233334444", AccountName: "B", RoleName: "R", Environment: "Größe"},
+		{AccountID: "333344445555", AccountName: "C", RoleName: "R"},
+	})
+	text, err := Merge("", corp, profiles)
+	for _, want := range []string{
+		"[profile A-R]\n# environment: Live & kicking (darkBlue)\nsso", "[profile B-R]\n# environment: Größe\nsso",
+		"[profile C-R]\nsso",
+	} {
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("no %q in %s, %v", want, text, err)
+		}
+	}
+	file, err := Parse(strings.NewReader(text))
+	if p, ok := file.Profile("A-R"); err != nil || !ok || p.AccountID != "111122223333" {
+		t.Errorf("it reads as %+v, %v", p, err)
+	}
+	for _, bad := range []string{"x\ncredential_process = y", "x\ry", "\u2028", "\u202e", strings.Repeat("x", 65)} {
+		profiles[0].Environment = bad
+		if text, err := Merge("", corp, profiles); err == nil {
+			t.Errorf("%q becomes %s", bad, text)
+		}
+	}
+	profiles[0].Environment, profiles[0].Color = "x", "red)\n["
+	if text, err := Merge("", corp, profiles); err == nil {
+		t.Errorf("a color becomes %s", text)
+	}
 }

@@ -14,6 +14,8 @@ var (
 	regionName  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
 	roleName    = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
+	environment = regexp.MustCompile(`^[\pL\pM\pN\pP\pS ]{1,64}$`)
+	colorName   = regexp.MustCompile(`^[A-Za-z]{1,32}$`)
 	service     = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 )
 
@@ -48,6 +50,10 @@ func (p Profile) check() error {
 		return fmt.Errorf("%q is no role", p.RoleName)
 	case p.Region != "" && !regionName.MatchString(p.Region):
 		return fmt.Errorf("%q is no Region", p.Region)
+	case p.Environment != "" && !environment.MatchString(p.Environment):
+		return fmt.Errorf("%q is no environment", p.Environment)
+	case p.Color != "" && !colorName.MatchString(p.Color):
+		return fmt.Errorf("%q is no color", p.Color)
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ func writeProfiles(b *strings.Builder, s Session, profiles []Profile) {
 			region = s.Region
 		}
 		fmt.Fprintf(b, "\n[profile %s]\n", p.Name)
+		if p.Environment != "" {
+			fmt.Fprintf(b, "# environment: %s\n", Labeled(p.Environment, p.Color))
+		}
 		fmt.Fprintf(b, "sso_session = %s\n", s.Name)
 		fmt.Fprintf(b, "sso_account_id = %s\n", p.AccountID)
 		fmt.Fprintf(b, "sso_role_name = %s\n", p.RoleName)
@@ -52,8 +55,17 @@ func writeServices(b *strings.Builder, s Session) {
 // DefaultTemplate is how profiles are named where nobody says otherwise.
 const DefaultTemplate = "{account}-{role}"
 
-// Role is a role that somebody has in an account.
-type Role struct{ AccountID, AccountName, RoleName string }
+// Labeled says what an account is for, with its color if it has one.
+func Labeled(environment, color string) string {
+	if color == "" {
+		return environment
+	}
+	return environment + " (" + color + ")"
+}
+
+// Role is a role that somebody has in an account. Environment and Color are those of the account's
+// label, if it has one.
+type Role struct{ AccountID, AccountName, RoleName, Environment, Color string }
 
 // Named makes a profile of each role, named by a template with {account}, {account_id} and {role}.
 // What the CLI would not take in a name becomes a hyphen. Roles that come to one name have the
@@ -66,7 +78,10 @@ func Named(template string, roles []Role) []Profile {
 	profiles := make([]Profile, 0, len(roles))
 	taken := map[string]bool{}
 	for _, r := range roles {
-		p := Profile{Name: name(template, r), AccountID: r.AccountID, RoleName: r.RoleName}
+		p := Profile{
+			Name: name(template, r), AccountID: r.AccountID, RoleName: r.RoleName,
+			Environment: r.Environment, Color: r.Color,
+		}
 		if count[p.Name] > 1 {
 			p.Name = name(template+"-{account_id}", r)
 		}

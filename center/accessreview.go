@@ -62,6 +62,7 @@ const (
 	ByGroup   ReviewWay = "GROUP"   // an assignment to a group
 	ByRule    ReviewWay = "RULE"    // an assignment rule, in all accounts that it matches
 	ByRequest ReviewWay = "REQUEST" // a window that somebody has asked for
+	ByRole    ReviewWay = "ROLE"    // an entitlement of a user or a group to a role that is not the center's
 )
 
 // LineState is what became of a line of a review.
@@ -85,8 +86,9 @@ type ReviewLine struct {
 	Way               ReviewWay
 	Assignment        Assignment // of a rule, without an account
 	Rule              *AssignmentRule
-	RequestID         string    `json:",omitempty"`
-	Until             time.Time `json:",omitzero"` // when the window ends by itself
+	Entitlement       *Entitlement `json:",omitempty"` // then the assignment has the role's ARN
+	RequestID         string       `json:",omitempty"`
+	Until             time.Time    `json:",omitzero"` // when the window ends by itself
 	PrincipalName     string
 	PermissionSetName string
 	AccountName       string `json:",omitempty"`
@@ -189,6 +191,12 @@ func (l ReviewLine) Removal() string {
 			l.PrincipalName, l.Accounts)
 	case ByRequest:
 		return "the window is closed now; it would end by itself"
+	case ByRole:
+		who := l.PrincipalName
+		if l.Assignment.PrincipalType == PrincipalGroup {
+			who = "all members of " + who
+		}
+		return "the entitlement goes: " + who + " may open the role no more, which stays in its account"
 	case ByUser:
 	}
 	return "the assignment to " + l.PrincipalName + " goes, and the role refuses the credentials that are out"

@@ -69,7 +69,7 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 	if role.RoleName == "" || !c.OwnSTS && c.Roles == nil {
 		return nil // nobody can tell the role; the credentials run out
 	}
-	if !c.OwnSTS {
+	if !c.OwnSTS && !IsRoleARN(role.RoleName) {
 		there, err := tx.Provisioned(role.AccountID, role.PermissionSetARN)
 		if errors.Is(err, refusal.ErrNoRow) || (err == nil && there.RoleName != role.RoleName) {
 			return nil // it goes, and all that its credentials allow with it

@@ -136,6 +136,8 @@ var (
 	ActionDeleteAccessKey          = line("DeleteAccessKey", administrators)
 
 	ActionPutAccount              = line("PutAccount", administrators)
+	ActionPutAccountLabel         = line("PutAccountLabel", administrators)
+	ActionDeleteAccountLabel      = line("DeleteAccountLabel", administrators)
 	ActionImportAccounts          = line("ImportAccounts", administrators)
 	ActionReplicateInstance       = line("ReplicateInstance", 0)
 	ActionRecheckRoles            = line("RecheckRoles", administrators)

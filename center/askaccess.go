@@ -30,6 +30,8 @@ func (a AccessAsk) check(now time.Time) error {
 		return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail}
 	}
 	switch {
+	case a.PolicyID == "" && a.PermissionSetARN == "": // or somebody would get what comes first by name
+		return &refusal.Error{Code: MissingValue, Field: "PermissionSetArn"}
 	case strings.TrimSpace(a.Reason) == "":
 		return &refusal.Error{Code: MissingValue, Field: "Reason", Detail: "say what the access is for"}
 	case a.Length < MinWindow:

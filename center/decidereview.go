@@ -212,6 +212,8 @@ func (c *Center) takeAway(tx Tx, l *ReviewLine, taken LineState) error {
 			return err
 		}
 		return c.closeWindow(tx, &q, AccessEnded, l.DecidedBy, "a review of access took it")
+	case ByRole:
+		return c.takeEntitlement(tx, l)
 	case ByUser, ByGroup:
 	}
 	there, err := tx.Assignments(l.Assignment.query())
@@ -254,11 +256,15 @@ func (c *Center) refuseHolders(tx Tx, a Assignment, role Provisioned) error {
 		if !held {
 			continue
 		}
-		set, err := tx.PermissionSet(a.PermissionSetARN)
-		if err != nil {
-			return refusal.IfNoRow(err, PermissionSetNotFound, a.PermissionSetARN)
+		choice := a.PermissionSetARN
+		if !IsRoleARN(choice) {
+			set, err := tx.PermissionSet(choice)
+			if err != nil {
+				return refusal.IfNoRow(err, PermissionSetNotFound, choice)
+			}
+			choice = set.Name
 		}
-		_, err = tx.RoleOf(u.UserID, a.AccountID, set.Name)
+		_, err = chosenRole(tx, u.UserID, a.AccountID, choice)
 		if errors.Is(err, refusal.ErrNoRow) {
 			err = c.revokeRole(tx, u.UserID, role)
 		}
@@ -292,6 +298,9 @@ func (c *Center) giveBack(tx Tx, v AccessReview, l *ReviewLine) error {
 		l.State = LineOpen // and has to be decided on again
 	}
 	a := l.Assignment
+	if l.Way == ByRole {
+		return giveEntitlementBack(tx, *l.Entitlement)
+	}
 	if l.Way == ByRule {
 		if _, err := tx.PermissionSet(a.PermissionSetARN); err != nil {
 			return refusal.IfNoRow(err, PermissionSetNotFound, a.PermissionSetARN)

@@ -22,6 +22,9 @@ type Entitlement struct {
 	// made; where nobody could ask IAM, IAM's own default.
 	Longest   time.Duration
 	CreatedAt time.Time
+	// Migrated says that a migration from permission sets made it, so that its undo may take it
+	// back.
+	Migrated bool `json:",omitempty"`
 }
 
 // AccountID is the account of the role.
@@ -298,7 +301,9 @@ func (c *Center) moveEntitlements(ctx context.Context, by audit.Actor, from Prin
 	})
 	for _, e := range list {
 		if to != "" {
-			anew := Entitlement{RoleARN: e.RoleARN, PrincipalType: from.Type, PrincipalID: to}
+			anew := Entitlement{
+				RoleARN: e.RoleARN, PrincipalType: from.Type, PrincipalID: to, Migrated: e.Migrated,
+			}
 			_, err = c.CreateEntitlement(ctx, by, application, anew)
 		}
 		if err == nil {

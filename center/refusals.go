@@ -259,6 +259,8 @@ var (
 		"there is no such assignment rule", "list the rules with gatehouse rules list")
 	AssignmentRuleTaken = Refusals.New("assignment-rule-taken", refusal.Conflict,
 		"this assignment rule already exists", "no action needed")
+	AccountLabelNotFound = Refusals.New("account-label-not-found", refusal.NotFound,
+		"there is no such label of accounts", "list the labels with gatehouse accounts label list")
 )
 
 // Requests for access that ends.

@@ -12,18 +12,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-// RequestPolicy lets the members of a group ask for a permission set for a while, in one account,
-// in those of an organizational unit, or in those with a tag: exactly one of AccountID, Unit and
-// Tag is set. AWS has nothing of the kind.
+// RequestPolicy lets the members of a group ask for a permission set for a while, somewhere. AWS
+// has nothing of the kind.
 type RequestPolicy struct {
 	ID               string
 	Name             string
 	Eligible         GroupID // who may ask
 	PermissionSetARN string
-	AccountID        string `json:",omitempty"`
-	// Unit is the id of an organizational unit or of the root; those below it count too.
-	Unit      string        `json:",omitempty"`
-	Tag       *Tag          `json:",omitempty"`
+	Place
 	Longest   time.Duration // how long a window may be
 	Approvers GroupID       // who decides; nobody decides on what they ask for themselves
 	Approvals int           // how many must approve: 1 or 2
@@ -55,43 +51,20 @@ const (
 	MaxWindow = 30 * 24 * time.Hour //bound:life a window of access, at the most
 )
 
-// covers says whether a policy is for an account.
-func (p RequestPolicy) covers(a Account) bool {
-	switch {
-	case p.AccountID != "":
-		return p.AccountID == a.ID
-	case p.Tag != nil:
-		return slices.Contains(a.Tags, *p.Tag)
-	}
-	return slices.ContainsFunc(a.Units, func(u Unit) bool { return u.ID == p.Unit })
-}
-
-func (p RequestPolicy) check() error {
+func (p RequestPolicy) check(r accountReader) error {
 	refuse := func(field, detail string) error {
 		return &refusal.Error{Code: InvalidValue, Field: field, Detail: detail}
-	}
-	places := 0
-	for _, set := range []bool{p.AccountID != "", p.Unit != "", p.Tag != nil} {
-		if set {
-			places++
-		}
 	}
 	switch {
 	case p.Name == "":
 		return &refusal.Error{Code: MissingValue, Field: "Name"}
-	case places != 1:
-		return refuse("AccountId", "use exactly one of an account, an organizational unit and a tag")
-	case len(p.Unit) > maxUnitName:
-		return refuse("Unit", "longer than 128 characters")
 	case p.Longest < MinWindow || p.Longest > MaxWindow:
 		return refuse("Longest", "use a time between one minute and 30 days")
 	case p.Approvals < 1 || p.Approvals > maxApprovals:
 		return refuse("Approvals", "one or two people approve")
 	}
-	if p.Tag != nil {
-		if _, err := withTags(nil, []Tag{*p.Tag}); err != nil {
-			return err
-		}
+	if err := p.Place.check(r); err != nil {
+		return err
 	}
 	return checkText("Name", p.Name, maxPolicyTitle)
 }
@@ -103,7 +76,7 @@ func (c *Center) CreateRequestPolicy(
 ) (RequestPolicy, error) {
 	p.ID, p.CreatedAt = c.NewID(), c.now()
 	err := c.change(ctx, by, ActionCreateRequestPolicy, func(tx Tx) (string, error) {
-		if err := p.check(); err != nil {
+		if err := p.check(tx); err != nil {
 			return p.Name, err
 		}
 		all, err := tx.RequestPolicies()
@@ -117,11 +90,6 @@ func (c *Center) CreateRequestPolicy(
 		}
 		if _, err := tx.PermissionSet(p.PermissionSetARN); err != nil {
 			return p.Name, refusal.IfNoRow(err, PermissionSetNotFound, p.PermissionSetARN)
-		}
-		if p.AccountID != "" {
-			if _, err := tx.Account(p.AccountID); err != nil {
-				return p.Name, refusal.IfNoRow(err, AccountNotFound, p.AccountID)
-			}
 		}
 		return p.Name, errors.Join(
 			checkPrincipal(tx, PrincipalGroup, string(p.Eligible)),

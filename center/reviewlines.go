@@ -28,7 +28,7 @@ func linesOf(r Reader, v AccessReview) ([]ReviewLine, error) {
 		r: r, review: v, sets: map[string]PermissionSet{}, accounts: map[string]Account{},
 		owners: map[string]Principal{}, wanted: map[Assignment]bool{}, named: map[Principal]string{},
 	}
-	for _, step := range []func() error{f.read, f.readOwners, f.takeRules, f.takeWindows, f.takeAssignments} {
+	for _, step := range []func() error{f.read, f.readOwners, f.takeRules, f.takeWindows, f.takeAssignments, f.takeEntitlements} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -117,6 +117,9 @@ func (f *lineFinder) add(l ReviewLine) error {
 		return err
 	}
 	l.PrincipalName, l.PermissionSetName = name, f.sets[a.PermissionSetARN].Name
+	if l.Entitlement != nil {
+		l.PermissionSetName = a.PermissionSetARN
+	}
 	l.AccountName = f.accounts[a.AccountID].Name
 	owner, owned := f.owners[a.PermissionSetARN]
 	if !owned && l.Way != ByRule { // which reaches beyond an account
@@ -193,6 +196,22 @@ func (f *lineFinder) takeAssignments() error {
 			way = ByGroup
 		}
 		if err := f.add(ReviewLine{Way: way, Assignment: a}); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// takeEntitlements takes those to roles that are not the center's. Nobody has read what such a role
+// may do, so they count among what may administer an account.
+func (f *lineFinder) takeEntitlements() error {
+	if f.review.PermissionSetARN != "" {
+		return nil
+	}
+	all, err := f.r.Entitlements(EntitlementQuery{AccountID: f.review.AccountID})
+	for _, e := range all {
+		a := Assignment{e.AccountID(), e.RoleARN, e.PrincipalType, e.PrincipalID}
+		if err := f.add(ReviewLine{Way: ByRole, Assignment: a, Entitlement: &e}); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,7 @@ type Reader interface {
 	identitySourceReader
 	provisioningReader
 	accountReader
+	accountLabelReader
 	accessReader
 	permissionSetReader
 	provisionedReader
@@ -111,6 +112,7 @@ type Tx interface {
 	identitySourceWriter
 	provisioningWriter
 	accountWriter
+	accountLabelWriter
 	permissionSetWriter
 	provisionedWriter
 	assignmentWriter

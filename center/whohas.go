@@ -24,6 +24,12 @@ type HeldAccess struct {
 	Until         time.Time // when that ends
 }
 
+// Entitled says whether the user has a role that is not the center's.
+func (h HeldAccess) Entitled() bool { return IsRoleARN(h.PermissionSet.ARN) }
+
+// Title is what the permission set, or the role, is called.
+func (h HeldAccess) Title() string { return NameOfRole(h.PermissionSet.Name) }
+
 // HeldAccessQuery selects ways to a permission set: those into an account, or those of a user. One
 // must be given.
 type HeldAccessQuery struct {

@@ -40,7 +40,52 @@ func showAccounts(list []center.Account) adminapi.Accounts {
 
 func (h *Handler) listAccounts(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Accounts, error) {
 	list, err := h.Center.Accounts(ctx)
-	return showAccounts(list), err
+	if err != nil {
+		return adminapi.Accounts{}, err
+	}
+	labels, err := h.Center.AccountLabels(ctx)
+	out := showAccounts(list)
+	for i, a := range list {
+		of := labels.Of(a)
+		out.Accounts[i].Environment, out.Accounts[i].Color = of.Environment, string(of.Color)
+	}
+	return out, err
+}
+
+func (h *Handler) listLabels(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.AccountLabels, error) {
+	labels, err := h.Center.AccountLabels(ctx)
+	out := adminapi.AccountLabels{Labels: []adminapi.AccountLabel{}}
+	for _, l := range labels.List() {
+		out.Labels = append(out.Labels, adminapi.AccountLabel{
+			AccountPlace: adminapi.AccountPlace{AccountID: l.AccountID, Unit: l.Unit, Tag: (*adminapi.Tag)(l.Tag)},
+			Environment:  l.Environment, Color: string(l.Color),
+		})
+	}
+	return out, err
+}
+
+// place is where something counts, of which the account may be named.
+func (h *Handler) place(ctx context.Context, in adminapi.AccountPlace) (center.Place, error) {
+	account, err := h.accountNamed(ctx, in.AccountID)
+	return center.Place{AccountID: account, Unit: in.Unit, Tag: (*center.Tag)(in.Tag)}, err
+}
+
+func (h *Handler) putLabel(ctx context.Context, who awsapi.Caller, in adminapi.AccountLabel) (adminapi.None, error) {
+	at, err := h.place(ctx, in.AccountPlace)
+	if err == nil {
+		err = h.Center.PutAccountLabel(ctx, awsdoor.Actor(who), center.AccountLabel{
+			Place: at, Environment: in.Environment, Color: center.AccountColor(in.Color),
+		})
+	}
+	return adminapi.None{}, err
+}
+
+func (h *Handler) deleteLabel(ctx context.Context, who awsapi.Caller, in adminapi.AccountPlace) (adminapi.None, error) {
+	at, err := h.place(ctx, in)
+	if err == nil {
+		err = h.Center.DeleteAccountLabel(ctx, awsdoor.Actor(who), at)
+	}
+	return adminapi.None{}, err
 }
 
 func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminapi.Accounts) (adminapi.None, error) {
@@ -59,6 +104,11 @@ func (h *Handler) putAccounts(ctx context.Context, who awsapi.Caller, in adminap
 				Field:   "Status",
 				Subject: a.ID,
 				Detail:  "use ACTIVE or SUSPENDED",
+			}
+		}
+		if a.Environment != "" || a.Color != "" {
+			return adminapi.None{}, &refusal.Error{
+				Code: center.InvalidValue, Field: "Environment", Subject: a.ID, Detail: "use PutAccountLabel",
 			}
 		}
 		account := center.Account{

@@ -68,6 +68,7 @@ func (h *Handler) disableAccountAccess(
 func (h *Handler) showEntitlement(ctx context.Context, e center.Entitlement) (adminapi.Entitlement, error) {
 	shown := adminapi.Entitlement{
 		EntitlementID: e.ID, RoleArn: e.RoleARN, PrincipalType: string(e.PrincipalType), PrincipalID: e.PrincipalID,
+		Migrated: e.Migrated,
 	}
 	a, err := h.Center.Account(ctx, e.AccountID())
 	shown.AccountName = a.Name
@@ -129,6 +130,7 @@ func (h *Handler) createEntitlement(
 	}
 	e, err := h.Center.CreateEntitlement(ctx, awsdoor.Actor(who), arn, center.Entitlement{
 		RoleARN: in.RoleArn, PrincipalType: center.PrincipalType(in.PrincipalType), PrincipalID: id,
+		Migrated: in.Migrated,
 	})
 	if err != nil {
 		return adminapi.Entitlement{}, err
@@ -162,7 +164,7 @@ func (h *Handler) planMigration(
 	for _, e := range m.Entitlements {
 		out.Entitlements = append(out.Entitlements, adminapi.Entitlement{
 			EntitlementID: e.ID, RoleArn: e.RoleARN, PrincipalType: string(e.PrincipalType),
-			PrincipalID: e.PrincipalID, PrincipalName: e.Name,
+			PrincipalID: e.PrincipalID, PrincipalName: e.Name, Migrated: e.Migrated,
 		})
 	}
 	for _, r := range m.Roles {

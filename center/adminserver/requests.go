@@ -57,13 +57,12 @@ func (h *Handler) createPolicy(
 	eligible, e1 := h.groupNamed(ctx, in.EligibleGroupID)
 	approvers, e2 := h.groupNamed(ctx, in.ApproverGroupID)
 	set, e3 := h.setNamed(ctx, in.PermissionSetARN)
-	account, e4 := h.accountNamed(ctx, in.AccountID)
+	at, e4 := h.place(ctx, adminapi.AccountPlace{AccountID: in.AccountID, Unit: in.Unit, Tag: in.Tag})
 	if err := errors.Join(e1, e2, e3, e4); err != nil {
 		return in, err
 	}
 	p, err := h.Center.CreateRequestPolicy(ctx, awsdoor.Actor(who), center.RequestPolicy{
-		Name: in.Name, Eligible: eligible, PermissionSetARN: set,
-		AccountID: account, Unit: in.Unit, Tag: (*center.Tag)(in.Tag),
+		Name: in.Name, Eligible: eligible, PermissionSetARN: set, Place: at,
 		Longest: time.Duration(in.LongestSeconds) * time.Second, Approvers: approvers,
 		Approvals: in.Approvals, Emergency: in.Emergency,
 	})

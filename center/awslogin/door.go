@@ -156,6 +156,7 @@ type choiceData struct {
 	Access  []center.AccountAccess
 	// Entitled are roles that are not the center's.
 	Entitled []center.EntitledRole
+	Labels   center.AccountLabels
 	More     bool
 }
 
@@ -188,6 +189,10 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) {
 			r.Context(), center.EntitledQuery{User: u.ID, Search: d.Search, Limit: shown + 1},
 		)
 		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+		if d.Labels, err = h.Center.AccountLabels(r.Context()); err != nil {
 			h.fail(w, r, err)
 			return
 		}

@@ -57,7 +57,7 @@ func Requests(t testing.TB, c *center.Center) *RequestWorld {
 func (w *RequestWorld) NewPolicy(name string) center.RequestPolicy {
 	return center.RequestPolicy{
 		Name: name, Eligible: w.Engineers.ID, Approvers: w.Approvers.ID, PermissionSetARN: w.Set.ARN,
-		AccountID: w.Account.ID, Longest: 2 * time.Hour, Approvals: 1, Emergency: true,
+		Place: center.Place{AccountID: w.Account.ID}, Longest: 2 * time.Hour, Approvals: 1, Emergency: true,
 	}
 }
 
@@ -87,7 +87,7 @@ func (w *RequestWorld) Has(t testing.TB) bool {
 // accessRequests checks what is kept of requests for access, of policies and of notices.
 func accessRequests(t *testing.T, s center.Store) {
 	tag := center.Tag{Key: "k", Value: "v"}
-	policy := center.RequestPolicy{ID: "p1", Name: "Production", Longest: time.Hour, Tag: &tag}
+	policy := center.RequestPolicy{ID: "p1", Name: "Production", Longest: time.Hour, Place: center.Place{Tag: &tag}}
 	pending := center.AccessRequest{
 		ID: "r1", UserID: "u1", Approvers: "g1", State: center.AccessPending, CreatedAt: at(1), ExpiresAt: at(50),
 	}

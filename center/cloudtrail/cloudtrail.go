@@ -214,8 +214,9 @@ var ofDirectory = []string{
 var ofCenter = []string{
 	"RevokeUser", "SetAdministrator", "AddAdministrator", "ResetAdministrator", "SignOutAdministrator",
 	"RemoveAdministrator", "UpdateSignInSettings", "RehearseIdentitySource", "UndoIdentitySourceChange",
-	"StartRehearsal", "WatchIdPMetadata", "AcceptIdPMetadata", "PutAccount", "ImportAccounts", "ReplicateInstance",
-	"RecheckRoles", "CreateAssignmentRule", "DeleteAssignmentRule", "ApplyAssignmentRule", "CreateRequestPolicy",
+	"StartRehearsal", "WatchIdPMetadata", "AcceptIdPMetadata", "PutAccount", "PutAccountLabel", "DeleteAccountLabel",
+	"ImportAccounts", "ReplicateInstance", "RecheckRoles", "CreateAssignmentRule", "DeleteAssignmentRule",
+	"ApplyAssignmentRule", "CreateRequestPolicy",
 	"DeleteRequestPolicy", "PutRequestWebhook", "RequestAccess", "ExtendAccess", "ApproveAccess", "DenyAccess",
 	"ReviewAccess", "StartAccess", "ExpireAccess", "EndAccess", "PutAccessOwner", "DeleteAccessOwner",
 	"CloseAccessReview", "ConcludeAccessReview", "ConfirmReviewedAccess", "RemoveReviewedAccess",

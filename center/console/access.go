@@ -319,6 +319,8 @@ func (p page) loses(a center.Assignment) ([]string, error) {
 	}
 	if x, err := c.PermissionSet(ctx, a.PermissionSetARN); err == nil {
 		set = x.Name
+	} else if center.IsRoleARN(set) {
+		set = "the role " + center.NameOfRole(set)
 	}
 	return []string{who + " loses " + set + " in " + account + ".",
 		"Role credentials that are in use stay valid until they expire."}, nil

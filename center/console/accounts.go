@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,15 +13,31 @@ import (
 type accountsData struct {
 	listing[center.Account]
 	Import *center.OrganizationImport // nil: no organization is read
+	Labels center.AccountLabels
+	Lines  []labelLine
+	// Accounts, Units and Tags are what can be labeled.
+	Accounts []center.Account
+	Units    []center.Unit
+	Tags     []center.Tag
+	Colors   []center.AccountColor
 }
 
 func accounts(p page) error {
 	ctx, c := p.Context(), p.h.Center
 	d := accountsData{}
-	d.Listing = p.Listing("name", "id", "email")
+	d.Listing = p.Listing("name", "id", "email", "environment")
 	list, err := c.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if d.Labels, err = c.AccountLabels(ctx); err != nil {
+		return err
+	}
+	d.Accounts, d.Colors = slices.Clone(list), center.AccountColors
+	d.Units, d.Tags = places(list)
+	d.Lines = labelLines(d.Labels, list, d.Units)
 	list = web.Found(d.Listing, list, func(a center.Account) []string {
-		texts := []string{a.Name, a.ID, a.Email}
+		texts := []string{a.Name, a.ID, a.Email, d.Labels.Of(a).Environment}
 		for _, u := range a.Units {
 			texts = append(texts, u.Name)
 		}
@@ -30,12 +47,14 @@ func accounts(p page) error {
 		return texts
 	})
 	d.Items, d.Pager = web.Page(d.Listing, list, pageSize, func(a center.Account, by string) string {
-		return map[string]string{"name": a.Name, "id": a.ID, "email": a.Email}[by]
+		return map[string]string{
+			"name": a.Name, "id": a.ID, "email": a.Email, "environment": d.Labels.Of(a).Environment,
+		}[by]
 	})
-	if err == nil && p.Exports() {
-		return p.exportAccounts(d.Items)
+	if p.Exports() {
+		return p.exportAccounts(d.Items, d.Labels)
 	}
-	if err == nil && c.Organization != nil {
+	if c.Organization != nil {
 		var last center.OrganizationImport
 		last, err = c.LastOrganizationImport(ctx)
 		d.Import = &last
@@ -46,8 +65,8 @@ func accounts(p page) error {
 	return p.Render("accounts", "AWS accounts", "/console/accounts", d)
 }
 
-func (p page) exportAccounts(list []center.Account) error {
-	columns := []string{"id", "name", "email", "suspended", "units", "tags"}
+func (p page) exportAccounts(list []center.Account, labels center.AccountLabels) error {
+	columns := []string{"id", "name", "email", "suspended", "units", "tags", "environment", "color"}
 	return p.Export("accounts", columns, func(row func(...string) error) error {
 		for _, a := range list {
 			var units, tags []string
@@ -57,8 +76,9 @@ func (p page) exportAccounts(list []center.Account) error {
 			for _, t := range a.Tags {
 				tags = append(tags, t.Key+"="+t.Value)
 			}
+			l := labels.Of(a)
 			if err := row(a.ID, a.Name, a.Email, strconv.FormatBool(a.Suspended), strings.Join(units, " / "),
-				strings.Join(tags, " ")); err != nil {
+				strings.Join(tags, " "), l.Environment, string(l.Color)); err != nil {
 				return err
 			}
 		}
@@ -91,6 +111,10 @@ type accountData struct {
 	Pager    web.Pager
 	Only     bool // what administers it
 	Assigned int
+	Roles    entitlementTable    // that are in it already
+	Label    center.AccountLabel // which may be that of a tag or a unit
+	Own      bool                // it is the account's own
+	Colors   []center.AccountColor
 }
 
 func account(p page) error {
@@ -100,6 +124,12 @@ func account(p page) error {
 	if d.Account, err = c.Account(ctx, p.PathValue("id")); err != nil {
 		return err
 	}
+	labels, err := c.AccountLabels(ctx)
+	if err != nil {
+		return err
+	}
+	d.Label, d.Colors = labels.Of(d.Account), center.AccountColors
+	d.Own = d.Label.AccountID != ""
 	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: d.Account.ID, Administrative: d.Only})
 	if done || err != nil {
 		return err
@@ -110,6 +140,9 @@ func account(p page) error {
 		return err
 	}
 	d.Assigned = assigned.Total
+	if d.Roles, err = p.entitledOf(center.EntitlementQuery{AccountID: d.Account.ID}); err != nil {
+		return err
+	}
 	return p.Render("account", d.Account.Name, "/console/accounts", d)
 }
 

@@ -59,12 +59,8 @@ func ruleAt(place string, a center.Assignment) center.AssignmentRule {
 	rule := center.AssignmentRule{
 		PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID,
 	}
-	if tag, ok := strings.CutPrefix(place, "tag:"); ok {
-		key, value, _ := strings.Cut(tag, "=")
-		rule.Tag = &center.Tag{Key: key, Value: value}
-	} else {
-		rule.Unit = strings.TrimPrefix(place, "unit:")
-	}
+	at := placeOf(place)
+	rule.Tag, rule.Unit = at.Tag, at.Unit
 	return rule
 }
 

@@ -49,7 +49,7 @@ var navigation = []web.NavItem{
 	{
 		Label: "Assignments",
 		URL:   "/console/assignments",
-	}, {Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
+	}, {Label: "Existing roles", URL: entitlementsPath}, {Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
 	{Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
 	{Label: "Settings", URL: settingsPath}, {Label: "Audit", URL: "/console/audit"},
 }
@@ -193,6 +193,8 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	maps.Copy(pages, settingsPages)
 	maps.Copy(pages, accessPages)
+	maps.Copy(pages, labelPages)
+	maps.Copy(pages, entitlementPages)
 	maps.Copy(pages, leaverPages)
 	maps.Copy(pages, requestPages)
 	maps.Copy(pages, reviewPages)

@@ -351,6 +351,7 @@ type groupData struct {
 	Members listing[member]
 	Command string
 	Access  given
+	Roles   entitlementTable // that are in accounts already
 	Events  []web.LogLine
 }
 
@@ -421,6 +422,11 @@ func group(p page) error {
 	if d.Access, err = p.givenOf(center.AssignmentQuery{
 		PrincipalType: center.PrincipalGroup, PrincipalID: string(d.Group.ID),
 	}, "who=GROUP:"+string(d.Group.ID), "who"); err != nil {
+		return err
+	}
+	if d.Roles, err = p.entitledOf(center.EntitlementQuery{
+		PrincipalType: center.PrincipalGroup, PrincipalID: string(d.Group.ID),
+	}); err != nil {
 		return err
 	}
 	if d.Events, err = p.history(d.Group.DisplayName); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -119,7 +120,23 @@ func (p page) held(of center.Principal) (lines []string, err error) {
 	if more := len(list) - heldShown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more assignments", more))
 	}
-	return lines, nil
+	arn, err := p.accountAccess()
+	if refusal.CodeOf(err) == center.AccessManagerNotFound {
+		return lines, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	roles, err := p.h.Center.Entitlements(p.Context(), arn, center.EntitlementQuery{
+		PrincipalType: of.Type, PrincipalID: of.ID,
+	})
+	for _, e := range roles[:min(len(roles), heldShown)] {
+		lines = append(lines, "the role "+e.RoleARN)
+	}
+	if more := len(roles) - heldShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more roles", more))
+	}
+	return lines, err
 }
 
 // told goes back to the list with what was done.

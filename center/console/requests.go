@@ -116,7 +116,7 @@ func (p page) policyLines(d requestsData) (lines []policyLine, err error) {
 	return lines, err
 }
 
-// createPolicy makes a policy from its form: where is an account's id, unit:ID, or tag:KEY=VALUE.
+// createPolicy makes a policy from its form.
 func createPolicy(p page) error {
 	form := p.PostFormValue
 	longest, err := time.ParseDuration(form("longest"))
@@ -129,16 +129,7 @@ func createPolicy(p page) error {
 	}
 	policy := center.RequestPolicy{
 		Name: strings.TrimSpace(form("name")), PermissionSetARN: form("set"), Longest: longest, Approvals: approvals,
-		Emergency: form("emergency") == "on",
-	}
-	where := form("account")
-	if tag, ok := strings.CutPrefix(where, "tag:"); ok {
-		key, value, _ := strings.Cut(tag, "=")
-		policy.Tag = &center.Tag{Key: key, Value: value}
-	} else if unit, ok := strings.CutPrefix(where, "unit:"); ok {
-		policy.Unit = unit
-	} else {
-		policy.AccountID = where
+		Emergency: form("emergency") == "on", Place: placeOf(form("account")),
 	}
 	eligible, err := p.principalByName(center.PrincipalGroup, strings.TrimSpace(form("eligible")))
 	if err != nil {

@@ -205,7 +205,7 @@ func draw(list []center.HeldAccess) picture {
 			join(from, group)
 			from = group
 		}
-		set := place(2, h.PermissionSet.ARN, h.PermissionSet.Name, "set", h.Reach.Administers)
+		set := place(2, h.PermissionSet.ARN, h.Title(), "set", h.Reach.Administers)
 		join(from, set)
 		join(set, place(3, h.Account.ID, h.Account.Name, "account", false))
 	}

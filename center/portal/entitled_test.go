@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
@@ -49,5 +51,57 @@ func TestAnExistingRoleIsOpenedByWhoIsEntitled(t *testing.T) {
 	}
 	if _, page := keys(s.Visitor(), role); strings.Contains(page, "AWS_SESSION_TOKEN") {
 		t.Errorf("a stranger is shown %s", page)
+	}
+}
+
+// TestAnAccountSaysWhatItIsFor: in the list, where a role is opened, in the link to it and in the
+// configuration; to those who have a role there, and nobody else.
+func TestAnAccountSaysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	s, v, ada := newPortal(t)
+	const role = "arn:aws:iam::222233334444:role/ops/Reader"
+	s.Entitled(ada, role)
+	for account, name := range map[string]string{"111122223333": "Live & kicking", "222233334444": "Staging"} {
+		if err := s.PutAccountLabel(t.Context(), centertest.Actor, center.AccountLabel{
+			Place: center.Place{AccountID: account}, Environment: name, Color: "red",
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const badge = `class="badge environment red" title="Environment">`
+	page := v.Get(s.PortalURL())
+	for _, name := range []string{"Live &amp; kicking", "Staging"} {
+		if !strings.Contains(page, badge+name+"<") {
+			t.Errorf("no %q on %s", name, page)
+		}
+	}
+	for path, name := range map[string]string{
+		"/start/link?account_id=111122223333&role_name=Builder":                     "Live &amp; kicking",
+		"/start/console?account_id=111122223333&role_name=Builder":                  "Live &amp; kicking",
+		"/start/console?account_id=222233334444&role_name=" + url.QueryEscape(role): "Staging",
+		"/start/link?account_id=222233334444&role_name=" + url.QueryEscape(role):    "Staging",
+	} {
+		if page := v.Get(s.URL + path); !strings.Contains(page, badge+name+"<") {
+			t.Errorf("%s: no %q on %s", path, name, page)
+		}
+	}
+	_, page = v.Send(http.MethodPost, s.URL+"/start/accounts/111122223333/roles/Builder/credentials", url.Values{})
+	if !strings.Contains(page, badge) || !strings.Contains(page, "# environment: Live &amp; kicking (red)") {
+		t.Errorf("access keys: %s", page)
+	}
+	config := v.Get(s.URL + "/start/config")
+	if !strings.Contains(config, "]\n# environment: Live & kicking (red)\nsso_session") {
+		t.Errorf("the configuration is %s", config)
+	}
+	if err := s.PutAccount(t.Context(), centertest.Actor, center.Account{ID: "333344445555", Name: "X"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutAccountLabel(t.Context(), centertest.Actor, center.AccountLabel{
+		Place: center.Place{AccountID: "333344445555"}, Environment: "Secret",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if page := v.Get(s.URL + "/start/link?account_id=333344445555&role_name=Builder"); strings.Contains(page, "Secret") {
+		t.Errorf("somebody without a role is told: %s", page)
 	}
 }

@@ -125,6 +125,7 @@ type accountsData struct {
 	Access         []center.AccountAccess
 	Entitled       []center.EntitledRole // roles that are not the center's, on the first page
 	MoreEntitled   bool                  // there are more of them: a search finds them
+	Labels         center.AccountLabels
 	Search         string
 	Open           bool   // whether the accounts show their roles at once
 	Previous, Next string // addresses of other pages; empty: none
@@ -156,6 +157,10 @@ func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User
 		if d.MoreEntitled = len(d.Entitled) > pageSize; d.MoreEntitled {
 			d.Entitled = d.Entitled[:pageSize]
 		}
+	}
+	if d.Labels, err = h.Center.AccountLabels(r.Context()); err != nil {
+		h.fail(w, r, u, err)
+		return
 	}
 	at := func(offset int) string {
 		return "/start?" + url.Values{"q": {d.Search}, "from": {strconv.Itoa(offset)}}.Encode()
@@ -198,7 +203,10 @@ type tile struct {
 	Open string
 }
 
-type linkData struct{ Account, Role, Destination, Link, Problem string }
+type linkData struct {
+	Account, Role, Destination, Link, Problem string
+	Label                                     center.AccountLabel
+}
 
 // link makes a shortcut link: whoever opens it signs in, and comes to a page of the console in a
 // role.
@@ -217,10 +225,26 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 	default:
 		d.Problem = "The destination must be an https address of the AWS console."
 	}
+	var err error
+	if d.Label, err = h.labelOf(r, u, d.Account); err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
 	d.Link = h.Center.PortalURL() + "/#/console?" + values.Encode()
 	v := h.view(u, "Shortcut link", d)
 	v.Problem = d.Problem
 	h.pages.Render(w, http.StatusOK, "link", v)
+}
+
+// labelOf is the label of an account in which somebody has a role: others are not told of it.
+func (h *Handler) labelOf(r *http.Request, u center.User, account string) (l center.AccountLabel, err error) {
+	list, labels, err := h.Center.OwnAccounts(r.Context(), u.ID)
+	for _, a := range list {
+		if a.ID == account {
+			l = labels.Of(a)
+		}
+	}
+	return l, err
 }
 
 // maxLink bounds the address of a link to a page of AWS's console, in bytes.
@@ -239,6 +263,22 @@ func consoleURL(text string) bool {
 		}
 	}
 	return false
+}
+
+// labeled is an account with its label.
+func (h *Handler) labeled(r *http.Request, id string) (a center.Account, l center.AccountLabel, err error) {
+	if a, err = h.Center.Account(r.Context(), id); err != nil {
+		return a, l, err
+	}
+	labels, err := h.Center.AccountLabels(r.Context())
+	return a, labels.Of(a), err
+}
+
+// consoleData is what opens the AWS console. The response is in it because it is posted there.
+type consoleData struct {
+	Account                         center.Account
+	Label                           center.AccountLabel
+	Role, URL, Response, RelayState string
 }
 
 // openConsole sends the browser to the AWS console in a role. With one role in the account, a link
@@ -269,10 +309,12 @@ func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.U
 		h.fail(w, r, u, err)
 		return
 	}
-	v := h.view(
-		u, "Opening the AWS console",
-		struct{ URL, Response, RelayState string }{form.URL, form.Response.Reveal(), form.RelayState},
-	)
+	d := consoleData{Role: role, URL: form.URL, Response: form.Response.Reveal(), RelayState: form.RelayState}
+	if d.Account, d.Label, err = h.labeled(r, account); err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
+	v := h.view(u, "Opening the AWS console", d)
 	v.Narrow, v.Nav = true, nil
 	h.pages.RenderPosting(w, http.StatusOK, "console", v, form.URL)
 }
@@ -335,6 +377,7 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 // its purpose.
 type credentialsView struct {
 	Account                             center.Account
+	Label                               center.AccountLabel
 	Role, Profile                       string
 	Expiration                          time.Time
 	KeyID, Secret, Token                string
@@ -372,7 +415,7 @@ func (h *Handler) showCredentials(w http.ResponseWriter, r *http.Request, u cent
 		Secret:     c.SecretAccessKey.Reveal(),
 		Token:      c.SessionToken.Reveal(),
 	}
-	if v.Account, err = h.Center.Account(r.Context(), account); err != nil {
+	if v.Account, v.Label, err = h.labeled(r, account); err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
@@ -396,11 +439,18 @@ func (h *Handler) showCredentials(w http.ResponseWriter, r *http.Request, u cent
 		return
 	}
 	profiles := awsconfig.Named( // as in the file with all of them
-		awsconfig.DefaultTemplate, []awsconfig.Role{{AccountID: account, AccountName: v.Account.Name, RoleName: role}},
+		awsconfig.DefaultTemplate, []awsconfig.Role{roleOf(v.Account, v.Label, role)},
 	)
 	v.Login = "aws sso login --profile " + profiles[0].Name
 	v.Config = awsconfig.Text(h.cliSession(), profiles)
 	h.pages.Render(w, http.StatusOK, "credentials", h.view(u, "Access keys", v))
+}
+
+// roleOf is a role as profiles name it.
+func roleOf(a center.Account, l center.AccountLabel, role string) awsconfig.Role {
+	return awsconfig.Role{
+		AccountID: a.ID, AccountName: a.Name, RoleName: role, Environment: l.Environment, Color: string(l.Color),
+	}
 }
 
 // cliSession is what the AWS CLI is told of this center.
@@ -423,15 +473,18 @@ func (h *Handler) cliConfig(w http.ResponseWriter, r *http.Request, u center.Use
 		h.fail(w, r, u, err)
 		return
 	}
+	labels, err := h.Center.AccountLabels(r.Context())
+	if err != nil {
+		h.fail(w, r, u, err)
+		return
+	}
 	var roles []awsconfig.Role
 	for _, a := range access {
 		if a.Account.Suspended {
 			continue
 		}
 		for _, set := range a.PermissionSets {
-			roles = append(
-				roles, awsconfig.Role{AccountID: a.Account.ID, AccountName: a.Account.Name, RoleName: set.Name},
-			)
+			roles = append(roles, roleOf(a.Account, labels.Of(a.Account), set.Name))
 		}
 	}
 	head := w.Header()

@@ -46,6 +46,7 @@ var operations = map[string]operation{
 	"ListAccessOffers":   op(offers),
 	"ListAccessRequests": op(list),
 	"RequestAccess":      op(ask),
+	"ListOwnAccounts":    op(ownAccounts),
 	"ListOwnReviews":     op(ownReviews),
 	"DecideReview":       op(decideReview),
 	"ApproveAccess": op(func(c call, in adminapi.AccessRequestInput) (any, error) {
@@ -164,6 +165,26 @@ func offers(c call, _ adminapi.None) (any, error) {
 			})
 		}
 		out.Offers = append(out.Offers, offer)
+	}
+	return out, err
+}
+
+// ownAccounts are those of a person that have a label.
+func ownAccounts(c call, _ adminapi.None) (any, error) {
+	list, labels, err := c.center.OwnAccounts(c, c.user.ID)
+	out := adminapi.OwnAccounts{Accounts: []adminapi.Account{}}
+	for _, a := range list {
+		l := labels.Of(a)
+		if l.Environment == "" {
+			continue
+		}
+		shown := adminapi.Account{
+			ID: a.ID, Name: a.Name, Status: adminapi.AccountActive, Environment: l.Environment, Color: string(l.Color),
+		}
+		if a.Suspended {
+			shown.Status = adminapi.AccountSuspended
+		}
+		out.Accounts = append(out.Accounts, shown)
 	}
 	return out, err
 }

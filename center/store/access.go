@@ -25,6 +25,14 @@ func (t tx) PutAccount(v center.Account) error {
 	)
 }
 
+func (t tx) AccountLabels() ([]center.AccountLabel, error) {
+	return documents[center.AccountLabel](t, kindAccountLabel)
+}
+func (t tx) PutAccountLabel(place string, l center.AccountLabel) error {
+	return t.putDocument(kindAccountLabel, place, l)
+}
+func (t tx) DeleteAccountLabel(place string) error { return t.deleteDocument(kindAccountLabel, place) }
+
 // holders is a subquery for the principals by which a user, whose id is the parameter twice, has
 // assignments: the user and the user's groups.
 const holders = `(SELECT CAST(? AS TEXT) UNION ALL SELECT g.id FROM memberships m

@@ -188,6 +188,7 @@ const (
 	kindAccessOwner    = "access-owner"
 	kindAccountAccess  = "account-access"
 	kindHistory        = "history"
+	kindAccountLabel   = "account-label"
 )
 
 var kinds = []string{
@@ -196,7 +197,7 @@ var kinds = []string{
 	kindOrganization,
 	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
 	kindAccessOwner,
-	kindAccountAccess, kindHistory,
+	kindAccountAccess, kindHistory, kindAccountLabel,
 }
 
 const theOnly = "" // the id of a noun that exists once

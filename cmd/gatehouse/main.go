@@ -151,7 +151,7 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(w.backupCommands(centerBackups)...)
 	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
-	root.AddCommand(oversee.Commands(administered)...)
+	oversee.Add(root, administered)
 	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
 	program := examine.Program{ServeMetrics: w.serveMetricsOf, Changes: errChanges}
 	root.AddCommand(

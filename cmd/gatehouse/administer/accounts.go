@@ -98,7 +98,7 @@ never deleted.`
 }
 
 func (a *administration) printAccounts(all []adminapi.Account) error {
-	return a.print(all, "ID\tNAME\tEMAIL\tSTATUS\tWHERE\tTAGS", func(line func(...any)) {
+	return a.print(all, "ID\tNAME\tENVIRONMENT\tEMAIL\tSTATUS\tWHERE\tTAGS", func(line func(...any)) {
 		for _, x := range all {
 			var units, tags []string
 			for _, u := range x.OrganizationalUnits {
@@ -107,7 +107,7 @@ func (a *administration) printAccounts(all []adminapi.Account) error {
 			for _, t := range x.Tags {
 				tags = append(tags, t.Key+"="+t.Value)
 			}
-			line(x.ID, x.Name, x.Email, x.Status, strings.Join(units, "/"), strings.Join(tags, " "))
+			line(x.ID, x.Name, x.Environment, x.Email, x.Status, strings.Join(units, "/"), strings.Join(tags, " "))
 		}
 	})
 }

@@ -94,6 +94,15 @@ var deeds = []deed{
 	{"POST access-keys/{id}/status", "disable and enable it", "gatehouse access-keys disable", "UpdateAccessKey"},
 	{"POST access-keys/{id}/delete", "delete it", "gatehouse access-keys delete", "DeleteAccessKey"},
 	{"POST accounts", "add and change an AWS account", "gatehouse accounts import", "PutAccounts"},
+	{"POST account-access/enable", "make the application of account access",
+		"gatehouse account-access enable", "EnableAccountAccess"},
+	{"POST account-access/disable", "delete it", "gatehouse account-access disable", "DisableAccountAccess"},
+	{"POST account-access", "entitle somebody to an existing role",
+		"gatehouse account-access give", "CreateEntitlement"},
+	{"POST account-access/delete", "take it back", "gatehouse account-access remove", "DeleteEntitlement"},
+	{"POST account-labels", "label accounts with an environment and a color",
+		"gatehouse accounts label set", "PutAccountLabel"},
+	{"POST account-labels/delete", "delete a label", "gatehouse accounts label delete", "DeleteAccountLabel"},
 	{"POST accounts/organization", "read AWS Organizations now", "gatehouse accounts sync", "ImportAccounts"},
 	{"POST permission-sets", "create a permission set",
 		"aws sso-admin create-permission-set", "CreatePermissionSet"},
@@ -182,7 +191,7 @@ func TestWhatTheConsoleDoesACommandDoes(t *testing.T) {
 	}
 	root := &cobra.Command{Use: "gatehouse"}
 	root.AddCommand(administer.Commands(administer.World{}, administer.Explainer{Flags: func(*cobra.Command) {}})...)
-	root.AddCommand(oversee.Commands(administer.World{})...)
+	oversee.Add(root, administer.World{})
 	access.Add(root, administer.World{})
 	for _, d := range deeds {
 		if !served[d.form] {

@@ -86,9 +86,18 @@ func TestAssignmentsMigrate(t *testing.T) {
 		!strings.Contains(out, "Platform $${x}") || !strings.Contains(out, "role/people/Admin") {
 		t.Errorf("Terraform: %s, %v", out, err)
 	}
+	out, _, err = o.call("", migrate("--cloudformation")...)
+	var template struct{ Parameters, Resources map[string]any }
+	if err != nil || json.Unmarshal([]byte(out), &template) != nil || len(template.Parameters) != 3 ||
+		len(template.Resources) != 3 || !strings.Contains(out, "of the group Platform ${x}") {
+		t.Errorf("CloudFormation: %s, %v", out, err)
+	}
+	o.refused("use one of", "", migrate("--cloudformation", "--terraform")...)
+	o.want("", "account-access", "enable") // Ada's own is there by hand
+	o.want("user ada", "account-access", "give", "arn:aws:iam::111122223333:role/Admin", "--user", "ada@example.com")
 	o.refused("not confirmed", "no\n", migrate("--apply")...)
 	_, said, err = o.call("ACCEPT\n", migrate("--apply")...)
-	if err != nil || !strings.Contains(said, "2 entitlements were made") {
+	if err != nil || !strings.Contains(said, "1 entitlements were made") {
 		t.Errorf("apply: %q, %v", said, err)
 	}
 	if _, said, err = o.call("", migrate("--apply")...); err != nil || !strings.Contains(said, "there already") {
@@ -98,8 +107,15 @@ func TestAssignmentsMigrate(t *testing.T) {
 		t.Errorf("entitlements %+v", list)
 	}
 	_, said, err = o.call("ACCEPT\n", migrate("--undo")...)
-	if err != nil || !strings.Contains(said, "2 entitlements were removed") {
+	if err != nil || !strings.Contains(said, "1 entitlements were removed") || !strings.Contains(said, "they stay") {
 		t.Errorf("undo: %q, %v", said, err)
+	}
+	left := read[[]adminapi.Entitlement](o, "account-access", "list")
+	if len(left) != 1 || left[0].PrincipalName != "ada@example.com" {
+		t.Errorf("what somebody has made by hand: %+v", left)
+	}
+	if _, said, err = o.call("", migrate("--undo")...); err != nil || !strings.Contains(said, "No migration") {
+		t.Errorf("undo again: %q, %v", said, err)
 	}
 	held, err := s.Assignments(ctx, center.AssignmentQuery{PrincipalID: string(ada.ID)})
 	if err != nil || len(held) != 1 {

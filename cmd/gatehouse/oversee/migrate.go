@@ -2,7 +2,6 @@ package oversee
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +19,7 @@ type migration struct {
 	in        adminapi.MigrationInput
 	to        string
 	terraform bool
+	cloud     bool
 	apply     bool
 	undo      bool
 	confirm   string
@@ -33,22 +33,25 @@ func (w World) migrate() *cobra.Command {
 	cmd.Long = `Plans which assignments become entitlements to roles that are called like the permission sets, what
 these roles need, and what cannot move. It changes nothing, unless --apply is given: then the
 entitlements are made at the center. Assignments stay as they are, so that nobody is without access;
-remove them when everybody uses the roles. It may be repeated. --undo removes the entitlements that
-the same plan made.
+remove them when everybody uses the roles. It may be repeated. --undo removes those that
+--apply has made, and no equal ones that somebody else has made.
 
 --terraform prints the plan for AWS instead: the application and the entitlements as resources of
-Terraform's AWS provider, which finds users and groups by their names. The trust statement that each
-role needs there is an output.`
+Terraform's AWS provider, which finds users and groups by their names. --cloudformation prints it as a
+template, with the IDs of users and groups at AWS as parameters. The trust statement that each role
+needs there is an output of both.`
 	cmd.Example = `  gatehouse access migrate --to account-access
   gatehouse access migrate --to account-access --account Production --path /people/ --apply
-  gatehouse access migrate --to account-access --terraform > account-access.tf.json`
+  gatehouse access migrate --to account-access --terraform > account-access.tf.json
+  gatehouse access migrate --to account-access --cloudformation > account-access.json`
 	f := cmd.Flags()
 	f.StringVar(&m.to, "to", "", "where to: account-access")
 	f.StringVar(&m.in.AccountID, "account", "", "only this AWS account, by name or ID")
 	f.StringVar(&m.in.Path, "path", "", "path of the roles (default /)")
 	f.BoolVar(&m.terraform, "terraform", false, "print Terraform for AWS, in its JSON syntax")
+	f.BoolVar(&m.cloud, "cloudformation", false, "print a CloudFormation template for AWS")
 	f.BoolVar(&m.apply, "apply", false, "make the entitlements at the center")
-	f.BoolVar(&m.undo, "undo", false, "remove the entitlements of the plan from the center")
+	f.BoolVar(&m.undo, "undo", false, "remove the entitlements that --apply has made")
 	f.StringVar(&m.confirm, "confirm", "", "the word "+accept+", to skip the question")
 	return cmd
 }
@@ -57,23 +60,15 @@ func (m *migration) run(ctx context.Context, c *adminapi.Client) error {
 	switch {
 	case m.to != "account-access":
 		return errors.New("say where to: --to account-access")
-	case m.apply && m.undo, m.terraform && (m.apply || m.undo):
-		return errors.New("use one of --apply, --undo and --terraform")
+	case m.count() > 1:
+		return errors.New("use one of --apply, --undo, --terraform and --cloudformation")
 	}
 	plan, err := c.PreviewMigration(ctx, m.in)
 	if err != nil {
 		return err
 	}
-	if m.terraform {
-		d, err := c.DescribeDirectory(ctx)
-		if err != nil {
-			return err
-		}
-		text, err := terraformOf(plan, d.Region)
-		if err == nil {
-			_, err = m.Out.Write(append(text, '\n'))
-		}
-		return err
+	if m.terraform || m.cloud {
+		return m.code(ctx, c, plan)
 	}
 	if err := m.show(plan); err != nil {
 		return err
@@ -87,12 +82,43 @@ func (m *migration) run(ctx context.Context, c *adminapi.Client) error {
 	return nil
 }
 
+// count is how many things are asked for.
+func (m *migration) count() (n int) {
+	for _, asked := range []bool{m.apply, m.undo, m.terraform, m.cloud} {
+		if asked {
+			n++
+		}
+	}
+	return n
+}
+
+// code prints a plan for AWS.
+func (m *migration) code(ctx context.Context, c *adminapi.Client, plan adminapi.Migration) error {
+	d, err := c.DescribeDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	var text []byte
+	if m.cloud {
+		text, err = cloudFormationOf(plan)
+	} else {
+		text, err = terraformOf(plan, d.Region)
+	}
+	if err == nil {
+		_, err = m.Out.Write(append(text, '\n'))
+	}
+	return err
+}
+
 func (m *migration) show(plan adminapi.Migration) error {
 	err := m.Print(plan, "WHO\tROLE\tSTATE", func(line func(...any)) {
 		for _, e := range plan.Entitlements {
 			state := "to be made"
-			if e.EntitlementID != "" {
-				state = "there"
+			switch {
+			case e.Migrated:
+				state = "there, made by a migration"
+			case e.EntitlementID != "":
+				state = "there, not made by a migration"
 			}
 			line(holder(e), e.RoleArn, state)
 		}
@@ -126,6 +152,7 @@ func (m *migration) make(ctx context.Context, c *adminapi.Client, plan adminapi.
 	var wanted []adminapi.Entitlement
 	for _, e := range plan.Entitlements {
 		if e.EntitlementID == "" {
+			e.Migrated = true
 			wanted = append(wanted, e)
 		}
 	}
@@ -157,13 +184,20 @@ func (m *migration) make(ctx context.Context, c *adminapi.Client, plan adminapi.
 
 func (m *migration) unmake(ctx context.Context, c *adminapi.Client, plan adminapi.Migration) error {
 	var there []adminapi.Entitlement
+	others := 0
 	for _, e := range plan.Entitlements {
-		if e.EntitlementID != "" {
+		switch {
+		case e.Migrated:
 			there = append(there, e)
+		case e.EntitlementID != "":
+			others++
 		}
 	}
+	if others > 0 {
+		fmt.Fprintf(m.Err, "%d equal ones were not made by a migration: they stay.\n", others)
+	}
 	if len(there) == 0 {
-		fmt.Fprintln(m.Err, "None of these entitlements is there.")
+		fmt.Fprintln(m.Err, "No migration has made any of these entitlements.")
 		return nil
 	}
 	err := m.confirmed(fmt.Sprintf("%d entitlements will be removed. Sessions that are open go on.", len(there)))
@@ -177,83 +211,4 @@ func (m *migration) unmake(ctx context.Context, c *adminapi.Client, plan adminap
 	}
 	fmt.Fprintf(m.Err, "%d entitlements were removed.\n", len(there))
 	return nil
-}
-
-type object = map[string]any
-
-// terraformOf is a plan for Terraform's AWS provider. Source: its documentation,
-// aws_accountaccess_application and aws_accountaccess_entitlement; user guide of IAM, "Prepare IAM
-// roles for account access manager".
-func terraformOf(plan adminapi.Migration, region string) ([]byte, error) {
-	users, groups := object{}, object{}
-	entitlements := object{}
-	const store, application = "tolist(data.aws_ssoadmin_instances.this.identity_store_ids)[0]",
-		"aws_accountaccess_application.this.arn"
-	names := map[string]string{} // of data sources, by principal
-	for i, e := range plan.Entitlements {
-		kind, attribute := "aws_identitystore_user", "UserName"
-		member, sources := "user_id", users
-		if e.PrincipalType == "GROUP" {
-			kind, attribute = "aws_identitystore_group", "DisplayName"
-			member, sources = "group_id", groups
-		}
-		name, known := names[e.PrincipalID]
-		if !known {
-			name = fmt.Sprintf("p%d", len(names)+1)
-			names[e.PrincipalID] = name
-			sources[name] = object{
-				"identity_store_id": "${" + store + "}",
-				"alternate_identifier": object{"unique_attribute": object{
-					"attribute_path": attribute, "attribute_value": literal(e.PrincipalName),
-				}},
-			}
-		}
-		entitlements[fmt.Sprintf("e%d", i+1)] = object{
-			"application_arn": "${" + application + "}",
-			"entitlement": object{"principal_role": object{
-				"role_arn": e.RoleArn,
-				"principal": object{"identity_center": object{
-					member: "${data." + kind + "." + name + "." + member + "}",
-				}},
-			}},
-		}
-	}
-	roles := []string{}
-	for _, r := range plan.Roles {
-		roles = append(roles, r.RoleArn)
-	}
-	data := object{"aws_ssoadmin_instances": object{"this": object{}}, "aws_caller_identity": object{"this": object{}}}
-	resources := object{"aws_accountaccess_application": object{"this": object{
-		"identity_center_instance_arn": "${tolist(data.aws_ssoadmin_instances.this.arns)[0]}",
-	}}}
-	for kind, some := range map[string]object{"aws_identitystore_user": users, "aws_identitystore_group": groups} {
-		if len(some) > 0 {
-			data[kind] = some
-		}
-	}
-	if len(entitlements) > 0 {
-		resources["aws_accountaccess_entitlement"] = entitlements
-	}
-	return json.MarshalIndent(object{
-		"provider": object{"aws": object{"region": region}},
-		"data":     data,
-		"resource": resources,
-		"output": object{"trust_statement": object{
-			"description": "What the trust policy of each of the roles needs: " + strings.Join(roles, ", "),
-			"value": object{
-				"Effect":    "Allow",
-				"Principal": object{"Service": "account-access.amazonaws.com"},
-				"Action":    []string{"sts:AssumeRole", "sts:SetContext", "sts:TagSession"},
-				"Condition": object{"StringEquals": object{
-					"aws:SourceArn":     "${" + application + "}",
-					"aws:SourceAccount": "${data.aws_caller_identity.this.account_id}",
-				}},
-			},
-		}},
-	}, "", "  ")
-}
-
-// literal keeps Terraform from reading expressions in a text.
-func literal(text string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(text, "${", "$${"), "%{", "%%{")
 }

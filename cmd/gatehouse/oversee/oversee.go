@@ -13,8 +13,14 @@ import (
 // World is what a command sees of the world outside.
 type World struct{ administer.World }
 
-// Commands are all commands of this package.
-func Commands(of administer.World) []*cobra.Command {
+// Add adds all commands of this package to root. Labels stand under the command accounts, which is
+// there.
+func Add(root *cobra.Command, of administer.World) {
 	w := World{of}
-	return []*cobra.Command{w.revoke(), w.proof(), w.leavers(), w.access(), w.accountAccess()}
+	root.AddCommand(w.revoke(), w.proof(), w.leavers(), w.access(), w.accountAccess())
+	for _, there := range root.Commands() {
+		if there.Name() == "accounts" {
+			there.AddCommand(w.labels())
+		}
+	}
 }

@@ -41,8 +41,9 @@ func (o *office) call(typed string, line ...string) (out, said string, err error
 	o.Helper()
 	var shown, told bytes.Buffer
 	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(oversee.Commands(administer.World{In: strings.NewReader(typed), Out: &shown, Err: &told,
-		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }})...)
+	root.AddCommand(&cobra.Command{Use: "accounts"})
+	oversee.Add(root, administer.World{In: strings.NewReader(typed), Out: &shown, Err: &told,
+		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }})
 	root.SetOut(&shown)
 	root.SetErr(&told)
 	root.SetArgs(line)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 	"github.com/aws/aws-sdk-go-v2/service/sso/types"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -179,13 +180,50 @@ func (p *writing) had(ctx context.Context, s awsconfig.Session) ([]awsconfig.Rol
 			return nil, err
 		}
 		roles, err := p.rolesOf(ctx, client(s), token)
+		if err == nil {
+			err = p.label(ctx, s, token, roles)
+		}
 		var ended *types.UnauthorizedException
-		if !errors.As(err, &ended) {
+		var spent *adminapi.TokenError
+		if !errors.As(err, &ended) && !errors.As(err, &spent) {
 			return roles, err
 		}
 		refused = token
 	}
 	return nil, errors.New("the access portal refuses the token that it has just given: try again")
+}
+
+// label adds what the center says of the accounts. AWS says nothing.
+func (p *writing) label(ctx context.Context, s awsconfig.Session, token string, roles []awsconfig.Role) error {
+	labels, err := labelsOf(ctx, s, token)
+	for i, r := range roles {
+		if l, ok := labels[r.AccountID]; ok {
+			roles[i].Environment, roles[i].Color = l.Environment, l.Color
+		}
+	}
+	return err
+}
+
+// labelsOf asks a center for the labels of a person's accounts. A center of an older release has
+// none.
+func labelsOf(ctx context.Context, s awsconfig.Session, token string) (map[string]adminapi.Account, error) {
+	if s.Endpoint == "" {
+		return nil, nil
+	}
+	center := &adminapi.Person{URL: s.Endpoint, Token: token, HTTP: outbound.Operator.Client(administer.Timeout)}
+	var own adminapi.OwnAccounts
+	err := center.Do(ctx, "ListOwnAccounts", adminapi.None{}, &own)
+	if errors.Is(err, adminapi.ErrNoOperation) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask what your accounts are for: %w", err)
+	}
+	labels := map[string]adminapi.Account{}
+	for _, a := range own.Accounts {
+		labels[a.ID] = a
+	}
+	return labels, nil
 }
 
 // rolesOf lists the roles that a token opens.

@@ -2,8 +2,8 @@
 // of the AWS CLI for every role that somebody has, and who one is at the moment and for how long.
 // Both work with AWS's IAM Identity Center and with a center.
 //
-// It may import awsconfig, awsconfig/signin, cmd/gatehouse/administer, connect/assist, outbound and
-// terminal.
+// It may import adminapi, awsconfig, awsconfig/signin, cmd/gatehouse/administer, connect/assist,
+// outbound and terminal.
 package profiles
 
 import (

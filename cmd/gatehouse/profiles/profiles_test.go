@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsconfig"
 	"github.com/gatehouse-id/gatehouse/awsconfig/signin"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
@@ -207,6 +208,35 @@ func TestProfilesFollowTheRoles(t *testing.T) {
 	f, err := awsconfig.Parse(strings.NewReader(m.written()))
 	if err != nil || len(f.Profiles()) != 1 || f.Profiles()[0].Name != "prod-AdministratorAccess-222233334444" {
 		t.Errorf("%+v, %v", f.Profiles(), err)
+	}
+}
+
+// What a center says of an account stands in the file, and whoami says it.
+func TestProfilesSayWhatAnAccountIsFor(t *testing.T) {
+	m := newMachine(t)
+	admin := &adminapi.Client{
+		URL: m.e.AWS.EndpointURL, Region: m.e.AWS.Region, AccessKeyID: m.e.AWS.AccessKeyID,
+		SecretAccessKey: m.e.AWS.SecretAccessKey,
+	}
+	if err := admin.PutAccountLabel(t.Context(), adminapi.AccountLabel{
+		AccountPlace: adminapi.AccountPlace{AccountID: "Production"}, Environment: "Live", Color: "red",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, said, err := m.run(m.start()...); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	const want = "[profile Production-AdministratorAccess]\n# environment: Live (red)\nsso_session"
+	if text := m.written(); !strings.Contains(text, want) || strings.Count(text, "# environment") != 1 {
+		t.Errorf("the file is %s", text)
+	}
+	before := m.written()
+	if out, _, err := m.run("profiles", "write"); err != nil || m.written() != before {
+		t.Errorf("once more: %v\n%s", err, out)
+	}
+	out, said, err := m.run("whoami", "--profile", "Production-AdministratorAccess")
+	if err != nil || !strings.Contains(out, "Environment         Live (red)") {
+		t.Errorf("whoami: %v\n%s\n%s", err, out, said)
 	}
 }
 

@@ -53,13 +53,16 @@ const (
 
 // person is what whoami prints. Fields are added, never changed.
 type person struct {
-	Profile string  `json:"profile"`
-	Portal  string  `json:"portal,omitempty"`
-	Account string  `json:"account,omitempty"`
-	ARN     string  `json:"arn,omitempty"`
-	Clocks  []clock `json:"clocks"`
-	Problem string  `json:"problem,omitempty"`
-	Next    string  `json:"next,omitempty"` // a command that mends it
+	Profile string `json:"profile"`
+	Portal  string `json:"portal,omitempty"`
+	Account string `json:"account,omitempty"`
+	// Environment and Color are what a center says of the account.
+	Environment string  `json:"environment,omitempty"`
+	Color       string  `json:"color,omitempty"`
+	ARN         string  `json:"arn,omitempty"`
+	Clocks      []clock `json:"clocks"`
+	Problem     string  `json:"problem,omitempty"`
+	Next        string  `json:"next,omitempty"` // a command that mends it
 }
 
 func (p *identity) command() *cobra.Command {
@@ -100,7 +103,7 @@ func (p *identity) run(ctx context.Context) error {
 	profile, bySSO := file.Profile(p.profile)
 	if bySSO {
 		who.Portal, who.Account = profile.Session.StartURL, profile.AccountID
-		if who.Clocks, err = p.clocks(ctx, profile); err != nil {
+		if err = p.clocks(ctx, profile, &who); err != nil {
 			return err
 		}
 	}
@@ -121,10 +124,10 @@ func (p *identity) run(ctx context.Context) error {
 }
 
 // clocks reads what the CLI keeps, and asks the portal.
-func (p *identity) clocks(ctx context.Context, profile awsconfig.Profile) ([]clock, error) {
+func (p *identity) clocks(ctx context.Context, profile awsconfig.Profile, who *person) error {
 	folder, err := p.tokens()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	session, access := clock{Name: "portal session", State: none}, clock{Name: "access token", State: none}
 	kept, err := signin.Kept(folder, profile.Session)
@@ -132,7 +135,7 @@ func (p *identity) clocks(ctx context.Context, profile awsconfig.Profile) ([]clo
 	case errors.Is(err, os.ErrNotExist):
 		session.Note = "nobody has signed in here"
 	case err != nil:
-		return nil, err
+		return err
 	default:
 		access.State, access.Until = open, &kept.ExpiresAt
 		if !kept.ExpiresAt.After(time.Now()) {
@@ -142,9 +145,14 @@ func (p *identity) clocks(ctx context.Context, profile awsconfig.Profile) ([]clo
 		if kept.RefreshToken != "" && session.State != ended {
 			access.Note = "is renewed by itself"
 		}
+		if session.State == open { // without its label an account is an account still
+			labels, _ := labelsOf(ctx, profile.Session, kept.AccessToken)
+			who.Environment, who.Color = labels[profile.AccountID].Environment, labels[profile.AccountID].Color
+		}
 	}
 	credentials, err := p.credentials(profile)
-	return []clock{session, access, credentials}, err
+	who.Clocks = []clock{session, access, credentials}
+	return err
 }
 
 // askPortal asks whether a session is open. Only a token that has not run out can ask.
@@ -252,7 +260,8 @@ func (p *identity) print(who person) error {
 	}
 	t := tabwriter.NewWriter(p.Out, 0, 4, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"Profile", who.Profile}, {"Portal", who.Portal}, {"Account", who.Account}, {"Identity", who.ARN},
+		{"Profile", who.Profile}, {"Portal", who.Portal}, {"Account", who.Account},
+		{"Environment", awsconfig.Labeled(who.Environment, who.Color)}, {"Identity", who.ARN},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(t, "%s\t%s\n", line[0], terminal.Inline(line[1]))

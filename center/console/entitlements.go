@@ -1,0 +1,239 @@
+package console
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+const entitlementsPath = "/console/account-access"
+
+// entitlementPages are the pages on roles that are in accounts already.
+var entitlementPages = map[string]action{
+	"GET /console/account-access":          entitlements,
+	"POST /console/account-access":         createEntitlement,
+	"POST /console/account-access/enable":  enableAccountAccess,
+	"POST /console/account-access/disable": disableAccountAccess,
+	"POST /console/account-access/delete":  deleteEntitlement,
+}
+
+// entitlementLine is an entitlement with names.
+type entitlementLine struct {
+	center.Entitlement
+	Account center.Account
+	Subject string
+	Link    string // of the principal's page; empty: deleted
+}
+
+// Name is the role's, without its path.
+func (l entitlementLine) Name() string { return center.NameOfRole(l.RoleARN) }
+
+// entitlementTable is a list of entitlements.
+type entitlementTable struct {
+	Lines []entitlementLine
+	Back  string // where a deletion comes back to
+	None  string
+}
+
+type entitlementsData struct {
+	entitlementTable
+	On                 bool
+	Application        center.AccessManager
+	ARN                string
+	Account, Who, Role string // filters
+	Nobody             bool   // what a filter names is not there
+	Next               string // address of the next page; empty: none
+	Asks               bool   // IAM is asked whether a role trusts the center
+}
+
+func entitlements(p page) error {
+	ctx, c, q := p.Context(), p.h.Center, p.URL.Query()
+	d := entitlementsData{
+		Account: strings.TrimSpace(q.Get("account")), Who: strings.TrimSpace(q.Get("who")),
+		Role: strings.TrimSpace(q.Get("role")), Asks: c.Roles != nil,
+	}
+	d.Back, d.None = p.URL.RequestURI(), "Nobody is entitled to a role."
+	var err error
+	d.Application, err = c.AccessManager(ctx)
+	switch {
+	case refusal.CodeOf(err) == center.AccessManagerNotFound:
+		return p.Render("entitlements", "Existing roles", entitlementsPath, d)
+	case err != nil:
+		return err
+	}
+	d.On, d.ARN = true, c.AccessManagerARN(d.Application)
+	found, err := p.findEntitlements(&d, q.Get("after"))
+	if err != nil {
+		return err
+	}
+	if len(found) > pageSize {
+		found = found[:pageSize]
+		q.Set("after", found[pageSize-1].ID)
+		d.Next = "?" + q.Encode()
+	}
+	if d.Lines, err = p.entitlementLines(found); err != nil {
+		return err
+	}
+	if d.Account+d.Who+d.Role != "" {
+		d.None = "No entitlements match."
+	}
+	return p.Render("entitlements", "Existing roles", entitlementsPath, d)
+}
+
+// findEntitlements finds those that the filters name, one more than a page has.
+func (p page) findEntitlements(d *entitlementsData, after string) ([]center.Entitlement, error) {
+	query := center.EntitlementQuery{RoleARN: d.Role, After: after, Limit: pageSize + 1}
+	if d.Account != "" {
+		all, err := p.h.Center.Accounts(p.Context())
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range all {
+			if a.ID == d.Account || strings.EqualFold(a.Name, d.Account) {
+				query.AccountID = a.ID
+			}
+		}
+		d.Nobody = query.AccountID == ""
+	}
+	if d.Who != "" {
+		for _, of := range []center.PrincipalType{center.PrincipalGroup, center.PrincipalUser} {
+			id, err := p.principalByName(of, d.Who)
+			if err != nil && refusal.KindOf(err) != refusal.NotFound {
+				return nil, err
+			}
+			if err == nil && query.PrincipalID == "" {
+				query.PrincipalType, query.PrincipalID = of, id
+			}
+		}
+		d.Nobody = d.Nobody || query.PrincipalID == ""
+	}
+	if d.Nobody {
+		return nil, nil
+	}
+	return p.h.Center.Entitlements(p.Context(), d.ARN, query)
+}
+
+func (p page) entitlementLines(list []center.Entitlement) ([]entitlementLine, error) {
+	lines := make([]entitlementLine, 0, len(list))
+	for _, e := range list {
+		l := entitlementLine{Entitlement: e}
+		var err error
+		l.Subject, err = p.principalName(center.Assignment{PrincipalType: e.PrincipalType, PrincipalID: e.PrincipalID})
+		if err != nil {
+			return nil, err
+		}
+		if !strings.HasPrefix(l.Subject, "deleted ") {
+			l.Link = principalURL(e.PrincipalType, e.PrincipalID)
+		}
+		l.Account, err = p.h.Center.Account(p.Context(), e.AccountID())
+		if err != nil && refusal.CodeOf(err) != center.AccountNotFound {
+			return nil, err
+		}
+		l.Account.ID = e.AccountID()
+		l.Account.Name = cmp.Or(l.Account.Name, l.Account.ID)
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+// entitledOf are the first entitlements of somebody or in an account, for another page. Without the
+// application there are none.
+func (p page) entitledOf(q center.EntitlementQuery) (t entitlementTable, err error) {
+	arn, err := p.accountAccess()
+	if refusal.CodeOf(err) == center.AccessManagerNotFound {
+		return t, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	q.Limit = pageSize
+	list, err := p.h.Center.Entitlements(p.Context(), arn, q)
+	if err != nil {
+		return t, err
+	}
+	t.Back = p.URL.RequestURI()
+	t.Lines, err = p.entitlementLines(list)
+	return t, err
+}
+
+// accountAccess is the ARN of the application, or AccessManagerNotFound.
+func (p page) accountAccess() (string, error) {
+	a, err := p.h.Center.AccessManager(p.Context())
+	return p.h.Center.AccessManagerARN(a), err
+}
+
+func enableAccountAccess(p page) error {
+	if _, err := p.h.Center.CreateAccessManager(p.Context(), p.by, p.h.Center.Instance.ARN, nil); err != nil {
+		return err
+	}
+	return p.Done(entitlementsPath, "People can be entitled to roles that are in the accounts.")
+}
+
+func disableAccountAccess(p page) error {
+	question := web.Question{
+		Title:  "Delete the application?",
+		Lines:  []string{"Nobody can be entitled to a role until it is made again, then with another ARN."},
+		Button: "Delete the application",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	arn, err := p.accountAccess()
+	if err == nil {
+		err = p.h.Center.DeleteAccessManager(p.Context(), p.by, arn)
+	}
+	if err != nil {
+		return err
+	}
+	return p.Done(entitlementsPath, "The application is deleted.")
+}
+
+func createEntitlement(p page) error {
+	of := center.PrincipalType(p.PostFormValue("type"))
+	arn, err := p.accountAccess()
+	if err != nil {
+		return err
+	}
+	who := strings.TrimSpace(p.PostFormValue("who"))
+	id, err := p.principalByName(of, who)
+	if err != nil {
+		return err
+	}
+	role := strings.TrimSpace(p.PostFormValue("role"))
+	_, err = p.h.Center.CreateEntitlement(p.Context(), p.by, arn, center.Entitlement{
+		RoleARN: role, PrincipalType: of, PrincipalID: id,
+	})
+	if err != nil {
+		return err
+	}
+	return p.Done(entitlementsPath, who+" may open "+center.NameOfRole(role)+" in "+center.AccountOfRole(role)+".")
+}
+
+func deleteEntitlement(p page) error {
+	arn, err := p.accountAccess()
+	if err != nil {
+		return err
+	}
+	e, err := p.h.Center.Entitlement(p.Context(), arn, p.PostFormValue("id"))
+	if err != nil {
+		return err
+	}
+	lines, err := p.loses(center.Assignment{
+		AccountID: e.AccountID(), PermissionSetARN: e.RoleARN, PrincipalType: e.PrincipalType,
+		PrincipalID: e.PrincipalID,
+	})
+	if err != nil {
+		return err
+	}
+	question := web.Question{Title: "Delete the entitlement?", Lines: lines, Button: "Delete the entitlement"}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	if err := p.h.Center.DeleteEntitlement(p.Context(), p.by, arn, e.ID); err != nil {
+		return err
+	}
+	return p.Done(p.back(entitlementsPath), "The entitlement is deleted.")
+}
