@@ -206,8 +206,8 @@ func TestWhoIsNotAllowedGetsNoAccessInThePortal(t *testing.T) {
 	} else if err := res.Body.Close(); err != nil {
 		t.Error(err)
 	}
-	if page := p.grace.Get(approve); p.Has(t) {
-		t.Errorf("by a link that is only opened: %s", page)
+	if status, page := p.grace.Send(http.MethodGet, approve, nil); status != http.StatusMethodNotAllowed || p.Has(t) {
+		t.Errorf("by a link that is only opened: %d %s", status, page)
 	}
 	p.grace.Does(approve, nil, "ada has Admin")
 	before, err := p.AccessRequests(ctx, center.AccessRequestQuery{})
