@@ -16,8 +16,8 @@ type AccountPlace struct {
 type AccountLabel struct {
 	AccountPlace
 	Environment string
-	// Color is one of those of AWS's console: pink, purple, darkBlue, lightBlue, teal, green, yellow,
-	// orange, red; empty: none.
+	// Color is one of those of AWS's console: pink, purple, darkBlue, lightBlue, teal, green,
+	// yellow, orange, red; empty: none.
 	Color string `json:",omitempty"`
 }
 

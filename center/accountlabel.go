@@ -155,31 +155,39 @@ func (c *Center) DeleteAccountLabel(ctx context.Context, by audit.Actor, at Plac
 	})
 }
 
-// OwnAccounts are the accounts in which a person has a role, however, in the order of ids, with
-// their labels.
-func (c *Center) OwnAccounts(ctx context.Context, user UserID) ([]Account, AccountLabels, error) {
+// LabeledAccount is an account with its label.
+type LabeledAccount struct {
+	Account
+	Label AccountLabel
+}
+
+// OwnAccounts are the accounts in which a person has a role, however, and which have a label; in
+// the order of ids.
+func (c *Center) OwnAccounts(ctx context.Context, user UserID) ([]LabeledAccount, error) {
 	labels, err := c.AccountLabels(ctx)
 	if err != nil || len(labels) == 0 {
-		return nil, labels, err
+		return nil, err
 	}
 	access, err := c.Access(ctx, AccessQuery{User: user, Limit: entitledAtOnce})
 	if err != nil {
-		return nil, labels, err
+		return nil, err
 	}
 	entitled, err := c.EntitledRoles(ctx, EntitledQuery{User: user})
 	if err != nil {
-		return nil, labels, err
+		return nil, err
 	}
-	own := map[string]Account{}
+	own := map[string]LabeledAccount{}
 	for _, a := range access {
-		own[a.Account.ID] = a.Account
+		own[a.Account.ID] = LabeledAccount{a.Account, labels.Of(a.Account)}
 	}
 	for _, e := range entitled {
-		own[e.Account.ID] = e.Account
+		own[e.Account.ID] = LabeledAccount{e.Account, labels.Of(e.Account)}
 	}
-	list := make([]Account, 0, len(own))
+	var list []LabeledAccount
 	for _, id := range slices.Sorted(maps.Keys(own)) {
-		list = append(list, own[id])
+		if own[id].Label.Environment != "" {
+			list = append(list, own[id])
+		}
 	}
-	return list, labels, nil
+	return list, nil
 }

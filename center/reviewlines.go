@@ -28,7 +28,9 @@ func linesOf(r Reader, v AccessReview) ([]ReviewLine, error) {
 		r: r, review: v, sets: map[string]PermissionSet{}, accounts: map[string]Account{},
 		owners: map[string]Principal{}, wanted: map[Assignment]bool{}, named: map[Principal]string{},
 	}
-	for _, step := range []func() error{f.read, f.readOwners, f.takeRules, f.takeWindows, f.takeAssignments, f.takeEntitlements} {
+	for _, step := range []func() error{
+		f.read, f.readOwners, f.takeRules, f.takeWindows, f.takeAssignments, f.takeEntitlements,
+	} {
 		if err := step(); err != nil {
 			return nil, err
 		}

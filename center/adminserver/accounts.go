@@ -2,6 +2,7 @@ package adminserver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -9,6 +10,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
+
+// accessOperations are those on access that ends, reviews, entitlements and labels.
+func (h *Handler) accessOperations() []awsapi.Operation {
+	return slices.Concat(h.requestOperations(), h.reviewOperations(), h.entitlements(), []awsapi.Operation{
+		awsapi.Op("ListAccountLabels", awsapi.Reads, h.listLabels),
+		awsapi.Op("PutAccountLabel", awsapi.Changes, h.putLabel),
+		awsapi.Op("DeleteAccountLabel", awsapi.Changes, h.deleteLabel),
+	})
+}
 
 func showAccount(a center.Account) adminapi.Account {
 	out := adminapi.Account{

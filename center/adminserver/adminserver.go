@@ -38,7 +38,7 @@ func (h *Handler) Service() awsapi.Service {
 		Target: adminapi.Target, SigningName: adminapi.SigningName, Answer: Answer,
 		Refused: awsdoor.Refused(h.Center), Authorize: awsdoor.Authorize,
 		Admit: awsdoor.AdmitFromHere(h.Center, center.NetworkOfInstance),
-		Operations: slices.Concat(h.requestOperations(), h.reviewOperations(), h.entitlements(), []awsapi.Operation{
+		Operations: slices.Concat(h.accessOperations(), []awsapi.Operation{
 			awsapi.Op("DescribeDirectory", awsapi.Reads, h.describeDirectory),
 			awsapi.Op("GetAWSSPConfigurationForDirectory", awsapi.Reads, h.serviceProvider),
 			awsapi.Op("PreviewIdentitySourceChange", awsapi.Reads, h.preview),
@@ -54,9 +54,6 @@ func (h *Handler) Service() awsapi.Service {
 			awsapi.Op("DeleteBearerToken", awsapi.Changes, h.deleteBearerToken),
 			awsapi.Op("ListAccounts", awsapi.Reads, h.listAccounts),
 			awsapi.Op("PutAccounts", awsapi.Changes, h.putAccounts),
-			awsapi.Op("ListAccountLabels", awsapi.Reads, h.listLabels),
-			awsapi.Op("PutAccountLabel", awsapi.Changes, h.putLabel),
-			awsapi.Op("DeleteAccountLabel", awsapi.Changes, h.deleteLabel),
 			awsapi.Op("ListAccountRoles", awsapi.Reads, h.accountRoles),
 			awsapi.Op("GetRoleTemplate", awsapi.Reads, h.roleTemplate),
 			awsapi.Op("ImportAccounts", awsapi.Changes, h.importAccounts),

@@ -49,7 +49,8 @@ var navigation = []web.NavItem{
 	{
 		Label: "Assignments",
 		URL:   "/console/assignments",
-	}, {Label: "Existing roles", URL: entitlementsPath}, {Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
+	}, {Label: "Existing roles", URL: entitlementsPath},
+	{Label: "Requests", URL: requestsPath}, {Label: "Reviews", URL: reviewsPath},
 	{Label: "Applications", URL: "/console/applications"}, {Label: "Access keys", URL: "/console/access-keys"},
 	{Label: "Settings", URL: settingsPath}, {Label: "Audit", URL: "/console/audit"},
 }

@@ -50,12 +50,13 @@ type entitlementsData struct {
 }
 
 func entitlements(p page) error {
-	ctx, c, q := p.Context(), p.h.Center, p.URL.Query()
+	ctx, c := p.Context(), p.h.Center
+	q := p.URL.Query()
 	d := entitlementsData{
-		Account: strings.TrimSpace(q.Get("account")), Who: strings.TrimSpace(q.Get("who")),
+		entitlementTable: entitlementTable{Back: p.URL.RequestURI(), None: "Nobody is entitled to a role."},
+		Account:          strings.TrimSpace(q.Get("account")), Who: strings.TrimSpace(q.Get("who")),
 		Role: strings.TrimSpace(q.Get("role")), Asks: c.Roles != nil,
 	}
-	d.Back, d.None = p.URL.RequestURI(), "Nobody is entitled to a role."
 	var err error
 	d.Application, err = c.AccessManager(ctx)
 	switch {

@@ -70,8 +70,10 @@ func putLabel(p page) error {
 
 func deleteLabel(p page) error {
 	question := web.Question{
-		Title:  "Delete the label?",
-		Lines:  []string{"Nobody gains or loses access. Accounts fall back to the label of a tag or unit, if there is one."},
+		Title: "Delete the label?",
+		Lines: []string{
+			"Nobody gains or loses access. Accounts fall back to the label of a tag or unit, if there is one.",
+		},
 		Button: "Delete the label",
 	}
 	if sure, err := p.Sure(question); !sure {

@@ -214,7 +214,7 @@ func TestWhoIsNotAllowedGetsNoAccessInThePortal(t *testing.T) {
 	if err != nil || len(before) != 1 {
 		t.Fatalf("%+v, %v", before, err)
 	}
-	// Once approved, nothing of it changes by asking again, nor by asking for more without an approval.
+	// Once approved, nothing of it changes by asking again, nor for more without an approval.
 	p.ada.Send(http.MethodPost, p.page(), form("reason", "Something else", "length", "2h0m0s"))
 	extend := p.target(p.ada.Get(p.page()), "extend")
 	for _, length := range []string{"-30m", "0s", "1000h", "x"} {

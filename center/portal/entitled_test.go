@@ -101,7 +101,8 @@ func TestAnAccountSaysWhatItIsFor(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if page := v.Get(s.URL + "/start/link?account_id=333344445555&role_name=Builder"); strings.Contains(page, "Secret") {
+	page = v.Get(s.URL + "/start/link?account_id=333344445555&role_name=Builder")
+	if strings.Contains(page, "Secret") {
 		t.Errorf("somebody without a role is told: %s", page)
 	}
 }

@@ -238,10 +238,10 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, u center.User) {
 
 // labelOf is the label of an account in which somebody has a role: others are not told of it.
 func (h *Handler) labelOf(r *http.Request, u center.User, account string) (l center.AccountLabel, err error) {
-	list, labels, err := h.Center.OwnAccounts(r.Context(), u.ID)
+	list, err := h.Center.OwnAccounts(r.Context(), u.ID)
 	for _, a := range list {
 		if a.ID == account {
-			l = labels.Of(a)
+			l = a.Label
 		}
 	}
 	return l, err
@@ -266,18 +266,18 @@ func consoleURL(text string) bool {
 }
 
 // labeled is an account with its label.
-func (h *Handler) labeled(r *http.Request, id string) (a center.Account, l center.AccountLabel, err error) {
-	if a, err = h.Center.Account(r.Context(), id); err != nil {
-		return a, l, err
+func (h *Handler) labeled(r *http.Request, id string) (center.LabeledAccount, error) {
+	a, err := h.Center.Account(r.Context(), id)
+	if err != nil {
+		return center.LabeledAccount{}, err
 	}
 	labels, err := h.Center.AccountLabels(r.Context())
-	return a, labels.Of(a), err
+	return center.LabeledAccount{Account: a, Label: labels.Of(a)}, err
 }
 
 // consoleData is what opens the AWS console. The response is in it because it is posted there.
 type consoleData struct {
-	Account                         center.Account
-	Label                           center.AccountLabel
+	Account                         center.LabeledAccount
 	Role, URL, Response, RelayState string
 }
 
@@ -310,7 +310,7 @@ func (h *Handler) openConsole(w http.ResponseWriter, r *http.Request, u center.U
 		return
 	}
 	d := consoleData{Role: role, URL: form.URL, Response: form.Response.Reveal(), RelayState: form.RelayState}
-	if d.Account, d.Label, err = h.labeled(r, account); err != nil {
+	if d.Account, err = h.labeled(r, account); err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
@@ -376,8 +376,7 @@ func (h *Handler) sandboxConsole(w http.ResponseWriter, r *http.Request) {
 // credentialsView is what the credentials page shows; the secrets are in it because showing them is
 // its purpose.
 type credentialsView struct {
-	Account                             center.Account
-	Label                               center.AccountLabel
+	Account                             center.LabeledAccount
 	Role, Profile                       string
 	Expiration                          time.Time
 	KeyID, Secret, Token                string
@@ -415,7 +414,7 @@ func (h *Handler) showCredentials(w http.ResponseWriter, r *http.Request, u cent
 		Secret:     c.SecretAccessKey.Reveal(),
 		Token:      c.SessionToken.Reveal(),
 	}
-	if v.Account, v.Label, err = h.labeled(r, account); err != nil {
+	if v.Account, err = h.labeled(r, account); err != nil {
 		h.fail(w, r, u, err)
 		return
 	}
@@ -439,7 +438,7 @@ func (h *Handler) showCredentials(w http.ResponseWriter, r *http.Request, u cent
 		return
 	}
 	profiles := awsconfig.Named( // as in the file with all of them
-		awsconfig.DefaultTemplate, []awsconfig.Role{roleOf(v.Account, v.Label, role)},
+		awsconfig.DefaultTemplate, []awsconfig.Role{roleOf(v.Account.Account, v.Account.Label, role)},
 	)
 	v.Login = "aws sso login --profile " + profiles[0].Name
 	v.Config = awsconfig.Text(h.cliSession(), profiles)

@@ -171,15 +171,12 @@ func offers(c call, _ adminapi.None) (any, error) {
 
 // ownAccounts are those of a person that have a label.
 func ownAccounts(c call, _ adminapi.None) (any, error) {
-	list, labels, err := c.center.OwnAccounts(c, c.user.ID)
+	list, err := c.center.OwnAccounts(c, c.user.ID)
 	out := adminapi.OwnAccounts{Accounts: []adminapi.Account{}}
 	for _, a := range list {
-		l := labels.Of(a)
-		if l.Environment == "" {
-			continue
-		}
 		shown := adminapi.Account{
-			ID: a.ID, Name: a.Name, Status: adminapi.AccountActive, Environment: l.Environment, Color: string(l.Color),
+			ID: a.ID, Name: a.Name, Status: adminapi.AccountActive,
+			Environment: a.Label.Environment, Color: string(a.Label.Color),
 		}
 		if a.Suspended {
 			shown.Status = adminapi.AccountSuspended

@@ -95,7 +95,8 @@ func (l *labels) set() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&label.Environment, "environment", "", "what is written, such as Production")
 	f.StringVar(
-		&label.Color, "color", "", "pink, purple, darkBlue, lightBlue, teal, green, yellow, orange or red (default none)",
+		&label.Color, "color", "",
+		"pink, purple, darkBlue, lightBlue, teal, green, yellow, orange or red (default none)",
 	)
 	_ = cmd.MarkFlagRequired("environment")
 	return cmd

@@ -36,7 +36,8 @@ func TestAccountsAreLabeledByCommand(t *testing.T) {
 	o.refused("no such label", "", "accounts", "label", "delete", "--tag", "stage=dev=1")
 	client := s.Admin()
 	all, err := client.Accounts(t.Context())
-	if err != nil || len(all) != 2 || all[0].Environment != "Live" || all[0].Color != "red" || all[1].Environment != "" {
+	if err != nil || len(all) != 2 || all[0].Environment != "Live" || all[0].Color != "red" ||
+		all[1].Environment != "" {
 		t.Fatalf("the accounts are %+v, %v", all, err)
 	}
 	// a file of accounts changes nothing about labels, and does not see them as changes
