@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
 	only := flag.String(
 		"only", "walk,store,signin,access,sync",
-		"which parts to run: walk, store, signin, access, sync, doctor, rehearse; nodes needs -database, an empty one",
+		"which parts to run: walk, store, signin, access, sync, doctor, rehearse, hot; nodes needs -database, an empty one",
 	)
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
@@ -105,7 +105,7 @@ func run(s settings, parts []string, asJSON bool) error {
 	}{
 		{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs},
 		{"doctor", doctors}, {"rehearse", rehearsals},
-		{"nodes", nodes},
+		{"nodes", nodes}, {"hot", hot},
 	} {
 		if !slices.Contains(parts, part.name) {
 			continue
