@@ -20,7 +20,7 @@ const module = "github.com/gatehouse-id/gatehouse/"
 // matches wins. docs/architecture.md says why.
 var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
-	{"cmd/gatehouse/administer", "adminapi outbound terminal"},
+	{"cmd/gatehouse/administer", "adminapi outbound saml terminal"},
 	{"cmd/gatehouse/complete", "adminapi cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound sqldb terminal"},
@@ -100,7 +100,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"center/sts", "awsapi center center/awsdoor center/broker refusal"},
 	{"center/signin", "audit authn center refusal saml web"},
 	{"center/accountaccess", "awsapi center center/awsdoor refusal"},
-	{"center/accountaccessruntime", "audit awsapi center refusal web"},
+	{"center/accountaccessruntime", "audit authn awsapi center refusal web"},
 	{"center/awslogin", "audit authn center refusal web"},
 	{"center/portal", "audit authn awsconfig center names refusal saml web"},
 	{"center/samlidp", "audit center refusal saml web"},

@@ -26,6 +26,7 @@ type ApplicationSAML struct {
 	SignInURL      string `json:"SignInUrl"`
 	MetadataURL    string `json:"MetadataUrl"`
 	Certificates   []ApplicationCertificate
+	Notes          []string `json:",omitempty"` // what an administrator should know about the metadata just read
 }
 
 // ApplicationMapping fills an attribute of an assertion, or its subject, which has no name.

@@ -246,6 +246,9 @@ func (c *Center) DeleteAssignment(ctx context.Context, by audit.Actor, a Assignm
 		case err != nil:
 			return a.subject(), err
 		case len(origins) == 0:
+			if _, err := tx.PermissionSet(a.PermissionSetARN); err != nil { // as when one is made
+				return a.subject(), refusal.IfNoRow(err, PermissionSetNotFound, a.PermissionSetARN)
+			}
 			return a.subject(), c.unassign(tx, &request)
 		case origins[0] == byHand: // it stays, since rules want it too
 			return a.subject(), errors.Join(tx.DeleteOrigin(byHand, a), tx.PutAssignmentRequest(request))

@@ -301,7 +301,7 @@ func (c *Center) DecideDevice(
 type CodeRequest struct {
 	ClientID, RedirectURI string
 	Challenge             string   // PKCE, S256; only an application that signs may do without
-	Scopes                []string // none: all; they matter to applications only
+	Scopes                []string // none: all; of programs those of account access matter
 	Nonce                 string   // of an application: for its ID token
 }
 
@@ -337,6 +337,10 @@ func (c *Center) AuthorizeClient(
 		if client.Application != "" {
 			if err := g.ofApplication(tx, client, r); err != nil {
 				return client.Application, err
+			}
+		} else if len(g.Scopes) > 0 { // no more than the person was asked for
+			if g.Scopes, err = narrowed(r.Scopes, g.Scopes); err != nil {
+				return client.Name, err
 			}
 		}
 		return client.Name, errors.Join(c.keepShare(tx, g), tx.PutClientGrant(g))

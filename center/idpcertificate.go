@@ -119,7 +119,7 @@ func (c *Center) ImportIdPCertificate(ctx context.Context, by audit.Actor, der [
 }
 
 // ImportIdPCertificatesOf adds the certificates that newer metadata of the identity provider in
-// force has, and takes nothing else from it; what is there already stays. It fails with
+// force has, and what there is to know about it; what is there already stays. It fails with
 // SourceNotConfigured, CertificateInvalid, and MetadataInvalid for another provider's metadata.
 func (c *Center) ImportIdPCertificatesOf(ctx context.Context, by audit.Actor, newer IdPConfiguration) error {
 	return c.changeIdP(ctx, by, ActionImportExternalIdPCertificate, "", func(_ Tx, s *IdentitySource) (string, error) {
@@ -134,6 +134,11 @@ func (c *Center) ImportIdPCertificatesOf(ctx context.Context, by audit.Actor, ne
 			thumbprints = append(thumbprints, Thumbprint(der))
 			if err := s.IdP.addCertificate(der); err != nil {
 				return Thumbprint(der), err
+			}
+		}
+		for _, note := range newer.Notes {
+			if !slices.Contains(s.IdP.Notes, note) {
+				s.IdP.Notes = append(slices.Clone(s.IdP.Notes), note)
 			}
 		}
 		return strings.Join(thumbprints, ", "), nil

@@ -511,6 +511,12 @@ func (p *Plan) download(ctx context.Context) error {
 		return fmt.Errorf("the tenant's federation metadata: %w", err)
 	}
 	p.State.Metadata, p.State.IdP = data, idp
+	for _, note := range append(idp.Ignored, saml.Expired(idp.ValidUntil, p.cfg.Now())) {
+		note = "the tenant's federation metadata: " + note
+		if !strings.HasSuffix(note, ": ") && !slices.Contains(p.Notes, note) { // it is downloaded again and again
+			p.Notes = append(p.Notes, note)
+		}
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/beevik/etree"
 )
@@ -15,6 +16,8 @@ type ServiceProvider struct {
 	EntityID string
 	ACSURLs  []string    // HTTP-POST; the default first
 	Key      *SigningKey // of signed requests; nil: they are not signed. Only its certificate is written
+
+	ValidUntil time.Time // zero: it does not say. It is read only
 }
 
 // IdentityProvider is what a service provider learns from an identity provider's metadata.
@@ -25,6 +28,8 @@ type IdentityProvider struct {
 	Certificates []*x509.Certificate
 	NameIDFormat string   // of subjects; empty: persistent. It is written only
 	Ignored      []string // keys of the metadata that are not among Certificates, with the reason why
+
+	ValidUntil time.Time // zero: it does not say. It is read only
 }
 
 // ServiceProviderMetadata writes a service provider's metadata. Signed assertions are wanted.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ func ParseServiceProvider(data []byte) (ServiceProvider, error) {
 	if err != nil {
 		return ServiceProvider{}, fmt.Errorf("read the metadata: %w", err)
 	}
-	sp := ServiceProvider{EntityID: f.entityID}
+	sp := ServiceProvider{EntityID: f.entityID, ValidUntil: f.validUntil}
 	var others []string // bindings of other services
 	var first, plain, last []string
 	for _, role := range f.roles {
@@ -78,7 +79,7 @@ func ParseIdentityProvider(data []byte) (IdentityProvider, error) {
 			f.entityID, len(f.roles), f.again(),
 		)
 	}
-	idp := IdentityProvider{EntityID: f.entityID}
+	idp := IdentityProvider{EntityID: f.entityID, ValidUntil: f.validUntil}
 	var others []string
 	for _, s := range children(f.roles[0], nsMetadata, "SingleSignOnService") {
 		location := strings.TrimSpace(attr(s, "Location"))
@@ -122,8 +123,9 @@ func onlyForEncryption(role *etree.Element) string {
 
 // metadataFile is one entity of a file with metadata.
 type metadataFile struct {
-	entityID string
-	roles    []*etree.Element // of the wanted kind, for SAML 2.0
+	entityID   string
+	roles      []*etree.Element // of the wanted kind, for SAML 2.0
+	validUntil time.Time        // zero: it does not say
 }
 
 // openMetadata reads a file as vendors publish them and people save them, and finds the only entity
@@ -155,7 +157,7 @@ func openMetadata(data []byte, role string) (f metadataFile, err error) {
 			others = append(others, describe(e))
 			continue
 		}
-		f = metadataFile{strings.TrimSpace(attr(e, "entityID")), roles}
+		f = metadataFile{strings.TrimSpace(attr(e, "entityID")), roles, validUntil(roles)}
 		found = append(found, f.entityID)
 	}
 	const named = 5 // of those that are too many
@@ -178,6 +180,45 @@ func openMetadata(data []byte, role string) (f metadataFile, err error) {
 		return f, errors.New("the EntityDescriptor has no entityID")
 	}
 	return f, nil
+}
+
+// validUntil is when roles, or something around them, say that they are no longer valid: the
+// earliest of these times. One that cannot be read says nothing. Source: SAML metadata §2.3 and
+// §2.4.1.
+func validUntil(roles []*etree.Element) (earliest time.Time) {
+	for _, e := range roles {
+		for ; e != nil; e = e.Parent() {
+			text := strings.TrimSpace(attr(e, "validUntil"))
+			at, err := time.Parse(time.RFC3339, text)
+			if err != nil { // XML's times need no zone, and all of SAML's are in UTC (SAML core §1.3.3)
+				at, err = time.Parse("2006-01-02T15:04:05", text)
+			}
+			if err == nil && (earliest.IsZero() || at.Before(earliest)) {
+				earliest = at.UTC()
+			}
+		}
+	}
+	return earliest
+}
+
+// Expired says of metadata that was valid until a time only what a person should know who reads it
+// now; empty: nothing. It is taken all the same: vendors write the end of their certificate there,
+// and do not write the file anew when they replace that one.
+func Expired(until, now time.Time) string {
+	if until.IsZero() || now.Before(until) {
+		return ""
+	}
+	return "the metadata says that it was valid until " + until.Format("2006-01-02 15:04 MST") +
+		": download it again, since newer metadata may have other keys or addresses"
+}
+
+// IsXML says whether a file begins like XML, in UTF-8 or in UTF-16, with or without a byte order
+// mark: like metadata, and not like a certificate, which begins with a dash (PEM), with 0x30 (DER)
+// or with M (base64), or an address.
+func IsXML(file []byte) bool {
+	const blank = 1 << 10 //bound:none what is looked at
+	start := bytes.TrimLeft(file[:min(len(file), blank)], "\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
+	return bytes.HasPrefix(start, []byte("<"))
 }
 
 var errTooLong = fmt.Errorf("the document is longer than %d characters", MaxMetadata)
@@ -259,15 +300,7 @@ var encodingOf = regexp.MustCompile(`^<\?xml[^>?]{1,100}?(\sencoding\s*=\s*["'](
 //   - ISO-8859-1 and US-ASCII have one letter for each byte.
 //   - Blank lines before the declaration come from copying.
 func plainText(data []byte) ([]byte, error) {
-	decoded := false
-	switch {
-	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("<\x00")):
-		decoded = true
-		data = fromUTF16(data, binary.LittleEndian)
-	case bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.HasPrefix(data, []byte("\x00<")):
-		decoded = true
-		data = fromUTF16(data, binary.BigEndian)
-	}
+	data, decoded := utf8Of(data)
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\ufeff")), " \t\r\n")
 	if err := otherThanXML(data); err != nil {
 		return nil, err
@@ -290,6 +323,23 @@ func plainText(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("its encoding is %s: save it as UTF-8", name)
 	}
 	return slices.Concat(data[:at[2]], data[at[3]:]), nil
+}
+
+// UTF8 turns a file in UTF-16 into UTF-8, and leaves any other as it is, without a byte order mark.
+// It is for who hands on what a file says as a text.
+func UTF8(file []byte) []byte {
+	text, _ := utf8Of(file)
+	return bytes.TrimPrefix(text, []byte("\ufeff"))
+}
+
+func utf8Of(data []byte) (text []byte, decoded bool) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("<\x00")):
+		return fromUTF16(data, binary.LittleEndian), true
+	case bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.HasPrefix(data, []byte("\x00<")):
+		return fromUTF16(data, binary.BigEndian), true
+	}
+	return data, false
 }
 
 func fromUTF16(data []byte, order binary.ByteOrder) []byte {

@@ -390,3 +390,47 @@ func TestMessagesGetNoneOfThis(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiredMetadataIsNamed: the earliest time counts of what stands around a role, and one that
+// cannot be read says nothing.
+func TestExpiredMetadataIsNamed(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	redirect := service("SingleSignOnService", BindingRedirect, vendorSSO, "")
+	inside := idpKey(base64Of(newKey(t).Certificate.Raw)) + redirect
+	until := func(at string) string { return `validUntil="` + at + `"` }
+	idp := func(at string) string {
+		return strings.Replace(role("IDPSSODescriptor", nsProtocol, inside), "<md:IDPSSODescriptor ",
+			"<md:IDPSSODescriptor "+until(at)+" ", 1)
+	}
+	plain := role("IDPSSODescriptor", nsProtocol, inside)
+	for name, c := range map[string]struct{ file, want string }{
+		"nothing said":  {entityOf(vendorID, "", plain), ""},
+		"later":         {entityOf(vendorID, until("2031-01-01T00:00:00.000Z"), plain), ""},
+		"unreadable":    {entityOf(vendorID, until("soon"), plain), ""},
+		"on the entity": {entityOf(vendorID, until("2026-04-30T23:59:59Z"), plain), "2026-04-30 23:59 UTC"},
+		"on the role": {
+			entityOf(vendorID, until("2031-01-01T00:00:00Z"), idp("2025-01-01T00:00:00Z")), "2025-01-01",
+		},
+		"another zone":   {entityOf(vendorID, until("2026-05-01T13:00:00+02:00"), plain), "2026-05-01 11:00 UTC"},
+		"without a zone": {entityOf(vendorID, until("2026-05-01T11:00:00"), plain), "2026-05-01 11:00 UTC"},
+		"around entities": {
+			strings.Replace(group(entityOf(vendorID, "", plain)), "Name=", until("2020-01-01T00:00:00Z")+" Name=", 1),
+			"2020-01-01",
+		},
+		"on another role": {entityOf(vendorID, "", plain+strings.Replace(
+			role("SPSSODescriptor", nsProtocol, service("AssertionConsumerService", BindingPOST, vendorSSO, "")),
+			"<md:SPSSODescriptor ", "<md:SPSSODescriptor "+until("2020-01-01T00:00:00Z")+" ", 1)), ""},
+	} {
+		got, err := ParseIdentityProvider([]byte(c.file))
+		note := Expired(got.ValidUntil, now)
+		if err != nil || (note == "") != (c.want == "") || !strings.Contains(note, c.want) {
+			t.Errorf("%s: %q, %v; want %q", name, note, err, c.want)
+		}
+	}
+	sp, err := ParseServiceProvider([]byte(entityOf("https://sp.example/", until("2020-01-01T00:00:00Z"),
+		role("SPSSODescriptor", nsProtocol, service("AssertionConsumerService", BindingPOST, vendorSSO, "")))))
+	if err != nil || Expired(sp.ValidUntil, now) == "" {
+		t.Errorf("a service provider's: %v, %v", sp.ValidUntil, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -247,12 +248,19 @@ func (t *Tenant) PatchUser(
 	if err != nil {
 		return u, t.Refuse(ctx, by, ActionUpdateUser.name, string(id), err)
 	}
-	err = t.change(ctx, by, ActionUpdateUser, func(tx Tx, touched *Touched) (string, error) {
+	may := func(tx Tx) error {
+		err := authorizeIn(tx, by, ActionUpdateUser)
+		if err == nil || authorizeIn(tx, by, ActionResetPassword) != nil || patched(tx) != nil ||
+			slices.ContainsFunc(u.changedSince(old), func(name string) bool { return !goesWithPassword(name) }) {
+			return err
+		}
+		return nil
+	}
+	err = t.changeIf(ctx, by, ActionUpdateUser, may, func(tx Tx, touched *Touched) (string, error) {
 		if err := patched(tx); err != nil {
 			return string(id), err
 		}
-		if hash != "" || profile.OneTime != nil || old.Enabled != u.Enabled ||
-			old.UserPrincipalName != u.UserPrincipalName {
+		if hash != "" || profile.OneTime != nil || isSensitive(old, u) {
 			if err := mayLockOutUser(tx, by, id); err != nil {
 				return string(id), err
 			}
@@ -276,6 +284,20 @@ func (t *Tenant) PatchUser(
 		return string(id), errors.Join(touchNamesake(tx, touched, u, old), tx.PutUser(u))
 	})
 	return u, err
+}
+
+// goesWithPassword says whether a property may be changed by whoever may reset a password: it is
+// where a new one is asked for. Source: "Who can reset passwords".
+func goesWithPassword(property string) bool {
+	return property == "mobilePhone" || property == "businessPhones"
+}
+
+// isSensitive says whether a change is one that not everybody may make to somebody with a directory
+// role. Source: "Who can perform sensitive actions".
+func isSensitive(old, u User) bool {
+	return old.Enabled != u.Enabled || slices.ContainsFunc(u.changedSince(old), func(name string) bool {
+		return name == "userPrincipalName" || goesWithPassword(name)
+	})
 }
 
 // resetPassword gives a user a password in the transaction of another change, as an event of its

@@ -43,19 +43,21 @@ var (
 		ActionRevokeSessions,
 	}
 	groupActions = []Action{
-		ActionAddGroup, ActionUpdateGroup, ActionDeleteGroup, ActionRestoreGroup, ActionHardDeleteGroup,
+		ActionAddGroup, ActionUpdateGroup, ActionDeleteGroup, ActionRestoreGroup,
 		ActionAddMemberToGroup, ActionRemoveMemberFromGroup, ActionAddOwnerToGroup, ActionRemoveOwnerFromGroup,
 	}
-	applicationActions = []Action{
-		ActionAddApplication, ActionDeleteApplication, ActionAddServicePrincipal, ActionUpdateApplication,
-		ActionRestoreApplication, ActionHardDeleteApplication, ActionSetPolicy, ActionAttachPolicy, ActionDeletePolicy,
+	grantActions = []Action{
 		ActionAddAppRoleAssignmentGrantToUser, ActionRemoveAppRoleAssignmentFromUser,
 		ActionAddPermissionGrant, ActionRemovePermissionGrant,
+	}
+	applicationActions = slices.Concat(grantActions, []Action{
+		ActionAddApplication, ActionDeleteApplication, ActionAddServicePrincipal, ActionUpdateApplication,
+		ActionRestoreApplication, ActionHardDeleteApplication, ActionSetPolicy, ActionAttachPolicy, ActionDeletePolicy,
 		ActionAddProvisioningConfiguration, ActionUpdateProvisioningSettingOrCredentials,
 		ActionUpdateAttributeMappingsOrScope, ActionEnableStartProvisioningConfiguration,
 		ActionEnableRestartProvisioningConfiguration, ActionDisablePauseProvisioningConfiguration,
 		ActionDeleteProvisioningConfiguration, ActionProvisionOnDemand,
-	}
+	})
 )
 
 // DirectoryRoles are all of them.
@@ -69,13 +71,14 @@ var DirectoryRoles = []DirectoryRole{
 		nil, nil,
 	},
 	{
-		PrivilegedRoleAdministrator, "Privileged Role Administrator", "Can manage the assignments of directory roles.",
-		[]Action{ActionAddMemberToRole, ActionRemoveMemberFromRole}, nil,
+		PrivilegedRoleAdministrator, "Privileged Role Administrator",
+		"Can manage the assignments of directory roles, and what programs are granted.",
+		slices.Concat(grantActions, []Action{ActionAddMemberToRole, ActionRemoveMemberFromRole}), nil,
 	},
 	{
 		UserAdministrator, "User Administrator",
 		"Can manage users and groups, and reset the passwords of users who have no stronger role.",
-		slices.Concat(userActions, groupActions),
+		slices.Concat(userActions, groupActions, grantActions),
 		[]RoleTemplateID{UserAdministrator, HelpdeskAdministrator, GroupsAdministrator, ReportsReader},
 	},
 	{
@@ -83,7 +86,10 @@ var DirectoryRoles = []DirectoryRole{
 		"Can reset the passwords and revoke the sessions of users who have no stronger role.",
 		[]Action{ActionResetPassword, ActionRevokeSessions}, []RoleTemplateID{HelpdeskAdministrator, ReportsReader},
 	},
-	{GroupsAdministrator, "Groups Administrator", "Can manage groups and their members.", groupActions, nil},
+	{
+		GroupsAdministrator, "Groups Administrator", "Can manage groups and their members.",
+		slices.Concat(groupActions, []Action{ActionHardDeleteGroup}), nil,
+	},
 	{
 		ApplicationAdministrator, "Application Administrator",
 		"Can manage applications, their single sign-on, provisioning and assignments.", applicationActions, nil,
@@ -195,9 +201,9 @@ func mayLockOutUser(r roleReader, by audit.Actor, id UserID) error {
 	return mayLockOut(r, by, roles)
 }
 
-// AssignRole gives a user a directory role. Nobody gives themselves one who is no Global
-// Administrator. It fails with RoleNotFound, UserNotFound, RoleAssignmentExists or
-// NotAllowed.
+// AssignRole gives a user a directory role. A Privileged Role Administrator may give themselves
+// any, as in Entra. It fails with RoleNotFound, UserNotFound, RoleAssignmentExists or NotAllowed.
+// Source: "Microsoft Entra built-in roles", Privileged Role Administrator.
 func (t *Tenant) AssignRole(
 	ctx context.Context, by audit.Actor, id UserID, role RoleTemplateID,
 ) (a RoleAssignment, err error) {
@@ -215,9 +221,6 @@ func (t *Tenant) AssignRole(
 			return string(id), err
 		case slices.Contains(roleIDs(held), known.ID):
 			return string(id), &refusal.Error{Code: RoleAssignmentExists, Subject: string(id)}
-		case by.Person == string(id) && !slices.Contains(roleIDs(held), GlobalAdministrator):
-			return string(id), &refusal.Error{Code: NotAllowed, Subject: string(id),
-				Detail: "nobody gives themselves a role: ask another administrator"}
 		}
 		sum := sha256.Sum256([]byte(string(known.ID) + "/" + string(id)))
 		a = RoleAssignment{base64.RawURLEncoding.EncodeToString(sum[:]), known.ID, id, t.now()}

@@ -334,13 +334,21 @@ func (m *Touched) member(groupID GroupID, member Mark, removed bool) {
 func (t *Tenant) change(
 	ctx context.Context, by audit.Actor, action Action, rule func(Tx, *Touched) (subject string, err error),
 ) error {
+	return t.changeIf(ctx, by, action, func(tx Tx) error { return authorizeIn(tx, by, action) }, rule)
+}
+
+// changeIf is change where it takes more than the action to say whether the actor may.
+func (t *Tenant) changeIf(
+	ctx context.Context, by audit.Actor, action Action, may func(Tx) error,
+	rule func(Tx, *Touched) (subject string, err error),
+) error {
 	var subject string
 	var touched Touched
 	var refused error
 	var kept audit.Admission
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
 		touched, refused = Touched{}, nil
-		if err := authorizeIn(tx, by, action); err != nil {
+		if err := may(tx); err != nil {
 			return err
 		}
 		if subject, err = rule(tx, &touched); err != nil {

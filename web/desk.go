@@ -96,6 +96,18 @@ type Message struct {
 	Link, LinkText string
 }
 
+// NotGranted tells somebody whom a program has sent to the portal that this did not work: text, or
+// that it is to be tried again where the status says so.
+func NotGranted(status int, reference, text string) Message {
+	title := "That did not work"
+	if status == http.StatusServiceUnavailable {
+		title, text = UnavailableTitle, Unavailable
+	}
+	return Message{
+		Title: title, Lines: []string{text}, Reference: reference, Link: "/start", LinkText: "Go to the portal",
+	}
+}
+
 // MountSignIn adds the sign-in and sign-out of the desk to mux.
 func (d *Desk) MountSignIn(mux *http.ServeMux) {
 	d.mux = mux

@@ -146,15 +146,18 @@ func runtime(t *testing.T, e pairtest.Ends, cli *centertest.AWSCLI, tenant, role
 		t.Fatal(err)
 	}
 	c := pairtest.NewCommandLine(e)
-	config := ""
+	config, token := "", ""
 	for name, scopes := range map[string][]string{
 		"all":  {center.ScopeEntitlementsRead, center.ScopeEntitlementsAssume},
 		"read": {center.ScopeEntitlementsRead},
 		"sso":  {center.ScopeAccountAccess},
 	} {
 		in, _ := c.Device(c.Register(scopes...), "allow")
-		token := c.Tokens(in)
-		if n, refused := c.Accounts(token.AccessToken); (name == "sso") != (n > 0 && refused == "") {
+		got := c.Tokens(in)
+		if name == "all" {
+			token = *got.AccessToken
+		}
+		if n, refused := c.Accounts(got.AccessToken); (name == "sso") != (n > 0 && refused == "") {
 			t.Errorf("%s lists %d accounts, %s", name, n, refused)
 		}
 		config += "[profile " + name + "]\nsso_session = " + name + "\nsso_account_id = 1\nsso_role_name = x\n" +
@@ -162,7 +165,7 @@ func runtime(t *testing.T, e pairtest.Ends, cli *centertest.AWSCLI, tenant, role
 			e.AWS.Region + "\n"
 		sum := sha1.Sum([]byte(name)) // #nosec G401 -- the name of the CLI's cache
 		cached, err := json.Marshal(map[string]string{
-			"startUrl": e.Center.PortalURL, "region": e.AWS.Region, "accessToken": *token.AccessToken,
+			"startUrl": e.Center.PortalURL, "region": e.AWS.Region, "accessToken": *got.AccessToken,
 			"expiresAt": time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05Z"),
 		})
 		if err == nil {
@@ -215,8 +218,15 @@ func runtime(t *testing.T, e pairtest.Ends, cli *centertest.AWSCLI, tenant, role
 	cli.Fails("ValidationException", of("all", append(get, "--session-duration", "7200")...)...)
 	get[len(get)-1] = strings.ReplaceAll(role, "Reader", "Other")
 	cli.Fails("AccessDeniedException", of("all", get...)...)
-	status, _ := c.Send(http.MethodGet, e.Center.URL+"/access?tenantId="+tenant, nil)
-	if status != http.StatusUnauthorized {
-		t.Errorf("without a token: %d", status)
+	for authorization, want := range map[string]int{
+		"": http.StatusUnauthorized, token: http.StatusUnauthorized, "Basic " + token: http.StatusUnauthorized,
+		"Bearer " + token: http.StatusOK, "bearer " + token: http.StatusOK, "BEARER  " + token: http.StatusOK,
+	} {
+		page := c.Do(
+			http.MethodGet, e.Center.URL+"/access?tenantId="+tenant, nil, "Authorization: "+authorization,
+		)
+		if page.Status != want {
+			t.Errorf("with the header %.12q: %d, want %d", authorization, page.Status, want)
+		}
 	}
 }

@@ -114,7 +114,7 @@ type applicationOutput struct {
 	TenantID       string            `json:"tenantId"`
 	CreatedAt      awsapi.DateTime   `json:"createdAt"`
 	UpdatedAt      awsapi.DateTime   `json:"updatedAt"`
-	Tags           map[string]string `json:"tags,omitempty"`
+	Tags           map[string]string `json:"tags,omitzero"`
 }
 
 // application is the application, if the ARN is its.

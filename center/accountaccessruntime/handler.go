@@ -4,21 +4,20 @@
 //
 // Source: API reference, account-access-runtime.
 //
-// It may import audit, awsapi, center, refusal and web.
+// It may import audit, authn, awsapi, center, refusal and web.
 package accountaccessruntime
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -47,6 +46,7 @@ var Parameters = map[string][]string{
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
+	people := awsapi.People{Log: h.Log, RequestID: web.RequestID, Answer: Answer}
 	for _, op := range []struct {
 		name, pattern string
 		call          func(request) (any, error)
@@ -63,7 +63,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 			if err == nil {
 				out, err = op.call(in)
 			}
-			h.answer(w, r, out, err)
+			people.Write(w, r, out, err)
 		})
 	}
 }
@@ -74,7 +74,7 @@ func actor(r *http.Request, kind audit.Kind) audit.Actor {
 
 func read(r *http.Request, known []string) (request, error) {
 	query, wrong := awsapi.QueryOf(r, known)
-	token, bears := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	token, bears := authn.BearerToken(r.Header.Get("Authorization"))
 	in := request{r, query, token}
 	if !bears || len(r.Header.Values("Authorization")) != 1 {
 		return in, &refusal.Error{Code: center.SessionInvalid}
@@ -87,25 +87,6 @@ func read(r *http.Request, known []string) (request, error) {
 
 func invalid(message string) error {
 	return &awsapi.Error{Code: "ValidationException", Message: message}
-}
-
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
-	status := http.StatusOK
-	if err != nil {
-		answer := Answer(err)
-		if answer.Status >= http.StatusInternalServerError {
-			h.Log.ErrorContext(
-				r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
-			)
-		}
-		status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
-		w.Header().Set("X-Amzn-Errortype", answer.Code)
-	}
-	w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // the client has gone away
 }
 
 // Answer maps an error to the wire. It is the only place that does. The API has five exceptions.

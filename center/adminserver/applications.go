@@ -78,6 +78,7 @@ func (h *Handler) updateApplicationSAML(
 	ctx context.Context, who awsapi.Caller, in adminapi.UpdateApplicationSAML,
 ) (adminapi.ApplicationSAML, error) {
 	arn := h.applicationARN(in.ApplicationArn)
+	var notes []string
 	if in.Metadata != nil {
 		sp, err := saml.ParseServiceProvider([]byte(*in.Metadata))
 		if err == nil && (in.ACSURL != nil || in.Audience != nil) {
@@ -90,6 +91,9 @@ func (h *Handler) updateApplicationSAML(
 			}
 		}
 		in.ACSURL, in.Audience = &sp.ACSURLs[0], &sp.EntityID
+		if note := saml.Expired(sp.ValidUntil, h.Center.Now()); note != "" {
+			notes = []string{note}
+		}
 	}
 	err := h.Center.ConfigureSAML(ctx, awsdoor.Actor(who), center.ActionUpdateApplicationServiceProvider, arn,
 		func(s *center.SAMLApplication) {
@@ -113,7 +117,9 @@ func (h *Handler) updateApplicationSAML(
 		return adminapi.ApplicationSAML{}, err
 	}
 	a, err := h.Center.Application(ctx, arn)
-	return h.applicationSAML(a, err)
+	out, err := h.applicationSAML(a, err)
+	out.Notes = notes
+	return out, err
 }
 
 func (h *Handler) createApplicationCertificate(

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -71,7 +72,7 @@ func addEffect(to *adminapi.Report, u center.UserEffect, after string) {
 func (h *Handler) createConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.CreateConfigurationInput,
 ) (adminapi.Configuration, error) {
-	idp, err := configurationOf(in)
+	idp, err := configurationOf(in, h.Center.Now())
 	if err != nil {
 		return adminapi.Configuration{}, h.Center.Refuse(
 			ctx, awsdoor.Actor(who), "CreateExternalIdPConfigurationForDirectory", "", err,
@@ -82,7 +83,7 @@ func (h *Handler) createConfiguration(
 }
 
 // configurationOf reads metadata, or the three values that stand for it.
-func configurationOf(in adminapi.CreateConfigurationInput) (center.IdPConfiguration, error) {
+func configurationOf(in adminapi.CreateConfigurationInput, now time.Time) (center.IdPConfiguration, error) {
 	values := in.EntityID != "" || in.SignInURL != "" || in.X509CertificateInPem != ""
 	if values && in.MetadataXML != "" {
 		return center.IdPConfiguration{}, &refusal.Error{
@@ -91,7 +92,7 @@ func configurationOf(in adminapi.CreateConfigurationInput) (center.IdPConfigurat
 		}
 	}
 	if !values {
-		return idpmetadata.Parse([]byte(in.MetadataXML))
+		return idpmetadata.Parse([]byte(in.MetadataXML), now)
 	}
 	der, err := center.ReadCertificate([]byte(in.X509CertificateInPem))
 	return center.IdPConfiguration{

@@ -275,28 +275,23 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, u center.User)
 
 // fail shows that something did not work. The reason is in the audit log under the reference id.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	title, status := "That did not work", http.StatusBadRequest
+	status := http.StatusBadRequest
 	text := "The program that sent you here made a request that cannot be granted. Run aws login again. " +
 		"If the error persists, give your administrator this reference."
 	switch code := refusal.CodeOf(err); {
 	case code == refusal.None:
 		status = http.StatusInternalServerError
-		h.logFailure(r.Context(), r, err)
 	case code.Kind() == refusal.Unavailable:
-		title, text = web.UnavailableTitle, web.Unavailable
 		status = http.StatusServiceUnavailable
-		h.logFailure(r.Context(), r, err)
 	case code == center.RoleNotAssigned:
 		status = http.StatusForbidden
 		text = "You do not have this role in this account any more. Run aws login again and choose another one."
 	}
-	h.pages.Render(w, status, "message", h.view(center.User{}, title, web.Message{
-		Title:     title,
-		Lines:     []string{text},
-		Reference: web.RequestID(r),
-		Link:      "/start",
-		LinkText:  "Go to the portal",
-	}))
+	if status >= http.StatusInternalServerError {
+		h.logFailure(r.Context(), r, err)
+	}
+	m := web.NotGranted(status, web.RequestID(r), text)
+	h.pages.Render(w, status, "message", h.view(center.User{}, m.Title, m))
 }
 
 func (h *Handler) logFailure(ctx context.Context, r *http.Request, err error) {

@@ -21,7 +21,7 @@ func uploadMetadata(p page) error {
 	if err != nil {
 		return err
 	}
-	idp, err := idpmetadata.Parse(text)
+	idp, err := idpmetadata.Parse(text, p.h.Center.Now())
 	if err == nil {
 		_, err = p.h.Center.CreateIdPConfiguration(p.Context(), p.by, idp)
 	} else {

@@ -49,17 +49,20 @@ func (p page) samlData() (*samlData, error) {
 	return d, nil
 }
 
+const samlSaved = "The SAML settings are saved."
+
 // configureSAML changes a SAML application and shows it again.
-func (p page) configureSAML(action center.Action, edit func(*center.SAMLApplication)) error {
+func (p page) configureSAML(action center.Action, notice string, edit func(*center.SAMLApplication)) error {
 	if err := p.h.Center.ConfigureSAML(p.Context(), p.by, action, p.applicationARN(), edit); err != nil {
 		return err
 	}
-	return p.Done(applicationURL(p.applicationARN()), "The SAML settings are saved.")
+	return p.Done(applicationURL(p.applicationARN()), notice)
 }
 
 // saveSAMLApplication takes the application's metadata file, or what it would say as two values.
 func saveSAMLApplication(p page) error {
 	acs, audience := strings.TrimSpace(p.PostFormValue("acs")), strings.TrimSpace(p.PostFormValue("audience"))
+	notice := samlSaved
 	if file, _, err := p.FormFile("file"); err == nil {
 		defer file.Close() //nolint:errcheck // it was only read
 		data, err := io.ReadAll(io.LimitReader(file, saml.MaxMetadataFile+1))
@@ -75,9 +78,12 @@ func saveSAMLApplication(p page) error {
 				)
 			}
 			acs, audience = sp.ACSURLs[0], sp.EntityID
+			if note := saml.Expired(sp.ValidUntil, p.h.Center.Now()); note != "" {
+				notice += " Note: " + note + "."
+			}
 		}
 	}
-	return p.configureSAML(center.ActionUpdateApplicationServiceProvider, func(s *center.SAMLApplication) {
+	return p.configureSAML(center.ActionUpdateApplicationServiceProvider, notice, func(s *center.SAMLApplication) {
 		s.ACSURL, s.Audience = acs, audience
 	})
 }
@@ -87,7 +93,7 @@ func saveSAMLResponse(p page) error {
 	if err != nil {
 		return &refusal.Error{Code: center.InvalidValue, Field: "Session duration", Detail: "use minutes"}
 	}
-	return p.configureSAML(center.ActionUpdateApplicationResponse, func(s *center.SAMLApplication) {
+	return p.configureSAML(center.ActionUpdateApplicationResponse, samlSaved, func(s *center.SAMLApplication) {
 		s.RelayState = strings.TrimSpace(p.PostFormValue("relaystate"))
 		s.SessionDuration = time.Duration(max(1, min(minutes, 100_000))) * time.Minute
 	})
@@ -101,7 +107,7 @@ func saveSAMLMapping(p page) error {
 		Format: p.PostFormValue("format"),
 	}
 	do := p.PostFormValue("do")
-	return p.configureSAML(center.ActionUpdateApplicationResponseSchema, func(s *center.SAMLApplication) {
+	return p.configureSAML(center.ActionUpdateApplicationResponseSchema, samlSaved, func(s *center.SAMLApplication) {
 		at := slices.IndexFunc(s.Mappings, func(x center.AttributeMapping) bool { return x.Name == m.Name })
 		switch {
 		case do == "subject":

@@ -189,7 +189,7 @@ type userRest struct {
 	Roles                []typedValue              `json:",omitempty"`
 	Addresses            []address                 `json:",omitempty"`
 	Photos               []photo                   `json:",omitempty"`
-	Extensions           map[string]map[string]any `json:",omitempty"`
+	Extensions           map[string]map[string]any `json:",omitzero"`
 	IdentityStoreID      string                    `json:"IdentityStoreId"`
 	UserID               string                    `json:"UserId"`
 	UserArn              string

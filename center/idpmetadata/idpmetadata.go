@@ -8,7 +8,6 @@
 package idpmetadata
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,6 @@ import (
 const (
 	fetchTimeout = 15 * time.Second //bound:wait published metadata
 	maxProblem   = 200              //bound:text what is wrong with published metadata, in characters
-	maxBlank     = 1 << 10          //bound:none what is looked at to tell metadata from a certificate
 )
 
 // entraTokenKey is the subject of the keys in Entra ID's federation metadata of a tenant, which
@@ -34,9 +32,9 @@ const (
 // Entra's federation metadata page.
 const entraTokenKey = "accounts.accesscontrol.windows.net"
 
-// Parse reads metadata into what the center keeps of an identity provider. It fails with
-// center.MetadataInvalid.
-func Parse(metadata []byte) (center.IdPConfiguration, error) {
+// Parse reads metadata into what the center keeps of an identity provider, with what an
+// administrator should know about it now. It fails with center.MetadataInvalid.
+func Parse(metadata []byte, now time.Time) (center.IdPConfiguration, error) {
 	idp, err := saml.ParseIdentityProvider(metadata)
 	if err != nil {
 		return center.IdPConfiguration{}, &refusal.Error{Code: center.MetadataInvalid, Detail: err.Error()}
@@ -46,6 +44,9 @@ func Parse(metadata []byte) (center.IdPConfiguration, error) {
 		SignInURL:  idp.SignInURL,
 		SignInPOST: idp.SignInPOST,
 		Notes:      idp.Ignored,
+	}
+	if note := saml.Expired(idp.ValidUntil, now); note != "" {
+		out.Notes = append(out.Notes, note)
 	}
 	for _, cert := range idp.Certificates {
 		out.Certificates = append(out.Certificates, cert.Raw)
@@ -62,25 +63,18 @@ func Parse(metadata []byte) (center.IdPConfiguration, error) {
 // leaves an event. It fails as [center.Center.ImportIdPCertificate] and
 // [center.Center.ImportIdPCertificatesOf] do.
 func ImportCertificates(ctx context.Context, c *center.Center, by audit.Actor, file []byte) error {
-	if isXML(file) {
-		newer, err := Parse(file)
+	if saml.IsXML(file) {
+		newer, err := Parse(file, c.Now())
 		if err == nil {
 			return c.ImportIdPCertificatesOf(ctx, by, newer)
 		}
 		return c.Refuse(ctx, by, center.ActionImportExternalIdPCertificate.String(), "", err)
 	}
-	der, err := center.ReadCertificate(file)
+	der, err := center.ReadCertificate(saml.UTF8(file))
 	if err == nil {
 		return c.ImportIdPCertificate(ctx, by, der)
 	}
 	return c.Refuse(ctx, by, center.ActionImportExternalIdPCertificate.String(), "", err)
-}
-
-// isXML says whether a file begins like XML, in UTF-8 or in UTF-16, with or without a byte order
-// mark. A certificate begins with a dash (PEM), with 0x30 (DER), or with M (base64).
-func isXML(file []byte) bool {
-	start := bytes.TrimLeft(file[:min(len(file), maxBlank)], "\xef\xbb\xbf\xff\xfe\x00 \t\r\n")
-	return bytes.HasPrefix(start, []byte("<"))
 }
 
 // Watcher fetches what the identity provider of a center publishes.
@@ -137,7 +131,7 @@ func (w *Watcher) fetch(ctx context.Context, address string) (idp center.IdPConf
 	if err != nil {
 		return idp, fmt.Errorf("it cannot be read: %w", err)
 	}
-	idp, err = Parse(data)
+	idp, err = Parse(data, w.center.Now())
 	if err != nil {
 		return idp, errors.New(audit.Cut(refusal.Detail(err), maxProblem))
 	}

@@ -135,3 +135,30 @@ func TestPublishedMetadataIsLookedAtEverySixHours(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoReadsExpiredMetadataIsTold: it is taken, and the administrator knows.
+func TestWhoReadsExpiredMetadataIsTold(t *testing.T) {
+	text := strings.Replace(string(metadata(t, entityID, "https://idp.example/sso")), ` entityID="`,
+		` validUntil="2026-01-02T03:04:05Z" entityID="`, 1)
+	for at, want := range map[string]string{
+		"2026-01-01T00:00:00Z": "", "2026-02-01T00:00:00Z": "valid until 2026-01-02 03:04 UTC",
+	} {
+		now, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idp, err := idpmetadata.Parse([]byte(text), now)
+		if notes := strings.Join(idp.Notes, "\n"); err != nil || (notes == "") != (want == "") ||
+			!strings.Contains(notes, want) {
+			t.Errorf("at %s: %q, %v; want %q", at, notes, err, want)
+		}
+	}
+	c, seen := watching(t, "https://idp.example/metadata")
+	if err := idpmetadata.ImportCertificates(context.Background(), c, centertest.Actor, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Source(context.Background())
+	if err != nil || len(s.IdP.Notes) != 1 || !strings.Contains(s.IdP.Notes[0], "valid until 2026-01-02") {
+		t.Errorf("after certificates were imported from it: %q, %v, %+v", s.IdP.Notes, err, seen())
+	}
+}

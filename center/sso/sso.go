@@ -7,7 +7,6 @@
 package sso
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -49,6 +48,7 @@ var Parameters = map[string][]string{
 
 // Mount adds the door to mux.
 func (h *Handler) Mount(mux *http.ServeMux) {
+	people := awsapi.People{Log: h.Log, RequestID: web.RequestID, Answer: Answer}
 	for _, op := range []struct {
 		name, pattern string
 		call          func(request) (any, error)
@@ -69,7 +69,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 			if err == nil {
 				out, err = op.call(in)
 			}
-			h.answer(w, r, out, err)
+			people.Write(w, r, out, err)
 		})
 	}
 }
@@ -84,28 +84,6 @@ func read(r *http.Request, known []string) (request, error) {
 		return in, invalid(wrong)
 	}
 	return in, nil
-}
-
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, out any, err error) {
-	status := http.StatusOK
-	if err != nil {
-		answer := Answer(err)
-		if answer.Status >= http.StatusInternalServerError {
-			h.Log.ErrorContext(
-				r.Context(), "operation failed", "path", r.URL.Path, "request_id", web.RequestID(r), "error", err,
-			)
-		}
-		status, out = answer.Status, map[string]string{"message": answer.Message, "__type": answer.Code}
-		w.Header().Set("X-Amzn-Errortype", answer.Code)
-	}
-	w.Header().Set("X-Amzn-Requestid", web.RequestID(r))
-	if out == nil {
-		w.WriteHeader(status)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // the client has gone away
 }
 
 // ofUser looks up whose token it is first.

@@ -56,7 +56,7 @@ type additionalDetails struct {
 
 type iamOutput struct {
 	AccessToken          string             `json:"accessToken"`
-	AwsAdditionalDetails *additionalDetails `json:"awsAdditionalDetails,omitempty"`
+	AwsAdditionalDetails *additionalDetails `json:"awsAdditionalDetails,omitzero"`
 	ExpiresIn            int                `json:"expiresIn"`
 	IDToken              string             `json:"idToken,omitempty"`
 	IssuedTokenType      string             `json:"issuedTokenType"`

@@ -19,7 +19,7 @@ type idClaims struct {
 	jwt.Claims
 	Nonce    string   `json:"nonce,omitempty"`
 	AuthTime string   `json:"auth_time"` // AWS writes it as text
-	Act      *idActor `json:"act,omitempty"`
+	Act      *idActor `json:"act,omitzero"`
 
 	StoreID      string `json:"aws:identity_store_id,omitempty"`
 	StoreARN     string `json:"aws:identity_store_arn,omitempty"`

@@ -209,6 +209,32 @@ func (a authorization) Asked() []string {
 	return a.Client.Scopes
 }
 
+// Wants says what a program that is no application's gets.
+func (a authorization) Wants() string { return wants(a.Asked()) }
+
+// Wants says what the program on the device gets.
+func (d deviceData) Wants() string { return wants(d.Grant.Scopes) }
+
+// wants says behind "asks to" what scopes let a program do. Without one it may what programs may
+// for which there was no other.
+func wants(scopes []string) string {
+	has := func(scope string) bool { return slices.Contains(scopes, scope) }
+	reads, assumes := has(center.ScopeEntitlementsRead), has(center.ScopeEntitlementsAssume)
+	var list []string
+	if has(center.ScopeAccountAccess) || has(center.ScopePortal) || !reads && !assumes {
+		list = append(list, "see your AWS accounts and roles, and to get credentials for them")
+	}
+	switch {
+	case reads && assumes:
+		list = append(list, "see the roles that account access entitles you to, and to get credentials for those")
+	case reads:
+		list = append(list, "see the roles that account access entitles you to")
+	case assumes:
+		list = append(list, "get credentials for the roles that account access entitles you to")
+	}
+	return strings.Join(list, ", and to ")
+}
+
 // maxNonce bounds what an application has its ID token repeat.
 const maxNonce = 512 //bound:text the nonce of an application, in bytes
 
@@ -338,28 +364,17 @@ func (h *Handler) decideClient(w http.ResponseWriter, r *http.Request, u center.
 // fail shows that something did not work. The reason is in the audit log under the reference id,
 // and nowhere else.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	title, status := "That did not work", http.StatusBadRequest
-	text := "The program that sent you here made a request that cannot be granted. Start its sign-in again. " +
-		"If the error persists, give your administrator this reference."
+	status := http.StatusBadRequest
 	switch code := refusal.CodeOf(err); {
 	case code == refusal.None:
 		status = http.StatusInternalServerError
-		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	case code.Kind() == refusal.Unavailable:
-		title, text = web.UnavailableTitle, web.Unavailable
 		status = http.StatusServiceUnavailable
-		h.Log.Error("authorization failed", "request_id", web.RequestID(r), "error", err)
 	}
-	h.pages.Render(
-		w,
-		status,
-		"message",
-		h.view(center.User{}, title, web.Message{
-			Title:     title,
-			Lines:     []string{text},
-			Reference: web.RequestID(r),
-			Link:      "/start",
-			LinkText:  "Go to the portal",
-		}),
-	)
+	if status >= http.StatusInternalServerError {
+		h.Log.ErrorContext(r.Context(), "authorization failed", "request_id", web.RequestID(r), "error", err)
+	}
+	m := web.NotGranted(status, web.RequestID(r), "The program that sent you here made a request that cannot be "+
+		"granted. Start its sign-in again. If the error persists, give your administrator this reference.")
+	h.pages.Render(w, status, "message", h.view(center.User{}, m.Title, m))
 }

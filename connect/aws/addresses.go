@@ -2,7 +2,6 @@ package aws
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/url"
@@ -75,13 +74,15 @@ const (
 // metadata file. It refuses those of another instance, which neither side would notice until a
 // sign-in fails.
 func (c *Center) readServiceProvider(value []byte) ([]string, error) {
-	value = bytes.TrimSpace(bytes.TrimPrefix(value, []byte("\ufeff")))
+	if !saml.IsXML(value) {
+		value = bytes.TrimSpace(bytes.TrimPrefix(value, []byte("\ufeff")))
+	}
 	switch {
 	case len(value) == 0:
 		return nil, errors.New("it is empty: copy the IAM Identity Center Assertion Consumer Service (ACS) URL")
 	case len(value) > maxSPMetadata:
 		return nil, errors.New("it is longer than any metadata of IAM Identity Center")
-	case value[0] != '<':
+	case !saml.IsXML(value):
 		urls := strings.Fields(string(value))
 		return urls, c.CheckACS(urls)
 	}
@@ -102,8 +103,8 @@ func (c *Center) readServiceProvider(value []byte) ([]string, error) {
 			c.Instance.Region,
 		)
 	}
-	if err := checkExpiry(value); err != nil {
-		return nil, err
+	if note := saml.Expired(sp.ValidUntil, time.Now()); note != "" {
+		return nil, errors.New(note)
 	}
 	return sp.ACSURLs, c.CheckACS(sp.ACSURLs)
 }
@@ -111,40 +112,8 @@ func (c *Center) readServiceProvider(value []byte) ([]string, error) {
 // isServiceProvider recognizes the metadata file of an instance, of whichever and however old, by
 // what is in it: AWS does not say what the console calls the file.
 func isServiceProvider(data []byte) bool {
-	root := rootOf(data)
-	return root.Name.Local == "EntityDescriptor" && strings.Contains(attributeOf(root, "entityID"), samlPath)
-}
-
-// rootOf is the first element of a document, or none.
-func rootOf(data []byte) xml.StartElement {
-	d := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	for {
-		token, err := d.RawToken()
-		if err != nil {
-			return xml.StartElement{}
-		}
-		if root, ok := token.(xml.StartElement); ok {
-			return root
-		}
-	}
-}
-
-func attributeOf(e xml.StartElement, name string) string {
-	for _, a := range e.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
-
-// checkExpiry refuses metadata that says itself that it is no longer valid (SAML metadata, 2.3.2).
-func checkExpiry(data []byte) error {
-	text := attributeOf(rootOf(data), "validUntil")
-	if end, err := time.Parse(time.RFC3339, text); err == nil && end.Before(time.Now()) {
-		return fmt.Errorf("this metadata was valid until %s: download it again", end.UTC().Format(time.RFC3339))
-	}
-	return nil
+	sp, err := saml.ParseServiceProvider(data)
+	return err == nil && strings.Contains(sp.EntityID, samlPath)
 }
 
 // acsPath has the tenant, which nobody can compute.

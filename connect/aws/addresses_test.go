@@ -2,11 +2,13 @@ package aws_test
 
 import (
 	"context"
+	"encoding/binary"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
@@ -67,6 +69,24 @@ func metadataOf(t *testing.T, entityID string, urls ...string) string {
 	return string(data)
 }
 
+// asUTF16 is how PowerShell's Out-File writes a text.
+func asUTF16(text string) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+func inAGroup(file string) string {
+	_, root, _ := strings.Cut(file, "?>")
+	return `<g:EntitiesDescriptor xmlns:g="urn:oasis:names:tc:SAML:2.0:metadata">` + root + `</g:EntitiesDescriptor>`
+}
+
+func until(at, file string) string {
+	return strings.Replace(file, ` entityID="`, ` validUntil="`+at+`" entityID="`, 1)
+}
+
 // TestWhatAPersonCopiesIsCheckedAtOnce has a line for each thing that is on the clipboard instead.
 func TestWhatAPersonCopiesIsCheckedAtOnce(t *testing.T) {
 	t.Parallel()
@@ -81,6 +101,12 @@ func TestWhatAPersonCopiesIsCheckedAtOnce(t *testing.T) {
 		"all of them":              {classic + "\n" + second, ""},
 		"the metadata file":        {metadataOf(t, issuer, classic, second), ""},
 		"the file with a mark":     {"\ufeff" + metadataOf(t, issuer, classic), ""},
+		"the file of a shell":      {asUTF16(metadataOf(t, issuer, classic)), ""},
+		"blank lines before it":    {"\r\n\r\n" + metadataOf(t, issuer, classic), ""},
+		"the file in a group":      {inAGroup(metadataOf(t, issuer, classic, second)), ""},
+		"an old file":              {until("2020-01-01T00:00:00Z", metadataOf(t, issuer, classic)), "2020-01-01"},
+		"a file that is good yet":  {until("2220-01-01T00:00:00Z", metadataOf(t, issuer, classic)), ""},
+		"a certificate":            {"-----BEGIN CERTIFICATE-----\nAAAA", "not the ACS URL"},
 		"nothing":                  {" ", "empty"},
 		"the issuer":               {issuer, "issuer URL"},
 		"the portal":               {"https://d-9067000000.awsapps.com/start", "portal's URL"},

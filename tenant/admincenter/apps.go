@@ -119,7 +119,7 @@ func samlPage(p page) error {
 
 // editSAML changes an application and puts it into SAML mode with a certificate, which the portal
 // makes by itself.
-func (p page) editSAML(edit func(*tenant.Application)) error {
+func (p page) editSAML(notice string, edit func(*tenant.Application)) error {
 	t := p.h.Tenant
 	now := t.Now()
 	key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
@@ -138,7 +138,16 @@ func (p page) editSAML(edit func(*tenant.Application)) error {
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/apps/"+p.PathValue("id")+"/saml", "The SAML settings are saved.")
+	return p.Done("/admin/apps/"+p.PathValue("id")+"/saml", notice)
+}
+
+// samlSaved says that settings are saved, and what there is to know about the file.
+func samlSaved(note string) string {
+	const saved = "The SAML settings are saved."
+	if note == "" {
+		return saved
+	}
+	return saved + " Note: " + note + "."
 }
 
 // uploadMetadata fills identifier and reply URL from the service provider's metadata file.
@@ -159,13 +168,15 @@ func uploadMetadata(p page) error {
 			&refusal.Error{Code: tenant.InvalidValue, Subject: "metadata", Detail: err.Error()},
 		)
 	}
-	return p.editSAML(func(a *tenant.Application) { a.IdentifierURIs, a.ReplyURLs = []string{sp.EntityID}, sp.ACSURLs })
+	return p.editSAML(samlSaved(saml.Expired(sp.ValidUntil, p.h.Tenant.Now())), func(a *tenant.Application) {
+		a.IdentifierURIs, a.ReplyURLs = []string{sp.EntityID}, sp.ACSURLs
+	})
 }
 
 func saveSAML(p page) error {
 	identifier, signOn := strings.TrimSpace(p.PostFormValue("identifier")), strings.TrimSpace(p.PostFormValue("signon"))
 	replies := strings.Fields(p.PostFormValue("replies"))
-	return p.editSAML(func(a *tenant.Application) {
+	return p.editSAML(samlSaved(""), func(a *tenant.Application) {
 		a.IdentifierURIs = []string{}
 		if identifier != "" {
 			a.IdentifierURIs = []string{identifier}

@@ -25,7 +25,7 @@ func saveClaims(p page) error {
 			return err
 		}
 	}
-	return p.editSAML(func(a *tenant.Application) {
+	return p.editSAML(samlSaved(""), func(a *tenant.Application) {
 		switch do {
 		case "nameid":
 			a.NameID = tenant.NameIDSource{Attribute: p.PostFormValue("attribute"), Format: p.PostFormValue("format")}

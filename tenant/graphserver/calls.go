@@ -83,7 +83,7 @@ func (h *Handler) applicationCalls() []route {
 		{"GET " + sync + "/templates", toReadSynchronization, ofList, h.syncTemplates},
 		{"GET " + sync + "/templates/{template}", toReadSynchronization, ofOne, h.syncTemplate},
 		{"GET " + sync + "/templates/{template}/schema", toReadSynchronization, noOptions, h.templateSchema},
-		{"GET " + sync + "/secrets", toReadSynchronization, noOptions, h.getSecrets},
+		{"GET " + sync + "/secrets", toReadSecrets, noOptions, h.getSecrets},
 		{"PUT " + sync + "/secrets", toSynchronize, noOptions, h.putSecrets},
 		{"GET " + sync + "/jobs", toReadSynchronization, ofList, h.listJobs},
 		{"POST " + sync + "/jobs", toSynchronize, noOptions, h.createJob},

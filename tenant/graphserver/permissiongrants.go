@@ -32,8 +32,8 @@ func (h *Handler) permissionGrantCalls() []route {
 
 var (
 	toReadGrants = ofAdministrators("Directory.Read.All", "Directory.ReadWrite.All").
-			orOf(append(applicationRoles, tenant.GlobalReader)...)
-	toChangeGrants = ofAdministrators("Directory.ReadWrite.All").orOf(applicationRoles...)
+			orOf(append(grantRoles, tenant.GlobalReader)...)
+	toChangeGrants = ofAdministrators("Directory.ReadWrite.All").orOf(grantRoles...)
 
 	permissionGrantType = ofSample("oAuth2PermissionGrant", grantOf{}.object())
 )

@@ -30,9 +30,16 @@ func (n needs) orOf(roles ...tenant.RoleTemplateID) needs {
 // reading only. Source: "What are the default user permissions in Microsoft Entra ID?".
 func ofMembers(permissions ...string) needs { return needs{permissions: permissions, members: true} }
 
-var applicationRoles = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
+var (
+	applicationRoles = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
+	// grantRoles may assign people to applications, and grant programs delegated permissions.
+	grantRoles = append(
+		[]tenant.RoleTemplateID{tenant.UserAdministrator, tenant.PrivilegedRoleAdministrator}, applicationRoles...,
+	)
+)
 
-// What routes need. Source: the permissions of each call in the Graph reference. Logs and
+// What routes need. Sources: the permissions of each call in the Graph reference, and the actions
+// of each role in "Microsoft Entra built-in roles". Logs and
 // provisioning are not among what Entra lets every member read: they take a role.
 var (
 	anyCaller = needs{anyCaller: true} // the parts of a batch are asked for theirs
@@ -64,14 +71,16 @@ var (
 	toChangeApplications = ofAdministrators("Application.ReadWrite.All").orOf(applicationRoles...)
 	toReadAssignments    = ofMembers("AppRoleAssignment.ReadWrite.All", "Application.Read.All",
 		"Application.ReadWrite.All", "Directory.Read.All")
-	toAssign = ofAdministrators("AppRoleAssignment.ReadWrite.All").orOf(applicationRoles...)
+	toAssign = ofAdministrators("AppRoleAssignment.ReadWrite.All").orOf(grantRoles...)
 
 	toReadPolicies   = ofMembers("Policy.Read.All", "Policy.ReadWrite.ApplicationConfiguration")
 	toReadClaims     = toReadPolicies.orOf(applicationRoles...)
 	toChangePolicies = ofAdministrators("Policy.ReadWrite.ApplicationConfiguration").orOf(applicationRoles...)
 
 	toReadSynchronization = ofAdministrators("Synchronization.Read.All", "Synchronization.ReadWrite.All").
-				orOf(applicationRoles...)
+				orOf(append(applicationRoles, tenant.GlobalReader)...)
+	toReadSecrets = ofAdministrators("Synchronization.Read.All", "Synchronization.ReadWrite.All").
+			orOf(applicationRoles...)
 	toSynchronize = ofAdministrators("Synchronization.ReadWrite.All").orOf(applicationRoles...)
 
 	toReadRoles = ofMembers("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory",

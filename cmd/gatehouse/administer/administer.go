@@ -2,7 +2,7 @@
 // keys, tokens, roles, rules, the identity source, and why a request was refused. They are flags
 // and words; what they do is the API's.
 //
-// It may import adminapi, outbound and terminal.
+// It may import adminapi, outbound, saml and terminal.
 package administer
 
 import (

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -88,7 +89,7 @@ func (a *administration) setApplication() *cobra.Command {
 				if err != nil {
 					return terminal.UsageError{Err: err}
 				}
-				text := string(data)
+				text := string(saml.UTF8(data))
 				in.Metadata = &text
 			}
 			if len(mapped)+len(unmapped) > 0 {
@@ -165,6 +166,9 @@ func (a *administration) printApplication(s adminapi.ApplicationSAML, err error)
 				is = "certificate that signs"
 			}
 			line(is, c.CertificateID+" until "+Moment(&c.NotAfter))
+		}
+		for _, note := range s.Notes {
+			line("note", note)
 		}
 	})
 }

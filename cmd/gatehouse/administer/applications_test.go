@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -39,6 +40,11 @@ func TestASAMLApplicationIsSetUpByCommand(t *testing.T) {
 		x.Subject.Format != "emailAddress" || x.Audience != "https://wiki.example" {
 		t.Errorf("it is set up as %+v", x)
 	}
+	expired := strings.Replace(string(metadata), ` entityID="`, ` validUntil="2020-01-01T00:00:00Z" entityID="`, 1)
+	if err := os.WriteFile(file, []byte(asUTF16(expired)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.want("valid until 2020-01-01", "applications", "set", a.ID(), "--metadata", file)
 	o.want("certificate that signs", "applications", "new-certificate", a.ID())
 	x = read[adminapi.ApplicationSAML](o, "applications", "new-certificate", a.ID())
 	if len(x.Certificates) != 2 {

@@ -2,6 +2,8 @@ package administer_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/pquerna/otp/totp"
 
@@ -214,6 +217,9 @@ func TestTheIdentitySourceIsChangedByCommand(t *testing.T) {
 	}
 	metadata := file("metadata.xml", published)
 	o.want("pending: https://idp.example/", "identity-source", "set-metadata", metadata)
+	o.want("pending: https://idp.example/", "identity-source", "set-metadata", file("shell.xml", asUTF16(published)))
+	o.want("pending: https://idp.example/", "identity-source", "set-metadata", "--issuer", "https://idp.example/",
+		"--sign-in-url", "https://idp.example/sso", "--certificate", file("idp.der", string(key.Certificate.Raw)))
 	certificate := file("idp.pem", string(pem.EncodeToMemory(
 		&pem.Block{Type: "CERTIFICATE", Bytes: key.Certificate.Raw},
 	)))
@@ -225,6 +231,10 @@ func TestTheIdentitySourceIsChangedByCommand(t *testing.T) {
 	o.refused("not confirmed", "yes\n", "identity-source", "set", "external")
 	o.want("https://idp.example/", "identity-source", "set", "external", "--confirm", "ACCEPT")
 	o.want("md:EntityDescriptor", "identity-source", "sp-metadata")
+	second, _ := metadataOf(t, "https://idp.example/")
+	o.want("added", "identity-source", "add-certificate", file("second.der", string(second.Certificate.Raw)))
+	o.want("added", "identity-source", "add-certificate", file("shell.pem", asUTF16("-----BEGIN CERTIFICATE-----\r\n"+
+		base64.StdEncoding.EncodeToString(second.Certificate.Raw)+"\r\n-----END CERTIFICATE-----\r\n")))
 
 	o.want("Saved", "identity-source", "requests", "--sign", "on")
 	o.want("Requests are signed and sent by HTTP-Redirect", "identity-source", "show")
@@ -233,6 +243,15 @@ func TestTheIdentitySourceIsChangedByCommand(t *testing.T) {
 
 	o.want("directory", "identity-source", "set", "directory", "--confirm", "ACCEPT")
 	o.want("the built-in directory", "identity-source", "show")
+}
+
+// asUTF16 is how PowerShell's Out-File writes a text.
+func asUTF16(text string) string {
+	out := []byte("\xff\xfe")
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = binary.LittleEndian.AppendUint16(out, unit)
+	}
+	return string(out)
 }
 
 // metadataOf makes an identity provider's key and metadata.
@@ -323,7 +342,7 @@ func TestTheAuditLogIsSearchedByCommand(t *testing.T) {
 
 func certificatesOf(t *testing.T, metadata string) [][]byte {
 	t.Helper()
-	idp, err := idpmetadata.Parse([]byte(metadata))
+	idp, err := idpmetadata.Parse([]byte(metadata), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

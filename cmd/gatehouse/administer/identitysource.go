@@ -154,7 +154,7 @@ func (a *administration) allowIdPInitiated(cmd *cobra.Command, c *adminapi.Clien
 func (a *administration) addCertificate(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 	data, err := os.ReadFile(args[0])
 	if err == nil {
-		err = c.ImportCertificate(cmd.Context(), string(data))
+		err = c.ImportCertificate(cmd.Context(), certificateText(data))
 	}
 	return a.done(err, "The certificate is added.")
 }

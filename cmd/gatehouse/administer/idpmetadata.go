@@ -2,6 +2,7 @@ package administer
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +11,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/outbound"
+	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
@@ -37,7 +40,7 @@ func (a *administration) setMetadata() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				in.X509CertificateInPem = string(text)
+				in.X509CertificateInPem = certificateText(text)
 			}
 			known, err := c.CreateConfigurationOf(cmd.Context(), in)
 			if err != nil {
@@ -90,7 +93,16 @@ func (a *administration) metadata(ctx context.Context, from string) (string, err
 	if err == nil && len(data) > maxMetadata {
 		err = fmt.Errorf("%s is larger than 4 MiB: is it metadata?", from)
 	}
-	return string(data), err
+	return string(saml.UTF8(data)), err
+}
+
+// certificateText is what a file with a certificate says, as a text: DER has none, and becomes
+// base64.
+func certificateText(file []byte) string {
+	if text := saml.UTF8(file); utf8.Valid(text) {
+		return string(text)
+	}
+	return base64.StdEncoding.EncodeToString(file)
 }
 
 // open opens the file that the person names; "-" is standard input.
