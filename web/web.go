@@ -230,7 +230,8 @@ var functions = template.FuncMap{
 		}
 		return s
 	},
-	"base": path.Base, // the last part of an ARN, which stands in addresses
+	"agent": Agent,
+	"base":  path.Base, // the last part of an ARN, which stands in addresses
 	"hours": func(d time.Duration) string {
 		text := strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 		if d == time.Hour {

@@ -210,7 +210,6 @@ func phoneInTheDark(b browser, s sites) {
 		"keys-phone":  s.center.URL + "/console/access-keys",
 		"admin-phone": s.tenant.URL + "/admin/users",
 	})
-	everyPageIsAccessible(b, s)
 }
 
 // onAPhoneInTheDark shows pages on a phone with a dark theme: none may be wider than it.
@@ -247,21 +246,5 @@ func onAPhoneInTheDark(b browser, pages map[string]string) {
 			)
 		}
 		b.screenshot(name)
-	}
-}
-
-// everyPageIsAccessible checks the administrators' pages of both halves.
-func everyPageIsAccessible(b browser, s sites) {
-	b.t.Helper()
-	for _, page := range []string{
-		"", "users", "groups", "accounts", "permission-sets", "assignments", "applications", "access-keys",
-		"settings", "audit",
-	} {
-		b.open(s.center.ConsoleURL() + page)
-		b.accessible("the console's page " + page)
-	}
-	for _, page := range []string{"", "apps", "apps/gallery", "users", "groups", "audit"} {
-		b.open(s.tenant.AdminCenterURL() + page)
-		b.accessible("the admin center's page " + page)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
@@ -45,6 +46,22 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
 		t.Fatal(err)
 	}
+	wrong := make(chan string, 20)
+	if err := chromedp.Listen(ctx, func(ev any) {
+		if thrown, ok := ev.(*runtime.EventExceptionThrown); ok {
+			select {
+			case wrong <- thrown.ExceptionDetails.Text + " at " + thrown.ExceptionDetails.URL:
+			default: // the first are enough
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for len(wrong) > 0 {
+			t.Errorf("a script failed: %s", <-wrong)
+		}
+	})
 	ctx, stopTimer := context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(func() { stopTimer(); stop(); stopAllocator() })
 	return ctx

@@ -3,8 +3,6 @@ package main
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -60,8 +58,7 @@ func tenantOf(t *testing.T, d demoOutput) browser {
 // copied presses a copy button, and returns what it copies.
 func (c *clicks) copied(button, text string) string {
 	c.t.Helper()
-	c.n++
-	c.click(button)
+	c.enter(button)
 	return c.text(text)
 }
 
@@ -111,7 +108,7 @@ func TestTheSCIMTokenIsRotatedInSixClicks(t *testing.T) {
 	token := job.copied(`#new-token .copy:nth-of-type(3) button`, `#new-token .copy:nth-of-type(3) pre`)
 	job.browser = there
 	job.press(`#connections a[href$="/provisioning"]`)
-	there.fill(`form[action$="/provisioning"]`, map[string]string{"token": token})
+	job.paste(`form[action$="/provisioning"] [name=token]`, token)
 	job.press(`form[action$="/provisioning"] button[value=save]`)
 	there.sees("The provisioning settings are saved.")
 	job.browser = b
@@ -135,7 +132,7 @@ func TestTheCertificateIsRolledInSixClicks(t *testing.T) {
 	next := job.copied(`td .copy button`, `td .copy pre`)
 	job.browser = b
 	job.press(`.side a[href="/console/settings"]`)
-	b.fill(`form[action="/console/settings/certificates"]`, map[string]string{"certificate": next})
+	job.paste(`form[action="/console/settings/certificates"] [name=certificate]`, next)
 	job.press(`form[action="/console/settings/certificates"] button`)
 	b.sees("Added:")
 	e.SignIn(pairtest.Amara)
@@ -153,12 +150,10 @@ func TestTheIdentitySourceIsUndoneInFourClicks(t *testing.T) {
 	b := consoleOf(t, d)
 	job := &clicks{browser: b}
 	job.press(`.side a[href="/console/settings"]`)
-	job.n++
 	const form = `form[action$="/identity-source/undo"]`
-	do(b, "unfold the undo", chromedp.Evaluate[bool](
-		`document.querySelector('`+form+`').closest('details').querySelector('summary').click(), true`))
+	job.enter(`details:has(> ` + form + `) > summary`)
 	b.sees("Automatic provisioning is disabled with it")
-	b.fill(form, map[string]string{"confirmation": "ACCEPT"})
+	job.paste(form+` [name=confirmation]`, "ACCEPT")
 	b.screenshot("undo")
 	job.press(form + " button")
 	b.sees("The change is undone")

@@ -30,7 +30,7 @@ func (p page) signIns() (*web.Plot, error) {
 // cyclesOf counts the cycles of all jobs of the last days; nil where there is no job.
 func cyclesOf(connections []connection, now time.Time) *web.Plot {
 	plot := web.NewPlot("Provisioning cycles", "without a failure", "with failures", now, tenant.JobDays)
-	jobs := 0
+	jobs, last := 0, time.Time{}
 	for _, c := range connections {
 		if c.Job == nil {
 			continue
@@ -40,12 +40,13 @@ func cyclesOf(connections []connection, now time.Time) *web.Plot {
 			plot.Count(d.Day, d.Well, true)
 			plot.Count(d.Day, d.Ill, false)
 		}
-		if x := c.Job.LastSuccess; x != nil && x.Ended.After(plot.Last) {
-			plot.Last = x.Ended
+		if x := c.Job.LastSuccess; x != nil && x.Escrowed == 0 && x.Ended.After(last) {
+			last = x.Ended
 		}
 	}
 	if jobs == 0 {
 		return nil
 	}
+	plot.Last = last // of the days only the beginning is known
 	return plot.Draw()
 }

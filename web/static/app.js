@@ -34,6 +34,9 @@ function localize(part) {
 }
 localize(document);
 
+// On a phone the sections lie in a row: it begins where this page is.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // The slash leads to the search of the page.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

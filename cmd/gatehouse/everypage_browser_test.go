@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestEveryPageIsForEverybody follows every link of both halves' pages and of the portal. Each page
+// is accessible in light, in the dark on a phone, at 200 % and in forced colors, and no wider than
+// the window; what is told apart by color alone is told in words too.
+func TestEveryPageIsForEverybody(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(axePath); err != nil {
+		sqldbtest.Skip(t, "axe-core is not installed (scripts/deps fetches it)")
+	}
+	d, _ := startDemo(t)
+	for name, site := range map[string]struct {
+		sign  func() browser
+		begin []string
+		least int
+	}{
+		"console": {func() browser { return consoleOf(t, d) }, []string{
+			d.Center.ConsoleURL, d.Center.ConsoleURL + "account", d.Center.ConsoleURL + "nothing",
+			d.Center.ConsoleURL + "login",
+		}, 35},
+		"admincenter": {func() browser { return tenantOf(t, d) }, []string{
+			d.Tenant.AdminCenterURL, d.Tenant.AdminCenterURL + "account", d.Tenant.AdminCenterURL + "nothing",
+			d.Tenant.AdminCenterURL + "login",
+		}, 25},
+		"portal": {func() browser { return personOf(t, d) }, []string{d.Center.PortalURL}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := site.sign()
+			b.t = t
+			if n := b.everyPage(name, site.begin); n < site.least {
+				t.Errorf("only %d pages were found", n)
+			}
+		})
+	}
+}
+
+// personOf opens the portal of a demo as one of its people.
+func personOf(t *testing.T, d demoOutput) browser {
+	t.Helper()
+	b := browser{t, newBrowser(t, "")}
+	b.open(d.Center.PortalURL)
+	b.submit("main form", "button", map[string]string{"loginfmt": pairtest.Amara, "passwd": d.People[0].Password})
+	b.sees("AWS accounts")
+	return b
+}
+
+var (
+	// anID is what stands for one thing of its kind in an address.
+	anID = regexp.MustCompile(`[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|ps-[0-9a-f]{16}|apl-[0-9a-f]{16}|tti-[0-9a-f-]+|` +
+		`\b[0-9]{12}\b|\b[0-9A-F]{40}\b`)
+	// notPages are files, ways out, and what is another state of the same page.
+	notPages = regexp.MustCompile(`\.xml|\.json|format=|/certificates/|/logout|/outbox|/start/console|/platform/login`)
+)
+
+// everyPage looks at each kind of page that the pages lead to, and says how many there were.
+func (b browser) everyPage(site string, begin []string) int {
+	b.t.Helper()
+	home, err := url.Parse(begin[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	seen, waiting := map[string]bool{}, slices.Clone(begin)
+	for len(waiting) > 0 {
+		at := waiting[0]
+		waiting = waiting[1:]
+		u, err := home.Parse(at)
+		if err != nil || u.Host != home.Host || notPages.MatchString(at) {
+			continue
+		}
+		kind := anID.ReplaceAllString(u.Path, "{id}")
+		if q := u.Query(); strings.HasSuffix(u.Path, "/assign") { // what was chosen is in the query
+			q.Del("step")
+			kind += "?" + strings.Join(slices.Sorted(maps.Keys(q)), "&")
+		}
+		if kind = strings.TrimSuffix(kind, "/"); seen[kind] {
+			continue
+		}
+		seen[kind] = true
+		b.open(u.String())
+		b.looks(site + kind)
+		waiting = append(waiting, do(b, "read the links", chromedp.Evaluate[[]string](
+			`[...document.querySelectorAll('a[href]:not([download])')].map(a => a.href)`))...)
+	}
+	return len(seen)
+}
+
+// look is a way in which somebody sees a page.
+type look struct {
+	name     string
+	width    int64
+	features []*emulation.MediaFeature
+	rules    string // of axe, as its options have them
+}
+
+// looks are those in which each page is checked. A window of 640 pixels has what one of 1280 has at
+// 200 %.
+var looks = []look{
+	{"light", 1280, media("prefers-color-scheme", "light"), `{}`},
+	{"at 200 %", 640, media("prefers-color-scheme", "light"),
+		`{runOnly: ['target-size', 'scrollable-region-focusable']}`},
+	{"dark, on a phone", 390, media("prefers-color-scheme", "dark"),
+		`{runOnly: ['color-contrast', 'target-size', 'scrollable-region-focusable']}`},
+	{"in forced colors", 1280, media("forced-colors", "active"), `{runOnly: ['color-contrast']}`},
+}
+
+func media(name, value string) []*emulation.MediaFeature {
+	return []*emulation.MediaFeature{{Name: name, Value: value}}
+}
+
+// looks checks the page that is shown in every look.
+func (b browser) looks(page string) {
+	b.t.Helper()
+	source, err := os.ReadFile(axePath)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	do(b, "load axe", chromedp.Evaluate[bool](string(source)+"; true"))
+	for _, l := range looks {
+		do(b, "be "+l.name, chromedp.EmulateViewport(l.width, 900))
+		do(b, "be "+l.name, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia,
+				emulation.SetEmulatedMediaParams{Features: l.features})
+			return err
+		}))
+		found := do(b, "check "+page, chromedp.Evaluate[string](
+			`axe.run(document, `+l.rules+`).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' +
+				v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))`, chromedp.EvalAwaitPromise,
+		))
+		if found != "" {
+			b.t.Errorf("%s, %s: %s", page, l.name, found)
+		}
+		if wide := do(b, "measure "+page, chromedp.Evaluate[string](
+			`document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1 ? '' :
+				[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll') &&
+				e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e =>
+				e.outerHTML.slice(0, 200)).slice(0, 3).join(' | ') || 'somewhere'`,
+		)); wide != "" {
+			b.t.Errorf("%s, %s, is wider than the window: %s", page, l.name, wide)
+		}
+		b.picture(page + ", " + l.name)
+	}
+}
+
+// picture writes a picture of the whole page when GATEHOUSE_PICTURES names a folder.
+func (b browser) picture(name string) {
+	b.t.Helper()
+	dir := os.Getenv("GATEHOUSE_PICTURES")
+	if dir == "" {
+		return
+	}
+	file := regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(name, "-")
+	jpg := do(b, "take a picture", chromedp.FullScreenshot(60))
+	if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(file, ".jpg")), jpg, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
