@@ -10,59 +10,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"github.com/gatehouse-id/gatehouse/center/centertest"
-	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
-	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
-
-// output runs a program to its end.
-func output(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath -buildvcs=false")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %q: %v: %s", name, args, err, out)
-	}
-	return string(out)
-}
-
-// built are the packages and the image of this machine's kind.
-func built(t *testing.T) (file func(suffix string) string) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("packing takes a minute")
-	}
-	if runtime.GOOS != "linux" {
-		sqldbtest.Skip(t, "packages are for Linux")
-	}
-	folder := t.TempDir()
-	output(t, "scripts/packages", folder, "1.2.3")
-	return func(suffix string) string {
-		found, err := filepath.Glob(filepath.Join(folder, "*"+suffix))
-		if err != nil || len(found) != 1 {
-			t.Fatalf("%v %v", found, err)
-		}
-		return found[0]
-	}
-}
 
 // TestPackages unpacks the deb and the image, each where nothing else is, starts what the unit and
 // the image name, as a user without rights, and signs an administrator in.
 func TestPackages(t *testing.T) {
-	file := built(t)
+	file := released(t)
 	t.Run("deb", func(t *testing.T) {
 		root := t.TempDir()
 		output(t, "dpkg-deb", "-x", file(".deb"), root)
@@ -73,7 +33,7 @@ func TestPackages(t *testing.T) {
 		for _, half := range []string{"center", "tenant"} {
 			unit := filepath.Join(root, "lib/systemd/system/gatehouse-"+half+".service")
 			judged(t, root, unit)
-			signIn(t, half, started(t, root, command(t, unit), nil))
+			signIn(t, half, "http://"+started(t, root, command(t, unit), nil).address, nil)
 		}
 	})
 	t.Run("rpm", func(t *testing.T) {
@@ -84,7 +44,7 @@ func TestPackages(t *testing.T) {
 		}
 	})
 	t.Run("image", func(t *testing.T) {
-		root, config := unpacked(t, file(".tar"))
+		root, config := unpacked(t, file("image-linux-"+runtime.GOARCH+".tar"))
 		if config.User != "65532:65532" || len(config.Entrypoint) != 1 {
 			t.Errorf("%+v", config)
 		}
@@ -93,7 +53,7 @@ func TestPackages(t *testing.T) {
 				t.Errorf("%s is in the image: %v", shell, err)
 			}
 		}
-		signIn(t, "center", started(t, root, append(config.Entrypoint, config.Cmd...), config.Env))
+		signIn(t, "center", "http://"+started(t, root, append(config.Entrypoint, config.Cmd...), config.Env).address, nil)
 	})
 }
 
@@ -132,105 +92,6 @@ func command(t *testing.T, unit string) []string {
 		t.Fatalf("%s starts nothing", unit)
 	}
 	return strings.Fields(line)
-}
-
-const password = "Correct horse 1!"
-
-// nobody runs the programs, as their packages' users do.
-const nobody = 65532
-
-// started starts a command line in a folder of its own, as root can, or beside it, and returns
-// where it listens.
-func started(t *testing.T, root string, args, env []string) (address string) {
-	t.Helper()
-	data := "/var/lib/gatehouse"
-	for i, a := range args {
-		if a == "--data" {
-			data = args[i+1]
-		}
-	}
-	if err := os.MkdirAll(filepath.Join(root, data), 0o755); err != nil { // #nosec G301 -- as in a system
-		t.Fatal(err)
-	}
-	address = webtest.FreeAddress(t)
-	cmd := exec.Command(args[0], args[1:]...) // #nosec G204 -- ours
-	cmd.Env = append(env, "GATEHOUSE_LISTEN="+address, "GATEHOUSE_ADMIN_PASSWORD="+password, "HOME=/")
-	if os.Getuid() == 0 {
-		for _, folder := range []string{data, "/var/lib/gatehouse"} {
-			if err := os.Chown(filepath.Join(root, folder), nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for folder := root; len(folder) > 1; folder = filepath.Dir(folder) { // t.TempDir's are root's alone
-			if err := os.Chmod(folder, 0o755|fs(folder)); err != nil { // #nosec G302 -- until the test ends
-				t.Fatal(err)
-			}
-		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Chroot: root, Credential: &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: false},
-		}
-		cmd.Dir = "/"
-		cmd.Path = args[0]
-		cmd.Err = nil
-	} else {
-		cmd.Path = filepath.Join(root, args[0])
-		cmd.Err = nil
-		for i, a := range cmd.Args {
-			if a == data {
-				cmd.Args[i] = filepath.Join(root, data)
-			}
-		}
-		cmd.Env = append(cmd.Env, "GATEHOUSE_DATA="+filepath.Join(root, data))
-	}
-	var log centertest.Output
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := <-ended; err != nil {
-			t.Errorf("it ended with %v: %s", err, log.String())
-		}
-	})
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if len(ended) > 0 {
-			t.Fatalf("it has ended: %s", log.String())
-		}
-		res, err := http.Get("http://" + address + "/readyz")
-		if err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return address
-			}
-		}
-		if time.Now().After(end) {
-			t.Fatalf("it is not ready: %s", log.String())
-		}
-	}
-}
-
-// fs is the special bits of a folder's mode, which stay.
-func fs(folder string) os.FileMode {
-	info, err := os.Stat(folder)
-	if err != nil {
-		return 0
-	}
-	return info.Mode() & (os.ModeSticky | os.ModeSetgid)
-}
-
-// signIn signs the first administrator in.
-func signIn(t *testing.T, half, address string) {
-	t.Helper()
-	office := map[string]string{"center": "/console/", "tenant": "/admin/"}[half]
-	v := webtest.New(t, nil)
-	form := map[string][]string{"username": {"admin"}, "password": {password}}
-	status, page := v.Send(http.MethodPost, "http://"+address+office+"login", form)
-	if status != http.StatusOK || !strings.Contains(page, "admin") {
-		t.Errorf("the administrator of the %s cannot sign in: %d %s", half, status, page)
-	}
 }
 
 // imageConfig is how an image is run.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -38,7 +39,7 @@ import (
 type demo struct {
 	data, centerAddr, tenantAddr string
 	people, groups               int
-	noConnect, asJSON            bool
+	noConnect, asJSON, published bool
 	rehearsal                    rehearsal
 
 	like    rehearse.Original // whose copy the pair is; the zero value: a company's
@@ -98,6 +99,11 @@ where this one stopped.`,
 	f.IntVar(&d.groups, "groups", defaultGroups, "number of groups in the company")
 	d.rehearsal.flags(cmd)
 	f.BoolVar(&d.noConnect, "no-connect", false, "start both but do not connect them")
+	f.BoolVar(
+		&d.published, "published", false,
+		"in a container: listen on all its addresses at the ports of --center and --tenant, as localhost; publish\n"+
+			"them as the same ports of 127.0.0.1, since whoever reaches them can sign in",
+	)
 	f.BoolVar(&d.asJSON, "json", false, "print only one JSON object, when everything is ready")
 	return cmd
 }
@@ -192,6 +198,13 @@ func (d *demo) open(
 		mailer: centerserver.Mailer(queue),
 	}
 	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
+	if d.published {
+		for _, h := range []*half{c, t} {
+			if _, port, err := net.SplitHostPort(h.listen); err == nil { // else open says what is wrong
+				h.listen, h.published = ":"+port, true
+			}
+		}
+	}
 	cl, err := c.open()
 	if err != nil {
 		return nil, err

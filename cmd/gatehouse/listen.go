@@ -38,6 +38,7 @@ type half struct {
 	acme                        bool
 	authority                   inbound.ACME
 	behindProxy                 bool
+	published                   bool // a demo in a container: its ports are published on its host's loopback
 	trustedProxies, proxyHeader string
 	proxies                     web.Proxies // what the two settings say
 	privateTargets              networkList
@@ -131,7 +132,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	if err := errors.Join(h.readProxies(), h.readHealthToken()); err != nil {
 		return nil, err
 	}
-	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.acme && !h.behindProxy {
+	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.acme && !h.behindProxy && !h.published {
 		return nil, terminal.UsageError{Err: fmt.Errorf(
 			"--listen %s is reachable from other machines: give --tls-cert and --tls-key, --acme, or --behind-proxy",
 			h.listen,
@@ -153,7 +154,7 @@ func (h *half) open() (*inbound.Listener, error) {
 		scheme = "https"
 	}
 	if h.url == "" {
-		if scheme == "http" && !outbound.IsLoopbackHost(host) {
+		if scheme == "http" && !outbound.IsLoopbackHost(host) && !h.published {
 			return nil, errors.Join(
 				terminal.UsageError{
 					Err: errors.New("--url is missing: the https address at which browsers reach the proxy"),
@@ -163,7 +164,7 @@ func (h *half) open() (*inbound.Listener, error) {
 		}
 		h.url = scheme + "://" + l.Addr().String()
 		// a name, which security keys need
-		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && host == "localhost" {
+		if _, port, err := net.SplitHostPort(l.Addr().String()); err == nil && (host == "localhost" || h.published) {
 			h.url = scheme + "://localhost:" + port
 		}
 	}
@@ -261,12 +262,12 @@ func (h *half) targets() outbound.Policy {
 	return outbound.Policy{Loopback: h.alone(), Networks: h.privateTargets.networks}
 }
 
-// alone says whether the half serves this machine only: it listens on loopback, is called by a
-// loopback name, and no proxy stands before it.
+// alone says whether the half serves this machine only: it listens on loopback (or in a container
+// that is published there), is called by a loopback name, and no proxy stands before it.
 func (h *half) alone() bool {
 	host, _, err := net.SplitHostPort(h.listen)
 	u, wrong := url.Parse(h.url)
-	return err == nil && wrong == nil && !h.behindProxy && outbound.IsLoopbackHost(host) &&
+	return err == nil && wrong == nil && !h.behindProxy && (outbound.IsLoopbackHost(host) || h.published) &&
 		outbound.IsLoopbackHost(u.Hostname())
 }
 
