@@ -66,11 +66,11 @@ docs: ## take the pictures in docs/images again; five minutes
 notices: ## write THIRD_PARTY_NOTICES.md, the licenses of what the program links; seconds
 	scripts/notices
 
-packages: ## pack this machine's kind as deb, rpm and image into dist/; half a minute
+packages: ## pack this machine's kind as deb, rpm, image and chart into dist/; half a minute
 	scripts/packages dist
 
-test-packages: ## unpack the packages and the image where nothing else is, and sign an administrator in; a minute
+test-packages: ## install what is released where nothing else is, render the chart, and sign an administrator in; two minutes
 	$(GO) test -count=1 ./deploy
 
-release: ## build and pack every platform into dist/, with packages, checksums, SBOMs and provenance; five minutes
+release: ## build and pack every platform into dist/, with packages, checksums, SBOMs and provenance; ten minutes at first
 	scripts/release

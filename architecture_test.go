@@ -24,7 +24,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/complete", "adminapi cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound sqldb terminal"},
-	{"telemetry", "audit"}, {"deploy", ""},
+	{"telemetry", "audit"}, {"deploy", ""}, {"deploy/testcontainers", ""}, {"tools/deploy", ""},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +

@@ -26,7 +26,8 @@ var checker = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	left = append(left, folder)
-	out, err := outcome("go", "-C", "tools/deploy", "build", "-o", folder+"/deploy", ".")
+	build := "cd tools/deploy && go build -o " + folder + "/deploy . && go vet . && go test -count=1 ."
+	out, err := outcome("bash", "-c", build)
 	if err != nil {
 		err = fmt.Errorf("build tools/deploy: %w: %s", err, out)
 	}
@@ -112,7 +113,7 @@ func installs(t *testing.T, values string) (r rendered, mistakes string) {
 func (r rendered) kinds() string {
 	names := make([]string, 0, len(r.Objects))
 	for _, o := range r.Objects {
-		names = append(names, o.Kind+"/"+o.Metadata.Name)
+		names = append(names, o.Kind+"/"+strings.TrimPrefix(o.Metadata.Name, "test-gatehouse-"))
 	}
 	return strings.Join(names, " ")
 }
@@ -137,17 +138,15 @@ func example(t *testing.T, name string) string {
 // TestTheChart renders it as Helm does and reads each object as Kubernetes does.
 func TestTheChart(t *testing.T) {
 	for name, want := range map[string]string{
-		"sqlite": "ConfigMap/test-gatehouse-center Deployment/test-gatehouse-center PersistentVolumeClaim/test-gatehouse-center " +
-			"Service/test-gatehouse-center ServiceAccount/test-gatehouse-center",
-		"postgresql": "ConfigMap/test-gatehouse-center Deployment/test-gatehouse-center NetworkPolicy/test-gatehouse-center " +
-			"PodDisruptionBudget/test-gatehouse-center Service/test-gatehouse-center " +
-			"Service/test-gatehouse-center-metrics ServiceAccount/test-gatehouse-center " +
-			"ServiceMonitor/test-gatehouse-center",
-		"tenant": "ConfigMap/test-gatehouse-tenant Deployment/test-gatehouse-tenant Service/test-gatehouse-tenant " +
-			"ServiceAccount/test-gatehouse-tenant",
-		"ingress": "ConfigMap/iam-center ConfigMap/iam-tenant Deployment/iam-center Deployment/iam-tenant Ingress/iam-center " +
-			"Ingress/iam-tenant PersistentVolumeClaim/iam-center PersistentVolumeClaim/iam-tenant " +
-			"Service/iam-center Service/iam-tenant ServiceAccount/iam-center ServiceAccount/iam-tenant",
+		"sqlite": "ConfigMap/center Deployment/center PersistentVolumeClaim/center Service/center " +
+			"ServiceAccount/center",
+		"postgresql": "ConfigMap/center Deployment/center NetworkPolicy/center PodDisruptionBudget/center " +
+			"Service/center Service/center-metrics ServiceAccount/center ServiceMonitor/center",
+		"tenant": "ConfigMap/tenant Deployment/tenant Service/tenant ServiceAccount/tenant",
+		"ingress": "ConfigMap/iam-center ConfigMap/iam-tenant Deployment/iam-center Deployment/iam-tenant " +
+			"Ingress/iam-center Ingress/iam-tenant PersistentVolumeClaim/iam-center " +
+			"PersistentVolumeClaim/iam-tenant Service/iam-center Service/iam-tenant ServiceAccount/iam-center " +
+			"ServiceAccount/iam-tenant",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, mistakes := installs(t, example(t, name))
@@ -181,7 +180,8 @@ func TestTheChart(t *testing.T) {
 	}
 	digest := "sha256:" + strings.Repeat("0123456789abcdef", 4)
 	r, _ = installs(t, example(t, "postgresql")+"image: {digest: \""+digest+"\"}\n")
-	if d := r.find(t, "Deployment", "test-gatehouse-center"); d.Spec.Strategy.Type != "RollingUpdate" || d.Spec.Replicas != 3 ||
+	d := r.find(t, "Deployment", "test-gatehouse-center")
+	if d.Spec.Strategy.Type != "RollingUpdate" || d.Spec.Replicas != 3 ||
 		!strings.HasPrefix(d.Spec.Template.Spec.Containers[0].Image, "ghcr.io/gatehouse-id/gatehouse@"+digest) {
 		t.Errorf("%+v", d)
 	}
@@ -192,26 +192,24 @@ func TestTheChart(t *testing.T) {
 
 // TestWhatTheChartRefuses: each with what is wrong and what to do, before anything is installed.
 func TestWhatTheChartRefuses(t *testing.T) {
+	const id = `center: {url: "https://id.example.com", `
 	for values, want := range map[string]string{
-		"": "center.url is missing: set it to the https address that browsers will use",
-		`center: {url: "https://id.example.com", replicas: 3}`: "center.replicas is 3, but SQLite serves one: set " +
-			"center.database to postgresql, or center.replicas to 1",
-		`center: {url: "https://id.example.com", database: postgresql}`: "center.existingSecret is missing: name a " +
-			"Secret with the keys database, master-key",
-		`center: {url: "https://id.example.com", secretSettings: [smtp-server]}`: "a Secret with the keys smtp-server",
-		`center: {url: "https://id.example.com", existingSecret: s, metrics: {enabled: true}}`: "center.metrics." +
-			"tlsSecret is missing: metrics leave the pod with TLS only",
-		`center: {url: "https://id.example.com", metrics: {serviceMonitor: {enabled: true}}}`: "needs center.metrics.enabled",
-		`center: {url: "https://id.example.com", ingress: {enabled: true}}`:                   "center.ingress.tlsSecret is missing",
-		`center: {url: "http://id.example.com"}`:                                              "does not match pattern",
-		`center: {url: "https://id.example.com/path"}`:                                        "does not match pattern",
-		`center: {url: "https://id.example.com", replicas: "2"}`:                              "got string, want integer",
-		`center: {url: "https://id.example.com", database: mysql}`:                            "must be one of 'sqlite', 'postgresql'",
-		`center: {url: "https://id.example.com", replica: 2}`:                                 "'replica' not allowed",
-		`center: {url: "https://id.example.com", config: {listen: ":80"}}`:                    "center.config.listen is what the chart sets from its other values",
-		`center: {url: "https://id.example.com", config: {smtp-server: "smtp://u:p@m"}}`:      "center.config.smtp-server would be there for all to read",
-		`center: {enabled: false}`:                                                            "nothing is enabled",
-		`{center: {url: "https://id.example.com"}, image: {digest: latest}}`:                  "does not match pattern",
+		"":                                    "center.url is missing: set it to the https address",
+		"center: {enabled: false}":            "nothing is enabled: set center.enabled or tenant.enabled to true",
+		id + `replicas: 3}`:                   "center.replicas is 3, but SQLite serves one: set",
+		id + `database: postgresql}`:          "center.existingSecret is missing: name a Secret with the keys database, m",
+		id + `secretSettings: [smtp-server]}`: "a Secret with the keys smtp-server",
+		id + `existingSecret: s, metrics: {enabled: true}}`: "center.metrics.tlsSecret is missing: metrics leave",
+		id + `metrics: {serviceMonitor: {enabled: true}}}`:  "needs center.metrics.enabled",
+		id + `ingress: {enabled: true}}`:                    "center.ingress.tlsSecret is missing",
+		id + `config: {listen: ":80"}}`:                     "center.config.listen is what the chart sets from its",
+		id + `config: {smtp-server: "smtp://u:p@m"}}`:       "center.config.smtp-server would be there for all to read",
+		id + `replicas: "2"}`:                               "got string, want integer",
+		id + `database: mysql}`:                             "must be one of 'sqlite', 'postgresql'",
+		id + `replica: 2}`:                                  "'replica' not allowed",
+		`center: {url: "http://id.example.com"}`:            "does not match pattern",
+		`center: {url: "https://id.example.com/path"}`:      "does not match pattern",
+		id + "}\nimage: {digest: latest}":                   "does not match pattern",
 	} {
 		if _, mistakes := installs(t, values); !strings.Contains(mistakes, want) {
 			t.Errorf("%s: %s", values, mistakes)
@@ -219,7 +217,7 @@ func TestWhatTheChartRefuses(t *testing.T) {
 	}
 }
 
-// bridge lets programs that cannot see a socket of PostgreSQL reach it on this machine's loopback.
+// bridge lets programs that cannot see a socket of PostgreSQL reach it on loopback.
 func bridge(t *testing.T, socket string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -252,8 +250,8 @@ func carry(from, to net.Conn) {
 	_ = to.Close()
 }
 
-// databases makes PostgreSQL with a database for each name, and returns their URLs as a program with a
-// root of its own reaches them.
+// databases makes PostgreSQL with a database for each name, and returns their URLs as a program
+// with a root of its own reaches them.
 func databases(t *testing.T, names ...string) (server *sqldbtest.Server, urls map[string]string) {
 	t.Helper()
 	server = sqldbtest.NewServer(t)
@@ -269,8 +267,8 @@ func databases(t *testing.T, names ...string) (server *sqldbtest.Server, urls ma
 }
 
 // TestThePodsOfTheChart runs what the chart would have Kubernetes run: in the image, with the
-// configuration, the variables and the secrets that the manifests name. An administrator who signs in
-// at one replica is signed in at the others.
+// configuration, the variables and the secrets that the manifests name. An administrator who signs
+// in at one replica is signed in at the others.
 func TestThePodsOfTheChart(t *testing.T) {
 	image := released(t)("image-linux-" + strings.TrimSpace(output(t, "go", "env", "GOARCH")) + ".tar")
 	_, urls := databases(t, "center")
@@ -351,8 +349,8 @@ func runPod(
 	return started(t, root, append(config.Entrypoint, c.Args...), env)
 }
 
-// TestTheChartIsPacked: the version of a release is in the file's name and in the chart, and the packed
-// chart can be installed.
+// TestTheChartIsPacked: the version of a release is in the file's name and in the chart, and the
+// packed chart can be installed.
 func TestTheChartIsPacked(t *testing.T) {
 	file := released(t)("gatehouse-chart-1.2.3.tgz")
 	values := filepath.Join(t.TempDir(), "values.yaml")

@@ -37,7 +37,7 @@ type composed struct {
 	Secrets map[string]struct{ File string }
 }
 
-// project copies the folder of the compose file, prepares it, and reads it by Compose's own library.
+// project copies the folder of the compose file, prepares it, and reads it as Compose does.
 func project(t *testing.T) (folder string, of composed) {
 	t.Helper()
 	folder = t.TempDir()
@@ -106,26 +106,26 @@ func TestTheComposeFile(t *testing.T) {
 			for _, a := range s.Command {
 				// as the image has it for one that makes a folder below; and at an address of ours
 				if !strings.HasPrefix(a, "--data=") && !strings.HasPrefix(a, "--listen=") {
-					args = append(args, strings.Replace(a, "172.31.0.0/24", "127.0.0.0/8", 1))
+					args = append(args, strings.Replace(a, "proxies=172.31.0.0/24", "proxies=127.0.0.0/8", 1))
 				}
 			}
 			nodes[half] = append(nodes[half], started(t, root, args, env))
 		}
 	}
-	front, address := proxied(t, folder, nodes)
+	front := proxied(t, folder, nodes)
 	for half, host := range map[string]string{"center": "id.example.com", "tenant": "login.example.com"} {
 		v := signIn(t, half, "https://"+host, front)
 		if res, err := v.Client.Get("https://" + host + "/healthz"); err != nil || res.StatusCode != http.StatusOK {
 			t.Errorf("%v %v", res, err)
 		}
 	}
-	refusesStrangers(t, front, address)
+	refusesStrangers(t, front)
 	oneNodeEnds(t, front, nodes["center"][0])
 }
 
 // proxied starts Debian's HAProxy with the configuration of the compose file in front of the nodes.
 // front reaches it under any name.
-func proxied(t *testing.T, folder string, nodes map[string][]process) (front *http.Transport, address string) {
+func proxied(t *testing.T, folder string, nodes map[string][]process) (front *http.Transport) {
 	t.Helper()
 	program := "/usr/sbin/haproxy"
 	if _, err := os.Stat(program); err != nil {
@@ -148,7 +148,9 @@ func proxied(t *testing.T, folder string, nodes map[string][]process) (front *ht
 	if out, err := run("-c", "-f", config).CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
 		t.Fatalf("haproxy -c: %v: %s", err, out)
 	}
-	template := regexp.MustCompile(`(?m)^    server-template (\w+) 2 \w+:8080( check)? resolvers docker init-addr none$`)
+	template := regexp.MustCompile(
+		`(?m)^    server-template (\w+) 2 \w+:8080( check)? resolvers docker init-addr none$`,
+	)
 	if n := len(template.FindAllString(text, -1)); n != 3 {
 		t.Fatalf("%d lines name nodes", n)
 	}
@@ -160,7 +162,7 @@ func proxied(t *testing.T, folder string, nodes map[string][]process) (front *ht
 		}
 		return strings.Join(servers, "\n")
 	})
-	address = webtest.FreeAddress(t)
+	address := webtest.FreeAddress(t)
 	plain := webtest.FreeAddress(t)
 	text = strings.NewReplacer("bind :443 ", "bind "+address+" ", "bind :80\n", "bind "+plain+"\n").Replace(text)
 	write()
@@ -202,14 +204,15 @@ func proxied(t *testing.T, folder string, nodes map[string][]process) (front *ht
 	}
 	asked := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := asked.Get("http://" + plain + "/console/")
-	if err != nil || res.StatusCode != http.StatusPermanentRedirect || !strings.HasPrefix(res.Header.Get("Location"), "https://") {
+	if err != nil || res.StatusCode != http.StatusPermanentRedirect ||
+		!strings.HasPrefix(res.Header.Get("Location"), "https://") {
 		t.Errorf("without TLS: %v %v", res, err)
 	}
-	return front, address
+	return front
 }
 
 // refusesStrangers: another name, and an address that a client claims for itself.
-func refusesStrangers(t *testing.T, front *http.Transport, address string) {
+func refusesStrangers(t *testing.T, front *http.Transport) {
 	t.Helper()
 	v := webtest.New(t, front)
 	strange := front.Clone()
@@ -220,13 +223,13 @@ func refusesStrangers(t *testing.T, front *http.Transport, address string) {
 		t.Errorf("another name: %v %v", res, err)
 	}
 	form := map[string][]string{"username": {"admin"}, "password": {"wrong"}}
-	v.Do(http.MethodPost, "https://id.example.com/console/login", form, "X-Forwarded-For: 6.6.6.6", "Forwarded: for=6.6.6.6")
+	lies := []string{"X-Forwarded-For: 6.6.6.6", "Forwarded: for=6.6.6.6"}
+	v.Do(http.MethodPost, "https://id.example.com/console/login", form, lies...)
 	admin := signIn(t, "center", "https://id.example.com", front)
 	if page := admin.Get("https://id.example.com/console/audit"); strings.Contains(page, "6.6.6.6") ||
 		!strings.Contains(page, "127.0.0.1") {
 		t.Error("the address of a client is what it says of itself")
 	}
-	_ = address
 }
 
 // oneNodeEnds stops a node as an upgrade does while somebody reads: nobody notices.

@@ -33,7 +33,8 @@ func TestPackages(t *testing.T) {
 		for _, half := range []string{"center", "tenant"} {
 			unit := filepath.Join(root, "lib/systemd/system/gatehouse-"+half+".service")
 			judged(t, root, unit)
-			signIn(t, half, "http://"+started(t, root, command(t, unit), nil).address, nil)
+			ready := started(t, root, command(t, unit), nil)
+			signIn(t, half, "http://"+ready.address, nil)
 		}
 	})
 	t.Run("rpm", func(t *testing.T) {
@@ -53,7 +54,8 @@ func TestPackages(t *testing.T) {
 				t.Errorf("%s is in the image: %v", shell, err)
 			}
 		}
-		signIn(t, "center", "http://"+started(t, root, append(config.Entrypoint, config.Cmd...), config.Env).address, nil)
+		ready := started(t, root, append(config.Entrypoint, config.Cmd...), config.Env)
+		signIn(t, "center", "http://"+ready.address, nil)
 	})
 }
 

@@ -38,8 +38,8 @@ func output(t *testing.T, name string, args ...string) string {
 	return out
 }
 
-// inside is how a program that is started in root names a path in it: where the tests may not change
-// the root, by its path outside.
+// inside is how a program that is started in root names a path in it: where the tests may not
+// change the root, by its path outside.
 func inside(root, path string) string {
 	if os.Getuid() == 0 {
 		return path
@@ -70,8 +70,8 @@ type process struct {
 	log     *centertest.Output
 }
 
-// started starts a command line in a root of its own, as a user without rights, if the tests may, or
-// beside it, and waits until it is ready at an address of ours.
+// started starts a command line in a root of its own, as a user without rights, if the tests may,
+// or beside it, and waits until it is ready at an address of ours.
 func started(t *testing.T, root string, args, env []string) process {
 	t.Helper()
 	data := "/var/lib/gatehouse"
@@ -183,8 +183,8 @@ func signIn(t *testing.T, half, url string, by http.RoundTripper) webtest.Visito
 	return v
 }
 
-// through reaches a half behind a proxy as its proxy does: the public name stays, the connection goes
-// to one of its addresses.
+// through reaches a half behind a proxy as its proxy does: the public name stays, the connection
+// goes to one of its addresses.
 type through struct{ address string }
 
 // RoundTrip implements http.RoundTripper.

@@ -1,7 +1,8 @@
-// Package gatehouse starts a center and a tenant in a container for tests: an IAM Identity Center and
-// the Entra-like tenant beside it, connected, with a small company.
+// Package gatehouse starts a center and a tenant in a container for tests: an IAM Identity Center
+// and the Entra-like tenant beside it, connected, with a small company. Go tests that need no
+// container use gatehousetest, which runs the pair in the test's own process.
 //
-// Go tests that need no container use gatehousetest, which runs the pair in the test's own process.
+// It imports nothing of ours.
 package gatehouse
 
 import (
@@ -26,7 +27,7 @@ import (
 const Image = "ghcr.io/gatehouse-id/gatehouse:latest"
 
 // startTimeout is how long the pair may take until it is connected.
-const startTimeout = 2 * time.Minute
+const startTimeout = 2 * time.Minute //bound:none of tests only
 
 // Container is a pair that runs in a container.
 type Container struct {
@@ -37,10 +38,10 @@ type Container struct {
 // Run starts a pair and waits until its halves are connected. Arguments of `gatehouse demo` can be
 // added by testcontainers.WithCmdArgs.
 //
-// The addresses are part of what the halves tell browsers and each other. So the container listens on
-// two ports that are free on this machine, and they are published on its loopback as the same ports:
-// Docker must run on this machine. Like testcontainers.Run, it returns a container that has started
-// together with an error, so that testcontainers.CleanupContainer can end it.
+// The addresses are part of what the halves tell browsers and each other. So the container listens
+// on two ports that are free on this machine, and they are published on its loopback as the same
+// ports: Docker must run on this machine. Like testcontainers.Run, it returns a container that has
+// started together with an error, so that testcontainers.CleanupContainer can end it.
 func Run(ctx context.Context, image string, opts ...testcontainers.ContainerCustomizer) (*Container, error) {
 	ports, err := freePorts()
 	if err != nil {
@@ -57,9 +58,10 @@ func Run(ctx context.Context, image string, opts ...testcontainers.ContainerCust
 		testcontainers.WithWaitStrategyAndDeadline(startTimeout, &ready{&c.Demo}),
 	}, opts...)
 	started, err := testcontainers.Run(ctx, image, all...)
-	if started != nil {
-		c.Container = started
+	if started == nil {
+		return nil, fmt.Errorf("run gatehouse: %w", err)
 	}
+	c.Container = started
 	if err != nil {
 		return c, fmt.Errorf("run gatehouse: %w", err)
 	}

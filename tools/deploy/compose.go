@@ -11,7 +11,7 @@ import (
 // readCompose reads a compose file as Compose does, by its schema and with .env beside it, and
 // prints what it has understood as JSON.
 func readCompose(args []string) error {
-	options, err := cli.NewProjectOptions(args[:1], cli.WithDotEnv)
+	options, err := cli.NewProjectOptions(args[:1], cli.WithEnvFiles(), cli.WithDotEnv)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 // Deploy checks what is in deploy/ by the libraries of those who run it: the chart by Helm's and
-// Kubernetes' own, the compose file by Compose's. It is for the tests of deploy/, and a module of its
-// own.
+// Kubernetes' own, the compose file by Compose's. It is for the tests of deploy/, and a module of
+// its own.
+//
+// It imports nothing of ours.
 package main
 
 import (
