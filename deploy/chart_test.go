@@ -197,7 +197,7 @@ func TestWhatTheChartRefuses(t *testing.T) {
 		"":                                    "center.url is missing: set it to the https address",
 		"center: {enabled: false}":            "nothing is enabled: set center.enabled or tenant.enabled to true",
 		id + `replicas: 3}`:                   "center.replicas is 3, but SQLite serves one: set",
-		id + `database: postgresql}`:          "center.existingSecret is missing: name a Secret with the keys database, m",
+		id + `database: postgresql}`:          "center.existingSecret is missing: name a Secret with the keys",
 		id + `secretSettings: [smtp-server]}`: "a Secret with the keys smtp-server",
 		id + `existingSecret: s, metrics: {enabled: true}}`: "center.metrics.tlsSecret is missing: metrics leave",
 		id + `metrics: {serviceMonitor: {enabled: true}}}`:  "needs center.metrics.enabled",

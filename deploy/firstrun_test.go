@@ -15,8 +15,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// freshSystem runs a script in this machine's system as it is, with whatever is written going nowhere:
-// packages are really installed, by dpkg and its scripts, and nothing of it stays.
+// freshSystem runs a script in this machine's system as it is, with whatever is written going
+// nowhere: packages are really installed, by dpkg and its scripts, and nothing of it stays.
 const freshSystem = `
 set -eu
 mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" "$1/root"
@@ -45,8 +45,8 @@ dpkg -i old.deb >/dev/null
 echo "again: $(runuser -u gatehouse -- gatehouse check --data /var/lib/gatehouse/center | tail -n 1)"
 `
 
-// TestTheFirstRun installs the deb as a package manager does and signs an administrator in, in under
-// three minutes; then the package is upgraded, removed and purged, and the data is there.
+// TestTheFirstRun installs the deb as a package manager does and signs an administrator in, in
+// under three minutes; then the package is upgraded, removed and purged, and the data is there.
 func TestTheFirstRun(t *testing.T) {
 	if os.Getuid() != 0 {
 		sqldbtest.Skip(t, "only root may mount a system of its own")
