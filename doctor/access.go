@@ -67,7 +67,7 @@ func permissionSet(l *look, a *answer) {
 			value("AWS, reason", r.FailureReason).value("account", r.AccountID).
 			fix(do, "aws sso-admin provision-permission-set --permission-set-arn "+r.PermissionSetArn,
 				l.console("permissionSets")).of(name, r.AccountID)
-		if u := l.awsUsers[r.PrincipalID]; u != nil {
+		if u := l.awsUser(r.PrincipalID); u != nil {
 			f.of(u.UserName)
 		}
 	}
@@ -149,7 +149,7 @@ func delegated(l *look, a *answer) {
 // grants is how many assignments somebody has, by themselves and by their groups.
 func (l *look) grants(u *User) int {
 	n := l.access[u.UserID]
-	for _, g := range l.groupsOf[u.UserID] {
+	for g := range l.groupsOf.of(u.UserID) {
 		n += l.access[g]
 	}
 	return n
@@ -164,7 +164,7 @@ func noAccess(l *look, a *answer) {
 		return
 	}
 	var groups []string
-	for _, g := range l.groupsOf[p.aws.UserID] {
+	for g := range l.groupsOf.of(p.aws.UserID) {
 		if x := l.awsGroup[g]; x != nil {
 			groups = append(groups, x.DisplayName)
 		}

@@ -23,11 +23,11 @@ func (l *look) person() *person {
 	if l.about.Person == "" {
 		return nil
 	}
-	if p := l.byName[fold(l.about.Person)]; p != nil {
+	if p := l.byName(l.about.Person); p != nil {
 		return p
 	}
 	var deleted *person
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.is(l.about.Person) {
 			if !p.deleted {
 				return p
@@ -35,8 +35,8 @@ func (l *look) person() *person {
 			deleted = p
 		}
 	}
-	for _, u := range l.awsNames[fold(l.about.Person)] { // by the name at AWS's side
-		for _, p := range l.people {
+	for u := range l.awsNamed(l.about.Person) { // by the name at AWS's side
+		for p := range l.everybody() {
 			if p.aws == u && p.by != "email" {
 				return p
 			}
@@ -65,8 +65,8 @@ func (l *look) names() []string {
 // groupsAsked are the groups that matter to who is asked about.
 func (l *look) groupsAsked() (names []string) {
 	if p := l.person(); p != nil {
-		for _, id := range p.via {
-			names = append(names, fold(l.circles[id].DisplayName))
+		for g := range l.via(p) {
+			names = append(names, fold(g.DisplayName))
 		}
 	}
 	return names
@@ -244,7 +244,7 @@ func (l *look) personal() (out []*Finding) {
 	}
 	p := l.person()
 	if p == nil {
-		if len(l.awsNames[fold(l.about.Person)]) == 0 && l.Entra != nil && l.read(People) {
+		if len(l.awsNames.find(fold(l.about.Person))) == 0 && l.Entra != nil && l.read(People) {
 			say(unknownName, "", Warning, Scope, "neither side knows "+l.about.Person,
 				"The name is misspelt, or the account is of another tenant", "Look the name up")
 		}
@@ -297,7 +297,7 @@ func (l *look) running() bool {
 // eligible are the groups in scope that a person may activate and has not.
 func (l *look) eligible(p *person) (names []string) {
 	for id, people := range l.e.EligibleMembers {
-		member := slices.Contains(l.e.Members[id], Member{p.ID})
+		member := l.e.Members.Has(id, p.ID)
 		if g := l.circles[id]; g != nil && l.inScope[id] && slices.Contains(people, p.ID) && !member {
 			names = append(names, g.DisplayName)
 		}
@@ -307,12 +307,15 @@ func (l *look) eligible(p *person) (names []string) {
 
 // dynamic are the dynamic groups in scope whose rule seems to speak of a person.
 func (l *look) dynamic(p *person) (names []string) {
+	user := p.whole()
 	for id, rule := range l.e.Dynamic {
 		g := l.circles[id]
 		if g == nil || !l.inScope[id] {
 			continue
 		}
-		for _, value := range []string{p.Department, p.JobTitle, p.CompanyName, p.Country, p.City} {
+		for _, value := range []string{
+			user.Department, user.JobTitle, user.CompanyName, user.Country, user.City,
+		} {
 			if value != "" && strings.Contains(strings.ToLower(rule), strings.ToLower(value)) {
 				names = append(names, g.DisplayName)
 				break
@@ -338,7 +341,7 @@ func (l *look) steps() []Step {
 	}
 	if p == nil {
 		there := ""
-		for _, u := range l.awsNames[fold(l.about.Person)] {
+		for u := range l.awsNamed(l.about.Person) {
 			there = u.UserName + ", " + cmp.Or(u.UserStatus, "ENABLED")
 		}
 		return []Step{{"in the directory", judge(there == "", false), "(unknown)", there}}
@@ -388,12 +391,12 @@ func judge(good, matters bool) State {
 func (l *look) memberStep(p *person) Step {
 	var meant, there []string
 	good := true
-	for _, id := range p.via {
-		meant = append(meant, l.circles[id].DisplayName)
-		g := l.counterpart(id)
+	for circle := range l.via(p) {
+		meant = append(meant, circle.DisplayName)
+		g := l.counterpart(circle.ID)
 		good = good && g != nil && l.groupsOf.has(p.aws.UserID, g.GroupID)
 	}
-	for _, g := range l.groupsOf[p.aws.UserID] {
+	for g := range l.groupsOf.of(p.aws.UserID) {
 		if x := l.awsGroup[g]; x != nil {
 			there = append(there, x.DisplayName)
 		}
@@ -428,7 +431,7 @@ func (l *look) groupSteps() []Step {
 			continue
 		}
 		out := []Step{
-			{"in the directory", OK, g.DisplayName + fmt.Sprintf(", %d members", len(l.e.Members[id])), ""},
+			{"in the directory", OK, g.DisplayName + fmt.Sprintf(", %d members", len(l.e.Members.numbers(id))), ""},
 			{"assigned", judge(l.inScope[id], true), map[bool]string{true: "in scope",
 				false: "not in scope"}[l.inScope[id]], ""},
 		}
@@ -436,12 +439,7 @@ func (l *look) groupSteps() []Step {
 		if x == nil {
 			return append(out, Step{"there", judge(false, l.inScope[id]), g.DisplayName, "(none)"})
 		}
-		members := 0
-		for _, m := range l.a.Memberships {
-			if m.GroupID == x.GroupID {
-				members++
-			}
-		}
+		members := len(l.a.Memberships.numbers(x.GroupID))
 		return append(out, Step{"there", OK, g.DisplayName, fmt.Sprintf("%s, %d members", x.DisplayName, members)},
 			Step{"assigned in AWS", OK, "", fmt.Sprintf("%d assignments", l.access[x.GroupID])})
 	}

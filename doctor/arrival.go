@@ -153,7 +153,7 @@ func leftBehind(l *look, a *answer) {
 	if l.prov == nil {
 		return
 	}
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		u := p.aws
 		gone := !p.enabled() || (!p.scoped && p.nested == "") || (p.unmet != "" && p.scoped)
 		if u == nil || !gone || l.pending(p.ID) || strings.EqualFold(u.UserStatus, "DISABLED") || p.by == "email" ||
@@ -223,7 +223,7 @@ func (l *look) orphans() map[string][]Assignment {
 	out := map[string][]Assignment{}
 	for _, x := range l.a.Assignments {
 		switch {
-		case x.PrincipalType == "USER" && l.awsUsers[x.PrincipalID] == nil,
+		case x.PrincipalType == "USER" && l.awsUser(x.PrincipalID) == nil,
 			x.PrincipalType == "GROUP" && l.awsGroup[x.PrincipalID] == nil:
 			out[x.PrincipalID] = append(out[x.PrincipalID], x)
 		}
@@ -246,8 +246,8 @@ func groupMadeAgain(l *look, a *answer) {
 					value("assignments name", old).value("the group now", g.GroupID).
 					fix("Assign the permission sets to the new group, and delete the old assignments", "",
 						l.console("accounts")).of(g.DisplayName).touch(old)
-				for _, member := range l.members[g.GroupID] {
-					if u := l.awsUsers[member]; u != nil {
+				for member := range l.a.Memberships.Of(g.GroupID) {
+					if u := l.awsUser(member); u != nil {
 						f.touch(u.UserName)
 					}
 				}
@@ -329,8 +329,8 @@ func membership(l *look, a *answer) {
 			continue
 		}
 		var late *Finding
-		for _, m := range l.e.Members[id] {
-			p := l.byID[m.ID]
+		for _, n := range l.e.Members.numbers(id) {
+			p := l.member[n]
 			if p == nil || p.aws == nil || p.by == "email" || p.unmet != "" || !p.enabled() || l.pending(p.ID) ||
 				l.groupsOf.has(p.aws.UserID, g.GroupID) {
 				continue
@@ -360,22 +360,24 @@ func foreignMember(l *look, a *answer) {
 			sources[g.GroupID] = id
 		}
 	}
-	byUser := map[string]*person{}
-	for _, p := range l.people {
-		if p.aws != nil {
-			byUser[p.aws.UserID] = p
+	owner := make([]*person, l.a.Memberships.size()) // by the number of their user
+	for p := range l.everybody() {
+		if p.aws == nil {
+			continue
+		}
+		if n, known := l.a.Memberships.find(p.aws.UserID); known {
+			owner[n] = p
 		}
 	}
 	for group, source := range sources {
-		members := map[string]bool{}
-		for _, m := range l.e.Members[source] {
-			members[m.ID] = true
-		}
 		var f *Finding
-		for _, id := range l.members[group] {
-			p := byUser[id]
-			u := l.awsUsers[id]
-			if u == nil || (p != nil && (members[p.ID] || !p.enabled())) {
+		for _, n := range l.a.Memberships.numbers(group) {
+			p := owner[n]
+			if p != nil && (l.circleOf.has(p.ID, source) || !p.enabled()) {
+				continue
+			}
+			u := l.awsUser(l.a.Memberships.ids[n])
+			if u == nil {
 				continue
 			}
 			if f == nil {

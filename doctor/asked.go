@@ -45,7 +45,7 @@ func (l *look) knowsPerson(word string) bool {
 	}
 	l.about.Person = word
 	defer func() { l.about.Person = "" }()
-	return l.person() != nil || len(l.awsNames[fold(word)]) > 0
+	return l.person() != nil || len(l.awsNames.find(fold(word))) > 0
 }
 
 func (l *look) knowsGroup(word string) bool {

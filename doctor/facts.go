@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -47,10 +46,10 @@ type Entra struct {
 	CustomClaims      map[string]CustomClaims                `json:"claimsPolicy,omitempty"`
 	Metadata          map[string]Metadata                    `json:"federationMetadata,omitempty"`
 	TenantMetadata    *Metadata                              `json:"tenantFederationMetadata,omitempty"`
-	Users             []graph.User                           `json:"users,omitempty"`
-	Deleted           []graph.User                           `json:"deletedUsers,omitempty"`
+	Users             []DirectoryUser                        `json:"users,omitempty"`
+	Deleted           []DirectoryUser                        `json:"deletedUsers,omitempty"`
 	Groups            []graph.Group                          `json:"groups,omitempty"`
-	Members           map[string][]Member                    `json:"members,omitempty"`
+	Members           *Roster                                `json:"members,omitempty"`
 	Provisioning      []graph.ProvisioningObjectSummary      `json:"provisioningLog,omitempty"`
 	SignIns           []SignIn                               `json:"signIns,omitempty"`
 	Connections       []Connection                           `json:"objectConnections,omitempty"`
@@ -58,19 +57,6 @@ type Entra struct {
 	Dynamic           map[string]string                      `json:"dynamicGroups,omitempty"`
 	EligibleMembers   map[string][]string                    `json:"eligibleMembers,omitempty"`
 	Consent           *Consent                               `json:"consent,omitempty"`
-}
-
-// Member is a member of a group of Entra's: a user or a group, by its id.
-type Member struct {
-	ID string `json:"id"`
-}
-
-// UnmarshalJSON takes what Graph answers, and keeps the id.
-func (m *Member) UnmarshalJSON(data []byte) error {
-	var o graph.DirectoryObject
-	err := json.Unmarshal(data, &o)
-	m.ID = o.ID
-	return err
 }
 
 // Consent is which permissions of Graph the program that looks was registered with, and which of
@@ -155,7 +141,7 @@ type AWS struct {
 
 	Users       []User
 	Groups      []Group
-	Memberships []Membership `json:"GroupMemberships"`
+	Memberships *Roster `json:"GroupMemberships"`
 
 	PermissionSets []PermissionSet
 	Assignments    []Assignment `json:"AccountAssignments"`
@@ -205,19 +191,24 @@ type User struct {
 	UserID      string `json:"UserId"`
 	UserName    string
 	DisplayName string
-	Name        struct{ GivenName, FamilyName string }
+	Name        unasked
 	Emails      []Email
 	ExternalIDs []ExternalID `json:"ExternalIds,omitempty"`
 	UserStatus  string
 	CreatedBy   string     `json:",omitempty"`
 	CreatedAt   *time.Time `json:",omitempty"`
-	UpdatedAt   *time.Time `json:",omitempty"`
 }
+
+// unasked is what no check asks for.
+type unasked struct{}
+
+// UnmarshalJSON takes anything.
+func (*unasked) UnmarshalJSON([]byte) error { return nil }
 
 // Email is an address of a user.
 type Email struct {
 	Value   string
-	Primary bool
+	Primary unasked
 }
 
 // ExternalID is the identifier that a provider of identities has for a user or a group.
@@ -232,12 +223,6 @@ type Group struct {
 	DisplayName string
 	ExternalIDs []ExternalID `json:"ExternalIds,omitempty"`
 	CreatedAt   *time.Time   `json:",omitempty"`
-}
-
-// Membership is a user in a group.
-type Membership struct {
-	GroupID  string `json:"GroupId"`
-	MemberID string `json:"MemberId"`
 }
 
 // PermissionSet is a permission set, with the accounts whose role is not what it says.

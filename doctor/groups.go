@@ -16,8 +16,8 @@ func (l *look) groupDeleted(a *answer, g *Group) {
 			"and nobody takes them out").
 		value("Entra, group", "").value("AWS, assignments", fmt.Sprint(l.access[g.GroupID])).
 		fix("Give its access to a group that Entra has, then delete it", "", l.console("groups")).of(g.DisplayName)
-	for _, id := range l.members[g.GroupID] {
-		if u := l.awsUsers[id]; u != nil {
+	for id := range l.a.Memberships.Of(g.GroupID) {
+		if u := l.awsUser(id); u != nil {
 			f.touch(u.UserName)
 		}
 	}

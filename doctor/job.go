@@ -469,7 +469,7 @@ func (l *look) severalValues(a *answer, list string, targets []string) {
 		value("Entra, mappings", strings.Join(targets, ", ")).value("AWS takes", "1").
 		fix("Keep one of the mappings", "", l.admin(l.prov, "Provisioning"))
 	f.targets = targets[1:]
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		n := 0
 		for _, t := range targets {
 			if p.values.of(t) != "" {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,39 +31,36 @@ type look struct {
 	users, groups *mapping.Compiled // nil: not known
 	subject       nameIDSource
 
-	people   []*person
-	byID     map[string]*person // by Entra's id
-	byName   map[string]*person // by user principal name and by mail, in lower case
-	awsUsers map[string]*User   // by id
-	awsNames map[string][]*User // by user name, in lower case
-	awsMails map[string][]*User
-	awsExt   map[string][]*User // by external id
-	awsGroup map[string]*Group  // by id
+	people   []person
+	ids      index // of people, by Entra's id
+	upns     index // of people, by user principal name, in lower case
+	awsIDs   index // of AWS's users, by id
+	awsNames index // by user name, in lower case
+	awsMails index
+	awsExt   index             // by external id
+	awsGroup map[string]*Group // by id
 	circles  map[string]*graph.Group
 	inScope  map[string]bool // groups, by Entra's id
-	groupsOf relation        // groups of AWS's users, by their ids
+	member   []*person       // by their number among the members of Entra's groups
+	circleOf groupsOf        // Entra's groups of people, by their ids
+	groupsOf groupsOf        // groups of AWS's users, by their ids
 	setNames map[string]string
 
-	access   map[string]int       // assignments, by their principal
-	changed  map[string]time.Time // when something was last changed in the directory
-	groupExt map[string]*Group    // AWS's groups, by external id
-	groupsBy map[string]*Group    // by name, in lower case
-	members  relation             // of AWS's groups
-	local    map[string]*person   // by the part of the name before the @
-	display  map[string]*person
+	access   map[string]int          // assignments, by their principal
+	changed  map[string]time.Time    // when something was last changed in the directory
+	groupExt map[string]*Group       // AWS's groups, by external id
+	groupsBy map[string]*Group       // by name, in lower case
 	circleBy map[string]*graph.Group // Entra's groups, by name in lower case
+	twins    func() (local, display index)
 }
 
 func newLook(f Facts, about About) *look {
 	l := &look{
 		Facts: f, about: about,
-		byID: map[string]*person{}, byName: map[string]*person{},
-		awsUsers: map[string]*User{}, awsNames: map[string][]*User{}, awsMails: map[string][]*User{},
-		awsExt: map[string][]*User{}, awsGroup: map[string]*Group{}, circles: map[string]*graph.Group{},
+		awsGroup: map[string]*Group{}, circles: map[string]*graph.Group{},
 		inScope: map[string]bool{}, setNames: map[string]string{},
 		access: map[string]int{}, changed: map[string]time.Time{}, groupExt: map[string]*Group{},
-		groupsBy: map[string]*Group{}, local: map[string]*person{},
-		display: map[string]*person{}, circleBy: map[string]*graph.Group{},
+		groupsBy: map[string]*Group{}, circleBy: map[string]*graph.Group{},
 	}
 	if f.Entra != nil {
 		l.e = *f.Entra
@@ -78,51 +76,67 @@ func newLook(f Facts, about About) *look {
 	return l
 }
 
-// relation is ids by another id, each list sorted. There may be a million: a set for each takes
-// three times the memory.
-type relation map[string][]string
-
-func relate(list []Membership, ids func(Membership) (of, is string)) relation {
-	counts := map[string]int{}
-	for _, m := range list {
-		of, _ := ids(m)
-		counts[of]++
+// awsUser is a user of AWS's side by its id, or nil.
+func (l *look) awsUser(id string) *User {
+	if at := l.awsIDs.find(id); len(at) > 0 {
+		return &l.a.Users[at[len(at)-1]]
 	}
-	r := make(relation, len(counts))
-	for _, m := range list {
-		of, is := ids(m)
-		if r[of] == nil {
-			r[of] = make([]string, 0, counts[of])
-		}
-		r[of] = append(r[of], is)
-	}
-	for of, all := range r {
-		slices.Sort(all)
-		r[of] = slices.Compact(all)
-	}
-	return r
+	return nil
 }
 
-// has says whether an id has another.
-func (r relation) has(of, is string) bool {
-	_, found := slices.BinarySearch(r[of], is)
-	return found
+// awsNamed are the users of AWS's side of a name.
+func (l *look) awsNamed(name string) iter.Seq[*User] { return l.usersAt(l.awsNames.find(fold(name))) }
+
+func (l *look) usersAt(places []uint32) iter.Seq[*User] {
+	return func(yield func(*User) bool) {
+		for _, at := range places {
+			if !yield(&l.a.Users[at]) {
+				return
+			}
+		}
+	}
+}
+
+// byID is somebody of the directory by their id, or nil.
+func (l *look) byID(id string) *person { return l.last(l.ids.find(id)) }
+
+// byName is somebody of the directory by their user principal name, or nil.
+func (l *look) byName(name string) *person { return l.last(l.upns.find(fold(name))) }
+
+func (l *look) last(places []uint32) *person {
+	if len(places) == 0 {
+		return nil
+	}
+	return &l.people[places[len(places)-1]]
+}
+
+// everybody are the people of the directory, those in the recycle bin too.
+func (l *look) everybody() iter.Seq[*person] {
+	return func(yield func(*person) bool) {
+		for i := range l.people {
+			if !yield(&l.people[i]) {
+				return
+			}
+		}
+	}
 }
 
 func fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 func (l *look) indexAWS() {
-	for i := range l.a.Users {
-		u := &l.a.Users[i]
-		l.awsUsers[u.UserID] = u
-		l.awsNames[fold(u.UserName)] = append(l.awsNames[fold(u.UserName)], u)
-		for _, m := range u.Emails {
-			l.awsMails[fold(m.Value)] = append(l.awsMails[fold(m.Value)], u)
+	users := l.a.Users
+	l.awsIDs = indexed(len(users), func(i int, add func(string)) { add(users[i].UserID) })
+	l.awsNames = indexed(len(users), func(i int, add func(string)) { add(fold(users[i].UserName)) })
+	l.awsMails = indexed(len(users), func(i int, add func(string)) {
+		for _, m := range users[i].Emails {
+			add(fold(m.Value))
 		}
-		for _, x := range u.ExternalIDs {
-			l.awsExt[x.ID] = append(l.awsExt[x.ID], u)
+	})
+	l.awsExt = indexed(len(users), func(i int, add func(string)) {
+		for _, x := range users[i].ExternalIDs {
+			add(x.ID)
 		}
-	}
+	})
 	for i := range l.a.Groups {
 		g := &l.a.Groups[i]
 		l.awsGroup[g.GroupID] = g
@@ -134,8 +148,7 @@ func (l *look) indexAWS() {
 	for _, x := range l.a.Assignments {
 		l.access[x.PrincipalID]++
 	}
-	l.groupsOf = relate(l.a.Memberships, func(m Membership) (of, is string) { return m.MemberID, m.GroupID })
-	l.members = relate(l.a.Memberships, func(m Membership) (of, is string) { return m.GroupID, m.MemberID })
+	l.groupsOf = l.a.Memberships.turned()
 	for _, s := range l.a.PermissionSets {
 		l.setNames[s.PermissionSetArn] = s.Name
 	}

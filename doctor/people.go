@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi/trail"
@@ -18,12 +20,11 @@ import (
 // person is somebody of the directory, with what is meant for them on the other side and what is
 // there.
 type person struct {
-	*graph.User
+	*DirectoryUser
 
 	deleted  bool
 	assigned string    // how the application reaches them: "direct", or a group's name; "" : not
 	since    time.Time // of that assignment
-	via      []string  // ids of the groups in scope that they are direct members of
 	nested   string    // the group that reaches them only by nesting
 	scoped   bool      // the job means them
 	unmet    string    // the clause of the scoping filter that they do not pass
@@ -35,7 +36,9 @@ type person struct {
 }
 
 // enabled says whether they may sign in at Entra.
-func (p *person) enabled() bool { return !p.deleted && (p.AccountEnabled == nil || *p.AccountEnabled) }
+func (p *person) enabled() bool {
+	return !p.deleted && (p.DirectoryUser.enabled == nil || *p.DirectoryUser.enabled)
+}
 
 func (p *person) guest() bool { return strings.Contains(p.UserPrincipalName, "#EXT#") }
 
@@ -50,26 +53,55 @@ func (p *person) is(text string) bool {
 }
 
 // attribute gives an attribute by the name that mappings use.
-func attribute(u graph.User, deleted bool) mapping.Attributes {
+func attribute(u *graph.User, deleted bool) mapping.Attributes {
+	return func(name string) mapping.Value {
+		if v := textOf(u, deleted, name); v != "" {
+			return mapping.One(v)
+		}
+		return nil
+	}
+}
+
+// attributes are the texts of a user, by the name that mappings use.
+var attributes = map[string]func(*graph.User) string{
+	"objectId":                   func(u *graph.User) string { return u.ID },
+	"originalUserPrincipalName":  func(u *graph.User) string { return u.UserPrincipalName },
+	"userPrincipalName":          func(u *graph.User) string { return mapping.InvitedAddress(u.UserPrincipalName) },
+	"mail":                       func(u *graph.User) string { return u.Mail },
+	"displayName":                func(u *graph.User) string { return u.DisplayName },
+	"givenName":                  func(u *graph.User) string { return u.GivenName },
+	"surname":                    func(u *graph.User) string { return u.Surname },
+	"mailNickname":               func(u *graph.User) string { return u.MailNickname },
+	"jobTitle":                   func(u *graph.User) string { return u.JobTitle },
+	"department":                 func(u *graph.User) string { return u.Department },
+	"employeeId":                 func(u *graph.User) string { return u.EmployeeID },
+	"mobile":                     func(u *graph.User) string { return u.MobilePhone },
+	"telephoneNumber":            func(u *graph.User) string { return strings.Join(u.BusinessPhones, "") },
+	"companyName":                func(u *graph.User) string { return u.CompanyName },
+	"physicalDeliveryOfficeName": func(u *graph.User) string { return u.OfficeLocation },
+	"city":                       func(u *graph.User) string { return u.City },
+	"streetAddress":              func(u *graph.User) string { return u.StreetAddress },
+	"state":                      func(u *graph.User) string { return u.State },
+	"postalCode":                 func(u *graph.User) string { return u.PostalCode },
+	"country":                    func(u *graph.User) string { return u.Country },
+	"userType":                   func(u *graph.User) string { return u.UserType },
+	"preferredLanguage":          func(u *graph.User) string { return u.PreferredLanguage },
+	"usageLocation":              func(u *graph.User) string { return u.UsageLocation },
+}
+
+// textOf gives an attribute; empty where it has no value.
+func textOf(u *graph.User, deleted bool, name string) string {
 	off := deleted || (u.AccountEnabled != nil && !*u.AccountEnabled)
-	phone := ""
-	if len(u.BusinessPhones) > 0 {
-		phone = u.BusinessPhones[0]
+	switch name {
+	case "IsSoftDeleted":
+		return flag(off)
+	case "accountEnabled":
+		return flag(!off)
 	}
-	values := map[string]string{
-		"objectId": u.ID, "originalUserPrincipalName": u.UserPrincipalName,
-		"userPrincipalName": mapping.InvitedAddress(u.UserPrincipalName), "mail": u.Mail, "displayName": u.DisplayName,
-		"givenName": u.GivenName, "surname": u.Surname, "mailNickname": u.MailNickname, "jobTitle": u.JobTitle,
-		"department": u.Department, "employeeId": u.EmployeeID, "mobile": u.MobilePhone, "telephoneNumber": phone,
-		"companyName": u.CompanyName, "physicalDeliveryOfficeName": u.OfficeLocation, "city": u.City,
-		"streetAddress": u.StreetAddress, "state": u.State, "postalCode": u.PostalCode, "country": u.Country,
-		"userType": u.UserType, "preferredLanguage": u.PreferredLanguage, "usageLocation": u.UsageLocation,
-		"IsSoftDeleted": flag(off), "accountEnabled": flag(!off),
+	if of := attributes[name]; of != nil {
+		return of(u)
 	}
-	for name, value := range u.Extensions {
-		values[name] = value
-	}
-	return mapping.Texts(values)
+	return u.Extensions[name]
 }
 
 func flag(b bool) string {
@@ -81,24 +113,26 @@ func flag(b bool) string {
 
 func (l *look) findPeople() {
 	l.scopeGroups()
+	l.people = make([]person, 0, len(l.e.Users)+len(l.e.Deleted))
 	for i := range l.e.Users {
-		l.people = append(l.people, &person{User: &l.e.Users[i]})
+		l.people = append(l.people, person{DirectoryUser: &l.e.Users[i]})
 	}
 	for i := range l.e.Deleted {
-		l.people = append(l.people, &person{User: &l.e.Deleted[i], deleted: true})
+		l.people = append(l.people, person{DirectoryUser: &l.e.Deleted[i], deleted: true})
 	}
-	for _, p := range l.people {
-		l.byID[p.ID] = p
-	}
+	l.ids = indexed(len(l.people), func(i int, add func(string)) { add(l.people[i].ID) })
+	l.upns = indexed(len(l.e.Users), func(i int, add func(string)) { add(fold(l.people[i].UserPrincipalName)) })
 	l.reach()
-	for _, p := range l.people {
-		l.evaluate(p)
-		if !p.deleted {
-			l.byName[fold(p.UserPrincipalName)] = p
+	targets := new([]string)
+	matched := map[string]*User{}
+	for _, c := range l.e.Connections {
+		if u := l.awsUser(c.TargetID); u != nil && matched[c.SourceID] == nil {
+			matched[c.SourceID] = u
 		}
 	}
-	for _, p := range l.people {
-		l.meet(p)
+	for p := range l.everybody() {
+		l.evaluate(p, targets)
+		l.meet(p, matched[p.ID])
 	}
 	l.learn()
 	for _, a := range l.e.Audits {
@@ -108,12 +142,24 @@ func (l *look) findPeople() {
 			}
 		}
 	}
-	for _, p := range l.people {
-		if name, _, _ := strings.Cut(fold(p.UserPrincipalName), "@"); !p.deleted && p.aws != nil {
-			l.local[name] = p
-			l.display[fold(p.DisplayName)] = p
-		}
+	l.twins = sync.OnceValues(l.lookalikes)
+}
+
+// lookalikes find people who are at AWS's side by the part of their name before the @, and by their
+// display name.
+func (l *look) lookalikes() (local, display index) {
+	of := func(key func(*person) string) index {
+		return indexed(len(l.people), func(i int, add func(string)) {
+			if p := &l.people[i]; !p.deleted && p.aws != nil {
+				add(key(p))
+			}
+		})
 	}
+	local = of(func(p *person) string {
+		name, _, _ := strings.Cut(fold(p.UserPrincipalName), "@")
+		return name
+	})
+	return local, of(func(p *person) string { return fold(p.DisplayName) })
 }
 
 // learn takes the NameID from sign-ins that AWS took, where they show another than the one that is
@@ -127,7 +173,7 @@ func (l *look) learn() {
 		}
 	}
 	byMail := false
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.aws != nil && seen[fold(p.aws.UserName)] && !strings.EqualFold(p.nameID, p.aws.UserName) {
 			byMail = byMail || strings.EqualFold(p.aws.UserName, p.Mail)
 			p.nameID = p.aws.UserName
@@ -137,7 +183,7 @@ func (l *look) learn() {
 		return
 	}
 	l.subject.attribute = "mail"
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		p.nameID = cmp.Or(p.Mail, p.nameID)
 	}
 }
@@ -176,6 +222,13 @@ func (l *look) meaning() *graph.ServicePrincipal { return cmp.Or(l.prov, l.sso) 
 
 // reach says how each person is reached by the assignments, directly, by a group or not at all.
 func (l *look) reach() {
+	l.member = make([]*person, l.e.Members.size())
+	for p := range l.everybody() {
+		if n, known := l.e.Members.find(p.ID); known {
+			l.member[n] = p
+		}
+	}
+	l.circleOf = l.e.Members.turned()
 	sp := l.meaning()
 	for _, a := range l.e.Assigned {
 		if sp == nil || a.ResourceID != sp.ID {
@@ -185,22 +238,23 @@ func (l *look) reach() {
 		if a.CreatedDateTime != nil {
 			at = *a.CreatedDateTime
 		}
-		if p := l.byID[a.PrincipalID]; p != nil {
+		if p := l.byID(a.PrincipalID); p != nil {
 			p.assigned, p.since = "direct", at
 			continue
 		}
 		l.reachGroup(a.PrincipalID, at)
 	}
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		p.scoped = p.assigned != "" || l.all
 	}
-	for id := range l.inScope {
-		if !l.inScope[id] || l.circles[id] == nil {
-			continue
-		}
-		for _, m := range l.e.Members[id] {
-			if p := l.byID[m.ID]; p != nil && !slices.Contains(p.via, id) {
-				p.via = append(p.via, id)
+}
+
+// via are the groups in scope that somebody is a direct member of.
+func (l *look) via(p *person) iter.Seq[*graph.Group] {
+	return func(yield func(*graph.Group) bool) {
+		for id := range l.circleOf.of(p.ID) {
+			if g := l.circles[id]; g != nil && l.inScope[id] && !yield(g) {
+				return
 			}
 		}
 	}
@@ -212,80 +266,92 @@ func (l *look) reachGroup(id string, at time.Time) {
 		return
 	}
 	seen := map[string]bool{id: true}
-	level := l.e.Members[id]
+	level := l.e.Members.numbers(id)
 	for depth := 0; len(level) > 0 && depth < 20; depth++ {
-		var next []Member
+		var next []uint32
 		for _, m := range level {
-			p := l.byID[m.ID]
+			p, inner := l.member[m], l.e.Members.ids[m]
 			switch {
 			case p != nil && depth == 0 && p.assigned == "":
 				p.assigned, p.since = g.DisplayName, at
 			case p != nil && depth > 0 && p.nested == "":
 				p.nested = g.DisplayName
-			case p == nil && !seen[m.ID]:
-				seen[m.ID] = true
-				next = append(next, l.e.Members[m.ID]...)
+			case p == nil && !seen[inner]:
+				seen[inner] = true
+				next = append(next, l.e.Members.numbers(inner)...)
 			}
 		}
 		level = next
 	}
 }
 
-// sending is what would be sent about somebody. A map would be several times as large, and there is
-// one for everybody.
-type sending []sent
+// sending is what would be sent about somebody, as far as checks ask for it. A map would be several
+// times as large, and there is one for everybody.
+type sending struct {
+	targets *[]string // the same for all people
+	values  []string  // in the order of the targets; "": not sent
+}
 
-type sent struct{ name, value string }
+// asked are the targets that checks ask for, beside the elements of lists.
+var asked = []string{"userName", "externalId", "displayName", "name.givenName", "name.familyName", "title"}
 
-// find gives the value of an attribute, and whether it would be sent.
-func (s sending) find(name string) (string, bool) {
-	for _, x := range s {
-		if x.name == name {
-			return x.value, true
+// set keeps what checks ask for.
+func (s *sending) set(values map[string]string) {
+	for target := range values {
+		if !slices.Contains(*s.targets, target) &&
+			(slices.Contains(asked, target) || strings.Contains(target, "[")) {
+			*s.targets = append(*s.targets, target)
 		}
 	}
-	return "", false
+	s.values = make([]string, len(*s.targets))
+	for i, target := range *s.targets {
+		s.values[i] = values[target]
+	}
 }
 
 // of gives the value of an attribute; empty where it would not be sent.
-func (s sending) of(name string) string {
-	value, _ := s.find(name)
-	return value
+func (s sending) of(target string) string {
+	for i, value := range s.values {
+		if (*s.targets)[i] == target {
+			return value
+		}
+	}
+	return ""
 }
 
 // evaluate says what would be sent about somebody.
-func (l *look) evaluate(p *person) {
-	ctx, of := context.Background(), attribute(*p.User, p.deleted)
+func (l *look) evaluate(p *person, targets *[]string) {
+	user := p.whole()
+	ctx, of := context.Background(), attribute(&user, p.deleted)
 	if l.users != nil {
 		if in, unmet, err := l.users.InScope(ctx, of); err == nil && !in {
 			p.unmet = cmp.Or(unmet, "the scoping filter")
 		}
 		if wanted, creating, err := l.users.Map(ctx, of); err == nil {
 			maps.Copy(wanted, creating)
-			p.values = make(sending, 0, len(wanted))
-			for name, value := range wanted {
-				p.values = append(p.values, sent{name, value})
-			}
+			p.values.targets = targets
+			p.values.set(wanted)
 			p.missing = l.users.Missing(wanted)
 		}
 	}
-	p.nameID = l.subject.of(*p.User)
+	p.nameID = l.subject.of(p.UserPrincipalName, of)
 }
 
-// meet finds who a person is at AWS's side.
-func (l *look) meet(p *person) {
-	for _, c := range l.e.Connections {
-		if u := l.awsUsers[c.TargetID]; c.SourceID == p.ID && u != nil {
-			p.aws, p.by = u, connected
-			return
-		}
+// meet finds who a person is at AWS's side: whom the job remembers, or who has their ids or names.
+func (l *look) meet(p *person, remembered *User) {
+	if remembered != nil {
+		p.aws, p.by = remembered, connected
+		return
 	}
-	find := func(by string, index map[string][]*User, key string) bool {
-		if key == "" || len(index[key]) == 0 {
+	find := func(by string, x index, key string) bool {
+		if key == "" {
 			return false
 		}
-		p.aws, p.by = index[key][0], by
-		return true
+		for u := range l.usersAt(x.find(key)) {
+			p.aws, p.by = u, by
+			return true
+		}
+		return false
 	}
 	_ = find("externalId", l.awsExt, p.values.of("externalId")) || find("externalId", l.awsExt, p.ID) ||
 		find("userName", l.awsNames, fold(p.values.of("userName"))) || find("email", l.awsMails, fold(p.Mail))
@@ -378,8 +444,8 @@ func (s *nameIDSource) custom(policy CustomClaims) {
 }
 
 // of is the NameID of somebody; "" where they have none, or it cannot be said.
-func (s nameIDSource) of(u graph.User) string {
-	if s.conditional && strings.Contains(u.UserPrincipalName, "#EXT#") {
+func (s nameIDSource) of(upn string, of mapping.Attributes) string {
+	if s.conditional && strings.Contains(upn, "#EXT#") {
 		return ""
 	}
 	name := map[string]string{
@@ -393,7 +459,7 @@ func (s nameIDSource) of(u graph.User) string {
 			name = "extensionAttribute" + n
 		}
 	}
-	value := attribute(u, false)(name).Text()
+	value := of(name).Text()
 	switch strings.ToLower(s.method) {
 	case "":
 	case "extractmailprefix":

@@ -12,7 +12,7 @@ import (
 
 // concerned are the people of a finding, all of them.
 func (l *look) concerned(f *Finding) (out []*person) {
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if f.concerns[fold(p.UserPrincipalName)] && !p.deleted {
 			out = append(out, p)
 		}
@@ -58,10 +58,10 @@ func (l *look) assignInner(f *Finding) (out []Repair) {
 	inner := map[string][]string{}
 	for _, p := range l.concerned(f) {
 		for outer, in := range l.inScope {
-			for _, m := range l.e.Members[outer] {
-				direct := slices.Contains(l.e.Members[m.ID], Member{p.ID})
-				if in && direct && l.circles[m.ID] != nil && !slices.Contains(inner[m.ID], p.UserPrincipalName) {
-					inner[m.ID] = append(inner[m.ID], p.UserPrincipalName)
+			for id := range l.e.Members.Of(outer) {
+				direct := l.e.Members.Has(id, p.ID)
+				if in && direct && l.circles[id] != nil && !slices.Contains(inner[id], p.UserPrincipalName) {
+					inner[id] = append(inner[id], p.UserPrincipalName)
 				}
 			}
 		}
@@ -121,7 +121,7 @@ func (l *look) enableUsers(f *Finding) (out []Repair) {
 
 // disableUsers disables those who left. AWS has no API for that.
 func (l *look) disableUsers(f *Finding) (out []Repair) {
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if !l.ours() || p.aws == nil || !f.concerns[fold(p.UserPrincipalName)] {
 			continue
 		}
@@ -139,8 +139,8 @@ func (l *look) addMembers(f *Finding) (out []Repair) {
 		if !in || g == nil || !f.concerns[fold(g.DisplayName)] {
 			continue
 		}
-		for _, m := range l.e.Members[id] {
-			p := l.byID[m.ID]
+		for _, n := range l.e.Members.numbers(id) {
+			p := l.member[n]
 			if p == nil || p.aws == nil || !f.concerns[fold(p.UserPrincipalName)] ||
 				l.groupsOf.has(p.aws.UserID, g.GroupID) {
 				continue
@@ -161,8 +161,8 @@ func (l *look) removeMembers(f *Finding) (out []Repair) {
 		if !f.concerns[fold(g.DisplayName)] {
 			continue
 		}
-		for _, id := range l.members[g.GroupID] {
-			if u := l.awsUsers[id]; u != nil && f.concerns[fold(u.UserName)] {
+		for id := range l.a.Memberships.Of(g.GroupID) {
+			if u := l.awsUser(id); u != nil && f.concerns[fold(u.UserName)] {
 				out = append(out, Repair{
 					Action: RemoveMember, What: "Take " + u.UserName + " out of " + g.DisplayName + " at AWS",
 					With:  map[string]string{withUser: id, withGroup: g.GroupID},

@@ -217,7 +217,7 @@ func (l *look) ours() bool { return l.a.Directory != nil && l.read(Console) }
 
 func (l *look) enableApplication(*Finding) []Repair {
 	var who []string
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.assigned != "" && p.enabled() {
 			who = append(who, p.UserPrincipalName)
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -169,7 +170,7 @@ func nobodyInScope(l *look, a *answer) {
 		return
 	}
 	scoped, passing := 0, 0
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.scoped && p.enabled() {
 			scoped++
 			if p.unmet == "" {
@@ -186,7 +187,7 @@ func nobodyInScope(l *look, a *answer) {
 			fix("Assign people or their groups", "", l.admin(sp, "Users"))
 	case scoped > 0 && passing == 0:
 		unmet := ""
-		for _, p := range l.people {
+		for p := range l.everybody() {
 			if p.scoped && p.unmet != "" {
 				unmet = p.unmet
 			}
@@ -241,7 +242,7 @@ func controlTower(name string) bool {
 
 func nestedOnly(l *look, a *answer) {
 	var f *Finding
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.nested == "" || p.assigned != "" || !p.enabled() || l.all {
 			continue
 		}
@@ -259,7 +260,7 @@ func nestedOnly(l *look, a *answer) {
 func filtered(l *look, a *answer) {
 	l.filteredGroups(a)
 	var f *Finding
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if !p.scoped || p.unmet == "" || !p.enabled() {
 			continue
 		}
@@ -279,7 +280,7 @@ func filtered(l *look, a *answer) {
 
 // sent are those whom the job means: in scope, enabled, and not filtered out.
 func (l *look) sent() (out []*person) {
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.scoped && p.enabled() && p.unmet == "" && l.prov != nil {
 			out = append(out, p)
 		}
@@ -354,8 +355,8 @@ const connected = "connection"
 // forgotten finds whom a job remembers as a user that is there no more.
 func forgotten(l *look, a *answer) {
 	for _, c := range l.e.Connections {
-		p := l.byID[c.SourceID]
-		if p == nil || p.deleted || c.TargetID == "" || l.awsUsers[c.TargetID] != nil {
+		p := l.byID(c.SourceID)
+		if p == nil || p.deleted || c.TargetID == "" || l.awsUser(c.TargetID) != nil {
 			continue
 		}
 		f := a.find(Warning, "gone", "the job takes a user that is not at AWS for "+p.UserPrincipalName,
@@ -373,13 +374,13 @@ func forgotten(l *look, a *answer) {
 
 func wrongMatch(l *look, a *answer) {
 	forgotten(l, a)
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		u := p.aws
 		if u == nil || p.by == "externalId" || (!p.scoped && p.by != connected) {
 			continue
 		}
 		for _, x := range u.ExternalIDs {
-			other := l.byID[x.ID]
+			other := l.byID(x.ID)
 			if other == p || x.ID == p.values.of("externalId") || p.by == "email" {
 				continue
 			}
@@ -414,12 +415,12 @@ func wrongMatch(l *look, a *answer) {
 func emailClash(l *look, a *answer) {
 	for _, p := range l.sent() {
 		mail := p.mailToSend()
-		for _, u := range l.awsMails[fold(mail)] {
+		for u := range l.usersAt(l.awsMails.find(fold(mail))) {
 			if u == p.aws && p.by != "email" {
 				continue
 			}
 			who := "made by hand"
-			for _, o := range l.people {
+			for o := range l.everybody() {
 				if o != p && o.aws == u && o.by != "email" {
 					who = o.UserPrincipalName + "'s"
 				}
@@ -441,10 +442,7 @@ const workMail = `emails[type eq "work"].value`
 
 // mailToSend is the address that the job sends.
 func (p *person) mailToSend() string {
-	if v, ok := p.values.find(workMail); ok {
-		return v
-	}
-	return p.Mail
+	return cmp.Or(p.values.of(workMail), p.Mail)
 }
 
 func requiredAttributes(l *look, a *answer) {
@@ -527,11 +525,12 @@ func (l *look) halfAddress(a *answer, p *person) {
 	if p.values.of(country) != "" {
 		return
 	}
-	for _, x := range p.values {
-		if strings.HasPrefix(x.name, "addresses[") && x.value != "" && l.logSays(p, "address") {
+	for i, value := range p.values.values {
+		target := (*p.values.targets)[i]
+		if strings.HasPrefix(target, "addresses[") && value != "" && l.logSays(p, "address") {
 			a.find(Broken, "no country", "the address of "+p.UserPrincipalName+" has no country",
 				"AWS refuses an address without one").
-				value("Entra, "+x.name, x.value).value("Entra, country", "").
+				value("Entra, "+target, value).value("Entra, country", "").
 				fix("Fill the country, or remove the mappings of addresses", "", l.admin(l.prov, "Provisioning")).
 				of(p.UserPrincipalName)
 			return
@@ -564,7 +563,7 @@ func failingObjects(l *look, a *answer) {
 			continue
 		}
 		name := e.SourceIdentity.DisplayName
-		if p := l.byID[e.SourceIdentity.ID]; p != nil {
+		if p := l.byID(e.SourceIdentity.ID); p != nil {
 			name = p.UserPrincipalName
 			if !p.scoped || l.overcome(p, e) {
 				continue

@@ -72,15 +72,16 @@ func (l *look) mismatch(p *person, u *User) (kind, cause string) {
 		y, _, ok2 := strings.Cut(p.nameID, "@")
 		return ok && ok2 && strings.EqualFold(x, y)
 	}
+	employee := p.whole().EmployeeID
 	switch {
 	case p.guest():
 		return "guest", "Guests keep #EXT# in the NameID, and provisioning sends the address that they were invited " +
 			"by"
-	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, p.EmployeeID) ||
+	case strings.EqualFold(u.UserName, p.ID) || strings.EqualFold(u.UserName, employee) ||
 		strings.EqualFold(u.UserName, p.values.of("externalId")):
 		return "mapping changed",
 			"The mapping of userName was changed: user names at AWS are ids now, and the NameID still is a name"
-	case p.nameID == p.ID || (p.EmployeeID != "" && p.nameID == p.EmployeeID) || l.subject.attribute == "objectid":
+	case p.nameID == p.ID || (employee != "" && p.nameID == employee) || l.subject.attribute == "objectid":
 		return "claim", "The NameID was set to an id, and user names at AWS are addresses"
 	case l.subject.method != "" && !strings.Contains(p.nameID, "@"):
 		return "claim", "A transformation of the claim cuts the NameID, and AWS has the whole name"
@@ -105,12 +106,12 @@ func nameID(l *look, a *answer) {
 		return
 	}
 	kinds := map[string]*Finding{}
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		u := p.aws
 		if u == nil || !p.enabled() || p.nameID == "" || strings.EqualFold(p.nameID, u.UserName) {
 			continue
 		}
-		if x := l.awsNames[fold(p.nameID)]; len(x) > 0 && p.by == "email" {
+		if x := l.awsNames.find(fold(p.nameID)); len(x) > 0 && p.by == "email" {
 			continue // the address is another question
 		}
 		if p.by == "email" && p.scoped && l.prov != nil && l.mapped(p) && !p.looksLike(u) {
@@ -158,7 +159,7 @@ func nameIDMissing(l *look, a *answer) {
 		return
 	}
 	var f *Finding
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if !p.scoped || !p.enabled() || p.nameID != "" || (l.subject.conditional && p.guest()) {
 			continue
 		}
@@ -175,14 +176,14 @@ func nameIDMissing(l *look, a *answer) {
 
 // unknown are the users of AWS's side whom nobody of the directory is.
 func (l *look) unknown() (out []*User) {
-	known := map[string]bool{}
-	for _, p := range l.people {
+	known := make(map[*User]bool, len(l.a.Users))
+	for p := range l.everybody() {
 		if p.aws != nil {
-			known[p.aws.UserID] = true
+			known[p.aws] = true
 		}
 	}
 	for i := range l.a.Users {
-		if !known[l.a.Users[i].UserID] {
+		if !known[&l.a.Users[i]] {
 			out = append(out, &l.a.Users[i])
 		}
 	}
@@ -228,7 +229,8 @@ func onlyAtAWS(l *look, a *answer) {
 // twin is somebody of the directory with the display name or the local part of a user's address.
 func (l *look) twin(u *User) *person {
 	local, _, _ := strings.Cut(fold(u.UserName), "@")
-	for _, p := range []*person{l.local[local], l.display[fold(u.DisplayName)]} {
+	locals, displays := l.twins()
+	for _, p := range []*person{l.last(locals.find(local)), l.last(displays.find(fold(u.DisplayName)))} {
 		if p != nil && p.aws != u {
 			return p
 		}
@@ -241,7 +243,7 @@ func signInUnassigned(l *look, a *answer) {
 		return
 	}
 	var f *Finding
-	for _, p := range l.people {
+	for p := range l.everybody() {
 		if p.assigned != "" || !p.enabled() || (p.aws == nil && !p.is(l.about.Person)) {
 			continue
 		}
@@ -315,7 +317,7 @@ func refusedSignIns(l *look, a *answer) {
 		if slices.Contains(interrupts, code) || slices.Contains(conditional, code) {
 			continue
 		}
-		p := l.byName[fold(s.UserPrincipalName)]
+		p := l.byName(s.UserPrincipalName)
 		if code == 50105 && p != nil && p.assigned == "" && p.nested == "" && !l.all {
 			continue // not assigned, and refused: as it should be
 		}

@@ -16,17 +16,17 @@ func large(t *testing.T, people, groups int) doctor.Facts {
 	e, a := f.Entra, f.AWS
 	issuer := a.Users[0].ExternalIDs[0].Issuer
 	e.Users, e.Groups = nil, nil
-	e.Assigned, e.Members = nil, map[string][]doctor.Member{}
+	e.Assigned, e.Members = nil, &doctor.Roster{}
 	a.Users, a.Groups = nil, nil
-	a.Memberships, a.Assignments = nil, nil
+	a.Memberships, a.Assignments = &doctor.Roster{}, nil
 	for i := range people {
 		id, name := fmt.Sprintf("u-%d", i), fmt.Sprintf("p%d@harbor.example", i)
-		e.Users = append(e.Users, graph.User{
+		e.Users = append(e.Users, doctor.Pack(graph.User{
 			ID: id, UserPrincipalName: name, Mail: name, DisplayName: name, GivenName: "P", Surname: name,
-		})
+		}))
 		u := doctor.User{
 			UserID: "a-" + id, UserName: name, DisplayName: name, UserStatus: "ENABLED",
-			Emails:      []doctor.Email{{Value: name, Primary: true}},
+			Emails:      []doctor.Email{{Value: name}},
 			ExternalIDs: []doctor.ExternalID{{Issuer: issuer, ID: id}},
 		}
 		a.Users = append(a.Users, u)
@@ -47,8 +47,8 @@ func large(t *testing.T, people, groups int) doctor.Facts {
 		})
 		for n := range people / groups * 10 {
 			member := fmt.Sprintf("u-%d", (i*people/groups+n)%people)
-			e.Members[id] = append(e.Members[id], doctor.Member{ID: member})
-			a.Memberships = append(a.Memberships, doctor.Membership{GroupID: "b-" + id, MemberID: "a-" + member})
+			e.Members.Add(id, member)
+			a.Memberships.Add("b-"+id, "a-"+member)
 		}
 	}
 	return f

@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -170,17 +171,18 @@ func (s *side) users(ctx context.Context) {
 }
 
 func (s *side) user(u idtypes.User) doctor.User {
-	text := func(t *string) string { return s.once(aws.ToString(t)) }
+	own := func(t *string) string { return strings.Clone(aws.ToString(t)) }
 	out := doctor.User{
-		UserID: text(u.UserId), UserName: text(u.UserName), DisplayName: text(u.DisplayName),
-		ExternalIDs: s.ids(u.ExternalIds), UserStatus: s.once(string(u.UserStatus)), CreatedBy: text(u.CreatedBy),
-		CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
-	}
-	if u.Name != nil {
-		out.Name.GivenName, out.Name.FamilyName = text(u.Name.GivenName), text(u.Name.FamilyName)
+		UserID: s.facts.AWS.Memberships.One(aws.ToString(u.UserId)), UserName: own(u.UserName),
+		DisplayName: own(u.DisplayName), ExternalIDs: s.ids(u.ExternalIds), UserStatus: s.once(string(u.UserStatus)),
+		CreatedBy: s.once(aws.ToString(u.CreatedBy)), CreatedAt: u.CreatedAt,
 	}
 	for _, e := range u.Emails {
-		out.Emails = append(out.Emails, doctor.Email{Value: text(e.Value), Primary: e.Primary})
+		address := out.UserName // one copy, where it is that
+		if aws.ToString(e.Value) != address {
+			address = own(e.Value)
+		}
+		out.Emails = append(out.Emails, doctor.Email{Value: address})
 	}
 	return out
 }
@@ -188,7 +190,7 @@ func (s *side) user(u idtypes.User) doctor.User {
 func (s *side) ids(list []idtypes.ExternalId) []doctor.ExternalID {
 	out := make([]doctor.ExternalID, len(list))
 	for i, x := range list {
-		out[i] = doctor.ExternalID{Issuer: s.once(aws.ToString(x.Issuer)), ID: s.once(aws.ToString(x.Id))}
+		out[i] = doctor.ExternalID{Issuer: s.once(aws.ToString(x.Issuer)), ID: strings.Clone(aws.ToString(x.Id))}
 	}
 	return out
 }
@@ -239,13 +241,14 @@ func (s *side) memberships(ctx context.Context, groups <-chan string) {
 			if s.failed(doctor.AWSMembers, err) {
 				return
 			}
+			members := make([]string, 0, len(page.Items))
 			s.keep(func(f *doctor.Facts) {
 				for _, m := range page.Items {
 					if id := inventory.MemberID(m); id != "" {
-						f.AWS.Memberships = append(f.AWS.Memberships,
-							doctor.Membership{GroupID: group, MemberID: s.once(id)})
+						members = append(members, id)
 					}
 				}
+				f.AWS.Memberships.Add(group, members...)
 			})
 		}
 	})

@@ -90,7 +90,7 @@ func (g *gathering) connections(ctx context.Context) {
 }
 
 // names says whether a word is somebody's name, address or id.
-func names(u graph.User, word string) bool {
+func names(u doctor.DirectoryUser, word string) bool {
 	word = strings.TrimSpace(word)
 	return word != "" && slices.ContainsFunc([]string{u.UserPrincipalName, u.Mail, u.DisplayName, u.ID},
 		func(name string) bool { return strings.EqualFold(name, word) })

@@ -104,8 +104,8 @@ func (g *gathering) people(ctx context.Context) {
 		err = g.Graph.Do(ctx, http.MethodGet, path, nil, &page)
 		g.keep(func(f *doctor.Facts) {
 			for _, u := range page.Value {
-				g.share(&u)
-				f.Entra.Users = append(f.Entra.Users, u)
+				u.ID = f.Entra.Members.One(u.ID)
+				f.Entra.Users = append(f.Entra.Users, doctor.Pack(u))
 			}
 		})
 		path = page.NextLink
@@ -117,31 +117,15 @@ func (g *gathering) people(ctx context.Context) {
 		ctx, g.Graph, "/directory/deletedItems/microsoft.graph.user?$select=id,displayName,userPrincipalName,mail",
 	)
 	if !g.failed(doctor.RecycleBin, err) {
-		for i := range deleted { // the name has the id before it
-			deleted[i].UserPrincipalName = strings.TrimPrefix(
-				deleted[i].UserPrincipalName, strings.ReplaceAll(deleted[i].ID, "-", ""),
-			)
-		}
-		g.keep(func(f *doctor.Facts) { f.Entra.Deleted = deleted })
-	}
-}
-
-// share keeps one copy of what many people have.
-func (g *gathering) share(u *graph.User) {
-	for _, text := range []*string{
-		&u.ID, &u.Mail, &u.UserPrincipalName, &u.JobTitle, &u.Department, &u.CompanyName, &u.OfficeLocation,
-		&u.StreetAddress, &u.City, &u.State, &u.PostalCode, &u.Country, &u.UserType, &u.PreferredLanguage,
-		&u.UsageLocation,
-	} {
-		*text = g.once(*text)
-	}
-	// Entra tells all fifteen, which are empty as a rule; a map of them is larger than a person.
-	extensions := u.Extensions
-	u.Extensions = nil
-	for name, value := range extensions {
-		if value != "" {
-			put(&u.Extensions, g.once(name), g.once(value))
-		}
+		g.keep(func(f *doctor.Facts) {
+			for _, u := range deleted {
+				u.ID = strings.Clone(u.ID)
+				u.UserPrincipalName = strings.TrimPrefix( // the name has the id before it
+					u.UserPrincipalName, strings.ReplaceAll(u.ID, "-", ""),
+				)
+				f.Entra.Deleted = append(f.Entra.Deleted, doctor.Pack(u))
+			}
+		})
 	}
 }
 
@@ -346,11 +330,11 @@ func (g *gathering) members(ctx context.Context, wanted []string, known map[stri
 						continue
 					}
 					g.keep(func(f *doctor.Facts) {
-						ids := make([]doctor.Member, len(list))
+						ids := make([]string, len(list))
 						for i := range list {
-							ids[i].ID = g.once(list[i].ID)
+							ids[i] = list[i].ID
 						}
-						put(&f.Entra.Members, id, ids)
+						f.Entra.Members.Add(id, ids...)
 					})
 					mu.Lock()
 					for _, m := range list {

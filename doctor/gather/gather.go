@@ -84,7 +84,7 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 	center := make(chan string, 1) // the entity ID, for the search of applications
 	var sides sync.WaitGroup
 	if cfg.AWS != nil || cfg.SCIM.URL != "" {
-		g.facts.AWS = &doctor.AWS{}
+		g.facts.AWS = &doctor.AWS{Memberships: &doctor.Roster{}}
 	}
 	known := make(chan struct{}) // what else there is to ask AWS's side
 	sides.Go(func() {
@@ -101,7 +101,7 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 		}
 	})
 	if cfg.Graph != nil {
-		g.facts.Entra = &doctor.Entra{}
+		g.facts.Entra = &doctor.Entra{Members: &doctor.Roster{}}
 		g.early.Go(func() { g.entra(ctx, center) })
 	}
 	<-known
@@ -145,8 +145,8 @@ func (g *gathering) keep(change func(*doctor.Facts)) {
 	change(&g.facts)
 }
 
-// once is the one copy of a text that is there many times: the ids of members, departments. What an
-// answer is decoded to may be a part of the whole answer, which would stay in memory with it.
+// once is the one copy of a text that many have, such as who created them. What an answer is decoded
+// to may be a part of the whole answer, which would stay in memory with it.
 // Callers keep: it needs the lock.
 func (g *gathering) once(text string) string {
 	one, known := g.texts[text]
