@@ -46,7 +46,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"adminapi awsconfig awsconfig/signin cmd/gatehouse/administer connect/assist outbound terminal",
 	},
 	{
-		"cmd/gatehouse/rehearse", "audit awsapi/inventory center center/mirror cmd/gatehouse/administer " +
+		"cmd/gatehouse/rehearse", "adminapi audit awsapi/inventory center center/mirror cmd/gatehouse/administer " +
 			"cmd/gatehouse/examine connect/aws demo graph graph/signin outbound tenant tenant/mirror terminal",
 	},
 	{"cmd/*", "*"},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -264,7 +265,9 @@ func (f *heldFinder) complete() error {
 			rules[a] = origins
 		}
 		h.ByHand = len(origins) == 0 || origins[0] == byHand
-		h.Rules = slices.DeleteFunc(slices.Clone(origins), func(rule string) bool { return rule == byHand })
+		h.Rules = slices.DeleteFunc(slices.Clone(origins), func(origin string) bool {
+			return origin == byHand || strings.HasPrefix(origin, windowOrigin) // which is no rule
+		})
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // Condition is how a connection, or a part of it, stands.
@@ -43,7 +47,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	h := Health{Condition: Converged, Findings: []Finding{}, Expires: []Expiry{}, Jobs: []JobStatus{}}
 	p, err := observeConnected(ctx, cfg)
 	if errors.Is(err, ErrNotConnected) {
-		h.find("Connection", Broken, err.Error(), "gatehouse connect")
+		h.find("Connection", Broken, err.Error(), "nothing, if that was meant; gatehouse connect connects it again")
 		return h, nil
 	}
 	if err != nil {
@@ -90,10 +94,66 @@ func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
 		)
 	}
 	p, err := Observe(ctx, cfg)
-	if err == nil && p.State.Principal.ID == "" {
+	switch {
+	case err != nil:
+		return p, err
+	case p.State.Principal.ID == "":
 		return nil, fmt.Errorf("%w: the tenant has no application of this center", ErrNotConnected)
 	}
-	return p, err
+	if left, err := p.leftAlone(ctx); err != nil || left {
+		return nil, errors.Join(err, fmt.Errorf("%w: %s", ErrNotConnected, p.leftBecause(ctx)))
+	}
+	return p, nil
+}
+
+// leftAlone says whether an application is all that there is of a connection, as it is after undo:
+// nothing provisions, and a center that tells says that its people do not sign in at the tenant.
+func (p *Plan) leftAlone(ctx context.Context) (bool, error) {
+	endpoint := p.State.SCIM.TenantID != "" && p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint
+	if p.State.Job.ID != "" || endpoint || p.cfg.Writer != nil {
+		return false, nil
+	}
+	switch p.State.Directory.IdentitySource {
+	case adminapi.SourceDirectory:
+		return true, nil
+	case adminapi.SourceExternal:
+		_, ours, err := p.sourceByName(ctx)
+		return !ours, err
+	}
+	return false, nil
+}
+
+// searcher is a side with an audit log.
+type searcher interface {
+	LookupEvents(context.Context, adminapi.SearchEvents, func(adminapi.Event) bool) error
+}
+
+// leftBecause says since when a center's people sign in elsewhere, and who changed that.
+func (p *Plan) leftBecause(ctx context.Context) string {
+	text := "“" + p.State.Principal.DisplayName + "” has no provisioning job, and the identity source is " +
+		p.sourceName()
+	log, keeps := p.cfg.Center.(searcher)
+	if !keeps {
+		return text
+	}
+	var last adminapi.Event
+	for _, name := range []string{"DisableExternalIdPConfigurationForDirectory", "UndoIdentitySourceChange"} {
+		err := log.LookupEvents(ctx, adminapi.SearchEvents{EventName: name, Result: "Granted", MaxResults: 1},
+			func(e adminapi.Event) bool {
+				if e.EventTime.After(last.EventTime) {
+					last = e
+				}
+				return false
+			})
+		if err != nil {
+			return text // who may not read the log learns the rest
+		}
+	}
+	if last.EventTime.IsZero() {
+		return text
+	}
+	return fmt.Sprintf("%s took it back on %s: %s", cmp.Or(last.ActorName, "somebody"),
+		last.EventTime.UTC().Format("2006-01-02 15:04 UTC"), text)
 }
 
 // unproved says whether a step is of what AWS does not tell, and no run has proved.

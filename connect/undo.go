@@ -135,15 +135,24 @@ func (u *Undo) observeSource(ctx context.Context) error {
 	default:
 		return nil
 	}
+	c, ours, err := p.sourceByName(ctx)
+	if ours {
+		p.State.Configuration, p.Changes = c, true
+	}
+	return err
+}
+
+// sourceByName is the identity provider in force, if it has the tenant's name.
+func (p *Plan) sourceByName(ctx context.Context) (source adminapi.Configuration, ours bool, err error) {
 	configurations, err := p.cfg.Center.Configurations(ctx)
 	tenant := path.Base(strings.TrimRight(p.cfg.LoginURL, "/"))
 	for _, c := range configurations {
 		known := tenant != "." && tenant != "/"
 		if c.Status == adminapi.StatusEnabled && known && strings.Contains(c.EntityID, tenant) {
-			p.State.Configuration, p.Changes = c, true
+			source, ours = c, true
 		}
 	}
-	return err
+	return source, ours, err
 }
 
 // compare finds what was lost and what is new since the snapshot.

@@ -233,7 +233,7 @@ func (l *look) recorded() (out []*Finding) {
 // personal says what there is to say of somebody whom no check speaks of.
 func (l *look) personal() (out []*Finding) {
 	if l.about.Person == "" {
-		return nil
+		return l.groupNotMeant()
 	}
 	say := func(check, kind string, state State, stage Stage, fact, cause, do string) *Finding {
 		f := &Finding{Check: check, Kind: kind, State: state, Stage: stage, Fact: fact, Cause: cause,
@@ -344,7 +344,7 @@ func (l *look) steps() []Step {
 		for u := range l.awsNamed(l.about.Person) {
 			there = u.UserName + ", " + cmp.Or(u.UserStatus, "ENABLED")
 		}
-		return []Step{{"in the directory", judge(there == "", false), "(unknown)", there}}
+		return []Step{{"in the directory", judge(false, false), "(unknown)", there}}
 	}
 	scope := cmp.Or(p.assigned, "not assigned")
 	switch {

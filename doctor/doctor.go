@@ -175,6 +175,9 @@ func (r Report) Worst() State {
 	return worst
 }
 
+// NoAnswer is what is missing where a service did not answer.
+const NoAnswer = "the service to answer"
+
 // noAPI is the kind of an Unseen finding that no permission helps with.
 const noAPI = "nobody can"
 
@@ -190,8 +193,8 @@ func Diagnose(f Facts, about About, only ...string) Report {
 			continue
 		}
 		if i := slices.IndexFunc(c.Needs, func(s Source) bool { return !l.read(s) }); i >= 0 {
-			if l.asked(c.Needs[i]) {
-				blind[c.Needs[i]] = append(blind[c.Needs[i]], c.Name)
+			if s := cmp.Or(l.Unread[c.Needs[i]].Behind, c.Needs[i]); l.asked(s) {
+				blind[s] = append(blind[s], c.Name)
 			}
 			continue
 		}
@@ -208,6 +211,7 @@ func Diagnose(f Facts, about About, only ...string) Report {
 	l.mend(found)
 	found = l.answers(found)
 	l.order(found)
+	r.Findings = make([]Finding, 0, len(found))
 	for _, x := range found {
 		r.Findings = append(r.Findings, *x)
 	}
@@ -221,10 +225,15 @@ func (l *look) unseen(blind map[Source][]string) (out []*Finding) {
 		if len(checks) == 0 {
 			continue
 		}
-		u := l.Unread[info.Source]
+		u, unread := l.Unread[info.Source]
 		kind, do := "", "Ask for the permission "+cmp.Or(u.Missing, info.Permission)
-		if u.Missing == "" {
+		switch {
+		case !unread:
+			continue // what it says is judged, and the rest is behind that
+		case u.Missing == "":
 			kind, do = noAPI, "Nothing: no permission opens it"
+		case u.Missing == NoAnswer:
+			do = "Look at the address, and look again when it answers"
 		}
 		out = append(out, &Finding{
 			Check: string(info.Source), Kind: kind, State: Unseen, Stage: Setup,

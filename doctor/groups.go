@@ -39,6 +39,29 @@ func (l *look) unmetByGroup(g *graph.Group) string {
 	return cmp.Or(unmet, "the scoping filter of groups")
 }
 
+// groupNotMeant says that the group that was asked about is not one that the job sends. The check
+// of groups that have access at AWS says the rest.
+func (l *look) groupNotMeant() (out []*Finding) {
+	if l.about.Group == "" || !l.read(Assigned) || l.meaning() == nil || l.all {
+		return nil
+	}
+	for _, g := range l.e.Groups {
+		named := fold(g.DisplayName) == fold(l.about.Group) || g.ID == l.about.Group
+		if !named || l.inScope[g.ID] || l.counterpart(g.ID) != nil {
+			continue
+		}
+		f := &Finding{
+			Check: notAssigned, State: Warning, Stage: Scope, near: true,
+			Fact: "the group " + g.DisplayName + " is not assigned to " + l.meaning().DisplayName,
+			Cause: "The job sends assigned groups only: AWS does not have this one, and programs that look it up " +
+				"there do not find it",
+			Fix: Fix{Do: "Assign the group, and wait for a cycle", Link: l.admin(l.prov, "Users")},
+		}
+		out = append(out, f.of(g.DisplayName).value("Entra, assigned", "no").value("AWS, group of this name", ""))
+	}
+	return out
+}
+
 func (l *look) filteredGroups(a *answer) {
 	for i := range l.e.Groups {
 		g := &l.e.Groups[i]

@@ -93,8 +93,8 @@ func (r *Roster) size() int {
 	return len(r.ids)
 }
 
-// UnmarshalJSON takes what Graph answers, lists of members by their group, and what AWS answers, one
-// list of memberships.
+// UnmarshalJSON takes what Graph answers, lists of members by their group, and what AWS answers,
+// one list of memberships.
 func (r *Roster) UnmarshalJSON(data []byte) error {
 	*r = Roster{}
 	if data[0] == '[' {

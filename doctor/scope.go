@@ -513,6 +513,9 @@ func addresses(l *look, a *answer) {
 						l.admin(l.prov, "Provisioning"))
 			}
 			noMail.of(p.UserPrincipalName)
+			if asked, ok := meaning(l.about.Text); ok && asked.name == attributeEmpty && p.is(l.about.Person) {
+				noMail.State = Broken // that is what refuses them
+			}
 		}
 		l.halfAddress(a, p)
 	}

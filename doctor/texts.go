@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// attributeEmpty is the text that AWS found no value for a session.
+const attributeEmpty = "attribute empty"
+
 // text is what somebody may have seen, with what it means.
 type text struct {
 	name string
@@ -278,14 +281,16 @@ var sounds = []text{
 	{
 		"application behind", [][]string{words("grafana", "quicksight", "redshift", "sagemaker", "amazon q", "kiro",
 			"codecatalyst", "client vpn", "workspaces", "emr studio", "salesforce", "slack", "jira", "gitlab",
-			"custom saml")}, nil,
+			"custom saml"), words("sign", "log", "sso", "saml", "access", "attribute", "assert", "permission", "role",
+			"user", "group")}, nil,
 		OK, "The sign-in to Identity Center works: the application behind it has its own rules on names, attributes " +
 			"and assignments",
 		"Look at the application's attribute mappings and its own users", awsGuide + "manage-your-applications.html",
 	},
 	{
 		"next cycle", [][]string{words("how long", "when will", "not yet", "yet", "minutes", "slow", "takes", "delay",
-			"interval", "immediately", "waiting")}, nil,
+			"interval", "immediately", "waiting"), words("sync", "provision", "propagat", "arriv", "appear", "show up",
+			"cycle", "user", "group", "member", "change", "scim")}, nil,
 		OK, "Entra's job runs every 40 minutes, and the interval cannot be changed",
 		"Provision on demand what cannot wait", appProvisioning + "known-issues",
 	},
@@ -431,11 +436,21 @@ func meaning(s string) (text, bool) {
 			return codeText(x.code)
 		}
 	}
-	for _, list := range [][]text{textsOfPrograms, textsOfOthers, textsOfAWS, texts, soundsOfAWS, sounds} {
-		for _, t := range list {
-			if t.in(lower) {
-				return t, true
-			}
+	for _, list := range [][]text{textsOfPrograms, textsOfOthers, textsOfAWS, texts, soundsOfAWS} {
+		if t, ok := saidIn(list, lower); ok {
+			return t, true
+		}
+	}
+	if kind, ok := retold(s); ok {
+		return ofKind(kind)
+	}
+	return saidIn(sounds, lower)
+}
+
+func saidIn(list []text, lower string) (text, bool) {
+	for _, t := range list {
+		if t.in(lower) {
+			return t, true
 		}
 	}
 	return text{}, false

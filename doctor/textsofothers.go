@@ -5,8 +5,8 @@ package doctor
 // providers aws and azuread, and of programs that provision by SCIM.
 var textsOfOthers = []text{
 	{
-		"attribute empty", [][]string{words("user attribute: "), words("is empty")},
-		[]string{"attributes", "job-mapping", "not-there"},
+		attributeEmpty, [][]string{words("user attribute: "), words("is empty")},
+		[]string{"attributes", "address/no email", "job-mapping", "not-there"},
 		Broken, "AWS fills a session with an attribute of the user, and the user has none: the job does not send it, " +
 			"or the field is empty in Entra",
 		"Fill the field in Entra and map it in the job, then provision the person on demand",
@@ -24,7 +24,7 @@ var textsOfOthers = []text{
 		"not at AWS", [][]string{words("no identity store group", "no identity store user", "describegroup",
 			"describeuser", "getgroupid", "getuserid", "group not found", "no matching group", "no matching user"),
 			words("no identity store", "not found", "no matching", "notfound")},
-		[]string{"group-not-there", "group-out-of-scope", "not-there", "nested", "user-name-clash"},
+		[]string{"group-not-there", "group-out-of-scope", notAssigned, "not-there", "nested", "user-name-clash"},
 		Broken, "AWS has no group or user of that name or id: the job has not brought it yet, or it was made again " +
 			"with another id",
 		"Assign the group to the application and wait for a cycle; look it up by its display name, not by Entra's id",

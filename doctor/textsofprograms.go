@@ -224,8 +224,8 @@ var textsOfPrograms = []text{
 		awsGuide + "managesamlcerts.html",
 	},
 	{
-		"attribute empty", [][]string{words("no email attribute", "email is missing", "without an email")},
-		[]string{"attributes", "job-mapping", "name-id-missing"},
+		attributeEmpty, [][]string{words("no email attribute", "email is missing", "without an email")},
+		[]string{"attributes", "address/no email", "job-mapping", "name-id-missing"},
 		Broken, "The person has no mail in Entra, or the job does not map it",
 		"Fill the field in Entra and map it in the job, then provision the person on demand",
 		awsGuide + "attributemappingsconcept.html",

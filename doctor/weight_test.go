@@ -12,8 +12,8 @@ import (
 // heaviest is what somebody on both sides may take in memory, with ten memberships on each.
 const heaviest = 1600
 
-// TestWhatAPersonTakesInMemory holds what doctor keeps of a large organization at its peak, while it
-// judges: facts of both sides and what follows from them.
+// TestWhatAPersonTakesInMemory holds what doctor keeps of a large organization at its peak, while
+// it judges: facts of both sides and what follows from them.
 func TestWhatAPersonTakesInMemory(t *testing.T) {
 	const people, groups, each = 20_000, 2_000, 100
 	held := func() uint64 {

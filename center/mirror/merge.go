@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -21,6 +22,9 @@ type Merge struct {
 	// Update changes what both have, where it differs. Applications stay as they are here: the copy
 	// has no SAML settings of them.
 	Update bool
+	// Ends says whether an assignment is there for a while only, and until when; nil: none is. Such
+	// stay out: here they would not end.
+	Ends func(context.Context, center.Assignment) (until time.Time, ends bool, err error)
 
 	write   bool
 	parts   []*Difference
@@ -37,6 +41,7 @@ type Difference struct {
 	Kept     int      `json:"kept"` // differ, and stay as they are here
 	Same     int      `json:"same"`
 	Taken    int      `json:"taken"`    // stay out: something else here has their name, or a key
+	Ends     int      `json:"ends"`     // stay out: they end at the source, and would not here
 	Examples []string `json:"examples"` // of those that change, stay as they are, or stay out
 }
 

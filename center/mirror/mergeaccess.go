@@ -125,6 +125,12 @@ func (m *Merge) assignments(ctx context.Context) error {
 				d.Same++
 				continue
 			}
+			if out, err := m.ending(ctx, d, a); out || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			d.New++
 			if len(d.Examples) < maxExamples {
 				d.example("%s in %s for %s", m.sets[a.PermissionSetARN].Name, a.AccountID, m.holder(ctx, a))
@@ -135,6 +141,21 @@ func (m *Merge) assignments(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// ending says whether an assignment stays out since it ends at the source.
+func (m *Merge) ending(ctx context.Context, d *Difference, a center.Assignment) (bool, error) {
+	if m.Ends == nil {
+		return false, nil
+	}
+	until, ends, err := m.Ends(ctx, a)
+	if err != nil || !ends {
+		return false, err
+	}
+	d.Ends++
+	d.example("%s in %s for %s stays out: a request has given it until %s", m.sets[a.PermissionSetARN].Name,
+		a.AccountID, m.holder(ctx, a), until.UTC().Format("2006-01-02 15:04 UTC"))
+	return true, nil
 }
 
 // holder is the name of whoever has an assignment.

@@ -50,6 +50,13 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<
 	}
 	entityID <- s.entity()
 	if s.StoreID == "" {
+		s.keep(func(f *doctor.Facts) {
+			for _, source := range ofInstance {
+				f.Unread[source] = doctor.Unread{
+					Missing: doctor.NoAnswer, Reason: "no instance is known", Behind: doctor.Instances,
+				}
+			}
+		})
 		close(known)
 		return
 	}
@@ -63,6 +70,11 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<
 	})
 	close(known)
 	s.memberships(ctx, read)
+}
+
+// ofInstance are the sources that nobody can ask without an instance.
+var ofInstance = []doctor.Source{
+	doctor.Controls, doctor.AWSUsers, doctor.AWSGroups, doctor.AWSMembers, doctor.Sets, doctor.Grants, doctor.Trail,
 }
 
 // entity is the entity ID where it is known without computing it.

@@ -145,8 +145,8 @@ func (g *gathering) keep(change func(*doctor.Facts)) {
 	change(&g.facts)
 }
 
-// once is the one copy of a text that many have, such as who created them. What an answer is decoded
-// to may be a part of the whole answer, which would stay in memory with it.
+// once is the one copy of a text that many have, such as who created them. What an answer is
+// decoded to may be a part of the whole answer, which would stay in memory with it.
 // Callers keep: it needs the lock.
 func (g *gathering) once(text string) string {
 	one, known := g.texts[text]
@@ -165,7 +165,7 @@ func (g *gathering) failed(s doctor.Source, err error) bool {
 	if err == nil {
 		return false
 	}
-	u := doctor.Unread{Reason: reason(err), Missing: "the service to answer"}
+	u := doctor.Unread{Reason: reason(err), Missing: doctor.NoAnswer}
 	if refusedPermission(err) {
 		for _, info := range doctor.Sources() {
 			if info.Source == s {

@@ -200,6 +200,11 @@ func (s *settings) contradictions(words []string) (mistakes []error) {
 	if s.metricsAddress != "" && s.every == 0 {
 		mistakes = append(mistakes, errors.New("--metrics belongs to --every"))
 	}
+	for _, name := range s.only {
+		if !slices.ContainsFunc(doctor.Checks(), func(c doctor.Check) bool { return strings.HasPrefix(c.Name, name) }) {
+			mistakes = append(mistakes, fmt.Errorf("--only %s: no check is named so; docs/doctor.md lists them", name))
+		}
+	}
 	return mistakes
 }
 
@@ -244,6 +249,10 @@ func (s *settings) run(ctx context.Context, words []string) error {
 	}
 	about := doctor.Asked(facts, words)
 	report := doctor.Diagnose(facts, about, s.only...)
+	if len(s.only) > 0 && len(report.Sound)+len(report.Findings) == 0 {
+		return terminal.UsageError{Err: errors.New(
+			"nothing was looked at: the checks that --only names need a side that you have not named")}
+	}
 	if s.repair {
 		return s.fix(ctx, c, facts, report)
 	}
@@ -252,7 +261,7 @@ func (s *settings) run(ctx context.Context, words []string) error {
 			return err
 		}
 	} else {
-		s.print(report)
+		s.answer(report, len(words) > 0)
 	}
 	return sound(report)
 }
@@ -278,15 +287,18 @@ var groups = []struct {
 	{doctor.OK, "✓", "Sound, and often taken for broken"},
 }
 
-func (s *settings) print(r doctor.Report) {
+func (s *settings) print(r doctor.Report) { s.answer(r, false) }
+
+// answer prints a report. What somebody asked for comes before what nobody asked.
+func (s *settings) answer(r doctor.Report, asked bool) {
 	out := s.Out
 	for _, step := range r.Steps {
 		text := terminal.Inline(join(" | ", step.Entra, step.AWS))
 		fmt.Fprintf(out, " %s %-17s %s\n", mark(step.State), step.Name, text)
 	}
-	if len(r.Findings) > 0 && r.Findings[0].State == doctor.OK {
+	if len(r.Findings) > 0 && (r.Findings[0].State == doctor.OK || asked && r.Findings[0].State == doctor.Warning) {
 		fmt.Fprintf(out, "\n%s\n", "The likely answer")
-		s.finding("✓", r.Findings[0])
+		s.finding(mark(r.Findings[0].State), r.Findings[0])
 		r.Findings = r.Findings[1:]
 	}
 	counts := make([]string, 0, len(groups)+1)

@@ -91,6 +91,20 @@ func TestDoctorTellsSoundFromBroken(t *testing.T) {
 	if code, out = ask(t, &e, "Engineering"); code != 0 || !strings.Contains(out, "Engineering, 8 members") {
 		t.Errorf("a group: %d\n%s", code, out)
 	}
+	if code, out = ask(t, &e, "--only", "membersip"); code != 1 || !strings.Contains(out, "no check is named so") {
+		t.Errorf("a check that does not exist: %d\n%s", code, out)
+	}
+	if code, out = ask(t, &e, "AADSTS50011"); code != 0 ||
+		!strings.HasPrefix(out, "\nThe likely answer\n ! text (AADSTS50011)") {
+		t.Errorf("an error that nothing explains: %d\n%s", code, out)
+	}
+	if code, out = ask(t, &e, "nobody@x.example"); code != 0 ||
+		!strings.Contains(out, "! in the directory  (unknown)") {
+		t.Errorf("somebody whom nobody knows: %d\n%s", code, out)
+	}
+	if code, out = ask(t, &e, "--json", "--only", "membership"); !strings.Contains(out, `"findings":[]`) {
+		t.Errorf("no findings as JSON: %d\n%s", code, out)
+	}
 	e.Change(http.MethodPost, e.JobPath()+"/pause", nil, nil)
 	if code, out = ask(t, &e); code != 3 || !strings.Contains(out, "✗ job-off (paused)") {
 		t.Errorf("the job is paused: %d\n%s", code, out)
@@ -142,6 +156,20 @@ func TestASCIMServiceAloneIsLookedAt(t *testing.T) {
 	if code, out = ask(t, nil, "--scim-url", elsewhere, "--scim-token", e.Center.SCIMToken); code != 3 ||
 		!strings.Contains(out, "✗ scim") {
 		t.Errorf("a bad address: %d\n%s", code, out)
+	}
+}
+
+// TestASideThatDoesNotAnswerIsNotSound: what could not be asked is not judged.
+func TestASideThatDoesNotAnswerIsNotSound(t *testing.T) {
+	at := []string{"--center-url", "http://127.0.0.1:1", "--access-key-id", "a", "--secret-access-key", "b"}
+	code, out := ask(t, nil, at...)
+	if code != 1 || !strings.Contains(out, "access-of-the-disabled") ||
+		strings.Contains(out, "the permission the service") {
+		t.Errorf("%d\n%s", code, out)
+	}
+	code, out = ask(t, nil, append(at, "--only", "saml")...)
+	if code != 1 || !strings.Contains(out, "nothing was looked at") {
+		t.Errorf("checks of the other side: %d\n%s", code, out)
 	}
 }
 

@@ -112,6 +112,8 @@ type Imported struct {
 	Plan     []*mirror.Difference `json:"plan"`
 	Changes  int                  `json:"changes"`
 	Applied  bool                 `json:"applied"`
+	// StayBehind is what the other center has beside what AWS's APIs tell.
+	StayBehind []string `json:"stay_behind"`
 }
 
 func (s *importing) run(ctx context.Context) error {
@@ -135,7 +137,15 @@ func (s *importing) run(ctx context.Context) error {
 		return fmt.Errorf("%w\nWhat was read is kept in %s. Run the command again to go on", err, staging)
 	}
 	defer copied.Close() //nolint:errcheck // it is a copy
+	left, err := lookBehind(ctx, from.admin)
+	if err != nil {
+		return err
+	}
+	out.StayBehind = append([]string{}, left.lines()...)
 	merge := &mirror.Merge{From: copied, To: here, Update: s.update}
+	if left != nil {
+		merge.Ends = left.ends
+	}
 	out.Plan, err = merge.Plan(ctx)
 	if here != nil {
 		err = errors.Join(err, here.Store.Close())
@@ -265,18 +275,17 @@ const accept = "ACCEPT"
 
 // staysBehind is what another center has beside what AWS's APIs tell.
 const staysBehind = `
-Note: who may ask for access, requests, reviews, assignment rules and the console's administrators stay behind. An
-assignment that an approved request has made is brought as one that does not end: end it there first, or remove it
-here.`
+Note: who may ask for access, requests, reviews, assignment rules, account access and the console's administrators
+stay behind. What a request has given, and nothing else, would not end here: it stays out.`
 
 // plan prints what an import does.
 func (s *importing) plan(out Imported) {
 	fmt.Fprintf(s.Out, "%s → %s, as read at %s\n\n", out.Instance, s.folder,
 		out.Read.Format("2006-01-02 15:04 UTC"))
 	t := tabwriter.NewWriter(s.Out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "new\tchange\tstay here\tequal\tstay out\t  ")
+	fmt.Fprintln(t, "new\tchange\tstay here\tequal\tstay out\tend there\t  ")
 	for _, d := range out.Plan {
-		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t  %s\n", d.New, d.Changed, d.Kept, d.Same, d.Taken, d.Kind)
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t  %s\n", d.New, d.Changed, d.Kept, d.Same, d.Taken, d.Ends, d.Kind)
 	}
 	_ = t.Flush()
 	for _, d := range out.Plan {
@@ -287,6 +296,9 @@ func (s *importing) plan(out Imported) {
 	unread(s.Out, out.Unread)
 	if strings.Contains(s.from, "://") {
 		fmt.Fprintln(s.Out, staysBehind)
+	}
+	for _, text := range out.StayBehind {
+		fmt.Fprintf(s.Out, " - stay behind: %s\n", terminal.Inline(text))
 	}
 	if out.Changes == 0 {
 		fmt.Fprintln(s.Out, "\nNothing to bring.")

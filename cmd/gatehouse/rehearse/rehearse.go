@@ -2,7 +2,7 @@
 // pair on this machine: its flags and words, in which order both sides are read, and what it says;
 // and what the command import needs to bring AWS's side into a center that stays.
 //
-// It may import audit, awsapi/inventory, center, center/mirror, cmd/gatehouse/administer,
+// It may import adminapi, audit, awsapi/inventory, center, center/mirror, cmd/gatehouse/administer,
 // cmd/gatehouse/examine, connect/aws, demo, graph, graph/signin, outbound, tenant, tenant/mirror
 // and terminal.
 package rehearse
@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/center"
 	centermirror "github.com/gatehouse-id/gatehouse/center/mirror"
@@ -125,7 +126,8 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and AWS_SECRET_ACC
 // source is what is read.
 type source struct {
 	reader *inventory.Reader
-	graph  *graph.Client // nil: AWS's side alone
+	admin  *adminapi.Client // another center's; nil: it is AWS
+	graph  *graph.Client    // nil: AWS's side alone
 }
 
 // served are the addresses of what is served; nothing of an import is.
@@ -162,7 +164,7 @@ func (s *settings) check(ctx context.Context) (from source, err error) {
 		err := s.cmd.Flags().Set("center-url", s.from)
 		admin, more := s.center.Client(s.Env, client)
 		mistakes = append(append(mistakes, err), more...)
-		cfg = aws.SDKOf(admin)
+		from.admin, cfg = admin, aws.SDKOf(admin)
 	}
 	if err := errors.Join(mistakes...); err != nil {
 		return from, terminal.UsageError{Err: err}
@@ -300,6 +302,10 @@ type Output struct {
 // copy reads both sides at once.
 func (s *settings) copy(ctx context.Context, from source, p Pair) (out Output, err error) {
 	tell := s.progress()
+	left, err := lookBehind(ctx, from.admin)
+	if err != nil {
+		return out, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var sides sync.WaitGroup
@@ -318,6 +324,7 @@ func (s *settings) copy(ctx context.Context, from source, p Pair) (out Output, e
 		"passwords, second factors, sessions, SCIM tokens, client secrets and private keys: secrets stay where " +
 			"they are",
 	}
+	out.NotCopied = append(out.NotCopied, left.lines()...)
 	if from.graph != nil {
 		sides.Go(func() {
 			if err := s.entra(ctx, from.graph, p, &out, func(n int) { tell("Entra: objects", n) }); err != nil {

@@ -191,6 +191,33 @@ func TestAConnectionIsTakenBackByCommand(t *testing.T) {
 	}
 }
 
+// TestWhatWasTakenBackIsNotRepaired: after undo the application stays, as it may be wanted again.
+func TestWhatWasTakenBackIsNotRepaired(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	k.want(nil, "The connection is taken back", "undo", "--accept")
+	out := k.want(errDiffers, "it is not connected", "status", "--center-url", "x")
+	for _, words := range []string{
+		" took it back on " + time.Now().UTC().Format("2006-01-02"), "the identity source is the built-in directory",
+		"gatehouse connect connects it again",
+	} {
+		if !strings.Contains(out, words) {
+			t.Errorf("the status does not say %q:\n%s", words, out)
+		}
+	}
+	if strings.Contains(out, "repair") || strings.Count(out, " ! ") != 1 {
+		t.Errorf("what was meant is to be repaired:\n%s", out)
+	}
+	if _, err := k.call("", "repair", "--accept"); err == nil || !strings.Contains(err.Error(), "took it back on") {
+		t.Errorf("repair of what was taken back: %v", err)
+	}
+	var h connect.Health
+	text := k.want(errDiffers, "", "status", "--center-url", "x", "--json")
+	if err := json.Unmarshal([]byte(text), &h); err != nil || len(h.Findings) != 1 {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
 func TestAnotherCentersApplicationStays(t *testing.T) {
 	t.Parallel()
 	k := keeper{pairtest.Start(t), t}
