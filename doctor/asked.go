@@ -14,6 +14,9 @@ func IsReference(word string) bool { return reference.MatchString(strings.ToLowe
 // everything else is a text that a person saw. What a center recorded under a reference may name
 // the person.
 func Asked(f Facts, words []string) (about About) {
+	if len(words) == 0 && (f.AWS == nil || len(f.AWS.Explained) == 0) {
+		return about // a look at everybody takes a while
+	}
 	l := newLook(f, About{})
 	for _, word := range words {
 		switch {

@@ -240,7 +240,7 @@ func (s *settings) run(ctx context.Context, words []string) error {
 	if c.AWS != nil && c.Admin == nil { // AWS's rates leave time to tidy up
 		defer debug.SetGCPercent(debug.SetGCPercent(tidy))
 	}
-	if !s.asJSON {
+	if !s.asJSON && c.Admin == nil { // a center of one's own tells memberships as soon as the rest
 		c.Early = func(f doctor.Facts) { s.early(f, words) }
 	}
 	facts, err := gather.Gather(ctx, c)
