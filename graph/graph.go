@@ -180,6 +180,20 @@ type Application struct {
 	// KeyCredentials are the certificates that tokens are encrypted with.
 	KeyCredentials      []KeyCredential      `json:"keyCredentials"`
 	PasswordCredentials []PasswordCredential `json:"passwordCredentials"`
+
+	RequiredResourceAccess []RequiredResourceAccess `json:"requiredResourceAccess,omitempty"`
+}
+
+// RequiredResourceAccess is what an application says that it needs of an API.
+type RequiredResourceAccess struct {
+	ResourceAppID  string           `json:"resourceAppId"`
+	ResourceAccess []ResourceAccess `json:"resourceAccess"`
+}
+
+// ResourceAccess is one permission of an API: a Scope, or a Role.
+type ResourceAccess struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
 }
 
 // PasswordCredential is a secret of an application or a service principal. Its text is said once,

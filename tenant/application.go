@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -58,9 +61,55 @@ type Application struct {
 	Owners             []OwnerID `json:",omitempty"`
 	PrincipalOwners    []OwnerID `json:",omitempty"` // of the service principal
 	OwnRoles           []Role    `json:",omitzero"`  // its app roles, where they are not those of the gallery
+	HomePageURL        string    `json:",omitempty"`
+	Needs              []Need    `json:",omitempty"` // what is written down that it needs: nothing follows from it
 
 	Passwords          []ApplicationPassword `json:",omitempty"`
 	PrincipalPasswords []ApplicationPassword `json:",omitempty"` // of the service principal
+}
+
+// Need is what an application says that it needs of an API. Source: requiredResourceAccess resource
+// type.
+type Need struct {
+	ResourceAppID string
+	Access        []NeedAccess
+}
+
+// NeedAccess is one permission of an API.
+type NeedAccess struct{ ID, Type string }
+
+func isUUID(text string) bool {
+	_, err := uuid.Parse(text)
+	return err == nil && len(text) == len(uuid.UUID{}.String())
+}
+
+const (
+	maxHomePage    = 256 //bound:text the home page of an application, in characters
+	maxNeeds       = 50  //bound:list APIs that an application needs
+	maxPermissions = 400 //bound:list permissions that an application needs
+)
+
+// checkNeeds refuses needs and a home page that Graph refuses. Source: application and
+// webApplication resource types.
+func (a Application) checkNeeds() error {
+	if utf8.RuneCountInString(a.HomePageURL) > maxHomePage {
+		return &refusal.Error{Code: InvalidValue, Subject: "homePageUrl", Detail: "use at most 256 characters"}
+	}
+	all := 0
+	for i, n := range a.Needs {
+		wrong := i >= maxNeeds || !isUUID(n.ResourceAppID) || slices.ContainsFunc(a.Needs[:i], func(o Need) bool {
+			return strings.EqualFold(o.ResourceAppID, n.ResourceAppID)
+		})
+		for _, x := range n.Access {
+			all++
+			wrong = wrong || all > maxPermissions || !isUUID(x.ID) || x.Type != "Scope" && x.Type != "Role"
+		}
+		if wrong {
+			return &refusal.Error{Code: InvalidValue, Subject: "requiredResourceAccess", Detail: "name each API once " +
+				"by its appId, at most 50, and its permissions by their ids with the type Scope or Role, at most 400"}
+		}
+	}
+	return nil
 }
 
 // EncryptionKey is how Graph's clients call the certificate that assertions are encrypted with.
@@ -223,7 +272,7 @@ func (a Application) check(tx Reader) error {
 			Detail:  "the application has no certificate with this thumbprint",
 		}
 	}
-	if err := a.checkClaims(); err != nil {
+	if err := errors.Join(a.checkClaims(), a.checkNeeds()); err != nil {
 		return err
 	}
 	others, err := tx.Applications()

@@ -60,6 +60,8 @@ var (
 		"there is no such permission grant", "use the id of one in the list of grants")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
 		"the object is already a member", "no action needed")
+	LastOwner = Refusals.New("last-owner", refusal.Invalid,
+		"the last owner of a group cannot be removed", "add another owner first")
 )
 
 // Applications, assignments and policies.

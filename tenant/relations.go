@@ -180,7 +180,7 @@ func (t *Tenant) AddOwner(ctx context.Context, by audit.Actor, groupID GroupID, 
 }
 
 // RemoveOwner takes an owner away, but never the last one. It fails with GroupNotFound,
-// MemberNotFound or InvalidValue.
+// MemberNotFound or LastOwner.
 func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupID, userID UserID) error {
 	return t.changeOwners(ctx, by, ActionRemoveOwnerFromGroup, groupID, func(_ Tx, owners []UserID) ([]UserID, error) {
 		i := slices.Index(owners, userID)
@@ -188,11 +188,7 @@ func (t *Tenant) RemoveOwner(ctx context.Context, by audit.Actor, groupID GroupI
 		case i < 0:
 			return nil, &refusal.Error{Code: MemberNotFound, Subject: string(userID)}
 		case len(owners) == 1:
-			return nil, &refusal.Error{
-				Code:    InvalidValue,
-				Subject: "owners",
-				Detail:  "the last owner cannot be removed",
-			}
+			return nil, &refusal.Error{Code: LastOwner, Subject: string(userID)}
 		}
 		return slices.Delete(owners, i, i+1), nil
 	})

@@ -42,14 +42,15 @@ func Actor(who awsapi.Caller) audit.Actor {
 func ofAdministrator(who awsapi.Caller) bool { return who.Role != "" }
 
 // Admit refuses a caller who signs for a role in an account: such a caller may only ask who it is,
-// which is not asked here. It is for awsapi.Service.Admit.
+// which is not asked here. The words are IAM's, which Terraform's provider looks for. It is for
+// awsapi.Service.Admit.
 func Admit(_ context.Context, who awsapi.Caller, operation string) error {
 	if ofAdministrator(who) {
 		return nil
 	}
 	return &awsapi.Error{
 		Code:    "AccessDeniedException",
-		Message: who.ARN + " is not authorized to perform " + operation,
+		Message: "User: " + who.ARN + " is not authorized to perform: " + operation,
 	}
 }
 

@@ -80,7 +80,8 @@ func TestTheSessionOfARoleMayOnlyAskWhoItIs(t *testing.T) {
 	} {
 		_, operation, _ := strings.Cut(target, ".")
 		if status, text := ask(service, target, "{}"); status != http.StatusBadRequest ||
-			!strings.Contains(text, "AccessDeniedException") || !strings.Contains(text, arn+" is not authorized") {
+			!strings.Contains(text, "AccessDeniedException") ||
+			!strings.Contains(text, "User: "+arn+" is not authorized to perform: "+operation) {
 			t.Errorf("%s: %d %s", target, status, text)
 		}
 		events, err := c.Events(ctx, center.EventQuery{})

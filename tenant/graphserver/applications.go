@@ -65,6 +65,14 @@ func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) 
 }
 
 func applicationToWire(a tenant.Application) graph.Application {
+	var needs []graph.RequiredResourceAccess
+	for _, n := range a.Needs {
+		need := graph.RequiredResourceAccess{ResourceAppID: n.ResourceAppID}
+		for _, x := range n.Access {
+			need.ResourceAccess = append(need.ResourceAccess, graph.ResourceAccess(x))
+		}
+		needs = append(needs, need)
+	}
 	return graph.Application{
 		ID:                    string(a.ID),
 		AppID:                 string(a.AppID),
@@ -73,12 +81,35 @@ func applicationToWire(a tenant.Application) graph.Application {
 		IdentifierURIs:        a.IdentifierURIs,
 		SignInAudience:        signInAudience,
 		AppRoles:              appRoles(a),
-		Web:                   &graph.Web{RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL},
-		KeyCredentials:        encryptionToWire(a),
-		CreatedDateTime:       &a.CreatedAt,
-		TokenEncryptionKeyID:  encryptionKeyID(a),
-		PasswordCredentials:   passwordsToWire(a.Passwords),
+		Web: &graph.Web{
+			RedirectURIs: a.ReplyURLs, LogoutURL: a.LogoutURL, HomePageURL: a.HomePageURL,
+		},
+		KeyCredentials:       encryptionToWire(a),
+		CreatedDateTime:      &a.CreatedAt,
+		TokenEncryptionKeyID: encryptionKeyID(a),
+		PasswordCredentials:  passwordsToWire(a.Passwords),
+
+		RequiredResourceAccess: needs,
 	}
+}
+
+// setNeeds sets what was sent of what an application needs.
+func setNeeds(a *tenant.Application, in given[*[]graph.RequiredResourceAccess]) error {
+	if !in.sent {
+		return nil
+	}
+	if in.value == nil {
+		return wrongType("requiredResourceAccess")
+	}
+	a.Needs = nil
+	for _, n := range *in.value {
+		need := tenant.Need{ResourceAppID: n.ResourceAppID}
+		for _, x := range n.ResourceAccess {
+			need.Access = append(need.Access, tenant.NeedAccess(x))
+		}
+		a.Needs = append(a.Needs, need)
+	}
+	return nil
 }
 
 // integratedApp is the tag that the portal looks for. Source: servicePrincipal resource type.
@@ -232,17 +263,16 @@ var errAudience = badRequest(
 type webPatch struct {
 	RedirectURIs given[[]string] `json:"redirectUris"`
 	LogoutURL    given[string]   `json:"logoutUrl"`
+	HomePageURL  given[string]   `json:"homePageUrl"`
 
-	HomePageURL           jsontext.Value `json:"homePageUrl"`
 	ImplicitGrantSettings jsontext.Value `json:"implicitGrantSettings"`
 	RedirectURISettings   jsontext.Value `json:"redirectUriSettings"`
 }
 
-// into sets what was sent. Home pages and implicit grants are not kept.
+// into sets what was sent. Implicit grants are not kept.
 func (w webPatch) into(a *tenant.Application) error {
 	for name, value := range map[string]jsontext.Value{
-		"homePageUrl": w.HomePageURL, "implicitGrantSettings": w.ImplicitGrantSettings,
-		"redirectUriSettings": w.RedirectURISettings,
+		"implicitGrantSettings": w.ImplicitGrantSettings, "redirectUriSettings": w.RedirectURISettings,
 	} {
 		if len(value) > 0 && !nothing(value) {
 			return noProperty("application", "web/"+name)
@@ -250,6 +280,7 @@ func (w webPatch) into(a *tenant.Application) error {
 	}
 	w.RedirectURIs.into(&a.ReplyURLs)
 	w.LogoutURL.into(&a.LogoutURL)
+	w.HomePageURL.into(&a.HomePageURL)
 	return nil
 }
 
@@ -263,6 +294,8 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		Web            given[*webPatch]        `json:"web"`
 		AppRoles       given[*[]appRole]       `json:"appRoles"`
 		EncryptWith    given[*string]          `json:"tokenEncryptionKeyId"`
+
+		Needs given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -284,7 +317,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 				return err
 			}
 		}
-		if err := setRoles(a, in.AppRoles); err != nil {
+		if err := errors.Join(setRoles(a, in.AppRoles), setNeeds(a, in.Needs)); err != nil {
 			return err
 		}
 		if in.KeyCredentials.sent { // of an application only those are meant that tokens are encrypted with

@@ -152,7 +152,6 @@ var notKept = map[string][]string{
 		"passwordCredentials",
 		"publicClient",
 		"requestSignatureVerification",
-		"requiredResourceAccess",
 		"samlMetadataUrl",
 		"serviceManagementReference",
 		"spa",

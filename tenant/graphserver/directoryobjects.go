@@ -151,6 +151,11 @@ const (
 	maxMemberships = 11000 //bound:list groups of a member that are answered at once
 )
 
+// foreignTypes are the types that may be asked for beside those that there are here: any that is
+// derived from directoryObject. Source: directoryObject: getByIds.
+var foreignTypes = []string{"directoryobject", "directoryobjectpartnerreference", "directoryroletemplate", "domain",
+	"policybase", "resourcespecificpermissiongrant", "extensionproperty", "contract"}
+
 // getByIDs gives objects by their ids, in the order of these. What does not exist, or is of another
 // type, is left out.
 func (h *Handler) getByIDs(only string) call {
@@ -171,7 +176,7 @@ func (h *Handler) getByIDs(only string) call {
 		var types []string
 		for _, name := range in.Types {
 			name = strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(name), "#"), "microsoft.graph.")
-			if _, ok := castable[name]; !ok && name != "directoryobject" {
+			if _, ok := castable[name]; !ok && !slices.Contains(foreignTypes, name) {
 				return 0, nil, badRequest("Invalid value specified for property 'types': '" + quotable(name) + "'.")
 			}
 			types = append(types, name)

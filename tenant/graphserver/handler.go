@@ -216,6 +216,7 @@ var inGraphsWords = map[refusal.Code]string{
 	tenant.AssignmentExists: "Permission being assigned already exists on the object",
 	tenant.MemberExists: "One or more added object references already exist for the following modified properties: " +
 		"'members'.",
+	tenant.LastOwner: "The group must have at least one owner, hence this owner cannot be removed.",
 }
 
 // answerTo maps an error to the wire. It is the only place that does.

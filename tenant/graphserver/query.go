@@ -439,6 +439,12 @@ func objects[T any](list []T) []object {
 		if err != nil { // our own structs always do
 			panic(err)
 		}
+		switch any(v).(type) {
+		case graph.Application:
+			complete(x, "application")
+		case graph.ServicePrincipal:
+			complete(x, "servicePrincipal")
+		}
 		out = append(out, x)
 	}
 	return out

@@ -43,6 +43,8 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 		Owners         []string          `json:"owners@odata.bind"`
 		AppRoles       given[*[]appRole] `json:"appRoles"`
 		EncryptWith    given[*string]    `json:"tokenEncryptionKeyId"`
+
+		Needs given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -69,7 +71,7 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 			return 0, nil, err
 		}
 	}
-	err = errors.Join(setEncryption(&a, in.KeyCredentials), setRoles(&a, in.AppRoles))
+	err = errors.Join(setEncryption(&a, in.KeyCredentials), setRoles(&a, in.AppRoles), setNeeds(&a, in.Needs))
 	if err = errors.Join(err, encryptWith(&a, in.EncryptWith)); err != nil {
 		return 0, nil, err
 	}

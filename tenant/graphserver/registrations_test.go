@@ -10,6 +10,45 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
+// keepsNeeds checks what an application says that it needs, and that all its properties are shown.
+func keepsNeeds(e pairtest.Ends, id string) {
+	e.T.Helper()
+	needs := func() string {
+		e.T.Helper()
+		_, _, text := e.Ask(http.MethodGet, "/applications/"+id, nil)
+		for _, want := range []string{`"tags":[]`, `"homePageUrl":"https://wiki.example"`, `"notes":null`} {
+			if !strings.Contains(text, want) { // all properties are there where none are selected
+				e.T.Errorf("the application lacks %s: %s", want, text)
+			}
+		}
+		_, list, _ := strings.Cut(text, `"requiredResourceAccess":`)
+		return list
+	}
+	const one = `[{"resourceAccess":[{"id":"e1fe6dd8-ba31-4d61-89e7-88639da4683d","type":"Scope"}],` +
+		`"resourceAppId":"` + graphID + `"}]`
+	if have := needs(); !strings.HasPrefix(have, one) {
+		e.T.Errorf("what it needs: %.200s", have)
+	}
+	e.Change(http.MethodPatch, "/applications/"+id, map[string]any{"displayName": "Wiki; D"}, nil)
+	if have := needs(); !strings.HasPrefix(have, one) {
+		e.T.Errorf("what it needs after another change: %.200s", have)
+	}
+	e.Change(http.MethodPatch, "/applications/"+id, map[string]any{"requiredResourceAccess": []any{}}, nil)
+	if have := needs(); !strings.HasPrefix(have, "[]") {
+		e.T.Errorf("what it needs after that was taken back: %.200s", have)
+	}
+	for name, wrong := range map[string]any{
+		"a name": "x", "a kind": []any{map[string]any{"resourceAppId": graphID, "resourceAccess": []any{
+			map[string]any{"id": graphID, "type": "Other"}}}},
+		"no id": []any{map[string]any{"resourceAppId": "graph"}}, "null": nil,
+	} {
+		if status, _, text := e.Ask(http.MethodPatch, "/applications/"+id, map[string]any{
+			"requiredResourceAccess": wrong}); status != http.StatusBadRequest {
+			e.T.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+}
+
 // TestProgramsRegisterApplications goes the way of Terraform's provider: an application, its
 // service principal, their owners, and the deletion of both, each with all that it sends.
 func TestProgramsRegisterApplications(t *testing.T) {
@@ -21,11 +60,14 @@ func TestProgramsRegisterApplications(t *testing.T) {
 		"displayName": "Wiki; D", "signInAudience": "AzureADMyOrg",
 		"identifierUris":    []string{"https://wiki.example"},
 		"owners@odata.bind": []string{root + mei}, "appRoles": []any{}, "tags": []any{}, "description": nil,
-		"api":            map[string]any{"acceptMappedClaims": nil, "knownClientApplications": []any{}},
+		"api": map[string]any{"acceptMappedClaims": nil, "knownClientApplications": []any{}},
+		"requiredResourceAccess": []any{map[string]any{"resourceAppId": graphID, "resourceAccess": []any{
+			map[string]any{"id": "e1fe6dd8-ba31-4d61-89e7-88639da4683d", "type": "Scope"},
+		}}},
 		"optionalClaims": map[string]any{"accessToken": []any{}, "idToken": []any{}, "saml2Token": []any{}},
 		"publicClient":   map[string]any{"redirectUris": []any{}}, "spa": map[string]any{"redirectUris": []any{}},
 		"web": map[string]any{
-			"redirectUris": []string{"https://wiki.example/acs"}, "homePageUrl": nil,
+			"redirectUris": []string{"https://wiki.example/acs"}, "homePageUrl": "https://wiki.example",
 			"implicitGrantSettings": map[string]bool{
 				"enableAccessTokenIssuance": false, "enableIdTokenIssuance": false,
 			},
@@ -34,6 +76,7 @@ func TestProgramsRegisterApplications(t *testing.T) {
 	var app, principal map[string]any
 	e.Change(http.MethodPost, "/applications", application, &app)
 	id, appID := app["id"].(string), app["appId"].(string)
+	keepsNeeds(e, id)
 	if status, _, text := e.Ask(http.MethodGet, "/servicePrincipals(appId='"+appID+"')", nil); status != 404 {
 		t.Errorf("a service principal that nobody made: %d %s", status, text)
 	}

@@ -56,6 +56,25 @@ func unkeptOf(kind string) graph.Properties {
 	return out
 }
 
+// unkeptTypes are those of applications and service principals.
+var unkeptTypes = map[string]graph.Properties{
+	"application": unkeptOf("application"), "servicePrincipal": unkeptOf("servicePrincipal"),
+}
+
+// complete adds what an object of a type has not: Graph gives all properties of an application
+// where none are selected, and programs look for them.
+func complete(x object, kind string) {
+	for name, p := range unkeptTypes[kind] {
+		if _, has := x[name]; has {
+			continue
+		}
+		x[name] = nil
+		if p.Many {
+			x[name] = []any{}
+		}
+	}
+}
+
 // withUnkept adds to a type what of it this tenant has not.
 func (t *resource) withUnkept() *resource {
 	for name, p := range unkeptOf(t.Type) {

@@ -83,6 +83,7 @@ func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
 	principal, _ := application["servicePrincipal"].(map[string]any)
 	id := principal["id"].(string)
 	a.registers(ada["id"].(string))
+	a.people()
 	for command, want := range map[string]string{
 		"ad user list": "ada@northwind.example", "ad user show --id ada@northwind.example": ada["id"].(string),
 		"ad group list": team["id"].(string), "ad group show --group Team": team["id"].(string),
@@ -94,6 +95,30 @@ func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
 	}
 }
 
+// people makes somebody and a group, and takes both away again.
+func (a debianCLI) people() {
+	a.t.Helper()
+	const bob = "bob@northwind.example"
+	id := a.field(a.run("ad", "user", "create", "--display-name", "Bob", "--password", "Purple horse 18!",
+		"--user-principal-name", bob, "--force-change-password-next-sign-in", "false"), "id")
+	a.run("ad", "user", "update", "--id", bob, "--display-name", "Robert", "--account-enabled", "false")
+	crew := a.field(a.run("ad", "group", "create", "--display-name", "Crew", "--mail-nickname", "crew"), "id")
+	a.run("ad", "group", "member", "add", "-g", "Crew", "--member-id", id)
+	a.run("ad", "group", "owner", "add", "-g", "Crew", "--owner-object-id", id)
+	for _, x := range []struct{ command, want string }{
+		{"ad user list --upn " + bob, "Robert"}, {"ad group member check -g Crew --member-id " + id, "true"},
+		{"ad group member list -g Crew", bob}, {"ad group owner list -g Crew", bob},
+		{"ad user get-member-groups --id " + bob, `"displayName": "Crew"`},
+		{"ad group get-member-groups -g Crew", "[]"}, {"ad group member remove -g Crew --member-id " + id, ""},
+		{"ad group member check -g Crew --member-id " + id, "false"}, {"ad group delete -g " + crew, ""},
+		{"ad user delete --id " + bob, ""}, {"ad group list --display-name Crew", "[]"},
+	} {
+		if out := a.run(strings.Fields(x.command)...); !strings.Contains(out, x.want) {
+			a.t.Errorf("az %s lacks %s: %s", x.command, x.want, out)
+		}
+	}
+}
+
 // registers makes an application with its service principal, gives it an owner, and deletes both.
 func (a debianCLI) registers(owner string) {
 	a.t.Helper()
@@ -101,9 +126,15 @@ func (a debianCLI) registers(owner string) {
 		"--web-redirect-uris", "https://wiki.example/acs")
 	id, appID := a.field(made, "id"), a.field(made, "appId")
 	principal := a.field(a.run("ad", "sp", "create", "--id", appID), "id")
+	const reads = "e1fe6dd8-ba31-4d61-89e7-88639da4683d"
+	a.run("ad", "app", "permission", "add", "--id", appID, "--api", "00000003-0000-0000-c000-000000000000",
+		"--api-permissions", reads+"=Scope")
+	a.run("ad", "app", "update", "--id", appID, "--web-home-page-url", "https://wiki.example")
 	a.run("ad", "app", "owner", "add", "--id", appID, "--owner-object-id", owner)
 	for command, want := range map[string]string{
-		"ad app show --id " + appID: "https://wiki.example/acs", "ad app owner list --id " + appID: owner,
+		"ad app show --id " + appID:            `"homePageUrl": "https://wiki.example"`,
+		"ad app permission list --id " + appID: reads,
+		"ad app list --app-id " + appID:        "https://wiki.example/acs", "ad app owner list --id " + appID: owner,
 		"ad sp list --display-name Wiki": principal, "ad app list --identifier-uri https://wiki.example/saml": id,
 	} {
 		if out := a.run(strings.Fields(command)...); !strings.Contains(out, want) {
