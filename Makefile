@@ -60,8 +60,8 @@ SCREENSHOTS = $(CURDIR)/bin/screenshots
 docs: ## take the pictures in docs/images again; five minutes
 	mkdir -p $(SCREENSHOTS)
 	GATEHOUSE_SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 ./cmd/gatehouse \
-		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser|TestAPersonConnectsAWSInABrowser|TestPeopleAskForAccessInABrowser"
-	for picture in docs/images/*.png; do cp $(SCREENSHOTS)/$$(basename $$picture) docs/images/ || exit 1; done
+		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser|TestAPersonConnectsAWSInABrowser|TestPeopleAskForAccessInABrowser|TestTheDashboardsQueries"
+	for picture in docs/images/*.*; do cp $(SCREENSHOTS)/$$(basename $$picture) docs/images/ || exit 1; done
 
 notices: ## write THIRD_PARTY_NOTICES.md, the licenses of what the program links; seconds
 	scripts/notices

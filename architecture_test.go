@@ -23,8 +23,9 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/gatehouse/administer", "adminapi outbound saml terminal"},
 	{"cmd/gatehouse/complete", "adminapi cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
-	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound sqldb terminal"},
-	{"telemetry", "audit"}, {"deploy", ""}, {"deploy/testcontainers", ""}, {"tools/deploy", ""},
+	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound outbound sqldb telemetry/tracing terminal web"},
+	{"telemetry", "audit"}, {"telemetry/tracing", ""}, {"deploy", ""}, {"deploy/testcontainers", ""},
+	{"tools/deploy", ""},
 	{"cmd/gatehouse/upkeep", "adminapi connect connect/aws graph terminal"},
 	{
 		"cmd/gatehouse/federate", "adminapi cmd/gatehouse/administer cmd/gatehouse/codify cmd/gatehouse/upkeep " +
@@ -40,6 +41,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"cmd/gatehouse/codify",
 		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
 	},
+	{"cmd/gatehouse/prepare", "center outbound tenant terminal"},
 	{"cmd/gatehouse/access", "adminapi cmd/gatehouse/administer cmd/gatehouse/profiles outbound terminal"},
 	{
 		"cmd/gatehouse/profiles",
@@ -75,7 +77,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"internal/realsp", "sqldb/sqldbtest web/webtest"},
 	{"demo", "adminapi audit authn awsconfig center connect graph mail refusal tenant web"},
 	{"audit/chain", "authn"}, {"audit/chainsql", "audit/chain sqldb"}, {"audit/outlet", "audit/chain"},
-	{"center/cloudtrail", "audit audit/chain center"},
+	{"center/cloudtrail", "audit audit/chain center"}, {"tenant/entralogs", "audit audit/chain tenant"},
 	{"center/store", "audit audit/chain audit/chainsql center names refusal sqldb"},
 	{"tenant/store", "audit audit/chain audit/chainsql names refusal sqldb tenant"},
 	{"center/scimserver", "audit authn center refusal scim"},

@@ -1,6 +1,9 @@
 package audit
 
-import "log/slog"
+import (
+	"context"
+	"log/slog"
+)
 
 // Appender is the transaction of a store that keeps events.
 type Appender interface {
@@ -32,20 +35,20 @@ func (a *Admission) Append(tally *Tally, tx Appender, e Event) error {
 
 // Logged writes the event that its transaction has appended, if there is one, into the program's
 // log, and returns the lines that ended with its minute, which are still to be kept.
-func (a *Admission) Logged(log *slog.Logger) (ended []Event) {
+func (a *Admission) Logged(ctx context.Context, log *slog.Logger) (ended []Event) {
 	if a.own != nil {
-		log.Info("audit", "event", *a.own)
+		log.InfoContext(ctx, "audit", "event", *a.own)
 	}
 	return a.ended
 }
 
 // Announce gives events that have no id one of their own, and writes them into the program's log.
-func Announce(log *slog.Logger, newID func() string, events []Event) {
+func Announce(ctx context.Context, log *slog.Logger, newID func() string, events []Event) {
 	for i := range events {
 		if events[i].ID == "" {
 			events[i].ID = newID()
 		}
-		log.Info("audit", "event", events[i])
+		log.InfoContext(ctx, "audit", "event", events[i])
 	}
 }
 

@@ -66,8 +66,9 @@ func walk(s settings, self string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	// It was 60 until traces by OpenTelemetry came, which cost 1.4 MiB: docs/decisions/0021.
 	return append(
-		figures, figure{Name: "binary", Value: float64(info.Size()) / (1 << 20), Unit: "MiB", Aim: "< 60"},
+		figures, figure{Name: "binary", Value: float64(info.Size()) / (1 << 20), Unit: "MiB", Aim: "< 64"},
 	), nil
 }
 

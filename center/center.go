@@ -260,7 +260,7 @@ func (c *Center) changeBy(
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}
 	if err == nil && refused != nil {
-		err = c.recordAll(ctx, kept.Logged(c.Log))
+		err = c.recordAll(ctx, kept.Logged(ctx, c.Log))
 	}
 	return errors.Join(err, refused)
 }

@@ -50,7 +50,7 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	audit.Announce(c.Log, c.NewID, events)
+	audit.Announce(ctx, c.Log, c.NewID, events)
 	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})

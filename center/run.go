@@ -106,7 +106,8 @@ func (c *Center) repeat(
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteExpired(c.now()), tx.DeleteRequests(c.now().Add(-requestsKept)),
+		_, err := tx.DeleteExpired(c.now())
+		return errors.Join(err, tx.DeleteRequests(c.now().Add(-requestsKept)),
 			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteAccessReviews(c.now().Add(-accessReviewKept), dueAtOnce),
 			tx.DeleteRevocations(c.now().Add(-revocationsKept), revocationsSwept))

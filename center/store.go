@@ -155,7 +155,7 @@ type Tx interface {
 
 	// DeleteExpired removes sessions, those of roles too, tickets, grants, used assertions and
 	// client tokens whose time is over.
-	DeleteExpired(now time.Time) error
+	DeleteExpired(now time.Time) (rows int, err error)
 }
 
 // EventQuery selects audit events, newest first. What strangers sent to earlier releases can be so

@@ -32,6 +32,8 @@ type Policy struct {
 	// Proxy is http.Transport's. Without one there is none, whatever the environment says. What
 	// goes through a proxy is resolved there: of its address only the text is judged.
 	Proxy func(*http.Request) (*url.URL, error)
+	// Around is put around what sends requests, to follow them; nil: nothing is.
+	Around func(http.RoundTripper) http.RoundTripper
 
 	onlyLoopback bool // of the connections without TLS
 }
@@ -75,7 +77,11 @@ const (
 // Client returns a client that asks what the policy lets it ask, waits for timeout at most, and
 // follows no redirect.
 func (p Policy) Client(timeout time.Duration) *http.Client {
-	return &http.Client{Timeout: timeout, Transport: p.transport(), CheckRedirect: Stay}
+	var sends http.RoundTripper = p.transport()
+	if p.Around != nil {
+		sends = p.Around(sends)
+	}
+	return &http.Client{Timeout: timeout, Transport: sends, CheckRedirect: Stay}
 }
 
 // Stay is the CheckRedirect of a client that hands a redirect to its caller instead of following

@@ -277,6 +277,7 @@ const (
 type work interface {
 	// intent is what will be sent; ok is false when nothing will.
 	intent() (i Intent, ok bool)
+	of() Object
 }
 
 // announced plans what is to be done about objects, and does it, a batch at a time: what is about
@@ -294,7 +295,14 @@ func announced[T work](
 		}
 		id, err := c.begin(ctx, intents)
 		if err == nil {
-			err = each(ctx, workers, batch, func(ctx context.Context, x T) error { return do(ctx, x, id) })
+			err = each(ctx, workers, batch, func(ctx context.Context, x T) (err error) {
+				if c.Trace != nil {
+					var end func(error)
+					ctx, end = c.Trace(ctx, x.of())
+					defer func() { end(err) }()
+				}
+				return do(ctx, x, id)
+			})
 			c.over(id)
 		}
 		batch, intents = nil, nil

@@ -31,6 +31,9 @@ type candidate struct {
 	unjudged bool              // a scoping filter has failed, so that nobody knows whether the object is in scope
 }
 
+// of is the object as the source has it.
+func (o candidate) of() Object { return o.Object }
+
 // evaluate applies the mappings. Objects of a kind that is not mapped are left out. The error means
 // that the cycle was told to stop: what an expression does is in its candidate.
 func (c *cycle) evaluate(ctx context.Context, objects []Object) ([]candidate, error) {

@@ -54,6 +54,7 @@ type Object struct {
 	Attributes mapping.Attributes // of the directory, by the names that expressions use
 	Manager    string             // of a user: the source id of the manager
 	Members    []string           // of a group: the source ids of its users that may be provisioned
+	Trace      string             // the traceparent of what has changed it; empty: nobody follows that
 }
 
 // Changes is what may have changed since a watermark. Objects that did not change cost nothing but
@@ -242,7 +243,9 @@ type Engine struct {
 	NewID    func() string
 	Progress func(Progress) // may be nil
 	OnEntry  func(Entry)    // told of every entry as it happens, skipped ones too; may be nil
-	Workers  int            // requests under way at once, at most; DefaultWorkers when zero
+	// Trace follows what is done about an object, in the context that it returns; may be nil.
+	Trace   func(context.Context, Object) (context.Context, func(error))
+	Workers int // requests under way at once, at most; DefaultWorkers when zero
 
 	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and
 	// fails with TooManyDeletesError. Zero: any number.

@@ -103,7 +103,10 @@ func (t Tx) Count(query string, args ...any) (n int, err error) {
 // Do runs a statement whose number of rows does not matter. On PostgreSQL it travels with the next
 // statement, and its failure may show only then.
 func (t Tx) Do(query string, args ...any) error {
-	return explain(query, t.conn.do(t.ctx, query, args))
+	began := t.began()
+	err := t.conn.do(t.ctx, query, args)
+	t.ended(query, began, err)
+	return explain(query, err)
 }
 
 // Known joins to a failure of the database's own the error that a half's store promises for it:

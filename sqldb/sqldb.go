@@ -52,6 +52,7 @@ type DB struct {
 	engine
 	shared bool
 	newest int64 // schema that this release knows
+	watch  func(ctx context.Context, kind string) Witness
 }
 
 // engine is what stands behind a DB.
@@ -89,7 +90,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: e, shared: shared, newest: known}, nil
+	return &DB{engine: e, shared: shared, newest: known, watch: o.watch}, nil
 }
 
 // Option changes how Open opens.
@@ -98,6 +99,7 @@ type Option func(*options)
 type options struct {
 	tell     func(string)
 	patience time.Duration
+	watch    func(ctx context.Context, kind string) Witness
 }
 
 // Tell lets Open say, in sentences, what it waits for and what an administrator should know.
@@ -116,14 +118,29 @@ func IsPostgres(dsn string) bool {
 func (d *DB) Shared() bool { return d.shared }
 
 // View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
-func (d *DB) View(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
+func (d *DB) View(ctx context.Context, fn func(Tx) error) error {
+	if d.watch != nil {
+		return d.watched(ctx, "view", d.view, fn)
+	}
+	return d.view(ctx, fn)
+}
 
 // Get is View for an fn that runs one statement, which is always consistent.
-func (d *DB) Get(ctx context.Context, fn func(Tx) error) error { return d.get(ctx, fn) }
+func (d *DB) Get(ctx context.Context, fn func(Tx) error) error {
+	if d.watch != nil {
+		return d.watched(ctx, "get", d.get, fn)
+	}
+	return d.get(ctx, fn)
+}
 
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
 // run more than once and must have no effect but on its Tx. When fn fails nothing of it remains.
-func (d *DB) Update(ctx context.Context, fn func(Tx) error) error { return d.update(ctx, fn) }
+func (d *DB) Update(ctx context.Context, fn func(Tx) error) error {
+	if d.watch != nil {
+		return d.watched(ctx, "update", d.update, fn)
+	}
+	return d.update(ctx, fn)
+}
 
 // Check looks for damage of the database itself and says what it found, one line each; none is
 // good.
@@ -135,8 +152,9 @@ func (d *DB) Close() error { return d.close() }
 // Tx is a running transaction. It must not outlive the function that it was handed to, nor be used
 // by several goroutines.
 type Tx struct {
-	ctx  context.Context //nolint:containedctx // a Tx lives as long as the call that it belongs to
-	conn conn
+	ctx     context.Context //nolint:containedctx // a Tx lives as long as the call that it belongs to
+	conn    conn
+	witness Witness // nil: nobody watches
 }
 
 // conn is a connection with a running transaction.
@@ -164,7 +182,9 @@ type Row interface {
 
 // Exec runs a statement and returns how many rows it changed.
 func (t Tx) Exec(query string, args ...any) (int64, error) {
+	began := t.began()
 	n, err := t.conn.exec(t.ctx, query, args)
+	t.ended(query, began, err)
 	return n, explain(query, err)
 }
 
@@ -173,14 +193,18 @@ func (t Tx) Exec(query string, args ...any) (int64, error) {
 // the server and back; when it did not, nothing is kept and the transaction is run again, this time
 // with the true answer.
 func (t Tx) Assume(rows int, query string, args ...any) (int64, error) {
+	began := t.began()
 	n, err := t.conn.assume(t.ctx, rows, query, args, nil, nil)
+	t.ended(query, began, err)
 	return n, explain(query, err)
 }
 
 // AssumeRow is Assume for a statement that nearly always changes one row, and says whether it did.
 // scan reads columns of it, which hold numbers, at the latest before Update returns.
 func (t Tx) AssumeRow(query string, args []any, columns []string, scan func(Row) error) (bool, error) {
+	began := t.began()
 	n, err := t.conn.assume(t.ctx, 1, query, args, columns, scan)
+	t.ended(query, began, err)
 	return n == 1, explain(query, err)
 }
 
@@ -191,12 +215,15 @@ func (t Tx) Touch(object string) error { return t.conn.touch(object) }
 
 // Query calls scan for each row of the result, in order. scan must not use the Tx.
 func (t Tx) Query(query string, args []any, scan func(Row) error) error {
-	return explain(query, t.conn.query(t.ctx, query, args, scan))
+	began := t.began()
+	err := t.conn.query(t.ctx, query, args, scan)
+	t.ended(query, began, err)
+	return explain(query, err)
 }
 
 // Row reads one row into dest; ErrNoRows when there is none.
 func (t Tx) Row(query string, args []any, dest ...any) error {
-	found := false
+	found, began := false, t.began()
 	err := t.conn.query(t.ctx, query, args, func(r Row) error {
 		if found {
 			return nil
@@ -204,6 +231,7 @@ func (t Tx) Row(query string, args []any, dest ...any) error {
 		found = true
 		return r.Scan(dest...)
 	})
+	t.ended(query, began, err)
 	if err == nil && !found {
 		return ErrNoRows
 	}

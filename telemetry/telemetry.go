@@ -26,6 +26,9 @@ type Half struct {
 	refusals     *prometheus.CounterVec
 	signIns      *prometheus.CounterVec
 	credentials  *prometheus.CounterVec
+	swept        *prometheus.CounterVec
+	cycles       *prometheus.CounterVec
+	objects      *prometheus.CounterVec
 
 	ofRequest sync.Map // counters by request: what a map of Prometheus's own costs more
 	names     names
@@ -35,16 +38,37 @@ type Half struct {
 type names struct {
 	actions, signIns, credentials map[string]bool
 
-	mu     sync.Mutex
-	checks map[string]bool
+	checks, jobs, codes bounded
+}
+
+// bounded are names that come from outside, so many of which are told apart.
+type bounded struct {
+	mu    sync.Mutex
+	known map[string]bool
+}
+
+// name is a name, or other where too many are known already.
+func (b *bounded) name(name string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.known[name] {
+		if len(b.known) >= maxNames {
+			return other
+		}
+		if b.known == nil {
+			b.known = map[string]bool{}
+		}
+		b.known[name] = true
+	}
+	return name
 }
 
 // Names are the actions of a half's events, and which of them are sign-ins and which hand out
 // credentials of roles.
 type Names struct{ Actions, SignIns, Credentials []string }
 
-// maxChecks is how many checks of sign-ins are told apart.
-const maxChecks = 60 //bound:memory checks of sign-ins that metrics tell apart
+// maxNames is how many names of a kind are told apart.
+const maxNames = 60 //bound:memory checks of sign-ins, provisioning jobs and codes of failures that metrics tell apart
 
 // New makes the counters of a half, under its name.
 func New(half string, n Names) *Half {
@@ -95,16 +119,24 @@ func New(half string, n Names) *Half {
 			"check",
 		),
 		credentials: counter("credentials_vended_total", "Times that credentials of a role were handed out.", "action"),
-		names: names{
-			actions: set(n.Actions), signIns: set(n.SignIns), credentials: set(n.Credentials),
-			checks: map[string]bool{},
-		},
+		swept:       counter("rows_swept_total", "Rows that were removed since they had expired, by kind.", "kind"),
+		cycles: counter(
+			"provisioning_cycles_total", "Cycles of provisioning jobs that this process has run, by result.", "job",
+			"result",
+		),
+		objects: counter(
+			"provisioning_objects_total",
+			"Objects that a cycle has looked at, by action, status and, of a failure, its code.", "job", "action",
+			"status", "code",
+		),
+		names: names{actions: set(n.Actions), signIns: set(n.SignIns), credentials: set(n.Credentials)},
 	}
 }
 
 func (h *Half) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		h.requests, h.durations, h.transactions, h.reruns, h.failures, h.events, h.refusals, h.signIns, h.credentials,
+		h.swept, h.cycles, h.objects,
 	}
 }
 
@@ -195,11 +227,21 @@ func (n *names) check(e audit.Event) string {
 	if check == "" {
 		return ""
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.checks[check] && len(n.checks) >= maxChecks {
-		return other
+	return n.checks.name(check)
+}
+
+// Swept counts rows that were removed since they had expired.
+func (h *Half) Swept(kind string, rows int) { h.swept.WithLabelValues(kind).Add(float64(rows)) }
+
+// Cycle counts a cycle of a provisioning job.
+func (h *Half) Cycle(job, result string) {
+	h.cycles.WithLabelValues(h.names.jobs.name(job), result).Inc()
+}
+
+// Object counts an object that a cycle has looked at.
+func (h *Half) Object(job, action, status, code string) {
+	if code != "" {
+		code = h.names.codes.name(code)
 	}
-	n.checks[check] = true
-	return check
+	h.objects.WithLabelValues(h.names.jobs.name(job), action, status, code).Inc()
 }

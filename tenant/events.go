@@ -49,7 +49,7 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	audit.Announce(t.Log, t.NewID, events)
+	audit.Announce(ctx, t.Log, t.NewID, events)
 	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})

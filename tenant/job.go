@@ -186,7 +186,7 @@ type logReader interface {
 // logWriter writes the provisioning log.
 type logWriter interface {
 	AppendLog([]LogEntry) error
-	DeleteLog(before time.Time) error
+	DeleteLog(before time.Time) (rows int, err error)
 }
 
 // AttributeChange is an attribute at the target before and after.

@@ -55,12 +55,9 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 // are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	over := t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(
-			tx.DeleteSessions(t.now()),
-			tx.DeleteGrants(t.grantsOver()),
-			tx.DeleteLog(t.now().Add(-logRetention)),
-			t.sweepJournal(tx),
-		)
+		_, e1 := tx.DeleteSessions(t.now())
+		_, e2 := tx.DeleteLog(t.now().Add(-logRetention))
+		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver()), t.sweepJournal(tx))
 	})
 	return errors.Join(over, t.sweepDeleted(ctx), t.sweepEvents(ctx))
 }

@@ -18,6 +18,7 @@ type ScopedUser struct {
 	InScope bool
 	User    User
 	Roles   []Role // of the application that the user is assigned
+	Trace   string // the traceparent of the last change; empty: nobody follows it
 }
 
 // ScopedGroup is a group with its direct users that are in scope.
@@ -27,6 +28,7 @@ type ScopedGroup struct {
 	InScope bool
 	Group   Group
 	Members []UserID
+	Trace   string // the traceparent of the last change; empty: nobody follows it
 }
 
 // Scope is what a job must look at.
@@ -62,9 +64,27 @@ func (t *Tenant) ScopeSince(ctx context.Context, j Job, watermark string, also [
 		if watermark == "" {
 			return s.everything(&scope, also)
 		}
-		return s.marked(&scope, append(marks, also...))
+		if err := s.marked(&scope, append(marks, also...)); err != nil || t.Trace == nil {
+			return err
+		}
+		traces, err := r.MarkTraces(after, maxTraces)
+		scope.follow(traces)
+		return err
 	})
 	return scope, err
+}
+
+// maxTraces is how many changes that somebody follows are followed in one cycle.
+const maxTraces = 1000 //bound:list changes of which a cycle continues the traces
+
+// follow says which trace has changed what.
+func (s *Scope) follow(traces map[Mark]string) {
+	for i := range s.Users {
+		s.Users[i].Trace = traces[Mark{KindUser, PrincipalID(s.Users[i].ID)}]
+	}
+	for i := range s.Groups {
+		s.Groups[i].Trace = traces[Mark{KindGroup, PrincipalID(s.Groups[i].ID)}]
+	}
 }
 
 type scoper struct {

@@ -34,7 +34,7 @@ type sessionWriter interface {
 	PutSession(Session) error
 	DeleteSession(digest string) error
 	DeleteSessionsOf(AccountID) error
-	DeleteSessions(expired time.Time) error
+	DeleteSessions(expired time.Time) (rows int, err error)
 }
 
 // How long a browser stays signed in: usually, and where the person wishes to stay so. Source:

@@ -51,6 +51,10 @@ type Tenant struct {
 	// nil.
 	Changed func()
 
+	// Trace returns the traceparent of the span that a context is in, which is kept with a change
+	// so that provisioning continues it; nil: nobody follows changes.
+	Trace func(context.Context) string
+
 	// Provision runs the synchronization jobs until the context ends. The code that assembles the
 	// doors sets it, before Run; nil: no job is run.
 	Provision func(context.Context)
@@ -294,11 +298,14 @@ type Change struct {
 	Properties []string
 	Number     int64
 	Time       time.Time
+	Trace      string // the traceparent of the request that has made it; empty: nobody follows it
 }
 
 // changeReader reads what changed in the directory, which jobs and replicas follow.
 type changeReader interface {
 	Marks(after int64) (marks []Mark, last int64, err error)
+	// MarkTraces are the traces of the first changes after one, the newest of each object.
+	MarkTraces(after int64, limit int) (map[Mark]string, error)
 	Journal(kind ObjectKind, after int64, limit int) ([]Change, error) // in the order of their numbers
 	// LastMark is the number of the newest change before a time; 0: there is none. The newest of
 	// all does not count: numbers go on from it.
@@ -360,8 +367,12 @@ func (t *Tenant) changeIf(
 			return kept.Append(&t.refusals, tx, t.event(by, action.name, subject, refused))
 		}
 		if len(touched.changes) > 0 {
+			traceparent := ""
+			if t.Trace != nil {
+				traceparent = t.Trace(ctx)
+			}
 			for i := range touched.changes {
-				touched.changes[i].Time = t.now()
+				touched.changes[i].Time, touched.changes[i].Trace = t.now(), traceparent
 			}
 			if err := tx.AppendMarks(touched.changes); err != nil {
 				return err
@@ -376,7 +387,7 @@ func (t *Tenant) changeIf(
 		t.Changed()
 	}
 	if err == nil && refused != nil {
-		err = t.recordAll(ctx, kept.Logged(t.Log))
+		err = t.recordAll(ctx, kept.Logged(ctx, t.Log))
 	}
 	return errors.Join(err, refused)
 }

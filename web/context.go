@@ -13,6 +13,8 @@ type requestContext struct {
 	info            Info
 	deadline        time.Time
 	named           named // of the middleware's goroutine and the handler's, which are one
+	traced          Followed
+	cookie          string // with the trace of the page before
 
 	mu     sync.Mutex
 	timed  context.Context //nolint:containedctx // nil until something waits

@@ -163,7 +163,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 
 // failed shows the sign-in page after what was nobody's fault but ours.
 func (d *Desk) failed(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
-	d.Log.Error("sign-in failed", "request_id", RequestID(r), "error", err)
+	d.Log.ErrorContext(r.Context(), "sign-in failed", "request_id", RequestID(r), "error", err)
 	status, problem := http.StatusInternalServerError, "Something went wrong on our side."
 	if d.unavailable(err) {
 		status, problem = http.StatusServiceUnavailable, Unavailable
@@ -287,7 +287,9 @@ func (v Visit) fail(err error) {
 		return
 	}
 	if len(lines) == 0 {
-		v.desk.Log.Error("request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err)
+		v.desk.Log.ErrorContext(
+			v.Request.Context(), "request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err,
+		)
 		status, lines = http.StatusInternalServerError, []string{
 			"Something went wrong on our side. The log has the reason under this reference.",
 		}

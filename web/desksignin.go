@@ -65,7 +65,7 @@ func (d *Desk) enter(w http.ResponseWriter, r *http.Request, e Entry, returnTo s
 	}
 	ClearCookie(w, d.URL, d.Cookie+ticketSuffix)
 	if err := d.SignedInAnew(r, CookieValue(r, d.URL, d.Cookie)); err != nil { // the new one is open all the same
-		d.Log.Error("end the browser's earlier session", "request_id", RequestID(r), "error", err)
+		d.Log.ErrorContext(r.Context(), "end the browser's earlier session", "request_id", RequestID(r), "error", err)
 	}
 	http.SetCookie(w, Cookie(d.URL, d.Cookie, e.Secret, e.Lifetime))
 	http.Redirect(w, r, returnTo, http.StatusSeeOther) // #nosec G710 -- LocalPath keeps it on this site

@@ -57,7 +57,9 @@ func (v Visit) Export(name string, columns []string, rows func(row func(cells ..
 		err = out.Flush()
 	}
 	if err != nil {
-		v.desk.Log.Error("export failed", "request_id", RequestID(v.Request), "path", v.URL.Path, "error", err)
+		v.desk.Log.ErrorContext(
+			v.Request.Context(), "export failed", "request_id", RequestID(v.Request), "path", v.URL.Path, "error", err,
+		)
 		panic(http.ErrAbortHandler)
 	}
 	return nil

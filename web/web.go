@@ -65,6 +65,7 @@ type Options struct {
 	Secure  bool    // the public URL is https: tell browsers to stay with it
 	Site    Site    // what answers in plain words become pages of; without a product, none does
 	Observe Observe // told of each answer; nil: nobody is
+	Trace   Trace   // follows each request; nil: nobody does
 }
 
 // requestTimeout bounds how long a handler may take.
@@ -86,6 +87,9 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		// ids in the order of time: the audit log is indexed by them
 		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: o.Proxies.client(r)}
 		ctx := &requestContext{Context: r.Context(), info: i, deadline: started.Add(requestTimeout)}
+		if o.Trace != nil {
+			ctx.follow(w, r, o)
+		}
 		defer ctx.end()
 		h := w.Header()
 		h["X-Request-Id"] = []string{i.ID}
@@ -101,8 +105,9 @@ func Middleware(next http.Handler, o Options) http.Handler {
 			if p == http.ErrAbortHandler { //nolint:errorlint // it is the value that net/http compares with
 				defer panic(p)
 			} else if p != nil {
-				o.Log.Error(
-					"panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path", audit.Cut(r.URL.Path, audit.MaxText),
+				o.Log.ErrorContext(
+					ctx, "panic", "request_id", i.ID, "panic", fmt.Sprint(p), "path",
+					audit.Cut(r.URL.Path, audit.MaxText),
 				)
 				if !seen.wrote {
 					http.Error(seen, "Internal error. Reference: "+i.ID, http.StatusInternalServerError)
@@ -113,10 +118,15 @@ func Middleware(next http.Handler, o Options) http.Handler {
 				of := ctx.named.of(r)
 				o.Observe(of.door, of.operation, seen.status, time.Since(started))
 			}
+			if ctx.traced.End != nil {
+				of := ctx.named.of(r)
+				ctx.traced.End(of.door, of.operation, seen.status)
+			}
 			if o.Log.Enabled(ctx, slog.LevelDebug) { // the query is left out: it can carry SAML messages
-				o.Log.Debug(
-					"request", "request_id", i.ID, "method", r.Method, "path", audit.Cut(r.URL.Path, audit.MaxText),
-					"status", seen.status, "duration", time.Since(started), "address", i.Address,
+				o.Log.DebugContext(
+					ctx, "request", "request_id", i.ID, "method", r.Method, "path",
+					audit.Cut(r.URL.Path, audit.MaxText), "status", seen.status, "duration", time.Since(started),
+					"address", i.Address,
 				)
 			}
 		}()

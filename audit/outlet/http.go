@@ -69,9 +69,9 @@ type answer struct {
 
 func (e *endpoint) post(ctx context.Context, parcels []chain.Parcel) (a answer, err error) {
 	body, kind := []byte(nil), "application/x-ndjson"
-	if e.settings.Records {
+	if e.settings.List != "" {
 		kind = "application/json"
-		body, err = records(e.settings.Format, parcels)
+		body, err = records(e.settings.List, e.settings.Format, parcels)
 	} else {
 		body, err = lines(e.settings.Format, parcels)
 	}
@@ -105,10 +105,11 @@ func (e *endpoint) post(ctx context.Context, parcels []chain.Parcel) (a answer, 
 	return answer{got.StatusCode, string(text[:min(len(text), maxTold)])}, nil
 }
 
-// records is events as CloudTrail's files have them. Source: CloudTrail User Guide, "CloudTrail
-// record contents".
-func records(format Format, parcels []chain.Parcel) ([]byte, error) {
-	all := []byte(`{"Records":[`)
+// records is events as the files of CloudTrail have them, or those of Azure Monitor, by the name of
+// the list. Sources: CloudTrail User Guide, "CloudTrail record contents"; Azure Monitor, "Stream
+// Azure monitoring data to an event hub".
+func records(list string, format Format, parcels []chain.Parcel) ([]byte, error) {
+	all := []byte(`{"` + list + `":[`)
 	for i, p := range parcels {
 		record, err := format(p)
 		if err != nil {

@@ -35,7 +35,7 @@ type Settings struct {
 	// an http(s) URL.
 	To            string
 	Format        Format
-	Records       bool // an HTTP request has {"Records": […]}, as CloudTrail's files do, not a line each
+	List          string // what the list of an HTTP request is called; empty: it has a line each
 	Authorization string
 	CA            string // a file with certificates to trust beside the system's
 	HTTP          *http.Client

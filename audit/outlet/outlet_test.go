@@ -157,7 +157,7 @@ func TestCloudTrailsFormIsAList(t *testing.T) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	deliver(t, open(t, outlet.Settings{To: s.URL, Records: true}), 1, 4)
+	deliver(t, open(t, outlet.Settings{To: s.URL, List: "Records"}), 1, 4)
 	if len(got.Records) != 3 || got.Records[2].Position != 3 {
 		t.Errorf("%+v", got)
 	}

@@ -189,9 +189,10 @@ func applications(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10)
 	})
 	update(t, s, func(tx center.Tx) error {
+		_, err := tx.DeleteExpired(time.UnixMilli(6))
 		return errors.Join(
-			tx.DeleteApplicationAssignmentsOf("a2"), tx.DeleteApplicationAssignment(mine), tx.DeleteApplication("a1"),
-			tx.DeleteTokenIssuer("i1"), tx.DeleteExpired(time.UnixMilli(6)),
+			err, tx.DeleteApplicationAssignmentsOf("a2"), tx.DeleteApplicationAssignment(mine),
+			tx.DeleteApplication("a1"), tx.DeleteTokenIssuer("i1"),
 		)
 	})
 	view(t, s, func(r center.Reader) error {

@@ -430,13 +430,17 @@ func assignments(t *testing.T, s center.Store) {
 func expiry(t *testing.T, s center.Store) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(
+		err := errors.Join(
 			tx.PutSession(center.Session{Digest: "old", ExpiresAt: now}),
 			tx.PutSession(center.Session{Digest: "new", ExpiresAt: now.Add(time.Second)}),
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}),
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
-			tx.DeleteExpired(now),
 		)
+		n, e2 := tx.DeleteExpired(now)
+		if n != 2 {
+			t.Errorf("%d rows were swept, want 2", n)
+		}
+		return errors.Join(err, e2)
 	})
 	view(t, s, func(r center.Reader) error {
 		_, e1 := r.Session("old")

@@ -58,7 +58,8 @@ func roleSessions(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	update(t, s, func(tx center.Tx) error {
-		return errors.Join(tx.DeleteExpired(at(51)), tx.DeleteRoleRevocation(revoked))
+		_, err := tx.DeleteExpired(at(51))
+		return errors.Join(err, tx.DeleteRoleRevocation(revoked))
 	})
 	view(t, s, func(r center.Reader) error {
 		sessions, e1 := r.RoleSessionsOf("u1")

@@ -111,7 +111,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	}
 	tokens, err := h.Center.ExpiringTokens(ctx)
 	if err != nil {
-		h.Log.Error("look at the access tokens", "error", err)
+		h.Log.ErrorContext(ctx, "look at the access tokens", "error", err)
 		return web.Banner{}
 	}
 	if len(tokens) == 0 {
@@ -129,7 +129,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 	devices, err := h.Center.Devices(ctx, center.AdministratorPrincipal(name))
 	if err != nil {
-		h.Log.Error("look at an administrator's second factors", "error", err)
+		h.Log.ErrorContext(ctx, "look at an administrator's second factors", "error", err)
 	}
 	if err != nil || len(devices) > 0 {
 		return web.Banner{}

@@ -7,6 +7,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +28,39 @@ type collector struct {
 	mu       sync.Mutex
 	standing int // administrators, when they were counted
 	counted  time.Time
+	rows     rows // when they were counted
+	rowsAt   time.Time
+}
+
+// rows are what is counted in the database.
+type rows struct {
+	sessions center.SessionCount
+	lines    int
+	access   center.AccessCount
+}
+
+// rowsEach is how often rows are counted, however often Prometheus asks.
+const rowsEach = 30 * time.Second //bound:none how often, not how much
+
+// count counts rows, not more often than that. A failure is another scrape's to tell.
+func (m *collector) count(ctx context.Context) (r rows, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.rowsAt.IsZero() && time.Since(m.rowsAt) < rowsEach {
+		return m.rows, true
+	}
+	err := m.center.Store.View(ctx, func(reader center.Reader) (err error) {
+		r.sessions, err = reader.CountSessions(m.center.Now())
+		return err
+	})
+	lines, e2 := m.center.CountOpenReviewLines(ctx)
+	access, e3 := m.center.CountAccess(ctx)
+	if errors.Join(err, e2, e3) != nil {
+		return r, false
+	}
+	r.lines, r.access = lines, access
+	m.rows, m.rowsAt = r, time.Now()
+	return r, true
 }
 
 // countedEach is how often administrators are counted: it reads all assignments.
@@ -77,7 +111,8 @@ func New(c *center.Center) prometheus.Collector {
 			[]string{"state"}, nil,
 		),
 		sessions: prometheus.NewDesc(
-			"gatehouse_sessions", "Sessions that are open, of people and of administrators.", []string{"of"}, nil,
+			"gatehouse_sessions",
+			"Sessions that are open, of people and of administrators; counted every 30 seconds.", []string{"of"}, nil,
 		),
 		reviews: prometheus.NewDesc(
 			"gatehouse_access_review_lines_open", "Lines of reviews of access that nobody has decided on.", nil, nil,
@@ -120,15 +155,7 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 			}
 		}
 	}
-	m.collectRequests(gauge)
-	_ = m.center.Store.View(context.Background(), func(r center.Reader) error { // that it fails is told above
-		n, err := r.CountSessions(m.center.Now())
-		if err == nil {
-			gauge(m.sessions, float64(n.People), "people")
-			gauge(m.sessions, float64(n.Administrators), "administrators")
-		}
-		return err
-	})
+	m.collectRows(gauge)
 	for _, t := range tokens {
 		profile := string(center.ProfileAWS)
 		if t.Standard() {
@@ -144,20 +171,20 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectRequests tells of requests for access.
-func (m *collector) collectRequests(gauge func(*prometheus.Desc, float64, ...string)) {
-	if n, err := m.center.CountOpenReviewLines(context.Background()); err == nil {
-		gauge(m.reviews, float64(n))
-	}
-	count, err := m.center.CountAccess(context.Background())
-	if err != nil {
+// collectRows tells of sessions, and of requests for access and their reviews.
+func (m *collector) collectRows(gauge func(*prometheus.Desc, float64, ...string)) {
+	r, ok := m.count(context.Background())
+	if !ok {
 		return
 	}
-	for state, n := range count.ByState {
+	gauge(m.sessions, float64(r.sessions.People), "people")
+	gauge(m.sessions, float64(r.sessions.Administrators), "administrators")
+	gauge(m.reviews, float64(r.lines))
+	for state, n := range r.access.ByState {
 		gauge(m.requests, float64(n), string(state))
 	}
-	gauge(m.requests, float64(count.ToReview), "TO_REVIEW")
-	if count.Approval > 0 {
-		gauge(m.approval, count.Approval.Seconds())
+	gauge(m.requests, float64(r.access.ToReview), "TO_REVIEW")
+	if r.access.Approval > 0 {
+		gauge(m.approval, r.access.Approval.Seconds())
 	}
 }

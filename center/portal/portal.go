@@ -520,7 +520,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, u center.User, er
 		text = "The response is not valid, or too old. Open the console from the portal again."
 	case code == refusal.None:
 		status, text = http.StatusInternalServerError, "Something went wrong on our side. Try again."
-		h.Log.Error("portal request failed", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "portal request failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view(u, title, web.Message{
 		Title:     title,

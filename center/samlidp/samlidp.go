@@ -315,7 +315,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case code == refusal.None:
 		title, status = "Something went wrong", http.StatusInternalServerError
 		text = "Something went wrong on our side. Try again."
-		h.Log.Error("SAML application", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "SAML application", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view(title, web.Message{
 		Title:     title,

@@ -79,7 +79,7 @@ func (h *Handler) bulk(ctx context.Context, r *request) (answer, error) {
 		waiting = later
 	}
 	for _, op := range waiting {
-		b.fail(op.bulkOperation, &scim.Error{
+		b.fail(ctx, op.bulkOperation, &scim.Error{
 			Status: http.StatusConflict,
 			Type:   scim.InvalidValue,
 			Detail: "The operation and others depend on each other's bulkId.",
@@ -175,10 +175,10 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 	known, ok := route(method, path)
 	switch {
 	case !ok || known.name == "Bulk" || method == http.MethodGet || strings.HasPrefix(known.name, "Search"):
-		b.fail(op, b.request.noOperation())
+		b.fail(ctx, op, b.request.noOperation())
 		return
 	case method == http.MethodPost && op.BulkID == "":
-		b.fail(op, bad(scim.InvalidSyntax, "A POST has no bulkId."))
+		b.fail(ctx, op, bad(scim.InvalidSyntax, "A POST has no bulkId."))
 		return
 	}
 	in := *b.request
@@ -189,23 +189,23 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 	in.query = nil
 	err := in.readQuery(rawQuery)
 	if err != nil {
-		b.fail(op, err)
+		b.fail(ctx, op, err)
 		return
 	}
 	if in.body = op.Data; strings.Contains(string(op.Data), bulkReference) {
 		var data any
 		if err := scim.Decode(op.Data, &data); err != nil {
-			b.fail(op, err)
+			b.fail(ctx, op, err)
 			return
 		}
 		if in.body, err = json.Marshal(b.resolve(data)); err != nil {
-			b.fail(op, err)
+			b.fail(ctx, op, err)
 			return
 		}
 	}
 	out, err := known.call(b.handler, ctx, &in)
 	if err != nil {
-		b.fail(op, b.handler.recorded(ctx, &in, err))
+		b.fail(ctx, op, b.handler.recorded(ctx, &in, err))
 		return
 	}
 	result := bulkResult{
@@ -224,8 +224,8 @@ func (b *bulkRun) run(ctx context.Context, op bulkOperation) {
 }
 
 // fail keeps the result of an operation that was refused.
-func (b *bulkRun) fail(op bulkOperation, err error) {
-	status, body := b.handler.failureOf(b.request.profile, b.request.by.RequestID, err)
+func (b *bulkRun) fail(ctx context.Context, op bulkOperation, err error) {
+	status, body := b.handler.failureOf(ctx, b.request.profile, b.request.by.RequestID, err)
 	data, encodeErr := json.Marshal(body)
 	if encodeErr != nil { // texts always encode
 		panic(encodeErr)

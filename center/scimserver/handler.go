@@ -161,12 +161,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 			by.Kind = audit.Anonymous
 			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, tenant, err)
 		}
-		h.fail(w, aws, requestID, err)
+		h.fail(ctx, w, aws, requestID, err)
 		return
 	}
 	by.Name = token.ID
 	if err := h.Center.LetIn(ctx, center.NetworkOfSCIM, by, op.name); err != nil {
-		h.fail(w, profileOf(token), requestID, err)
+		h.fail(ctx, w, profileOf(token), requestID, err)
 		return
 	}
 	in := &request{
@@ -191,7 +191,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		err = in.noOperation()
 	}
 	if err == nil && h.Throttled != nil && h.Throttled(op.name) {
-		h.fail(w, in.profile, requestID, &scim.Error{Status: http.StatusTooManyRequests, Detail: textThrottled})
+		h.fail(ctx, w, in.profile, requestID, &scim.Error{Status: http.StatusTooManyRequests, Detail: textThrottled})
 		return
 	}
 	var out answer
@@ -199,7 +199,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		out, err = op.call(h, ctx, in)
 	}
 	if err != nil {
-		h.fail(w, in.profile, requestID, h.recorded(ctx, in, err))
+		h.fail(ctx, w, in.profile, requestID, h.recorded(ctx, in, err))
 		return
 	}
 	h.answer(w, in, out)
@@ -391,10 +391,10 @@ type failure struct {
 	TimeStamp          string   `json:"timeStamp,omitempty"`
 }
 
-func (h *Handler) failureOf(p profile, requestID string, err error) (int, failure) {
+func (h *Handler) failureOf(ctx context.Context, p profile, requestID string, err error) (int, failure) {
 	e := answerTo(p, err)
 	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
-		h.Log.Error("SCIM request failed", "request_id", requestID, "error", err)
+		h.Log.ErrorContext(ctx, "SCIM request failed", "request_id", requestID, "error", err)
 	}
 	body := failure{
 		Schemas:  []string{scim.ErrorURN},
@@ -410,8 +410,8 @@ func (h *Handler) failureOf(p profile, requestID string, err error) (int, failur
 	return e.Status, body
 }
 
-func (h *Handler) fail(w http.ResponseWriter, p profile, requestID string, err error) {
-	status, body := h.failureOf(p, requestID, err)
+func (h *Handler) fail(ctx context.Context, w http.ResponseWriter, p profile, requestID string, err error) {
+	status, body := h.failureOf(ctx, p, requestID, err)
 	switch status {
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="SCIM"`)

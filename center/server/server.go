@@ -57,6 +57,8 @@ type Config struct {
 	Observe web.Observe
 	// Version is the program's, which the console shows; empty: it shows none.
 	Version string
+	// Trace follows each request; nil: nobody does.
+	Trace web.Trace
 	// More adds pages of the caller's own; nil: none.
 	More func(*http.ServeMux)
 }
@@ -91,6 +93,7 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(c.URL, "https:"),
 		Observe: cfg.Observe,
+		Trace:   cfg.Trace,
 		Site: web.Site{
 			Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/",
 			Mark: c.Instance.Mark(),

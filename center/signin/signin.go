@@ -58,9 +58,15 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	}
 	h.pages = web.NewPages(dir, h.Log)
 	guard := func(fn http.HandlerFunc) http.Handler { return web.Guard(h.Center.URL, fn) }
-	mux.Handle("GET "+loginPath, guard(h.start))
+	followed := func(fn http.HandlerFunc) http.Handler {
+		return guard(func(w http.ResponseWriter, r *http.Request) {
+			web.Follow(w, r, h.Center.URL)
+			fn(w, r)
+		})
+	}
+	mux.Handle("GET "+loginPath, followed(h.start))
 	mux.Handle("GET "+center.RehearsalPath, guard(h.rehearse))
-	h.mountDirectory(mux, guard)
+	h.mountDirectory(mux, followed)
 	h.mountAccount(mux)
 	mux.Handle("POST /platform/logout", guard(h.signOut))
 	mux.HandleFunc("GET /platform/saml/metadata/{directory}", h.metadata)
@@ -191,7 +197,7 @@ func (h *Handler) deliver(
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, target, http.StatusFound)
+	http.Redirect(w, r, web.Following(r, target), http.StatusFound)
 	return nil
 }
 
@@ -212,12 +218,15 @@ func (h *Handler) browser(r *http.Request) center.Browser {
 func (h *Handler) welcome(
 	w http.ResponseWriter, r *http.Request, secret authn.Secret, lifetime time.Duration, returnTo string,
 ) {
+	web.Follow(w, r, h.Center.URL)
 	mark := web.CookieValue(r, h.Center.URL, markCookie)
 	// the new one is open all the same
 	if err := h.Center.EndEarlierSession(
 		r.Context(), h.actor(r), h.SessionSecret(r), mark, secret.Reveal(),
 	); err != nil {
-		h.Log.Error("end the browser's earlier session", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(
+			r.Context(), "end the browser's earlier session", "request_id", web.RequestID(r), "error", err,
+		)
 	}
 	http.SetCookie(w, web.Cookie(h.Center.URL, sessionCookie, secret.Reveal(), lifetime))
 	// The session's own cookie does not come along with the identity provider's cross-site POST.
@@ -381,6 +390,7 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 			if r.Method == http.MethodGet {
 				target = r.URL.RequestURI()
 			}
+			web.Follow(w, r, h.Center.URL)
 			http.Redirect(w, r, loginPath+"?return="+url.QueryEscape(target), http.StatusFound)
 			return
 		}
@@ -445,11 +455,11 @@ func (h *Handler) Fail(w http.ResponseWriter, r *http.Request, err error) {
 		text = "Your organization lets people in from its own networks only. Connect to one of them and try again."
 	case code == refusal.None:
 		status = http.StatusInternalServerError
-		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "sign-in failed", "request_id", web.RequestID(r), "error", err)
 	case code.Kind() == refusal.Unavailable:
 		title, text = web.UnavailableTitle, web.Unavailable
 		status = http.StatusServiceUnavailable
-		h.Log.Error("sign-in failed", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "sign-in failed", "request_id", web.RequestID(r), "error", err)
 	}
 	h.pages.Render(w, status, "message", h.view("Sign-in failed", web.Message{
 		Title:     title,

@@ -375,13 +375,19 @@ func (t tx) PutIdempotencyToken(v center.IdempotencyToken) error {
 	return t.expiring(expiringClientToken, v.ID, v.ExpiresAt, v)
 }
 
-func (t tx) DeleteExpired(now time.Time) error {
-	return errors.Join(
-		t.Do(`DELETE FROM sessions WHERE expires <= $1`, now.UnixMilli()),
-		t.Do(`DELETE FROM grants WHERE expires <= $1`, now.UnixMilli()),
-		t.Do(`DELETE FROM tickets WHERE expires <= $1`, now.UnixMilli()),
-		t.Do(`DELETE FROM expiring WHERE expires <= $1`, now.UnixMilli()),
-		t.Do(`DELETE FROM role_sessions WHERE expires <= $1`, now.UnixMilli()))
+func (t tx) DeleteExpired(now time.Time) (rows int, err error) {
+	for _, statement := range []string{
+		`DELETE FROM sessions WHERE expires <= $1`, `DELETE FROM grants WHERE expires <= $1`,
+		`DELETE FROM tickets WHERE expires <= $1`, `DELETE FROM expiring WHERE expires <= $1`,
+		`DELETE FROM role_sessions WHERE expires <= $1`,
+	} {
+		n, err := t.Exec(statement, now.UnixMilli())
+		if err != nil {
+			return rows, err
+		}
+		rows += int(n)
+	}
+	return rows, nil
 }
 
 func (t tx) AppendEvent(e audit.Event) error {

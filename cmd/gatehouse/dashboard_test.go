@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,19 +26,26 @@ import (
 // promServer is a Prometheus that has asked the metrics of some addresses.
 type promServer struct{ url string }
 
-// startPrometheus starts a real one, with the alert rules of deploy.
-func startPrometheus(t *testing.T, targets ...string) promServer {
+// prometheusTool is where one of Prometheus's programs is.
+func prometheusTool(t *testing.T, name string) string {
 	t.Helper()
-	program, err := exec.LookPath("prometheus")
+	program, err := exec.LookPath(name)
 	if err != nil { // scripts/deps unpacks Debian's
-		program, err = filepath.Abs("../../tools/prometheus/usr/bin/prometheus")
+		program, err = filepath.Abs("../../tools/prometheus/usr/bin/" + name)
 		if err == nil {
 			_, err = os.Stat(program)
 		}
 	}
 	if err != nil {
-		sqldbtest.Skip(t, "there is no Prometheus")
+		sqldbtest.Skip(t, "there is no "+name)
 	}
+	return program
+}
+
+// startPrometheus starts a real one, with the alert rules of deploy.
+func startPrometheus(t *testing.T, targets ...string) promServer {
+	t.Helper()
+	program := prometheusTool(t, "prometheus")
 	rules, err := filepath.Abs("../../deploy/prometheus/gatehouse.rules.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +123,7 @@ func TestTheDashboardsQueriesFindSomething(t *testing.T) {
 	p := startPrometheus(t, at, other)
 	both := of(t, d)
 	both.Administrator()
+	both.Change(http.MethodPost, "/applications/"+d.Tenant.ApplicationID+"/addPassword", map[string]any{}, nil)
 	v := webtest.New(t, nil)
 	acs, form := both.Response(v, d.Center.PortalURL, pairtest.Amara)
 	v.Send(http.MethodPost, acs, form)
@@ -132,12 +141,13 @@ func TestTheDashboardsQueriesFindSomething(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var dashboard struct {
-		Panels []struct {
-			Title   string
-			Targets []struct{ Expr string }
-		}
+	began := time.Now()
+	for os.Getenv("GATEHOUSE_SCREENSHOTS") != "" && time.Since(began) < time.Minute { // a picture wants some life
+		both.SignIn(pairtest.Amara)
+		id := both.User(pairtest.Amara).ID
+		both.Change(http.MethodPatch, "/users/"+id, map[string]any{"displayName": time.Now().String()}, nil)
 	}
+	var dashboard struct{ Panels []panel }
 	read(t, "../../deploy/grafana/gatehouse.json", &dashboard)
 	queries, end := 0, time.Now().Add(time.Minute)
 	for _, panel := range dashboard.Panels {
@@ -154,6 +164,7 @@ func TestTheDashboardsQueriesFindSomething(t *testing.T) {
 	if queries < 30 {
 		t.Errorf("the dashboard has %d queries", queries)
 	}
+	p.draw(t, dashboard.Panels, began.Add(-2*time.Second), time.Now())
 	var rules struct {
 		Groups []struct {
 			Rules []struct{ Name, Query, Health, LastError string }
@@ -179,8 +190,64 @@ func TestTheDashboardsQueriesFindSomething(t *testing.T) {
 			t.Errorf("docs/operations.md does not say what to do about %s", r.Name)
 		}
 	}
-	if n := len(rules.Groups[0].Rules); n < 13 {
+	if n := len(rules.Groups[0].Rules); n < 14 {
 		t.Errorf("%d rules are loaded", n)
+	}
+	for _, series := range testedSeries(t) {
+		if p.finds(t, series) == 0 {
+			t.Errorf("the tests of the alerts are about %s, which nobody tells", series)
+		}
+	}
+	for _, address := range []string{at, other} {
+		metrics := webtest.New(t, nil).Get("http://" + address + "/metrics")
+		check := exec.Command(prometheusTool(t, "promtool"), "check", "metrics") // #nosec G204 -- a fixed program
+		check.Stdin = strings.NewReader(metrics)
+		out, err := check.CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			// it is older than the one in seconds beside it, and people may have alerts on it
+			if !strings.HasPrefix(line, "gatehouse_scim_token_days_left ") {
+				t.Errorf("promtool check metrics: %v: %s", err, line)
+			}
+		}
+	}
+}
+
+const alertTests = "../../deploy/prometheus/gatehouse.rules.test.yml"
+
+// testedSeries are the series of the tests of the alerts, as queries for any with these labels.
+func testedSeries(t *testing.T) (queries []string) {
+	t.Helper()
+	text, err := os.ReadFile(alertTests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	label := regexp.MustCompile(`(\w+)="[^"]+"`)
+	for _, m := range regexp.MustCompile(`series: '(gatehouse_\w+)\{(.*)\}'`).FindAllStringSubmatch(string(text), -1) {
+		queries = append(queries, m[1]+"{"+label.ReplaceAllString(m[2], `$1!=""`)+"}")
+	}
+	if len(queries) < 15 {
+		t.Errorf("the tests have %d series", len(queries))
+	}
+	return queries
+}
+
+// TestEachAlertFiresAndIsResolved: Prometheus's own tests of rules have each fire, and resolved.
+func TestEachAlertFiresAndIsResolved(t *testing.T) {
+	t.Parallel()
+	// #nosec G204 -- a fixed program
+	out, err := exec.Command(prometheusTool(t, "promtool"), "test", "rules", alertTests).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	tests, e1 := os.ReadFile(alertTests)
+	rules, e2 := os.ReadFile("../../deploy/prometheus/gatehouse.rules.yml")
+	if err := errors.Join(e1, e2); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(string(rules), -1) {
+		if !strings.Contains(string(tests), "- name: "+m[1]+"\n") {
+			t.Errorf("no test has %s fire", m[1])
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type demo struct {
 	people, groups               int
 	noConnect, asJSON, published bool
 	rehearsal                    rehearsal
+	traces                       observe.Traces
 
 	like    rehearse.Original // whose copy the pair is; the zero value: a company's
 	w       *world
@@ -98,6 +99,7 @@ where this one stopped.`,
 	f.IntVar(&d.people, "people", defaultPeople, "number of people in the company")
 	f.IntVar(&d.groups, "groups", defaultGroups, "number of groups in the company")
 	d.rehearsal.flags(cmd)
+	d.traces.Flags(f)
 	f.BoolVar(&d.noConnect, "no-connect", false, "start both but do not connect them")
 	f.BoolVar(
 		&d.published, "published", false,
@@ -198,12 +200,9 @@ func (d *demo) open(
 		mailer: centerserver.Mailer(queue),
 	}
 	t := &half{listen: d.tenantAddr, data: d.data, log: d.log.With("half", "tenant")}
-	if d.published {
-		for _, h := range []*half{c, t} {
-			if _, port, err := net.SplitHostPort(h.listen); err == nil { // else open says what is wrong
-				h.listen, h.published = ":"+port, true
-			}
-		}
+	endTraces, err := d.ready(ctx, c, t)
+	if err != nil {
+		return nil, err
 	}
 	cl, err := c.open()
 	if err != nil {
@@ -230,6 +229,7 @@ func (d *demo) open(
 	}
 	closeAll := func() {
 		_ = errors.Join(d.center.Close(), d.tenant.Close()) // everything acknowledged is durable
+		endTraces()
 	}
 	d.secrets, err = company.Kept(ctx, d.keysFile(), d.sealer, d.center, d.tenant, d.people, d.groups)
 	if err != nil {
@@ -237,11 +237,11 @@ func (d *demo) open(
 		return nil, stop(err)
 	}
 	d.tenant.Notify = tenantserver.Notifier(queue)
-	d.jobs = syncjobs.New(d.tenant, t.log, t.targets().Client(syncjobs.AnswerTimeout))
+	d.jobs = t.jobs(d.tenant)
 	d.jobs.Interval = d.rehearsal.interval
 	own := []prometheus.Collector{metrics.New(d.center), tenantmetrics.New(d.tenant), counted}
 	cfg := centerserver.Config{
-		Targets: c.targets(), Version: stamp().Version,
+		Targets: c.targets(), Version: stamp().Version, Trace: observe.Requests(c.trace),
 		More: func(mux *http.ServeMux) { company.MountOutbox(mux, d.center, outbox) },
 	}
 	if c.watch != nil {
@@ -255,6 +255,25 @@ func (d *demo) open(
 	serve(c, cl, centerserver.Handler(d.center, cfg), d.center.Run)
 	serve(t, tl, tenantserver.Handler(d.tenant, d.rehearsal.config(t, d.jobs)), d.tenant.Run)
 	return closeAll, nil
+}
+
+// ready prepares both halves before they are opened: where they listen in a container, and that
+// their traces are sent, if that is wanted.
+func (d *demo) ready(ctx context.Context, c, t *half) (end func(), err error) {
+	if d.published {
+		for _, h := range []*half{c, t} {
+			if _, port, err := net.SplitHostPort(h.listen); err == nil { // else open says what is wrong
+				h.listen, h.published = ":"+port, true
+			}
+		}
+	}
+	c.traces, t.traces = d.traces, d.traces
+	endCenter, e1 := c.follow(ctx, d.w.env, "center", false)
+	endTenant, e2 := t.follow(ctx, d.w.env, "tenant", false)
+	return func() {
+		endCenter()
+		endTenant()
+	}, errors.Join(e1, e2)
 }
 
 // walk connects the halves over the wire.

@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/telemetry"
+	"github.com/gatehouse-id/gatehouse/telemetry/tracing"
 	"github.com/gatehouse-id/gatehouse/terminal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -50,6 +51,8 @@ type half struct {
 	health                      inbound.Health
 	background                  []func(context.Context) // what else runs as long as the half serves
 	watch                       *telemetry.Half         // told of what the store does; nil: nobody asks for metrics
+	traces                      observe.Traces
+	trace                       *tracing.Tracing // nil: nobody collects traces
 	pool                        func() (sqldb.Pool, bool)
 }
 
@@ -259,7 +262,7 @@ func (h *half) readProxies() (err error) {
 // the internet, and the private networks that the settings allow. Only a half that nobody else can
 // reach asks this machine itself.
 func (h *half) targets() outbound.Policy {
-	return outbound.Policy{Loopback: h.alone(), Networks: h.privateTargets.networks}
+	return observe.Targets(h.trace, outbound.Policy{Loopback: h.alone(), Networks: h.privateTargets.networks})
 }
 
 // alone says whether the half serves this machine only: it listens on loopback (or in a container

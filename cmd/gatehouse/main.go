@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/federate"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/oversee"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/prepare"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/profiles"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/terminal"
@@ -160,6 +161,7 @@ environment, and the environment overrides the file.`,
 		profiles.WhoAmI(administered),
 	)
 	access.Add(root, administered)
+	root.AddCommand(prepare.Command(prepare.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}))
 	terminal.Arrange(root, groups)
 	complete.Values(root, administered)
 	return root
@@ -169,7 +171,7 @@ environment, and the environment overrides the file.`,
 var groups = []terminal.Group{
 	{Title: "Start here", Commands: "demo rehearse doctor explain"},
 	{Title: "Connect and keep in step", Commands: "connect sync rotate"},
-	{Title: "Run the two halves", Commands: "serve tenant check backup restore export import"},
+	{Title: "Run the two halves", Commands: "init serve tenant check backup restore export import"},
 	{
 		Title: "Everyday administration of a center",
 		Commands: "users revoke proof leavers sessions accounts rules roles account-access applications " +

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/inbound"
+	"github.com/gatehouse-id/gatehouse/telemetry/tracing"
 )
 
 // serveMetrics serves a half's own metrics, if that is wanted, as long as the half serves.
@@ -20,6 +21,17 @@ func (h *half) serveMetrics(ctx context.Context, m *observe.Metrics, own ...prom
 		h.background = append(h.background, serve)
 	}
 	return err
+}
+
+// follow begins to send traces of a half, if that is wanted, and has its log name them. end is
+// called when the half has ended.
+func (h *half) follow(
+	ctx context.Context, env func(string) (string, bool), name string, alone bool,
+) (end func(), err error) {
+	of := tracing.Service{Name: "gatehouse-" + name, Version: stamp().Version}
+	h.trace, err = h.traces.Open(ctx, env, of, alone, h.log)
+	h.log = h.trace.Log(h.log)
+	return h.trace.Close, err
 }
 
 // serveMetricsOf serves the metrics of a command that looks again and again.

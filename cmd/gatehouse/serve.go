@@ -66,7 +66,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 	s.days.flags(cmd.Flags())
 	s.first.flags(cmd)
 	f := cmd.Flags()
-	s.audit.Flags(f, "json", observe.Records)
+	s.audit.Flags(f, "json", observe.CloudTrail)
 	f.StringVar(
 		&s.region, "region", center.DefaultRegion, "AWS region of a new instance, which clients sign requests for",
 	)
@@ -80,6 +80,7 @@ Other machines cannot reach the center without TLS (--tls-cert, --tls-key) or --
 			"--permission-sets-enabled`",
 	)
 	s.metrics.Flags(f, "127.0.0.1:9090")
+	s.half.traces.Flags(f)
 	return cmd
 }
 
@@ -90,6 +91,11 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if err := errors.Join(s.credentials.check(), err); err != nil {
 		return err
 	}
+	end, err := h.follow(ctx, w.env, "center", true)
+	if err != nil {
+		return err
+	}
+	defer end()
 	queue, err := s.post.queue(h.log)
 	if err != nil {
 		return err
@@ -105,6 +111,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	defer l.Close() //nolint:errcheck // serve has closed it
 	counted := countsOfCenter()
 	cfg := server.Config{Targets: h.targets(), Proxies: h.proxies, AWSLimits: s.awsLimits, Version: stamp().Version}
+	cfg.Trace = observe.Requests(h.trace)
 	if s.metrics.Address != "" {
 		h.watch = counted
 		cfg.Observe = counted.Request
@@ -118,7 +125,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if err := w.firstStart(ctx, beginningOfCenter(c), h.data, &s.first); err != nil {
 		return err
 	}
-	formats := map[string]outlet.Format{"json": outlet.JSON, observe.Records: cloudtrail.Format(c.Instance)}
+	formats := map[string]outlet.Format{"json": outlet.JSON, observe.CloudTrail: cloudtrail.Format(c.Instance)}
 	couriers, err := s.audit.Open(formats, outbound.Operator.Client(0), c.HandOn)
 	if err != nil {
 		return err
@@ -153,7 +160,8 @@ func openCenter(
 	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), sqldb.Tell(func(text string) { h.log.Warn(text) }))
+	tell := sqldb.Tell(func(text string) { h.log.Warn(text) })
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), tell, observe.Transactions(h.trace))
 	if err != nil {
 		return nil, err
 	}

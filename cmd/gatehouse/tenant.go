@@ -14,7 +14,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/telemetry"
+	"github.com/gatehouse-id/gatehouse/telemetry/tracing"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/entralogs"
 	"github.com/gatehouse-id/gatehouse/tenant/metrics"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
@@ -52,6 +54,11 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				return err
 			}
 			ctx := cmd.Context()
+			end, err := h.follow(ctx, w.env, "tenant", true)
+			if err != nil {
+				return err
+			}
+			defer end()
 			l, err := h.open()
 			if err != nil {
 				return err
@@ -70,18 +77,13 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			defer h.takeOrders(server.Controlled{Tenant: t})()
 			id, center := t.Organization.ID, t.AdminCenterURL()
 			h.log.Info("the tenant is ready", "admin_center", center, "graph", t.GraphURL(), "tenant_id", id)
-			queue, err := mails.queue(h.log)
-			if err != nil {
+			if err := h.notify(t, mails); err != nil {
 				return err
-			}
-			if queue != nil {
-				h.background = append(h.background, queue.Run)
-				t.Notify = server.Notifier(queue)
 			}
 			if err := h.handOn(ctx, t, &out, &r.metrics, counted); err != nil {
 				return err
 			}
-			jobs := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
+			jobs := h.jobs(t)
 			jobs.Interval = r.interval
 			return h.run(ctx, l, server.Handler(t, r.config(h, jobs)), t.Run)
 		},
@@ -90,8 +92,9 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 	cmd.AddCommand(w.backupCommands(tenantBackups)...)
 	h.flags(cmd, "127.0.0.1:8081", "gatehouse-tenant")
 	r.flags(cmd)
+	h.traces.Flags(cmd.Flags())
 	days.flags(cmd.Flags())
-	out.Flags(cmd.Flags(), "json")
+	out.Flags(cmd.Flags(), "json", observe.Entra)
 	mails.flags(cmd, "quarantine notifications", "Provisioning <no-reply@localhost>")
 	cmd.Flags().BoolVar(
 		&r.movable, "movable-clock", false,
@@ -103,20 +106,40 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 	return cmd
 }
 
+// notify has a tenant's mails sent, where there is a server for them.
+func (h *half) notify(t *tenant.Tenant, mails *mailServer) error {
+	queue, err := mails.queue(h.log)
+	if err == nil && queue != nil {
+		h.background = append(h.background, queue.Run)
+		t.Notify = server.Notifier(queue)
+	}
+	return err
+}
+
+// jobs makes what runs a tenant's jobs.
+func (h *half) jobs(t *tenant.Tenant) *syncjobs.Runner {
+	r := syncjobs.New(t, h.log, h.targets().Client(syncjobs.AnswerTimeout))
+	if h.trace != nil {
+		t.Trace, r.Trace = tracing.Traceparent, h.trace.Work
+	}
+	if h.watch != nil {
+		r.Counted = h.watch
+	}
+	return r
+}
+
 // handOn begins to hand the audit log on, and to tell Prometheus of the tenant.
 func (h *half) handOn(
 	ctx context.Context, t *tenant.Tenant, out *observe.AuditOut, m *observe.Metrics, counted *telemetry.Half,
 ) error {
-	couriers, err := out.Open(tenantFormats, outbound.Operator.Client(0), t.HandOn)
+	formats := map[string]outlet.Format{"json": outlet.JSON, observe.Entra: entralogs.Format(t.Organization.ID)}
+	couriers, err := out.Open(formats, outbound.Operator.Client(0), t.HandOn)
 	if err != nil {
 		return err
 	}
 	told := append(h.collectors(), metrics.New(t), counted, observe.AuditMetrics("tenant", t.Chain, couriers))
 	return h.serveMetrics(ctx, m, told...)
 }
-
-// tenantFormats are how a tenant's events can be written.
-var tenantFormats = map[string]outlet.Format{"json": outlet.JSON}
 
 // rehearsal is the settings that make a tenant as inconvenient as the real one, or faster than its
 // clock, and where it is watched.
@@ -156,7 +179,7 @@ func (r *rehearsal) flags(cmd *cobra.Command) {
 func (r *rehearsal) config(h *half, jobs *syncjobs.Runner) server.Config {
 	return server.Config{
 		Jobs: jobs, GraphLimit: r.requests, GraphLag: r.lag, Proxies: h.proxies, Observe: r.observe,
-		Version: stamp().Version,
+		Version: stamp().Version, Trace: observe.Requests(h.trace),
 	}
 }
 
@@ -178,7 +201,8 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), sqldb.Tell(func(text string) { h.log.Warn(text) }))
+	tell := sqldb.Tell(func(text string) { h.log.Warn(text) })
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), tell, observe.Transactions(h.trace))
 	if err != nil {
 		return nil, err
 	}

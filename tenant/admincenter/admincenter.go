@@ -107,7 +107,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 	}
 	f, err := h.Tenant.Factors(ctx, tenant.AdministratorAccount(name).ID)
 	if err != nil {
-		h.Log.Error("look at an administrator's second factors", "error", err)
+		h.Log.ErrorContext(ctx, "look at an administrator's second factors", "error", err)
 	}
 	if err != nil || f.Any() {
 		return web.Banner{}

@@ -255,7 +255,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if e.status >= 500 {
-		h.Log.Error("Graph request failed", "request_id", id, "error", err)
+		h.Log.ErrorContext(r.Context(), "Graph request failed", "request_id", id, "error", err)
 	}
 	if e.location != "" {
 		w.Header().Set("Location", e.location)

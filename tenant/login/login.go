@@ -54,7 +54,18 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 			http.Redirect(w, r, "/myapps", http.StatusFound)
 		},
 	} {
+		if strings.Contains(pattern, " /login") {
+			fn = h.followed(fn)
+		}
 		mux.Handle(pattern, web.Guard(h.Tenant.URL, fn))
+	}
+}
+
+// followed serves a page of a sign-in: what the browser does next belongs to the same trace.
+func (h *Handler) followed(fn http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		web.Follow(w, r, h.Tenant.URL)
+		fn(w, r)
 	}
 }
 
@@ -139,7 +150,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, e tenant.Entry, 
 	by := audit.Actor{Address: web.Address(r), RequestID: web.RequestID(r)}
 	// the new one is open all the same
 	if err := h.Tenant.EndEarlierSession(r.Context(), by, web.CookieValue(r, h.Tenant.URL, cookieName)); err != nil {
-		h.Log.Error("end the browser's earlier session", "request_id", by.RequestID, "error", err)
+		h.Log.ErrorContext(r.Context(), "end the browser's earlier session", "request_id", by.RequestID, "error", err)
 	}
 	http.SetCookie(w, web.Cookie(h.Tenant.URL, cookieName, e.Session.Reveal(), e.Lifetime))
 	if e.Known != "" {
@@ -157,7 +168,7 @@ func failed(err error) bool {
 // ours logs what is nobody's fault but the tenant's, and says with which status and in which words
 // people are told.
 func (h *Handler) ours(r *http.Request, doing string, err error) (status int, text string) {
-	h.Log.Error(doing, "request_id", web.RequestID(r), "error", err)
+	h.Log.ErrorContext(r.Context(), doing, "request_id", web.RequestID(r), "error", err)
 	if refusal.KindOf(err) == refusal.Unavailable {
 		return http.StatusServiceUnavailable, web.Unavailable + " (AADSTS90033)"
 	}
@@ -305,6 +316,7 @@ func (h *Handler) RequireUser(w http.ResponseWriter, r *http.Request, returnTo s
 		h.fail(w, r, "read a session", err)
 		return in, false
 	}
+	web.Follow(w, r, h.Tenant.URL)
 	http.Redirect(w, r, "/login?return="+url.QueryEscape(returnTo), http.StatusSeeOther)
 	return in, false
 }

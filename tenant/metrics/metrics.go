@@ -6,6 +6,9 @@ package metrics
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -19,7 +22,28 @@ type collector struct {
 	quarantine, compared *prometheus.Desc
 	cycle, took, failed  *prometheus.Desc
 	lease, certificate   *prometheus.Desc
-	sessions             *prometheus.Desc
+	sessions, secret     *prometheus.Desc
+
+	mu       sync.Mutex
+	open     int // sessions, when they were counted
+	openedAt time.Time
+}
+
+// countedEach is how often sessions are counted, however often Prometheus asks.
+const countedEach = 30 * time.Second //bound:none how often, not how much
+
+// countSessions counts those that are open, not more often than that.
+func (m *collector) countSessions(r tenant.Reader) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.openedAt.IsZero() && time.Since(m.openedAt) < countedEach {
+		return m.open, nil
+	}
+	n, err := r.CountSessions(m.tenant.Now())
+	if err == nil {
+		m.open, m.openedAt = n, time.Now()
+	}
+	return n, err
 }
 
 // New returns the metrics of a tenant.
@@ -55,15 +79,21 @@ func New(t *tenant.Tenant) prometheus.Collector {
 			"signing_certificate_expiry_timestamp_seconds",
 			"When the certificate that signs for an application expires, in Unix time.", "application",
 		),
-		sessions: describe("tenant_sessions", "Sessions of people and administrators that are open."),
-		up:       describe("tenant_store_up", "Whether the database answered."),
+		secret: describe(
+			"client_secret_expiry_timestamp_seconds",
+			"When a secret by which an application proves itself expires, in Unix time.", "application", "key_id",
+		),
+		sessions: describe(
+			"tenant_sessions", "Sessions of people and administrators that are open; counted every 30 seconds.",
+		),
+		up: describe("tenant_store_up", "Whether the database answered."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.behind, m.objects, m.quarantine, m.compared, m.up, m.cycle, m.took, m.failed,
-		m.lease, m.certificate, m.sessions} {
+		m.lease, m.certificate, m.sessions, m.secret} {
 		out <- d
 	}
 }
@@ -105,8 +135,8 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 	m.collectMore(ctx, gauge)
 }
 
-// collectMore tells of leases, certificates and sessions. What the database does not say is left
-// out: that it does not is told elsewhere.
+// collectMore tells of leases, certificates, secrets and sessions. What the database does not say
+// is left out: that it does not is told elsewhere.
 func (m *collector) collectMore(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) {
 	_ = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		leases, err := r.JobLeases()
@@ -116,7 +146,7 @@ func (m *collector) collectMore(ctx context.Context, gauge func(*prometheus.Desc
 		for _, l := range leases {
 			gauge(m.lease, truth(l.Owner != ""), string(l.JobID))
 		}
-		n, err := r.CountSessions(m.tenant.Now())
+		n, err := m.countSessions(r)
 		if err == nil {
 			gauge(m.sessions, float64(n))
 		}
@@ -129,6 +159,9 @@ func (m *collector) collectMore(ctx context.Context, gauge func(*prometheus.Desc
 	for _, a := range applications {
 		if k, err := a.SigningKeyOf(m.tenant.Now()); err == nil {
 			gauge(m.certificate, float64(k.NotAfter.Unix()), string(a.ServicePrincipalID))
+		}
+		for _, p := range slices.Concat(a.Passwords, a.PrincipalPasswords) {
+			gauge(m.secret, float64(p.End.Unix()), string(a.AppID), p.KeyID)
 		}
 	}
 }

@@ -195,7 +195,7 @@ func failed(code refusal.Code) int {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code := refusal.CodeOf(err)
 	if status := failed(code); status != 0 {
-		h.Log.Error("issue a token", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "issue a token", "request_id", web.RequestID(r), "error", err)
 		name := "server_error"
 		if status == http.StatusServiceUnavailable {
 			name = "temporarily_unavailable"

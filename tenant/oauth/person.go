@@ -114,7 +114,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	code, status := refusal.CodeOf(err), http.StatusBadRequest
 	text := "AADSTS" + strconv.Itoa(tenant.AADSTS(code)) + ": " + code.What() + "."
 	if s := failed(code); s != 0 {
-		h.Log.Error("authorize", "request_id", web.RequestID(r), "error", err)
+		h.Log.ErrorContext(r.Context(), "authorize", "request_id", web.RequestID(r), "error", err)
 		status, text = s, "AADSTS"+strconv.Itoa(transient)+": "+transientText
 	}
 	h.showPage(w, status, "problem", "Sorry", "", consentData{Client: text, Code: web.RequestID(r)})

@@ -389,8 +389,10 @@ func (h *Handler) claims(
 	}
 	claims, err := a.ClaimsOf(r.Context(), u)
 	if err != nil { // the person signs in without them, as when they have no value
-		h.Log.Warn("claims are left out of an assertion", "application", a.DisplayName, "user", u.UserPrincipalName,
-			"request_id", web.RequestID(r), "error", err)
+		h.Log.WarnContext(
+			r.Context(), "claims are left out of an assertion", "application", a.DisplayName, "user",
+			u.UserPrincipalName, "request_id", web.RequestID(r), "error", err,
+		)
 	}
 	for _, c := range claims {
 		list = append(list, saml.Attribute{Name: c.Name, Values: c.Values})
@@ -418,7 +420,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, user string, err 
 			status = http.StatusNotFound
 		}
 	} else {
-		h.Log.Error("SAML sign-in failed", "request_id", by.RequestID, "error", err)
+		h.Log.ErrorContext(r.Context(), "SAML sign-in failed", "request_id", by.RequestID, "error", err)
 		d.Text = "AADSTS90033: A transient error has occurred. Please try again."
 		status = http.StatusInternalServerError
 		if refused != nil {

@@ -33,6 +33,8 @@ type Config struct {
 	Observe web.Observe
 	// Version is the program's, which the admin center shows; empty: it shows none.
 	Version string
+	// Trace follows each request; nil: nobody does.
+	Trace web.Trace
 	// Proxies are those that say who the client is.
 	Proxies web.Proxies
 }
@@ -51,6 +53,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(t.URL, "https:"),
 		Observe: cfg.Observe,
+		Trace:   cfg.Trace,
 		Site: web.Site{
 			Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/",
 			Mark: t.Organization.Mark(),

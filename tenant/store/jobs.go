@@ -200,11 +200,11 @@ func (t tx) AppendMarks(changes []tenant.Change) error {
 			removed = 1
 		}
 		if err := t.Do(
-			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed, properties)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			`INSERT INTO marks (seq, time, kind, id, member_kind, member_id, removed, properties, trace)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			last+int64(i)+1, c.Time.UnixMilli(), string(c.Kind), string(c.ID), string(c.Member.Kind),
 			string(c.Member.ID),
-			removed, propertiesText(c.Properties)); err != nil {
+			removed, propertiesText(c.Properties), c.Trace); err != nil {
 			return err
 		}
 	}
@@ -259,8 +259,9 @@ func (t tx) LastMark(before time.Time) (last int64, err error) {
 
 func (t tx) DeleteMarks(upTo int64) error { return t.Do(`DELETE FROM marks WHERE seq <= $1`, upTo) }
 
-func (t tx) DeleteLog(before time.Time) error {
-	return t.Do(`DELETE FROM provisioning_log WHERE time < $1`, before.UnixMilli())
+func (t tx) DeleteLog(before time.Time) (int, error) {
+	n, err := t.Exec(`DELETE FROM provisioning_log WHERE time < $1`, before.UnixMilli())
+	return int(n), err
 }
 
 // CountMarks counts the marks after one, and returns when the first of them was made.
@@ -285,4 +286,20 @@ func (t tx) Marks(after int64) (marks []tenant.Mark, last int64, err error) {
 		return err
 	})
 	return marks, last, err
+}
+
+// MarkTraces reads which traces have changed which objects.
+func (t tx) MarkTraces(after int64, limit int) (map[tenant.Mark]string, error) {
+	traces := map[tenant.Mark]string{}
+	err := t.Query(
+		`SELECT kind, id, trace FROM marks WHERE seq > $1 AND trace <> '' ORDER BY seq LIMIT $2`, []any{after, limit},
+		func(rows sqldb.Row) error {
+			var m tenant.Mark
+			var trace string
+			err := rows.Scan((*string)(&m.Kind), (*string)(&m.ID), &trace)
+			traces[m] = trace
+			return err
+		},
+	)
+	return traces, err
 }

@@ -37,7 +37,7 @@ func TestTheReleaseBeforesDataIsMigrated(t *testing.T) {
 				if n, err := tx.DeleteEvents(now, true, 100); err != nil || n != 2 {
 					t.Errorf("%d events of strangers, %v", n, err)
 				}
-				if err := tx.DeleteSessions(now); err != nil {
+				if _, err := tx.DeleteSessions(now); err != nil {
 					return err
 				}
 				if _, err := tx.Session("over"); !errors.Is(err, refusal.ErrNoRow) {

@@ -249,8 +249,9 @@ func (t tx) PutSession(v tenant.Session) error {
 func (t tx) CountSessions(now time.Time) (int, error) {
 	return t.Count(`SELECT count(*) FROM sessions WHERE expires > $1`, now.UnixMilli())
 }
-func (t tx) DeleteSessions(expired time.Time) error {
-	return t.Do(`DELETE FROM sessions WHERE expires <= $1`, expired.UnixMilli())
+func (t tx) DeleteSessions(expired time.Time) (int, error) {
+	n, err := t.Exec(`DELETE FROM sessions WHERE expires <= $1`, expired.UnixMilli())
+	return int(n), err
 }
 func (t tx) DeleteSession(digest string) error {
 	return t.Do(`DELETE FROM sessions WHERE digest = $1`, digest)

@@ -79,6 +79,7 @@ func (s source) userObject(u tenant.ScopedUser) provisioning.Object {
 		Active:     u.User.Enabled && !u.Deleted,
 		Attributes: s.withDomain(u.Attribute),
 		Manager:    string(u.User.ManagerID),
+		Trace:      u.Trace,
 	}
 }
 
@@ -101,6 +102,7 @@ func (s source) groupObject(g tenant.ScopedGroup) provisioning.Object {
 		Active:     true,
 		Attributes: s.withDomain(g.Group.Attribute),
 		Members:    texts(g.Members),
+		Trace:      g.Trace,
 	}
 }
 

@@ -34,6 +34,11 @@ type Runner struct {
 	// Interval is how long after a cycle the next one begins, as Entra ID's forty minutes. Zero: as
 	// soon as something has changed.
 	Interval time.Duration
+	// Counted is told of each cycle, and of each object that one looks at; nil: nobody is.
+	Counted Counted
+	// Trace follows a cycle, and what is done about an object: with the traceparent of the change
+	// that has caused it, where that is known. Nil: nobody does.
+	Trace func(ctx context.Context, name, traceparent string, about ...string) (context.Context, func(error))
 
 	nodes    *nodes
 	wake     chan struct{}
@@ -41,6 +46,14 @@ type Runner struct {
 	progress map[string]provisioning.Progress // of running cycles, by job
 	desks    map[tenant.JobID]chan struct{}   // one works on a job at a time
 	expected map[tenant.JobID]tenant.Standing // between cycles
+}
+
+// Counted is told what cycles do.
+type Counted interface {
+	Cycle(job, result string)
+	// Object is told of what was done about an object: Entra's action and status, and of a failure
+	// its code.
+	Object(job, action, status, code string)
 }
 
 // AnswerTimeout bounds how long a target may take for one answer.
@@ -104,6 +117,11 @@ func (r *Runner) runJob(
 		var failed *CycleError
 		leave(keep && errors.As(err, &failed), done.RetryAt)
 	}()
+	if r.Trace != nil {
+		var end func(error)
+		working, end = r.Trace(working, "synchronization cycle", "", "gatehouse.job", string(listed.ID))
+		defer func() { end(err) }()
+	}
 	r.announce(string(listed.ID), provisioning.Progress{})
 	defer func() {
 		r.mu.Lock()
@@ -179,8 +197,11 @@ func (r *Runner) cycle(
 		x.State, x.ErrorMessage = "Failed", failure.Error()
 		x.ErrorCode, reason = judge(failure)
 	}
-	r.Log.Info(
-		"synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported,
+	if r.Counted != nil {
+		r.Counted.Cycle(string(j.ID), x.State)
+	}
+	r.Log.InfoContext(
+		ctx, "synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported,
 		"failed", x.Escrowed, "took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage,
 	)
 	if err := r.Tenant.FinishCycle(ctx, h, j.ID, x, failure, reason); err != nil {
@@ -278,6 +299,16 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
+	}
+	if r.Counted != nil {
+		e.OnEntry = func(x provisioning.Entry) {
+			r.Counted.Object(string(j.ID), string(x.Action), string(x.Outcome), x.Code)
+		}
+	}
+	if r.Trace != nil {
+		e.Trace = func(ctx context.Context, o provisioning.Object) (context.Context, func(error)) {
+			return r.Trace(ctx, "provision "+string(o.Kind), o.Trace, "gatehouse.job", string(j.ID))
+		}
 	}
 	return e, nil
 }

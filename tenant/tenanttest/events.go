@@ -108,13 +108,17 @@ func bounded(t *testing.T, s tenant.Store) {
 func sessions(t *testing.T, s tenant.Store) {
 	now := time.UnixMilli(1_800_000_000_000)
 	update(t, s, func(tx tenant.Tx) error {
-		return errors.Join(
+		err := errors.Join(
 			tx.PutSession(tenant.Session{Digest: "over", Account: "u", ExpiresAt: now}),
 			tx.PutSession(
 				tenant.Session{Digest: "open", Account: "u", ExpiresAt: now.Add(time.Millisecond)},
 			),
-			tx.DeleteSessions(now),
 		)
+		n, e2 := tx.DeleteSessions(now)
+		if n != 1 {
+			t.Errorf("%d sessions were swept, want 1", n)
+		}
+		return errors.Join(err, e2)
 	})
 	view(t, s, func(r tenant.Reader) error {
 		_, err := r.Session("over")

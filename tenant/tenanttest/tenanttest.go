@@ -237,7 +237,10 @@ func jobs(t *testing.T, s tenant.Store) {
 		}
 		return errors.Join(e1, e2, e3)
 	})
-	update(t, s, func(tx tenant.Tx) error { return errors.Join(tx.DeleteLog(time.UnixMilli(2)), tx.DeleteJob("j")) })
+	update(t, s, func(tx tenant.Tx) error {
+		_, err := tx.DeleteLog(time.UnixMilli(2))
+		return errors.Join(err, tx.DeleteJob("j"))
+	})
 	view(t, s, func(r tenant.Reader) error {
 		if kept, err := r.Log(tenant.LogQuery{}); err != nil || len(kept) != 1 || kept[0].ID != "2" {
 			t.Errorf("kept of the log: %v, %v", kept, err)
@@ -399,7 +402,7 @@ func marks(t *testing.T, s tenant.Store) {
 				return tx.AppendMarks([]tenant.Change{{
 					Mark:       tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(fmt.Sprint(i))},
 					Time:       time.UnixMilli(5),
-					Properties: []string{"displayName", "mail"},
+					Properties: []string{"displayName", "mail"}, Trace: fmt.Sprintf("00-%d", i),
 				},
 					{
 						Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(fmt.Sprint(i))},
@@ -421,6 +424,10 @@ func marks(t *testing.T, s tenant.Store) {
 		rest, _, e2 := r.Marks(60)
 		if len(everything) != 64 || last != 64 || len(rest) != 4 {
 			t.Errorf("%d marks, the last is %d, %d after the 60th", len(everything), last, len(rest))
+		}
+		if traces, err := r.MarkTraces(0, 10); err != nil || len(traces) != 10 ||
+			traces[everything[0]] != "00-"+string(everything[0].ID) {
+			t.Errorf("traces of marks: %v, %v", traces, err)
 		}
 		users, e4 := r.Journal(tenant.KindUser, 0, 1)
 		if len(users) != 1 || !slices.Equal(users[0].Properties, []string{"displayName", "mail"}) {

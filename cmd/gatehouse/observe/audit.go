@@ -1,7 +1,9 @@
 // Package observe has what lets others watch the two halves: the flags for where the audit log
-// goes, and what check says of it; where Prometheus asks, and what it is told of the program.
+// goes, and what check says of it; where Prometheus asks, and what it is told of the program; where
+// traces go.
 //
-// It may import audit/chain, audit/outlet, inbound, sqldb and terminal.
+// It may import audit/chain, audit/outlet, inbound, outbound, sqldb, telemetry/tracing, terminal
+// and web.
 package observe
 
 import (
@@ -45,8 +47,14 @@ func (a *AuditOut) Flags(f *pflag.FlagSet, formats ...string) {
 	f.StringVar(&a.ca, "audit-ca", "", "PEM file with certificates that --audit-to is verified with too")
 }
 
-// Records is the format whose HTTP requests are lists, as CloudTrail's files are.
-const Records = "cloudtrail"
+// The formats that vendors have. Their HTTP requests are lists.
+const (
+	CloudTrail = "cloudtrail" // of a center
+	Entra      = "entra"      // of a tenant: Microsoft Entra's activity logs, as Azure Monitor hands them on
+)
+
+// lists are what those lists are called.
+var lists = map[string]string{CloudTrail: "Records", Entra: "records"}
 
 // Open has each outlet handed on to.
 func (a *AuditOut) Open(
@@ -61,7 +69,7 @@ func (a *AuditOut) Open(
 	var all []*chain.Courier
 	for _, to := range a.to {
 		o, err := outlet.Open(outlet.Settings{
-			To: to, Format: format, Records: a.format == Records, Authorization: a.authorization, CA: a.ca,
+			To: to, Format: format, List: lists[a.format], Authorization: a.authorization, CA: a.ca,
 			HTTP: client, Host: host,
 		})
 		if err != nil {

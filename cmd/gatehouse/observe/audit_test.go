@@ -24,13 +24,13 @@ func TestWhereTheAuditLogGoesIsSaidOrRefused(t *testing.T) {
 	} {
 		var out observe.AuditOut
 		f := pflag.NewFlagSet("", pflag.ContinueOnError)
-		out.Flags(f, "json", observe.Records)
+		out.Flags(f, "json", observe.CloudTrail)
 		if err := f.Parse(strings.Fields(args)); err != nil {
 			t.Fatal(err)
 		}
 		var names []string
 		_, err := out.Open(
-			map[string]outlet.Format{"json": outlet.JSON, observe.Records: outlet.JSON}, http.DefaultClient,
+			map[string]outlet.Format{"json": outlet.JSON, observe.CloudTrail: outlet.JSON}, http.DefaultClient,
 			func(name string, _ chain.Outlet) *chain.Courier {
 				names = append(names, name)
 				return nil
