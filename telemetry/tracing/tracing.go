@@ -119,6 +119,7 @@ func (t *Tracing) Request(
 	if traceparent != "" {
 		ctx = parent(ctx, traceparent)
 	}
+	method = known(method)
 	ctx, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 	if !span.IsRecording() {
 		return ctx, func(string, string, int) { span.End() }
@@ -135,6 +136,17 @@ func (t *Tracing) Request(
 		}
 		span.End()
 	}
+}
+
+// known is a method, or _OTHER: strangers may send any text. Source: OpenTelemetry, "Semantic
+// conventions for HTTP spans", on http.request.method.
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return method
+	}
+	return "_OTHER"
 }
 
 // Work follows what a half does by itself. With the traceparent of what has caused it, which the

@@ -43,8 +43,13 @@ func (t *Traces) Open(
 	given := t.given
 	given.Names = alone
 	settings, err := tracing.Read(given, env)
-	if err != nil {
+	switch {
+	case err != nil && given.To != "":
 		return nil, terminal.UsageError{Err: err}
+	case err != nil: // a machine's environment, which may be meant for other programs, ends no half
+		log.WarnContext(ctx, "traces are off: the settings of OpenTelemetry in the environment do not fit",
+			"error", err)
+		return nil, nil //nolint:nilnil // nil is off
 	}
 	return tracing.Open(ctx, settings, of, log)
 }

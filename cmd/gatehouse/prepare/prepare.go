@@ -327,8 +327,8 @@ func (a *answers) check() error {
 		err = errors.New("the database: use a postgres:// URL")
 	case a.half == "center" && (a.name != "" || a.domain != ""):
 		err = errors.New("--name and --domain are a tenant's")
-	case strings.ContainsAny(a.admin, "\r\n\x00"):
-		err = errors.New("--admin: use one line")
+	case strings.ContainsAny(a.admin+a.folder+a.data+a.cert+a.key+a.databaseFile+a.passwordFile, "\r\n\x00"):
+		err = errors.New("a name or a path has a line break in it")
 	}
 	if err == nil && a.password != "" {
 		if rule := a.passwordRule()(a.password); rule != nil {

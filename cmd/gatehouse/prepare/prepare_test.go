@@ -114,6 +114,7 @@ func TestAnswersThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"center --yes --admin-password-file x --pw":             "both give",
 		"tenant --yes --weak":                                   "password",
 		"center --yes --mysql":                                  "postgres://",
+		"center --yes --line":                                   "line break",
 	} {
 		env := map[string]string{}
 		list := strings.Fields(args)
@@ -122,6 +123,8 @@ func TestAnswersThatDoNotGoTogetherAreRefused(t *testing.T) {
 			env["GATEHOUSE_ADMIN_PASSWORD"] = "Correct horse 1!"
 		case "--weak":
 			env["GATEHOUSE_ADMIN_PASSWORD"] = "x"
+		case "--line":
+			list = append(list[:len(list)-1], "--data", "a\nGATEHOUSE_DATABASE=x", "")
 		case "--mysql":
 			env["GATEHOUSE_DATABASE"] = "mysql://db"
 		default:
