@@ -41,6 +41,11 @@ func TestTheSentencesOfAWS(t *testing.T) {
 			"ResourceNotFoundException", "Could not find PermissionSet with id ps-0000000000000000",
 		},
 		{
+			"DeleteAccountAssignment", gone + `,"TargetId":"111122223333","TargetType":"AWS_ACCOUNT",` +
+				`"PrincipalType":"USER","PrincipalId":"00000000-0000-0000-0000-000000000000"}`,
+			"ResourceNotFoundException", "Could not find PermissionSet with id ps-0000000000000000",
+		},
+		{
 			"CreatePermissionSet", `{"InstanceArn":"` + *a.instance + `","Name":"Operator"}`, "ConflictException",
 			"PermissionSet with name Operator already exists.",
 		},
