@@ -9,13 +9,14 @@ import (
 )
 
 // TestWhatPeopleRetellHasAMeaning asks about what people say in their own words. The rules were
-// made with the first set at hand, and put in order with the second; the third was written after
-// them, and shows what they are good for. An answer to what is of something else is worse than
-// none.
+// made with the first set at hand, and put in order with the second. The third was written after
+// them: 12 of its 20 texts were right at first, and the kinds of the rest were added. The last one
+// was written after that, and no rule was made for it. An answer to what is of something else is
+// worse than none.
 func TestWhatPeopleRetellHasAMeaning(t *testing.T) {
 	sets := read[map[string]map[string]string](t, "testdata/retold.json")
-	least := map[string]int{"tuned": 95, "held": 85, "fresh": 50}
-	for _, set := range []string{"tuned", "held", "fresh"} {
+	least := map[string]int{"tuned": 95, "held": 85, "fresh": 90, "later": 40}
+	for _, set := range []string{"tuned", "held", "fresh", "later"} {
 		var asked, right, strange, guessed int
 		for text, want := range sets[set] {
 			r := doctor.Diagnose(doctor.Facts{}, doctor.About{Text: text})

@@ -275,8 +275,8 @@ const accept = "ACCEPT"
 
 // staysBehind is what another center has beside what AWS's APIs tell.
 const staysBehind = `
-Note: who may ask for access, requests, reviews, assignment rules, account access and the console's administrators
-stay behind. What a request has given, and nothing else, would not end here: it stays out.`
+Note: who may ask for access, requests, reviews, assignment rules, account access, labels of accounts and the console's
+administrators stay behind. What a request has given, and nothing else, would not end here: it stays out.`
 
 // plan prints what an import does.
 func (s *importing) plan(out Imported) {
