@@ -70,6 +70,34 @@ type ruleLine struct {
 	Where, Set, Subject string
 }
 
+// principalLink is a user or a group in a table, with the page that it has.
+type principalLink struct {
+	Name, ID, Link string
+	Type           center.PrincipalType
+}
+
+// What a principal is called that is there no more.
+const deletedGroup, deletedUser = "deleted group", "deleted user"
+
+// principalOf links a principal by what it is called; one that is deleted has no page.
+func principalOf(of center.PrincipalType, id, called string) principalLink {
+	x := principalLink{Name: called, ID: id, Type: of}
+	if called != deletedGroup && called != deletedUser {
+		x.Link = principalURL(of, id)
+	}
+	return x
+}
+
+// Who is the principal of the assignment.
+func (l assignmentLine) Who() principalLink {
+	return principalOf(l.Assignment.PrincipalType, l.Assignment.PrincipalID, l.Subject)
+}
+
+// Who is the principal of the rule.
+func (l ruleLine) Who() principalLink {
+	return principalOf(l.Rule.PrincipalType, l.Rule.PrincipalID, l.Subject)
+}
+
 type assignmentsData struct {
 	Search string
 	Only   []narrowing
@@ -246,13 +274,13 @@ func (p page) principalName(a center.Assignment) (string, error) {
 	if a.PrincipalType == center.PrincipalGroup {
 		g, err := p.h.Center.Group(p.Context(), center.GroupID(a.PrincipalID))
 		if refusal.KindOf(err) == refusal.NotFound {
-			return "deleted group", nil
+			return deletedGroup, nil
 		}
 		return g.DisplayName, err
 	}
 	u, err := p.h.Center.User(p.Context(), center.UserID(a.PrincipalID))
 	if refusal.KindOf(err) == refusal.NotFound {
-		return "deleted user", nil
+		return deletedUser, nil
 	}
 	return u.UserName, err
 }

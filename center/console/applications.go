@@ -92,6 +92,11 @@ type assignedLine struct {
 	Subject string
 }
 
+// Who is who has the application.
+func (l assignedLine) Who() principalLink {
+	return principalOf(l.PrincipalType, l.PrincipalID, l.Subject)
+}
+
 func application(p page) error {
 	ctx, c := p.Context(), p.h.Center
 	a, err := c.Application(ctx, p.applicationARN())

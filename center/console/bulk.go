@@ -136,7 +136,11 @@ func setSeveralActive(p page) error {
 	if active {
 		return p.Done(p.back("/console/users"), n+" enabled.")
 	}
-	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended.")
+	rest, err := p.rolesLeft(ids...)
+	if err != nil {
+		return err
+	}
+	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended."+rest)
 }
 
 // removeMembers takes several people out of a group.

@@ -2,8 +2,10 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -49,6 +51,87 @@ func TestSeveralRowsAreChangedAtOnce(t *testing.T) {
 	both.Set("active", "true")
 	a.v.Does(console+"/users/active", both, "2 users enabled.")
 	refused(a.v, console+"/users/active", nil, http.StatusBadRequest, "choose at least one")
+}
+
+// TestWhatIsChosenInAListIsAssigned: the path begins with the rows that were chosen.
+func TestWhatIsChosenInAListIsAssigned(t *testing.T) {
+	t.Parallel()
+	a := newAssigning(t)
+	bob, eve := a.NewPerson("bob"), a.NewPerson("eve")
+	for query, want := range map[string]string{
+		url.Values{"of": {"USER"}, "pick": {string(bob.ID), string(eve.ID)}}.Encode():  "and 1 more",
+		url.Values{"of": {"GROUP"}, "pick": {string(a.group.ID)}}.Encode():             "In which accounts?",
+		url.Values{"of": {"where"}, "pick": {"111122223333", "222233334444"}}.Encode(): "Who gets it?",
+		url.Values{"of": {"set"}, "pick": {path.Base(a.set.ARN)}}.Encode():             "Who gets it?",
+	} {
+		if page := a.v.Get(a.URL + "/console/assign?" + query); !strings.Contains(page, want) {
+			t.Errorf("%s: want %q on %s", query, want, page)
+		}
+	}
+	refused := a.v.Do(http.MethodGet, a.URL+"/console/assign?of=nothing&pick=x", nil)
+	if refused.Status != http.StatusNotFound && refused.Status != http.StatusBadRequest {
+		t.Errorf("what is no list: %d", refused.Status)
+	}
+	for list, form := range map[string]string{
+		"users": "USER", "groups": "GROUP", "accounts": "where", "permission-sets": "set",
+	} {
+		page := a.v.Get(a.URL + "/console/" + list)
+		if !strings.Contains(page, `name="of" value="`+form+`"`) || !strings.Contains(page, `form="bulk" name="pick"`) {
+			t.Errorf("nothing of %s can be chosen: %s", list, page)
+		}
+	}
+}
+
+// TestMembersAreRemovedTogether: after a question that says how many.
+func TestMembersAreRemovedTogether(t *testing.T) {
+	t.Parallel()
+	ctx, a := context.Background(), newAssigning(t)
+	group := a.URL + "/console/groups/" + string(a.group.ID)
+	picks := url.Values{}
+	for _, name := range []string{"bob", "eve", "joe"} {
+		m, err := a.CreateMembership(ctx, centertest.Actor, a.group.ID, a.NewPerson(name).ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "joe" {
+			picks.Add("pick", string(m.ID))
+		}
+	}
+	a.v.IsSure(group+"/members/remove", picks, "2 members removed.")
+	if page := a.v.Get(group); strings.Contains(page, ">bob<") || !strings.Contains(page, ">joe<") {
+		t.Errorf("who is left: %s", page)
+	}
+}
+
+// TestWhoHasAccessGoesIntoAFile: of an account, of a person, and only what administers; the
+// administrators of the console do too.
+func TestWhoHasAccessGoesIntoAFile(t *testing.T) {
+	t.Parallel()
+	ctx, a := context.Background(), newAssigning(t)
+	bob := a.NewPerson("bob")
+	if _, err := a.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+		AccountID: "111122223333", PermissionSetARN: a.set.ARN, PrincipalType: "USER", PrincipalID: string(bob.ID),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	console := a.URL + "/console/"
+	for _, address := range []string{
+		"accounts/111122223333?format=", "users/" + string(bob.ID) + "?format=",
+		"access?all=yes&account=111122223333&format=",
+	} {
+		if file := a.v.Get(console + address + "csv"); !strings.Contains(file, ",bob,ENABLED,") ||
+			!strings.Contains(file, ",DIRECT,") || strings.Count(file, "\n") != 2 {
+			t.Errorf("%s: %s", address, file)
+		}
+		var all []map[string]string
+		if err := json.Unmarshal([]byte(a.v.Get(console+address+"json")), &all); err != nil || len(all) != 1 {
+			t.Errorf("%s: %v, %v", address, all, err)
+		}
+	}
+	if file := a.v.Get(console + "settings/administrators?format=csv"); !strings.HasPrefix(file, "name,createdAt,") ||
+		strings.Count(file, "\n") != 2 {
+		t.Errorf("the administrators: %s", file)
+	}
 }
 
 // TestTheDashboardSaysHowThingsStand: sign-in, provisioning, sign-ins by day, and ids to copy.

@@ -249,7 +249,7 @@ func setActive(p page) error {
 	if active {
 		return p.Done("/console/users/"+string(id), "The user can sign in again.")
 	}
-	rest, err := p.rolesLeft(id)
+	rest, err := p.rolesLeft(string(id))
 	if err != nil {
 		return err
 	}
@@ -258,17 +258,26 @@ func setActive(p page) error {
 	)
 }
 
-// rolesLeft says what is left of the roles that a user had opened; nothing if nothing is.
-func (p page) rolesLeft(id center.UserID) (string, error) {
-	a, err := p.h.Center.RoleAccess(p.Context(), id)
-	switch {
-	case len(a.Open) > 0:
-		open := counted(len(a.Open), "role is", "roles are")
-		return " " + open + " still open in AWS: see below.", err
-	case a.Pending() > 0:
-		return " IAM is told to refuse " + counted(a.Pending(), "open role", "open roles") + ".", err
+// rolesLeft says what is left of the roles that users had opened; nothing if nothing is.
+func (p page) rolesLeft(ids ...string) (string, error) {
+	open, pending := 0, 0
+	for _, id := range ids {
+		a, err := p.h.Center.RoleAccess(p.Context(), center.UserID(id))
+		if err != nil {
+			return "", err
+		}
+		open, pending = open+len(a.Open), pending+a.Pending()
 	}
-	return "", err
+	switch {
+	case open > 0 && len(ids) > 1:
+		still := counted(open, "role is", "roles are")
+		return " " + still + " still open in AWS: the pages of the users say which.", nil
+	case open > 0:
+		return " " + counted(open, "role is", "roles are") + " still open in AWS: see below.", nil
+	case pending > 0:
+		return " IAM is told to refuse " + counted(pending, "open role", "open roles") + ".", nil
+	}
+	return "", nil
 }
 
 func counted(n int, one, many string) string {
@@ -283,7 +292,7 @@ func revoke(p page) error {
 	if _, err := p.h.Center.RevokeUser(p.Context(), p.by, id); err != nil {
 		return err
 	}
-	rest, err := p.rolesLeft(id)
+	rest, err := p.rolesLeft(string(id))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,11 @@ type entitlementLine struct {
 	center.Entitlement
 	Account center.Account
 	Subject string
-	Link    string // of the principal's page; empty: deleted
+}
+
+// Who is the principal of the entitlement.
+func (l entitlementLine) Who() principalLink {
+	return principalOf(l.PrincipalType, l.PrincipalID, l.Subject)
 }
 
 // Name is the role's, without its path.
@@ -125,9 +129,6 @@ func (p page) entitlementLines(list []center.Entitlement) ([]entitlementLine, er
 		l.Subject, err = p.principalName(center.Assignment{PrincipalType: e.PrincipalType, PrincipalID: e.PrincipalID})
 		if err != nil {
 			return nil, err
-		}
-		if !strings.HasPrefix(l.Subject, "deleted ") {
-			l.Link = principalURL(e.PrincipalType, e.PrincipalID)
 		}
 		l.Account, err = p.h.Center.Account(p.Context(), e.AccountID())
 		if err != nil && refusal.CodeOf(err) != center.AccountNotFound {

@@ -33,6 +33,7 @@ func TestNoListIsCutOff(t *testing.T) {
 				t.Errorf("the last page: %s", page)
 			}
 			page = v.Get(address + "?q=" + url.QueryEscape("117 NUMBER"))
+			page, _, _ = strings.Cut(page, `id="labels"`) // what is offered there is no list
 			if !strings.Contains(page, "Number-117") || strings.Contains(page, "Number-116") {
 				t.Errorf("searched: %s", page)
 			}

@@ -110,6 +110,38 @@ func fill(t *testing.T, s *tenanttest.Server) tenant.ApplicationID {
 	return app.ID
 }
 
+// TestAPersonsPageSaysWhatApplicationsWereTold: where somebody is provisioned, by which id, what
+// was sent of them, and why it failed.
+func TestAPersonsPageSaysWhatApplicationsWereTold(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	v := e.TenantAdministrator()
+	link := regexp.MustCompile(`href="(/admin/users/[0-9a-f-]{36})"`)
+	page := func(q string) string {
+		return v.Get(e.Tenant.URL + link.FindStringSubmatch(v.Get(e.Tenant.URL + "/admin/users?q=" + q))[1])
+	}
+	amara := page("amara")
+	for _, want := range []string{">Provisioned<", "What it was sent", "<code>userName</code>", pairtest.Amara} {
+		if !strings.Contains(amara, want) {
+			t.Errorf("want %q on %s", want, amara)
+		}
+	}
+	if teller := page("teller"); !strings.Contains(teller, ">Fails<") || !strings.Contains(teller, "familyName") {
+		t.Errorf("who fails: %s", teller)
+	}
+	overview := v.Get(e.Tenant.URL + "/admin/")
+	for _, want := range []string{"Provisioning cycles", "with failures", "Sign-ins"} {
+		if !strings.Contains(overview, want) {
+			t.Errorf("the overview has no %q: %s", want, overview)
+		}
+	}
+	about := v.Get(e.Tenant.URL + "/admin/settings/about")
+	if !strings.Contains(about, e.Tenant.TenantID) || !strings.Contains(about, `aria-current="page">About<`) {
+		t.Errorf("about: %s", about)
+	}
+	v.Does(e.Tenant.URL+"/admin/roles/demand", url.Values{"demand": {""}}, "The requirement is saved.")
+}
+
 // TestTheProvisioningLogIsSearched: by status, action and name, page by page, and as a file.
 func TestTheProvisioningLogIsSearched(t *testing.T) {
 	t.Parallel()

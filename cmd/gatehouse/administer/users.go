@@ -34,11 +34,8 @@ and memberships.`,
 				err := c.EnableUser(cmd.Context(), u.UserID)
 				return a.done(err, "%s can sign in again.", terminal.Inline(u.UserName))
 			})),
-		a.command("disable USER", "Refuse a user's sign-in and end all sessions", user, a.forUser(
-			func(cmd *cobra.Command, c *adminapi.Client, u adminapi.User) error {
-				return a.done(c.DisableUser(cmd.Context(), u.UserID),
-					"%s is disabled: sign-in is refused and all sessions have ended.", terminal.Inline(u.UserName))
-			})),
+		a.command("disable USER", "Refuse a user's sign-in and end all sessions", user,
+			a.forUser(a.disableUser)),
 		a.invite(),
 		a.command("one-time-password USER", "Make a password to hand over, and print it once", user,
 			a.oneTimePassword),
@@ -70,6 +67,27 @@ func (a *administration) forUser(
 		}
 		return do(cmd, c, u)
 	}
+}
+
+// disableUser says too what a session's end does not end.
+func (a *administration) disableUser(cmd *cobra.Command, c *adminapi.Client, u adminapi.User) error {
+	name := terminal.Inline(u.UserName)
+	if err := c.DisableUser(cmd.Context(), u.UserID); err != nil {
+		return err
+	}
+	left, err := c.ListRoleAccess(cmd.Context(), u.UserID)
+	if err != nil {
+		return a.done(fmt.Errorf("%s is disabled, but it is not known which roles are still open: %w", name, err), "")
+	}
+	words := name + " is disabled: sign-in is refused and all sessions have ended."
+	if n := len(left.Open); n > 0 {
+		words += fmt.Sprintf(" Roles that are still open in AWS: %d. \"gatehouse revoke %s\" says which, and "+
+			"prints what refuses them.", n, name)
+	}
+	if n := left.Pending(); n > 0 {
+		words += fmt.Sprintf(" Open roles that IAM is told to refuse: %d.", n)
+	}
+	return a.done(nil, "%s", words)
 }
 
 func (a *administration) listUsers() *cobra.Command {
