@@ -96,7 +96,8 @@ func access(s settings, self string) ([]figure, error) {
 		}
 		figures = append(figures, more...)
 	}
-	return figures, nil
+	more, err := w.inForce(b)
+	return append(figures, more...), err
 }
 
 func accountID(n int) string { return fmt.Sprintf("%012d", 100_000_000_000+n) }
@@ -223,49 +224,62 @@ func (w *accessWorld) ssoAdmin(operation, body string, into any) error {
 	return w.do(w.signedFor("SWBExternalService."+operation, "sso", []byte(body)), into)
 }
 
-// signInOnDevice gets a token by the way that `aws sso login --use-device-code` goes.
-func (w *accessWorld) signInOnDevice() error {
+// signInOnDevice gets a token of the first user.
+func (w *accessWorld) signInOnDevice() (err error) {
+	w.token, err = w.tokenOf(w.users[0])
+	return err
+}
+
+// tokenOf signs a user in and gets a token.
+func (w *accessWorld) tokenOf(id string) (string, error) {
 	var person struct{ UserName string }
-	if err := w.do(message(nil, "GET", w.prefix+"Users/"+w.users[0], w.headers, nil), &person); err != nil {
-		return err
+	if err := w.do(message(nil, "GET", w.prefix+"Users/"+id, w.headers, nil), &person); err != nil {
+		return "", err
 	}
 	cookie, err := w.signInAs(person.UserName)
 	if err != nil {
-		return err
+		return "", err
 	}
 	base := "http://" + w.address
+	return deviceToken(base, func(form *http.Request) error {
+		form.AddCookie(cookie)
+		answer, err := http.DefaultClient.Do(form)
+		if err == nil {
+			err = answer.Body.Close()
+		}
+		return err
+	})
+}
+
+// deviceToken gets a token by the way that `aws sso login --use-device-code` goes. send sends the
+// form that allows it, as somebody who is signed in.
+func deviceToken(base string, send func(*http.Request) error) (string, error) {
 	var client struct{ ClientID, ClientSecret string }
 	if err := post(
 		base+"/client/register", map[string]any{"clientName": "bench", "clientType": "public"}, &client,
 	); err != nil {
-		return err
+		return "", err
 	}
 	ask := map[string]any{"clientId": client.ClientID, "clientSecret": client.ClientSecret, "startUrl": base + "/start"}
 	var device struct{ DeviceCode, UserCode string }
 	if err := post(base+"/device_authorization", ask, &device); err != nil {
-		return err
+		return "", err
 	}
 	form, err := http.NewRequestWithContext(
 		context.Background(), http.MethodPost, base+"/start/device",
 		strings.NewReader(url.Values{"user_code": {device.UserCode}, "decision": {"allow"}}.Encode()),
 	)
 	if err != nil {
-		return err
+		return "", err
 	}
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	form.AddCookie(cookie)
-	answer, err := http.DefaultClient.Do(form)
-	if err != nil {
-		return err
+	if err := send(form); err != nil {
+		return "", err
 	}
-	_ = answer.Body.Close()
 	ask["grantType"], ask["deviceCode"] = "urn:ietf:params:oauth:grant-type:device_code", device.DeviceCode
 	var tokens struct{ AccessToken string }
-	if err := post(base+"/token", ask, &tokens); err != nil {
-		return err
-	}
-	w.token = tokens.AccessToken
-	return nil
+	err = post(base+"/token", ask, &tokens)
+	return tokens.AccessToken, err
 }
 
 // post sends JSON and reads the answer, which must be 200.

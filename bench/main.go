@@ -44,8 +44,9 @@ func main() {
 	large := flag.String("large", "100000", "further sizes, separated by commas; 1000000 takes a few minutes")
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
 	only := flag.String(
-		"only", "walk,store,signin,access,sync",
-		"which parts to run: walk, store, signin, access, sync, doctor, rehearse, hot; nodes needs -database, an empty one",
+		"only", "walk,store,signin,access,sync,revoke",
+		"which parts to run: walk, store, signin, access, sync, revoke, doctor, rehearse, hot; "+
+			"nodes needs -database, an empty one",
 	)
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
 	asJSON := flag.Bool("json", false, "print JSON lines")
@@ -104,6 +105,7 @@ func run(s settings, parts []string, asJSON bool) error {
 		measure func(settings, string) ([]figure, error)
 	}{
 		{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs},
+		{"revoke", revocations},
 		{"doctor", doctors}, {"rehearse", rehearsals},
 		{"nodes", nodes}, {"hot", hot},
 	} {

@@ -16,6 +16,7 @@ import (
 type demo struct {
 	Center struct {
 		URL          string `json:"url"`
+		InstanceARN  string `json:"instance_arn"`
 		SCIMEndpoint string `json:"scim_endpoint"`
 		SCIMToken    string `json:"scim_token"`
 		Region       string `json:"region"`
@@ -32,6 +33,12 @@ type demo struct {
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
 	} `json:"tenant"`
+	People []struct {
+		UserName     string `json:"user_name"`
+		Password     string `json:"password"`
+		Active       bool   `json:"active"`
+		CenterUserID string `json:"center_user_id"`
+	} `json:"people"`
 }
 
 // runningDemo is a demo that has started.

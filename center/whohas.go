@@ -215,25 +215,9 @@ type heldKey struct {
 	user         UserID
 }
 
-// windows are the requests for access whose windows are open, by what they give.
-func (f *heldFinder) windows() (map[heldKey]AccessRequest, error) {
-	live, err := f.r.AccessRequests(AccessRequestQuery{UserID: f.q.User, Live: true})
-	open := map[heldKey]AccessRequest{}
-	for _, r := range live {
-		if r.State == AccessActive {
-			open[heldKey{r.AccountID, r.PermissionSetARN, r.UserID}] = r
-		}
-	}
-	return open, err
-}
-
 // complete reads the rest of what is on the page.
 func (f *heldFinder) complete() error {
 	uses, err := f.r.RoleUses(f.q.Account, f.q.User)
-	if err != nil {
-		return err
-	}
-	windows, err := f.windows()
 	if err != nil {
 		return err
 	}
@@ -246,9 +230,6 @@ func (f *heldFinder) complete() error {
 		h, a := &f.found[i], f.origins[i]
 		of := heldKey{a.AccountID, a.PermissionSetARN, h.User.ID}
 		h.LastUsed = used[of]
-		if w, open := windows[of]; open && h.Group == nil {
-			h.Request, h.Until = w.ID, w.EndsAt
-		}
 		account, known := f.accounts[a.AccountID]
 		if !known {
 			if account, err = f.r.Account(a.AccountID); err != nil {
@@ -264,10 +245,30 @@ func (f *heldFinder) complete() error {
 			}
 			rules[a] = origins
 		}
-		h.ByHand = len(origins) == 0 || origins[0] == byHand
-		h.Rules = slices.DeleteFunc(slices.Clone(origins), func(origin string) bool {
-			return origin == byHand || strings.HasPrefix(origin, windowOrigin) // which is no rule
-		})
+		if err := f.wanted(h, origins); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted says who wants an assignment: somebody by hand, rules, or the window of a request.
+func (f *heldFinder) wanted(h *HeldAccess, origins []string) error {
+	h.ByHand = len(origins) == 0
+	for _, o := range origins {
+		id, window := strings.CutPrefix(o, windowOrigin)
+		switch {
+		case o == byHand:
+			h.ByHand = true
+		case window:
+			w, err := f.r.AccessRequest(id)
+			if err != nil && !errors.Is(err, refusal.ErrNoRow) {
+				return err
+			}
+			h.Request, h.Until = w.ID, w.EndsAt
+		default:
+			h.Rules = append(h.Rules, o)
+		}
 	}
 	return nil
 }

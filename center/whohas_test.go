@@ -2,6 +2,7 @@ package center_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -53,7 +54,15 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 		ID: "r1", UserID: people[1].ID, AccountID: production, PermissionSetARN: reader.ARN,
 		State: center.AccessActive, EndsAt: at.Add(time.Hour),
 	}
-	o.ok(o.Store.Update(ctx, func(tx center.Tx) error { return tx.PutAccessRequest(window) }))
+	o.ok(o.Store.Update(ctx, func(tx center.Tx) error {
+		wanted := center.Assignment{
+			AccountID: production, PermissionSetARN: reader.ARN, PrincipalType: center.PrincipalUser,
+			PrincipalID: string(people[1].ID),
+		}
+		return errors.Join(
+			tx.PutAccessRequest(window), tx.PutOrigin("", wanted), tx.PutOrigin("request:r1", wanted),
+		)
+	}))
 	direct, byGroup := 0, 0
 	for _, h := range all {
 		switch {
@@ -89,7 +98,8 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 	}
 	of, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{User: people[1].ID})
 	if err != nil || n != 2 || of[0].PermissionSet.Name != "Admin" || of[1].Group != nil ||
-		of[0].Request != "" || of[1].Request != "r1" || !of[1].Until.Equal(window.EndsAt) {
+		of[0].Request != "" || of[1].Request != "r1" || len(of[1].Rules) != 0 ||
+		!of[1].ByHand || !of[1].Until.Equal(window.EndsAt) {
 		t.Errorf("of bob: %+v, %v", of, err)
 	}
 	if n, err := o.StandingAdministrators(ctx); err != nil || n != 4 {

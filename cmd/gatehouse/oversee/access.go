@@ -94,6 +94,9 @@ func wayOf(w adminapi.HeldAccess) string {
 	switch {
 	case w.Request != "":
 		way = "request, until " + administer.Moment(w.Until)
+		if w.ByHand || len(w.Rules) > 0 {
+			way += ", and without it"
+		}
 	case len(w.Rules) > 0 && w.ByHand:
 		way += ", by hand and by rule"
 	case len(w.Rules) > 0:
