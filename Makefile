@@ -60,7 +60,7 @@ SCREENSHOTS = $(CURDIR)/bin/screenshots
 docs: ## take the pictures in docs/images again; five minutes
 	mkdir -p $(SCREENSHOTS)
 	GATEHOUSE_SCREENSHOTS=$(SCREENSHOTS) $(GO) test -count=1 ./cmd/gatehouse \
-		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser|TestAPersonConnectsAWSInABrowser|TestPeopleAskForAccessInABrowser|TestTheDashboardsQueries"
+		-run "TestTheWalkByHand|TestTheDemoInABrowser|TestTheBuiltInDirectory|TestAnAdministratorManages|TestAdministratorsInABrowser|TestAPersonConnectsAWSInABrowser|TestPeopleAskForAccessInABrowser|TestTheDashboardsQueries|TestExistingRolesAndLabelsInABrowser|TestAReviewInABrowser|TestWhoCameBackIsRelinkedInABrowser"
 	for picture in docs/images/*.*; do cp $(SCREENSHOTS)/$$(basename $$picture) docs/images/ || exit 1; done
 
 notices: ## write THIRD_PARTY_NOTICES.md, the licenses of what the program links; seconds

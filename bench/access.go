@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -276,6 +277,7 @@ func deviceToken(base string, send func(*http.Request) error) (string, error) {
 	if err := send(form); err != nil {
 		return "", err
 	}
+	delete(ask, "startUrl") // which the token endpoint does not know
 	ask["grantType"], ask["deviceCode"] = "urn:ietf:params:oauth:grant-type:device_code", device.DeviceCode
 	var tokens struct{ AccessToken string }
 	err = post(base+"/token", ask, &tokens)
@@ -295,7 +297,8 @@ func post(address string, body map[string]any, into any) error {
 	}
 	defer answer.Body.Close() //nolint:errcheck // read
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", address, answer.Status)
+		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return fmt.Errorf("%s: %s %s", address, answer.Status, why)
 	}
 	return json.NewDecoder(answer.Body).Decode(into)
 }

@@ -55,7 +55,7 @@ func revocations(s settings, _ string) ([]figure, error) {
 		}
 		live, err := d.openRoles(p.UserName, p.Password)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.UserName, err)
+			return nil, fmt.Errorf("%s, after %d: %w", p.UserName, len(latencies), err)
 		}
 		took, err := d.disabled(ctx, g, p.UserName, live)
 		if err != nil {
@@ -158,8 +158,9 @@ func (d runningDemo) openRoles(userName, password string) (live roleCredentials,
 		return live, errors.New("the tenant does not sign in")
 	}
 	//nolint:noctx,bodyclose // as above
-	if _, _, err = read(browser.PostForm(html.UnescapeString(to[1]), fields(page))); err != nil {
-		return live, err
+	page, status, err := read(browser.PostForm(html.UnescapeString(to[1]), fields(page)))
+	if err != nil || !strings.Contains(page, "AWS accounts") {
+		return live, fmt.Errorf("the portal answers %d, %w", status, err)
 	}
 	token, err := deviceToken(d.Center.URL, func(r *http.Request) error {
 		_, _, err := read(browser.Do(r)) //nolint:bodyclose // read closes it

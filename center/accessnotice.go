@@ -39,6 +39,10 @@ const (
 	ByWebhook Channel = "webhook"
 )
 
+// ofReviews is the channel for what is told of reviews. It is another one, so that a node of an
+// earlier release, which knows requests only, does not take it for the notice of a request.
+func (c Channel) ofReviews() Channel { return "review-" + c }
+
 // Notice is something to tell of a request or a review, as it was then. It is kept until it is
 // sent.
 type Notice struct {
@@ -158,7 +162,10 @@ func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
 	notice.At, notice.Due = c.now(), c.now()
 	for channel, wanted := range map[Channel]bool{ByMail: mailed, ByWebhook: posts} {
 		if wanted {
-			notice.ID, notice.Channel = c.NewID(), channel
+			if notice.ID = c.NewID(); notice.Review != nil {
+				channel = channel.ofReviews()
+			}
+			notice.Channel = channel
 			err = errors.Join(err, tx.PutNotice(notice))
 		}
 	}
@@ -168,10 +175,12 @@ func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
 // takeNotice leases the next notice of a channel.
 func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err error) {
 	next := func(r Reader) (err error) {
-		n, err = r.NextNotice(by, c.now())
+		if n, err = r.NextNotice(by, c.now()); errors.Is(err, refusal.ErrNoRow) {
+			n, err = r.NextNotice(by.ofReviews(), c.now())
+		}
 		return err
 	}
-	if err := c.Store.Get(ctx, next); err != nil { // most often there is none, and nothing to write
+	if err := c.Store.View(ctx, next); err != nil { // most often there is none, and nothing to write
 		return n, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
