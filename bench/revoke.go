@@ -142,28 +142,28 @@ func (d runningDemo) openRoles(userName, password string) (live roleCredentials,
 		return live, err
 	}
 	browser := &http.Client{Jar: jar}
-	page, _, err := read(browser.Get(d.Center.URL + "/start")) //nolint:noctx,bodyclose // a benchmark; read closes it
+	page, err := read(browser.Get(d.Center.URL + "/start")) //nolint:noctx,bodyclose // a benchmark; read closes it
 	if err != nil {
 		return live, err
 	}
-	form := fields(page)
+	form := fields(page.text)
 	form.Set("loginfmt", userName)
 	form.Set("passwd", password)
-	page, _, err = read(browser.PostForm(d.Tenant.URL+"/login", form)) //nolint:noctx,bodyclose // as above
+	page, err = read(browser.PostForm(d.Tenant.URL+"/login", form)) //nolint:noctx,bodyclose // as above
 	if err != nil {
 		return live, err
 	}
-	to := formAction.FindStringSubmatch(page)
+	to := formAction.FindStringSubmatch(page.text)
 	if to == nil {
 		return live, errors.New("the tenant does not sign in")
 	}
 	//nolint:noctx,bodyclose // as above
-	page, status, err := read(browser.PostForm(html.UnescapeString(to[1]), fields(page)))
-	if err != nil || !strings.Contains(page, "AWS accounts") {
-		return live, fmt.Errorf("the portal answers %d, %w", status, err)
+	page, err = read(browser.PostForm(html.UnescapeString(to[1]), fields(page.text)))
+	if err != nil || !strings.Contains(page.text, "AWS accounts") {
+		return live, fmt.Errorf("the portal answers %d, %w", page.status, err)
 	}
 	token, err := deviceToken(d.Center.URL, func(r *http.Request) error {
-		_, _, err := read(browser.Do(r)) //nolint:bodyclose // read closes it
+		_, err := read(browser.Do(r)) //nolint:bodyclose // read closes it
 		return err
 	})
 	if err != nil {
@@ -186,14 +186,20 @@ func fields(page string) url.Values {
 	return form
 }
 
+// answered is an answer that was read.
+type answered struct {
+	text   string
+	status int
+}
+
 // read reads an answer whole.
-func read(answer *http.Response, err error) (page string, status int, _ error) {
+func read(answer *http.Response, err error) (answered, error) {
 	if err != nil {
-		return "", 0, err
+		return answered{}, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // read
 	data, err := io.ReadAll(answer.Body)
-	return string(data), answer.StatusCode, err
+	return answered{string(data), answer.StatusCode}, err
 }
 
 // credentials opens a role.
@@ -206,14 +212,14 @@ func (d runningDemo) credentials(token, account string) (c roleCredentials, err 
 		return c, err
 	}
 	r.Header.Set("X-Amz-Sso_bearer_token", token)
-	page, status, err := read(http.DefaultClient.Do(r)) //nolint:bodyclose // read closes it
-	if err != nil || status != http.StatusOK {
-		return c, fmt.Errorf("credentials of %s: %d %s %w", account, status, page, err)
+	page, err := read(http.DefaultClient.Do(r)) //nolint:bodyclose // read closes it
+	if err != nil || page.status != http.StatusOK {
+		return c, fmt.Errorf("credentials of %s: %d %s %w", account, page.status, page.text, err)
 	}
 	var out struct {
 		RoleCredentials roleCredentials
 	}
-	err = json.Unmarshal([]byte(page), &out)
+	err = json.Unmarshal([]byte(page.text), &out)
 	return out.RoleCredentials, err
 }
 
@@ -260,6 +266,6 @@ func (d runningDemo) callerIdentity(live roleCredentials) (status int, err error
 	}, r, hex.EncodeToString(sum[:]), "sts", d.Center.Region, time.Now().UTC()); err != nil {
 		return 0, err
 	}
-	_, status, err = read(http.DefaultClient.Do(r)) //nolint:bodyclose // read closes it
-	return status, err
+	page, err := read(http.DefaultClient.Do(r)) //nolint:bodyclose // read closes it
+	return page.status, err
 }

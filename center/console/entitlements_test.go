@@ -47,7 +47,8 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 		"a line more":                  give("USER", "grace", role+"\nx"),
 		"a Region":                     give("USER", "grace", "arn:aws:iam:us-east-1:111122223333:role/Reader"),
 		"a role of a permission set": give(
-			"USER", "grace", "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef",
+			"USER", "grace", "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/"+
+				"AWSReservedSSO_Admin_0123456789abcdef",
 		),
 		"nothing": give("USER", "grace", ""),
 	} {
@@ -67,7 +68,8 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 		"/console/groups/" + string(w.Engineers.ID), "/console/accounts/111122223333",
 		"/console/users/" + string(w.Ada.ID), "/console/access?account=111122223333",
 	} {
-		if text := v.Get(s.URL + of); !strings.Contains(text, ">Reader<") && !strings.Contains(text, "role/ops/Reader<") {
+		text := v.Get(s.URL + of)
+		if !strings.Contains(text, ">Reader<") && !strings.Contains(text, "role/ops/Reader<") {
 			t.Errorf("%s does not show the role: %s", of, text)
 		}
 	}
@@ -76,7 +78,8 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 	if !strings.Contains(question, "Delete the entitlement") {
 		t.Errorf("the question is %s", question)
 	}
-	if status, text := v.Send(http.MethodPost, page+"/disable", url.Values{"sure": {"yes"}}); status != http.StatusConflict {
+	yes := url.Values{"sure": {"yes"}}
+	if status, text := v.Send(http.MethodPost, page+"/disable", yes); status != http.StatusConflict {
 		t.Errorf("with entitlements left: %d %s", status, text)
 	}
 	v.Does(page+"/delete", url.Values{"id": {id}, "sure": {"yes"}}, "The entitlement is deleted")
@@ -106,7 +109,10 @@ func TestAccountsAreLabeledInTheConsole(t *testing.T) {
 	tag := center.Tag{Key: "stage", Value: "dev"}
 	e1 := s.PutAccounts(t.Context(), centertest.Actor, []center.Account{
 		{ID: "111122223333", Name: "Production"},
-		{ID: "222233334444", Name: "Staging", Tags: []center.Tag{tag}, Units: []center.Unit{{ID: "ou-1", Name: "Work"}}},
+		{
+			ID: "222233334444", Name: "Staging", Tags: []center.Tag{tag},
+			Units: []center.Unit{{ID: "ou-1", Name: "Work"}},
+		},
 	})
 	if err := errors.Join(e1); err != nil {
 		t.Fatal(err)

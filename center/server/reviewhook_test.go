@@ -48,7 +48,8 @@ func TestReviewsAreToldToAWebhook(t *testing.T) {
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var n center.PostedNotice
-		if err := json.Unmarshal(body, &n); err != nil || n.Request != nil || n.Review == nil || n.Review.Name != "Quarter" {
+		if err := json.Unmarshal(body, &n); err != nil || n.Request != nil || n.Review == nil ||
+			n.Review.Name != "Quarter" {
 			t.Errorf("posted %s, %v", body, err)
 		}
 		kinds = append(kinds, n.Type)
@@ -81,8 +82,8 @@ func TestReviewsAreToldToAWebhook(t *testing.T) {
 	}
 }
 
-// TestAReviewEndsWhateverItsWebhookDoes: it hangs until it is given up, refuses, or lies that all is
-// confirmed; the line ends at its time, and the notice is tried again.
+// TestAReviewEndsWhateverItsWebhookDoes: it hangs until it is given up, refuses, or lies that all
+// is confirmed; the line ends at its time, and the notice is tried again.
 func TestAReviewEndsWhateverItsWebhookDoes(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request){

@@ -23,8 +23,8 @@ func TestEveryWayToAnAccountIsNamed(t *testing.T) {
 	set := func(p center.PermissionSet) string {
 		made, err := s.CreatePermissionSet(ctx, centertest.Actor, p)
 		if err == nil {
-			made.ManagedPolicies, made.InlinePolicy, made.CustomerPolicies = p.ManagedPolicies, p.InlinePolicy,
-				p.CustomerPolicies
+			made.ManagedPolicies, made.InlinePolicy = p.ManagedPolicies, p.InlinePolicy
+			made.CustomerPolicies = p.CustomerPolicies
 			err = s.Store.Update(ctx, func(tx center.Tx) error { return tx.PutPermissionSet(made) })
 		}
 		if err != nil {
@@ -92,6 +92,6 @@ func TestEveryWayToAnAccountIsNamed(t *testing.T) {
 		"customer managed policies, not read: ours", "never seen")
 	_, picture, _ := strings.Cut(page, `<svg class="map"`)
 	picture, _, _ = strings.Cut(picture, "</svg>")
-	has("the picture", picture, ">Keeper<", ">Engineers<", ">Grace Hopper<", ">Whole<", ">Ruled<", ">Own<", ">Production<",
-		"set administers")
+	has("the picture", picture, ">Keeper<", ">Engineers<", ">Grace Hopper<", ">Whole<", ">Ruled<", ">Own<",
+		">Production<", "set administers")
 }
