@@ -49,10 +49,7 @@ func Run(ctx context.Context, image string, opts ...testcontainers.ContainerCust
 	}
 	c := &Container{}
 	all := append([]testcontainers.ContainerCustomizer{
-		testcontainers.WithCmd(
-			"demo", "--json", "--published",
-			fmt.Sprintf("--center=127.0.0.1:%d", ports[0]), fmt.Sprintf("--tenant=127.0.0.1:%d", ports[1]),
-		),
+		testcontainers.WithCmd(arguments(ports)...),
 		testcontainers.WithExposedPorts(fmt.Sprintf("%d/tcp", ports[0]), fmt.Sprintf("%d/tcp", ports[1])),
 		testcontainers.WithHostConfigModifier(func(host *container.HostConfig) { publish(host, ports) }),
 		testcontainers.WithWaitStrategyAndDeadline(startTimeout, &ready{&c.Demo}),
@@ -66,6 +63,14 @@ func Run(ctx context.Context, image string, opts ...testcontainers.ContainerCust
 		return c, fmt.Errorf("run gatehouse: %w", err)
 	}
 	return c, nil
+}
+
+// arguments are those of the program in the container.
+func arguments(ports [2]uint16) []string {
+	return []string{
+		"demo", "--json", "--published",
+		fmt.Sprintf("--center=127.0.0.1:%d", ports[0]), fmt.Sprintf("--tenant=127.0.0.1:%d", ports[1]),
+	}
 }
 
 // freePorts are two ports of this machine that nobody listens on.

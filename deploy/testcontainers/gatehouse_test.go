@@ -2,7 +2,10 @@ package gatehouse
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,8 +43,12 @@ func TestTheLineOfARealDemo(t *testing.T) {
 	if program == "" {
 		t.Skip("GATEHOUSE_PROGRAM does not name a gatehouse; the tests of deploy/ do")
 	}
+	ports, err := freePorts()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var printed output
-	cmd := exec.Command(program, "demo", "--json", "--log-level=info", "--center=127.0.0.1:0", "--tenant=127.0.0.1:0")
+	cmd := exec.Command(program, append(arguments(ports), "--log-level=info")...)
 	cmd.Stdout, cmd.Stderr = &printed, &printed
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -66,14 +73,25 @@ func TestTheLineOfARealDemo(t *testing.T) {
 	if len(demo.People) < 20 || len(demo.Accounts) == 0 || demo.Center.SCIMToken == "" {
 		t.Errorf("%+v", demo)
 	}
-	for _, address := range []string{demo.Center.URL + "/readyz", demo.Tenant.URL + "/readyz"} {
-		res, err := http.Get(address)
-		if err != nil {
-			t.Fatal(err)
+	for i, url := range []string{demo.Center.URL, demo.Tenant.URL} {
+		if want := fmt.Sprintf("http://localhost:%d", ports[i]); url != want {
+			t.Errorf("%s instead of %s", url, want)
 		}
-		_ = res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", address, res.Status)
+		for _, by := range append(outside(t), "127.0.0.1") { // as an engine comes to the container
+			client := http.Client{Transport: &http.Transport{
+				DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(by, fmt.Sprint(ports[i])))
+				},
+				DisableKeepAlives: true,
+			}}
+			res, err := client.Get(url + "/readyz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("%s by %s: %s", url, by, res.Status)
+			}
 		}
 	}
 	if env := strings.Join(demo.Env(), "\n"); !strings.Contains(env, "AWS_ENDPOINT_URL="+demo.Center.URL+"\n") {
@@ -90,6 +108,21 @@ func TestTheLineOfARealDemo(t *testing.T) {
 	if err != nil || strings.TrimSpace(line) != string(again) {
 		t.Errorf("%v: the program has printed\n%s\nand the module knows\n%s", err, line, again)
 	}
+}
+
+// outside are the addresses of this machine but loopback; there may be none.
+func outside(t *testing.T) (addresses []string) {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
+			addresses = append(addresses, n.IP.String())
+		}
+	}
+	return addresses
 }
 
 func TestALineThatIsNotWholeIsNoLine(t *testing.T) {

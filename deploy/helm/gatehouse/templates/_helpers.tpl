@@ -4,7 +4,7 @@
 {{- .Values.fullnameOverride -}}
 {{- else -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -66,6 +66,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- fail (printf "%s.config.%s is what the chart sets from its other values: use %s.url, tls, trustedProxies or metrics" $half $setting $half) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq .database "sqlite") (has "database" .secretSettings) -}}
+{{- fail (printf "%s.secretSettings has database, but %s.database is sqlite: set it to postgresql" $half $half) -}}
+{{- end -}}
 {{- $keys := include "gatehouse.secretSettings" . -}}
 {{- if and $keys (not .existingSecret) -}}
 {{- fail (printf "%s.existingSecret is missing: name a Secret with the keys %s" $half ($keys | replace "," ", ")) -}}
@@ -94,7 +97,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- else -}}
 {{- $_ := set $c "listen" ":8080" -}}
 {{- $_ := set $c "behind-proxy" true -}}
-{{- $_ := set $c "trusted-proxies" .trustedProxies -}}
+{{- $_ := set $c "trusted-proxies" (toString .trustedProxies) -}}
 {{- end -}}
 {{- if .metrics.enabled -}}
 {{- $_ := set $c "metrics" ":9090" -}}
