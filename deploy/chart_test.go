@@ -203,7 +203,7 @@ func TestWhatTheChartRefuses(t *testing.T) {
 		id + `metrics: {serviceMonitor: {enabled: true}}}`:    "needs center.metrics.enabled",
 		id + `ingress: {enabled: true}}`:                      "center.ingress.tlsSecret is missing",
 		id + `config: {listen: ":80"}}`:                       "center.config.listen is what the chart sets from its",
-		id + `config: {smtp-server: "smtp://u:p@m"}}`:         "center.config.smtp-server would be there for all to read",
+		id + `config: {smtp-server: "smtp://u:p@m"}}`:         "config.smtp-server would be there for all to read",
 		id + `replicas: "2"}`:                                 "got string, want integer",
 		id + `database: mysql}`:                               "must be one of 'sqlite', 'postgresql'",
 		id + `replica: 2}`:                                    "'replica' not allowed",

@@ -73,7 +73,8 @@ func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		binary.BigEndian.PutUint32(head[4:], uint32(text.Len()))
 		_, _ = w.Write(head)
 		_, _ = text.WriteTo(w)
-	case path == "/containers/"+containerID+"/stop", path == "/containers/"+containerID && r.Method == http.MethodDelete:
+	case path == "/containers/"+containerID+"/stop",
+		path == "/containers/"+containerID && r.Method == http.MethodDelete:
 		e.stop()
 		w.WriteHeader(http.StatusNoContent)
 	default:
