@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -92,8 +93,10 @@ const (
 // checkNeeds refuses needs and a home page that Graph refuses. Source: application and
 // webApplication resource types.
 func (a Application) checkNeeds() error {
-	if utf8.RuneCountInString(a.HomePageURL) > maxHomePage {
-		return &refusal.Error{Code: InvalidValue, Subject: "homePageUrl", Detail: "use at most 256 characters"}
+	if home, err := url.Parse(a.HomePageURL); a.HomePageURL != "" && (err != nil || home.Host == "" ||
+		home.Scheme != "https" && home.Scheme != "http" || utf8.RuneCountInString(a.HomePageURL) > maxHomePage) {
+		return &refusal.Error{Code: InvalidValue, Subject: "homePageUrl", Detail: "use a web address of at most 256 " +
+			"characters"}
 	}
 	all := 0
 	for i, n := range a.Needs {

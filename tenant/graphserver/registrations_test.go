@@ -47,6 +47,12 @@ func keepsNeeds(e pairtest.Ends, id string) {
 			e.T.Errorf("%s: %d %s", name, status, text)
 		}
 	}
+	for _, home := range []string{"javascript:alert(1)", "wiki", "https://wiki.example/" + strings.Repeat("x", 256)} {
+		if status, _, text := e.Ask(http.MethodPatch, "/applications/"+id, map[string]any{
+			"web": map[string]any{"homePageUrl": home}}); status != http.StatusBadRequest {
+			e.T.Errorf("the home page %.30s: %d %s", home, status, text)
+		}
+	}
 }
 
 // TestProgramsRegisterApplications goes the way of Terraform's provider: an application, its
