@@ -61,7 +61,7 @@ func arrivalChecks() []Check {
 		},
 		{
 			"orphaned-assignment", "Assignments name users or groups that do not exist",
-			[]Source{AWSUsers, AWSGroups, Grants}, Access, []string{"group-made-again"},
+			[]Source{AWSUsers, AWSGroups, Grants}, Access, []string{"group-made-again", "nobody-in-scope"},
 			awsGuide + "troubleshooting.html", orphaned,
 		},
 		{
@@ -79,8 +79,8 @@ func arrivalChecks() []Check {
 		{
 			"foreign-member", "Members at AWS's side are not members in Entra",
 			[]Source{Circles, AWSGroups, AWSMembers, People},
-			Memberships, append(slices.Clone(stopped), "left-behind"), appProvisioning + "known-issues",
-			foreignMember,
+			Memberships, append(slices.Clone(stopped), "left-behind", "group-name-clash"),
+			appProvisioning + "known-issues", foreignMember,
 		},
 	}
 }
