@@ -190,7 +190,8 @@ var soundsOfAWS = []text{
 		"Tell people the address of the portal", awsGuide + "manage-your-identity-source-idp.html",
 	},
 	{
-		"password at Entra", [][]string{words("password"), words("reset", "forgot", "change", "set a", "no passwords")}, nil,
+		"password at Entra", [][]string{words("password"), words("reset", "forgot", "change", "set a",
+			"no passwords")}, nil,
 		OK, "With an external identity provider AWS has no passwords: they are Entra's",
 		"Reset it in Entra", awsGuide + "manage-your-identity-source-idp.html",
 	},
