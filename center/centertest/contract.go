@@ -43,6 +43,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"reviews of access are due, and their lines are found by owner and state", accessReviews},
 		{"what leavers had is kept, and who held what when deleted, and when roles were used", leavers},
 		{"who is entitled to roles is found by everything, and a user's roles once each", entitlements},
+		{"a place has one label", accountLabels},
 		{"disabled users who have something are found, and what is assigned to nobody", reported},
 		{"work on roles is queued, taken one at a time in an account, and waited for", roleJobs},
 		{"rules want assignments, and somebody by hand", assignmentRules},

@@ -8,6 +8,30 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
+// accountLabels checks what is kept of labels: one for each place, in the order of their names.
+func accountLabels(t *testing.T, s center.Store) {
+	account := center.AccountLabel{Place: center.Place{AccountID: one}, Environment: "Live", Color: "red"}
+	tag := center.AccountLabel{
+		Place: center.Place{Tag: &center.Tag{Key: "a=b", Value: "%"}}, Environment: "Größe",
+	}
+	update(t, s, func(tx center.Tx) error {
+		first := account
+		first.Environment = "Old"
+		return errors.Join(
+			tx.PutAccountLabel("x", tag), tx.PutAccountLabel("account", first), tx.PutAccountLabel("account", account),
+			tx.PutAccountLabel("y", tag), tx.DeleteAccountLabel("y"), tx.DeleteAccountLabel("y"),
+		)
+	})
+	view(t, s, func(r center.Reader) error {
+		list, err := r.AccountLabels()
+		if err == nil && (len(list) != 2 || list[0] != account || *list[1].Tag != *tag.Tag ||
+			list[1].Environment != tag.Environment) {
+			t.Errorf("the labels are %+v", list)
+		}
+		return err
+	})
+}
+
 // entitlements checks who is entitled to roles, and how a user's roles are found.
 func entitlements(t *testing.T, s center.Store) {
 	const reader, deployer = "arn:aws:iam::" + one + ":role/Reader", "arn:aws:iam::" + two + ":role/ci/Deployer"
