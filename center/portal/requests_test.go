@@ -140,7 +140,7 @@ func TestTheFormForAccessRefuses(t *testing.T) {
 		}, http.StatusBadRequest, "use a date and a time"},
 		"for nothing": {func(f url.Values) {
 			f.Del("what")
-		}, http.StatusNotFound, "AWS account is not in the center"},
+		}, http.StatusBadRequest, "A required attribute is missing"},
 		"by no policy": {func(f url.Values) {
 			f.Set("what", "none/111122223333")
 		}, http.StatusForbidden, "policy lets this person ask"},
