@@ -204,6 +204,7 @@ func TestWhatTheChartRefuses(t *testing.T) {
 		id + `ingress: {enabled: true}}`:                      "center.ingress.tlsSecret is missing",
 		id + `config: {listen: ":80"}}`:                       "center.config.listen is what the chart sets from its",
 		id + `config: {smtp-server: "smtp://u:p@m"}}`:         "config.smtp-server would be there for all to read",
+		id + `config: {traces-authorization: x}}`:             "config.traces-authorization would be there for",
 		id + `replicas: "2"}`:                                 "got string, want integer",
 		id + `database: mysql}`:                               "must be one of 'sqlite', 'postgresql'",
 		id + `replica: 2}`:                                    "'replica' not allowed",

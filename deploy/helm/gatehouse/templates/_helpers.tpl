@@ -55,7 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if and (eq .database "sqlite") (gt (int .replicas) 1) -}}
 {{- fail (printf "%s.replicas is %d, but SQLite serves one: set %s.database to postgresql, or %s.replicas to 1" $half (int .replicas) $half $half) -}}
 {{- end -}}
-{{- $secrets := list "database" "master-key" "metrics-token" "audit-authorization" "smtp-server" "admin-password" -}}
+{{- $secrets := list "database" "master-key" "metrics-token" "audit-authorization" "smtp-server" "admin-password" "traces-authorization" -}}
 {{- $ours := list "url" "listen" "data" "config" "tls-cert" "tls-key" "acme" "behind-proxy" "trusted-proxies" -}}
 {{- $ours = concat $ours (list "metrics" "metrics-tls-cert" "metrics-tls-key") -}}
 {{- range $setting, $_ := .config -}}
