@@ -43,15 +43,19 @@ func (t *Traces) Open(
 	given := t.given
 	given.Names = alone
 	settings, err := tracing.Read(given, env)
-	switch {
-	case err != nil && given.To != "":
+	if err != nil && given.To != "" {
 		return nil, terminal.UsageError{Err: err}
-	case err != nil: // a machine's environment, which may be meant for other programs, ends no half
+	}
+	var opened *tracing.Tracing
+	if err == nil {
+		opened, err = tracing.Open(ctx, settings, of, log)
+	}
+	if err != nil && given.To == "" { // a machine's environment, which may be meant for other programs, ends no half
 		log.WarnContext(ctx, "traces are off: the settings of OpenTelemetry in the environment do not fit",
 			"error", err)
 		return nil, nil //nolint:nilnil // nil is off
 	}
-	return tracing.Open(ctx, settings, of, log)
+	return opened, err
 }
 
 // Requests has the requests of a half followed.
