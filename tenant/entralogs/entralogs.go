@@ -127,6 +127,10 @@ func Format(tenantID string) func(chain.Parcel) ([]byte, error) {
 	}
 }
 
+// unnumbered is the number of a refused sign-in that Entra has none for: 0 would say that it was
+// granted. Source: Microsoft Entra authentication and authorization error codes, AADSTS50000.
+const unnumbered = 50000
+
 // informational is the level of all records. Source: Azure Monitor, "Azure resource logs schema".
 const informational = 4
 
@@ -143,6 +147,9 @@ func Of(tenantID string, e audit.Event, more ...Detail) Record {
 	}
 	if slices.Contains(tenant.SignInActions, e.Action) {
 		s := tenant.SignInOf(e)
+		if !s.Granted && s.AADSTS == 0 {
+			s.AADSTS = unnumbered
+		}
 		r.OperationName, r.Category = "Sign-in activity", "SignInLogs"
 		r.ResultType, r.Identity = strconv.Itoa(s.AADSTS), s.User
 		if s.Granted {

@@ -50,6 +50,10 @@ func TestEventsAreWhatReadersOfEntrasLogsExpect(t *testing.T) {
 			},
 			"SignInLogs", "Sign-in activity", "50126", ada.Name, "", "",
 		},
+		{
+			audit.Event{Action: "UserLoggedIn", Actor: ada, Result: audit.Refused, Code: "not-allowed"},
+			"SignInLogs", "Sign-in activity", "50000", ada.Name, "", "",
+		},
 	} {
 		e := x.event
 		e.ID, e.Time = "e", time.UnixMilli(1_800_000_000_000)
