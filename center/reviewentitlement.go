@@ -1,26 +1,27 @@
 package center
 
 import (
-	"errors"
-
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // takeEntitlement takes what a line of a review is about from who is entitled to a role, and has
-// the role refuse what is out of it, where somebody can tell it.
+// the role refuse what is out of it, where somebody can tell it. One that was deleted and made
+// again since the review began is the same access, under another id.
 func (c *Center) takeEntitlement(tx Tx, l *ReviewLine) error {
-	_, err := tx.Entitlement(l.Entitlement.ID)
-	if errors.Is(err, refusal.ErrNoRow) {
-		l.State = LineGone
-		return nil
-	}
+	arn := l.Entitlement.RoleARN
+	there, err := tx.Entitlements(EntitlementQuery{
+		PrincipalType: l.Entitlement.PrincipalType, PrincipalID: l.Entitlement.PrincipalID, RoleARN: arn, Limit: 1,
+	})
 	if err != nil {
 		return err
 	}
-	if err := tx.DeleteEntitlement(l.Entitlement.ID); err != nil {
+	if len(there) == 0 {
+		l.State = LineGone
+		return nil
+	}
+	if err := tx.DeleteEntitlement(there[0].ID); err != nil {
 		return err
 	}
-	arn := l.Entitlement.RoleARN
 	return c.refuseHolders(tx, l.Assignment, Provisioned{
 		AccountID: l.Entitlement.AccountID(), PermissionSetARN: arn, RoleName: arn,
 	})

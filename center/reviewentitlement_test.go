@@ -66,6 +66,10 @@ func TestAReviewHasEntitlements(t *testing.T) {
 	if err := w.decide(w.Ada, v, center.VerdictConfirm, l.Key); refusal.CodeOf(err) != center.NotReviewOwner {
 		t.Errorf("ada confirms her own: %v", err)
 	}
+	if err := w.DeleteEntitlement(ctx, centertest.Actor, arn, e.ID); err != nil {
+		t.Fatal(err)
+	}
+	entitle(center.PrincipalUser, string(w.Ada.ID)) // made again, it is the same access
 	w.now = w.now.Add(time.Second)
 	if err := w.decide(w.Grace, v, center.VerdictRemove, l.Key); err != nil || held() {
 		t.Errorf("removed: %v, ada has it: %v", err, held())
