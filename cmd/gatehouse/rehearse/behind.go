@@ -46,7 +46,7 @@ func lookBehind(ctx context.Context, c *adminapi.Client) (*behind, error) {
 				b.windows[a] = end
 			}
 		}
-		if len(list) == 0 {
+		if len(list) == 0 || list[len(list)-1].RequestID == before { // or a center that has no pages
 			break
 		}
 		before = list[len(list)-1].RequestID
