@@ -74,7 +74,11 @@ func (c *Center) history(r Reader) (h History, news bool, err error) {
 	today := HistoryDay{
 		Day: c.now().Truncate(24 * time.Hour), People: people, Groups: groups, Assignments: assignments,
 	}
-	h.Days = slices.Clone(h.Days) // what was read may be remembered
+	// What was read may be remembered, so that it is cloned. A day after tomorrow is of a clock that
+	// was wrong: nothing would be counted until it comes.
+	h.Days = slices.DeleteFunc(slices.Clone(h.Days), func(d HistoryDay) bool {
+		return d.Day.After(today.Day.AddDate(0, 0, 1))
+	})
 	switch last := len(h.Days) - 1; {
 	case last < 0 || h.Days[last].Day.Before(today.Day):
 		h.Days, news = append(h.Days, today), true

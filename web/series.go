@@ -62,7 +62,7 @@ func (s *Series) Draw() *Series {
 		var path strings.Builder
 		fmt.Fprintf(&path, "M0 %d V%d", seriesHeight, high(first))
 		for _, d := range s.Days[1:] {
-			x := int(seriesWidth * d.Day.Sub(begin) / end.Sub(begin))
+			x := int(seriesWidth * d.Day.Sub(begin).Seconds() / end.Sub(begin).Seconds())
 			fmt.Fprintf(&path, " L%d %d", x, high(d.Values[i]))
 		}
 		last := s.Days[len(s.Days)-1].Values[i]
