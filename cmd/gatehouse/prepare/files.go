@@ -151,7 +151,7 @@ func (a *answers) env() string {
 		"# files with secrets, so that none stands here.\n\n", a.half, a.path(".yaml"))
 	database := "# PostgreSQL instead of SQLite:\n# GATEHOUSE_DATABASE_FILE=" + a.path("-database") + "\n"
 	if path := a.databasePath(); path != "" {
-		database = "GATEHOUSE_DATABASE_FILE=" + path + "\n"
+		database = "GATEHOUSE_DATABASE_FILE=" + quoted(path) + "\n"
 	}
 	return text + database + "# GATEHOUSE_MASTER_KEY_FILE=" + a.path("-master-key") + "\n" +
 		"# GATEHOUSE_METRICS_TOKEN_FILE=" + a.path("-metrics-token") + "\n" +

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -222,7 +223,7 @@ func (w World) ask(ctx context.Context, a *answers) error {
 	listen := map[string]string{byACME: ":443", byFiles: ":443", byProxy: port}[a.tls]
 	if a.tls == without {
 		if u, err := url.Parse(a.url); err == nil {
-			listen = u.Host
+			listen = hostPort(u)
 		}
 	}
 	q.line(&a.listen, "The address to listen on", listen, nil)
@@ -237,6 +238,14 @@ func (w World) ask(ctx context.Context, a *answers) error {
 	}
 	q.line(&a.admin, "The first administrator's name", "admin", nil)
 	return q.askSecrets(ctx)
+}
+
+// hostPort is the host of an http address with its port, which listening needs.
+func hostPort(u *url.URL) string {
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), "80")
+	}
+	return u.Host
 }
 
 // askSecrets asks for what nobody may see.
