@@ -287,6 +287,8 @@ func (c *Center) giveBack(tx Tx, v AccessReview, l *ReviewLine) error {
 		return &refusal.Error{Code: NothingToRestore, Subject: l.Key, Detail: "the review has not taken it"}
 	case l.Way == ByRequest:
 		return &refusal.Error{Code: NothingToRestore, Subject: l.Key, Detail: "a window does not come back: ask again"}
+	case l.Way == ByRole && l.Entitlement == nil: // a node of an earlier release has written the line
+		return &refusal.Error{Code: NothingToRestore, Subject: l.Key, Detail: "entitle to the role anew"}
 	case !l.DecidedAt.Before(until):
 		return &refusal.Error{
 			Code: NothingToRestore, Subject: l.Key,

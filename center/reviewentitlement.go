@@ -8,9 +8,9 @@ import (
 // the role refuse what is out of it, where somebody can tell it. One that was deleted and made
 // again since the review began is the same access, under another id.
 func (c *Center) takeEntitlement(tx Tx, l *ReviewLine) error {
-	arn := l.Entitlement.RoleARN
+	arn := l.Assignment.PermissionSetARN // of the role; a node of an earlier release may have dropped the rest
 	there, err := tx.Entitlements(EntitlementQuery{
-		PrincipalType: l.Entitlement.PrincipalType, PrincipalID: l.Entitlement.PrincipalID, RoleARN: arn, Limit: 1,
+		PrincipalType: l.Assignment.PrincipalType, PrincipalID: l.Assignment.PrincipalID, RoleARN: arn, Limit: 1,
 	})
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func (c *Center) takeEntitlement(tx Tx, l *ReviewLine) error {
 		return err
 	}
 	return c.refuseHolders(tx, l.Assignment, Provisioned{
-		AccountID: l.Entitlement.AccountID(), PermissionSetARN: arn, RoleName: arn,
+		AccountID: l.Assignment.AccountID, PermissionSetARN: arn, RoleName: arn,
 	})
 }
 
