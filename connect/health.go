@@ -100,8 +100,12 @@ func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
 	case p.State.Principal.ID == "":
 		return nil, fmt.Errorf("%w: the tenant has no application of this center", ErrNotConnected)
 	}
-	if left, err := p.leftAlone(ctx); err != nil || left {
-		return nil, errors.Join(err, fmt.Errorf("%w: %s", ErrNotConnected, p.leftBecause(ctx)))
+	left, err := p.leftAlone(ctx)
+	if err == nil && left {
+		err = fmt.Errorf("%w: %s", ErrNotConnected, p.leftBecause(ctx))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return p, nil
 }
