@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // What may stand in a file. A line more, such as credential_process, would run a program: nothing
@@ -14,7 +17,6 @@ var (
 	regionName  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
 	roleName    = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
-	environment = regexp.MustCompile(`^[\pL\pM\pN\pP\pS ]{1,64}$`)
 	colorName   = regexp.MustCompile(`^[A-Za-z]{1,32}$`)
 	service     = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
 )
@@ -50,7 +52,7 @@ func (p Profile) check() error {
 		return fmt.Errorf("%q is no role", p.RoleName)
 	case p.Region != "" && !regionName.MatchString(p.Region):
 		return fmt.Errorf("%q is no Region", p.Region)
-	case p.Environment != "" && !environment.MatchString(p.Environment):
+	case p.Environment != "" && !isEnvironment(p.Environment):
 		return fmt.Errorf("%q is no environment", p.Environment)
 	case p.Color != "" && !colorName.MatchString(p.Color):
 		return fmt.Errorf("%q is no color", p.Color)
@@ -63,4 +65,11 @@ func (p Profile) check() error {
 func address(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Host != "" && u.User == nil && u.String() == text
+}
+
+// isEnvironment takes what can be seen, and blanks, as an account's environment: it stands in a
+// comment. A regular expression of such classes would make two megabytes whenever the program starts.
+func isEnvironment(name string) bool {
+	unseen := func(r rune) bool { return r != ' ' && (!unicode.IsGraphic(r) || unicode.IsSpace(r)) }
+	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= 64 && !strings.ContainsFunc(name, unseen)
 }

@@ -136,11 +136,7 @@ func (c *Center) ImportIdPCertificatesOf(ctx context.Context, by audit.Actor, ne
 				return Thumbprint(der), err
 			}
 		}
-		for _, note := range newer.Notes {
-			if !slices.Contains(s.IdP.Notes, note) {
-				s.IdP.Notes = append(slices.Clone(s.IdP.Notes), note)
-			}
-		}
+		s.IdP.Notes = newer.Notes // what was to be known of the file before may be so no longer
 		return strings.Join(thumbprints, ", "), nil
 	})
 }

@@ -27,7 +27,7 @@ func TestAnAwkwardPersonConnectsAWS(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(p.downloads, "expired.xml"), []byte(expired), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.says("expired.xml: this metadata was valid until 2020-01-01")
+	p.says("expired.xml: the metadata says that it was valid until 2020-01-01")
 	second, stop := chromedp.NewContext(p.guide.ctx)
 	t.Cleanup(stop)
 	if err := chromedp.Do(second); err != nil {

@@ -235,7 +235,7 @@ func TestProfilesSayWhatAnAccountIsFor(t *testing.T) {
 		t.Errorf("once more: %v\n%s", err, out)
 	}
 	out, said, err := m.run("whoami", "--profile", "Production-AdministratorAccess")
-	if err != nil || !strings.Contains(out, "Environment         Live (red)") {
+	if err != nil || !strings.Contains(out, "Environment       Live (red)") {
 		t.Errorf("whoami: %v\n%s\n%s", err, out, said)
 	}
 }
