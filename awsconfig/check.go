@@ -67,9 +67,13 @@ func address(text string) bool {
 	return err == nil && u.Host != "" && u.User == nil && u.String() == text
 }
 
+// maxEnvironment bounds an account's environment.
+const maxEnvironment = 64 //bound:text what is written of an account into a file of the AWS CLI
+
 // isEnvironment takes what can be seen, and blanks, as an account's environment: it stands in a
-// comment. A regular expression of such classes would make two megabytes whenever the program starts.
+// comment. A regular expression of such classes makes two megabytes when the program starts.
 func isEnvironment(name string) bool {
 	unseen := func(r rune) bool { return r != ' ' && (!unicode.IsGraphic(r) || unicode.IsSpace(r)) }
-	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= 64 && !strings.ContainsFunc(name, unseen)
+	return utf8.ValidString(name) && utf8.RuneCountInString(name) <= maxEnvironment &&
+		!strings.ContainsFunc(name, unseen)
 }

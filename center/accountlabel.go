@@ -13,7 +13,7 @@ import (
 )
 
 // AccountLabel says what the accounts of a place are for, to people who are about to open a role
-// there. AWS's portal has nothing of the kind.
+// there. AWS keeps its colors in the accounts; whether its portal shows them is not known here.
 type AccountLabel struct {
 	Place
 	Environment string       // what is written: a color alone would be no sign

@@ -74,8 +74,8 @@ func (c *Center) history(r Reader) (h History, news bool, err error) {
 	today := HistoryDay{
 		Day: c.now().Truncate(24 * time.Hour), People: people, Groups: groups, Assignments: assignments,
 	}
-	// What was read may be remembered, so that it is cloned. A day after tomorrow is of a clock that
-	// was wrong: nothing would be counted until it comes.
+	// What was read may be remembered, so that it is cloned. A day after tomorrow is of a clock
+	// that was wrong: nothing would be counted until it comes.
 	h.Days = slices.DeleteFunc(slices.Clone(h.Days), func(d HistoryDay) bool {
 		return d.Day.After(today.Day.AddDate(0, 0, 1))
 	})
