@@ -66,7 +66,6 @@ type InitiatedBy struct {
 
 // User is a person.
 type User struct {
-	DisplayName       string `json:"displayName,omitempty"`
 	UserPrincipalName string `json:"userPrincipalName"`
 	IPAddress         string `json:"ipAddress"`
 }
@@ -109,9 +108,8 @@ type SignIn struct {
 
 // Status is how a sign-in went: 0, or the number of the refusal.
 type Status struct {
-	ErrorCode         int    `json:"errorCode"`
-	FailureReason     string `json:"failureReason,omitempty"`
-	AdditionalDetails string `json:"additionalDetails,omitempty"`
+	ErrorCode     int    `json:"errorCode"`
+	FailureReason string `json:"failureReason,omitempty"`
 }
 
 // Format writes the events of a tenant.

@@ -39,8 +39,8 @@ var (
 )
 
 // What routes need. Sources: the permissions of each call in the Graph reference, and the actions
-// of each role in "Microsoft Entra built-in roles". Logs and
-// provisioning are not among what Entra lets every member read: they take a role.
+// of each role in "Microsoft Entra built-in roles". Logs and provisioning are not among what Entra
+// lets every member read: they take a role.
 var (
 	anyCaller = needs{anyCaller: true} // the parts of a batch are asked for theirs
 

@@ -198,10 +198,13 @@ func (w World) ask(ctx context.Context, a *answers) error {
 	)
 	port := map[string]string{"center": ":8080", "tenant": ":8081"}[a.half]
 	q.line(&a.url, "The public URL that browsers use. It stays: SAML and SCIM addresses are made of it",
-		"http://127.0.0.1"+port, checkURL)
+		a.localURL(port), checkURL)
 	secure := strings.HasPrefix(a.url, "https:")
 	proposed := without
-	if secure {
+	switch {
+	case secure && a.cert+a.key != "":
+		proposed = byFiles
+	case secure:
 		proposed = byACME
 	}
 	switch {
@@ -238,6 +241,20 @@ func (w World) ask(ctx context.Context, a *answers) error {
 	}
 	q.line(&a.admin, "The first administrator's name", "admin", nil)
 	return q.askSecrets(ctx)
+}
+
+// localURL is the URL that is proposed: on this machine, where --listen says if it is given.
+func (a *answers) localURL(port string) string {
+	if a.listensHere() {
+		return "http://" + a.listen
+	}
+	return "http://127.0.0.1" + port
+}
+
+// listensHere says whether only this machine reaches where it listens.
+func (a *answers) listensHere() bool {
+	host, _, err := net.SplitHostPort(a.listen)
+	return err == nil && outbound.IsLoopbackHost(host)
 }
 
 // hostPort is the host of an http address with its port, which listening needs.
@@ -327,10 +344,18 @@ func (a *answers) check() error {
 		err = fmt.Errorf("--tls %q: use acme, files, proxy or none", a.tls)
 	case a.tls == without && secure:
 		err = errors.New("--tls none: an https URL needs acme, files or proxy")
+	case a.tls == without && !a.listensHere():
+		err = fmt.Errorf("--listen %s: without TLS use an address of this machine, such as 127.0.0.1:8080", a.listen)
 	case a.tls != without && a.tls != byProxy && !secure:
 		err = fmt.Errorf("--tls %s: --url must be an https address", a.tls)
 	case a.tls == byFiles && (a.cert == "" || a.key == ""):
 		err = errors.New("--tls files: give --tls-cert and --tls-key")
+	case a.tls != byFiles && a.cert+a.key != "":
+		err = errors.New("--tls-cert and --tls-key belong to --tls files")
+	case a.tls != byACME && a.email != "":
+		err = errors.New("--acme-email belongs to --tls acme")
+	case a.tls != byProxy && a.proxies != "":
+		err = errors.New("--trusted-proxies belongs to --tls proxy")
 	case a.database != "" && !strings.HasPrefix(a.database, "postgres://") &&
 		!strings.HasPrefix(a.database, "postgresql://"):
 		err = errors.New("the database: use a postgres:// URL")

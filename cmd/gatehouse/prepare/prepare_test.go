@@ -74,6 +74,20 @@ func TestWhatIsWrittenHasNoSecrets(t *testing.T) {
 	}
 }
 
+// TestTheProposedURLHasThePortOfListen: else it would lead where nobody listens.
+func TestTheProposedURLHasThePortOfListen(t *testing.T) {
+	for listen, want := range map[string]string{
+		"127.0.0.1:9000": "http://127.0.0.1:9000", "localhost:9000": "http://localhost:9000",
+		"[::1]:9000": "http://[::1]:9000",
+	} {
+		text, err := unattended(t, nil, "center", "--yes", "--folder", t.TempDir(), "--listen", listen, "--json")
+		var said struct{ URL string }
+		if json.Unmarshal([]byte(text), &said) != nil || err != nil || said.URL != want {
+			t.Errorf("--listen %s: %v %s", listen, err, text)
+		}
+	}
+}
+
 // TestNothingIsReplacedUnasked: files that are there stay, unless somebody says so.
 func TestNothingIsReplacedUnasked(t *testing.T) {
 	folder := t.TempDir()
@@ -109,7 +123,11 @@ func TestAnswersThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"center --yes --url https://id.example.com --tls none":  "an https URL needs",
 		"center --yes --url https://id.example.com --tls files": "--tls-cert and --tls-key",
 		"center --yes --url https://id.example.com --tls other": "use acme",
+		"center --yes --tls-cert c.pem":                         "belong to --tls files",
+		"center --yes --acme-email ops@example.com":             "belongs to --tls acme",
+		"center --yes --trusted-proxies 2":                      "belongs to --tls proxy",
 		"center --yes --tls acme":                               "https address",
+		"center --yes --listen :9000":                           "address of this machine",
 		"center --yes --name Example":                           "a tenant's",
 		"center --yes --admin-password-file x --pw":             "both give",
 		"tenant --yes --weak":                                   "password",

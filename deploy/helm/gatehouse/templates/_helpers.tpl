@@ -53,14 +53,16 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- fail (printf "%s.url is missing: set it to the https address that browsers will use, such as https://id.example.com" $half) -}}
 {{- end -}}
 {{- if and (eq .database "sqlite") (gt (int .replicas) 1) -}}
-{{- fail (printf "%s.replicas is %d, but SQLite serves one: set %s.database to postgresql, or %s.replicas to 1" $half (int .replicas) $half $half) -}}
+{{- $say := "%s.replicas is %d, but SQLite serves one: set %s.database to postgresql, or %s.replicas to 1" -}}
+{{- fail (printf $say $half (int .replicas) $half $half) -}}
 {{- end -}}
 {{- $secrets := list "database" "master-key" "metrics-token" "audit-authorization" "smtp-server" "admin-password" "traces-authorization" -}}
 {{- $ours := list "url" "listen" "data" "config" "tls-cert" "tls-key" "acme" "behind-proxy" "trusted-proxies" -}}
 {{- $ours = concat $ours (list "metrics" "metrics-tls-cert" "metrics-tls-key") -}}
 {{- range $setting, $_ := .config -}}
 {{- if has $setting $secrets -}}
-{{- fail (printf "%s.config.%s would be there for all to read: put it into the Secret of %s.existingSecret, and list it in %s.secretSettings" $half $setting $half $half) -}}
+{{- $say := "%s.config.%s would be there for all to read: put it into the Secret of %s.existingSecret, and list it in" -}}
+{{- fail (printf (print $say " %s.secretSettings") $half $setting $half $half) -}}
 {{- end -}}
 {{- if has $setting $ours -}}
 {{- fail (printf "%s.config.%s is what the chart sets from its other values: use %s.url, tls, trustedProxies or metrics" $half $setting $half) -}}
