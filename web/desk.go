@@ -288,7 +288,7 @@ func (v Visit) fail(err error) {
 	}
 	if len(lines) == 0 {
 		v.desk.Log.ErrorContext(
-			v.Request.Context(), "request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err,
+			v.Context(), "request failed", "request_id", m.Reference, "path", v.URL.Path, "error", err,
 		)
 		status, lines = http.StatusInternalServerError, []string{
 			"Something went wrong on our side. The log has the reason under this reference.",

@@ -58,7 +58,7 @@ func (v Visit) Export(name string, columns []string, rows func(row func(cells ..
 	}
 	if err != nil {
 		v.desk.Log.ErrorContext(
-			v.Request.Context(), "export failed", "request_id", RequestID(v.Request), "path", v.URL.Path, "error", err,
+			v.Context(), "export failed", "request_id", RequestID(v.Request), "path", v.URL.Path, "error", err,
 		)
 		panic(http.ErrAbortHandler)
 	}

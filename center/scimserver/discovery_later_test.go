@@ -326,7 +326,7 @@ func (w *walk) several(path string, a described) {
 func (w *walk) staysOurs(path string, a described, in *described) {
 	_, made := w.post(w.least(w.at))
 	at := w.at + "/" + made["id"].(string)
-	if !(w.at == "Groups" && w.ofAWS()) {
+	if w.at != "Groups" || !w.ofAWS() {
 		if status, body := w.send("PUT", at, w.text(w.resource(a, in, "mine"))); status/100 != 2 ||
 			w.value(body, path) == "mine" {
 			w.errorf(path, "put: %d %v", status, body)
