@@ -290,15 +290,27 @@ func post(address string, body map[string]any, into any) error {
 	if err != nil {
 		return err
 	}
-	//nolint:noctx,gosec // a benchmark of a local server
-	answer, err := http.Post(address, "application/json", bytes.NewReader(text))
-	if err != nil {
-		return err
+	for try := 1; ; try++ {
+		//nolint:noctx,gosec // a benchmark of a local server
+		answer, err := http.Post(address, "application/json", bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		said, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
+		_ = answer.Body.Close()
+		switch {
+		case err != nil:
+			return err
+		case answer.StatusCode == http.StatusOK:
+			return json.Unmarshal(said, into)
+		case try == slowTries || !bytes.Contains(said, []byte("slow_down")):
+			return fmt.Errorf("%s: %s %s", address, answer.Status, said)
+		}
+		time.Sleep(slowDown) // so many people at one address: the center says when it is too many
 	}
-	defer answer.Body.Close() //nolint:errcheck // read
-	if answer.StatusCode != http.StatusOK {
-		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return fmt.Errorf("%s: %s %s", address, answer.Status, why)
-	}
-	return json.NewDecoder(answer.Body).Decode(into)
 }
+
+const (
+	slowTries = 100
+	slowDown  = 50 * time.Millisecond
+)
