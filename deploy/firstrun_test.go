@@ -84,8 +84,9 @@ func TestTheFirstRun(t *testing.T) {
 		t.Errorf("the first run takes %s s", times[1])
 	}
 	for _, want := range []string{
-		"admin is signed in to the console", "upgraded to 1.2.4, with # mine", "admin",
-		"removed: center.yaml", "gatehouse: /var/lib/gatehouse stays", "purged: center.db master.key", "again: ",
+		"admin is signed in to the console", "upgraded to 1.2.4, with # mine", "\nadmin  ",
+		"removed: center.yaml", "gatehouse: /var/lib/gatehouse stays", "purged: center.db master.key",
+		"again: audit log: ", " events are as they were written, ",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("it does not say %q", want)
