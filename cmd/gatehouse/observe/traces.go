@@ -26,7 +26,8 @@ func (t *Traces) Flags(f *pflag.FlagSet) {
 	)
 	f.Float64Var(
 		&t.given.Part, "traces-part", -1,
-		"part of all traces that is recorded, from 0 to 1 (default: OTEL_TRACES_SAMPLER, else all, 100 a second at most)",
+		"part of all traces that is recorded, from 0 to 1 (default: OTEL_TRACES_SAMPLER, else all, 100 a second at "+
+			"most)",
 	)
 	f.StringVar(
 		&t.given.Authorization, "traces-authorization", "",
