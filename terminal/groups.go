@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,4 +26,35 @@ func Arrange(root *cobra.Command, groups []Group) {
 			byName[name].GroupID = g.Title
 		}
 	}
+}
+
+// Examples gives each command that has no examples those of the nearest command above it that call
+// it: they stand once, where the commands of a group are shown together.
+func Examples(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		for above := c.Parent(); c.Example == "" && above != nil; above = above.Parent() {
+			c.Example = examplesOf(c.CommandPath(), above.Example)
+		}
+	}
+	for _, c := range root.Commands() { // of those above there are some now
+		Examples(c)
+	}
+}
+
+// examplesOf are the examples that call a command. One that goes on in the next line ends in a
+// backslash.
+func examplesOf(command, examples string) string {
+	calls := regexp.MustCompile(`(^|[ (])` + regexp.QuoteMeta(command) + `( |$)`)
+	var found []string
+	var one string
+	for line := range strings.Lines(examples) {
+		if one += line; strings.HasSuffix(strings.TrimSpace(line), `\`) {
+			continue
+		}
+		if calls.MatchString(strings.TrimSpace(one)) {
+			found = append(found, strings.TrimRight(one, "\n"))
+		}
+		one = ""
+	}
+	return strings.Join(found, "\n")
 }

@@ -77,7 +77,9 @@ func (v Version) Command(out io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  NoArgs,
+		Example: `  gatehouse version
+  gatehouse version --json`,
+		Args: NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
 				return json.NewEncoder(out).Encode(v)

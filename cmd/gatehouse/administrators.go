@@ -113,6 +113,7 @@ running. Each change ends the administrator's sessions and is written to the aud
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.data, "data", folder, "the data folder")
 	f.StringVar(&a.database, "database", "", "postgres:// URL, if the data is not in SQLite in the data folder")
+	f.BoolVar(&a.asJSON, "json", false, "print JSON")
 	cmd.AddCommand(a.listCommand(), a.setPasswordCommand())
 	for _, c := range []struct{ do, short, done string }{
 		{control.Add, "Add an administrator and print a one-time password",
@@ -138,7 +139,14 @@ running. Each change ends the administrator's sessions and is written to the aud
 
 // tell says what was done, and prints a one-time password by itself on standard output.
 func (a *administratorCommands) tell(answer control.Answer, done, name string) error {
-	fmt.Fprintf(a.err, done+"\n", name)
+	if a.asJSON {
+		return a.printJSON(struct {
+			Done     string `json:"done"`
+			Notice   string `json:"notice,omitempty"`
+			Password string `json:"password,omitempty"` // one-time
+		}{strings.TrimSuffix(fmt.Sprintf(done, name), ":"), strings.TrimSpace(answer.Notice), answer.Password})
+	}
+	fmt.Fprintf(a.err, done+"\n", terminal.Inline(name))
 	if answer.Notice != "" {
 		fmt.Fprintln(a.err, strings.TrimSpace(answer.Notice))
 	}
@@ -147,6 +155,12 @@ func (a *administratorCommands) tell(answer control.Answer, done, name string) e
 	}
 	_, err := fmt.Fprintln(a.out, answer.Password)
 	return err
+}
+
+func (a *administratorCommands) printJSON(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 func (a *administratorCommands) listCommand() *cobra.Command {
@@ -161,9 +175,7 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 				return err
 			}
 			if a.asJSON {
-				e := json.NewEncoder(a.out)
-				e.SetIndent("", "  ")
-				return e.Encode(append([]authn.AdministratorSummary{}, answer.List...))
+				return a.printJSON(append([]authn.AdministratorSummary{}, answer.List...))
 			}
 			t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
@@ -178,7 +190,6 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			return t.Flush()
 		},
 	}
-	cmd.Flags().BoolVar(&a.asJSON, "json", false, "print JSON")
 	return cmd
 }
 

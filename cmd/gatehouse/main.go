@@ -163,6 +163,7 @@ environment, and the environment overrides the file.`,
 	access.Add(root, administered)
 	root.AddCommand(prepare.Command(prepare.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}))
 	terminal.Arrange(root, groups)
+	terminal.Examples(root)
 	complete.Values(root, administered)
 	return root
 }

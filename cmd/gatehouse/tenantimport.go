@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ type importedDirectory struct {
 	half   half
 	source microsoft
 	files  mirror.Files
+	asJSON bool
 }
 
 func (w *world) tenantImportCommand() *cobra.Command {
@@ -54,6 +56,7 @@ groupId (or group, a name) and memberId (or member, a user principal name).`,
 	f.StringVar(&s.files.Users, "users", "", "CSV file with users, to read instead of Graph")
 	f.StringVar(&s.files.Groups, "groups", "", "CSV file with groups")
 	f.StringVar(&s.files.Members, "members", "", "CSV file with memberships")
+	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -89,6 +92,11 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 	}
 	users, e1 := t.CountUsers(ctx)
 	groups, e2 := t.CountGroups(ctx)
+	if s.asJSON && e1 == nil && e2 == nil {
+		return json.NewEncoder(w.out).Encode(map[string]int{
+			"users": users, "groups": groups, "passwords_given": given,
+		})
+	}
 	fmt.Fprintf(
 		w.out, "The tenant has %d users and %d groups. %d users got the password.\n", users, groups, given,
 	)

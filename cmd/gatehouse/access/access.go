@@ -39,6 +39,8 @@ is none. "policy", "webhook", "list --all" and "end --as-administrator" need an 
       --reason "The queue is stuck" --ticket OPS-4711
   gatehouse access list
   gatehouse access approve 0192… --comment "go ahead"
+  gatehouse access deny 0192… --comment "ask for read-only"
+  gatehouse access extend 0192… --for 1h --reason "not done yet"
   gatehouse access end 0192…
   gatehouse access policy create --name Production --eligible Engineers --approvers Leads \
       --permission-set AdministratorAccess --account 111122223333 --longest 4h`,
@@ -259,6 +261,8 @@ had when it began. With --as-administrator, an access key does what an owner may
   gatehouse access review show 0193…
   gatehouse access review confirm 0193… 0001 0004
   gatehouse access review remove 0193… 0002 --comment "has moved to Sales"
+  gatehouse access review restore 0193… 0002 --comment "needed after all"
+  gatehouse access review close 0193…
   gatehouse access review export 0193… > review.csv`
 	cmd.AddCommand(reviewCommands(w)...)
 	return cmd

@@ -94,6 +94,9 @@ func (c *commands) run(who string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := cmd.ExecuteContext(ctx)
+	if err == nil && out.Len() == 0 {
+		c.t.Errorf("%v says nothing", args)
+	}
 	return out.String(), err
 }
 

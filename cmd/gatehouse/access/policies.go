@@ -47,10 +47,22 @@ func (o *office) command(
 	}
 }
 
+// done says what was done, unless it was not: to a program as JSON.
+func (o *office) done(err error, words string) error {
+	switch {
+	case err != nil:
+		return err
+	case o.asJSON:
+		return printJSON(o.World, struct{ Done string }{words})
+	}
+	_, err = fmt.Fprintln(o.Err, words)
+	return err
+}
+
 // group is the command that others stand under.
-func (o *office) group(use, short string, commands ...*cobra.Command) *cobra.Command {
+func (o *office) group(use, short, examples string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Args: terminal.NoArgs,
+		Use: use, Short: short, Example: examples, Args: terminal.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	o.address.Flags(cmd)
@@ -62,6 +74,10 @@ func (o *office) group(use, short string, commands ...*cobra.Command) *cobra.Com
 func policy(w administer.World) *cobra.Command {
 	o := &office{World: w}
 	return o.group("policy", "Say who may ask for what, for how long, and who decides",
+		`  gatehouse access policy create --name Production --eligible Engineers --approvers Leads \
+      --permission-set AdministratorAccess --account 111122223333 --longest 4h
+  gatehouse access policy list
+  gatehouse access policy delete 0192…`,
 		o.createPolicy(),
 		o.command("list", "List the policies", terminal.NoArgs,
 			func(ctx context.Context, c *adminapi.Client, _ []string) error {
@@ -74,7 +90,7 @@ func policy(w administer.World) *cobra.Command {
 		o.command("delete POLICY", "Delete a policy; what waits for approval is denied",
 			terminal.OneArg("a policy's id"),
 			func(ctx context.Context, c *adminapi.Client, args []string) error {
-				return c.DeleteRequestPolicy(ctx, args[0])
+				return o.done(c.DeleteRequestPolicy(ctx, args[0]), "The policy is deleted. What waited for approval is denied.")
 			}),
 	)
 }
@@ -167,6 +183,9 @@ func webhook(w administer.World) *cobra.Command {
 		return nil
 	}
 	return o.group("webhook", "Post a signed notice of each request to an address",
+		`  gatehouse access webhook set https://chat.example.com/hooks/access
+  gatehouse access webhook show
+  gatehouse access webhook remove`,
 		o.command("set URL", "Post notices to an address; prints the secret that they are signed with",
 			terminal.OneArg("an https address"), func(ctx context.Context, c *adminapi.Client, args []string) error {
 				return show(c.PutRequestWebhook(ctx, args[0]))

@@ -279,7 +279,7 @@ func owner(w administer.World) *cobra.Command {
 			if group != "" {
 				of.OwnerType, of.OwnerID = "GROUP", group
 			}
-			return c.PutAccessOwner(ctx, of)
+			return o.done(c.PutAccessOwner(ctx, of), "The owner is set.")
 		}))
 	set.Flags().StringVar(&user, "user", "", "the user, by name or id")
 	set.Flags().StringVar(&group, "group", "", "the group, by name or id")
@@ -298,7 +298,13 @@ func owner(w administer.World) *cobra.Command {
 			return t.Flush()
 		})
 	remove := what(o.command("remove", "Leave a review to administrators", terminal.NoArgs,
-		func(ctx context.Context, c *adminapi.Client, _ []string) error { return c.DeleteAccessOwner(ctx, of) }))
+		func(ctx context.Context, c *adminapi.Client, _ []string) error {
+			return o.done(c.DeleteAccessOwner(ctx, of), "The owner is removed: administrators review it.")
+		}))
 	return o.group("owner", "Say who reviews who has a permission set, or what people have in an account",
+		`  gatehouse access owner set --permission-set AdministratorAccess --group Leads
+  gatehouse access owner set --account Production --user ada@example.com
+  gatehouse access owner list
+  gatehouse access owner remove --account Production`,
 		set, list, remove)
 }

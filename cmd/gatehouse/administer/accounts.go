@@ -20,7 +20,8 @@ func (w World) accounts() *cobra.Command {
 		Short: "List and import the AWS accounts of a center",
 		Example: `  gatehouse accounts list
   aws organizations list-accounts > accounts.json && gatehouse accounts import accounts.json --dry-run
-  gatehouse accounts import accounts.csv`,
+  gatehouse accounts import accounts.csv
+  gatehouse accounts sync --dry-run`,
 	}
 	a.flags(cmd)
 	list := a.command("list", "List the accounts", terminal.NoArgs,

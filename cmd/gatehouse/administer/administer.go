@@ -157,6 +157,9 @@ func (c *Caller) Print(v any, header string, rows func(line func(...any))) error
 	return c.print(v, header, rows)
 }
 
+// Done says what was done, unless it was not.
+func (c *Caller) Done(err error, words string, args ...any) error { return c.done(err, words, args...) }
+
 // FindUser returns the user that a user name or an id names.
 func FindUser(cmd *cobra.Command, c *adminapi.Client, nameOrID string) (adminapi.User, error) {
 	return findUser(cmd, c, nameOrID)

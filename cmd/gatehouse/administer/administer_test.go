@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,19 @@ func (o *office) call(typed string, line ...string) (out, said string, err error
 	o.Helper()
 	var shown, told bytes.Buffer
 	err = o.run(o.Context(), typed, &shown, &told, line...)
+	if err == nil && shown.Len()+told.Len() == 0 {
+		o.Errorf("%v says nothing", line)
+	}
+	if err == nil && slices.Contains(line, "--json") {
+		for d := json.NewDecoder(bytes.NewReader(shown.Bytes())); ; {
+			var v any
+			if e := d.Decode(&v); e == io.EOF {
+				break
+			} else if e != nil {
+				o.Fatalf("%v prints what is no JSON: %v: %s", line, e, shown.String())
+			}
+		}
+	}
 	return shown.String(), told.String(), err
 }
 

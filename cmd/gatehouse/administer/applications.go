@@ -25,7 +25,10 @@ To replace a certificate: make a new one, give it to the application, make it ac
 delete the old one. The old one signs until then, and can be made active again.`,
 		Example: `  gatehouse applications set apl-1234567890abcdef --metadata wiki.xml
   gatehouse applications set apl-1234567890abcdef --map 'email=${user:email}'
-  gatehouse applications new-certificate apl-1234567890abcdef`,
+  gatehouse applications show apl-1234567890abcdef
+  gatehouse applications new-certificate apl-1234567890abcdef
+  gatehouse applications activate-certificate apl-1234567890abcdef CERTIFICATE_ID
+  gatehouse applications delete-certificate apl-1234567890abcdef CERTIFICATE_ID`,
 	}
 	a.flags(cmd)
 	one := terminal.OneArg("an application's ARN, or its id")

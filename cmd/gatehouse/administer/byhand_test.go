@@ -241,7 +241,7 @@ func TestTheIdentitySourceIsChangedByCommand(t *testing.T) {
 	o.refused("HTTP-POST", "", "identity-source", "requests", "--binding", "post")
 	o.refused("use --sign", "", "identity-source", "requests")
 
-	o.want("directory", "identity-source", "set", "directory", "--confirm", "ACCEPT")
+	o.want("directory", "identity-source", "set", "directory", "--confirm", "ACCEPT", "--json")
 	o.want("the built-in directory", "identity-source", "show")
 }
 
@@ -300,7 +300,7 @@ func TestPublishedMetadataIsWatchedAndAcceptedByCommand(t *testing.T) {
 	}
 	o.want("new certificate", "identity-source", "show")
 	o.refused("ACCEPT", "\n", "identity-source", "accept")
-	o.want("accepted", "identity-source", "accept", "--confirm", "ACCEPT")
+	o.want("accepted", "identity-source", "accept", "--confirm", "ACCEPT", "--json")
 	if source, err = s.Source(t.Context()); err != nil || string(source.IdP.Certificates[0]) !=
 		string(offered.Certificates[0]) {
 		t.Errorf("what was accepted is not trusted: %v", err)

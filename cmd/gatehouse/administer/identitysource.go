@@ -27,7 +27,12 @@ this between Entra ID and a center by itself.`,
   gatehouse identity-source set external
   gatehouse identity-source undo
   gatehouse identity-source add-certificate new.pem   # or newer metadata, of which only the certificates are taken
+  gatehouse identity-source delete-certificate THUMBPRINT
   gatehouse identity-source idp-initiated off
+  gatehouse identity-source requests --sign on --binding post
+  gatehouse identity-source sp-metadata > center.xml
+  gatehouse identity-source watch https://idp.example.com/metadata
+  gatehouse identity-source accept
   gatehouse identity-source rehearse ada@example.com`,
 	}
 	a.flags(cmd)
@@ -119,7 +124,7 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 	)
 	for _, i := range configurations {
 		a.printConfiguration(i)
-		a.showPublished(i)
+		showPublished(a.Out, i)
 	}
 	if d.IdPInitiatedSignIn != nil && !*d.IdPInitiatedSignIn {
 		fmt.Fprintln(a.Out, requestsOnly)

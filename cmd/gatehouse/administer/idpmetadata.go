@@ -140,24 +140,24 @@ func (a *administration) printConfiguration(i adminapi.Configuration) {
 	}
 }
 
-func (a *administration) showPublished(i adminapi.Configuration) {
+func showPublished(to io.Writer, i adminapi.Configuration) {
 	if i.SignedRequests || i.RequestBinding == adminapi.BindingPOST {
 		signed := "unsigned"
 		if i.SignedRequests {
 			signed = "signed"
 		}
-		fmt.Fprintf(a.Out, "Requests are %s and sent by %s.\n", signed, i.RequestBinding)
+		fmt.Fprintf(to, "Requests are %s and sent by %s.\n", signed, i.RequestBinding)
 	}
 	p := i.Published
 	if p == nil {
 		return
 	}
-	fmt.Fprintf(a.Out, "Watched metadata: %s, read %s\n", terminal.Inline(p.URL), Moment(p.CheckedAt))
+	fmt.Fprintf(to, "Watched metadata: %s, read %s\n", terminal.Inline(p.URL), Moment(p.CheckedAt))
 	if p.Problem != "" {
-		fmt.Fprintln(a.Out, "  problem: "+terminal.Inline(p.Problem))
+		fmt.Fprintln(to, "  problem: "+terminal.Inline(p.Problem))
 	}
 	for _, d := range p.Differences {
-		fmt.Fprintln(a.Out, "  differs from what is trusted: "+terminal.Inline(d))
+		fmt.Fprintln(to, "  differs from what is trusted: "+terminal.Inline(d))
 	}
 }
 
@@ -268,7 +268,11 @@ func (a *administration) setSource() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.printEffects(report); err != nil {
+			asked := *a
+			if a.asJSON { // a person reads what is asked, a program what was done
+				asked.asJSON, asked.Out = false, a.Err
+			}
+			if err := asked.printEffects(report); err != nil {
 				return err
 			}
 			if typed == "" {
@@ -313,10 +317,14 @@ func (a *administration) watch() *cobra.Command {
 				return err
 			}
 			now, err := configurationOf(cmd.Context(), c, adminapi.StatusEnabled)
-			if err == nil && now != nil {
-				a.showPublished(*now)
+			switch {
+			case err != nil || now == nil:
+				return err
+			case a.asJSON:
+				return a.print(now.Published, "", nil)
 			}
-			return err
+			showPublished(a.Out, *now)
+			return nil
 		})
 	cmd.Long = `The center reads the document every six hours and shows differences. It trusts them when you
 accept them: gatehouse identity-source accept.`
@@ -337,7 +345,7 @@ func (a *administration) acceptPublished() *cobra.Command {
 					"no change of published metadata waits: gatehouse identity-source show says what is watched",
 				)
 			}
-			a.showPublished(*now)
+			showPublished(a.Err, *now)
 			if typed == "" {
 				if typed, err = terminal.Ask(a.In, a.Err, "Type ACCEPT to trust this: "); err != nil {
 					return err

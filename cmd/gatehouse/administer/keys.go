@@ -24,7 +24,9 @@ All keys can read. The role of a key says what it can change: administrator ever
 user-administrator users, groups and memberships, read-only nothing.`,
 		Example: `  gatehouse access-keys list
   gatehouse access-keys create terraform --role user-administrator
-  gatehouse access-keys disable AKIA…`,
+  gatehouse access-keys disable AKIA…
+  gatehouse access-keys enable AKIA…
+  gatehouse access-keys delete AKIA…`,
 	}
 	a.flags(cmd)
 	id := terminal.OneArg("an access key id")
@@ -89,11 +91,15 @@ func (a *administration) setAccessKey(
 	}
 }
 
-// done says what was done, unless it was not.
+// done says what was done, unless it was not: to a program as JSON.
 func (a *administration) done(err error, words string, args ...any) error {
-	if err == nil {
-		fmt.Fprintf(a.Err, words+"\n", args...)
+	switch {
+	case err != nil:
+		return err
+	case a.asJSON:
+		return a.print(struct{ Done string }{fmt.Sprintf(words, args...)}, "", nil)
 	}
+	_, err = fmt.Fprintf(a.Err, words+"\n", args...)
 	return err
 }
 

@@ -22,7 +22,8 @@ assignments and refuses to delete them.`,
 		Example: `  gatehouse rules create --unit ou-abcd-12345678 \
       --permission-set ReadOnlyAccess --group Engineers --dry-run
   gatehouse rules create --tag env=prod --permission-set ReadOnlyAccess --user ada@example.com
-  gatehouse rules list`,
+  gatehouse rules list
+  gatehouse rules delete RULE`,
 	}
 	a.flags(cmd)
 	cmd.AddCommand(
@@ -38,7 +39,8 @@ assignments and refuses to delete them.`,
 		a.createRule(),
 		a.command("delete RULE", "Delete a rule and the assignments that it made", terminal.OneArg("a rule's id"),
 			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
-				return c.DeleteRule(cmd.Context(), args[0])
+				return a.done(c.DeleteRule(cmd.Context(), args[0]),
+					"The rule is deleted, and the assignments that only it has made.")
 			}),
 	)
 	return cmd

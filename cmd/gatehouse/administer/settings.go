@@ -50,7 +50,9 @@ identity provider, "gatehouse provisioning" those of automatic provisioning.`,
 		Example: `  gatehouse settings show
   gatehouse settings update --mfa always --without-device register
   gatehouse settings update --session 12h --access-control on
-  gatehouse settings set-attribute CostCenter '${path:enterprise.costCenter}'`,
+  gatehouse settings set-attribute CostCenter '${path:enterprise.costCenter}'
+  gatehouse settings delete-attribute CostCenter
+  gatehouse settings remove-network-controls`,
 	}
 	a.flags(cmd)
 	cmd.AddCommand(

@@ -20,8 +20,11 @@ func (w World) users() *cobra.Command {
 and memberships.`,
 		Example: `  gatehouse users list --search ada
   gatehouse users disable ada@example.com
+  gatehouse users enable ada@example.com
   gatehouse users invite ada@example.com
+  gatehouse users one-time-password ada@example.com
   gatehouse users show ada@example.com
+  gatehouse users register-device ada@example.com
   gatehouse users delete-device ada@example.com DEVICE_ID`,
 	}
 	a.flags(cmd)

@@ -26,7 +26,9 @@ func (w World) accountAccess() *cobra.Command {
 		Example: `  gatehouse account-access enable
   gatehouse account-access give arn:aws:iam::111122223333:role/ops/Reader --group Platform
   gatehouse account-access list
-  gatehouse account-access remove 0192…`,
+  gatehouse account-access remove 0192…
+  gatehouse account-access status
+  gatehouse account-access disable`,
 	}
 	a.Group(cmd)
 	status := a.Command("status", "Show the application of account access", terminal.NoArgs,
@@ -41,7 +43,7 @@ func (w World) accountAccess() *cobra.Command {
 		})
 	disable := a.Command("disable", "Delete the application, when nobody is entitled to anything", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
-			return c.DisableAccountAccess(cmd.Context())
+			return a.Done(c.DisableAccountAccess(cmd.Context()), "The application of account access is deleted.")
 		})
 	list := a.Command("list", "List who is entitled to which role", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
@@ -57,7 +59,8 @@ func (w World) accountAccess() *cobra.Command {
 	remove := a.Command("remove ENTITLEMENT", "Take a role from a user or a group; open sessions go on",
 		terminal.OneArg("an entitlement's id, as list shows it"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
-			return c.DeleteEntitlement(cmd.Context(), args[0])
+			return a.Done(c.DeleteEntitlement(cmd.Context(), args[0]),
+				"The entitlement %s is removed. Sessions that are open go on.", terminal.Inline(args[0]))
 		})
 	cmd.AddCommand(status, enable, disable, list, give, remove)
 	return cmd
@@ -91,7 +94,7 @@ func (a *accountAccess) give(cmd *cobra.Command, c *adminapi.Client, args []stri
 	e := adminapi.Entitlement{RoleArn: args[0], PrincipalType: "USER"}
 	switch {
 	case (a.user == "") == (a.group == ""):
-		return errors.New("say who gets it: either --user or --group")
+		return terminal.UsageError{Err: errors.New("use exactly one of --user and --group")}
 	case a.group != "":
 		e.PrincipalType, e.PrincipalID = "GROUP", a.group
 	default:

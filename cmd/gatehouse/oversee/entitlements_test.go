@@ -23,7 +23,7 @@ func TestRolesAreGivenAndTaken(t *testing.T) {
 	o.refused("account-access enable", "", "account-access", "give", role, "--user", "ada@example.com")
 	o.want("application/", "account-access", "enable")
 	o.want("aa-", "account-access", "status")
-	o.refused("either --user or --group", "", "account-access", "give", role)
+	o.refused("use exactly one of --user and --group", "", "account-access", "give", role)
 	o.refused("ARN of a role", "", "account-access", "give", "Reader", "--group", "Platform")
 	o.want("user ada@example.com", "account-access", "give", role, "--user", "ada@example.com")
 	o.want("group Platform", "account-access", "give", role, "--group", "Platform")

@@ -89,7 +89,8 @@ func (l *labels) set() *cobra.Command {
 			if label.AccountPlace, err = place(); err != nil {
 				return err
 			}
-			return c.PutAccountLabel(cmd.Context(), label)
+			return l.Done(c.PutAccountLabel(cmd.Context(), label), "%s is labeled %s.",
+				terminal.Inline(placeName(label.AccountPlace)), terminal.Inline(label.Environment))
 		})
 	place = placeFlags(cmd)
 	f := cmd.Flags()
@@ -110,7 +111,8 @@ func (l *labels) remove() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.DeleteAccountLabel(cmd.Context(), at)
+			return l.Done(c.DeleteAccountLabel(cmd.Context(), at), "%s has no label of its own.",
+				terminal.Inline(placeName(at)))
 		})
 	place = placeFlags(cmd)
 	return cmd

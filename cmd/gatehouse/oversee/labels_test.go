@@ -18,7 +18,7 @@ func TestAccountsAreLabeledByCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := func(more ...string) []string { return append([]string{"accounts", "label", "set"}, more...) }
-	o.want("", set("--account", "Production", "--environment", "Live", "--color", "red")...)
+	o.want("Production is labeled Live", set("--account", "Production", "--environment", "Live", "--color", "red")...)
 	o.want("", set("--tag", "stage=dev=1", "--environment", "Development")...)
 	o.want("", set("--unit", "ou-1", "--environment", "Sandbox", "--color", "lightBlue")...)
 	o.want("unit ou-1", "accounts", "label", "list")
@@ -32,7 +32,7 @@ func TestAccountsAreLabeledByCommand(t *testing.T) {
 	o.refused("one of pink", "", set("--account", "Production", "--environment", "x", "--color", "puce")...)
 	o.refused("letters, digits", "", set("--account", "Production", "--environment", "a\nb")...)
 	o.refused("not in the center", "", set("--account", "Nowhere", "--environment", "x")...)
-	o.want("", "accounts", "label", "delete", "--tag", "stage=dev=1")
+	o.want(`"Done": "tag stage=dev=1 has no label`, "accounts", "label", "delete", "--tag", "stage=dev=1", "--json")
 	o.refused("no such label", "", "accounts", "label", "delete", "--tag", "stage=dev=1")
 	client := s.Admin()
 	all, err := client.Accounts(t.Context())

@@ -48,6 +48,9 @@ func (o *office) call(typed string, line ...string) (out, said string, err error
 	root.SetErr(&told)
 	root.SetArgs(line)
 	err = root.ExecuteContext(o.Context())
+	if err == nil && shown.Len()+told.Len() == 0 {
+		o.Errorf("%v says nothing", line)
+	}
 	return shown.String(), told.String(), err
 }
 

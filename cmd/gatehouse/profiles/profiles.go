@@ -32,8 +32,10 @@ func Command(w administer.World, changes error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profiles",
 		Short: "Write a profile of the AWS CLI for every role that you have",
-		Args:  terminal.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  gatehouse profiles write --start-url https://d-1234567890.awsapps.com/start --region eu-west-1
+  gatehouse profiles write --dry-run`,
+		Args: terminal.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand((&writing{place: place{World: w}, changes: changes}).command())
 	return cmd

@@ -52,8 +52,10 @@ func (w World) permissions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "permissions",
 		Short: "Print the IAM policy and the Microsoft Graph permissions that connect needs, with reasons",
-		Args:  terminal.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return aws.PrintPermissions(w.Out, asJSON, tokenless) },
+		Example: `  gatehouse connect permissions
+  gatehouse connect permissions --json > permissions.json`,
+		Args: terminal.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return aws.PrintPermissions(w.Out, asJSON, tokenless) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	cmd.Flags().BoolVar(&tokenless, "tokenless", false, "the policy also allows what connect --tokenless writes")
