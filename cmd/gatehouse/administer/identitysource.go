@@ -85,7 +85,7 @@ func (a *administration) confirmed(
 		if err != nil {
 			return err
 		}
-		return a.done(do(cmd.Context(), c, args, typed), done)
+		return a.done(do(cmd.Context(), c, args, typed), "%s", done)
 	})
 	cmd.Flags().StringVar(&typed, "confirm", "", "the word "+word+", to skip the question")
 	return cmd
@@ -153,7 +153,7 @@ func (a *administration) allowIdPInitiated(cmd *cobra.Command, c *adminapi.Clien
 	if done == "" {
 		return terminal.UsageError{Err: fmt.Errorf("use on or off, not %q", args[0])}
 	}
-	return a.done(c.AllowIdPInitiated(cmd.Context(), args[0] == "on"), done)
+	return a.done(c.AllowIdPInitiated(cmd.Context(), args[0] == "on"), "%s", done)
 }
 
 func (a *administration) addCertificate(cmd *cobra.Command, c *adminapi.Client, args []string) error {
