@@ -90,7 +90,8 @@ func policy(w administer.World) *cobra.Command {
 		o.command("delete POLICY", "Delete a policy; what waits for approval is denied",
 			terminal.OneArg("a policy's id"),
 			func(ctx context.Context, c *adminapi.Client, args []string) error {
-				return o.done(c.DeleteRequestPolicy(ctx, args[0]), "The policy is deleted. What waited for approval is denied.")
+				return o.done(c.DeleteRequestPolicy(ctx, args[0]),
+					"The policy is deleted. What waited for approval is denied.")
 			}),
 	)
 }
