@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,26 @@ type OrganizationalUnit struct {
 
 // Tag is a key and a value.
 type Tag struct{ Key, Value string }
+
+// Text is the tag as KEY=VALUE, as people write it. A key that has an equals sign stands in double
+// quotes, which neither keys nor values can have.
+func (t Tag) Text() string {
+	if strings.Contains(t.Key, "=") {
+		return `"` + t.Key + `"=` + t.Value
+	}
+	return t.Key + "=" + t.Value
+}
+
+// ReadTag reads what Text writes.
+func ReadTag(text string) *Tag {
+	if quoted, ok := strings.CutPrefix(text, `"`); ok {
+		if key, value, ok := strings.Cut(quoted, `"=`); ok {
+			return &Tag{key, value}
+		}
+	}
+	key, value, _ := strings.Cut(text, "=")
+	return &Tag{key, value}
+}
 
 // Accounts is the input of PutAccounts, at most 100 of them, and the answer of ListAccounts, all of
 // them. The members are those of AWS Organizations.

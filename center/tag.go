@@ -17,6 +17,26 @@ type Tag struct {
 	Value string // at most 256 characters
 }
 
+// Text is the tag as KEY=VALUE, as forms and links have it. A key that has an equals sign stands in
+// double quotes, which neither keys nor values can have.
+func (t Tag) Text() string {
+	if strings.Contains(t.Key, "=") {
+		return `"` + t.Key + `"=` + t.Value
+	}
+	return t.Key + "=" + t.Value
+}
+
+// ReadTag reads what Text writes.
+func ReadTag(text string) Tag {
+	if quoted, ok := strings.CutPrefix(text, `"`); ok {
+		if key, value, ok := strings.Cut(quoted, `"=`); ok {
+			return Tag{key, value}
+		}
+	}
+	key, value, _ := strings.Cut(text, "=")
+	return Tag{key, value}
+}
+
 // maxTags bounds the tags of one resource. Source: AWS General Reference, "Tagging your AWS
 // resources".
 const maxTags = 50 //bound:rows tags of a resource

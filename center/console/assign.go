@@ -234,7 +234,7 @@ func groupedPlaces(all []center.Account) (list []choice) {
 			}
 		}
 		list = append(list, choice{
-			Key: "tag:" + t.Key + "=" + t.Value, Name: t.Key + " = " + t.Value, Kind: "tag", About: inAll(n),
+			Key: "tag:" + t.Text(), Name: t.Key + " = " + t.Value, Kind: "tag", About: inAll(n),
 		})
 	}
 	return list

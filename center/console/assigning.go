@@ -54,7 +54,7 @@ func (c chosenPlan) work(p page) (*work, error) {
 	return w, nil
 }
 
-// ruleAt is the rule for a place, which is unit:ID or tag:KEY=VALUE.
+// ruleAt is the rule for a place, which is unit:ID, or tag: and a tag as text.
 func ruleAt(place string, a center.Assignment) center.AssignmentRule {
 	rule := center.AssignmentRule{
 		PermissionSetARN: a.PermissionSetARN, PrincipalType: a.PrincipalType, PrincipalID: a.PrincipalID,

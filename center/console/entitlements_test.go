@@ -2,9 +2,11 @@ package console_test
 
 import (
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,11 +108,11 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 func TestAccountsAreLabeledInTheConsole(t *testing.T) {
 	t.Parallel()
 	s := centertest.Serve(t)
-	tag := center.Tag{Key: "stage", Value: "dev"}
+	tag, odd := center.Tag{Key: "stage", Value: "dev"}, center.Tag{Key: "team=a", Value: "b=c"}
 	e1 := s.PutAccounts(t.Context(), centertest.Actor, []center.Account{
 		{ID: "111122223333", Name: "Production"},
 		{
-			ID: "222233334444", Name: "Staging", Tags: []center.Tag{tag},
+			ID: "222233334444", Name: "Staging", Tags: []center.Tag{tag, odd},
 			Units: []center.Unit{{ID: "ou-1", Name: "Work"}},
 		},
 	})
@@ -153,6 +155,16 @@ func TestAccountsAreLabeledInTheConsole(t *testing.T) {
 		!strings.Contains(text, "Label this account") {
 		t.Errorf("an account by its tag: %s", text)
 	}
+	oddForm := `tag:"team=a"=b=c`
+	if text := v.Get(list); !strings.Contains(text, `value="`+html.EscapeString(oddForm)+`"`) {
+		t.Errorf("no %s to choose: %s", oddForm, text)
+	}
+	v.Does(put, label(oddForm, "Odd", ""), "tag team=a = b=c")
+	labels, err := s.AccountLabels(t.Context())
+	if !slices.ContainsFunc(labels.List(), func(l center.AccountLabel) bool { return l.Tag != nil && *l.Tag == odd }) {
+		t.Errorf("the labels are %v, %v", labels, err)
+	}
+	v.Does(put+"/delete", url.Values{"account": {oddForm}, "sure": {"yes"}}, "The label is deleted")
 	own := label("222233334444", "Own", "darkBlue")
 	own.Set("back", "/console/accounts/222233334444")
 	if text := v.Does(put, own, "The label is saved"); !strings.Contains(text, "Change the label") {

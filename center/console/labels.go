@@ -33,7 +33,7 @@ func labelLines(labels center.AccountLabels, accounts []center.Account, units []
 		line := labelLine{AccountLabel: l}
 		switch {
 		case l.Tag != nil:
-			line.Key, line.Where = "tag:"+l.Tag.Key+"="+l.Tag.Value, "tag "+l.Tag.Key+" = "+l.Tag.Value
+			line.Key, line.Where = "tag:"+l.Tag.Text(), "tag "+l.Tag.Key+" = "+l.Tag.Value
 		case l.Unit != "":
 			line.Key, line.Where = "unit:"+l.Unit, strings.TrimSpace("unit "+names[l.Unit]+" "+l.Unit)
 		default:
@@ -44,11 +44,12 @@ func labelLines(labels center.AccountLabels, accounts []center.Account, units []
 	return lines
 }
 
-// placeOf reads where something counts from a form: an account's id, unit:ID, or tag:KEY=VALUE.
+// placeOf reads where something counts from a form: an account's id, unit:ID, or tag: and a tag
+// as center.Tag.Text writes it.
 func placeOf(text string) (at center.Place) {
 	if tag, ok := strings.CutPrefix(text, "tag:"); ok {
-		key, value, _ := strings.Cut(tag, "=")
-		at.Tag = &center.Tag{Key: key, Value: value}
+		read := center.ReadTag(tag)
+		at.Tag = &read
 	} else if unit, ok := strings.CutPrefix(text, "unit:"); ok {
 		at.Unit = unit
 	} else {

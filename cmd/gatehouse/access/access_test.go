@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +170,14 @@ func TestPoliciesByCommand(t *testing.T) {
 		"--approvers", "Approvers", "--permission-set", "Admin", "--account", "111122223333")
 	c.refuses("admin", "between one minute and 30 days", "policy", "create", "--name", "x", "--eligible", "Engineers",
 		"--approvers", "Approvers", "--permission-set", "Admin", "--account", "111122223333", "--longest", "1s")
+	c.says("admin", "", "policy", "delete", list[1].PolicyID)
+	odd := slices.Clone(create)
+	odd[slices.Index(odd, "env=prod")] = `"team=a"=b=c` // a key with an equals sign, as AWS has them too
+	c.says("admin", `"team=a"=b=c`, odd...)
+	if err := json.Unmarshal([]byte(c.says("admin", "", "policy", "list", "--json")), &list); err != nil ||
+		len(list) != 2 || list[1].Tag == nil || *list[1].Tag != (adminapi.Tag{Key: "team=a", Value: "b=c"}) {
+		t.Fatalf("%+v, %v", list, err)
+	}
 	c.says("admin", "", "policy", "delete", list[1].PolicyID)
 	c.refuses("admin", "there is no such policy", "policy", "delete", list[1].PolicyID)
 	c.refuses("ada", "the access key ID is missing", "policy", "list", "--center-url", c.server.URL)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -105,7 +104,7 @@ func (o *office) printPolicies(list []adminapi.RequestPolicy) error {
 	for _, p := range list {
 		where := p.AccountID + p.Unit
 		if p.Tag != nil {
-			where = p.Tag.Key + "=" + p.Tag.Value
+			where = p.Tag.Text()
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", p.PolicyID, terminal.Inline(p.Name),
 			terminal.Inline(p.EligibleGroupID), terminal.Inline(p.PermissionSetARN), terminal.Inline(where),
@@ -122,8 +121,7 @@ func (o *office) createPolicy() *cobra.Command {
 		func(ctx context.Context, c *adminapi.Client, _ []string) error {
 			p.LongestSeconds = int64(longest / time.Second)
 			if tag != "" {
-				key, value, _ := strings.Cut(tag, "=")
-				p.Tag = &adminapi.Tag{Key: key, Value: value}
+				p.Tag = adminapi.ReadTag(tag)
 			}
 			made, err := c.CreateRequestPolicy(ctx, p)
 			if err != nil {
@@ -139,7 +137,7 @@ func (o *office) createPolicy() *cobra.Command {
 	f.StringVar(&p.PermissionSetARN, "permission-set", "", "the permission set, by name or ARN")
 	f.StringVar(&p.AccountID, "account", "", "the account, by name or id")
 	f.StringVar(&p.Unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
-	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
+	f.StringVar(&tag, "tag", "", administer.TagUsage)
 	f.DurationVar(&longest, "longest", 4*time.Hour, "how long access may last, such as 30m or 8h; at most 720h")
 	f.BoolVar(&p.Emergency, "emergency", false, "people may have it at once; the approvers review it afterwards")
 	cmd.PreRunE = func(*cobra.Command, []string) error {

@@ -2,13 +2,15 @@ package administer
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
+
+// TagUsage says how a flag names a tag of accounts.
+const TagUsage = `tag of the accounts, as KEY=VALUE; a KEY with an equals sign in double quotes: '"a=b"=c'`
 
 func (w World) rules() *cobra.Command {
 	a := &administration{World: w}
@@ -51,7 +53,7 @@ func (a *administration) printRules(rules []adminapi.Rule) error {
 		for _, r := range rules {
 			where := r.Unit
 			if r.Tag != nil {
-				where = r.Tag.Key + "=" + r.Tag.Value
+				where = r.Tag.Text()
 			}
 			line(r.RuleID, where, r.PermissionSetARN, r.PrincipalType+" "+r.PrincipalID, r.Problem)
 		}
@@ -73,8 +75,7 @@ func (a *administration) createRule() *cobra.Command {
 				rule.PrincipalType, rule.PrincipalID = adminapi.PrincipalGroup, group
 			}
 			if tag != "" {
-				key, value, _ := strings.Cut(tag, "=")
-				rule.Tag = &adminapi.Tag{Key: key, Value: value}
+				rule.Tag = adminapi.ReadTag(tag)
 			}
 			if dryRun {
 				accounts, err := c.PreviewRule(cmd.Context(), rule)
@@ -102,7 +103,7 @@ func (a *administration) createRule() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
-	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
+	f.StringVar(&tag, "tag", "", TagUsage)
 	f.StringVar(&set, "permission-set", "", "the permission set, by name or ARN")
 	f.StringVar(&user, "user", "", "a user, by name or id")
 	f.StringVar(&group, "group", "", "a group, by name or id")

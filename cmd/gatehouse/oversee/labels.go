@@ -2,7 +2,6 @@ package oversee
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +47,7 @@ unit. Nobody gains or loses access by a label.`,
 func placeName(at adminapi.AccountPlace) string {
 	switch {
 	case at.Tag != nil:
-		return "tag " + at.Tag.Key + "=" + at.Tag.Value
+		return "tag " + at.Tag.Text()
 	case at.Unit != "":
 		return "unit " + at.Unit
 	}
@@ -62,11 +61,10 @@ func placeFlags(cmd *cobra.Command) func() (adminapi.AccountPlace, error) {
 	f := cmd.Flags()
 	f.StringVar(&at.AccountID, "account", "", "the account, by name or id")
 	f.StringVar(&at.Unit, "unit", "", "id of an organizational unit or of the root; includes the units below it")
-	f.StringVar(&tag, "tag", "", "tag of the accounts, as KEY=VALUE")
+	f.StringVar(&tag, "tag", "", administer.TagUsage)
 	return func() (adminapi.AccountPlace, error) {
 		if tag != "" {
-			key, value, _ := strings.Cut(tag, "=")
-			at.Tag = &adminapi.Tag{Key: key, Value: value}
+			at.Tag = adminapi.ReadTag(tag)
 		}
 		n := 0
 		for _, is := range []bool{at.AccountID != "", at.Unit != "", at.Tag != nil} {

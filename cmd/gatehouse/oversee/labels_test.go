@@ -1,6 +1,7 @@
 package oversee_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -34,6 +35,15 @@ func TestAccountsAreLabeledByCommand(t *testing.T) {
 	o.refused("not in the center", "", set("--account", "Nowhere", "--environment", "x")...)
 	o.want(`"Done": "tag stage=dev=1 has no label`, "accounts", "label", "delete", "--tag", "stage=dev=1", "--json")
 	o.refused("no such label", "", "accounts", "label", "delete", "--tag", "stage=dev=1")
+	odd := adminapi.Tag{Key: "team=a", Value: "b=c"} // AWS has equals signs in keys too
+	o.want("", set("--tag", `"team=a"=b=c`, "--environment", "Odd")...)
+	o.want(`tag "team=a"=b=c`, "accounts", "label", "list")
+	list = read[[]adminapi.AccountLabel](o, "accounts", "label", "list")
+	if !slices.ContainsFunc(list, func(l adminapi.AccountLabel) bool { return l.Tag != nil && *l.Tag == odd }) {
+		t.Errorf("the labels are %+v", list)
+	}
+	o.refused("no such label", "", "accounts", "label", "delete", "--tag", "team=a=b=c")
+	o.want("", "accounts", "label", "delete", "--tag", `"team=a"=b=c`)
 	client := s.Admin()
 	all, err := client.Accounts(t.Context())
 	if err != nil || len(all) != 2 || all[0].Environment != "Live" || all[0].Color != "red" ||
