@@ -241,14 +241,14 @@ func (c *Center) takeAway(tx Tx, l *ReviewLine, taken LineState) error {
 // refuseHolders has a role refuse the credentials of those who had it by an assignment that is
 // gone, unless they have it by another way.
 func (c *Center) refuseHolders(tx Tx, a Assignment, role Provisioned) error {
-	uses, err := tx.RoleUses(a.AccountID, "")
+	uses, err := tx.RoleUses(RoleUsesQuery{
+		AccountID: a.AccountID, PermissionSetARN: a.PermissionSetARN,
+		Since: c.now().Add(-longestRoleSession - time.Hour), // older ones have run out, by any clock
+	})
 	if err != nil {
 		return err
 	}
 	for _, u := range uses {
-		if u.PermissionSetARN != a.PermissionSetARN {
-			continue
-		}
 		held, err := among(tx, Principal{a.PrincipalType, a.PrincipalID}, u.UserID)
 		if err != nil {
 			return err

@@ -85,7 +85,7 @@ func (p PermissionSet) check() error {
 		}
 	case utf8.RuneCountInString(p.Description) > maxSetDescription:
 		return &refusal.Error{Code: InvalidValue, Field: "Description", Detail: "longer than 700 characters"}
-	case p.SessionDuration < time.Hour || p.SessionDuration > 12*time.Hour:
+	case p.SessionDuration < time.Hour || p.SessionDuration > longestRoleSession:
 		return &refusal.Error{Code: InvalidValue, Field: "SessionDuration", Detail: "use 1 to 12 hours"}
 	case utf8.RuneCountInString(p.RelayState) > maxRelayState:
 		return &refusal.Error{Code: InvalidValue, Field: "RelayState", Detail: "longer than 240 characters"}

@@ -90,7 +90,8 @@ const (
 	roleSessionSlack = 5 * time.Minute //bound:life a session of a role, after its credentials
 	// revocationSlack is how long after a revocation credentials may still be issued to a request
 	// that was granted before: as long as STS may take, and clocks may differ.
-	revocationSlack = 30 * time.Second //bound:none it is added to a moment
+	longestRoleSession = 12 * time.Hour   //bound:life the credentials of a role, as AWS has it
+	revocationSlack    = 30 * time.Second //bound:none it is added to a moment
 	// endedAtOnce bounds what one sweep takes back; the next one goes on.
 	endedAtOnce = 500 //bound:list revocations that one sweep takes back
 )

@@ -19,10 +19,17 @@ type RoleUseQuery struct {
 	Group            GroupID
 }
 
+// RoleUsesQuery selects uses of roles in an account, or of users, or both; one must be given.
+type RoleUsesQuery struct {
+	AccountID        string
+	PermissionSetARN string
+	Users            []UserID  // empty: of everybody
+	Since            time.Time // zero: ever
+}
+
 // roleUseReader reads when roles were opened last.
 type roleUseReader interface {
-	// RoleUses are those of roles in an account, or of a user, or of both; one must be given.
-	RoleUses(account string, user UserID) ([]RoleUse, error)
+	RoleUses(RoleUsesQuery) ([]RoleUse, error)
 	// LastRoleUse is the latest one.
 	LastRoleUse(RoleUseQuery) (RoleUse, error)
 	// CountHolders counts the enabled users who have one of the permission sets in any account.

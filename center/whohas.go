@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -217,7 +218,7 @@ type heldKey struct {
 
 // complete reads the rest of what is on the page.
 func (f *heldFinder) complete() error {
-	uses, err := f.r.RoleUses(f.q.Account, f.q.User)
+	uses, err := f.uses()
 	if err != nil {
 		return err
 	}
@@ -250,6 +251,18 @@ func (f *heldFinder) complete() error {
 		}
 	}
 	return nil
+}
+
+// uses are those of whom is on the page, not of all who have ever opened a role in the account.
+func (f *heldFinder) uses() ([]RoleUse, error) {
+	of := map[UserID]struct{}{}
+	for _, h := range f.found {
+		of[h.User.ID] = struct{}{}
+	}
+	if len(of) == 0 {
+		return nil, nil
+	}
+	return f.r.RoleUses(RoleUsesQuery{AccountID: f.q.Account, Users: slices.Sorted(maps.Keys(of))})
 }
 
 // wanted says who wants an assignment: somebody by hand, rules, or the window of a request.

@@ -41,6 +41,8 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
 		{"requests for access are found by who asked and who decides, and are due", accessRequests},
 		{"reviews of access are due, and their lines are found by owner and state", accessReviews},
+		{"the history is none at first, and then what was kept last", history},
+		{"when roles were used is found by account, set, user and time", roleUses},
 		{"what leavers had is kept, and who held what when deleted, and when roles were used", leavers},
 		{"who is entitled to roles is found by everything, and a user's roles once each", entitlements},
 		{"a place has one label", accountLabels},

@@ -246,6 +246,14 @@ func memberships(t *testing.T, s center.Store) {
 			len(page) != 1 || page[0] != in[2] {
 			t.Errorf("from the third: %v, %v", page, err)
 		}
+		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 1, Limit: 1}); err != nil ||
+			len(page) != 1 || page[0] != in[1] {
+			t.Errorf("the second: %v, %v", page, err)
+		}
+		if page, err := r.Memberships(center.MembershipQuery{GroupID: "g2", Offset: 3, Limit: 5}); err != nil ||
+			len(page) != 0 {
+			t.Errorf("from the fourth: %v, %v", page, err)
+		}
 		if n, err := r.CountMemberships(q); err != nil || n != 3 {
 			t.Errorf("counted %d, %v", n, err)
 		}

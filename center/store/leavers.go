@@ -68,10 +68,16 @@ func (t tx) DeleteDeparted(of center.PrincipalType, id string) error {
 	return t.Do(`DELETE FROM departed WHERE principal_type = $1 AND principal_id = $2`, string(of), id)
 }
 
-func (t tx) RoleUses(account string, user center.UserID) ([]center.RoleUse, error) {
+func (t tx) RoleUses(q center.RoleUsesQuery) ([]center.RoleUse, error) {
 	w := &sqldb.Where{}
-	w.Equal("account_id", account)
-	w.Equal("user_id", string(user))
+	w.Equal("account_id", q.AccountID)
+	w.Equal("permission_set", q.PermissionSetARN)
+	if len(q.Users) > 0 {
+		w.In("user_id", texts(q.Users))
+	}
+	if !q.Since.IsZero() {
+		w.And("used >= ?", q.Since.UnixMilli())
+	}
 	type row struct {
 		center.RoleUse
 		used int64

@@ -112,6 +112,12 @@ func (t tx) Memberships(q center.MembershipQuery) ([]center.Membership, error) {
 	if q.After != 0 {
 		w.And(order+" > ?", q.After)
 	}
+	plain := q == center.MembershipQuery{GroupID: q.GroupID, Offset: q.Offset, Limit: q.Limit}
+	if plain && q.Offset > 0 { // what is passed over is counted in the index, and not joined to users
+		w.And(`m.user_seq >= (SELECT x.user_seq FROM memberships x WHERE x.group_seq = (SELECT seq FROM user_groups
+			WHERE id = ?) ORDER BY x.user_seq LIMIT 1 OFFSET ?)`, string(q.GroupID), q.Offset)
+		q.Offset = 0
+	}
 	if q.ByName {
 		order = "u.user_name"
 	}
