@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&s.assigned, "assignments", 50_000, "account assignments; 1000000 takes a quarter of an hour to make")
 	only := flag.String(
 		"only", "walk,store,signin,access,sync,revoke",
-		"which parts to run: walk, store, signin, access, sync, revoke, doctor, rehearse, hot; "+
+		"which parts to run: walk, store, signin, access, sync, revoke, leavers, doctor, rehearse, hot; "+
 			"nodes needs -database, an empty one",
 	)
 	flag.StringVar(&s.match, "match", "", "only the workloads on the identity store with this in their names")
@@ -105,7 +105,7 @@ func run(s settings, parts []string, asJSON bool) error {
 		measure func(settings, string) ([]figure, error)
 	}{
 		{"walk", walk}, {"store", identityStore}, {"signin", signIn}, {"access", access}, {"sync", syncs},
-		{"revoke", revocations},
+		{"revoke", revocations}, {"leavers", leaverReports},
 		{"doctor", doctors}, {"rehearse", rehearsals},
 		{"nodes", nodes}, {"hot", hot},
 	} {
