@@ -96,12 +96,13 @@ func roleUses(t *testing.T, s center.Store) {
 			"an account":  {center.RoleUsesQuery{AccountID: one}, uses[:3]},
 			"a set there": {center.RoleUsesQuery{AccountID: one, PermissionSetARN: "ps1"}, uses[:2]},
 			"a user": {
-				center.RoleUsesQuery{Users: []center.UserID{"u1"}}, []center.RoleUse{uses[0], uses[2], uses[3]},
+				center.RoleUsesQuery{Users: []center.UserID{"u1"}},
+				[]center.RoleUse{uses[0], uses[2], uses[3]},
 			},
-			"some users":         {center.RoleUsesQuery{AccountID: one, Users: []center.UserID{"u2", "u3"}}, uses[1:2]},
-			"since its moment":   {center.RoleUsesQuery{AccountID: one, Since: at(7)}, []center.RoleUse{uses[0], uses[2]}},
-			"since a moment on":  {center.RoleUsesQuery{AccountID: one, Since: at(10)}, nil},
-			"of another account": {center.RoleUsesQuery{AccountID: "333333333333"}, nil},
+			"some users":  {center.RoleUsesQuery{AccountID: one, Users: []center.UserID{"u2", "u3"}}, uses[1:2]},
+			"since then":  {center.RoleUsesQuery{AccountID: one, Since: at(7)}, []center.RoleUse{uses[0], uses[2]}},
+			"since later": {center.RoleUsesQuery{AccountID: one, Since: at(10)}, nil},
+			"elsewhere":   {center.RoleUsesQuery{AccountID: "333333333333"}, nil},
 		} {
 			found, e := r.RoleUses(c.q)
 			if err = errors.Join(err, e); !slices.Equal(found, c.want) {
