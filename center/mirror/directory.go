@@ -34,53 +34,6 @@ func (m *Mirror) users(ctx context.Context) error {
 	return nil
 }
 
-// groups copies the groups of a page, then their members.
-func (m *Mirror) groups(ctx context.Context) error {
-	for page, err := range m.Reader.Groups(ctx, m.next(Groups)) {
-		if err != nil {
-			return err
-		}
-		groups := make([]center.Group, len(page.Items))
-		for i, g := range page.Items {
-			groups[i] = groupOf(g)
-		}
-		err = put(ctx, m, Groups, groups, func(l []center.Group) center.Replica { return center.Replica{Groups: l} },
-			func(g center.Group) string { return g.DisplayName })
-		if err != nil {
-			return err
-		}
-		if err := m.members(ctx, groups); err != nil {
-			return err
-		}
-		if err := m.goOn(Groups, page.Next, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// members copies the members of groups, page by page: a group may have everybody.
-func (m *Mirror) members(ctx context.Context, groups []center.Group) error {
-	return inventory.Parallel(ctx, inventory.List(groups), func(ctx context.Context, g center.Group) error {
-		for page, err := range m.Reader.Members(ctx, string(g.ID), "") {
-			if err != nil {
-				return m.without(err)
-			}
-			of := center.Members{Group: g.ID}
-			for _, x := range page.Items {
-				if id := inventory.MemberID(x); id != "" {
-					of.Users = append(of.Users, center.UserID(id))
-				}
-			}
-			if err := m.Center.Replicate(ctx, actor, center.Replica{Members: []center.Members{of}}); err != nil {
-				return err
-			}
-			m.count(Memberships, len(of.Users))
-		}
-		return nil
-	})
-}
-
 func groupOf(g types.Group) center.Group {
 	out := center.Group{
 		ID:          center.GroupID(aws.ToString(g.GroupId)),

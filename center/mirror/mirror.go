@@ -38,6 +38,9 @@ type Mirror struct {
 
 	mu    sync.Mutex
 	state state
+
+	everybody chan struct{} // closed when all users are copied; memberships need them
+	held      held
 }
 
 // The kinds of objects that are copied.
@@ -94,9 +97,11 @@ func (m *Mirror) Copy(ctx context.Context) (Report, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	m.everybody, m.held = make(chan struct{}), held{}
 	var sides sync.WaitGroup
 	for _, side := range [][]part{
-		{{Users, m.users}, {Groups, m.groups}},
+		{{Users, m.users}},
+		{{Groups, m.groups}},
 		{
 			{"settings", m.settings}, {Accounts, m.accounts}, {PermissionSets, m.permissionSets},
 			{TokenIssuers, m.tokenIssuers}, {Applications, m.applications},
@@ -107,6 +112,9 @@ func (m *Mirror) Copy(ctx context.Context) (Report, error) {
 				if err := m.part(ctx, p); err != nil {
 					cancel(err)
 					return
+				}
+				if p.name == Users {
+					close(m.everybody)
 				}
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -331,6 +332,41 @@ func TestACopyIsWhatTheOriginalIs(t *testing.T) {
 	}
 	if len(report.Unread) > 0 || report.Counts[mirror.Users] != 250 || report.Counts[mirror.Assignments] != 30 {
 		t.Errorf("%+v", report)
+	}
+}
+
+// TestMembersAreReadWhileUsersAre lets AWS answer with the second page of users only after it was
+// asked for the members of all groups: each operation has a rate of its own.
+func TestMembersAreReadWhileUsersAre(t *testing.T) {
+	t.Parallel()
+	s := original(t, 150)
+	c, err := open(t, t.TempDir(), s.Instance.Identity())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages, groups atomic.Int64
+	all := make(chan struct{})
+	from := reader(t, s.Center, s.HTTP.URL, func(operation string) (*http.Response, error) {
+		switch {
+		case operation == "ListGroupMemberships" && groups.Add(1) == 12:
+			close(all)
+		case operation == "ListUsers" && pages.Add(1) == 2:
+			select {
+			case <-all:
+			case <-time.After(time.Minute):
+				return nil, errors.New("nobody asks for members before all users are there")
+			}
+		}
+		return nil, nil
+	})
+	m := &mirror.Mirror{Reader: from, Center: c, State: filepath.Join(t.TempDir(), "copy.json")}
+	report, err := m.Copy(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := s.CountMemberships(t.Context(), center.MembershipQuery{})
+	if err != nil || want == 0 || report.Counts[mirror.Memberships] != want {
+		t.Errorf("%d memberships, want %d, %v", report.Counts[mirror.Memberships], want, err)
 	}
 }
 
