@@ -61,11 +61,16 @@ func explain(err error) error {
 		if refused.Method != http.MethodGet && p.changes != "" {
 			name = p.changes
 		}
+		fixed := ""
+		if strings.Contains(refused.Path, "/synchronization") || strings.Contains(refused.Path, "olicies") {
+			fixed = " " + graph.FixedPermissions + "."
+		}
 		return fmt.Errorf(
 			"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
-				"Application Administrator (%s); for a program, add the permission under App registrations > API "+
-				"permissions and grant admin consent (%s with its client id). Then run this again: what was done is "+
-				"kept", err, refused.Method, refused.Path, name, rolesPage, consentPage,
+				"Application Administrator (%s), activated where PIM gives it.%s For a program, add the permission "+
+				"under App registrations > API permissions and grant admin consent (%s with its client id). Then run "+
+				"this again: what was done is kept",
+			err, refused.Method, refused.Path, name, rolesPage, fixed, consentPage,
 		)
 	}
 	return err

@@ -178,6 +178,9 @@ func (r Report) Worst() State {
 // NoAnswer is what is missing where a service did not answer.
 const NoAnswer = "the service to answer"
 
+// NoSignIn is what is missing where nobody is signed in.
+const NoSignIn = "a sign-in"
+
 // noAPI is the kind of an Unseen finding that no permission helps with.
 const noAPI = "nobody can"
 
@@ -232,12 +235,18 @@ func (l *look) unseen(blind map[Source][]string) (out []*Finding) {
 			continue // what it says is judged, and the rest is behind that
 		case u.Missing == "":
 			kind, do = noAPI, "Nothing: no permission opens it"
+		case u.Do != "":
+			do = u.Do
 		case u.Missing == NoAnswer:
 			do = "Look at the address, and look again when it answers"
 		}
+		fact := "could not look at " + info.Asks
+		if info.Source == TenantSignIn {
+			fact = "could not sign in to the tenant, so that nothing of Entra's side was looked at"
+		}
 		out = append(out, &Finding{
 			Check: string(info.Source), Kind: kind, State: Unseen, Stage: Setup,
-			Fact:  fmt.Sprintf("could not look at %s: %s", info.Asks, u.Reason),
+			Fact:  fact + ": " + u.Reason,
 			Cause: fmt.Sprintf("not judged for it: %s", strings.Join(checks, ", ")),
 			Fix:   Fix{Do: do},
 		})

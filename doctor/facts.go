@@ -27,6 +27,7 @@ type Unread struct {
 	// Missing is the permission that would open it. It is empty where no public API has the facts.
 	Missing string `json:"missing,omitempty"`
 	Reason  string `json:"reason"`
+	Do      string `json:"do,omitempty"` // what to do, where that is known
 	// Behind is the source without which this one could not be asked. It is told of that one alone.
 	Behind Source `json:"behind,omitempty"`
 }

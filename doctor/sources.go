@@ -5,6 +5,7 @@ type Source string
 
 // The sources.
 const (
+	TenantSignIn  Source = "graph:sign-in"
 	Organizations Source = "graph:organization"
 	Licenses      Source = "graph:subscribedSkus"
 	Apps          Source = "graph:servicePrincipals"
@@ -47,6 +48,7 @@ type SourceInfo struct {
 // names for the call; those of AWS are in the Service Authorization Reference.
 func Sources() []SourceInfo {
 	return []SourceInfo{
+		{TenantSignIn, "a token for Microsoft Graph", "a sign-in to the tenant"},
 		{Organizations, "GET /organization", "Organization.Read.All"},
 		{Licenses, "GET /subscribedSkus", "Organization.Read.All"},
 		{Apps, "GET /servicePrincipals and /applications", "Application.Read.All"},

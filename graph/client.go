@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -26,6 +27,11 @@ type Client struct {
 // NewClient returns a client that signs in with client credentials at tokenURL, once per token's
 // life.
 func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret string, base *http.Client) *Client {
+	return ClientOf(ctx, baseURL, Tokens(ctx, tokenURL, clientID, clientSecret, base), base)
+}
+
+// Tokens are those that client credentials get at tokenURL.
+func Tokens(ctx context.Context, tokenURL, clientID, clientSecret string, base *http.Client) oauth2.TokenSource {
 	config := clientcredentials.Config{
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
@@ -33,8 +39,13 @@ func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret st
 		Scopes:       []string{"https://graph.microsoft.com/.default"},
 		AuthStyle:    oauth2.AuthStyleInParams,
 	}
+	return config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, staying(base)))
+}
+
+// ClientOf returns a client that asks with the tokens of a source.
+func ClientOf(ctx context.Context, baseURL string, tokens oauth2.TokenSource, base *http.Client) *Client {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, staying(base))
-	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: config.Client(ctx)}
+	return &Client{BaseURL: strings.TrimRight(baseURL, "/"), HTTP: oauth2.NewClient(ctx, tokens)}
 }
 
 // staying is a client that follows no redirect: whoever answers would choose where the client's
@@ -60,7 +71,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("Microsoft Graph answered %d %s: %s (request %s)", e.Status, e.Code, e.Message, e.Request)
+	text := strings.TrimSpace(fmt.Sprintf("Microsoft Graph answered %d %s", e.Status, e.Code))
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Request != "" {
+		text += " (request " + e.Request + ")"
+	}
+	return text
 }
 
 // NotFound says whether the error is Graph's 404.
@@ -71,6 +89,7 @@ func NotFound(err error) bool {
 
 const (
 	maxTries  = 6        //bound:depth tries of a request to Graph
+	maxLost   = 3        //bound:depth tries of a request to Graph whose answer is lost
 	maxAnswer = 16 << 20 //bound:body an answer of Graph
 )
 
@@ -79,7 +98,8 @@ func (c *Client) Has(link string) bool { return strings.HasPrefix(link, c.BaseUR
 
 // Do sends one request and decodes the answer into out, which may be nil. path begins with a slash,
 // or is a whole URL such as a nextLink, which must be of this Graph: the token is sent to no other.
-// Throttled requests are sent again after the time that the service asks for.
+// Throttled requests are sent again after the time that the service asks for; those that only read,
+// also when the answer was lost.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	address := path
 	if strings.HasPrefix(path, "/") {
@@ -96,8 +116,12 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 	for try := 1; ; try++ {
 		wait, err := c.attempt(ctx, method, address, body, out)
-		if err == nil || wait == 0 || try == maxTries {
+		var answered *Error
+		if err == nil || wait == 0 || try == maxTries || (try == maxLost && !errors.As(err, &answered)) {
 			return err
+		}
+		if wait == soon {
+			wait = time.Second << (try - 1)
 		}
 		select {
 		case <-time.After(wait):
@@ -106,6 +130,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		}
 	}
 }
+
+// soon is a wait that the service did not name: a longer one each time.
+const soon = time.Duration(-1) //bound:none a mark; its value is no time
 
 // attempt sends the request and says how long to wait before it may be sent again; zero: it must
 // not be.
@@ -120,34 +147,52 @@ func (c *Client) attempt(ctx context.Context, method, address string, body []byt
 	}
 	res, err := staying(c.HTTP).Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("reach Microsoft Graph: %w", err)
+		var unsigned *SignInError
+		if errors.As(err, &unsigned) {
+			return 0, unsigned
+		}
+		return again(ctx, method, err), fmt.Errorf("reach Microsoft Graph: %w", err)
 	}
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return 0, fmt.Errorf("read Microsoft Graph's answer: %w", err)
+		return again(ctx, method, err), fmt.Errorf("read Microsoft Graph's answer: %w", err)
 	}
-	if res.StatusCode/100 == 2 {
-		if out == nil || len(data) == 0 {
-			return 0, nil
-		}
-		if err := json.Unmarshal(data, out); err != nil {
-			return 0, fmt.Errorf("the answer to %s %s is not the JSON that was expected: %w", method, address, err)
-		}
+	if res.StatusCode/100 != 2 {
+		return retryAfter(res, method), failure(res, data, method, req.URL.Path)
+	}
+	if out == nil || len(data) == 0 {
 		return 0, nil
 	}
-	failure := &Error{
-		Status: res.StatusCode, Request: res.Header.Get("request-id"), Method: method, Path: req.URL.Path,
+	if err := json.Unmarshal(data, out); err != nil {
+		what := WebPage(res.Header.Get("Content-Type"), data)
+		if what == "" {
+			what = "another: " + err.Error()
+		}
+		return 0, &NotGraphError{Status: res.StatusCode, What: what, Path: method + " " + req.URL.Path, Err: err}
 	}
-	var e ErrorBody
-	if json.Unmarshal(data, &e) == nil {
-		failure.Code, failure.Message = e.Error.Code, e.Error.Message
-	}
-	return retryAfter(res), failure
+	return 0, nil
 }
 
-func retryAfter(res *http.Response) time.Duration {
-	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
+// again says whether a request is sent again though its answer was lost: if it only reads.
+func again(ctx context.Context, method string, err error) time.Duration {
+	lost := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	if method != http.MethodGet || ctx.Err() != nil || !lost {
+		return 0
+	}
+	return soon
+}
+
+// retryAfter is how long a service asks to wait. A gateway that gave up may have passed the request
+// on: it is sent again only if it changes nothing. Source: "Microsoft Graph error responses".
+func retryAfter(res *http.Response, method string) time.Duration {
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		if method != http.MethodGet {
+			return 0
+		}
+	default:
 		return 0
 	}
 	text := res.Header.Get("Retry-After")
@@ -161,7 +206,7 @@ func retryAfter(res *http.Response) time.Duration {
 		}
 		return min(max(at.Sub(from), time.Second), longestWait)
 	}
-	return time.Second
+	return soon
 }
 
 // longestWait bounds what a Graph asks to wait.
@@ -170,21 +215,43 @@ const longestWait = 5 * time.Minute //bound:wait what a Graph asks to wait
 // maxPages bounds how many pages All follows: a million objects of 100 a page.
 const maxPages = 10_000 //bound:list pages of a list of Graph
 
-// All returns every object of a collection, following its pages.
-func All[T any](ctx context.Context, c *Client, path string) ([]T, error) {
-	var all []T
+// Pages hands each page of a collection to use, in order.
+func Pages[T any](ctx context.Context, c *Client, path string, use func([]T)) error {
+	first := path
 	for range maxPages {
 		var page Page[T]
 		if err := c.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Value...)
+		use(page.Value)
 		if page.NextLink == "" {
-			return all, nil
+			return nil
+		}
+		if err := Onward(path, page.NextLink); err != nil {
+			return err
 		}
 		path = page.NextLink
 	}
-	return nil, fmt.Errorf("%s has more than %d pages", path, maxPages)
+	first, _, _ = strings.Cut(first, "?")
+	return fmt.Errorf("%s has more than %d pages", first, maxPages)
+}
+
+// Onward refuses a next page that is the one that was just read: the list would never end.
+func Onward(read, next string) error {
+	if read != next {
+		return nil
+	}
+	path, _, _ := strings.Cut(read, "?")
+	return fmt.Errorf("%s does not end: Microsoft Graph gave the same page again and again", path)
+}
+
+// All returns every object of a collection, following its pages.
+func All[T any](ctx context.Context, c *Client, path string) (all []T, err error) {
+	err = Pages(ctx, c, path, func(page []T) { all = append(all, page...) })
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // Filter builds a query string with $filter, and quotes the value as OData does.

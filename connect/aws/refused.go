@@ -33,13 +33,21 @@ func Explain(doing string, err error) error { return explain(doing, err) }
 // explain says what AWS's refusal means and what to do next. Whatever was done before stays: the
 // next run completes it.
 func explain(doing string, err error) error {
+	next := Remedy(err)
+	if next == "" {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %s (%w)", doing, next, err)
+}
+
+// Remedy is what an error of AWS's means and what to do next; "" where that is not known.
+func Remedy(err error) (next string) {
 	text := err.Error()
 	var api smithy.APIError
 	code, message := "", text
 	if errors.As(err, &api) {
 		code, message = api.ErrorCode(), api.ErrorMessage()
 	}
-	next := ""
 	switch {
 	case strings.HasPrefix(code, "ExpiredToken"), code == "RequestExpired",
 		strings.Contains(text, "token has expired"), strings.Contains(text, "InvalidGrantException"),
@@ -71,7 +79,7 @@ func explain(doing string, err error) error {
 			"again"
 	case code == "ConflictException":
 		next = "somebody else changes the same there: run this again"
-	case code == "ValidationException" && strings.HasPrefix(doing, "identitystore:"):
+	case code == "ValidationException" && strings.Contains(text, "operation error identitystore: "):
 		next = "AWS does not take a value (its message names it): correct it in the tenant, then run this again"
 	case strings.Contains(text, "failed to get shared config profile"):
 		next = "AWS_PROFILE names no profile of your AWS configuration (aws configure list-profiles has them)"
@@ -84,11 +92,11 @@ func explain(doing string, err error) error {
 		next = "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case strings.Contains(text, "no such host"):
 		next = "the Region's API was not found: check the name of the Region"
+	case strings.Contains(text, "deserialization failed"):
+		next = "what answered is not AWS's API but something else, such as the page of a proxy: look at the proxy, " +
+			"and at AWS_ENDPOINT_URL if it is set"
 	}
-	if next == "" {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return fmt.Errorf("%s: %s (%w)", doing, next, err)
+	return next
 }
 
 // denied says which policy to change: a service control policy is not the caller's to give, and

@@ -6,6 +6,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 )
@@ -41,7 +42,7 @@ func Explained(doing string, err error) error { return explain(doing, err) }
 
 // LoadSDK finds credentials and Region as every AWS tool does: by environment, profile or role.
 func LoadSDK(ctx context.Context, place Place) (sdk.Config, error) {
-	out, err := config.LoadDefaultConfig(ctx)
+	out, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return out, explain("read the AWS configuration", err)
 	}

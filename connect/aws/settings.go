@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/gatehouse-id/gatehouse/connect"
 )
@@ -42,7 +43,7 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 		}
 		folder = filepath.Join(own, "gatehouse", "connect")
 	}
-	loaded, err := config.LoadDefaultConfig(ctx)
+	loaded, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return cfg, explain("read the AWS configuration", err)
 	}

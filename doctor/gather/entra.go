@@ -98,18 +98,14 @@ func (g *gathering) organization(ctx context.Context) {
 
 func (g *gathering) people(ctx context.Context) {
 	g.Told("Entra: people")
-	var err error
-	for path := "/users?$top=999&$select=" + userFields; path != "" && err == nil; {
-		var page graph.Page[graph.User]
-		err = g.Graph.Do(ctx, http.MethodGet, path, nil, &page)
+	err := graph.Pages(ctx, g.Graph, "/users?$top=999&$select="+userFields, func(users []graph.User) {
 		g.keep(func(f *doctor.Facts) {
-			for _, u := range page.Value {
+			for _, u := range users {
 				u.ID = f.Entra.Members.One(u.ID)
 				f.Entra.Users = append(f.Entra.Users, doctor.Pack(u))
 			}
 		})
-		path = page.NextLink
-	}
+	})
 	if g.failed(doctor.People, err) {
 		g.keep(func(f *doctor.Facts) { f.Entra.Users = nil }) // some of them would be wrong about the rest
 	}

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/smithy-go"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/doctor"
@@ -40,6 +39,8 @@ type Config struct {
 	Reference string
 	// Words are what somebody asks about. Whoever they name is looked up in what the jobs remember.
 	Words []string
+	// Remedy says what to do about an error of AWS's; "" where it does not know.
+	Remedy func(error) string
 	// ConfigFile is the AWS configuration file of this machine; empty: not read.
 	ConfigFile string
 	// Told is called with what is being read, by several goroutines.
@@ -70,6 +71,9 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 	}
 	if cfg.Told == nil {
 		cfg.Told = func(string) {}
+	}
+	if cfg.Remedy == nil {
+		cfg.Remedy = func(error) string { return "" }
 	}
 	if cfg.Graph != nil {
 		cfg.Graph = &graph.Client{BaseURL: cfg.Graph.BaseURL, HTTP: ReadOnly(cfg.Graph.HTTP)}
@@ -165,17 +169,14 @@ func (g *gathering) failed(s doctor.Source, err error) bool {
 	if err == nil {
 		return false
 	}
-	u := doctor.Unread{Reason: reason(err), Missing: doctor.NoAnswer}
-	if refusedPermission(err) {
-		for _, info := range doctor.Sources() {
-			if info.Source == s {
-				u.Missing = info.Permission
-			}
-		}
-	}
+	u := g.unread(s, err)
 	g.keep(func(f *doctor.Facts) {
 		if _, noted := f.Unread[s]; !noted {
 			f.Unread[s] = u
+		}
+		if u.Behind == doctor.TenantSignIn {
+			u.Behind = ""
+			f.Unread[doctor.TenantSignIn] = u
 		}
 	})
 	return true
@@ -184,16 +185,6 @@ func (g *gathering) failed(s doctor.Source, err error) bool {
 // without notes that nobody can ask for a source here.
 func (g *gathering) without(s doctor.Source, why string) {
 	g.keep(func(f *doctor.Facts) { f.Unread[s] = doctor.Unread{Reason: why} })
-}
-
-func refusedPermission(err error) bool {
-	var refused *graph.Error
-	if errors.As(err, &refused) {
-		return refused.Status == http.StatusForbidden || refused.Status == http.StatusUnauthorized
-	}
-	var api smithy.APIError
-	return errors.As(err, &api) && (strings.Contains(api.ErrorCode(), "AccessDenied") ||
-		strings.Contains(api.ErrorCode(), "NotAuthorized") || strings.Contains(api.ErrorCode(), "UnrecognizedClient"))
 }
 
 const maxReason = 300 //bound:text why a source could not be read, in a finding of doctor

@@ -44,23 +44,19 @@ type Settings struct {
 // who is to sign in go to say.
 func (s Settings) Client(ctx context.Context, using *http.Client, say func(string)) (*graph.Client, error) {
 	if s.Token == "" && s.Method == Client {
-		return graph.NewClient(
-			ctx, s.GraphURL, strings.TrimRight(s.LoginURL, "/")+"/oauth2/v2.0/token", s.ClientID, s.ClientSecret,
-			using,
-		), nil
+		return graph.ClientOf(ctx, s.GraphURL, &named{source: graph.Tokens(
+			ctx, strings.TrimRight(s.LoginURL, "/")+"/oauth2/v2.0/token", s.ClientID, s.ClientSecret, using,
+		)}, using), nil
 	}
-	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: s.Token})
-	if s.Token == "" {
-		credential, err := s.credential(using, say)
-		if err != nil {
-			return nil, fmt.Errorf("sign in by %s: %w", s.Method, err)
-		}
-		source = oauth2.ReuseTokenSource(nil, azureTokens{ctx, credential})
+	if s.Token != "" {
+		tokens := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: s.Token})
+		return graph.ClientOf(ctx, s.GraphURL, tokens, using), nil
 	}
-	return &graph.Client{
-		BaseURL: strings.TrimRight(s.GraphURL, "/"),
-		HTTP:    oauth2.NewClient(context.WithValue(ctx, oauth2.HTTPClient, using), source),
-	}, nil
+	credential, err := s.credential(using, say)
+	if err != nil {
+		return nil, fmt.Errorf("sign in by %s: %w", s.Method, err)
+	}
+	return graph.ClientOf(ctx, s.GraphURL, &named{source: azureTokens{ctx, credential}}, using), nil
 }
 
 func (s Settings) credential(using *http.Client, say func(string)) (azcore.TokenCredential, error) {

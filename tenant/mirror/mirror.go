@@ -151,6 +151,9 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 		if page.NextLink == "" {
 			return nil
 		}
+		if err := graph.Onward(path, next); err != nil {
+			return err
+		}
 		path = next
 	}
 	return errors.New("the delta query does not end")

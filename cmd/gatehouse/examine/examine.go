@@ -146,6 +146,7 @@ func (s *settings) config(ctx context.Context, words []string) (c gather.Config,
 	}
 	if s.place != "" {
 		c.AWS, err = s.real(ctx)
+		c.Remedy = aws.Remedy
 		mistakes = append(mistakes, err)
 	} else if s.cmd.Flags().Changed("center-url") {
 		admin, more := s.center.Client(s.Env, c.HTTP)
