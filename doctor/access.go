@@ -65,8 +65,8 @@ func permissionSet(l *look, a *answer) {
 		f := a.find(Broken, kind, fmt.Sprintf("the permission set %s could not be provisioned to %s", name,
 			r.AccountID), cause).
 			value("AWS, reason", r.FailureReason).value("account", r.AccountID).
-			fix(do, "aws sso-admin provision-permission-set --permission-set-arn "+r.PermissionSetArn,
-				l.console("permissionSets")).of(name, r.AccountID)
+			fix(do, l.ofInstance("provision-permission-set", "--target-type", "AWS_ACCOUNT", "--target-id", r.AccountID,
+				"--permission-set-arn", r.PermissionSetArn), l.console("permissionSets")).of(name, r.AccountID)
 		if u := l.awsUser(r.PrincipalID); u != nil {
 			f.of(u.UserName)
 		}
@@ -121,8 +121,8 @@ func outdated(l *look, a *answer) {
 				len(s.Outdated)),
 				"A change of a permission set counts in an account only after it is provisioned there").
 				value("accounts", strings.Join(s.Outdated[:min(len(s.Outdated), shown)], ", ")).
-				fix("Provision it", "aws sso-admin provision-permission-set --target-type ALL_PROVISIONED_ACCOUNTS "+
-					"--permission-set-arn "+s.PermissionSetArn, "").of(s.Name)
+				fix("Provision it", l.ofInstance("provision-permission-set", "--target-type",
+					"ALL_PROVISIONED_ACCOUNTS", "--permission-set-arn", s.PermissionSetArn), "").of(s.Name)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func accessOfTheDisabled(l *look, a *answer) {
 		if f == nil {
 			f = a.find(Warning, "", "disabled users hold assignments of their own",
 				"Disabling keeps assignments: they are in force again when the user is enabled").
-				fix("Delete the assignments of those who left", "aws sso-admin delete-account-assignment",
+				fix("Delete the assignments of those who left", l.accessOf(u.UserID),
 					l.console("accounts"))
 		}
 		f.of(u.UserName)
@@ -240,21 +240,22 @@ func cliProfile(l *look, a *answer) {
 		case strings.Contains(p.StartURL, "console.aws") || !strings.Contains(p.StartURL, "://"):
 			a.find(Warning, "start URL", "the profile "+p.Name+" has a start URL that is no portal",
 				"The address of the console was taken for the portal's").
-				value("profile", p.StartURL).fix("Set sso_start_url to the access portal's URL", "aws configure sso",
-				"").of(p.Name)
+				value("profile", p.StartURL).fix("Set sso_start_url to the access portal's URL",
+				shell("aws", "configure", "sso", "--profile", p.Name), "").of(p.Name)
 		case ours && home != "" && p.Region != home && !slices.Contains(l.regions(), p.Region):
 			a.find(Broken, "region", "the profile "+p.Name+" names another Region than the instance's",
 				"sso_region is the Region of Identity Center, not that of the work: the CLI says \"Invalid client "+
 					"provided\" or finds no instance").
 				value("profile, sso_region", p.Region).value("AWS, instance", home).
-				fix("Set sso_region", "aws configure set sso_region "+home+" --profile "+p.Name, "").of(p.Name)
+				fix("Set sso_region", shell("aws", "configure", "set", "sso_region", home, "--profile", p.Name), "").
+				of(p.Name)
 		case ours && p.RoleName != "" && len(l.a.PermissionSets) > 0 &&
 			!slices.ContainsFunc(l.a.PermissionSets, func(s PermissionSet) bool { return s.Name == p.RoleName }):
 			a.find(Broken, "role name", "the profile "+p.Name+" names a role that no permission set has",
 				"sso_role_name is the name of the permission set, without AWSReservedSSO_ and the suffix: the CLI "+
 					"says \"ForbiddenException: No access\"").
 				value("profile, sso_role_name", p.RoleName).fix("Set sso_role_name to the permission set's name",
-				"aws configure sso", "").of(p.Name)
+				shell("aws", "configure", "sso", "--profile", p.Name), "").of(p.Name)
 		}
 	}
 }

@@ -180,7 +180,7 @@ func leftBehind(l *look, a *answer) {
 			p.UserPrincipalName, why, n), cause).
 			value("Entra", why).value("AWS, user", u.UserName+", enabled").
 			fix("Disable or delete the user at AWS; end running sessions",
-				"aws identitystore delete-user --user-id "+u.UserID, l.console("users")).
+				l.ofStore("delete-user", "--user-id", u.UserID), l.console("users")).
 			of(p.UserPrincipalName, u.UserName)
 	}
 }
@@ -276,9 +276,11 @@ func orphaned(l *look, a *answer) {
 	}
 	f := a.find(Broken, "", "assignments name users or groups that do not exist",
 		"They were deleted, or deleted and made again with another id, and their assignments stayed").
-		fix("Delete the assignments; assign the new user or group", "aws sso-admin delete-account-assignment",
-			l.console("accounts"))
+		fix("Delete the assignments (--fix does); assign the new user or group", "", l.console("accounts"))
 	for id, list := range orphans {
+		if f.Fix.Command == "" {
+			f.Fix.Command = l.deleteAssignment(list[0])
+		}
 		if f.of(id); f.Count <= shown {
 			f.value("AWS, principal", id).value("assignments",
 				fmt.Sprintf("%d, such as %s in %s", len(list), l.setNames[list[0].PermissionSetArn],

@@ -101,7 +101,7 @@ func networkControls(l *look, a *answer) {
 			value("AWS, ScimAllowSourceIps", "").value("Entra sends from",
 			"the ranges of the service tag AzureActiveDirectory").
 			fix("Add the ranges of the service tag AzureActiveDirectory, or 0.0.0.0/0",
-				"aws identitystore update-identity-store", "")
+				l.ofStore("describe-identity-store"), "")
 	case !l.admits(n.SCIMAllowSourceIPs):
 		a.find(Broken, "frozen list", "provisioning comes from addresses that the SCIM endpoint does not admit",
 			"The list was made from the wrong service tag, or is a copy from before Microsoft added ranges").

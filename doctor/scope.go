@@ -412,32 +412,6 @@ func wrongMatch(l *look, a *answer) {
 	}
 }
 
-func emailClash(l *look, a *answer) {
-	for _, p := range l.sent() {
-		mail := p.mailToSend()
-		for u := range l.usersAt(l.awsMails.find(fold(mail))) {
-			if u == p.aws && p.by != "email" {
-				continue
-			}
-			who := "made by hand"
-			for o := range l.everybody() {
-				if o != p && o.aws == u && o.by != "email" {
-					who = o.UserPrincipalName + "'s"
-				}
-			}
-			a.find(Broken, "", "the address "+mail+" of "+p.UserPrincipalName+" is taken by the user "+u.UserName,
-				"Email addresses are unique at AWS: the job is refused with 409, \"Refused to create a new, "+
-					"duplicate "+
-					"resource\". The other user is "+who+": a technical user, or the same person under an older "+
-					"name").
-				value("Entra", p.UserPrincipalName+" <"+mail+">").value("AWS", u.UserName+" <"+mail+">").
-				fix("Change the address of the other user, or delete it",
-					"aws identitystore delete-user --user-id "+u.UserID, l.console("users")).
-				of(p.UserPrincipalName, u.UserName)
-		}
-	}
-}
-
 const workMail = `emails[type eq "work"].value`
 
 // mailToSend is the address that the job sends.

@@ -181,7 +181,7 @@ func customerKey(l *look, a *answer) {
 			"or the delegated administrator's account",
 	).value("key", e.KmsKeyArn).value("status", e.EncryptionStatus).
 		fix("Enable the key, and give its policy the statements of the guide",
-			"aws kms describe-key --key-id "+e.KmsKeyArn, "")
+			shell("aws", "kms", "describe-key", "--key-id", e.KmsKeyArn), "")
 }
 
 func applicationMissing(l *look, a *answer) {

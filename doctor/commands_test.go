@@ -1,0 +1,58 @@
+package doctor_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/doctor"
+)
+
+// TestACommandToPasteIsWhole: what a finding says to run names the store or the instance, and the
+// Region, in every case that is known.
+func TestACommandToPasteIsWhole(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/cases/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		s := read[scenario](t, file)
+		for _, f := range doctor.Diagnose(state(t, s.Edits), s.About).Findings {
+			words := strings.Fields(f.Fix.Command)
+			if len(words) < 3 || words[0] != "aws" {
+				continue
+			}
+			for _, need := range map[string][]string{
+				"identitystore": {"--identity-store-id d-9367a1b2c3", "--region eu-west-1"},
+				"sso-admin":     {"--instance-arn arn:aws:sso:::instance/ssoins-68042b7d", "--region eu-west-1"},
+			}[words[1]] {
+				seen[words[1]] = true
+				if !strings.Contains(f.Fix.Command, need) {
+					t.Errorf("%s: %s says to run %q, which has no %s", file, f.Check, f.Fix.Command, need)
+				}
+			}
+		}
+	}
+	if !seen["identitystore"] || !seen["sso-admin"] {
+		t.Errorf("only commands of %v were met", seen)
+	}
+}
+
+// TestAnAddressOfTwoPeopleDeletesNobody: two people of the directory have one address. The user who
+// has it at AWS is somebody's, with their access.
+func TestAnAddressOfTwoPeopleDeletesNobody(t *testing.T) {
+	t.Parallel()
+	facts := state(t, [][]any{{"set", "entra/users/u-tariq/mail", "ines.moreau@harbor.example"}})
+	for _, f := range doctor.Diagnose(facts, doctor.About{}).Findings {
+		if f.Check != "email-clash" {
+			continue
+		}
+		if f.Kind != "two people" || f.Fix.Command != "" || !strings.Contains(f.Fix.Do, "in Entra") {
+			t.Errorf("%s: %s; run %q", f.Kind, f.Fix.Do, f.Fix.Command)
+		}
+		return
+	}
+	t.Error("the clash was not found")
+}
