@@ -351,7 +351,7 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 	)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client has gone away
+	_, _ = w.Write(labelled(b.Bytes())) // the client has gone away
 }
 
 // StaticPath is where the style sheet and the script are served.

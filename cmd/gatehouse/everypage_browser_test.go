@@ -22,7 +22,8 @@ import (
 
 // TestEveryPageIsForEverybody follows every link of both halves' pages and of the portal. Each page
 // is accessible in light, in the dark on a phone, at 200 % and in forced colors, and no wider than
-// the window; what is told apart by color alone is told in words too.
+// the window, nor are the lists of one that is read on a phone; what is told apart by color alone
+// is told in words too.
 func TestEveryPageIsForEverybody(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat(axePath); err != nil {
@@ -157,6 +158,14 @@ func (b browser) looks(page string) {
 				e.outerHTML.slice(0, 200)).slice(0, 3).join(' | ') || 'somewhere'`,
 		)); wide != "" {
 			b.t.Errorf("%s, %s, is wider than the window: %s", page, l.name, wide)
+		}
+		if l.width < 400 {
+			if wide := do(b, "measure the lists of "+page, chromedp.Evaluate[string](
+				`[...document.querySelectorAll('.scroll:has(table)')].filter(e => e.scrollWidth > e.clientWidth + 1)
+					.map(e => e.getAttribute('aria-label')).join()`,
+			)); wide != "" {
+				b.t.Errorf("%s, %s: one has to scroll sideways to read %s", page, l.name, wide)
+			}
 		}
 		b.picture(page + ", " + l.name)
 	}
