@@ -29,7 +29,8 @@ func TestCellsSayWhatTheirColumnIsCalled(t *testing.T) {
 		},
 		"a cell without anything is empty": {
 			head + "<tr><td></td><td>\n  \n</td><td>\n<i> </i>\n</td></tr>",
-			"<tr><td></td><td data-label=\"User name\"></td><td data-label=\"A &amp; &#34;B&#34;\">\n<i> </i>\n</td></tr>",
+			`<tr><td></td><td data-label="User name"></td><td data-label="A &amp; &#34;B&#34;">` +
+				"\n<i> </i>\n</td></tr>",
 		},
 		"what spans the table belongs to no column": {
 			head + `<tr><td colspan="3">Nobody.</td></tr>`, `<tr><td colspan="3">Nobody.</td></tr>`,
@@ -39,7 +40,8 @@ func TestCellsSayWhatTheirColumnIsCalled(t *testing.T) {
 			`<tr><td data-label="Key">a</td><td>b</td></tr>`,
 		},
 		"what is beside tables stays as it is": {
-			head + "</table><p>a  &lt;b\n<textarea>\n<td>\n</td></textarea>", "<p>a  &lt;b\n<textarea>\n<td>\n</td></textarea>",
+			head + "</table><p>a  &lt;b\n<textarea>\n<td>\n</td></textarea>",
+			"<p>a  &lt;b\n<textarea>\n<td>\n</td></textarea>",
 		},
 	} {
 		pages := web.NewPages(fstest.MapFS{"list.html": {

@@ -104,7 +104,7 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 			url.Values{"name": {"Reader"}, "description": {`a "quoted" <b>`}, "hours": {"4"}, "policy": {"Biling"}},
 			[]string{
 				`value="Reader"`, `value="a &#34;quoted&#34; &lt;b&gt;"`, `value="4"`, `value="Biling"`,
-				`<details open="">`,
+				`<details class="create" id="create" open="">`,
 			},
 		},
 		"a name that somebody has": {

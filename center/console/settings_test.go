@@ -91,7 +91,8 @@ func TestTheDashboardShowsHowManyPeopleThereWere(t *testing.T) {
 	}
 	page := v.Get(s.URL + "/console/")
 	for _, want := range []string{
-		"<strong>1</strong> People", ">-3<", "<td>" + before.Day.Format("2006-01-02") + "</td>", "<td>4</td>",
+		"<strong>1</strong> People", ">-3<", `<td data-label="Day, UTC">` + before.Day.Format("2006-01-02") + "</td>",
+		`<td data-label="People">4</td>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("want %q on %s", want, page)

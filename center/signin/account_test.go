@@ -83,7 +83,7 @@ func TestPeopleLookAfterTheirAccount(t *testing.T) {
 	page := v.Does(account+"/device", form, "The device is registered.")
 	device := account + "/devices/" + webtest.Match(t, page, deviceID)
 	page = v.Does(device+"/rename", url.Values{"name": {"Tablet"}}, "The device is renamed.")
-	if !strings.Contains(page, "<td>Tablet</td>") || !strings.Contains(page, "authenticator app") {
+	if !strings.Contains(page, `<td data-label="Name">Tablet</td>`) || !strings.Contains(page, "authenticator app") {
 		t.Errorf("the renamed device: %s", page)
 	}
 	elsewhere := s.SignIn("ada")

@@ -156,9 +156,15 @@ func (b browser) fill(form string, fields map[string]string) {
 	}
 }
 
-// submit fills a form's fields by name and presses the button.
+// submit fills a form's fields by name and presses the button. A form that is folded is opened
+// first, as people do.
 func (b browser) submit(form, button string, fields map[string]string) {
 	b.t.Helper()
+	if do(b, "look for "+form, chromedp.Evaluate[bool](
+		`!!document.querySelector(`+quoteJS(form)+`)?.closest('.create:not([open])')`,
+	)) {
+		b.click(`.create:has(` + form + `) > summary`)
+	}
 	b.fill(form, fields)
 	b.leave(form + " " + button)
 }

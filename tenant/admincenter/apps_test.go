@@ -140,7 +140,7 @@ func TestProgramsAreRegisteredByThePages(t *testing.T) {
 	e := pairtest.Start(t)
 	v, clients := e.TenantAdministrator(), e.Tenant.URL+"/admin/clients"
 	page := v.Does(clients, url.Values{"name": {"Reader"}, "permission": {"User.Read.All"}}, "Reader")
-	deletes := regexp.MustCompile(`(?s)<td>Reader.*?clients/([^/"]+)/delete`)
+	deletes := regexp.MustCompile(`(?s)<td data-label="Display name">Reader.*?clients/([^/"]+)/delete`)
 	v.IsSure(clients+"/"+webtest.Match(t, page, deletes)+"/delete", nil, "The registration is deleted.")
 	refused(v, clients, url.Values{"name": {"By certificate"}, "certificate": {"nonsense"}}, "must be PEM")
 	refused(v, clients, url.Values{"name": {""}}, "")
