@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -19,15 +21,56 @@ var errEnough = errors.New("the export is too long")
 // Exports says whether the address asks for a file instead of a page, in one of the formats that
 // Export writes.
 func (v Visit) Exports() bool {
-	format := v.URL.Query().Get("format")
+	format, _ := v.exported()
 	return v.Method == http.MethodGet && (format == "csv" || format == "json")
 }
 
+// exported is the format that the address asks for, and whether only the chosen rows are meant.
+func (v Visit) exported() (format string, chosen bool) {
+	q := v.URL.Query()
+	if format = q.Get("chosen"); format != "" {
+		return format, true
+	}
+	return q.Get("format"), false
+}
+
+// pick is the field of the boxes by which rows are chosen. Its value names a row: by words that the
+// row has as cells, or as the last part of one, such as an ARN's.
+const pick = "pick"
+
+// chosenRow says of a row whether it was chosen.
+func (v Visit) chosenRow() func(cells []string) bool {
+	picks, words := [][]string{}, map[string]bool{}
+	for _, value := range v.URL.Query()[pick] {
+		p := strings.Fields(value)
+		if picks = append(picks, p); len(p) > 0 {
+			words[path.Base(p[0])] = true
+		}
+	}
+	return func(cells []string) bool {
+		if !slices.ContainsFunc(cells, func(cell string) bool { return words[path.Base(cell)] }) {
+			return false
+		}
+		return slices.ContainsFunc(picks, func(pick []string) bool {
+			return !slices.ContainsFunc(pick, func(word string) bool {
+				return !slices.ContainsFunc(cells, func(cell string) bool {
+					return cell == word || strings.HasSuffix(cell, "/"+word)
+				})
+			})
+		})
+	}
+}
+
 // Export sends a list as a file, CSV or JSON, row by row: rows hands them over, each with as many
-// cells as there are columns. A file that breaks off is not one that looks whole: the connection
-// breaks off with it, and one that has become too long says so in its last row.
+// cells as there are columns. Where rows were chosen, the others are left out. A file that breaks
+// off is not one that looks whole: the connection breaks off with it, and one that has become too
+// long says so in its last row.
 func (v Visit) Export(name string, columns []string, rows func(row func(cells ...string) error) error) error {
-	format := v.URL.Query().Get("format")
+	format, chosen := v.exported()
+	if chosen && !v.URL.Query().Has(pick) {
+		return v.Failed(v.URL.Path, "Choose at least one row to export, or export the whole list.")
+	}
+	meant := v.chosenRow()
 	out := bufio.NewWriterSize(v.ResponseWriter, 32<<10)
 	write, end := csvRows(out, columns)
 	contentType := "text/csv; charset=utf-8"
@@ -39,6 +82,9 @@ func (v Visit) Export(name string, columns []string, rows func(row func(cells ..
 	v.Header().Set("Content-Disposition", `attachment; filename="`+name+`.`+format+`"`)
 	written := 0
 	err := rows(func(cells ...string) error {
+		if chosen && !meant(cells) {
+			return nil
+		}
 		if written++; written > maxExported {
 			return errEnough
 		}

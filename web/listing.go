@@ -51,7 +51,9 @@ func (l Listing) Filter(name string, values ...string) string {
 func (l Listing) address(name, value string) string {
 	q := maps.Clone(l.query)
 	q.Del("offset")
-	q.Del("format")
+	for _, of := range []string{"format", "chosen", pick} {
+		q.Del(of)
+	}
 	q.Set(name, value)
 	return "?" + q.Encode()
 }

@@ -29,6 +29,13 @@ func TestSeveralRowsAreChangedAtOnce(t *testing.T) {
 		}
 		keys.Add("pick", strings.Join([]string{account, a.set.ARN, "GROUP", string(a.group.ID)}, " "))
 	}
+	var rows []map[string]string
+	one := url.Values{"chosen": {"json"}, "pick": keys["pick"][1:]}
+	file := a.v.Get(console + "/assignments?" + one.Encode())
+	if err := json.Unmarshal([]byte(file), &rows); err != nil || len(rows) != 1 ||
+		rows[0]["accountId"] != "222233334444" {
+		t.Errorf("of the second assignment the file has %s, %v", file, err)
+	}
 	page := a.v.Does(console+"/assignments/delete", keys, "Delete 2 assignments?")
 	if !strings.Contains(page, "Platform") || len(a.all(t)) != 2 {
 		t.Errorf("the question: %s", page)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestNoListIsCutOff: of what is more than a page, every list shows how much there is, leads to all
@@ -42,6 +44,9 @@ func TestNoListIsCutOff(t *testing.T) {
 			if err := json.Unmarshal([]byte(file), &all); err != nil || len(all) != 20 {
 				t.Errorf("%d in the file, %v", len(all), err)
 			}
+			if strings.Contains(page, `name="pick"`) {
+				chosen(t, v, address, v.Get(address))
+			}
 		})
 	}
 	disabled := v.Get(console + "/users?status=disabled&access=without")
@@ -51,6 +56,22 @@ func TestNoListIsCutOff(t *testing.T) {
 	if last := v.Get(console + "/users?sort=-name"); !strings.Contains(last, "Number-119") ||
 		!strings.Contains(last, `aria-sort="descending"`) {
 		t.Errorf("in the other order: %s", last)
+	}
+}
+
+// chosen chooses two rows of a page, of which a file has these two. Without any there is none.
+func chosen(t *testing.T, v webtest.Visitor, address, page string) {
+	t.Helper()
+	picks := regexp.MustCompile(`name="pick" value="([^"]+)"`).FindAllStringSubmatch(page, 3)
+	q := url.Values{"chosen": {"json"}}
+	if none := v.Get(address + "?" + q.Encode()); !strings.Contains(none, "Choose at least one row to export") {
+		t.Errorf("nothing was chosen: %s", none)
+	}
+	q["pick"] = []string{picks[0][1], picks[2][1]}
+	var rows []map[string]string
+	file := v.Get(address + "?" + q.Encode())
+	if err := json.Unmarshal([]byte(file), &rows); err != nil || len(rows) != 2 {
+		t.Errorf("of %s and %s the file has %s, %v", picks[0][1], picks[2][1], file, err)
 	}
 }
 

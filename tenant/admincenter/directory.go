@@ -294,7 +294,7 @@ func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.
 	q.Kind = tenant.ObjectKind(d.Kind)
 	q.Search, q.Descending = d.Search, d.Descending
 	if p.Exports() {
-		columns := []string{"id", "type", "displayName", "userPrincipalName", "role"}
+		columns := []string{"id", "type", "displayName", "userPrincipalName", "role", "assignmentId"}
 		d.sent = true
 		return d, p.Export(name, columns, func(row func(...string) error) error {
 			return rowsOf(
@@ -304,7 +304,8 @@ func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.
 					return list.Items, err
 				},
 				func(x tenant.Principal) error {
-					return row(string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName, role(x.Assignment))
+					return row(string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName, role(x.Assignment),
+						string(x.Assignment.ID))
 				},
 			)
 		})

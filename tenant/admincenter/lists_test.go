@@ -61,6 +61,14 @@ func TestNoListIsCutOff(t *testing.T) {
 			if strings.Count(file, "\n") != 1+want.found || !strings.Contains(file, "'=Number 117") {
 				t.Errorf("the file of what was found: %s", file)
 			}
+			if none := v.Get(list + sep + "chosen=csv"); !strings.Contains(none, "Choose at least one row to export") {
+				t.Errorf("nothing was chosen: %s", none)
+			}
+			picks := regexp.MustCompile(`name="pick" value="([^"]+)"`).FindAllStringSubmatch(v.Get(list), 3)
+			q := url.Values{"chosen": {"csv"}, "pick": {picks[0][1], picks[2][1]}}
+			if file = v.Get(list + sep + q.Encode()); strings.Count(file, "\n") != 3 {
+				t.Errorf("the file of two rows that were chosen: %s", file)
+			}
 		})
 	}
 	disabled := v.Get(admin + "/users?status=disabled")

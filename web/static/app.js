@@ -69,6 +69,12 @@ document.addEventListener("keydown", (event) => {
   help.showModal();
 });
 
+// One box chooses all rows of a list.
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-all]")) return;
+  for (const box of target.closest("table").querySelectorAll("tbody [type=checkbox]")) box.checked = target.checked;
+});
+
 // Filter boxes narrow the rows or cards of the list that they name.
 for (const box of document.querySelectorAll("input[data-filter]")) {
   const rows = document.querySelectorAll(box.dataset.filter);
