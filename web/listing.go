@@ -51,6 +51,7 @@ func (l Listing) Filter(name string, values ...string) string {
 func (l Listing) address(name, value string) string {
 	q := maps.Clone(l.query)
 	q.Del("offset")
+	q.Del("after")
 	for _, of := range []string{"format", "chosen", pick} {
 		q.Del(of)
 	}
@@ -62,6 +63,26 @@ func (l Listing) address(name, value string) string {
 func (l Listing) Pager(shown, size, total int) Pager {
 	p := NewPager(l.query, l.Offset, shown, size, total)
 	p.CSV, p.JSON = l.address("format", "csv"), l.address("format", "json")
+	return p
+}
+
+// With is the same list with something more in its address; without it where that is empty.
+func (l Listing) With(name, value string) Listing {
+	l.query = maps.Clone(l.query)
+	l.query.Set(name, value)
+	if value == "" {
+		l.query.Del(name)
+	}
+	return l
+}
+
+// After is the pager of a list that is read from one row to the next: the next page begins after
+// the row of that name; empty: there is none.
+func (l Listing) After(next string, shown int) Pager {
+	p := Pager{Uncounted: shown > 0, CSV: l.address("format", "csv"), JSON: l.address("format", "json")}
+	if next != "" {
+		p.Next = l.address("after", next)
+	}
 	return p
 }
 

@@ -11,6 +11,7 @@ type Pager struct {
 	From, To, Total int    // counted from 1; 0 when there is nothing
 	Prev, Next      string // addresses; empty: none
 	CSV, JSON       string // addresses of the whole list as a file; empty: there is none
+	Uncounted       bool   // there is something, and nobody counted how much
 }
 
 // NewPager is the pager of a list whose addresses carry a query with the offset. shown is how many

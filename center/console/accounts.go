@@ -114,6 +114,7 @@ type accountData struct {
 	Roles    entitlementTable    // that are in it already
 	Label    center.AccountLabel // which may be that of a tag or a unit
 	Own      bool                // it is the account's own
+	Labels   center.AccountLabels
 	Colors   []center.AccountColor
 }
 
@@ -124,11 +125,10 @@ func account(p page) error {
 	if d.Account, err = c.Account(ctx, p.PathValue("id")); err != nil {
 		return err
 	}
-	labels, err := c.AccountLabels(ctx)
-	if err != nil {
+	if d.Labels, err = c.AccountLabels(ctx); err != nil {
 		return err
 	}
-	d.Label, d.Colors = labels.Of(d.Account), center.AccountColors
+	d.Label, d.Colors = d.Labels.Of(d.Account), center.AccountColors
 	d.Own = d.Label.AccountID != ""
 	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: d.Account.ID, Administrative: d.Only})
 	if done || err != nil {

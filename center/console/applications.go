@@ -27,6 +27,9 @@ func applications(p page) error {
 	})
 	name := func(a center.Application, _ string) string { return a.Name }
 	l.Items, l.Pager = web.Page(l.Listing, list, pageSize, name)
+	if p.Exports() && p.URL.Query().Get("of") == "issuers" {
+		return p.exportIssuers()
+	}
 	if p.Exports() {
 		columns := []string{"applicationArn", "name", "description", "url", "enabled", "hidden", "forEveryone"}
 		return p.Export("applications", columns, func(row func(...string) error) error {

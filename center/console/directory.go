@@ -55,10 +55,6 @@ func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error 
 	}
 }
 
-func (p page) pager(shown, total int) web.Pager {
-	return web.NewPager(p.URL.Query(), p.offset(), shown, pageSize, total)
-}
-
 func (p page) offset() int {
 	n, err := strconv.Atoi(p.URL.Query().Get("offset"))
 	if err != nil || n < 0 {
@@ -148,6 +144,7 @@ func createUser(p page) error {
 type userData struct {
 	User      center.User
 	Account   center.Account // none: the ways are those to all accounts
+	Labels    center.AccountLabels
 	Groups    []center.Group
 	Lines     []center.HeldAccess
 	Pager     web.Pager // of the ways
@@ -197,6 +194,9 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		return err
 	}
 	d.Lines, d.Pager = list, pager
+	if d.Labels, err = c.AccountLabels(ctx); err != nil {
+		return err
+	}
 	if d.Events, err = p.history(d.User.UserName); err != nil {
 		return err
 	}

@@ -49,8 +49,8 @@ type entitlementsData struct {
 	ARN                string
 	Account, Who, Role string // filters
 	Nobody             bool   // what a filter names is not there
-	Next               string // address of the next page; empty: none
-	Asks               bool   // IAM is asked whether a role trusts the center
+	Pager              web.Pager
+	Asks               bool // IAM is asked whether a role trusts the center
 }
 
 func entitlements(p page) error {
@@ -70,15 +70,22 @@ func entitlements(p page) error {
 		return err
 	}
 	d.On, d.ARN = true, c.AccessManagerARN(d.Application)
-	found, err := p.findEntitlements(&d, q.Get("after"))
+	l := p.Listing("")
+	s := seeking[center.Entitlement]{
+		Read: func(after string, limit int) ([]center.Entitlement, error) {
+			return p.findEntitlements(&d, after, limit)
+		},
+		Name: func(e center.Entitlement) string { return e.ID },
+		Keep: func(center.Entitlement) bool { return true },
+	}
+	if p.Exports() {
+		return p.exportEntitlements(s)
+	}
+	found, next, err := s.page(q.Get("after"))
 	if err != nil {
 		return err
 	}
-	if len(found) > pageSize {
-		found = found[:pageSize]
-		q.Set("after", found[pageSize-1].ID)
-		d.Next = "?" + q.Encode()
-	}
+	d.Pager = l.After(next, len(found))
 	if d.Lines, err = p.entitlementLines(found); err != nil {
 		return err
 	}
@@ -88,9 +95,23 @@ func entitlements(p page) error {
 	return p.Render("entitlements", "Existing roles", entitlementsPath, d)
 }
 
-// findEntitlements finds those that the filters name, one more than a page has.
-func (p page) findEntitlements(d *entitlementsData, after string) ([]center.Entitlement, error) {
-	query := center.EntitlementQuery{RoleARN: d.Role, After: after, Limit: pageSize + 1}
+func (p page) exportEntitlements(s seeking[center.Entitlement]) error {
+	columns := []string{"id", "accountId", "account", "roleArn", "principalType", "principalId", "principal"}
+	return p.Export("existing-roles", columns, func(row func(...string) error) error {
+		return s.all(func(e center.Entitlement) error {
+			lines, err := p.entitlementLines([]center.Entitlement{e})
+			if err != nil {
+				return err
+			}
+			l := lines[0]
+			return row(e.ID, l.Account.ID, l.Account.Name, e.RoleARN, string(e.PrincipalType), e.PrincipalID, l.Subject)
+		})
+	})
+}
+
+// findEntitlements finds those that the filters name.
+func (p page) findEntitlements(d *entitlementsData, after string, limit int) ([]center.Entitlement, error) {
+	query := center.EntitlementQuery{RoleARN: d.Role, After: after, Limit: limit}
 	if d.Account != "" {
 		all, err := p.h.Center.Accounts(p.Context())
 		if err != nil {

@@ -20,6 +20,16 @@ type labelLine struct {
 	Where string
 }
 
+// labelsOf are the labels of accounts by their ids.
+func (p page) labelsOf(accounts []center.Account) (map[string]center.AccountLabel, error) {
+	labels, err := p.h.Center.AccountLabels(p.Context())
+	of := make(map[string]center.AccountLabel, len(accounts))
+	for _, a := range accounts {
+		of[a.ID] = labels.Of(a)
+	}
+	return of, err
+}
+
 // labelLines are the labels in the order in which they are looked for.
 func labelLines(labels center.AccountLabels, accounts []center.Account, units []center.Unit) (lines []labelLine) {
 	names := map[string]string{}

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -10,38 +11,98 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
+// leaversData is both lists of the page. A search is in both.
 type leaversData struct {
-	Disabled     []center.Leaver
-	Deleted      []center.Orphan
-	NextDisabled string
-	NextDeleted  string
+	Search   string
+	Disabled listing[center.Leaver]
+	Deleted  listing[center.Orphan]
 }
 
+// What the parameter "of" of the page's address says where only one of its lists is meant.
+const ofDeleted = "deleted"
+
 func leavers(p page) error {
+	l := p.Listing("")
+	disabled, deleted := p.disabled(l), p.deleted(l)
 	q := p.URL.Query()
-	var d leaversData
-	var err error
-	d.Disabled, err = p.h.Center.Leavers(p.Context(), center.UserID(q.Get("after")), pageSize+1)
+	only := q.Get("of")
+	if p.Exports() {
+		if only == ofDeleted {
+			return p.exportDeleted(deleted)
+		}
+		return p.exportDisabled(disabled)
+	}
+	after := func(list string) string {
+		if only == list {
+			return q.Get("after")
+		}
+		return ""
+	}
+	gone, nextGone, err := deleted.page(after(ofDeleted))
 	if err != nil {
 		return err
 	}
-	of, id, _ := strings.Cut(q.Get("deleted"), "/")
-	d.Deleted, err = p.h.Center.Orphans(
-		p.Context(), center.Principal{Type: center.PrincipalType(of), ID: id}, pageSize+1,
-	)
+	off, nextOff, err := disabled.page(after(""))
 	if err != nil {
 		return err
 	}
-	if len(d.Disabled) > pageSize {
-		d.Disabled = d.Disabled[:pageSize]
-		d.NextDisabled = string(d.Disabled[pageSize-1].User.ID)
-	}
-	if len(d.Deleted) > pageSize {
-		d.Deleted = d.Deleted[:pageSize]
-		last := d.Deleted[pageSize-1]
-		d.NextDeleted = string(last.PrincipalType) + "/" + last.PrincipalID
-	}
+	d := leaversData{Search: l.Search}
+	d.Disabled.Listing, d.Deleted.Listing = l, l
+	d.Disabled.Items, d.Disabled.Pager = off, l.With("of", "").After(nextOff, len(off))
+	d.Deleted.Items, d.Deleted.Pager = gone, l.With("of", ofDeleted).After(nextGone, len(gone))
 	return p.Render("leavers", "Leavers", "/console/leavers", d)
+}
+
+// disabled are the users who are disabled and have something left.
+func (p page) disabled(l web.Listing) seeking[center.Leaver] {
+	return seeking[center.Leaver]{
+		Read: func(after string, limit int) ([]center.Leaver, error) {
+			return p.h.Center.Leavers(p.Context(), center.UserID(after), limit)
+		},
+		Name: func(x center.Leaver) string { return string(x.User.ID) },
+		Keep: keeps(l, func(x center.Leaver) []string {
+			return []string{x.User.UserName, x.User.DisplayName, string(x.User.ID)}
+		}),
+	}
+}
+
+func (p page) exportDisabled(s seeking[center.Leaver]) error {
+	columns := []string{"userId", "userName", "displayName", "assignments", "applications", "groups", "sessions",
+		"roles", "accessKeys", "consoleAdministrator"}
+	return p.Export("disabled", columns, func(row func(...string) error) error {
+		return s.all(func(x center.Leaver) error {
+			var groups []string
+			for _, g := range x.Groups {
+				groups = append(groups, g.DisplayName)
+			}
+			return row(string(x.User.ID), x.User.UserName, x.User.DisplayName, strconv.Itoa(x.Assignments),
+				strconv.Itoa(x.Applications), strings.Join(groups, ", "), strconv.Itoa(x.Sessions),
+				strconv.Itoa(x.Roles), strings.Join(x.Keys, " "), strconv.FormatBool(x.Console))
+		})
+	})
+}
+
+// deleted are the users and groups that are deleted and assigned to something.
+func (p page) deleted(l web.Listing) seeking[center.Orphan] {
+	return seeking[center.Orphan]{
+		Read: func(after string, limit int) ([]center.Orphan, error) {
+			of, id, _ := strings.Cut(after, "/")
+			return p.h.Center.Orphans(p.Context(), center.Principal{Type: center.PrincipalType(of), ID: id}, limit)
+		},
+		Name: func(x center.Orphan) string { return string(x.PrincipalType) + "/" + x.PrincipalID },
+		Keep: keeps(l, func(x center.Orphan) []string { return []string{x.Name, x.PrincipalID, x.SuccessorName} }),
+	}
+}
+
+func (p page) exportDeleted(s seeking[center.Orphan]) error {
+	columns := []string{"principalType", "principalId", "name", "deletedAt", "assignments", "applications", "rules",
+		"successorId", "successorName"}
+	return p.Export("deleted", columns, func(row func(...string) error) error {
+		return s.all(func(x center.Orphan) error {
+			return row(string(x.PrincipalType), x.PrincipalID, x.Name, inFile(x.At), strconv.Itoa(x.Assignments),
+				strconv.Itoa(x.Applications), strconv.Itoa(x.Rules), x.Successor, x.SuccessorName)
+		})
+	})
 }
 
 // leaver is whom a form of the page names.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -29,20 +30,20 @@ type policyLine struct {
 }
 
 type requestsData struct {
-	Open     []center.AccessRequest
-	Over     []center.AccessRequest // the newest of them
-	Policies []policyLine
-	Webhook  center.RequestWebhook
-	Secret   string // of the webhook, once
-	Accounts []center.Account
-	Units    []center.Unit
-	Tags     []center.Tag
-	Sets     []center.PermissionSet
-	Lengths  []time.Duration
+	listing[center.AccessRequest] // its status is open, over or all
+	Policies                      []policyLine
+	Webhook                       center.RequestWebhook
+	Secret                        string // of the webhook, once
+	Accounts                      []center.Account
+	Units                         []center.Unit
+	Tags                          []center.Tag
+	Sets                          []center.PermissionSet
+	Lengths                       []time.Duration
+	Labels                        map[string]center.AccountLabel // of accounts, by their ids
 }
 
-// overShown is how many requests that are over the page shows.
-const overShown = 25 //bound:list requests for access that are over, on the console's page
+// Which requests the list shows: those that are open unless the address says otherwise.
+const openRequests, overRequests, allRequests = "open", "over", "all"
 
 // policyLengths are those that the form offers.
 var policyLengths = []time.Duration{
@@ -55,22 +56,24 @@ func requests(p page) error { return p.showRequests("") }
 func (p page) showRequests(secret string) (err error) {
 	ctx, c := p.Context(), p.h.Center
 	d := requestsData{Secret: secret, Lengths: policyLengths}
-	if d.Open, err = c.AccessRequests(ctx, center.AccessRequestQuery{Live: true}); err != nil {
-		return err
+	d.Listing = p.Listing("")
+	d.Status = cmp.Or(d.Filter("state", overRequests, allRequests), openRequests)
+	s := p.sought(d.listing)
+	if p.Exports() {
+		return p.exportRequests(s)
 	}
-	newest, err := c.AccessRequests(ctx, center.AccessRequestQuery{})
+	items, next, err := s.page(p.URL.Query().Get("after"))
 	if err != nil {
 		return err
 	}
-	for _, r := range newest {
-		if !r.Live() && len(d.Over) < overShown {
-			d.Over = append(d.Over, r)
-		}
-	}
+	d.Items, d.Pager = items, d.After(next, len(items))
 	if d.Webhook, err = c.RequestWebhook(ctx); err != nil {
 		return err
 	}
 	if d.Accounts, err = c.Accounts(ctx); err != nil {
+		return err
+	}
+	if d.Labels, err = p.labelsOf(d.Accounts); err != nil {
 		return err
 	}
 	if d.Sets, err = c.PermissionSets(ctx, center.PermissionSetQuery{}); err != nil {
@@ -81,6 +84,40 @@ func (p page) showRequests(secret string) (err error) {
 		return err
 	}
 	return p.Render("requests", "Requests", requestsPath, d)
+}
+
+// sought are the requests that the address selects, the newest first.
+func (p page) sought(l listing[center.AccessRequest]) seeking[center.AccessRequest] {
+	like := keeps(l.Listing, func(r center.AccessRequest) []string {
+		return []string{r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, r.PolicyName, r.Reason, r.Ticket}
+	})
+	return seeking[center.AccessRequest]{
+		Read: func(before string, limit int) ([]center.AccessRequest, error) {
+			return p.h.Center.AccessRequests(p.Context(), center.AccessRequestQuery{
+				Live: l.Status == openRequests, Before: before, Limit: limit,
+			})
+		},
+		Name: func(r center.AccessRequest) string { return r.ID },
+		Keep: func(r center.AccessRequest) bool { return (l.Status != overRequests || !r.Live()) && like(r) },
+	}
+}
+
+func (p page) exportRequests(s seeking[center.AccessRequest]) error {
+	columns := []string{"id", "state", "userId", "userName", "accountId", "accountName", "permissionSetArn",
+		"permissionSetName", "policyName", "reason", "ticket", "emergency", "createdAt", "decidedBy", "startedAt",
+		"endsAt", "endedAt", "endedBy", "endReason"}
+	return p.Export("access-requests", columns, func(row func(...string) error) error {
+		return s.all(func(r center.AccessRequest) error {
+			var deciders []string
+			for _, d := range r.Decisions {
+				deciders = append(deciders, d.UserName)
+			}
+			return row(r.ID, string(r.State), string(r.UserID), r.UserName, r.AccountID, r.AccountName,
+				r.PermissionSetARN, r.PermissionSetName, r.PolicyName, r.Reason, r.Ticket,
+				strconv.FormatBool(r.Emergency), inFile(r.CreatedAt), strings.Join(deciders, ", "),
+				inFile(r.StartedAt), inFile(r.EndsAt), inFile(r.EndedAt), r.EndedBy, r.EndReason)
+		})
+	})
 }
 
 func (p page) policyLines(d requestsData) (lines []policyLine, err error) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -19,23 +20,33 @@ var leaverPages = map[string]action{
 	"GET /console/revocations/{id}/proof.json": downloadProof,
 }
 
-type revocationsData struct {
-	Items []center.Revocation
-	Next  string // the record after which the next page begins
-}
-
+// revocations are the newest first. A search finds them by who lost access and who ended it.
 func revocations(p page) error {
-	list, err := p.h.Center.Revocations(p.Context(), center.RevocationQuery{
-		Before: p.URL.Query().Get("before"), Limit: pageSize + 1,
-	})
+	l := listing[center.Revocation]{Listing: p.Listing("")}
+	s := seeking[center.Revocation]{
+		Read: func(before string, limit int) ([]center.Revocation, error) {
+			return p.h.Center.Revocations(p.Context(), center.RevocationQuery{Before: before, Limit: limit})
+		},
+		Name: func(r center.Revocation) string { return r.ID },
+		Keep: keeps(l.Listing, func(r center.Revocation) []string {
+			return []string{r.UserName, r.DisplayName, string(r.UserID), r.By, r.Action, r.ID}
+		}),
+	}
+	if p.Exports() {
+		columns := []string{"id", "at", "userId", "userName", "displayName", "action", "by", "sessions", "roles"}
+		return p.Export("ended-access", columns, func(row func(...string) error) error {
+			return s.all(func(r center.Revocation) error {
+				return row(r.ID, inFile(r.At), string(r.UserID), r.UserName, r.DisplayName, r.Action, r.By,
+					strconv.Itoa(len(r.Sessions)), strconv.Itoa(len(r.Roles)))
+			})
+		})
+	}
+	items, next, err := s.page(p.URL.Query().Get("after"))
 	if err != nil {
 		return err
 	}
-	d := revocationsData{Items: list[:min(len(list), pageSize)]}
-	if len(list) > pageSize {
-		d.Next = list[pageSize-1].ID
-	}
-	return p.Render("revocations", "Ended access", "/console/leavers", d)
+	l.Items, l.Pager = items, l.After(next, len(items))
+	return p.Render("revocations", "Ended access", "/console/leavers", l)
 }
 
 type revocationData struct {

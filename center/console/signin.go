@@ -53,7 +53,16 @@ func deleteUsersDevice(p page) error {
 
 // updateSignIn takes the form of the section with the second factors.
 func updateSignIn(p page) error {
+	// A page that was open before the settings became sections sends what belongs to sessions too.
+	before := p.PostFormValue("hours") != ""
+	length, err := p.sessionLength()
+	if before && err != nil {
+		return err
+	}
 	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
+		if before {
+			s.PortalSession, s.AccessControl = length, p.PostFormValue("access") == "on"
+		}
 		s.MFA = center.MFAMode(p.PostFormValue("mfa"))
 		s.WithoutDevice = center.WithoutDevice(p.PostFormValue("without"))
 		s.SecurityKeys = p.PostFormValue("keys") == "on"
@@ -62,21 +71,34 @@ func updateSignIn(p page) error {
 	}); err != nil {
 		return err
 	}
+	if before {
+		return p.Done(signInPath, "The sign-in settings are changed, and with them the length of sessions and the "+
+			"attributes for access control, which are under Sessions now.")
+	}
 	return p.Done(signInPath, "The sign-in settings are changed.")
 }
 
-// updateSessions takes the length of the portal's sessions.
-func updateSessions(p page) error {
+// sessionLength is that of the portal's sessions, as a form has it.
+func (p page) sessionLength() (time.Duration, error) {
 	hours, err := strconv.ParseFloat(p.PostFormValue("hours"), 64)
 	if err != nil {
-		return &refusal.Error{
+		return 0, &refusal.Error{
 			Code:   center.InvalidValue,
 			Field:  "portal session",
 			Detail: "it must be a number of hours",
 		}
 	}
+	return time.Duration(hours * float64(time.Hour)).Round(time.Minute), nil
+}
+
+// updateSessions takes the length of the portal's sessions.
+func updateSessions(p page) error {
+	length, err := p.sessionLength()
+	if err != nil {
+		return err
+	}
 	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
-		s.PortalSession = time.Duration(hours * float64(time.Hour)).Round(time.Minute)
+		s.PortalSession = length
 	}); err != nil {
 		return err
 	}

@@ -35,6 +35,24 @@ func createIssuer(p page) error {
 		"grants name it.")
 }
 
+func (p page) exportIssuers() error {
+	list, err := p.h.Center.TokenIssuers(p.Context())
+	if err != nil {
+		return err
+	}
+	columns := []string{"trustedTokenIssuerArn", "name", "issuerUrl", "claimAttributePath",
+		"identityStoreAttributePath"}
+	return p.Export("trusted-token-issuers", columns, func(row func(...string) error) error {
+		for _, i := range list {
+			err := row(i.ARN, i.Name, i.IssuerURL, i.ClaimAttributePath, i.IdentityStoreAttributePath)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // userAttributes are what a claim may be compared with, as the form offers it.
 var userAttributes = []struct{ Path, Name string }{
 	{"emails.value", "email address"}, {"userName", "user name"}, {"externalIds.id", "external ID"},

@@ -1,11 +1,8 @@
 package console
 
 import (
-	"cmp"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -15,24 +12,27 @@ import (
 // whoHasData is the page on who has access: into an account, or of a user. Without either it leads
 // to the accounts.
 type whoHasData struct {
-	Account  center.Account
-	User     center.User
-	All      bool   // every permission set, not only what administers
-	Other    string // address of the page with the other of the two
-	Lines    []center.HeldAccess
-	People   int // on the page
-	Pager    web.Pager
-	Picture  picture
-	Search   string
-	Accounts []center.Account
+	Account center.Account
+	User    center.User
+	All     bool   // every permission set, not only what administers
+	Other   string // address of the page with the other of the two
+	Lines   []center.HeldAccess
+	People  int // on the page
+	Pager   web.Pager
+	Picture picture
+	List    listing[center.Account] // of those to choose from
+	Labels  center.AccountLabels
 }
 
 func whoHas(p page) error {
 	q := p.URL.Query()
-	d := whoHasData{All: q.Get("all") == "yes", Search: strings.TrimSpace(q.Get("q"))}
+	d := whoHasData{All: q.Get("all") == "yes"}
 	account, user := q.Get("account"), center.UserID(q.Get("user"))
 	title := "Who has access"
 	var err error
+	if d.Labels, err = p.h.Center.AccountLabels(p.Context()); err != nil {
+		return err
+	}
 	switch {
 	case account != "":
 		if d.Account, err = p.h.Center.Account(p.Context(), account); err != nil {
@@ -123,16 +123,14 @@ func (d *whoHasData) choose(p page) error {
 	if err != nil {
 		return err
 	}
-	word := strings.ToLower(d.Search)
-	all = slices.DeleteFunc(all, func(a center.Account) bool {
-		return !strings.Contains(strings.ToLower(a.Name+" "+a.ID+" "+a.Email), word)
+	d.List.Listing = p.Listing("name", "environment", "id")
+	all = web.Found(d.List.Listing, all, func(a center.Account) []string {
+		return []string{a.Name, a.ID, a.Email, d.Labels.Of(a).Environment}
 	})
-	slices.SortFunc(all, func(a, b center.Account) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	d.List.Items, d.List.Pager = web.Page(d.List.Listing, all, pageSize, func(a center.Account, by string) string {
+		return map[string]string{"id": a.ID, "environment": d.Labels.Of(a).Environment}[by] + " " + a.Name + " " + a.ID
 	})
-	from := min(p.offset(), len(all))
-	d.Accounts = all[from:min(from+pageSize, len(all))]
-	d.Pager = p.pager(len(d.Accounts), len(all))
+	d.List.Pager.CSV = "" // the list of accounts has files
 	return nil
 }
 

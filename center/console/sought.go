@@ -1,0 +1,66 @@
+package console
+
+import (
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// What a page of a list looks through that is read from one row to the next: lists that nobody
+// counts, of which a search may leave out most.
+const (
+	soughtPart   = 100   //bound:none they are read one part after the other
+	soughtAtOnce = 5_000 //bound:list rows that a search in a list of leavers or requests looks through for a page
+)
+
+// seeking reads a list part by part, each after a row, by the name that the row has in addresses.
+type seeking[T any] struct {
+	Read func(after string, limit int) ([]T, error)
+	Name func(T) string
+	Keep func(T) bool
+}
+
+// page reads a page of what is kept, and after which row the next begins; empty: there is no more.
+func (s seeking[T]) page(after string) (items []T, next string, err error) {
+	for looked := 0; looked < soughtAtOnce; {
+		part, err := s.Read(after, soughtPart)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, x := range part {
+			if len(items) == pageSize {
+				return items, after, nil
+			}
+			if after = s.Name(x); s.Keep(x) {
+				items = append(items, x)
+			}
+		}
+		if looked += len(part); len(part) < soughtPart {
+			return items, "", nil
+		}
+	}
+	return items, after, nil
+}
+
+// all hands over all that is kept.
+func (s seeking[T]) all(row func(T) error) error {
+	for after := ""; ; {
+		part, err := s.Read(after, soughtPart)
+		if err != nil {
+			return err
+		}
+		for _, x := range part {
+			if after = s.Name(x); s.Keep(x) {
+				if err := row(x); err != nil {
+					return err
+				}
+			}
+		}
+		if len(part) < soughtPart {
+			return nil
+		}
+	}
+}
+
+// keeps is a search of a list, in some texts of each row.
+func keeps[T any](l web.Listing, texts func(T) []string) func(T) bool {
+	return func(x T) bool { return len(web.Found(l, []T{x}, texts)) > 0 }
+}

@@ -1,0 +1,127 @@
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+// TestListsOfWhatHappenedAreSearchedToTheirEnd: requests, those whose access was ended, and leavers
+// are read from one to the next. A search finds what is on no page yet, and each list goes into a
+// file as it is filtered.
+func TestListsOfWhatHappenedAreSearchedToTheirEnd(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	v := s.Console()
+	lasting(t, s)
+	next := regexp.MustCompile(`href="(\?[^"]*after=[^"]*)" rel="next"`)
+	for list, want := range map[string]struct {
+		found int
+		one   string
+	}{
+		"/requests?state=over": {60, "number-004"}, "/requests?state=all": {120, "number-004"},
+		"/requests?": {60, "number-003"}, "/revocations?": {120, "number-003"}, "/leavers?": {120, "number-003"},
+	} {
+		t.Run(list, func(t *testing.T) {
+			address := s.URL + "/console" + list
+			page := v.Get(address)
+			if n := strings.Count(page, ">number-"); n != 50 {
+				t.Errorf("the page has %d rows: %s", n, page)
+			}
+			path, _, _ := strings.Cut(address, "?")
+			if m := next.FindStringSubmatch(page); m == nil {
+				t.Errorf("it leads nowhere: %s", page)
+			} else if after := v.Get(path + strings.ReplaceAll(m[1], "&amp;", "&")); strings.Count(after, ">number-") < 10 {
+				t.Errorf("the page after it: %s", after)
+			}
+			only := v.Get(address + "&q=" + strings.ToUpper(want.one))
+			if strings.Count(only, ">number-") != 1 || !strings.Contains(only, ">"+want.one) {
+				t.Errorf("searched: %s", only)
+			}
+			var rows []map[string]string
+			file := v.Get(address + "&format=json")
+			if err := json.Unmarshal([]byte(file), &rows); err != nil || len(rows) != want.found {
+				t.Errorf("%d in the file, %v", len(rows), err)
+			}
+			if strings.Contains(page, `name="pick"`) && strings.HasSuffix(list, "?") {
+				chosen(t, v, path, page)
+			}
+		})
+	}
+}
+
+// lasting makes 120 people who are disabled and have an assignment; of each, access was ended, and
+// there is a request, every other of which is over.
+func lasting(t *testing.T, s *centertest.Server) {
+	t.Helper()
+	set := strings.Replace(s.Instance.ARN, ":instance/", ":permissionSet/", 1) + "/ps-0123456789abcdef"
+	if err := s.Store.Update(context.Background(), func(tx center.Tx) error {
+		if err := tx.PutAccount(center.Account{ID: "111122223333", Name: "Production"}); err != nil {
+			return err
+		}
+		for i := range 120 {
+			u := centertest.Person(fmt.Sprintf("number-%03d", i))
+			u.ID, u.Active = center.UserID(fmt.Sprintf("10000000-0000-4000-8000-%012d", i)), false
+			state := center.AccessActive
+			if i%2 == 0 {
+				state = center.AccessEnded
+			}
+			_, err := tx.AddUser(u)
+			for _, err := range []error{
+				err,
+				tx.PutRevocation(center.Revocation{
+					ID: fmt.Sprintf("r%012d", i), UserID: u.ID, UserName: u.UserName, At: time.UnixMilli(int64(i)),
+				}),
+				tx.PutAccessRequest(center.AccessRequest{
+					ID: fmt.Sprintf("a%012d", i), UserID: u.ID, UserName: u.UserName, AccountID: "111122223333",
+					AccountName: "Production", PermissionSetARN: set, PermissionSetName: "Reader", State: state,
+					EndsAt: time.Now().Add(time.Hour), CreatedAt: time.UnixMilli(int64(i)),
+				}),
+				tx.PutAssignment(center.Assignment{
+					AccountID: "111122223333", PermissionSetARN: set, PrincipalType: center.PrincipalUser,
+					PrincipalID: string(u.ID),
+				}),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAFormOfEarlierSettingsIsTakenWhole: a page that was open before the settings became sections
+// sends the length of sessions with the second factors. All of it is saved, and said.
+func TestAFormOfEarlierSettingsIsTakenWhole(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	v := s.Console()
+	form := url.Values{
+		"hours": {"3"}, "access": {"on"}, "mfa": {"ALWAYS_ON"}, "without": {"ALLOW"}, "keys": {"on"}, "apps": {"on"},
+	}
+	v.Does(s.URL+"/console/settings/sign-in", form, "and with them the length of sessions")
+	got, err := s.SignInSettings(context.Background())
+	if err != nil || got.PortalSession != 3*time.Hour || !got.AccessControl || got.MFA != "ALWAYS_ON" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	form.Set("hours", "x")
+	refused(v, s.URL+"/console/settings/sign-in", form, 400, "a number of hours")
+	form.Del("hours")
+	form.Del("access")
+	v.Does(s.URL+"/console/settings/sign-in", form, "The sign-in settings are changed.")
+	if got, err = s.SignInSettings(context.Background()); err != nil || got.PortalSession != 3*time.Hour ||
+		!got.AccessControl {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
