@@ -81,12 +81,12 @@ func entitlements(p page) error {
 	if p.Exports() {
 		return p.exportEntitlements(s)
 	}
-	found, next, err := s.page(q.Get("after"))
+	found, err := s.page(q.Get("after"))
 	if err != nil {
 		return err
 	}
-	d.Pager = l.After(next, len(found))
-	if d.Lines, err = p.entitlementLines(found); err != nil {
+	d.Pager = l.After(found.Next, len(found.Items))
+	if d.Lines, err = p.entitlementLines(found.Items); err != nil {
 		return err
 	}
 	if d.Account+d.Who+d.Role != "" {

@@ -38,18 +38,18 @@ func leavers(p page) error {
 		}
 		return ""
 	}
-	gone, nextGone, err := deleted.page(after(ofDeleted))
+	gone, err := deleted.page(after(ofDeleted))
 	if err != nil {
 		return err
 	}
-	off, nextOff, err := disabled.page(after(""))
+	off, err := disabled.page(after(""))
 	if err != nil {
 		return err
 	}
 	d := leaversData{Search: l.Search}
 	d.Disabled.Listing, d.Deleted.Listing = l, l
-	d.Disabled.Items, d.Disabled.Pager = off, l.With("of", "").After(nextOff, len(off))
-	d.Deleted.Items, d.Deleted.Pager = gone, l.With("of", ofDeleted).After(nextGone, len(gone))
+	d.Disabled.Items, d.Disabled.Pager = off.Items, l.With("of", "").After(off.Next, len(off.Items))
+	d.Deleted.Items, d.Deleted.Pager = gone.Items, l.With("of", ofDeleted).After(gone.Next, len(gone.Items))
 	return p.Render("leavers", "Leavers", "/console/leavers", d)
 }
 

@@ -62,11 +62,11 @@ func (p page) showRequests(secret string) (err error) {
 	if p.Exports() {
 		return p.exportRequests(s)
 	}
-	items, next, err := s.page(p.URL.Query().Get("after"))
+	found, err := s.page(p.URL.Query().Get("after"))
 	if err != nil {
 		return err
 	}
-	d.Items, d.Pager = items, d.After(next, len(items))
+	d.Items, d.Pager = found.Items, d.After(found.Next, len(found.Items))
 	if d.Webhook, err = c.RequestWebhook(ctx); err != nil {
 		return err
 	}

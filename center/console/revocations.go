@@ -41,11 +41,11 @@ func revocations(p page) error {
 			})
 		})
 	}
-	items, next, err := s.page(p.URL.Query().Get("after"))
+	found, err := s.page(p.URL.Query().Get("after"))
 	if err != nil {
 		return err
 	}
-	l.Items, l.Pager = items, l.After(next, len(items))
+	l.Items, l.Pager = found.Items, l.After(found.Next, len(found.Items))
 	return p.Render("revocations", "Ended access", "/console/leavers", l)
 }
 

@@ -18,26 +18,35 @@ type seeking[T any] struct {
 	Keep func(T) bool
 }
 
-// page reads a page of what is kept, and after which row the next begins; empty: there is no more.
-func (s seeking[T]) page(after string) (items []T, next string, err error) {
+// sought is a page of a list that is read from one row to the next.
+type sought[T any] struct {
+	Items []T
+	Next  string // after which row the next page begins; empty: there is no more
+}
+
+// page reads the page after a row.
+func (s seeking[T]) page(after string) (found sought[T], err error) {
 	for looked := 0; looked < soughtAtOnce; {
 		part, err := s.Read(after, soughtPart)
 		if err != nil {
-			return nil, "", err
+			return found, err
 		}
 		for _, x := range part {
-			if len(items) == pageSize {
-				return items, after, nil
+			if len(found.Items) == pageSize {
+				return found, nil
 			}
-			if after = s.Name(x); s.Keep(x) {
-				items = append(items, x)
+			after = s.Name(x)
+			if s.Keep(x) {
+				found.Items = append(found.Items, x)
 			}
+			found.Next = after
 		}
 		if looked += len(part); len(part) < soughtPart {
-			return items, "", nil
+			found.Next = ""
+			return found, nil
 		}
 	}
-	return items, after, nil
+	return found, nil
 }
 
 // all hands over all that is kept.

@@ -39,8 +39,11 @@ func TestListsOfWhatHappenedAreSearchedToTheirEnd(t *testing.T) {
 			path, _, _ := strings.Cut(address, "?")
 			if m := next.FindStringSubmatch(page); m == nil {
 				t.Errorf("it leads nowhere: %s", page)
-			} else if after := v.Get(path + strings.ReplaceAll(m[1], "&amp;", "&")); strings.Count(after, ">number-") < 10 {
-				t.Errorf("the page after it: %s", after)
+			} else {
+				after := v.Get(path + strings.ReplaceAll(m[1], "&amp;", "&"))
+				if strings.Count(after, ">number-") < 10 {
+					t.Errorf("the page after it: %s", after)
+				}
 			}
 			only := v.Get(address + "&q=" + strings.ToUpper(want.one))
 			if strings.Count(only, ">number-") != 1 || !strings.Contains(only, ">"+want.one) {

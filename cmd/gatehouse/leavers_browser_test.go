@@ -144,7 +144,7 @@ func TestWhoAdministersAnAccountIsTwoClicksAway(t *testing.T) {
 	job := &clicks{browser: b}
 	job.press(`.side a[href="/console/access"]`)
 	b.accessible("the accounts")
-	job.press(`main table a`)
+	job.press(`main tbody a`)
 	job.most(2, "who administers an account")
 	b.sees("Who can administer")
 	b.sees("AdministratorAccess")
