@@ -159,7 +159,8 @@ func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
 	if err != nil || n >= maxNotices {
 		return err
 	}
-	notice.At, notice.Due = c.now(), c.now()
+	now, err := c.clock(tx)
+	notice.At, notice.Due = now, now
 	for channel, wanted := range map[Channel]bool{ByMail: mailed, ByWebhook: posts} {
 		if wanted {
 			if notice.ID = c.NewID(); notice.Review != nil {
@@ -172,25 +173,29 @@ func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
 	return err
 }
 
-// takeNotice leases the next notice of a channel.
-func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err error) {
+// takeNotice leases the next notice of a channel, by the clock that all nodes share: it returns the
+// time too.
+func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, now time.Time, err error) {
 	next := func(r Reader) (err error) {
-		if n, err = r.NextNotice(by, c.now()); errors.Is(err, refusal.ErrNoRow) {
-			n, err = r.NextNotice(by.ofReviews(), c.now())
+		if now, err = c.clock(r); err != nil {
+			return err
+		}
+		if n, err = r.NextNotice(by, now); errors.Is(err, refusal.ErrNoRow) {
+			n, err = r.NextNotice(by.ofReviews(), now)
 		}
 		return err
 	}
 	if err := c.Store.View(ctx, next); err != nil { // most often there is none, and nothing to write
-		return n, err
+		return n, now, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		if err := next(tx); err != nil {
 			return err
 		}
-		n.Due, n.Attempts = c.now().Add(noticeLease), n.Attempts+1
+		n.Due, n.Attempts = now.Add(noticeLease), n.Attempts+1
 		return tx.PutNotice(n)
 	})
-	return n, err
+	return n, now, err
 }
 
 // MailNotice sends the next notice by mail, and says whether there was one.
@@ -198,7 +203,7 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 	if c.Mailer == nil {
 		return false, nil
 	}
-	n, err := c.takeNotice(ctx, ByMail)
+	n, _, err := c.takeNotice(ctx, ByMail)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
@@ -273,13 +278,13 @@ var noticeSubjects = map[NoticeKind]string{
 func noticeMail(to User, n Notice, link string) Mail {
 	r := n.Request
 	text := fmt.Sprintf("Who:      %s\nAccess:   %s in %s (%s)\nFor:      %s\nReason:   %s\n",
-		r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, inShort(r.Length), r.Reason)
+		r.UserName, r.PermissionSetName, r.AccountName, r.AccountID, inShort(r.Length), inMail(r.Reason))
 	if r.Ticket != "" {
-		text += "Ticket:   " + r.Ticket + "\n"
+		text += "Ticket:   " + inMail(r.Ticket) + "\n"
 	}
 	if n.Kind == NoticeExtension && r.Extension != nil {
 		text += fmt.Sprintf("More:     %s, until %s\nBecause:  %s\n", inShort(r.Extension.Length),
-			inWords(r.EndsAt.Add(r.Extension.Length)), r.Extension.Reason)
+			inWords(r.EndsAt.Add(r.Extension.Length)), inMail(r.Extension.Reason))
 	}
 	if r.State == AccessActive || r.State == AccessScheduled {
 		if !r.Start.IsZero() {
@@ -290,7 +295,7 @@ func noticeMail(to User, n Notice, link string) Mail {
 		}
 	}
 	if r.EndReason != "" {
-		text += "Because:  " + r.EndReason + "\n"
+		text += "Because:  " + inMail(r.EndReason) + "\n"
 	}
 	if n.Kind == NoticeEmergency {
 		text += "\nThe access is open now. Review it, or end it, here:\n"
@@ -302,6 +307,14 @@ func noticeMail(to User, n Notice, link string) Mail {
 		Subject: fmt.Sprintf(noticeSubjects[n.Kind], r.UserName, r.PermissionSetName, r.AccountID),
 		Text:    text + "\n  " + link + "\n",
 	}
+}
+
+// inMail is what somebody has written, as part of an email: further lines are set in under the
+// first, so that they cannot pass for lines of the center, such as its link.
+func inMail(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return strings.ContainsRune("\r\n\v\f\u0085\u2028\u2029", r)
+	}), "\n          ")
 }
 
 func inWords(t time.Time) string { return t.UTC().Format("January 2, 2006, 15:04 UTC") }
@@ -364,7 +377,7 @@ func SignNotice(secret authn.Secret, at time.Time, body []byte) string {
 // taken is tried again, each time later, and given up at last. What the receiver answers changes
 // nothing else.
 func (c *Center) PostNotice(ctx context.Context) (bool, error) {
-	n, err := c.takeNotice(ctx, ByWebhook)
+	n, now, err := c.takeNotice(ctx, ByWebhook)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
@@ -386,7 +399,7 @@ func (c *Center) PostNotice(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encode a notice: %w", err)
 	}
-	said := c.Webhooks.Post(ctx, to.URL, SignNotice(authn.Secret(secret), c.now(), body), body)
+	said := c.Webhooks.Post(ctx, to.URL, SignNotice(authn.Secret(secret), now, body), body)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -401,6 +414,10 @@ func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook
 		problem = problem[:min(len(problem), maxReason)]
 	}
 	err := c.Store.Update(ctx, func(tx Tx) error {
+		at, err := c.clock(tx)
+		if err != nil {
+			return err
+		}
 		now, err := tx.RequestWebhook()
 		switch {
 		case errors.Is(err, refusal.ErrNoRow):
@@ -408,7 +425,7 @@ func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook
 		case err != nil:
 			return err
 		case now.URL == to.URL && said == nil:
-			now.Problem, now.PostedAt = "", c.now()
+			now.Problem, now.PostedAt = "", at
 		case now.URL == to.URL:
 			now.Problem = problem
 		}
@@ -416,7 +433,7 @@ func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook
 		if said == nil || n.Attempts >= noticeTries {
 			return errors.Join(err, tx.DeleteNotice(n.ID))
 		}
-		n.Due = c.now().Add(min(2*time.Second<<min(2*n.Attempts, 20), maxNoticePause))
+		n.Due = at.Add(min(2*time.Second<<min(2*n.Attempts, 20), maxNoticePause))
 		return errors.Join(err, tx.PutNotice(n))
 	})
 	if err == nil && said != nil && n.Attempts >= noticeTries {

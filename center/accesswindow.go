@@ -82,12 +82,16 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 	if err != nil {
 		return err
 	}
-	before := c.now()
+	now, err := c.clock(tx) // a node whose clock is slow would deny too little
+	if err != nil {
+		return err
+	}
+	before := now
 	if !c.OwnSTS {
 		before = before.Add(revocationSlack)
 	}
 	for _, s := range sessions {
-		if s.RoleName != role.RoleName || !s.Until.After(c.now()) {
+		if s.RoleName != role.RoleName || !s.Until.After(now) {
 			continue
 		}
 		if err := errors.Join(

@@ -119,11 +119,12 @@ func (c *Center) ProvisionPermissionSet(
 				err, tx.MarkProvisioned(arn, account, set.Revision), tx.PutAssignmentRequest(request),
 			)
 		}
-		n, queued := tx.QueueRoles(arn, account, request.ID, c.now())
+		now, late := c.clock(tx)
+		n, queued := tx.QueueRoles(arn, account, request.ID, now)
 		if n > 0 {
 			request.Status = InProgress
 		}
-		return subject, errors.Join(err, queued, tx.PutAssignmentRequest(request))
+		return subject, errors.Join(err, late, queued, tx.PutAssignmentRequest(request))
 	})
 	c.wakeRoleWorkers()
 	return request, err

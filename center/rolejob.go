@@ -102,8 +102,7 @@ func (c *Center) queueNewRole(tx Tx, account string, set PermissionSet, request 
 		}
 		jobs = []RoleJob{{RoleName: set.newRoleName(), AccountID: account, PermissionSetARN: set.ARN}}
 	}
-	jobs[0].Due = c.now()
-	return errors.Join(tx.PutRoleJob(jobs[0]), tx.PutRoleWait(jobs[0].RoleName, request))
+	return errors.Join(c.putDueJob(tx, jobs[0]), tx.PutRoleWait(jobs[0].RoleName, request))
 }
 
 // retireRole takes a role from what there is. Where roles are kept in IAM the request waits until
@@ -131,9 +130,8 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	}
 	request.Status = InProgress
 	job.Retire = true
-	job.Due = c.now()
 	job.Attempts = 0
-	return errors.Join(tx.PutRoleJob(job), tx.PutRoleWait(job.RoleName, request.ID))
+	return errors.Join(c.putDueJob(tx, job), tx.PutRoleWait(job.RoleName, request.ID))
 }
 
 // retireAgain has a deletion of what is deleted already wait for roles that could not be removed
@@ -153,8 +151,8 @@ func (c *Center) retireAgain(tx Tx, request *AssignmentRequest) error {
 		request.Status, request.FailureReason = Failed, c.noAssignment(request.Assignment)
 	}
 	for _, job := range jobs {
-		job.Due, job.Attempts = c.now(), 0
-		if err := errors.Join(tx.PutRoleJob(job), tx.PutRoleWait(job.RoleName, request.ID)); err != nil {
+		job.Attempts = 0
+		if err := errors.Join(c.putDueJob(tx, job), tx.PutRoleWait(job.RoleName, request.ID)); err != nil {
 			return err
 		}
 	}
@@ -261,11 +259,14 @@ type leasedRole struct {
 // takeRoleJob leases the next job.
 func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error) {
 	job := &leased.job
+	var now time.Time
 	next := func(r Reader) (err error) {
-		*job, err = r.NextRoleJob(c.now())
+		if now, err = c.clock(r); err == nil {
+			*job, err = r.NextRoleJob(now)
+		}
 		return err
 	}
-	if err = c.Store.Get(ctx, next); err != nil { // most often there is none, and nothing to write
+	if err = c.Store.View(ctx, next); err != nil { // most often there is none, and nothing to write
 		return leased, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
@@ -288,7 +289,7 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 		} else if leased.revoked, leased.only, err = revocationsOf(tx, *job); err != nil {
 			return err
 		}
-		job.LeasedUntil = c.now().Add(roleLease)
+		job.LeasedUntil = now.Add(roleLease)
 		job.Attempts++
 		return tx.PutRoleJob(*job)
 	})
@@ -353,8 +354,7 @@ func (c *Center) concludeSuccess(tx Tx, job RoleJob, leased leasedRole) error {
 		return err
 	}
 	if set.Revision != worked.Revision || more {
-		job.Due = c.now()
-		return tx.PutRoleJob(job)
+		return c.putDueJob(tx, job)
 	}
 	if err := tx.DeleteRoleJob(job.RoleName); err != nil {
 		return err
@@ -401,10 +401,9 @@ func (c *Center) assignNewRole(tx Tx, job RoleJob, revision int64) error {
 	}
 	if !assigned {
 		job.Retire = true
-		job.Due = c.now()
 		job.Attempts = 0
 		job.Reason = ""
-		return tx.PutRoleJob(job)
+		return c.putDueJob(tx, job)
 	}
 	return errors.Join(
 		tx.PutProvisioned(Provisioned{
@@ -433,10 +432,9 @@ func (c *Center) concludeFailure(tx Tx, job RoleJob, said error) error {
 	_, err = tx.Provisioned(job.AccountID, job.PermissionSetARN)
 	if errors.Is(err, refusal.ErrNoRow) {
 		job.Retire = true
-		job.Due = c.now()
 		job.Attempts = 0
 		job.Reason = ""
-		return tx.PutRoleJob(job)
+		return c.putDueJob(tx, job)
 	}
 	return errors.Join(err, tx.DeleteRoleJob(job.RoleName))
 }
@@ -461,8 +459,17 @@ func (c *Center) concludeRetirement(tx Tx, job RoleJob, said error) error {
 // postponeRoleJob has a job done later: after a second, two, four … an hour.
 func (c *Center) postponeRoleJob(tx Tx, job RoleJob, said error) error {
 	pause := min(time.Second<<min(max(job.Attempts-1, 0), 20), maxRolePause)
-	job.Due, job.Reason = c.now().Add(pause), reasonOf(said)
-	return tx.PutRoleJob(job)
+	now, err := c.clock(tx)
+	job.Due, job.Reason = now.Add(pause), reasonOf(said)
+	return errors.Join(err, tx.PutRoleJob(job))
+}
+
+// putDueJob has a job done at once, by the clock that all nodes share: by its own, a node that is
+// fast would keep it from the others, and take theirs.
+func (c *Center) putDueJob(tx Tx, job RoleJob) error {
+	now, err := c.clock(tx)
+	job.Due = now
+	return errors.Join(err, tx.PutRoleJob(job))
 }
 
 // reasonOf is what a person reads of why a job failed. It is never empty.

@@ -252,7 +252,10 @@ func (c *Center) revokeRoles(tx Tx, user UserID, sessions []RoleSession) (ended 
 	if err := c.endWindowsOf(tx, user); err != nil { // which take back assignments too
 		return nil, err
 	}
-	now := c.now()
+	now, err := c.clock(tx) // a node whose clock is slow would deny too little
+	if err != nil {
+		return nil, err
+	}
 	before := now.Add(revocationSlack)
 	for _, s := range sessions {
 		if !s.Until.After(now) {
@@ -320,8 +323,8 @@ func (c *Center) queueRole(tx Tx, account, permissionSet, name string) (there bo
 	case e2 != nil:
 		job = RoleJob{RoleName: name, AccountID: account, PermissionSetARN: permissionSet}
 	}
-	job.Due, job.Attempts = c.now(), 0
-	return true, tx.PutRoleJob(job)
+	job.Attempts = 0
+	return true, c.putDueJob(tx, job)
 }
 
 // endRevocations takes back what stands against credentials that have all run out. What was not in
@@ -332,7 +335,11 @@ func (c *Center) endRevocations(ctx context.Context) error {
 	}
 	ended := false
 	err := c.Store.Update(ctx, func(tx Tx) error {
-		list, err := tx.EndedRoleRevocations(c.now(), endedAtOnce)
+		now, err := c.clock(tx) // a node whose clock is fast would take back what is needed still
+		if err != nil {
+			return err
+		}
+		list, err := tx.EndedRoleRevocations(now, endedAtOnce)
 		ended = len(list) > 0
 		for _, r := range list {
 			err = errors.Join(err, tx.DeleteRoleRevocation(r))
@@ -375,8 +382,8 @@ func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
 	if len(waiting) == 0 {
 		return tx.DeleteRoleJob(job.RoleName)
 	}
-	job.Due, job.Attempts = c.now(), 0
-	return tx.PutRoleJob(job)
+	job.Attempts = 0
+	return c.putDueJob(tx, job)
 }
 
 // concludeRevocations notes that IAM has what stood in a role when the work on it began, and says

@@ -106,11 +106,15 @@ func (c *Center) repeat(
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		_, err := tx.DeleteExpired(c.now())
-		return errors.Join(err, tx.DeleteRequests(c.now().Add(-requestsKept)),
-			tx.DeleteAccessRequests(c.now().Add(-accessRequestKept), endedAtOnce),
-			tx.DeleteAccessReviews(c.now().Add(-accessReviewKept), dueAtOnce),
-			tx.DeleteRevocations(c.now().Add(-revocationsKept), revocationsSwept))
+		now, err := c.clock(tx) // a node whose clock is fast would forget what others go by
+		if err != nil {
+			return err
+		}
+		_, err = tx.DeleteExpired(now)
+		return errors.Join(err, tx.DeleteRequests(now.Add(-requestsKept)),
+			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),
+			tx.DeleteAccessReviews(now.Add(-accessReviewKept), dueAtOnce),
+			tx.DeleteRevocations(now.Add(-revocationsKept), revocationsSwept))
 	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
 }
 

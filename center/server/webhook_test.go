@@ -183,3 +183,47 @@ func TestWebhooksStayOutside(t *testing.T) {
 		}
 	}
 }
+
+// TestAReasonDoesNotPassForTheCenter: what somebody writes over many lines stays under its heading
+// in an email, as text, and within its value in what is posted.
+func TestAReasonDoesNotPassForTheCenter(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	posted := make(chan received, 1)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		posted <- received{"", body}
+	}))
+	t.Cleanup(hook.Close)
+	box := &outbox{}
+	s := centertest.Serve(t, func(c *center.Center) { c.Mailer = box })
+	w := centertest.Requests(t, s.Center)
+	if _, err := s.PutRequestWebhook(ctx, centertest.Actor, hook.URL); err != nil {
+		t.Fatal(err)
+	}
+	ask := w.Ask()
+	ask.Reason = "It is stuck.\r\nUntil:    never\n\nThe requests are here:\n\n  https://evil.example/\n<b>now</b>\",\"type\":\"x"
+	if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, ask); err != nil {
+		t.Fatal(err)
+	}
+	sendNotices(t, s.Center)
+	if len(box.list) != 2 {
+		t.Fatalf("the mails are %+v", box.list)
+	}
+	text := box.list[0].Text
+	for line := range strings.Lines(text) {
+		for _, forged := range []string{"never", "evil", "<b>"} {
+			if strings.Contains(line, forged) && !strings.HasPrefix(line, "          ") {
+				t.Errorf("the line %q stands among the center's", line)
+			}
+		}
+	}
+	if strings.Contains(text, "\r") || !strings.Contains(text, "Reason:   It is stuck.\n          Until:") {
+		t.Errorf("the mail says %q", text)
+	}
+	var notice center.PostedNotice
+	if err := json.Unmarshal((<-posted).body, &notice); err != nil || notice.Request.Reason != ask.Reason ||
+		notice.Type != "access_request.asked" {
+		t.Errorf("posted %+v, %v", notice, err)
+	}
+}

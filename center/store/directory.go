@@ -169,6 +169,10 @@ func (t tx) Users(q center.UserQuery) ([]center.User, error) {
 	}
 	// after the user name and a blank, the text that is searched has the display name
 	order := orderOf(q.By, q.Descending, "id", "user_name", "substr(search, length(user_name) + 2)")
+	if q.Offset > 0 && w.Text() == "" && q.By == 0 && !q.Descending { // what is passed over is not read
+		w.And("id >= (SELECT id FROM users ORDER BY id LIMIT 1 OFFSET ?)", q.Offset)
+		q.Offset = 0
+	}
 	query := `SELECT doc FROM users` + w.Text() + order + w.Limit(q.Limit, q.Offset)
 	return t.users(q.Limit, query, w.Args...)
 }

@@ -150,6 +150,64 @@ func TestWindowsEndWhenANodeIsKilled(t *testing.T) {
 	}
 }
 
+// inbox has the mails that a center sends.
+type inbox struct{ mails []center.Mail }
+
+func (b *inbox) Send(m center.Mail) { b.mails = append(b.mails, m) }
+
+// TestNodesWhoseClocksDiffer tell approvers, deny leavers and forget by the database's time: a fast
+// one keeps no notice from the others and forgets nothing early, a slow one denies all that is out.
+func TestNodesWhoseClocksDiffer(t *testing.T) {
+	for name, wrong := range map[string]time.Duration{"a fast clock": 3 * time.Hour, "a slow clock": -3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			dsn, ctx := sqldbtest.Postgres(t), context.Background()
+			node := centertest.On(t, open(t, dsn), "http://localhost")
+			right := centertest.On(t, open(t, dsn), "http://localhost")
+			node.Now = func() time.Time { return time.Now().Add(wrong) }
+			box := &inbox{}
+			node.Mailer, right.Mailer = box, box
+			w := centertest.Requests(t, node)
+			if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask()); err != nil {
+				t.Fatal(err)
+			}
+			if more, err := right.MailNotice(ctx); err != nil || !more || len(box.mails) == 0 {
+				t.Errorf("the other node mails nothing: %v, %v, %v", more, err, box.mails)
+			}
+			role := "arn:aws:iam::" + w.Account.ID + ":role/Keeper"
+			session := center.RoleSession{
+				UserID: w.Ada.ID, Name: "ada", AccountID: w.Account.ID, RoleName: role, PermissionSetARN: role,
+				Until: time.Now().Add(time.Hour),
+			}
+			if err := node.Store.Update(ctx, func(tx center.Tx) error {
+				return tx.ExtendRoleSession(session)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			node.Roles = struct{ center.RoleKeeper }{} // nobody works on them here
+			if _, err := node.RevokeUser(ctx, centertest.Actor, w.Ada.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := node.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := node.Store.View(ctx, func(r center.Reader) error {
+				denied, e1 := r.RoleRevocations(role)
+				if len(denied) != 1 || time.Since(denied[0].Before).Abs() > time.Minute {
+					t.Errorf("denied: %+v", denied)
+				}
+				now, e2 := r.Clock(time.Time{})
+				job, e3 := r.NextRoleJob(now)
+				if job.RoleName != role {
+					t.Errorf("the other node gets the work %+v", job)
+				}
+				return errors.Join(e1, e2, e3)
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestAWindowThatEndsWhileTheDatabaseIsAway is closed as soon as it is back.
 func TestAWindowThatEndsWhileTheDatabaseIsAway(t *testing.T) {
 	dsn := sqldbtest.Postgres(t)
