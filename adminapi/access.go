@@ -42,12 +42,11 @@ func (t Tag) Text() string {
 
 // ReadTag reads what Text writes.
 func ReadTag(text string) *Tag {
+	separator := "="
 	if quoted, ok := strings.CutPrefix(text, `"`); ok {
-		if key, value, ok := strings.Cut(quoted, `"=`); ok {
-			return &Tag{key, value}
-		}
+		text, separator = quoted, `"=`
 	}
-	key, value, _ := strings.Cut(text, "=")
+	key, value, _ := strings.Cut(text, separator)
 	return &Tag{key, value}
 }
 

@@ -21,7 +21,8 @@ const (
 	disabledOf     = 10
 	leftOf         = 10
 	departedPeople = 500
-	leaverRounds   = 20 // requests of a figure; of what takes a whole command, a quarter
+	leaverRounds   = 20 // requests of a figure
+	commandRounds  = 3  // of a whole command
 )
 
 // leaversWorld is a center of many people of whom a tenth has left.
@@ -164,17 +165,17 @@ func (w *leaversWorld) measureLeavers() (figures []figure, err error) {
 			page, err := admin.ListOrphans(ctx, "")
 			return expect(err, len(page.Orphans), 100)
 		}},
-		{"who has access to an account that all administer, first 500", func() error {
+		{"who has access to an account that all administer, first 1,000", func() error {
 			ways, _, err := admin.ListHeldAccess(ctx, adminapi.HeldAccessInput{
 				AccountID: accountID(0), Administrative: true,
-			}, 500)
-			return expect(err, len(ways), 500)
+			}, 1000)
+			return expect(err, len(ways), 1000)
 		}},
-		{"… the last 500", func() error {
+		{"… the last 1,000", func() error {
 			ways, _, err := admin.ListHeldAccess(ctx, adminapi.HeldAccessInput{
-				AccountID: accountID(0), Administrative: true, NextToken: fmt.Sprint(w.users() - 500),
-			}, 500)
-			return expect(err, len(ways), 500)
+				AccountID: accountID(0), Administrative: true, NextToken: fmt.Sprint(w.users() - 1000),
+			}, 1000)
+			return expect(err, len(ways), 1000)
 		}},
 		{"access of a user", func() error {
 			ways, _, err := admin.ListHeldAccess(ctx, adminapi.HeldAccessInput{UserID: w.present[0]}, 500)
@@ -237,7 +238,7 @@ func (w *leaversWorld) asked(name string, rounds int, ask func() error) (figure,
 // commanded measures a command whole, and its memory.
 func (w *leaversWorld) commanded(args []string) (figure, error) {
 	largest := 0.0
-	f, err := w.asked("gatehouse "+strings.Join(args, " "), leaverRounds/4, func() error {
+	f, err := w.asked("gatehouse "+strings.Join(args, " "), commandRounds, func() error {
 		var said strings.Builder
 		// #nosec G204 -- what the person who runs the benchmark named
 		cmd := exec.CommandContext(context.Background(), w.program, args...)

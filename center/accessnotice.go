@@ -173,9 +173,9 @@ func (c *Center) queueNotice(tx Tx, notice Notice, mailed bool) error {
 	return err
 }
 
-// takeNotice leases the next notice of a channel, by the clock that all nodes share: it returns the
-// time too.
-func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, now time.Time, err error) {
+// takeNotice leases the next notice of a channel, by the clock that all nodes share.
+func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err error) {
+	var now time.Time
 	next := func(r Reader) (err error) {
 		if now, err = c.clock(r); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, now time
 		return err
 	}
 	if err := c.Store.View(ctx, next); err != nil { // most often there is none, and nothing to write
-		return n, now, err
+		return n, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		if err := next(tx); err != nil {
@@ -195,7 +195,7 @@ func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, now time
 		n.Due, n.Attempts = now.Add(noticeLease), n.Attempts+1
 		return tx.PutNotice(n)
 	})
-	return n, now, err
+	return n, err
 }
 
 // MailNotice sends the next notice by mail, and says whether there was one.
@@ -203,7 +203,7 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 	if c.Mailer == nil {
 		return false, nil
 	}
-	n, _, err := c.takeNotice(ctx, ByMail)
+	n, err := c.takeNotice(ctx, ByMail)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
@@ -377,7 +377,7 @@ func SignNotice(secret authn.Secret, at time.Time, body []byte) string {
 // taken is tried again, each time later, and given up at last. What the receiver answers changes
 // nothing else.
 func (c *Center) PostNotice(ctx context.Context) (bool, error) {
-	n, now, err := c.takeNotice(ctx, ByWebhook)
+	n, err := c.takeNotice(ctx, ByWebhook)
 	if errors.Is(err, refusal.ErrNoRow) {
 		return false, nil
 	}
@@ -399,7 +399,8 @@ func (c *Center) PostNotice(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encode a notice: %w", err)
 	}
-	said := c.Webhooks.Post(ctx, to.URL, SignNotice(authn.Secret(secret), now, body), body)
+	signature := SignNotice(authn.Secret(secret), n.Due.Add(-noticeLease), body) // now, by that clock
+	said := c.Webhooks.Post(ctx, to.URL, signature, body)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

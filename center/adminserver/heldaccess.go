@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-const waysAtOnce = 500 //bound:list ways of a page of ListHeldAccess
+const waysAtOnce = 1000 //bound:list ways of a page of ListHeldAccess
 
 func (h *Handler) listHeldAccess(
 	ctx context.Context, _ awsapi.Caller, in adminapi.HeldAccessInput,

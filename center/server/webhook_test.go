@@ -202,7 +202,8 @@ func TestAReasonDoesNotPassForTheCenter(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask := w.Ask()
-	ask.Reason = "It is stuck.\r\nUntil:    never\n\nThe requests are here:\n\n  https://evil.example/\n<b>now</b>\",\"type\":\"x"
+	ask.Reason = "It is stuck.\r\nUntil:    never\n\nThe requests are here:\n\n  https://evil.example/\n" +
+		`<b>now</b>","type":"x`
 	if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, ask); err != nil {
 		t.Fatal(err)
 	}
