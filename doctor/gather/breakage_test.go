@@ -547,6 +547,7 @@ func TestARepairThatWasKilledIsCompleted(t *testing.T) {
 		var left atomic.Int64
 		left.Store(int64(n))
 		sides := b.sides().Of(facts)
+		sides.Wait = time.Millisecond // whoever was killed goes on with nothing
 		graphs := *sides.Graph.HTTP
 		graphs.Transport = dying{graphs.Transport, &left}
 		sides.Graph = &graph.Client{BaseURL: sides.Graph.BaseURL, HTTP: &graphs}

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/pem"
@@ -53,15 +54,36 @@ func (w *worker) createJob(ctx context.Context, r doctor.Repair) error {
 		graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &made); err != nil {
 		return err
 	}
-	if err := w.saveToken(ctx, r); err != nil {
+	if err := w.giveToken(ctx, r, made.ID); err != nil {
 		return err
 	}
 	return w.post(ctx, principal(r)+"/synchronization/jobs/"+made.ID+"/start", nil, nil)
 }
 
-// saveToken makes an access token at the center and saves it in the job, with the endpoint. A token
-// that a run before this one made and did not save was never used, and makes room.
+// saveToken gives a job a token that works, with the endpoint.
 func (w *worker) saveToken(ctx context.Context, r doctor.Repair) error {
+	jobs, err := graph.All[graph.SynchronizationJob](ctx, w.Graph, principal(r)+"/synchronization/jobs")
+	if err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		return errors.New("the application has no provisioning job")
+	}
+	return w.giveToken(ctx, r, jobs[0].ID)
+}
+
+const (
+	// tries are how often a token is made anew that somebody else's repair has taken away.
+	tries = 3 //bound:retries tokens that doctor makes for one job
+	// underWay is how long a token that nobody has used may be that of a repair that goes on.
+	underWay = 20 * time.Second //bound:wait a token that another repair has just made
+)
+
+// giveToken makes an access token at the center and saves it in a job, unless the saved one works.
+// A token that a run before this one made and did not save was never used, and makes room. The job
+// uses the new one at once, since the same may be repaired twice at a time: neither may take the
+// other's token for one that is left over.
+func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) error {
 	tenants, err := w.Admin.Tenants(ctx)
 	if err != nil {
 		return err
@@ -69,22 +91,58 @@ func (w *worker) saveToken(ctx context.Context, r doctor.Repair) error {
 	var tenant adminapi.Tenant
 	if len(tenants) > 0 {
 		tenant = tenants[0]
-		if err := w.makeRoom(ctx, tenant.TenantID); err != nil {
-			return err
-		}
 	} else if tenant, err = w.Admin.CreateTenant(ctx); err != nil {
 		return err
 	}
-	token, err := w.Admin.CreateBearerToken(ctx, tenant.TenantID, "")
-	if err != nil {
-		return err
+	for range tries {
+		done, works := false, false
+		if works, err = w.works(ctx, r, job, tenant); err != nil || works {
+			return err
+		}
+		if done, err = w.makeRoom(ctx, r, job, tenant); err != nil || done {
+			return err
+		}
+		var token adminapi.BearerToken
+		if token, err = w.Admin.CreateBearerToken(ctx, tenant.TenantID, ""); err != nil {
+			continue // another repair has made one
+		}
+		if err = w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", graph.Secrets{
+			Value: []graph.KeyValue{
+				{Key: graph.KeyBaseAddress, Value: tenant.ScimEndpoint},
+				{Key: graph.KeySecretToken, Value: token.Value},
+			},
+		}, nil); err != nil {
+			return err
+		}
+		if works, err = w.works(ctx, r, job, tenant); err != nil || works {
+			return err
+		}
+		err = errors.New("the new access token was saved, and does not pass Test Connection")
 	}
-	return w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", graph.Secrets{
-		Value: []graph.KeyValue{
-			{Key: graph.KeyBaseAddress, Value: tenant.ScimEndpoint},
-			{Key: graph.KeySecretToken, Value: token.Value},
-		},
-	}, nil)
+	return err
+}
+
+// works says whether a job has saved the endpoint, with a token that passes Test Connection.
+func (w *worker) works(ctx context.Context, r doctor.Repair, job string, tenant adminapi.Tenant) (bool, error) {
+	var saved graph.Secrets
+	err := w.Graph.Do(ctx, http.MethodGet, principal(r)+"/synchronization/secrets", nil, &saved)
+	if err != nil {
+		return false, err
+	}
+	here := slices.ContainsFunc(saved.Value, func(kv graph.KeyValue) bool {
+		return kv.Key == graph.KeyBaseAddress &&
+			strings.TrimRight(kv.Value, "/") == strings.TrimRight(tenant.ScimEndpoint, "/")
+	})
+	if !here {
+		return false, nil
+	}
+	err = w.post(ctx, principal(r)+"/synchronization/jobs/"+job+"/validateCredentials",
+		graph.ValidateCredentials{UseSavedCredentials: true}, nil)
+	var refused *graph.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // mostTokens is how many tokens a SCIM endpoint has. Source: AWS's quotas.
@@ -92,20 +150,38 @@ const mostTokens = 2 //bound:none AWS's, not ours
 
 var errTokensInUse = errors.New("there are two access tokens, and both are in use: delete one")
 
-func (w *worker) makeRoom(ctx context.Context, tenant string) error {
-	tokens, err := w.Admin.BearerTokens(ctx, tenant)
-	if err != nil || len(tokens) < mostTokens {
-		return err
-	}
-	slices.SortFunc(tokens, func(a, b adminapi.BearerToken) int { return a.ExpirationTime.Compare(b.ExpirationTime) })
-	for _, unused := range []bool{false, true} { // first those that ended
-		for _, t := range tokens {
-			if (unused && t.LastUsedTime == nil) || (!unused && t.ExpirationTime.Before(w.now)) {
-				return w.Admin.DeleteBearerToken(ctx, tenant, t.TokenID)
+// makeRoom deletes a token that ended or was never used, where there is no room for one more. It
+// waits for a repair that goes on elsewhere: done says that the job has a token that works now.
+func (w *worker) makeRoom(
+	ctx context.Context, r doctor.Repair, job string, tenant adminapi.Tenant,
+) (done bool, err error) {
+	wait := cmp.Or(w.Wait, underWay)
+	for began := time.Now(); ; {
+		tokens, err := w.Admin.BearerTokens(ctx, tenant.TenantID)
+		if err != nil || len(tokens) < mostTokens {
+			return false, err
+		}
+		ended := slices.IndexFunc(tokens, func(t adminapi.BearerToken) bool { return t.ExpirationTime.Before(w.now) })
+		if ended >= 0 {
+			return false, w.Admin.DeleteBearerToken(ctx, tenant.TenantID, tokens[ended].TokenID)
+		}
+		unused := slices.IndexFunc(tokens, func(t adminapi.BearerToken) bool { return t.LastUsedTime == nil })
+		if unused < 0 {
+			if done, err := w.works(ctx, r, job, tenant); err != nil || done {
+				return done, err
 			}
+			return false, errTokensInUse
+		}
+		old := tokens[unused].CreationTime.Before(w.now.Add(-wait))
+		if old || time.Since(began) > wait {
+			return false, w.Admin.DeleteBearerToken(ctx, tenant.TenantID, tokens[unused].TokenID)
+		}
+		select {
+		case <-time.After(min(time.Second/4, wait)):
+		case <-ctx.Done():
+			return false, ctx.Err()
 		}
 	}
-	return errTokensInUse
 }
 
 // importCertificate gives the center a certificate, unless it has it.

@@ -30,6 +30,10 @@ type Sides struct {
 	// InstanceARN and StoreID are the instance's that was looked at.
 	InstanceARN, StoreID string
 
+	// Wait is how long a token that nobody has used may be that of another repair, which goes on.
+	// Zero is underWay.
+	Wait time.Duration
+
 	now time.Time // by the clock of the facts
 }
 
