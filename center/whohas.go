@@ -53,9 +53,7 @@ func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []Held
 		q.Limit = heldAccessAtOnce
 	}
 	err = c.Store.View(ctx, func(r Reader) error {
-		f := heldFinder{
-			r: r, q: q, sets: map[string]PermissionSet{}, reach: map[string]Reach{}, accounts: map[string]Account{},
-		}
+		f := newHeldFinder(r, q)
 		if err := f.read(); err != nil {
 			return err
 		}
@@ -70,6 +68,59 @@ func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []Held
 	return list, total, err
 }
 
+// EachHeldAccess hands over all ways of a query, in the order of HeldAccess, as far as they are
+// there while it reads. It looks once at what is assigned, and reads Limit ways at a time, so that
+// whoever takes them slowly keeps no transaction open.
+func (c *Center) EachHeldAccess(ctx context.Context, q HeldAccessQuery, row func(HeldAccess) error) error {
+	if q.Limit <= 0 || q.Limit > heldAccessAtOnce {
+		q.Limit = heldAccessAtOnce
+	}
+	var f *heldFinder
+	for next, offset := 0, 0; f == nil || next < len(f.assigned); {
+		var part heldFinder
+		at, from := next, offset
+		err := c.Store.View(ctx, func(r Reader) (err error) {
+			if part = newHeldFinder(r, q); f != nil {
+				part.assigned, part.sets, part.reach = f.assigned, f.sets, f.reach
+			} else if err := part.read(); err != nil {
+				return err
+			}
+			if at, from, err = part.takeFrom(next, offset); err != nil {
+				return err
+			}
+			return part.complete()
+		})
+		if err != nil {
+			return err
+		}
+		f, next, offset = &part, at, from
+		for _, h := range part.found {
+			if err := row(h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeFrom takes assignments from one of them on, of which some members were taken before, until
+// the page is full. It returns where the next page begins.
+func (f *heldFinder) takeFrom(at, offset int) (next, from int, err error) {
+	for ; at < len(f.assigned) && len(f.found) < f.q.Limit; at++ {
+		counted, had := f.total, len(f.found)
+		f.q.Offset = counted + offset
+		if err := f.take(f.assigned[at]); err != nil {
+			return 0, 0, err
+		}
+		taken := len(f.found) - had
+		if offset += taken; taken > 0 && offset < f.total-counted {
+			return at, offset, nil
+		}
+		offset = 0
+	}
+	return at, 0, nil
+}
+
 // heldFinder goes through assignments, and expands those groups of which something is on the page.
 type heldFinder struct {
 	r        Reader
@@ -81,6 +132,12 @@ type heldFinder struct {
 	found    []HeldAccess
 	origins  []Assignment // of what was found
 	total    int
+}
+
+func newHeldFinder(r Reader, q HeldAccessQuery) heldFinder {
+	return heldFinder{
+		r: r, q: q, sets: map[string]PermissionSet{}, reach: map[string]Reach{}, accounts: map[string]Account{},
+	}
 }
 
 func (f *heldFinder) read() error {
@@ -184,6 +241,9 @@ func (f *heldFinder) takeOne(a Assignment) error {
 	var group *Group
 	if a.PrincipalType == PrincipalGroup {
 		g, err := f.r.Group(GroupID(a.PrincipalID))
+		if errors.Is(err, refusal.ErrNoRow) {
+			return nil // deleted since the assignments were read
+		}
 		if err != nil {
 			return err
 		}

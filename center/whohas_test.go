@@ -3,6 +3,7 @@ package center_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -92,6 +93,17 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 		return a.User.ID == b.User.ID && (a.Group == nil) == (b.Group == nil)
 	}) {
 		t.Errorf("in pages: %+v", paged)
+	}
+	for limit := range 7 { // in parts that end within the group, and with it
+		var each []center.HeldAccess
+		o.ok(o.EachHeldAccess(ctx, center.HeldAccessQuery{Account: production, Administrative: true, Limit: limit},
+			func(h center.HeldAccess) error {
+				each = append(each, h)
+				return nil
+			}))
+		if !reflect.DeepEqual(each, all) {
+			t.Errorf("%d at a time: %+v", limit, each)
+		}
 	}
 	if _, n, err := o.HeldAccess(ctx, center.HeldAccessQuery{Account: production}); err != nil || n != 6 {
 		t.Errorf("all permission sets: %d, %v", n, err)

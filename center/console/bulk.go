@@ -153,6 +153,21 @@ func removeMembers(p page) error {
 	if err != nil {
 		return err
 	}
+	switch locked, err := p.locked(); {
+	case err != nil:
+		return err
+	case locked: // before the question, not after it
+		return &refusal.Error{Code: center.ManagedByProvisioning}
+	}
+	for _, id := range ids {
+		m, err := p.h.Center.Membership(p.Context(), center.MembershipID(id))
+		if err == nil && m.GroupID != group.ID { // of another group, which the question does not name
+			err = &refusal.Error{Code: center.MembershipNotFound, Subject: id}
+		}
+		if err != nil {
+			return err
+		}
+	}
 	n := counted(len(ids), "member", "members")
 	if sure, err := p.Sure(web.Question{
 		Title:  "Remove " + n + " of " + group.DisplayName + "?",

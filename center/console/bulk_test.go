@@ -104,9 +104,34 @@ func TestMembersAreRemovedTogether(t *testing.T) {
 			picks.Add("pick", string(m.ID))
 		}
 	}
+	other, err := a.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: "Elsewhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := a.URL + "/console/groups/" + string(other.ID)
+	for _, wrong := range []string{
+		elsewhere + "/members/remove", elsewhere + "/members/" + picks.Get("pick") + "/delete",
+		a.URL + "/console/groups/nobody/members/remove",
+	} {
+		if got := a.v.Do(http.MethodPost, wrong, picks); got.Status != http.StatusNotFound {
+			t.Errorf("%s answers %d", wrong, got.Status)
+		}
+	}
 	a.v.IsSure(group+"/members/remove", picks, "2 members removed.")
 	if page := a.v.Get(group); strings.Contains(page, ">bob<") || !strings.Contains(page, ">joe<") {
 		t.Errorf("who is left: %s", page)
+	}
+	left, err := a.Memberships(ctx, center.MembershipQuery{GroupID: a.group.ID})
+	if err != nil || len(left) == 0 {
+		t.Fatal(left, err)
+	}
+	centertest.Federate(t, a.Center, "https://idp.example/")
+	if _, err := a.CreateProvisioningTenant(ctx, centertest.Actor); err != nil {
+		t.Fatal(err)
+	}
+	got := a.v.Do(http.MethodPost, group+"/members/remove", url.Values{"pick": {string(left[0].ID)}})
+	if got.Status < 400 || !strings.Contains(got.Text, "provisioning") {
+		t.Errorf("members of a group that is provisioned: %d %s", got.Status, got.Text)
 	}
 }
 

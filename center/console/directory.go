@@ -482,6 +482,13 @@ func addMember(p page) error {
 }
 
 func removeMember(p page) error {
+	m, err := p.h.Center.Membership(p.Context(), center.MembershipID(p.PathValue("mid")))
+	if err == nil && string(m.GroupID) != p.PathValue("id") {
+		err = &refusal.Error{Code: center.MembershipNotFound, Subject: string(m.ID)}
+	}
+	if err != nil {
+		return err
+	}
 	if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(p.PathValue("mid"))); err != nil {
 		return err
 	}

@@ -89,11 +89,7 @@ func (p page) exportWays(q center.HeldAccessQuery) error {
 	columns := []string{"accountId", "accountName", "userId", "userName", "status", "permissionSetArn",
 		"permissionSetName", "by", "groupId", "groupName", "until", "administers", "lastUsedAt"}
 	return p.Export("access", columns, func(row func(...string) error) error {
-		return rowsOf(func(offset int) ([]center.HeldAccess, error) {
-			q.Offset, q.Limit = offset, exportSize
-			list, _, err := p.h.Center.HeldAccess(p.Context(), q)
-			return list, err
-		}, func(h center.HeldAccess) error {
+		return p.h.Center.EachHeldAccess(p.Context(), q, func(h center.HeldAccess) error {
 			by, group := "DIRECT", center.Group{}
 			switch {
 			case h.Group != nil:

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -15,7 +16,10 @@ import (
 )
 
 // Traces is where traces go.
-type Traces struct{ given tracing.Given }
+type Traces struct {
+	given tracing.Given
+	part  *pflag.Flag
+}
 
 // Flags adds the flags.
 func (t *Traces) Flags(f *pflag.FlagSet) {
@@ -29,6 +33,7 @@ func (t *Traces) Flags(f *pflag.FlagSet) {
 		"part of all traces that is recorded, from 0 to 1 (default: OTEL_TRACES_SAMPLER, else all, 100 a second at "+
 			"most)",
 	)
+	t.part = f.Lookup("traces-part")
 	f.StringVar(
 		&t.given.Authorization, "traces-authorization", "",
 		"Authorization header of --traces; set it with GATEHOUSE_TRACES_AUTHORIZATION or\n"+
@@ -43,6 +48,9 @@ func (t *Traces) Open(
 ) (*tracing.Tracing, error) {
 	given := t.given
 	given.Names = alone
+	if t.part != nil && t.part.Changed && !(given.Part >= 0 && given.Part <= 1) { // nor NaN
+		return nil, terminal.UsageError{Err: fmt.Errorf("--traces-part %s: use a number from 0 to 1", t.part.Value)}
+	}
 	settings, err := tracing.Read(given, env)
 	if err != nil && given.To != "" {
 		return nil, terminal.UsageError{Err: err}

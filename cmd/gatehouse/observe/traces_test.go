@@ -18,7 +18,9 @@ func TestAMachinesEnvironmentEndsNoHalf(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c", "OTEL_EXPORTER_OTLP_CERTIFICATE": t.TempDir() + "/missing.pem",
 	}
 	get := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	for _, args := range [][]string{nil, {"--traces=https://c"}} {
+	for _, args := range [][]string{
+		nil, {"--traces=https://c"}, {"--traces-part=-0.5"}, {"--traces-part=NaN"}, {"--traces-part=2"},
+	} {
 		var traces observe.Traces
 		f := pflag.NewFlagSet("", pflag.ContinueOnError)
 		traces.Flags(f)

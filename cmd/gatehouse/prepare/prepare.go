@@ -135,8 +135,16 @@ func (w World) run(ctx context.Context, a *answers) error {
 
 // secrets takes those that the environment gives.
 func (w World) secrets(a *answers) error {
-	if text, set := w.Env("GATEHOUSE_DATABASE"); set && a.databaseFile == "" {
-		a.database = text
+	if text, set := w.Env("GATEHOUSE_DATABASE"); set {
+		file, _ := w.Env("GATEHOUSE_DATABASE_FILE") // which is this flag's, and where the text is from
+		switch {
+		case a.databaseFile == "":
+			a.database = text
+		case a.databaseFile != file:
+			return terminal.UsageError{
+				Err: errors.New("GATEHOUSE_DATABASE and --database-file both name a database: use one"),
+			}
+		}
 	}
 	if text, set := w.Env("GATEHOUSE_ADMIN_PASSWORD"); set {
 		if a.passwordFile != "" {

@@ -132,6 +132,7 @@ func TestAnswersThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"center --yes --admin-password-file x --pw":             "both give",
 		"tenant --yes --weak":                                   "password",
 		"center --yes --mysql":                                  "postgres://",
+		"center --yes --database-file x --db":                   "both name a database",
 		"center --yes --line":                                   "line break",
 	} {
 		env := map[string]string{}
@@ -143,6 +144,8 @@ func TestAnswersThatDoNotGoTogetherAreRefused(t *testing.T) {
 			env["GATEHOUSE_ADMIN_PASSWORD"] = "x"
 		case "--line":
 			list = append(list[:len(list)-1], "--data", "a\nGATEHOUSE_DATABASE=x", "")
+		case "--db":
+			env["GATEHOUSE_DATABASE"] = "postgres://db/center"
 		case "--mysql":
 			env["GATEHOUSE_DATABASE"] = "mysql://db"
 		default:
