@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -33,9 +34,10 @@ func personOf(ctx context.Context, t *tenant.Tenant, name string) (string, error
 }
 
 // area is a part of the admin center with the directory roles that may look at it, and those that
-// may send its forms. What a form may change is for the rules of the tenant to say once more.
+// may send its forms. What a form may change is for the rules of the tenant to say once more. Its
+// path is a beginning, or where it has an asterisk, a whole one in which that stands for an id.
 type area struct {
-	prefix       string
+	path         string
 	read, change []tenant.RoleTemplateID
 }
 
@@ -47,20 +49,41 @@ var (
 	ofUsers        = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}
 	ofGroups       = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.GroupsAdministrator}
 	ofRoles        = []tenant.RoleTemplateID{tenant.PrivilegedRoleAdministrator}
-	ofDeleted      = slices.Concat(ofUsers, ofGroups, ofApplications)
+	// ofAssigning give applications to people. Source: "Microsoft Entra built-in roles", who may
+	// update servicePrincipals/appRoleAssignedTo. Every member of a directory may see which
+	// applications there are.
+	ofAssigning = append(
+		[]tenant.RoleTemplateID{tenant.UserAdministrator, tenant.PrivilegedRoleAdministrator}, ofApplications...,
+	)
+	seeApplications = append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofApplications...)
+	seeAssignments  = append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofAssigning...)
+	ofDeleted       = slices.Concat(ofUsers, ofGroups, ofApplications)
 )
 
 // areas are the parts, the first that fits counts. A Global Administrator may everything.
 var areas = []area{
 	{"/admin/sign-in-logs", ofLogs, nil},
 	{"/admin/audit", ofLogs, nil},
-	{"/admin/clients", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofApplications...), ofApplications},
-	{"/admin/apps", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofApplications...), ofApplications},
+	{"/admin/clients", seeApplications, ofApplications},
+	{"/admin/apps/gallery", seeApplications, ofApplications},
+	{"/admin/apps/*/assignments", seeAssignments, ofAssigning},
+	{"/admin/apps/*/assignments/delete", seeAssignments, ofAssigning},
+	{"/admin/apps/*", seeAssignments, ofApplications},
+	{"/admin/apps/", seeApplications, ofApplications},
+	{"/admin/apps", seeAssignments, ofApplications},
 	{"/admin/users", anyRole, ofUsers},
 	{"/admin/groups", anyRole, ofGroups},
 	{"/admin/deleted", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofDeleted...), ofDeleted},
 	{"/admin/roles", anyRole, ofRoles},
 	{"/admin/", anyRole, nil},
+}
+
+func (a area) has(address string) bool {
+	if strings.Contains(a.path, "*") {
+		matches, _ := path.Match(a.path, address) // the patterns above are good
+		return matches
+	}
+	return strings.HasPrefix(address, a.path)
 }
 
 // admits refuses somebody of the directory whose roles do not open a page.
@@ -72,7 +95,7 @@ func (h *Handler) admits(r *http.Request, person string) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(areas, func(a area) bool { return strings.HasPrefix(r.URL.Path, a.prefix) })
+	i := slices.IndexFunc(areas, func(a area) bool { return a.has(r.URL.Path) })
 	for _, role := range held {
 		reads := r.Method == http.MethodGet && (areas[i].read == nil || slices.Contains(areas[i].read, role))
 		writes := r.Method != http.MethodGet && slices.Contains(areas[i].change, role)

@@ -19,12 +19,17 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	s := tenanttest.Serve(t)
 	admin := s.AdminCenter()
 	people := map[string]tenant.User{}
-	for _, name := range []string{"uma", "carl", "rita", "gale", "joe"} {
+	wiki, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := "apps/" + string(wiki.ID)
+	for _, name := range []string{"uma", "carl", "rita", "gale", "joe", "pia"} {
 		people[name] = s.NewPerson(name + "@northwind.example")
 	}
 	for name, role := range map[string]tenant.RoleTemplateID{
 		"uma": tenant.UserAdministrator, "carl": tenant.CloudApplicationAdministrator, "rita": tenant.ReportsReader,
-		"gale": tenant.GlobalAdministrator,
+		"gale": tenant.GlobalAdministrator, "pia": tenant.PrivilegedRoleAdministrator,
 	} {
 		admin.Does(s.URL+"/admin/roles", url.Values{
 			"upn": {name + "@northwind.example"}, "role": {string(role)},
@@ -53,7 +58,12 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	form := url.Values{"x": {"y"}}
 	for name, asks := range map[string][]ask{
 		"uma": {
-			{"users", nil, yes}, {"users/" + joe, url.Values{"title": {"Clerk"}}, yes}, {"apps", nil, no},
+			{"users", nil, yes}, {"users/" + joe, url.Values{"title": {"Clerk"}}, yes},
+			{"apps", nil, yes}, {app, nil, yes}, {app + "/assignments", nil, yes},
+			{app + "/assignments", url.Values{"name": {"joe@northwind.example"}}, yes},
+			{app + "/saml", nil, no}, {app + "/provisioning", nil, no}, {"apps/gallery", nil, no},
+			{app + "/saml", form, no}, {app + "/delete", form, no}, {app + "/deprovisioning", form, no},
+			{"apps", url.Values{"template": {tenant.NonGallery.ID}, "name": {"Mine"}}, no},
 			{"audit", nil, no}, {"clients", nil, no}, {"roles", nil, yes},
 			{"users/" + gale + "/password", url.Values{"password": {"Another horse 2!"}}, no},
 			{"users/" + gale + "/delete", form, no}, {"users/" + gale, url.Values{"enabled": {"false"}}, no},
@@ -62,12 +72,18 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 			}, no},
 			{"administrators", url.Values{"name": {"mallory"}}, no}, {"account", nil, no},
 		},
+		"pia": {
+			{"apps", nil, yes}, {app + "/assignments", url.Values{"name": {"carl@northwind.example"}}, yes},
+			{app + "/provisioning", nil, no}, {"clients", nil, no}, {app + "/provisioning/start", form, no},
+			{app + "/assignments/delete", url.Values{"assignment": {"x"}}, http.StatusNotFound},
+		},
 		"carl": {
 			{"apps", nil, yes}, {"clients", nil, yes}, {"audit", nil, yes}, {"users", nil, yes},
 			{"clients", url.Values{"name": {"robot"}, "permission": {"Directory.ReadWrite.All"}}, no},
 			{"clients", url.Values{"name": {"harmless"}}, yes}, {"users/" + joe + "/delete", form, no},
 		},
-		"rita": {{"audit", nil, yes}, {"sign-in-logs", nil, yes}, {"apps", nil, no}, {"users/" + joe, form, no}},
+		"rita": {{"audit", nil, yes}, {"sign-in-logs", nil, yes}, {"apps", nil, no},
+			{app + "/assignments", nil, no}, {app + "/assignments", form, no}, {"users/" + joe, form, no}},
 		"gale": {
 			{"users/" + joe, url.Values{"title": {"Chief"}}, yes}, {"audit", nil, yes}, {"clients", nil, yes},
 			{"administrators", url.Values{"name": {"another"}}, yes},
