@@ -99,8 +99,8 @@ var (
 	ProvisioningOff = Refusals.New("automatic-provisioning-off", refusal.Conflict,
 		"automatic provisioning is not enabled", "enable it in Settings, or with CreateProvisioningTenant")
 	ProvisioningOn = Refusals.New("automatic-provisioning-on", refusal.Conflict,
-		"automatic provisioning is already enabled",
-		"use the endpoint of `gatehouse provisioning status`, or remove it with `gatehouse provisioning disable`")
+		"automatic provisioning is enabled",
+		"`gatehouse provisioning status` shows its endpoint, and `gatehouse provisioning disable` removes it")
 	TokensRemain = Refusals.New("access-tokens-remain", refusal.Conflict,
 		"access tokens still exist",
 		"delete the access tokens first; `gatehouse provisioning disable --revoke-tokens` does both")

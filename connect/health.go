@@ -64,7 +64,13 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		if slices.Contains([]string{"Assigned groups", "Provisioning status", writerTitle}, s.Title) {
 			condition = Drifted
 		}
-		h.find(s.Title, condition, p.why(s), "gatehouse connect repair will "+s.Detail)
+		detail, next := p.why(s), "gatehouse connect repair will "+s.Detail
+		if s.Title == "Identity source" {
+			if who := p.changedBy(ctx); who != "" { // perhaps on purpose
+				detail, next = detail+"; "+who, "nothing, if that was meant; "+next
+			}
+		}
+		h.find(s.Title, condition, detail, next)
 	}
 	if p.State.Job.ID != "" {
 		h.job(jobStatus(p.State.Principal.DisplayName, p.State.Job))
@@ -136,9 +142,18 @@ type searcher interface {
 func (p *Plan) leftBecause(ctx context.Context) string {
 	text := "“" + p.State.Principal.DisplayName + "” has no provisioning job, and the identity source is " +
 		p.sourceName()
+	if who := p.changedBy(ctx); who != "" {
+		return who + ": " + text
+	}
+	return text
+}
+
+// changedBy says who has taken a center's identity source back, and when; it is empty where nobody
+// has, or nobody tells.
+func (p *Plan) changedBy(ctx context.Context) string {
 	log, keeps := p.cfg.Center.(searcher)
 	if !keeps {
-		return text
+		return ""
 	}
 	var last adminapi.Event
 	for _, name := range []string{"DisableExternalIdPConfigurationForDirectory", "UndoIdentitySourceChange"} {
@@ -150,14 +165,14 @@ func (p *Plan) leftBecause(ctx context.Context) string {
 				return false
 			})
 		if err != nil {
-			return text // who may not read the log learns the rest
+			return "" // who may not read the log learns the rest
 		}
 	}
 	if last.EventTime.IsZero() {
-		return text
+		return ""
 	}
-	return fmt.Sprintf("%s took it back on %s: %s", cmp.Or(last.ActorName, "somebody"),
-		last.EventTime.UTC().Format("2006-01-02 15:04 UTC"), text)
+	return fmt.Sprintf("%s took it back on %s", cmp.Or(last.ActorName, "somebody"),
+		last.EventTime.UTC().Format("2006-01-02 15:04 UTC"))
 }
 
 // unproved says whether a step is of what AWS does not tell, and no run has proved.

@@ -208,7 +208,7 @@ func (w *world) openSync(
 ) (*synchronizer, error) {
 	mappings, err := s.readMappings()
 	if err := errors.Join(s.check(), err); err != nil {
-		return nil, err
+		return nil, terminal.UsageError{Err: err}
 	}
 	client := outbound.Operator.Client(administer.Timeout)
 	source, err := s.source.client(ctx, client, w.say)

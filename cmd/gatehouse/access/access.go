@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,16 +126,15 @@ func offers(w administer.World) *cobra.Command {
 		if p.asJSON {
 			return printJSON(w, out.Offers)
 		}
-		t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "ACCOUNT\tNAME\tPERMISSION SET\tLONGEST\tEMERGENCY\tPOLICY")
+		var rows [][]string
 		for _, o := range out.Offers {
 			for _, a := range o.Accounts {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", terminal.Inline(a.ID), terminal.Inline(a.Name),
-					terminal.Inline(o.PermissionSet), seconds(o.LongestSeconds), yes(o.Emergency),
-					terminal.Inline(o.Policy))
+				rows = append(rows, []string{
+					a.ID, a.Name, o.PermissionSet, seconds(o.LongestSeconds), yes(o.Emergency), o.Policy,
+				})
 			}
 		}
-		return t.Flush()
+		return terminal.Table(w.Out, "ACCOUNT\tNAME\tPERMISSION SET\tLONGEST\tEMERGENCY\tPOLICY", rows)
 	})
 }
 
@@ -322,8 +320,7 @@ func printRequests(w administer.World, asJSON bool, list []adminapi.AccessReques
 	if asJSON {
 		return printJSON(w, list)
 	}
-	t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "REQUEST\tSTATE\tWHO\tACCESS\tFOR\tUNTIL\tREASON\t")
+	var rows [][]string
 	for _, r := range list {
 		until := ""
 		switch {
@@ -341,9 +338,8 @@ func printRequests(w administer.World, asJSON bool, list []adminapi.AccessReques
 		case r.EndReason != "" && !r.EndedAt.IsZero():
 			note = r.EndReason
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", terminal.Inline(r.RequestID), terminal.Inline(r.State),
-			terminal.Inline(r.UserName), terminal.Inline(r.PermissionSet+" in "+r.AccountName+" ("+r.AccountID+")"),
-			seconds(r.Seconds), until, terminal.Inline(r.Reason), terminal.Inline(note))
+		rows = append(rows, []string{r.RequestID, r.State, r.UserName,
+			r.PermissionSet + " in " + r.AccountName + " (" + r.AccountID + ")", seconds(r.Seconds), until, r.Reason, note})
 	}
-	return t.Flush()
+	return terminal.Table(w.Out, "REQUEST\tSTATE\tWHO\tACCESS\tFOR\tUNTIL\tREASON\tNOTE", rows)
 }

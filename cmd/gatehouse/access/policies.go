@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +41,7 @@ func (o *office) command(
 			if err != nil {
 				return err
 			}
-			return do(cmd.Context(), c, args)
+			return administer.Helped(cmd.Context(), c, do(cmd.Context(), c, args))
 		},
 	}
 }
@@ -99,18 +99,17 @@ func (o *office) printPolicies(list []adminapi.RequestPolicy) error {
 	if o.asJSON {
 		return printJSON(o.World, list)
 	}
-	t := tabwriter.NewWriter(o.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "POLICY\tNAME\tWHO\tPERMISSION SET\tWHERE\tLONGEST\tAPPROVERS\tAPPROVALS\tEMERGENCY")
+	var rows [][]string
 	for _, p := range list {
 		where := p.AccountID + p.Unit
 		if p.Tag != nil {
 			where = p.Tag.Text()
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", p.PolicyID, terminal.Inline(p.Name),
-			terminal.Inline(p.EligibleGroupID), terminal.Inline(p.PermissionSetARN), terminal.Inline(where),
-			seconds(p.LongestSeconds), terminal.Inline(p.ApproverGroupID), p.Approvals, yes(p.Emergency))
+		rows = append(rows, []string{p.PolicyID, p.Name, p.EligibleGroupID, p.PermissionSetARN, where,
+			seconds(p.LongestSeconds), p.ApproverGroupID, strconv.Itoa(p.Approvals), yes(p.Emergency)})
 	}
-	return t.Flush()
+	return terminal.Table(o.Out,
+		"POLICY\tNAME\tWHO\tPERMISSION SET\tWHERE\tLONGEST\tAPPROVERS\tAPPROVALS\tEMERGENCY", rows)
 }
 
 func (o *office) createPolicy() *cobra.Command {

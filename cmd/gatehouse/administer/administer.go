@@ -13,7 +13,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -172,16 +171,15 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	t := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, header)
+	var lines [][]string
 	rows(func(columns ...any) {
 		texts := make([]string, len(columns))
 		for i, c := range columns {
-			texts[i] = terminal.Inline(c)
+			texts[i] = fmt.Sprint(c)
 		}
-		fmt.Fprintln(t, strings.Join(texts, "\t"))
+		lines = append(lines, texts)
 	})
-	return t.Flush()
+	return terminal.Table(a.Out, header, lines)
 }
 
 // Moment shows a time in the columns of a table.
@@ -205,7 +203,7 @@ func (a *administration) command(
 			if err != nil {
 				return err
 			}
-			return do(cmd, c, args)
+			return Helped(cmd.Context(), c, do(cmd, c, args))
 		},
 	}
 }

@@ -146,6 +146,26 @@ func TestMistakesOfUsageAreToldApart(t *testing.T) {
 }
 
 // TestAChangeAsksForAWord types the wrong word: the center refuses, and nothing changes.
+// TestANameThatIsMistyped: the center's nearest one is offered, and where none answers, how to name
+// another.
+func TestANameThatIsMistyped(t *testing.T) {
+	t.Parallel()
+	o, s := newOffice(t)
+	s.NewPerson("ada@example.com")
+	if err := s.PutAccounts(t.Context(), centertest.Actor, []center.Account{
+		{ID: "111122223333", Name: "Production"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o.refused("did you mean ada@example.com?", "", "users", "show", "ada@exmple.com")
+	o.refused("did you mean Production?", "", "roles", "list", "--account", "Porduction")
+	if _, _, err := o.call("", "users", "show", "zzz"); err == nil || strings.Contains(err.Error(), "mean") {
+		t.Errorf("a name like no other: %v", err)
+	}
+	o.env["CENTER_URL"] = "http://127.0.0.1:1"
+	o.refused("does the center run at", "", "users", "list")
+}
+
 func TestAChangeAsksForAWord(t *testing.T) {
 	o, _ := newOffice(t)
 	_, said, err := o.call("yes\n", "identity-source", "undo")

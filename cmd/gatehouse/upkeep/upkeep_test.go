@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/upkeep"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/connect/aws"
@@ -215,6 +216,27 @@ func TestWhatWasTakenBackIsNotRepaired(t *testing.T) {
 	text := k.want(errDiffers, "", "status", "--center-url", "x", "--json")
 	if err := json.Unmarshal([]byte(text), &h); err != nil || len(h.Findings) != 1 {
 		t.Errorf("%v: %s", err, text)
+	}
+}
+
+// TestASourceThatWasChangedBackMayBeMeant: the status says who changed it, and not only how to
+// change it again.
+func TestASourceThatWasChangedBackMayBeMeant(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t}
+	tenants, err := k.Admin.Tenants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		k.Admin.RevokeTokens(t.Context(), tenants[0].TenantID), k.Admin.DeleteTenant(t.Context(), tenants[0].TenantID),
+		k.Admin.DisableConfiguration(t.Context(), adminapi.ConfirmInput{Confirmation: connect.Confirmation}),
+	); err != nil {
+		t.Fatal(err)
+	}
+	out := k.want(errDiffers, "took it back on", "status", "--center-url", "x")
+	if !strings.Contains(out, "next: nothing, if that was meant; gatehouse connect repair will change it") {
+		t.Errorf("the status says:\n%s", out)
 	}
 }
 

@@ -1,0 +1,47 @@
+package administer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/terminal"
+)
+
+// kinds are what the center does not find, by the reason that it gives.
+var kinds = map[string]string{
+	"user-not-found": adminapi.NamesOfUsers, "group-not-found": adminapi.NamesOfGroups,
+	"account-not-found": adminapi.NamesOfAccounts, "permission-set-not-found": adminapi.NamesOfPermissionSets,
+}
+
+// named is how a refusal names what was asked for.
+var named = regexp.MustCompile(`\(([^()]{2,256})\)`)
+
+// Helped is an error with what helps: the name that may be meant by one that the center does not
+// know, or how another center is named, where none answers.
+func Helped(ctx context.Context, c *adminapi.Client, err error) error {
+	var away *url.Error
+	if errors.As(err, &away) && ctx.Err() == nil {
+		return fmt.Errorf("%w: does the center run at %s? --center-url or AWS_ENDPOINT_URL names another", err, c.URL)
+	}
+	m := named.FindStringSubmatch(fmt.Sprint(err))
+	kind := kinds[adminapi.ReasonOf(err)]
+	if kind == "" || m == nil {
+		return err
+	}
+	var known []string
+	for _, begun := range []string{string([]rune(m[1])[:2]), string([]rune(m[1])[:1])} {
+		if found, e := c.ListNames(ctx, kind, begun); e == nil && len(known) == 0 { // without it, the error stays
+			for _, n := range found {
+				known = append(known, n.Name)
+			}
+		}
+	}
+	if meant := terminal.Meant(m[1], known); meant != "" {
+		return fmt.Errorf("%w%s", err, meant)
+	}
+	return err
+}
