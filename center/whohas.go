@@ -81,7 +81,8 @@ func (c *Center) EachHeldAccess(ctx context.Context, q HeldAccessQuery, row func
 		at, from := next, offset
 		err := c.Store.View(ctx, func(r Reader) (err error) {
 			if part = newHeldFinder(r, q); f != nil {
-				part.assigned, part.sets, part.reach = f.assigned, f.sets, f.reach
+				part.sets, part.reach = f.sets, f.reach
+				part.assigned = f.assigned
 			} else if err := part.read(); err != nil {
 				return err
 			}
@@ -93,7 +94,8 @@ func (c *Center) EachHeldAccess(ctx context.Context, q HeldAccessQuery, row func
 		if err != nil {
 			return err
 		}
-		f, next, offset = &part, at, from
+		f = &part
+		next, offset = at, from
 		for _, h := range part.found {
 			if err := row(h); err != nil {
 				return err

@@ -14,7 +14,7 @@ import (
 // Table prints rows below a header, whose columns have a tab between. On a terminal that is too
 // narrow for it, each row becomes a paragraph with a line for each column that has something:
 // nothing is cut off, since ids are there to be copied, and no line is broken.
-func Table(out io.Writer, header string, rows [][]string) error {
+func Table(out io.Writer, header string, rows [][]any) error {
 	return table(out, width(out), header, rows)
 }
 
@@ -33,12 +33,15 @@ func width(out io.Writer) int {
 
 const gap = 2 // blanks between two columns
 
-func table(out io.Writer, columns int, header string, rows [][]string) error {
+func table(out io.Writer, columns int, header string, rows [][]any) error {
 	names := strings.Split(header, "\t")
 	widest := make([]int, len(names))
-	for _, row := range append([][]string{names}, rows...) {
-		for i, text := range row[:min(len(row), len(names))] {
-			widest[i] = max(widest[i], utf8.RuneCountInString(Inline(text)))
+	for i, name := range names {
+		widest[i] = len(name)
+		for _, row := range rows {
+			if i < len(row) {
+				widest[i] = max(widest[i], utf8.RuneCountInString(Inline(row[i])))
+			}
 		}
 	}
 	total := gap * (len(names) - 1)
@@ -60,7 +63,7 @@ func table(out io.Writer, columns int, header string, rows [][]string) error {
 	return t.Flush()
 }
 
-func paragraphs(out io.Writer, names []string, rows [][]string) error {
+func paragraphs(out io.Writer, names []string, rows [][]any) error {
 	widest := 0
 	for _, name := range names {
 		widest = max(widest, len(name))
@@ -71,8 +74,8 @@ func paragraphs(out io.Writer, names []string, rows [][]string) error {
 			text.WriteByte('\n')
 		}
 		for i, cell := range row[:min(len(row), len(names))] {
-			if cell = Inline(cell); cell != "" {
-				fmt.Fprintf(&text, "%-*s  %s\n", widest, names[i], cell)
+			if shown := Inline(cell); shown != "" {
+				fmt.Fprintf(&text, "%-*s  %s\n", widest, names[i], shown)
 			}
 		}
 	}

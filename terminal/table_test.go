@@ -10,7 +10,7 @@ import (
 func TestATableFitsItsTerminal(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 70)
-	rows := [][]string{{"ada", "", long}, {"bob\nx", "Production", "b"}}
+	rows := [][]any{{"ada", "", long}, {"bob\nx", "Production", "b"}}
 	for columns, want := range map[int]string{
 		0:   "USER",
 		80:  "USER     ada\nID       " + long + "\n\nUSER     bob\\u000ax\nACCOUNT  Production\nID       b\n",

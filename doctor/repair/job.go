@@ -74,7 +74,7 @@ func (w *worker) saveToken(ctx context.Context, r doctor.Repair) error {
 
 const (
 	// tries are how often a token is made anew that somebody else's repair has taken away.
-	tries = 3 //bound:retries tokens that doctor makes for one job
+	tries = 3 //bound:none how often, and the center has two tokens at most
 	// underWay is how long a token that nobody has used may be that of a repair that goes on.
 	underWay = 20 * time.Second //bound:wait a token that another repair has just made
 )

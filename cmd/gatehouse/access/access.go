@@ -126,10 +126,10 @@ func offers(w administer.World) *cobra.Command {
 		if p.asJSON {
 			return printJSON(w, out.Offers)
 		}
-		var rows [][]string
+		var rows [][]any
 		for _, o := range out.Offers {
 			for _, a := range o.Accounts {
-				rows = append(rows, []string{
+				rows = append(rows, []any{
 					a.ID, a.Name, o.PermissionSet, seconds(o.LongestSeconds), yes(o.Emergency), o.Policy,
 				})
 			}
@@ -320,7 +320,7 @@ func printRequests(w administer.World, asJSON bool, list []adminapi.AccessReques
 	if asJSON {
 		return printJSON(w, list)
 	}
-	var rows [][]string
+	var rows [][]any
 	for _, r := range list {
 		until := ""
 		switch {
@@ -338,8 +338,9 @@ func printRequests(w administer.World, asJSON bool, list []adminapi.AccessReques
 		case r.EndReason != "" && !r.EndedAt.IsZero():
 			note = r.EndReason
 		}
-		rows = append(rows, []string{r.RequestID, r.State, r.UserName,
-			r.PermissionSet + " in " + r.AccountName + " (" + r.AccountID + ")", seconds(r.Seconds), until, r.Reason, note})
+		rows = append(rows, []any{r.RequestID, r.State, r.UserName,
+			r.PermissionSet + " in " + r.AccountName + " (" + r.AccountID + ")", seconds(r.Seconds), until, r.Reason,
+			note})
 	}
 	return terminal.Table(w.Out, "REQUEST\tSTATE\tWHO\tACCESS\tFOR\tUNTIL\tREASON\tNOTE", rows)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,14 +98,14 @@ func (o *office) printPolicies(list []adminapi.RequestPolicy) error {
 	if o.asJSON {
 		return printJSON(o.World, list)
 	}
-	var rows [][]string
+	var rows [][]any
 	for _, p := range list {
 		where := p.AccountID + p.Unit
 		if p.Tag != nil {
 			where = p.Tag.Text()
 		}
-		rows = append(rows, []string{p.PolicyID, p.Name, p.EligibleGroupID, p.PermissionSetARN, where,
-			seconds(p.LongestSeconds), p.ApproverGroupID, strconv.Itoa(p.Approvals), yes(p.Emergency)})
+		rows = append(rows, []any{p.PolicyID, p.Name, p.EligibleGroupID, p.PermissionSetARN, where,
+			seconds(p.LongestSeconds), p.ApproverGroupID, p.Approvals, yes(p.Emergency)})
 	}
 	return terminal.Table(o.Out,
 		"POLICY\tNAME\tWHO\tPERMISSION SET\tWHERE\tLONGEST\tAPPROVERS\tAPPROVALS\tEMERGENCY", rows)

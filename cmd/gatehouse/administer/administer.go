@@ -171,14 +171,8 @@ func (a *administration) print(v any, header string, rows func(line func(...any)
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	var lines [][]string
-	rows(func(columns ...any) {
-		texts := make([]string, len(columns))
-		for i, c := range columns {
-			texts[i] = fmt.Sprint(c)
-		}
-		lines = append(lines, texts)
-	})
+	var lines [][]any
+	rows(func(columns ...any) { lines = append(lines, columns) })
 	return terminal.Table(a.Out, header, lines)
 }
 

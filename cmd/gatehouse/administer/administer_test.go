@@ -158,7 +158,7 @@ func TestANameThatIsMistyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.refused("did you mean ada@example.com?", "", "users", "show", "ada@exmple.com")
-	o.refused("did you mean Production?", "", "roles", "list", "--account", "Porduction")
+	o.refused("did you mean Production?", "", "roles", "list", "--account", "Prodcution")
 	if _, _, err := o.call("", "users", "show", "zzz"); err == nil || strings.Contains(err.Error(), "mean") {
 		t.Errorf("a name like no other: %v", err)
 	}

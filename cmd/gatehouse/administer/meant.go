@@ -33,12 +33,9 @@ func Helped(ctx context.Context, c *adminapi.Client, err error) error {
 		return err
 	}
 	var known []string
-	for _, begun := range []string{string([]rune(m[1])[:2]), string([]rune(m[1])[:1])} {
-		if found, e := c.ListNames(ctx, kind, begun); e == nil && len(known) == 0 { // without it, the error stays
-			for _, n := range found {
-				known = append(known, n.Name)
-			}
-		}
+	found, _ := c.ListNames(ctx, kind, string([]rune(m[1])[:2])) // without them, the error stays as it is
+	for _, n := range found {
+		known = append(known, n.Name)
 	}
 	if meant := terminal.Meant(m[1], known); meant != "" {
 		return fmt.Errorf("%w%s", err, meant)
