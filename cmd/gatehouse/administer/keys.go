@@ -93,13 +93,12 @@ func (a *administration) setAccessKey(
 
 // done says what was done, unless it was not: to a program as JSON.
 func (a *administration) done(err error, words string, args ...any) error {
-	switch {
-	case err != nil:
-		return err
-	case a.asJSON:
+	if err == nil && a.asJSON {
 		return a.print(struct{ Done string }{fmt.Sprintf(words, args...)}, "", nil)
 	}
-	_, err = fmt.Fprintf(a.Err, words+"\n", args...)
+	if err == nil {
+		fmt.Fprintf(a.Err, words+"\n", args...)
+	}
 	return err
 }
 
