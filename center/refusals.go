@@ -99,7 +99,7 @@ var (
 	ProvisioningOff = Refusals.New("automatic-provisioning-off", refusal.Conflict,
 		"automatic provisioning is not enabled", "enable it in Settings, or with CreateProvisioningTenant")
 	ProvisioningOn = Refusals.New("automatic-provisioning-on", refusal.Conflict,
-		"automatic provisioning is enabled",
+		"automatic provisioning is already enabled",
 		"`gatehouse provisioning status` shows its endpoint, and `gatehouse provisioning disable` removes it")
 	TokensRemain = Refusals.New("access-tokens-remain", refusal.Conflict,
 		"access tokens still exist",
