@@ -408,7 +408,10 @@ func (p *Plan) observeGroups(ctx context.Context) error {
 			return err
 		}
 		if len(found) != 1 {
-			return fmt.Errorf("the tenant has %d groups named %q; name exactly one", len(found), name)
+			return fmt.Errorf(
+				"the tenant has %d groups named %q, and it must be one: give the display name as it is in Entra ID",
+				len(found), name,
+			)
 		}
 		if !assigned[found[0].ID] {
 			p.State.Unassigned = append(p.State.Unassigned, found[0].ID)

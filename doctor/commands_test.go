@@ -56,3 +56,36 @@ func TestAnAddressOfTwoPeopleDeletesNobody(t *testing.T) {
 	}
 	t.Error("the clash was not found")
 }
+
+// TestInOtherPartitionsNoAddressIsGuessed: the issuers of AWS in China and of GovCloud are not
+// published. What the application has for the store is taken, and links lead to the right console.
+func TestInOtherPartitionsNoAddressIsGuessed(t *testing.T) {
+	t.Parallel()
+	for region, host := range map[string]string{
+		"cn-north-1": "console.amazonaws.cn", "us-gov-west-1": "console.amazonaws-us-gov.com",
+		"eu-central-1": "eu-central-1.console.aws.amazon.com",
+	} {
+		facts := state(t, [][]any{{"set", "aws/Users/0/UserName", "another.name"}})
+		facts.AWS.Region = region
+		facts.AWS.Instances[0].PrimaryRegion, facts.AWS.Instances[0].Regions = region, []string{region}
+		facts.Entra.ServicePrincipals[0].ServicePrincipalNames = []string{
+			"https://" + region + ".signin-of-its-own.example/platform/saml/d-9367a1b2c3",
+		}
+		links, judged := 0, false
+		for _, f := range doctor.Diagnose(facts, doctor.About{}).Findings {
+			judged = judged || f.Check == "identifier"
+			if strings.Contains(f.Fix.Link, "/singlesignon/") {
+				links++
+				if !strings.HasPrefix(f.Fix.Link, "https://"+host+"/singlesignon/home?region="+region) {
+					t.Errorf("%s: %s leads to %s", region, f.Check, f.Fix.Link)
+				}
+			}
+		}
+		if links == 0 {
+			t.Errorf("%s: no finding leads to the console", region)
+		}
+		if judged != (host == region+".console.aws.amazon.com") {
+			t.Errorf("%s: the identifier is judged: %v", region, judged)
+		}
+	}
+}

@@ -185,7 +185,17 @@ func (l *look) entityID() string {
 	if region == "" {
 		return ""
 	}
-	return EntityID(region, l.instance.IdentityStoreID)
+	if l.commercial() {
+		return EntityID(region, l.instance.IdentityStoreID)
+	}
+	for _, sp := range l.e.ServicePrincipals { // nobody has published it: the store's name has to do
+		for _, name := range sp.ServicePrincipalNames {
+			if isIdentityCenter(name) && storeOf(name) == l.instance.IdentityStoreID {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // EntityID is that of AWS's instance with an identity store, in its primary Region. Source: User
@@ -354,7 +364,14 @@ func (l *look) console(page string) string {
 	if region == "" {
 		return ""
 	}
-	return "https://" + region + ".console.aws.amazon.com/singlesignon/home?region=" + region + "#!/" + page
+	host := region + ".console.aws.amazon.com"
+	switch {
+	case strings.HasPrefix(region, "us-gov-"):
+		host = "console.amazonaws-us-gov.com"
+	case strings.HasPrefix(region, "cn-"):
+		host = "console.amazonaws.cn"
+	}
+	return "https://" + host + "/singlesignon/home?region=" + region + "#!/" + page
 }
 
 // admin is the deep link to a page of an enterprise application.
