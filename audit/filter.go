@@ -13,6 +13,7 @@ type Filter struct {
 	IDs       []string // of what Person names: events whose subject has one of them are meant too
 	Action    string   // part of the action, ignoring letter case
 	Actions   []string // one of these actions
+	Kind      Kind     // of who asked
 	Result    string   // Granted or Refused
 	Address   string   // the client's address, or the beginning of one
 	Reference string   // of one request
@@ -26,7 +27,7 @@ func (f Filter) Empty() bool { return len(f.likely()) == 0 }
 // Meets says whether the filter selects an event.
 func (f Filter) Meets(e Event) bool {
 	return f.meetsTime(e.Time) && f.meetsPerson(e) && contains(e.Action, f.Action) &&
-		(len(f.Actions) == 0 || slices.Contains(f.Actions, e.Action)) &&
+		(len(f.Actions) == 0 || slices.Contains(f.Actions, e.Action)) && (f.Kind == "" || e.Actor.Kind == f.Kind) &&
 		(f.Result == "" || e.Result == f.Result) && f.meetsAddress(e.Actor.Address) &&
 		(f.Reference == "" || e.Actor.RequestID == f.Reference) && (f.ID == "" || e.ID == f.ID)
 }
@@ -82,6 +83,9 @@ func (f Filter) likely() (conditions [][]likely) {
 	}
 	if len(some) > 0 {
 		and(some...)
+	}
+	if f.Kind != "" {
+		and(likely{`%"Kind":"` + pattern(string(f.Kind)) + `"%`, false})
 	}
 	if f.Result != "" {
 		and(likely{`%"Result":"` + pattern(f.Result) + `"%`, false})

@@ -35,12 +35,22 @@ type LogWords struct {
 	Title           string
 	Who, Action, On string
 	Actions         []string // that its filter proposes; none: it is not filtered by them
+	Parts           []LogPart
+}
+
+// LogPart is a part of a log that people ask for by a name: some actions, or those of a kind of
+// actor.
+type LogPart struct {
+	Name, Label string
+	Actions     []string
+	Kind        audit.Kind
 }
 
 // Log is the page of a log.
 type Log struct {
 	LogWords
 	Filter     audit.Filter
+	Part       string // the name of the part that is shown; empty: all of it is
 	From, To   string // as they were typed
 	Problem    string // with what was typed
 	Lines      []LogLine
@@ -95,6 +105,12 @@ func (v Visit) Log(words LogWords) *Log {
 	switch result := field("result"); result {
 	case audit.Granted, audit.Refused:
 		q.Result = result
+	}
+	for _, part := range words.Parts {
+		if part.Name == l.query.Get("part") {
+			l.Part = part.Name
+			q.Actions, q.Kind = part.Actions, part.Kind
+		}
 	}
 	l.From, l.To = field("from"), field("to")
 	var e1, e2 bool

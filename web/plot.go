@@ -15,6 +15,8 @@ type Plot struct {
 	Days      []PlotDay
 	Last      time.Time // when it went well last
 	Since     time.Time // where it begins later than it should: no more was read; zero: all was
+	// Link is the address of what a day counts, by the day as texts have it; nil: there is none.
+	Link func(day time.Time) string
 }
 
 // PlotDay is a day of a plot, with its bars in the drawing.
@@ -22,6 +24,7 @@ type PlotDay struct {
 	Day                         time.Time
 	Good, Bad                   int
 	X, GoodY, GoodH, BadY, BadH int
+	Link                        string // to what it counts; empty where that is nothing
 }
 
 // Measures of the drawing, in pixels.
@@ -43,6 +46,16 @@ func NewPlot(title, good, bad string, now time.Time, days int) *Plot {
 
 // Begin is the beginning of the first day.
 func (p *Plot) Begin() time.Time { return p.Days[0].Day }
+
+// LogOf leads from each day to what a log has of it. The address is that of the log, and ends where
+// its times begin.
+func (p *Plot) LogOf(address string) *Plot {
+	p.Link = func(day time.Time) string {
+		on := day.Format(time.DateOnly)
+		return address + "from=" + on + "&to=" + on
+	}
+	return p
+}
 
 // Count counts what happened n times at a time.
 func (p *Plot) Count(at time.Time, n int, good bool) {
@@ -100,6 +113,9 @@ func (p *Plot) Draw() *Plot {
 		d.GoodH, d.BadH = high(d.Good), high(d.Bad)
 		d.GoodY = PlotHeight - d.GoodH
 		d.BadY = max(0, d.GoodY-d.BadH)
+		if p.Link != nil && d.Good+d.Bad > 0 {
+			d.Link = p.Link(d.Day)
+		}
 	}
 	return p
 }

@@ -97,7 +97,8 @@ func events() (all []audit.Event) {
 			ID:   fmt.Sprintf("e%03d", i),
 			Time: first.Add(time.Duration(random.IntN(60)) * time.Millisecond),
 			Actor: audit.Actor{
-				Kind: audit.User, Name: pick("Ada", "MÜLLER", `o'"Neil\\`, "100%_sure", "<b>&amp;"),
+				Kind:    []audit.Kind{audit.User, audit.Provisioning, audit.AccessKey}[i%3],
+				Name:    pick("Ada", "MÜLLER", `o'"Neil\\`, "100%_sure", "<b>&amp;"),
 				Address: pick("192.0.2.1", "192.0.2.10", "2001:db8::1"), RequestID: pick("r1", "r2", "r3"),
 			},
 			Action: pick("CreateUser", "Sign-in activity", "UserLoggedIn"), Subject: pick("id-1", "id-2", "ada", ""),
@@ -126,6 +127,7 @@ func filters() map[string]audit.Filter {
 		"nobody":            {Person: "nobody"},
 		"part of an action": {Action: "LOGGED"},
 		"some actions":      {Actions: []string{"CreateUser", "UserLoggedIn"}},
+		"a kind of actor":   {Kind: audit.Provisioning},
 		"refusals":          {Result: audit.Refused},
 		"an address":        {Address: "192.0.2.1"},
 		"a network":         {Address: "192.0."},

@@ -16,7 +16,8 @@ type dashboardData struct {
 	Events                        []audit.Event
 	PortalURL                     string
 	States                        []state
-	SignIns                       *web.Plot
+	SignIns                       *web.Plot // to the portal and to the console
+	Arrived                       *web.Plot // by SCIM; nil: nothing can
 	Growth                        *web.Series
 	Access                        accessLine
 }
@@ -32,7 +33,7 @@ type state struct {
 const (
 	plotDays   = 14     //bound:list days in the plot of sign-ins
 	growthDays = 90     //bound:list days in the plot of people and access
-	plotEvents = 2_000  //bound:list sign-ins that the plot of sign-ins counts
+	plotEvents = 2_000  //bound:list events that a plot of the dashboard counts
 	plotLooked = 10_000 //bound:list events that are looked through for it
 	soon       = 90     //bound:none days before its end that something is to be renewed
 )
@@ -56,7 +57,7 @@ func dashboard(p page) error {
 	if err != nil {
 		return err
 	}
-	if d.SignIns, err = p.signIns(); err != nil {
+	if d.SignIns, err = p.part(auditParts[0], "Sign-ins", "granted", "refused"); err != nil {
 		return err
 	}
 	if d.Growth, err = p.growth(); err != nil {
@@ -73,19 +74,22 @@ func dashboard(p page) error {
 	if err != nil {
 		return err
 	}
+	if arrives.Provisioning {
+		if d.Arrived, err = p.part(auditParts[1], "Provisioning by SCIM", "changes", "refused"); err != nil {
+			return err
+		}
+	}
 	d.States = []state{signInState(source, c.Now()), provisioningState(arrives, c.Now())}
 	return p.Render("dashboard", "Dashboard", "/console/", d)
 }
 
-// signIns counts the sign-ins of the last days, to the portal and to the console.
-func (p page) signIns() (*web.Plot, error) {
-	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Center.Now(), plotDays)
-	found, err := p.h.Center.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
-		Actions: []string{
-			center.ActionExternalIdPDirectoryLogin.String(), center.ActionCredentialVerification.String(),
-		},
-		From: plot.Begin(),
-	}, Limit: plotEvents, Look: plotLooked}, audit.Place{})
+// part counts the events of a part of the audit log in the last days. Each day leads to them.
+func (p page) part(of web.LogPart, title, good, bad string) (*web.Plot, error) {
+	plot := web.NewPlot(title, good, bad, p.h.Center.Now(), plotDays).LogOf("/console/audit?part=" + of.Name + "&")
+	found, err := p.h.Center.FindEvents(p.Context(), audit.Query{
+		Filter: audit.Filter{Actions: of.Actions, Kind: of.Kind, From: plot.Begin()},
+		Limit:  plotEvents, Look: plotLooked,
+	}, audit.Place{})
 	if err != nil {
 		return nil, err
 	}

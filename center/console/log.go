@@ -19,8 +19,18 @@ type auditData struct {
 	Explained []center.Explanation // the events of one reference
 }
 
+// auditParts are the parts of the log that the dashboard counts.
+var auditParts = []web.LogPart{
+	{Name: "sign-ins", Label: "sign-ins", Actions: []string{
+		center.ActionExternalIdPDirectoryLogin.String(), center.ActionCredentialVerification.String(),
+	}},
+	{Name: "provisioning", Label: "what SCIM brought", Kind: audit.Provisioning},
+}
+
 func auditLog(p page) error {
-	words := web.LogWords{Title: "Audit", Who: "Who", Action: "Action", On: "Subject", Actions: center.ActionNames()}
+	words := web.LogWords{
+		Title: "Audit", Who: "Who", Action: "Action", On: "Subject", Actions: center.ActionNames(), Parts: auditParts,
+	}
 	l := p.Log(words)
 	find := func(q audit.Query, at audit.Place) (audit.Page, error) {
 		return p.h.Center.FindEvents(p.Context(), q, at)

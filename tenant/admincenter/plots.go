@@ -1,6 +1,8 @@
 package admincenter
 
 import (
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -17,6 +19,7 @@ const (
 // signIns counts the sign-ins of the last days.
 func (p page) signIns() (*web.Plot, error) {
 	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Tenant.Now(), tenant.JobDays)
+	plot.LogOf("/admin/sign-in-logs?")
 	found, err := p.h.Tenant.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
 		Actions: tenant.SignInActions, From: plot.Begin(),
 	}, Limit: plotEvents, Look: plotLooked}, audit.Place{})
@@ -31,11 +34,12 @@ func (p page) signIns() (*web.Plot, error) {
 func cyclesOf(connections []connection, now time.Time) *web.Plot {
 	plot := web.NewPlot("Provisioning cycles", "without a failure", "with failures", now, tenant.JobDays)
 	jobs, last := 0, time.Time{}
+	var one connection
 	for _, c := range connections {
 		if c.Job == nil {
 			continue
 		}
-		jobs++
+		jobs, one = jobs+1, c
 		for _, d := range c.Job.Days {
 			plot.Count(d.Day, d.Well, true)
 			plot.Count(d.Day, d.Ill, false)
@@ -47,6 +51,15 @@ func cyclesOf(connections []connection, now time.Time) *web.Plot {
 	if jobs == 0 {
 		return nil
 	}
+	if jobs == 1 { // of several, no page has all
+		plot.Link = func(day time.Time) string { return one.LogBefore(day.AddDate(0, 0, 1)) }
+	}
 	plot.Last = last // of the days only the beginning is known
 	return plot.Draw()
+}
+
+// LogBefore is the address of the log of the connection's job, from before a moment on backwards.
+func (c connection) LogBefore(at time.Time) string {
+	after := strconv.FormatInt(at.UnixMilli(), 10) + " " + tenant.LastID
+	return "/admin/apps/" + string(c.App.ID) + "/provisioning?" + url.Values{"after": {after}}.Encode() + "#logs"
 }
