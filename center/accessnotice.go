@@ -221,10 +221,10 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 	for _, u := range to {
 		if u.Active && u.PrimaryEmail() != "" {
 			if n.Review != nil {
-				c.Mailer.Send(reviewMail(u, n.Kind, *n.Review, c.PortalURL()+"/reviews"))
+				c.Mailer.Send(ctx, reviewMail(u, n.Kind, *n.Review, c.PortalURL()+"/reviews"))
 				continue
 			}
-			c.Mailer.Send(noticeMail(u, n, c.PortalURL()+"/requests"))
+			c.Mailer.Send(ctx, noticeMail(u, n, c.PortalURL()+"/requests"))
 		}
 	}
 	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteNotice(n.ID) })

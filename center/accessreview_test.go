@@ -428,4 +428,4 @@ func TestOwnersAreReminded(t *testing.T) {
 
 type mails struct{ all []center.Mail }
 
-func (m *mails) Send(mail center.Mail) { m.all = append(m.all, mail) }
+func (m *mails) Send(_ context.Context, mail center.Mail) { m.all = append(m.all, mail) }

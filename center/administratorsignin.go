@@ -36,7 +36,7 @@ func (c *Center) SignInAdministrator(ctx context.Context, by audit.Actor, name, 
 			return administratorAsUser(r, stored.Principal)
 		})
 	})
-	return c.finishStep(s, err)
+	return c.finishStep(ctx, s, err)
 }
 
 // administratorAsUser is an administrator in the form in which the steps of a sign-in know people.

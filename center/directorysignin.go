@@ -102,7 +102,7 @@ func (c *Center) SignInUser(
 			ctx, s, stored, name, returnTo, func(r Reader) (User, error) { return directoryUser(r, name) },
 		)
 	})
-	return c.finishStep(s, err)
+	return c.finishStep(ctx, s, err)
 }
 
 // beginSignIn makes the ticket of a sign-in whose password was right.
@@ -244,17 +244,17 @@ func (c *Center) completeSignIn(tx Tx, s *signingIn) error {
 }
 
 // finishStep sends what a step has to send, after it is kept.
-func (c *Center) finishStep(s *signingIn, err error) (Progress, error) {
+func (c *Center) finishStep(ctx context.Context, s *signingIn, err error) (Progress, error) {
 	if err != nil {
 		return Progress{}, err
 	}
 	if s.mail != nil {
 		// After the transaction: one that runs again, or fails, must not send.
-		c.Mailer.Send(*s.mail)
+		c.Mailer.Send(ctx, *s.mail)
 	}
 	if s.breakGlass {
-		c.Log.Warn(
-			"audit alert: a local administrator signed in to the console", "administrator", s.user.UserName,
+		c.Log.WarnContext(
+			ctx, "audit alert: a local administrator signed in to the console", "administrator", s.user.UserName,
 			"address", s.by.Address, "request_id", s.by.RequestID,
 		)
 	}
@@ -347,7 +347,7 @@ func (c *Center) runStep(
 		}
 		return by.Name, errors.Join(err, c.advance(tx, s))
 	})
-	return c.finishStep(s, err)
+	return c.finishStep(ctx, s, err)
 }
 
 func (c *Center) countWrongCode(tx Tx, ticket string) error {

@@ -27,7 +27,7 @@ type letters struct {
 }
 
 // Send implements center.Mailer.
-func (l *letters) Send(m center.Mail) { l.sent <- m }
+func (l *letters) Send(_ context.Context, m center.Mail) { l.sent <- m }
 
 // directory is a center with a clock that is moved by hand, a mailer, and one user with a password.
 type directory struct {

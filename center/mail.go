@@ -1,6 +1,7 @@
 package center
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -11,11 +12,13 @@ type Mail struct {
 }
 
 // Mailer sends email. Send returns at once; the mailer's log has what cannot be sent.
-type Mailer interface{ Send(Mail) }
+type Mailer interface {
+	Send(ctx context.Context, m Mail)
+}
 
 // background runs fn after the request that it belongs to has been answered. How many run at once
 // is bounded; what comes beyond that is dropped, and in the log once a minute.
-func (c *Center) background(fn func()) {
+func (c *Center) background(ctx context.Context, fn func()) {
 	select {
 	case c.inBackground <- struct{}{}:
 		go func() {
@@ -23,7 +26,7 @@ func (c *Center) background(fn func()) {
 			fn()
 		}()
 	default:
-		c.dropped.Do(func() { c.Log.Warn("too many background tasks: requests are dropped") })
+		c.dropped.Do(func() { c.Log.WarnContext(ctx, "too many background tasks: requests are dropped") })
 	}
 }
 

@@ -197,7 +197,7 @@ func (c *Center) CreateInvitedUser(
 		return tx.AppendEvent(c.event(by, ActionSendPasswordLink.name, string(u.ID), nil))
 	}, rules...)
 	if err == nil {
-		c.Mailer.Send(mail)
+		c.Mailer.Send(ctx, mail)
 	}
 	return u, err
 }
@@ -274,7 +274,7 @@ func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressI
 		return string(id), err
 	})
 	if err == nil {
-		c.Mailer.Send(mail)
+		c.Mailer.Send(ctx, mail)
 	}
 	return err
 }
@@ -290,7 +290,7 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 		_ = c.Refuse(ctx, by, "ForgotPassword", name, refused) // everybody is answered the same
 		return
 	}
-	c.background(func() {
+	c.background(ctx, func() {
 		secret := authn.NewSecret(32)
 		var mail Mail
 		err := c.change(ctx, by, ActionForgotPassword, func(tx Tx) (string, error) {
@@ -319,9 +319,9 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 			return name, err
 		})
 		if err == nil {
-			c.Mailer.Send(mail)
+			c.Mailer.Send(ctx, mail)
 		} else if code := refusal.CodeOf(err); code == refusal.None || code.Kind() == refusal.Unavailable {
-			c.Log.Error("forgotten password", "request_id", by.RequestID, "error", err)
+			c.Log.ErrorContext(ctx, "forgotten password", "request_id", by.RequestID, "error", err)
 		}
 	})
 }

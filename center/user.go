@@ -325,7 +325,7 @@ func (c *Center) UpdateUser(ctx context.Context, by audit.Actor, id UserID, edit
 		return string(id), put(u)
 	})
 	if err == nil {
-		c.tellOldAddress(tell, u)
+		c.tellOldAddress(ctx, tell, u)
 	}
 	if err == nil && !u.Active {
 		c.wakeRoleWorkers() // roles may have to refuse the user

@@ -1,6 +1,7 @@
 package center
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -42,9 +43,9 @@ func (c *Center) noteAddress(tx Tx, old User, u *User) (tell string, err error) 
 }
 
 // tellOldAddress tells an address that it is no longer the user's.
-func (c *Center) tellOldAddress(old string, u User) {
+func (c *Center) tellOldAddress(ctx context.Context, old string, u User) {
 	if old != "" && c.Mailer != nil {
-		c.Mailer.Send(addressMail(old, u))
+		c.Mailer.Send(ctx, addressMail(old, u))
 	}
 }
 

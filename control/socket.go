@@ -68,7 +68,7 @@ func Serve(data string, on Administrators, log *slog.Logger) (done func()) {
 		ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 		defer cancel()
 		if err := errors.Join(server.Shutdown(ctx), l.cleanUp()); err != nil {
-			log.Warn("end taking orders", "error", err)
+			log.WarnContext(ctx, "end taking orders", "error", err)
 		}
 		<-ended
 	}

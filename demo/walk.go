@@ -118,7 +118,7 @@ func AssignWhenReady(ctx context.Context, c *center.Center, log *slog.Logger) {
 		}
 		missing, err := Assign(ctx, c, audit.SystemActor)
 		if err != nil && ctx.Err() == nil {
-			log.Error("assign permission sets", "error", err)
+			log.ErrorContext(ctx, "assign permission sets", "error", err)
 		}
 		if err == nil && missing == 0 {
 			return

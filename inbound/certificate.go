@@ -35,7 +35,7 @@ func Certificate(certFile, keyFile string, log *slog.Logger) (*tls.Config, error
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }
 
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.looked) < filesEach {
@@ -48,10 +48,12 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	switch err := c.read(); {
 	case err == nil:
 		c.lastFail = ""
-		c.log.Info("the TLS certificate was read again", "file", c.cert)
+		c.log.InfoContext(hello.Context(), "the TLS certificate was read again", "file", c.cert)
 	case err != nil && err.Error() != c.lastFail:
 		c.lastFail = err.Error()
-		c.log.Error("the TLS certificate has changed and cannot be read: the one before stays", "error", err)
+		c.log.ErrorContext(
+			hello.Context(), "the TLS certificate has changed and cannot be read: the one before stays", "error", err,
+		)
 	}
 	return c.current, nil
 }

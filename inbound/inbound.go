@@ -92,7 +92,7 @@ func (l *Listener) Serve(ctx context.Context, s Service) error {
 		s.Health.End()
 	}
 	if s.Drain > 0 {
-		s.Log.Info("the end has begun: not ready, and requests are still taken", "drain", s.Drain.String())
+		s.Log.InfoContext(ctx, "the end has begun: not ready, and requests are still taken", "drain", s.Drain.String())
 		select {
 		case err := <-failed:
 			return err
@@ -102,7 +102,7 @@ func (l *Listener) Serve(ctx context.Context, s Service) error {
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {
-		s.Log.Warn("requests took too long, and were cut off", "waited", shutdownTimeout.String())
+		s.Log.WarnContext(ctx, "requests took too long, and were cut off", "waited", shutdownTimeout.String())
 		_ = server.Close()
 	}
 	return nil

@@ -37,8 +37,14 @@ type Transport interface {
 type Queue struct {
 	transport Transport
 	log       *slog.Logger
-	waiting   chan Message
+	waiting   chan letter
 	pause     time.Duration // before the second attempt; doubled before each further one
+}
+
+// letter is a message that waits, with the request that it is of, for the log.
+type letter struct {
+	of context.Context
+	Message
 }
 
 // Bounds of a queue.
@@ -51,17 +57,19 @@ const (
 
 // NewQueue makes a queue, which delivers while Run runs.
 func NewQueue(t Transport, log *slog.Logger) *Queue {
-	return &Queue{transport: t, log: log, waiting: make(chan Message, maxWaiting), pause: firstPause}
+	return &Queue{transport: t, log: log, waiting: make(chan letter, maxWaiting), pause: firstPause}
 }
 
 // Send puts a message into the queue. It never waits: when the queue is full, the message is
 // dropped and the log says so.
-func (q *Queue) Send(m Message) {
+func (q *Queue) Send(ctx context.Context, m Message) {
 	m.At = time.Now()
 	select {
-	case q.waiting <- m:
+	case q.waiting <- letter{context.WithoutCancel(ctx), m}:
 	default:
-		q.log.Error("an email was dropped: too many are waiting to be sent", "to", m.To, "subject", m.Subject)
+		q.log.ErrorContext(
+			ctx, "an email was dropped: too many are waiting to be sent", "to", m.To, "subject", m.Subject,
+		)
 	}
 }
 
@@ -77,18 +85,20 @@ func (q *Queue) Run(ctx context.Context) {
 	}
 }
 
-func (q *Queue) deliver(ctx context.Context, m Message) {
+func (q *Queue) deliver(ctx context.Context, m letter) {
 	pause := q.pause
 	for try := 1; ; try++ {
 		limited, cancel := context.WithTimeout(ctx, deliverTimeout)
-		err := q.transport.Deliver(limited, m)
+		err := q.transport.Deliver(limited, m.Message)
 		cancel()
 		if err == nil {
 			return
 		}
-		q.log.Warn("an email could not be sent", "to", m.To, "subject", m.Subject, "attempt", try, "error", err)
+		q.log.WarnContext(
+			m.of, "an email could not be sent", "to", m.To, "subject", m.Subject, "attempt", try, "error", err,
+		)
 		if try == attempts {
-			q.log.Error("an email was given up", "to", m.To, "subject", m.Subject)
+			q.log.ErrorContext(m.of, "an email was given up", "to", m.To, "subject", m.Subject)
 			return
 		}
 		select {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +127,7 @@ func TestTheQueueTriesAgainAndGivesUp(t *testing.T) {
 		u := &unwilling{left: failures}
 		q := NewQueue(u, slog.New(slog.DiscardHandler))
 		q.pause = time.Millisecond
-		q.deliver(context.Background(), Message{To: "ada@example.com"})
+		q.deliver(context.Background(), letter{t.Context(), Message{To: "ada@example.com"}})
 		if got := len(u.Messages()); got != want {
 			t.Errorf("after %d failures %d were delivered, want %d", failures, got, want)
 		}
@@ -136,7 +138,7 @@ func TestTheOutboxKeepsTheNewest(t *testing.T) {
 	o := &Outbox{}
 	q := NewQueue(o, slog.New(slog.DiscardHandler))
 	for i := range maxWaiting + 1 { // one too many
-		q.Send(Message{Subject: fmt.Sprint(i)})
+		q.Send(t.Context(), Message{Subject: fmt.Sprint(i)})
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -152,5 +154,34 @@ func TestTheOutboxKeepsTheNewest(t *testing.T) {
 	<-done
 	if n := len(o.Messages()); n != maxKept {
 		t.Errorf("%d messages are kept", n)
+	}
+}
+
+type ofRequest struct{}
+
+// lines notes which request the lines of a log are of.
+type lines struct {
+	slog.Handler
+	of *[]any
+}
+
+// Handle implements slog.Handler.
+func (l lines) Handle(ctx context.Context, _ slog.Record) error {
+	*l.of = append(*l.of, ctx.Value(ofRequest{}))
+	return nil
+}
+
+// TestALineAboutAMailIsOfTheRequestThatSentIt: by that it gets the request's trace.
+func TestALineAboutAMailIsOfTheRequestThatSentIt(t *testing.T) {
+	var of []any
+	q := NewQueue(&unwilling{left: attempts}, slog.New(lines{slog.NewTextHandler(io.Discard, nil), &of}))
+	q.pause = time.Millisecond
+	request, answered := context.WithCancel(context.WithValue(t.Context(), ofRequest{}, "that"))
+	q.Send(request, Message{To: "ada@example.com"})
+	answered()
+	q.deliver(t.Context(), <-q.waiting)
+	want := slices.Repeat([]any{"that"}, attempts+1)
+	if !slices.Equal(of, want) {
+		t.Errorf("the lines are of %v", of)
 	}
 }

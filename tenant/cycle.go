@@ -102,7 +102,7 @@ func (t *Tenant) FinishCycle(
 		return tx.PutJob(j)
 	})
 	if err == nil && entered != nil {
-		t.notify(*entered)
+		t.notify(ctx, *entered)
 	}
 	return err
 }
@@ -156,12 +156,12 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 
 // notify writes to whom the job's settings name. Source: quarantine page, "Provisioning
 // notification".
-func (t *Tenant) notify(j Job) {
+func (t *Tenant) notify(ctx context.Context, j Job) {
 	if t.Notify == nil || j.NotificationEmail == "" {
 		return
 	}
 	t.Notify(
-		j.NotificationEmail,
+		ctx, j.NotificationEmail,
 		"Provisioning is in quarantine: "+t.Organization.DisplayName,
 		fmt.Sprintf(
 			"Provisioning job %s of %s has been in quarantine since %s.\n\nReason: %s\n%s\n\nThe next attempt is "+

@@ -69,7 +69,7 @@ type Tenant struct {
 	refusals audit.Tally // those that are only counted
 
 	// Notify sends a mail to people whom a job's settings name; it must not block. It may be nil.
-	Notify func(to, subject, text string)
+	Notify func(ctx context.Context, to, subject, text string)
 }
 
 // Organization is the identity of a tenant.

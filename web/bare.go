@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strings"
 )
@@ -76,17 +77,30 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 
 // mark is that of the site that an answer is of.
 func mark(w http.ResponseWriter) string {
+	if r := recorded(w); r != nil && r.bare != nil {
+		return r.bare.site.Mark
+	}
+	return ""
+}
+
+// asked is the context of the request that is answered.
+func asked(w http.ResponseWriter) context.Context {
+	if r := recorded(w); r != nil && r.request != nil {
+		return r.request.Context()
+	}
+	return context.Background()
+}
+
+// recorded is what records an answer; nil: nothing does.
+func recorded(w http.ResponseWriter) *recorder {
 	for {
 		switch x := w.(type) {
 		case *recorder:
-			if x.bare == nil {
-				return ""
-			}
-			return x.bare.site.Mark
+			return x
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = x.Unwrap()
 		default:
-			return ""
+			return nil
 		}
 	}
 }

@@ -336,7 +336,7 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 	var b bytes.Buffer
 	v.Mark = cmp.Or(v.Mark, mark(w))
 	if err := p.byName[page]().ExecuteTemplate(&b, "layout.html", v); err != nil {
-		p.log.Error("render", "page", page, "error", err)
+		p.log.ErrorContext(asked(w), "render", "page", page, "error", err)
 		http.Error(w, "Internal error.", http.StatusInternalServerError)
 		return
 	}

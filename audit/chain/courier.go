@@ -85,13 +85,13 @@ func (c *Courier) Run(ctx context.Context) {
 		switch {
 		case err != nil:
 			if c.Failures.Add(1); !c.failing {
-				c.Log.Error("hand on the audit log", "to", c.Name, "error", err)
+				c.Log.ErrorContext(ctx, "hand on the audit log", "to", c.Name, "error", err)
 			}
 			c.failing, pause = true, wait
 			wait = min(2*wait, lastRetry)
 		default:
 			if c.failing {
-				c.Log.Info("the audit log is handed on again", "to", c.Name)
+				c.Log.InfoContext(ctx, "the audit log is handed on again", "to", c.Name)
 			}
 			c.failing, wait = false, firstRetry
 		}

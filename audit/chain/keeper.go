@@ -51,7 +51,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		wait := chainEach
 		if err := k.work(ctx); err != nil && ctx.Err() == nil {
-			k.Log.Error("chain the audit log", "error", err)
+			k.Log.ErrorContext(ctx, "chain the audit log", "error", err)
 			wait = failedEach
 		}
 		each.Reset(wait)

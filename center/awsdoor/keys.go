@@ -100,7 +100,7 @@ func Used(c *center.Center) func(context.Context, awsapi.Caller, string) {
 			return
 		}
 		if err := c.AccessKeyUsed(ctx, who.AccessKeyID, who.LastUsed, service, who.Address); err != nil {
-			c.Log.Warn("note the use of an access key", "error", err)
+			c.Log.WarnContext(ctx, "note the use of an access key", "error", err)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 type noMail struct{}
 
-func (noMail) Send(center.Mail) {}
+func (noMail) Send(context.Context, center.Mail) {}
 
 // openConsole serves the console of a center, to an administrator who has signed in.
 func openConsole(t *testing.T, c *center.Center) webtest.Visitor {

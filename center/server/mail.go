@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/mail"
 )
@@ -11,6 +13,6 @@ func Mailer(q *mail.Queue) center.Mailer { return mailer{q} }
 type mailer struct{ queue *mail.Queue }
 
 // Send implements center.Mailer.
-func (m mailer) Send(message center.Mail) {
-	m.queue.Send(mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
+func (m mailer) Send(ctx context.Context, message center.Mail) {
+	m.queue.Send(ctx, mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
 }

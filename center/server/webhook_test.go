@@ -24,7 +24,7 @@ type outbox struct {
 	list []center.Mail
 }
 
-func (o *outbox) Send(m center.Mail) {
+func (o *outbox) Send(_ context.Context, m center.Mail) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.list = append(o.list, m)

@@ -279,7 +279,7 @@ func TestNothingTellsWhoExists(t *testing.T) {
 type silent struct{}
 
 // Send implements center.Mailer.
-func (silent) Send(center.Mail) {}
+func (silent) Send(context.Context, center.Mail) {}
 
 func TestAnotherLetterIsAnotherUser(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })

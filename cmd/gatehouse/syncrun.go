@@ -49,7 +49,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		y.Run(ctx, dirsync.Pace{Every: s.every, Repair: s.repair, RepairEvery: s.repairEvery},
 			func(r dirsync.Report, err error) {
 				if done(r, err); err != nil && ctx.Err() == nil {
-					log.Error("the cycle failed; the next cycle retries", "error", err)
+					log.ErrorContext(ctx, "the cycle failed; the next cycle retries", "error", err)
 				}
 			})
 		return nil

@@ -117,7 +117,7 @@ func (l *loop) look(ctx context.Context) time.Duration {
 	changed, err := l.nodes.see(ctx)
 	switch {
 	case err != nil:
-		return l.failed(err, &l.failing, "look at the synchronization jobs of all nodes")
+		return l.failed(ctx, err, &l.failing, "look at the synchronization jobs of all nodes")
 	case changed || !time.Now().Before(l.due):
 		l.due = time.Now().Add(l.lookAll(ctx))
 	}
@@ -127,7 +127,7 @@ func (l *loop) look(ctx context.Context) time.Duration {
 func (l *loop) lookAll(ctx context.Context) time.Duration {
 	jobs, err := l.Tenant.Jobs(ctx, "")
 	if err != nil {
-		return l.failed(err, &l.failing, "list the synchronization jobs")
+		return l.failed(ctx, err, &l.failing, "list the synchronization jobs")
 	}
 	l.failing = Streak{}
 	next, active := regularly, map[tenant.JobID]bool{}
@@ -246,7 +246,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 			silent = failed.Err
 		}
 	default:
-		t.tryAt = time.Now().Add(l.failed(n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
+		t.tryAt = time.Now().Add(l.failed(ctx, n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
 		return
 	}
 	if silent == nil {
@@ -257,13 +257,15 @@ func (l *loop) learn(ctx context.Context, n news) {
 }
 
 // failed logs an error that is the program's and not a target's, and says when to try again.
-func (r *Runner) failed(err error, streak *Streak, what string, about ...any) time.Duration {
+func (r *Runner) failed(
+	ctx context.Context, err error, streak *Streak, what string, about ...any,
+) time.Duration {
 	about = append(about, "error", err)
 	if passes(err) {
-		r.Log.Warn(what, about...)
+		r.Log.WarnContext(ctx, what, about...)
 		return min(streak.Next(), unavailable)
 	}
-	r.Log.Error(what, about...)
+	r.Log.ErrorContext(ctx, what, about...)
 	return wrong
 }
 
