@@ -16,6 +16,11 @@ type ownKey struct{}
 const (
 	tracesPerSecond = 100 //bound:rate traces that begin here, and as many that began elsewhere
 	tracesBurst     = 200 //bound:rate traces that begin at once, and as many that began elsewhere
+
+	// Whoever sends a traceparent chooses its id, and may choose one that is recorded at any setting.
+	// So the setting bounds also how many of theirs are, down to what the sign-ins of a small house
+	// need.
+	fewestCarried = 10 //bound:rate traces a second that began elsewhere, where few are recorded
 )
 
 // sampler decides which traces are recorded: so many of all, by their ids, so that all who have the
@@ -27,8 +32,11 @@ type sampler struct {
 }
 
 func newSampler(ratio float64) sampler {
-	limiter := func() *rate.Limiter { return rate.NewLimiter(tracesPerSecond, tracesBurst) }
-	return sampler{sdk.TraceIDRatioBased(ratio), limiter(), limiter()}
+	carried := max(ratio, float64(fewestCarried)/tracesPerSecond)
+	return sampler{
+		sdk.TraceIDRatioBased(ratio), rate.NewLimiter(tracesPerSecond, tracesBurst),
+		rate.NewLimiter(rate.Limit(carried*tracesPerSecond), int(carried*tracesBurst)),
+	}
 }
 
 // Description implements sdk.Sampler.

@@ -134,6 +134,27 @@ func TestStrangersDecideNothing(t *testing.T) {
 	}
 }
 
+// TestChosenIdsAreBoundedByTheSetting: where one trace of a hundred is recorded, strangers choose
+// ids that always are.
+func TestChosenIdsAreBoundedByTheSetting(t *testing.T) {
+	few, err := Open(t.Context(), Settings{Endpoint: "http://127.0.0.1:1", ratio: 0.01}, Service{}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(few.Close)
+	recorded := 0
+	for range tracesBurst {
+		ctx, end := few.Request(t.Context(), "GET", "00-0af7651916cd43dd0000000000000001-b7ad6b7169203331-01", "id")
+		if trace.SpanFromContext(ctx).IsRecording() {
+			recorded++
+		}
+		end("door", "operation", 200)
+	}
+	if recorded == 0 || recorded > tracesBurst/2 {
+		t.Errorf("%d of %d are recorded", recorded, tracesBurst)
+	}
+}
+
 // TestACollectorCannotHarm: one that hangs keeps no request waiting and no memory, one that answers
 // without an end is not read to it, and one that redirects is not followed.
 func TestACollectorCannotHarm(t *testing.T) {
