@@ -30,6 +30,7 @@ func TestPackages(t *testing.T) {
 		if !strings.Contains(control, "Package: gatehouse\n") || !strings.Contains(control, "Version: 1.2.3\n") {
 			t.Errorf("%s", control)
 		}
+		documented(t, root, file(".deb"))
 		for _, half := range []string{"center", "tenant"} {
 			unit := filepath.Join(root, "lib/systemd/system/gatehouse-"+half+".service")
 			judged(t, root, unit)
@@ -57,6 +58,39 @@ func TestPackages(t *testing.T) {
 		ready := started(t, root, append(config.Entrypoint, config.Cmd...), config.Env)
 		signIn(t, "center", "http://"+ready.address, nil)
 	})
+}
+
+// documented looks at what Debian wants beside a program, by lintian too where that is installed.
+func documented(t *testing.T, root, deb string) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"man/man1/gatehouse-serve.1.gz": "Run the center", "man/man1/gatehouse-tenant-backup.1.gz": "NAME",
+		"doc/gatehouse/changelog.gz": "gatehouse (1.2.3) ", "doc/gatehouse/NEWS.gz": "# Changelog",
+	} {
+		if text := output(t, "gzip", "-dc", filepath.Join(root, "usr/share", name)); !strings.Contains(text, want) {
+			t.Errorf("%s says %.200s", name, text)
+		}
+	}
+	err := filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && (info.Mode()&(os.ModeSymlink|os.ModeSetuid|os.ModeSetgid) != 0 || info.Mode()&0o022 != 0) {
+			t.Errorf("%s has the mode %s", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := exec.LookPath("lintian"); err != nil {
+		t.Log("there is no lintian")
+		return
+	}
+	if out, err := outcome("lintian", "--allow-root", "--fail-on", "error,warning", deb); err != nil {
+		t.Errorf("lintian: %v: %s", err, out)
+	}
 }
 
 // judged looks at a unit as systemd does. What it says of users and folders of this machine is left

@@ -159,7 +159,7 @@ func writeCopy(from io.Reader, to string, size int64, progress func(done, total 
 		target = &progressWriter{out, 0, size, progress}
 	}
 	_, err = io.Copy(target, from)
-	return errors.Join(err, out.Sync(), out.Close())
+	return errors.Join(err, belong(out), out.Sync(), out.Close())
 }
 
 // progressWriter tells how many KiB have been written.

@@ -122,7 +122,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 // lockFile opens the file, says in plain words what SQLite would report as "unable to open database
 // file", and keeps other processes away: what one remembers, another would change.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- the operator's own data folder
+	f, err := openOrMake(path)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
 	}
@@ -133,9 +133,25 @@ func lockFile(path string) (*os.File, error) {
 	return lockBeside(path)
 }
 
+// openOrMake opens a file, or makes one that belongs to whom the folder belongs to.
+func openOrMake(path string) (*os.File, error) {
+	const flags = os.O_RDWR | os.O_CREATE
+	f, err := os.OpenFile(path, flags|os.O_EXCL, 0o600) // #nosec G304 -- in the operator's own data folder
+	if errors.Is(err, fs.ErrExist) {
+		return os.OpenFile(path, flags, 0o600) // #nosec G304 -- the same
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := belong(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // lockBeside takes the lock of a database, whether its file is there or not.
 func lockBeside(path string) (*os.File, error) {
-	lock, err := os.OpenFile(path+lockSuffix, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- beside it
+	lock, err := openOrMake(path + lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
 	}

@@ -17,9 +17,9 @@ const (
 	tracesPerSecond = 100 //bound:rate traces that begin here, and as many that began elsewhere
 	tracesBurst     = 200 //bound:rate traces that begin at once, and as many that began elsewhere
 
-	// Whoever sends a traceparent chooses its id, and may choose one that is recorded at any setting.
-	// So the setting bounds also how many of theirs are, down to what the sign-ins of a small house
-	// need.
+	// Whoever sends a traceparent chooses its id, and may choose one that is recorded at any
+	// setting. So the setting bounds also how many of theirs are, down to what the sign-ins of a
+	// small house need.
 	fewestCarried = 10 //bound:rate traces a second that began elsewhere, where few are recorded
 )
 
