@@ -42,6 +42,9 @@ type rows struct {
 // rowsEach is how often rows are counted, however often Prometheus asks.
 const rowsEach = 30 * time.Second //bound:none how often, not how much
 
+// scrapeTimeout is within what Prometheus waits.
+const scrapeTimeout = 8 * time.Second //bound:wait what one scrape asks the database of a center
+
 // count counts rows, not more often than that. A failure is another scrape's to tell.
 func (m *collector) count(ctx context.Context) (r rows, ok bool) {
 	m.mu.Lock()
@@ -139,23 +142,25 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	tokens, err := m.center.BearerTokens(context.Background())
+	ctx, done := context.WithTimeout(context.Background(), scrapeTimeout) // Prometheus hands none over
+	defer done()
+	tokens, err := m.center.BearerTokens(ctx)
 	if err != nil {
 		gauge(m.fail, 0)
 		return
 	}
 	gauge(m.fail, 1)
-	if n, err := m.countStanding(context.Background()); err == nil {
+	if n, err := m.countStanding(ctx); err == nil {
 		gauge(m.administrators, float64(n))
 	}
-	if source, err := m.center.Source(context.Background()); err == nil && source.IdP != nil {
+	if source, err := m.center.Source(ctx); err == nil && source.IdP != nil {
 		for _, c := range source.IdP.CertificateList() {
 			if !c.NotAfter.IsZero() { // else it verifies nothing
 				gauge(m.certificate, float64(c.NotAfter.Unix()), c.Thumbprint)
 			}
 		}
 	}
-	m.collectRows(gauge)
+	m.collectRows(ctx, gauge)
 	for _, t := range tokens {
 		profile := string(center.ProfileAWS)
 		if t.Standard() {
@@ -172,8 +177,8 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 }
 
 // collectRows tells of sessions, and of requests for access and their reviews.
-func (m *collector) collectRows(gauge func(*prometheus.Desc, float64, ...string)) {
-	r, ok := m.count(context.Background())
+func (m *collector) collectRows(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) {
+	r, ok := m.count(ctx)
 	if !ok {
 		return
 	}

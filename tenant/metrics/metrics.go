@@ -32,6 +32,9 @@ type collector struct {
 // countedEach is how often sessions are counted, however often Prometheus asks.
 const countedEach = 30 * time.Second //bound:none how often, not how much
 
+// scrapeTimeout is within what Prometheus waits.
+const scrapeTimeout = 8 * time.Second //bound:wait what one scrape asks the database of a tenant
+
 // countSessions counts those that are open, not more often than that.
 func (m *collector) countSessions(r tenant.Reader) (int, error) {
 	m.mu.Lock()
@@ -103,7 +106,8 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	ctx := context.Background()
+	ctx, done := context.WithTimeout(context.Background(), scrapeTimeout) // Prometheus hands none over
+	defer done()
 	jobs, err := m.tenant.Jobs(ctx, "")
 	for _, j := range jobs {
 		s, failed := m.tenant.InStep(ctx, j.ID)

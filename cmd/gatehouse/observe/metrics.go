@@ -46,6 +46,9 @@ func (m *Metrics) Flags(f *pflag.FlagSet, example string) {
 // minToken is how long a token is at least, in characters.
 const minToken = 16 //bound:none how short, not how long
 
+// scrapesAtOnce is enough for several Prometheus, and few while the database hangs.
+const scrapesAtOnce = 8 //bound:queue answers with metrics under way
+
 // check refuses what would tell strangers.
 func (m *Metrics) check() error {
 	host, _, err := net.SplitHostPort(m.Address)
@@ -95,10 +98,11 @@ func (m *Metrics) Listen(
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", m.guarded(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
+		MaxRequestsInFlight: scrapesAtOnce,
 	})))
 	return func(ctx context.Context) {
 		if err := l.Serve(ctx, inbound.Service{Handler: mux, Health: health, Log: log}); err != nil {
-			log.Error("serve metrics", "error", err)
+			log.ErrorContext(ctx, "serve metrics", "error", err)
 		}
 	}, nil
 }
