@@ -39,7 +39,11 @@ gatehouse backup center.backup --data /var/lib/gatehouse/center >/dev/null
 gatehouse restore center.backup --data /var/lib/gatehouse/center --force >/dev/null
 echo "restored by root for $(find /var/lib/gatehouse -printf '%u %#m\n' | sort -u | paste -sd' ')"
 runuser -u gatehouse -- gatehouse check --data /var/lib/gatehouse/center >/dev/null
-runuser -u nobody -- cat /etc/gatehouse/center-admin-password /var/lib/gatehouse/center/center.db 2>&1 | grep -c denied
+of="/etc/gatehouse/center.env /etc/gatehouse/center-admin-password /var/lib/gatehouse/center/master.key"
+for file in $of; do
+  ! runuser -u nobody -- cat "$file" 2>/dev/null || exit 1
+done
+echo "nobody else reads $(stat -c '%U %#a' $of | paste -sd' ')"
 dpkg -r gatehouse 2>&1 | grep stays
 echo "removed: $(ls -d /etc/gatehouse/center.yaml | xargs -n1 basename)"
 test ! -e /usr/bin/gatehouse
@@ -90,7 +94,8 @@ func TestTheFirstRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"admin is signed in to the console", "upgraded to 1.2.4, with # mine", "\nadmin  ",
-		"restored by root for gatehouse 0600 gatehouse 0700\n2\n",
+		"restored by root for gatehouse 0600 gatehouse 0700\n",
+		"nobody else reads root 0600 gatehouse 0600 gatehouse 0600\n",
 		"removed: center.yaml", "gatehouse: /var/lib/gatehouse stays", "purged: center.db master.key",
 		"again: audit log: ", " events are as they were written, ",
 	} {
