@@ -75,7 +75,7 @@ func dashboard(p page) error {
 		return err
 	}
 	if arrives.Provisioning {
-		if d.Arrived, err = p.part(auditParts[1], "Provisioning by SCIM", "changes", "refused"); err != nil {
+		if d.Arrived, err = p.part(auditParts[1], "Provisioning by SCIM", "taken", "refused"); err != nil {
 			return err
 		}
 	}
