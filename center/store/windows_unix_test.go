@@ -153,7 +153,7 @@ func TestWindowsEndWhenANodeIsKilled(t *testing.T) {
 // inbox has the mails that a center sends.
 type inbox struct{ mails []center.Mail }
 
-func (b *inbox) Send(m center.Mail) { b.mails = append(b.mails, m) }
+func (b *inbox) Send(_ context.Context, m center.Mail) { b.mails = append(b.mails, m) }
 
 // TestNodesWhoseClocksDiffer tell approvers, deny leavers and forget by the database's time: a fast
 // one keeps no notice from the others and forgets nothing early, a slow one denies all that is out.
