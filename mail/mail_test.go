@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"slices"
@@ -165,6 +164,9 @@ type lines struct {
 	of *[]any
 }
 
+// Enabled implements slog.Handler.
+func (lines) Enabled(context.Context, slog.Level) bool { return true }
+
 // Handle implements slog.Handler.
 func (l lines) Handle(ctx context.Context, _ slog.Record) error {
 	*l.of = append(*l.of, ctx.Value(ofRequest{}))
@@ -174,7 +176,7 @@ func (l lines) Handle(ctx context.Context, _ slog.Record) error {
 // TestALineAboutAMailIsOfTheRequestThatSentIt: by that it gets the request's trace.
 func TestALineAboutAMailIsOfTheRequestThatSentIt(t *testing.T) {
 	var of []any
-	q := NewQueue(&unwilling{left: attempts}, slog.New(lines{slog.NewTextHandler(io.Discard, nil), &of}))
+	q := NewQueue(&unwilling{left: attempts}, slog.New(lines{slog.DiscardHandler, &of}))
 	q.pause = time.Millisecond
 	request, answered := context.WithCancel(context.WithValue(t.Context(), ofRequest{}, "that"))
 	q.Send(request, Message{To: "ada@example.com"})

@@ -154,8 +154,10 @@ func (w *world) firstStart(ctx context.Context, b beginning, folder string, firs
 func (w *world) laterStart(ctx context.Context, b beginning, folder string, first *firstAdministrator) error {
 	path := filepath.Join(folder, control.FirstStartFile)
 	if _, err := os.Lstat(path); err == nil {
-		b.log.Warn("the secrets of the first start are still in their file: store them safely, then delete the file",
-			"file", path)
+		b.log.WarnContext(
+			ctx, "the secrets of the first start are still in their file: store them safely, then delete the file",
+			"file", path,
+		)
 	}
 	if !first.isGiven(w.env) {
 		return nil
@@ -169,8 +171,10 @@ func (w *world) laterStart(ctx context.Context, b beginning, folder string, firs
 	}
 	same, err := b.AdministratorPasswordIs(ctx, first.name, password)
 	if err == nil && !same {
-		b.log.Warn("the given password for the first administrator is ignored: it is used only at the first start",
-			"administrator", first.name, "set_it_with", b.command+" set-password "+first.name)
+		b.log.WarnContext(
+			ctx, "the given password for the first administrator is ignored: it is used only at the first start",
+			"administrator", first.name, "set_it_with", b.command+" set-password "+first.name,
+		)
 	}
 	return err
 }

@@ -131,7 +131,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	defer h.takeOrders(server.Controlled{Center: c})()
-	h.log.Info("the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
+	h.log.InfoContext(ctx, "the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	told := []prometheus.Collector{metrics.New(c), counted, observe.AuditMetrics("center", c.Chain, couriers)}
 	if err := h.serveMetrics(ctx, &s.metrics, append(told, h.collectors()...)...); err != nil {
 		return err
@@ -160,7 +160,7 @@ func openCenter(
 	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
 		return nil, err
 	}
-	tell := sqldb.Tell(func(text string) { h.log.Warn(text) })
+	tell := sqldb.Tell(func(text string) { h.log.WarnContext(ctx, text) })
 	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), tell, observe.Transactions(h.trace))
 	if err != nil {
 		return nil, err

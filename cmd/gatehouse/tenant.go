@@ -75,8 +75,8 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				return err
 			}
 			defer h.takeOrders(server.Controlled{Tenant: t})()
-			id, center := t.Organization.ID, t.AdminCenterURL()
-			h.log.Info("the tenant is ready", "admin_center", center, "graph", t.GraphURL(), "tenant_id", id)
+			id, desk := t.Organization.ID, t.AdminCenterURL()
+			h.log.InfoContext(ctx, "the tenant is ready", "admin_center", desk, "graph", t.GraphURL(), "tenant_id", id)
 			if err := h.notify(t, mails); err != nil {
 				return err
 			}
@@ -201,7 +201,7 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
 		return nil, err
 	}
-	tell := sqldb.Tell(func(text string) { h.log.Warn(text) })
+	tell := sqldb.Tell(func(text string) { h.log.WarnContext(ctx, text) })
 	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), tell, observe.Transactions(h.trace))
 	if err != nil {
 		return nil, err

@@ -201,7 +201,7 @@ func (p *Page) start(ctx context.Context) error {
 	go func() {
 		defer close(p.ended)
 		if err := l.Serve(serving, inbound.Service{Handler: p.handler(), Log: p.o.Log}); err != nil {
-			p.o.Log.Warn("the page is not served any more", "error", err)
+			p.o.Log.WarnContext(serving, "the page is not served any more", "error", err)
 		}
 	}()
 	p.renew()
