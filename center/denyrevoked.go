@@ -44,7 +44,7 @@ func (c *Center) DenyPolicy(a RoleAccess) (string, error) {
 		return "", nil
 	}
 	var all []RoleRevocation
-	before := c.now().Add(revocationSlack)
+	before := a.AsOf.Add(revocationSlack)
 	for _, s := range a.Open {
 		r := RoleRevocation{Name: s.Name, Before: before}
 		if !slices.ContainsFunc(all, r.same) {

@@ -80,6 +80,10 @@ const (
 // revoke returns what a user has open, ends windows, and has roles refuse the user. The caller
 // keeps what it returns, and ends the sessions, when nothing is left to ask.
 func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
+	now, err := c.clock(tx) // a node whose clock is slow would deny too little
+	if err != nil {
+		return Revocation{}, err
+	}
 	r := Revocation{
 		ID:          c.NewID(),
 		UserID:      u.ID,
@@ -88,7 +92,7 @@ func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opene
 		ExternalID:  u.ExternalID,
 		Action:      action.String(),
 		By:          string(by.Kind) + "/" + by.Name,
-		At:          c.now(),
+		At:          now,
 	}
 	roles, err := tx.RoleSessionsOf(u.ID)
 	if err != nil {
@@ -101,19 +105,19 @@ func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opene
 			)
 		}
 	}
-	r.Roles, err = c.revokeRoles(tx, u.ID, roles)
+	r.Roles, err = c.revokeRoles(tx, u.ID, roles, now)
 	return r, err
 }
 
 // noteRefused writes into the records of a user that a role refuses what was open in it.
-func (c *Center) noteRefused(tx Tx, v RoleRevocation) error {
+func noteRefused(tx Tx, v RoleRevocation, now time.Time) error {
 	list, err := tx.Revocations(RevocationQuery{UserID: v.UserID, Limit: revocationsOfRole})
 	for _, r := range list {
 		changed := false
 		for i := range r.Roles {
 			role := &r.Roles[i]
 			if role.RoleName == v.RoleName && role.Name == v.Name && role.RefusedAt.IsZero() {
-				role.RefusedAt, changed = c.now(), true
+				role.RefusedAt, changed = now, true
 			}
 		}
 		if changed {
@@ -172,7 +176,11 @@ type ProvedRole struct {
 // RevocationNotFound.
 func (c *Center) Proof(ctx context.Context, id string) (p Proof, err error) {
 	err = c.Store.View(ctx, func(r Reader) (err error) {
-		p = Proof{AsOf: c.now()}
+		now, err := c.clock(r)
+		if err != nil {
+			return err
+		}
+		p = Proof{AsOf: now}
 		if p.Revocation, err = r.Revocation(id); err != nil {
 			return refusal.IfNoRow(err, RevocationNotFound, id)
 		}
@@ -195,7 +203,7 @@ func (c *Center) Proof(ctx context.Context, id string) (p Proof, err error) {
 			p.Complete = false
 		}
 	}
-	p.Deny, err = c.DenyPolicy(RoleAccess{Open: open})
+	p.Deny, err = c.DenyPolicy(RoleAccess{AsOf: p.AsOf, Open: open})
 	return p, err
 }
 

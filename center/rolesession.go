@@ -92,6 +92,9 @@ const (
 	// that was granted before: as long as STS may take, and clocks may differ.
 	longestRoleSession = 12 * time.Hour   //bound:life the credentials of a role, as AWS has it
 	revocationSlack    = 30 * time.Second //bound:none it is added to a moment
+	// clocksApart is how far the clocks of nodes may be from the database's. What has expired is
+	// forgotten so much later: an assertion that was used must be known until no node takes it.
+	clocksApart = 10 * time.Minute //bound:life what has expired, after that
 	// endedAtOnce bounds what one sweep takes back; the next one goes on.
 	endedAtOnce = 500 //bound:list revocations that one sweep takes back
 )
@@ -121,6 +124,7 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 // RoleAccess is what credentials of roles a user has: those that open something, and those that are
 // refused.
 type RoleAccess struct {
+	AsOf    time.Time // by the database's clock
 	Open    []RoleSession
 	Revoked []RoleRevocation
 	Reasons map[string]string // why IAM has not taken a revocation yet, by role name
@@ -140,11 +144,15 @@ func (a RoleAccess) Pending() (n int) {
 // that are deleted.
 func (c *Center) RoleAccess(ctx context.Context, user UserID) (a RoleAccess, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
-		a = RoleAccess{Reasons: map[string]string{}}
+		now, err := c.clock(r)
+		if err != nil {
+			return err
+		}
+		a = RoleAccess{AsOf: now, Reasons: map[string]string{}}
 		sessions, e1 := r.RoleSessionsOf(user)
 		revoked, e2 := r.RoleRevocationsOf(user)
 		for _, s := range sessions {
-			if s.Until.After(c.now()) {
+			if s.Until.After(now) {
 				a.Open = append(a.Open, s)
 			}
 		}
@@ -156,7 +164,7 @@ func (c *Center) RoleAccess(ctx context.Context, user UserID) (a RoleAccess, err
 			case !errors.Is(err, refusal.ErrNoRow):
 				return err
 			}
-			if v.Until.After(c.now()) {
+			if v.Until.After(now) {
 				a.Revoked = append(a.Revoked, v)
 			}
 		}
@@ -248,12 +256,10 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 // revokeRoles has the roles that a user has opened refuse the user's credentials, and returns them.
 // The center's own STS asks RoleSessionOpen; IAM must be told where the center keeps the roles.
 // Where it does neither, the sessions stay, so that an administrator sees what goes on.
-func (c *Center) revokeRoles(tx Tx, user UserID, sessions []RoleSession) (ended []EndedRole, err error) {
+func (c *Center) revokeRoles(
+	tx Tx, user UserID, sessions []RoleSession, now time.Time,
+) (ended []EndedRole, err error) {
 	if err := c.endWindowsOf(tx, user); err != nil { // which take back assignments too
-		return nil, err
-	}
-	now, err := c.clock(tx) // a node whose clock is slow would deny too little
-	if err != nil {
 		return nil, err
 	}
 	before := now.Add(revocationSlack)
@@ -389,14 +395,16 @@ func (c *Center) concludeOnlyRevocations(tx Tx, job RoleJob) error {
 // concludeRevocations notes that IAM has what stood in a role when the work on it began, and says
 // whether something has come since.
 func (c *Center) concludeRevocations(tx Tx, roleName string, worked []RoleRevocation) (more bool, err error) {
-	list, err := tx.RoleRevocations(roleName)
+	now, e1 := c.clock(tx)
+	list, e2 := tx.RoleRevocations(roleName)
+	err = errors.Join(e1, e2)
 	for _, r := range list {
 		switch {
 		case !slices.ContainsFunc(worked, r.same):
 			more = true
 		case !r.InForce:
 			r.InForce = true
-			err = errors.Join(err, tx.PutRoleRevocation(r), c.noteRefused(tx, r))
+			err = errors.Join(err, tx.PutRoleRevocation(r), noteRefused(tx, r, now))
 		}
 	}
 	return more || len(list) < len(worked), err

@@ -26,7 +26,8 @@ type collector struct {
 	reviews                       *prometheus.Desc
 
 	mu       sync.Mutex
-	standing int // administrators, when they were counted
+	standing int  // administrators, when they were counted
+	stands   bool // they were
 	counted  time.Time
 	rows     rows // when they were counted
 	rowsAt   time.Time
@@ -69,18 +70,18 @@ func (m *collector) count(ctx context.Context) (r rows, ok bool) {
 // countedEach is how often administrators are counted: it reads all assignments.
 const countedEach = 5 * time.Minute //bound:none how often, not how much
 
-// countStanding counts those who can administer an account, not more often than that.
-func (m *collector) countStanding(ctx context.Context) (int, error) {
+// countStanding counts those who can administer an account, not more often than that, also when
+// there was too little time.
+func (m *collector) countStanding(ctx context.Context) (n int, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.counted.IsZero() && time.Since(m.counted) < countedEach {
-		return m.standing, nil
+	if m.counted.IsZero() || time.Since(m.counted) >= countedEach {
+		n, err := m.center.StandingAdministrators(ctx)
+		if m.standing, m.stands = n, err == nil; m.stands || ctx.Err() != nil {
+			m.counted = time.Now()
+		}
 	}
-	n, err := m.center.StandingAdministrators(ctx)
-	if err == nil {
-		m.standing, m.counted = n, time.Now()
-	}
-	return n, err
+	return m.standing, m.stands
 }
 
 // New returns the metrics of a center.
@@ -150,9 +151,6 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	gauge(m.fail, 1)
-	if n, err := m.countStanding(ctx); err == nil {
-		gauge(m.administrators, float64(n))
-	}
 	if source, err := m.center.Source(ctx); err == nil && source.IdP != nil {
 		for _, c := range source.IdP.CertificateList() {
 			if !c.NotAfter.IsZero() { // else it verifies nothing
@@ -173,6 +171,9 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 			used = float64(t.LastUsedAt.Unix())
 		}
 		gauge(m.used, used, t.ID, profile)
+	}
+	if n, ok := m.countStanding(ctx); ok { // the last, since it may take all the time that is left
+		gauge(m.administrators, float64(n))
 	}
 }
 

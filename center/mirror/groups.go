@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -23,6 +24,9 @@ type held struct {
 // groups copies the groups of a page, then their members.
 func (m *Mirror) groups(ctx context.Context) error {
 	for page, err := range m.Reader.Groups(ctx, m.next(Groups)) {
+		if denied(err) != nil { // what was read stays
+			return cmp.Or(m.release(ctx), err)
+		}
 		if err != nil {
 			return err
 		}
@@ -63,6 +67,9 @@ func (m *Mirror) members(ctx context.Context, groups []center.Group) error {
 				if id := inventory.MemberID(x); id != "" {
 					of.Users = append(of.Users, center.UserID(id))
 				}
+			}
+			if len(of.Users) == 0 {
+				continue
 			}
 			m.count(Memberships, len(of.Users))
 			if err := m.putMembers(ctx, of); err != nil {

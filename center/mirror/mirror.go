@@ -191,12 +191,21 @@ func stale(err error) bool {
 
 // without notes what the caller has no permission for, and goes on without it.
 func (m *Mirror) without(err error) error {
+	unread := denied(err)
+	if unread == nil {
+		return err
+	}
+	m.note(unread.What, unread.Permission, unread.Err)
+	return nil
+}
+
+// denied is what an error says that the caller has no permission for; nil: nothing.
+func denied(err error) *inventory.Unread {
 	var unread *inventory.Unread
 	if errors.As(err, &unread) && unread.Permission != "" {
-		m.note(unread.What, unread.Permission, unread.Err)
-		return nil
+		return unread
 	}
-	return err
+	return nil
 }
 
 // note notes what the copy does not have.
