@@ -84,23 +84,3 @@ func TestReopeningKeepsEverything(t *testing.T) {
 		}
 	}
 }
-
-// TestDisabledUsersAreFoundByTheirIndex: the index serves only words that are those of the
-// migration.
-func TestDisabledUsersAreFoundByTheirIndex(t *testing.T) {
-	for name, dsn := range map[string]func(*testing.T) string{
-		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "center.db") },
-		"PostgreSQL": func(t *testing.T) string { return sqldbtest.Postgres(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s, err := store.Open(context.Background(), dsn(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			plan, err := s.PlanOfDisabled(context.Background())
-			if err := errors.Join(err, s.Close()); err != nil || !strings.Contains(plan, "users_disabled") {
-				t.Errorf("%v, and the plan is\n%s", err, plan)
-			}
-		})
-	}
-}
