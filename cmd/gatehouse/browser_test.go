@@ -128,7 +128,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.sees("The provisioning settings are saved.")
 	b.submit(`form[action$="/provisioning/start"]`, "button", nil)
 	b.sees("Provisioning is on.")
-	b.sees("Last cycle: EntryLevelErrors") // the page renews itself
+	b.sees("Last cycle: some were not provisioned") // the page renews itself
 	b.sees("1 object is not provisioned.")
 	b.sees("name.familyName") // why the person without a last name failed
 	b.screenshot("provisioning")

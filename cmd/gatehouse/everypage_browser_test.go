@@ -101,7 +101,9 @@ func (b browser) everyPage(site string, begin []string) int {
 		b.open(u.String())
 		b.looks(site + kind)
 		waiting = append(waiting, do(b, "read the links", chromedp.Evaluate[[]string](
-			`[...document.querySelectorAll('a[href]:not([download])')].map(a => a.href)`))...)
+			// of links in a plot, href is an object
+			`[...document.querySelectorAll('a[href]:not([download])')].map(a =>
+				new URL(a.getAttribute('href'), location).href)`))...)
 	}
 	return len(seen)
 }
