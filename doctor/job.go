@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
 )
@@ -304,17 +305,25 @@ func token(l *look, a *answer) {
 
 // unusedToken finds the one that Entra has when a newer one was made and nobody uses it.
 func (l *look) unusedToken(a *answer) {
-	if len(l.a.Tokens) < 2 {
-		return
+	if t := EndingToken(l.a.Tokens, l.Now); t != nil && len(l.a.Tokens) > 1 {
+		a.find(Warning, "not saved",
+			"the token in use ends on "+date(t.ExpirationTime)+", and a newer one is not in use",
+			"A new token was made and never saved in Entra").value("in use until", date(t.ExpirationTime)).
+			fix("Save the new token in the job before the old one ends", "", l.admin(l.prov, "Provisioning"))
 	}
-	for _, t := range l.a.Tokens {
-		if t.LastUsedTime != nil && t.ExpirationTime.Sub(l.Now) < soon && t.ExpirationTime.After(l.Now) {
-			a.find(Warning, "not saved",
-				"the token in use ends on "+date(t.ExpirationTime)+", and a newer one is not in use",
-				"A new token was made and never saved in Entra").value("in use until", date(t.ExpirationTime)).
-				fix("Save the new token in the job before the old one ends", "", l.admin(l.prov, "Provisioning"))
+}
+
+// EndingToken is the access token in use, where it ends soon: the one that was used last.
+func EndingToken(tokens []adminapi.BearerToken, now time.Time) (ending *adminapi.BearerToken) {
+	for i, t := range tokens {
+		if t.LastUsedTime != nil && (ending == nil || t.LastUsedTime.After(*ending.LastUsedTime)) {
+			ending = &tokens[i]
 		}
 	}
+	if ending == nil || !ending.ExpirationTime.After(now) || ending.ExpirationTime.Sub(now) >= soon {
+		return nil
+	}
+	return ending
 }
 
 // oldToken says whether the job has run for more than a year.

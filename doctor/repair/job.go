@@ -79,10 +79,15 @@ const (
 	underWay = 20 * time.Second //bound:wait a token that another repair has just made
 )
 
-// giveToken makes an access token at the center and saves it in a job, unless the saved one works.
-// A token that a run before this one made and did not save was never used, and makes room. The job
-// uses the new one at once, since the same may be repaired twice at a time: neither may take the
-// other's token for one that is left over.
+var (
+	errTokensInUse = errors.New("there are two access tokens, and both are in use: delete one")
+	errUseless     = errors.New("the new access token was saved, and does not pass Test Connection")
+)
+
+// giveToken makes an access token at the center and saves it in a job, unless the saved one works
+// and lasts. A token that a run before this one made and did not save was never used, and makes
+// room. The job uses the new one at once, since the same may be repaired twice at a time: neither
+// may take the other's token for one that is left over. One that was taken is made anew.
 func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) error {
 	tenants, err := w.Admin.Tenants(ctx)
 	if err != nil {
@@ -95,16 +100,20 @@ func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) err
 		return err
 	}
 	for range tries {
-		done, works := false, false
-		if works, err = w.works(ctx, r, job, tenant); err != nil || works {
+		old, full := w.leftOver(ctx, tenant)
+		lasts := false
+		if lasts, err = w.lasts(ctx, r, job, tenant); err != nil || lasts {
 			return err
 		}
-		if done, err = w.makeRoom(ctx, r, job, tenant); err != nil || done {
-			return err
+		if full != nil {
+			return full
 		}
 		var token adminapi.BearerToken
-		if token, err = w.Admin.CreateBearerToken(ctx, tenant.TenantID, ""); err != nil {
+		if token, err = w.makeToken(ctx, tenant, old); adminapi.ReasonOf(err) == "too-many-access-tokens" {
 			continue // another repair has made one
+		}
+		if err != nil {
+			return err
 		}
 		if err = w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", graph.Secrets{
 			Value: []graph.KeyValue{
@@ -114,12 +123,43 @@ func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) err
 		}, nil); err != nil {
 			return err
 		}
+		works := false
 		if works, err = w.works(ctx, r, job, tenant); err != nil || works {
 			return err
 		}
-		err = errors.New("the new access token was saved, and does not pass Test Connection")
+		var tokens []adminapi.BearerToken
+		if tokens, err = w.Admin.BearerTokens(ctx, tenant.TenantID); err != nil {
+			return err
+		}
+		err = errUseless
+		if slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool { return t.TokenID == token.TokenID }) {
+			return err // nobody took it: another one would fare no better
+		}
 	}
 	return err
+}
+
+// makeToken makes an access token, in the place of an old one if that is named.
+func (w *worker) makeToken(
+	ctx context.Context, tenant adminapi.Tenant, old string,
+) (token adminapi.BearerToken, err error) {
+	if old != "" {
+		err = w.Admin.DeleteBearerToken(ctx, tenant.TenantID, old)
+		if err != nil && adminapi.ReasonOf(err) != "access-token-not-found" {
+			return token, err
+		}
+	}
+	return w.Admin.CreateBearerToken(ctx, tenant.TenantID, "")
+}
+
+// lasts says whether the saved token works, and doctor would not warn of its end.
+func (w *worker) lasts(ctx context.Context, r doctor.Repair, job string, tenant adminapi.Tenant) (bool, error) {
+	works, err := w.works(ctx, r, job, tenant)
+	if err != nil || !works {
+		return false, err
+	}
+	tokens, err := w.Admin.BearerTokens(ctx, tenant.TenantID)
+	return err == nil && doctor.EndingToken(tokens, w.now) == nil, err
 }
 
 // works says whether a job has saved the endpoint, with a token that passes Test Connection.
@@ -148,38 +188,30 @@ func (w *worker) works(ctx context.Context, r doctor.Repair, job string, tenant 
 // mostTokens is how many tokens a SCIM endpoint has. Source: AWS's quotas.
 const mostTokens = 2 //bound:none AWS's, not ours
 
-var errTokensInUse = errors.New("there are two access tokens, and both are in use: delete one")
-
-// makeRoom deletes a token that ended or was never used, where there is no room for one more. It
-// waits for a repair that goes on elsewhere: done says that the job has a token that works now.
-func (w *worker) makeRoom(
-	ctx context.Context, r doctor.Repair, job string, tenant adminapi.Tenant,
-) (done bool, err error) {
+// leftOver waits for a repair that goes on elsewhere, and returns the token that makes room for one
+// more: it ended or was never used. There is none where there is room.
+func (w *worker) leftOver(ctx context.Context, tenant adminapi.Tenant) (id string, err error) {
 	wait := cmp.Or(w.Wait, underWay)
 	for began := time.Now(); ; {
 		tokens, err := w.Admin.BearerTokens(ctx, tenant.TenantID)
 		if err != nil || len(tokens) < mostTokens {
-			return false, err
+			return "", err
 		}
 		ended := slices.IndexFunc(tokens, func(t adminapi.BearerToken) bool { return t.ExpirationTime.Before(w.now) })
 		if ended >= 0 {
-			return false, w.Admin.DeleteBearerToken(ctx, tenant.TenantID, tokens[ended].TokenID)
+			return tokens[ended].TokenID, nil
 		}
 		unused := slices.IndexFunc(tokens, func(t adminapi.BearerToken) bool { return t.LastUsedTime == nil })
 		if unused < 0 {
-			if done, err := w.works(ctx, r, job, tenant); err != nil || done {
-				return done, err
-			}
-			return false, errTokensInUse
+			return "", errTokensInUse
 		}
-		old := tokens[unused].CreationTime.Before(w.now.Add(-wait))
-		if old || time.Since(began) > wait {
-			return false, w.Admin.DeleteBearerToken(ctx, tenant.TenantID, tokens[unused].TokenID)
+		if tokens[unused].CreationTime.Before(w.now.Add(-wait)) || time.Since(began) > wait {
+			return tokens[unused].TokenID, nil
 		}
 		select {
 		case <-time.After(min(time.Second/4, wait)):
 		case <-ctx.Done():
-			return false, ctx.Err()
+			return "", ctx.Err()
 		}
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/doctor/repair"
@@ -41,14 +44,11 @@ func TestASideThatWasNotNamedIsNotChanged(t *testing.T) {
 func TestATokenInUseMakesNoRoom(t *testing.T) {
 	e := pairtest.Start(t)
 	sides := repair.Sides{Graph: e.Client, Admin: e.Admin}
-	save := doctor.Repair{
-		Action: doctor.SaveToken, With: map[string]string{"servicePrincipalId": e.Tenant.ServicePrincipalID},
-	}
 	for range 2 { // the second finds two tokens in use
 		spoil(t, e)
 		before := tokens(t, e)
 		inUse := len(before) == 2 && before[0].LastUsedTime != nil && before[1].LastUsedTime != nil
-		if why := apply(t, sides, save); (why != "") != inUse {
+		if why := apply(t, sides, save(e)); (why != "") != inUse {
 			t.Fatalf("with %+v: %s", before, why)
 		}
 		if after := tokens(t, e); len(after) != 2 || after[0].LastUsedTime == nil || after[1].LastUsedTime == nil {
@@ -59,6 +59,88 @@ func TestATokenInUseMakesNoRoom(t *testing.T) {
 		Action: doctor.SaveToken, With: map[string]string{"servicePrincipalId": "nobody"},
 	}); why == "" {
 		t.Error("an application that is not there is repaired")
+	}
+}
+
+// TestATokenThatEndsSoonIsRenewed: it works still, which is no reason to leave it alone.
+func TestATokenThatEndsSoonIsRenewed(t *testing.T) {
+	t.Parallel()
+	for name, waiting := range map[string]bool{"the only one": false, "a newer one is not saved": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := pairtest.Start(t)
+			e.Forward(355 * 24 * time.Hour)
+			now := time.Now().Add(355 * 24 * time.Hour)
+			proves(t, e) // the job uses the token
+			if waiting {
+				if _, err := e.Admin.CreateBearerToken(t.Context(), tokens(t, e)[0].TenantID, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			old := doctor.EndingToken(tokens(t, e), now)
+			if old == nil {
+				t.Fatalf("none of %+v ends soon", tokens(t, e))
+			}
+			sides := repair.Sides{Graph: e.Client, Admin: e.Admin, Wait: time.Millisecond}.Of(doctor.Facts{Now: now})
+			for range 2 { // the second leaves the new one alone
+				if why := apply(t, sides, save(e)); why != "" {
+					t.Fatal(why)
+				}
+				after := tokens(t, e)
+				if len(after) != 2 || doctor.EndingToken(after, now) != nil {
+					t.Errorf("the tokens are %+v", after)
+				}
+			}
+			proves(t, e)
+		})
+	}
+}
+
+// TestATokenThatDoesNotHelpStays: the center refuses the tenant's address, and no token changes
+// that. The one that was saved is not deleted.
+func TestATokenThatDoesNotHelpStays(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	spoil(t, e)
+	before, yes := tokens(t, e), true
+	_, err := identitystore.NewFromConfig(e.AWSConfig()).UpdateIdentityStore(
+		t.Context(), &identitystore.UpdateIdentityStoreInput{
+			IdentityStoreId: &e.Center.IdentityStoreID,
+			NetworkConfiguration: &types.NetworkConfiguration{
+				VpceAccessRequired: &yes, ScimAllowSourceIps: []string{"192.0.2.0/24"},
+				ApiAllowSourceIps: []string{"127.0.0.1"},
+			},
+		},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sides := repair.Sides{Graph: e.Client, Admin: e.Admin, Wait: time.Millisecond}
+	if why := apply(t, sides, save(e)); !strings.Contains(why, "Test Connection") {
+		t.Errorf("it says %q", why)
+	}
+	after := tokens(t, e)
+	if len(after) != len(before)+1 {
+		t.Fatalf("of %+v became %+v", before, after)
+	}
+	if err := e.Admin.OpenNetworks(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	proves(t, e)
+}
+
+func save(e pairtest.Ends) doctor.Repair {
+	return doctor.Repair{
+		Action: doctor.SaveToken, With: map[string]string{"servicePrincipalId": e.Tenant.ServicePrincipalID},
+	}
+}
+
+// proves tests the connection with what the job has saved.
+func proves(t *testing.T, e pairtest.Ends) {
+	t.Helper()
+	if err := e.Client.Do(t.Context(), http.MethodPost, e.JobPath()+"/validateCredentials",
+		graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
+		t.Errorf("the saved token does not work: %v", err)
 	}
 }
 
@@ -122,9 +204,6 @@ func TestTwoRepairsAtOnceLeaveATokenThatWorks(t *testing.T) {
 	t.Parallel()
 	e := pairtest.Start(t)
 	spoil(t, e)
-	save := doctor.Repair{
-		Action: doctor.SaveToken, With: map[string]string{"servicePrincipalId": e.Tenant.ServicePrincipalID},
-	}
 	facts := doctor.Facts{Now: time.Now()}
 	first := repair.Sides{Graph: e.Client, Admin: e.Admin}.Of(facts)
 	client := *e.Client.HTTP
@@ -137,10 +216,10 @@ func TestTwoRepairsAtOnceLeaveATokenThatWorks(t *testing.T) {
 	admin.HTTP = &http.Client{Transport: looking{looks}}
 
 	ended := make(chan string, 2)
-	go func() { ended <- apply(t, first, save) }()
+	go func() { ended <- apply(t, first, save(e)) }()
 	<-slow.saving
 	other := make(chan string, 1)
-	go func() { other <- apply(t, second, save) }()
+	go func() { other <- apply(t, second, save(e)) }()
 	why, early := "", false
 	for n := 0; n < 3 && !early; n++ { // it waits, or it has gone on
 		select {
@@ -156,15 +235,5 @@ func TestTwoRepairsAtOnceLeaveATokenThatWorks(t *testing.T) {
 	if one := <-ended; one != "" || why != "" {
 		t.Errorf("one says %q, the other %q", one, why)
 	}
-	jobs, err := graph.All[graph.SynchronizationJob](
-		t.Context(), e.Client, "/servicePrincipals/"+e.Tenant.ServicePrincipalID+"/synchronization/jobs",
-	)
-	if err != nil || len(jobs) != 1 {
-		t.Fatal(jobs, err)
-	}
-	if err := e.Client.Do(t.Context(), http.MethodPost, "/servicePrincipals/"+e.Tenant.ServicePrincipalID+
-		"/synchronization/jobs/"+jobs[0].ID+"/validateCredentials",
-		graph.ValidateCredentials{UseSavedCredentials: true}, nil); err != nil {
-		t.Errorf("the saved token does not work: %v", err)
-	}
+	proves(t, e)
 }
