@@ -64,14 +64,18 @@ func (o *office) run(ctx context.Context, typed string, shown, told io.Writer, l
 	world := administer.World{In: strings.NewReader(typed), Out: shown, Err: told,
 		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }}
 	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(administer.Commands(world, administer.Explainer{
-		Flags:  func(*cobra.Command) {},
-		Person: func(*cobra.Command, string, bool) error { return errors.New("nobody asked for a person") },
-	})...)
+	root.AddCommand(o.commands(world)...)
 	root.SetOut(shown)
 	root.SetErr(told)
 	root.SetArgs(append(line, "--center-url", o.env["CENTER_URL"]))
 	return root.ExecuteContext(ctx)
+}
+
+func (o *office) commands(world administer.World) []*cobra.Command {
+	return administer.Commands(world, administer.Explainer{
+		Flags:  func(*cobra.Command) {},
+		Person: func(*cobra.Command, string, bool) error { return errors.New("nobody asked for a person") },
+	})
 }
 
 // want runs a command line that must work, and looks for words in what it printed.
@@ -120,6 +124,49 @@ func TestACenterIsAdministeredFromTheCommandLine(t *testing.T) {
 
 	event := s.LastEvent()
 	o.want(event.Action, "explain", event.Actor.RequestID)
+}
+
+// TestWhatFailsPrintsNothing: a program that reads what a command prints takes none of it for an
+// answer. The center knows the key of no command here.
+func TestWhatFailsPrintsNothing(t *testing.T) {
+	o, _ := newOffice(t)
+	o.env["AWS_SECRET_ACCESS_KEY"] = "another"
+	failed := 0
+	for _, line := range o.lines() {
+		for _, flags := range [][]string{nil, {"--json"}} {
+			var shown, told bytes.Buffer
+			if err := o.run(t.Context(), "", &shown, &told, append(line, flags...)...); err == nil {
+				continue // it asks no center
+			}
+			if failed++; shown.Len() > 0 {
+				t.Errorf("%v %v prints %q", line, flags, shown.String())
+			}
+		}
+	}
+	if failed < 60 {
+		t.Errorf("only %d failed", failed)
+	}
+}
+
+// lines are all commands, with as many arguments as they take.
+func (o *office) lines() (all [][]string) {
+	var walk func(cmd *cobra.Command, path []string)
+	walk = func(cmd *cobra.Command, path []string) {
+		for _, c := range cmd.Commands() {
+			walk(c, append(slices.Clip(path), c.Name()))
+		}
+		for n := range 3 {
+			given := slices.Repeat([]string{"nothing"}, n)
+			if !cmd.HasSubCommands() && cmd.Args != nil && cmd.Args(cmd, given) == nil {
+				all = append(all, append(slices.Clip(path), given...))
+				return
+			}
+		}
+	}
+	root := &cobra.Command{}
+	root.AddCommand(o.commands(administer.World{})...)
+	walk(root, nil)
+	return all
 }
 
 func TestMistakesOfUsageAreToldApart(t *testing.T) {

@@ -163,8 +163,11 @@ func showPublished(to io.Writer, i adminapi.Configuration) {
 
 func (a *administration) serviceProvider(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 	sp, err := c.ServiceProvider(cmd.Context())
-	if err != nil || a.asJSON {
-		return errors.Join(err, a.print(sp, "", nil))
+	if err != nil {
+		return err
+	}
+	if a.asJSON {
+		return a.print(sp, "", nil)
 	}
 	_, err = fmt.Fprintln(a.Out, strings.TrimSpace(sp.MetadataXML))
 	return err
