@@ -161,8 +161,11 @@ func (o *office) createPolicy() *cobra.Command {
 func webhook(w administer.World) *cobra.Command {
 	o := &office{World: w}
 	show := func(hook adminapi.RequestWebhook, err error) error {
-		if err != nil || o.asJSON {
-			return errors.Join(err, printJSON(o.World, hook))
+		if err != nil {
+			return err
+		}
+		if o.asJSON {
+			return printJSON(o.World, hook)
 		}
 		if hook.URL == "" {
 			fmt.Fprintln(o.Out, "Notices are posted nowhere.")

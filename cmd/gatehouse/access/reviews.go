@@ -85,8 +85,11 @@ func (o *office) exportReview() *cobra.Command {
 	return o.command("export REVIEW", "Print all lines of a review as CSV", terminal.OneArg("a review's id"),
 		func(ctx context.Context, c *adminapi.Client, args []string) error {
 			all, err := allLines(ctx, c, adminapi.ReviewInput{ReviewID: args[0]})
-			if err != nil || o.asJSON {
-				return errors.Join(err, printJSON(o.World, all.Lines))
+			if err != nil {
+				return err
+			}
+			if o.asJSON {
+				return printJSON(o.World, all.Lines)
 			}
 			w := csv.NewWriter(o.Out)
 			_ = w.Write(all.Columns) // its error stays, and Error has it
@@ -286,8 +289,11 @@ func owner(w administer.World) *cobra.Command {
 	list := o.command("list", "List who reviews what", terminal.NoArgs,
 		func(ctx context.Context, c *adminapi.Client, _ []string) error {
 			all, err := c.AccessOwners(ctx)
-			if err != nil || o.asJSON {
-				return errors.Join(err, printJSON(w, all))
+			if err != nil {
+				return err
+			}
+			if o.asJSON {
+				return printJSON(w, all)
 			}
 			t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(t, "OF\tOWNER\tID")

@@ -3,6 +3,7 @@ package access_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -47,6 +48,16 @@ func TestReviewsByCommand(t *testing.T) {
 	c.says("admin", "OPEN", "review", "restore", id, "0002", "--as-administrator")
 	c.says("admin", "CLOSING", "review", "close", id, "--keep")
 	c.says("admin", "Quarter", "review", "list", "--as-administrator")
+	c.env["nobody"] = maps.Clone(c.env["admin"])
+	c.env["nobody"]["AWS_SECRET_ACCESS_KEY"] = "another"
+	for _, none := range [][]string{
+		{"review", "export", id}, {"owner", "list"}, {"webhook", "show"}, {"policy", "list"}, {"review", "close", id},
+		{"review", "list", "--as-administrator"}, {"review", "show", id, "--as-administrator"},
+	} { // a failure prints nothing that a program takes for an answer
+		if out, err := c.run("nobody", append(none, "--json")...); err == nil || out != "" {
+			t.Errorf("%v: %v, and prints %q", none, err, out)
+		}
+	}
 	for _, wrong := range [][]string{
 		{"review", "confirm", id}, {"review", "start", "--name", "x"}, {"review", "show", id},
 		{"review", "start", "--name", "x", "--until", "soon"}, {"owner", "set", "--permission-set", "Admin"},

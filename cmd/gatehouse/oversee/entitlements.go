@@ -34,12 +34,12 @@ func (w World) accountAccess() *cobra.Command {
 	status := a.Command("status", "Show the application of account access", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			is, err := c.DescribeAccountAccess(cmd.Context())
-			return errors.Join(err, a.tell(is, err))
+			return a.tell(is, err)
 		})
 	enable := a.Command("enable", "Make the application of account access", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
 			is, err := c.EnableAccountAccess(cmd.Context())
-			return errors.Join(err, a.tell(is, err))
+			return a.tell(is, err)
 		})
 	disable := a.Command("disable", "Delete the application, when nobody is entitled to anything", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
@@ -68,7 +68,7 @@ func (w World) accountAccess() *cobra.Command {
 
 func (a *accountAccess) tell(is adminapi.AccountAccess, err error) error {
 	if err != nil {
-		return nil
+		return err
 	}
 	return a.Print(is, "APPLICATION\tTENANT", func(line func(...any)) { line(is.ApplicationArn, is.TenantID) })
 }

@@ -240,7 +240,10 @@ func (l *leavers) relink() *cobra.Command {
 			m, err := c.RelinkAssignments(cmd.Context(), adminapi.MoveInput{
 				PrincipalType: o.PrincipalType, PrincipalID: o.PrincipalID, To: to,
 			})
-			return errors.Join(err, l.tell(m))
+			if err != nil {
+				return err
+			}
+			return l.tell(m)
 		})
 	cmd.Flags().StringVar(&l.to, "to", "", "who gets them: a user, or a group, by name or ID (default: who came back)")
 	cmd.Flags().StringVar(&l.confirm, "confirm", "", "the word "+accept+", to skip the question")
@@ -295,7 +298,10 @@ func (l *leavers) remove() *cobra.Command {
 				return err
 			}
 			m, err := c.RemoveAccess(cmd.Context(), in)
-			return errors.Join(err, l.tell(m))
+			if err != nil {
+				return err
+			}
+			return l.tell(m)
 		})
 	cmd.Flags().StringVar(&l.confirm, "confirm", "", "the word "+accept+", to skip the question")
 	return cmd
