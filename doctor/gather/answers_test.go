@@ -56,6 +56,51 @@ func asked(t *testing.T, e pairtest.Ends, answers map[string]string, words ...st
 	return facts
 }
 
+// TestATokenThatOneSourceRefuses: the others were read, and doctor says so. Where none takes it,
+// one finding says that nothing of Entra's side was looked at.
+func TestATokenThatOneSourceRefuses(t *testing.T) {
+	e := pairtest.Start(t)
+	for end, want := range map[string]string{"/auditLogs/signIns": string(doctor.SignInLog), "": "graph:sign-in"} {
+		c := config(e)
+		client := *c.Graph.HTTP
+		client.Transport = unauthorized{client.Transport, end}
+		c.Graph = &graph.Client{BaseURL: c.Graph.BaseURL, HTTP: &client}
+		facts, err := gather.Gather(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := doctor.Diagnose(facts, doctor.About{})
+		var unseen []string
+		for _, f := range report.Findings {
+			if strings.HasPrefix(f.Check, "graph:") {
+				unseen = append(unseen, f.Check)
+				if !strings.Contains(f.Fix.Do, "Sign in again") {
+					t.Errorf("%s: %s", f.Check, f.Fix.Do)
+				}
+			}
+		}
+		if !slices.Equal(unseen, []string{want}) {
+			t.Errorf("where %q is refused: %s", end, shown(report))
+		}
+	}
+}
+
+// unauthorized refuses the token where a path ends so.
+type unauthorized struct {
+	next http.RoundTripper
+	end  string
+}
+
+func (u unauthorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, u.end) {
+		return u.next.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"InvalidAuthenticationToken","message":"no"}}`)),
+	}, nil
+}
+
 func one(items ...string) string { return `{"value":[` + strings.Join(items, ",") + `]}` }
 
 // TestWhatOnlyMicrosoftHasIsGathered: consent to the program that asks, who may activate a

@@ -106,7 +106,10 @@ func Gather(ctx context.Context, cfg Config) (doctor.Facts, error) {
 	})
 	if cfg.Graph != nil {
 		g.facts.Entra = &doctor.Entra{Members: &doctor.Roster{}}
-		g.early.Go(func() { g.entra(ctx, center) })
+		g.early.Go(func() {
+			g.entra(ctx, center)
+			g.signedIn()
+		})
 	}
 	<-known
 	all := make(chan struct{})

@@ -35,6 +35,27 @@ func (g *gathering) unread(s doctor.Source, err error) doctor.Unread {
 	return u
 }
 
+// signedIn leaves each source its own finding where Graph took the token for another one: a gateway
+// or a policy refused that source, and nobody needs to hear that all of Entra was closed.
+func (g *gathering) signedIn() {
+	g.keep(func(f *doctor.Facts) {
+		taken := false
+		for _, asked := range []doctor.Source{doctor.Organizations, doctor.Licenses, doctor.Apps, doctor.People} {
+			taken = taken || f.Unread[asked].Behind != doctor.TenantSignIn
+		}
+		if !taken {
+			return
+		}
+		delete(f.Unread, doctor.TenantSignIn)
+		for s, u := range f.Unread {
+			if u.Behind == doctor.TenantSignIn {
+				u.Behind = ""
+				f.Unread[s] = u
+			}
+		}
+	})
+}
+
 // refused is what Graph's no means.
 func (g *gathering) refused(u *doctor.Unread, s doctor.Source, e *graph.Error) {
 	switch {
