@@ -3,6 +3,8 @@
 package sqldb
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,7 +12,8 @@ import (
 
 // belong gives a file that this process has just made to whoever the folder belongs to. Root, who
 // restores or looks at the data of a service, would otherwise leave files there that the service
-// cannot open.
+// cannot open. A root who may not give files away, as in a container without that right or on NFS,
+// keeps them.
 func belong(f *os.File) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -23,5 +26,8 @@ func belong(f *os.File) error {
 	if !ok || of.Uid == 0 {
 		return nil
 	}
-	return f.Chown(int(of.Uid), int(of.Gid))
+	if err := f.Chown(int(of.Uid), int(of.Gid)); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
