@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -277,8 +278,10 @@ func orphaned(l *look, a *answer) {
 	f := a.find(Broken, "", "assignments name users or groups that do not exist",
 		"They were deleted, or deleted and made again with another id, and their assignments stayed").
 		fix("Delete the assignments (--fix does); assign the new user or group", "", l.console("accounts"))
-	for id, list := range orphans {
-		if f.Fix.Command == "" {
+	all := 0
+	for _, id := range slices.Sorted(maps.Keys(orphans)) {
+		list := orphans[id]
+		if all += len(list); f.Fix.Command == "" {
 			f.Fix.Command = l.deleteAssignment(list[0])
 		}
 		if f.of(id); f.Count <= shown {
@@ -286,6 +289,9 @@ func orphaned(l *look, a *answer) {
 				fmt.Sprintf("%d, such as %s in %s", len(list), l.setNames[list[0].PermissionSetArn],
 					list[0].AccountID))
 		}
+	}
+	if all > 1 {
+		f.Fix.Do += fmt.Sprintf(". The command deletes the first of %d", all)
 	}
 	if p := l.person(); p != nil && p.aws != nil && l.grants(p.aws) == 0 { // perhaps who was made again
 		f.touch(p.aws.UserName)

@@ -40,6 +40,27 @@ func TestACommandToPasteIsWhole(t *testing.T) {
 	}
 }
 
+// TestTheCommandOfSeveralSaysWhichOne: it deletes one assignment of those that name nobody, always
+// the same one, and says so.
+func TestTheCommandOfSeveralSaysWhichOne(t *testing.T) {
+	t.Parallel()
+	var edits [][]any
+	for _, who := range []string{"c-gone", "a-gone", "b-gone"} {
+		edits = append(edits, []any{"add", "aws/AccountAssignments", map[string]any{
+			"AccountId": "300000000003", "PrincipalType": "USER", "PrincipalId": who,
+			"PermissionSetArn": "arn:aws:sso:::permissionSet/ssoins-68042b7d/ps-audit",
+		}})
+	}
+	for range 9 {
+		for _, f := range doctor.Diagnose(state(t, edits), doctor.About{}).Findings {
+			if f.Check == "orphaned-assignment" && (!strings.HasSuffix(f.Fix.Command, " a-gone") ||
+				!strings.HasSuffix(f.Fix.Do, "The command deletes the first of 3")) {
+				t.Fatalf("%s; run %s", f.Fix.Do, f.Fix.Command)
+			}
+		}
+	}
+}
+
 // TestAnAddressOfTwoPeopleDeletesNobody: two people of the directory have one address. The user who
 // has it at AWS is somebody's, with their access.
 func TestAnAddressOfTwoPeopleDeletesNobody(t *testing.T) {
