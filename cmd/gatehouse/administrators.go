@@ -11,7 +11,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -177,17 +176,16 @@ func (a *administratorCommands) listCommand() *cobra.Command {
 			if a.asJSON {
 				return a.printJSON(append([]authn.AdministratorSummary{}, answer.List...))
 			}
-			t := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD")
+			var rows [][]any
 			for _, l := range answer.List {
 				password := "own"
 				if l.OneTimePassword {
 					password = "one-time"
 				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\n", terminal.Inline(l.Name), administer.Moment(&l.CreatedAt),
-					administer.Moment(&l.LastSignInAt), l.Sessions, l.SecondFactors, password)
+				rows = append(rows, []any{l.Name, administer.Moment(&l.CreatedAt), administer.Moment(&l.LastSignInAt),
+					l.Sessions, l.SecondFactors, password})
 			}
-			return t.Flush()
+			return terminal.Table(a.out, "NAME\tADDED\tLAST SIGN-IN\tSESSIONS\tSECOND FACTORS\tPASSWORD", rows)
 		},
 	}
 	return cmd

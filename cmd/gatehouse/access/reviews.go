@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -232,21 +230,20 @@ func printReviews(w administer.World, asJSON bool, list []adminapi.AccessReview)
 	if asJSON {
 		return printJSON(w, list)
 	}
-	t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "REVIEW\tNAME\tSTATE\tUNTIL\tENDS WHAT IS NOT CONFIRMED\tWAIT FOR YOU")
+	var rows [][]any
 	for _, v := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", terminal.Inline(v.ReviewID), terminal.Inline(v.Name), v.State,
-			administer.Moment(&v.Deadline), yes(v.EndUnconfirmed), v.Waiting)
+		rows = append(rows, []any{
+			v.ReviewID, v.Name, v.State, administer.Moment(&v.Deadline), yes(v.EndUnconfirmed), v.Waiting,
+		})
 	}
-	return t.Flush()
+	return terminal.Table(w.Out, "REVIEW\tNAME\tSTATE\tUNTIL\tENDS WHAT IS NOT CONFIRMED\tWAIT FOR YOU", rows)
 }
 
 func printLines(w administer.World, asJSON bool, list []adminapi.ReviewLine) error {
 	if asJSON {
 		return printJSON(w, list)
 	}
-	t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "LINE\tSTATE\tWHO\tACCESS\tBY\tLAST USED\tREMOVING")
+	var rows [][]any
 	for _, l := range list {
 		where := " in " + l.AccountName + " (" + l.AccountID + ")"
 		if l.AccountID == "" {
@@ -256,11 +253,11 @@ func printLines(w administer.World, asJSON bool, list []adminapi.ReviewLine) err
 		if !l.LastUsed.IsZero() {
 			used = administer.Moment(&l.LastUsed) + " by " + l.LastUsedBy
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", terminal.Inline(l.Line), terminal.Inline(l.State),
-			terminal.Inline(l.PrincipalName), terminal.Inline(l.PermissionSet+where), strings.ToLower(l.Way),
-			terminal.Inline(used), terminal.Inline(l.Removing))
+		rows = append(rows, []any{
+			l.Line, l.State, l.PrincipalName, l.PermissionSet + where, strings.ToLower(l.Way), used, l.Removing,
+		})
 	}
-	return t.Flush()
+	return terminal.Table(w.Out, "LINE\tSTATE\tWHO\tACCESS\tBY\tLAST USED\tREMOVING", rows)
 }
 
 // owner says who reviews what.
@@ -295,13 +292,11 @@ func owner(w administer.World) *cobra.Command {
 			if o.asJSON {
 				return printJSON(w, all)
 			}
-			t := tabwriter.NewWriter(w.Out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(t, "OF\tOWNER\tID")
+			var rows [][]any
 			for _, a := range all {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", terminal.Inline(a.PermissionSetARN+a.AccountID),
-					strings.ToLower(a.OwnerType), terminal.Inline(a.OwnerID))
+				rows = append(rows, []any{a.PermissionSetARN + a.AccountID, strings.ToLower(a.OwnerType), a.OwnerID})
 			}
-			return t.Flush()
+			return terminal.Table(w.Out, "OF\tOWNER\tID", rows)
 		})
 	remove := what(o.command("remove", "Leave a review to administrators", terminal.NoArgs,
 		func(ctx context.Context, c *adminapi.Client, _ []string) error {

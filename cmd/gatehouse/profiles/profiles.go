@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -247,14 +246,13 @@ func (p *writing) print(name string, list []change) error {
 			Profiles []change `json:"profiles"`
 		}{name, p.dryRun, list})
 	}
-	t := tabwriter.NewWriter(p.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(t, "PROFILE\tACCOUNT\tROLE\t")
+	var rows [][]any
 	count := map[string]int{}
 	for _, c := range list {
 		count[c.Change]++
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", terminal.Inline(c.Profile), c.AccountID, terminal.Inline(c.Role), c.Change)
+		rows = append(rows, []any{c.Profile, c.AccountID, c.Role, c.Change})
 	}
-	if err := t.Flush(); err != nil {
+	if err := terminal.Table(p.Out, "PROFILE\tACCOUNT\tROLE\tCHANGE", rows); err != nil {
 		return err
 	}
 	would := ""
