@@ -54,6 +54,8 @@ var navigation = []web.NavItem{
 // page is one request of a signed-in administrator.
 type page struct {
 	web.Visit
+	access
+
 	h  *Handler
 	by audit.Actor
 }
@@ -201,10 +203,14 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 			if by.Person, err = personOf(v.Context(), h.Tenant, v.Admin); err != nil {
 				return err
 			}
-			if err := h.admits(v.Request, by.Person); err != nil {
+			may, err := h.accessOf(v.Context(), by.Person)
+			if err == nil {
+				err = may.admits(v.Request)
+			}
+			if err != nil {
 				return h.Tenant.Refuse(v.Context(), by, pattern, "", err)
 			}
-			return fn(page{v, h, by})
+			return fn(page{v, may, h, by})
 		}))
 	}
 }

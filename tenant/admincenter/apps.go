@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rsa"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,11 @@ import (
 )
 
 func apps(p page) error {
-	l := listing[tenant.Application]{Listing: p.Listing("name", "created")}
+	var l struct {
+		access
+		listing[tenant.Application]
+	}
+	l.access, l.Listing = p.access, p.Listing("name", "created")
 	all, err := p.h.Tenant.Applications(p.Context())
 	if err != nil {
 		return err
@@ -72,9 +77,23 @@ func createApp(p page) error {
 
 // appData is what the pages of an application share.
 type appData struct {
+	access
+
 	App     tenant.Application
 	Section string
 	Data    any
+}
+
+// of is what a page of an application shows.
+func (p page) of(a tenant.Application, section string, data any) appData {
+	return appData{p.access, a, section, data}
+}
+
+// At is the address of a page of the application, below its overview.
+func (d appData) At(below string) string { return addressOf(d.App, below) }
+
+func addressOf(a tenant.Application, below string) string {
+	return path.Join("/admin/apps", string(a.ID), below)
 }
 
 // applicationID is the id of the application that the path names: any of its three.
@@ -91,7 +110,7 @@ func app(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Render("app", a.DisplayName, "/admin/apps", appData{a, "overview", nil})
+	return p.Render("app", a.DisplayName, "/admin/apps", p.of(a, "overview", nil))
 }
 
 type samlData struct {
@@ -114,7 +133,7 @@ func samlPage(p page) error {
 	if k, err := a.SigningKeyOf(t.Now()); err == nil {
 		d.Key = &k
 	}
-	return p.Render("saml", "Single sign-on", "/admin/apps", appData{a, "saml", d})
+	return p.Render("saml", "Single sign-on", "/admin/apps", p.of(a, "saml", d))
 }
 
 // editSAML changes an application and puts it into SAML mode with a certificate, which the portal
@@ -213,10 +232,10 @@ func assignments(p page) error {
 	for i, x := range d.Items {
 		lines[i] = assignmentLine{x, roleName(a, x.Assignment.RoleID)}
 	}
-	return p.Render("assignments", "Users and groups", "/admin/apps", appData{a, "assignments", struct {
+	return p.Render("assignments", "Users and groups", "/admin/apps", p.of(a, "assignments", struct {
 		principals
 		Lines []assignmentLine
-	}{d, lines}})
+	}{d, lines}))
 }
 
 type assignmentLine struct {
@@ -303,7 +322,7 @@ func provisioning(p page) error {
 			return err
 		}
 	}
-	return p.Render("provisioning", "Provisioning", "/admin/apps", appData{a, "provisioning", d})
+	return p.Render("provisioning", "Provisioning", "/admin/apps", p.of(a, "provisioning", d))
 }
 
 // appJob is an application's job.

@@ -68,5 +68,8 @@ func (p page) connections(apps []tenant.Application) ([]connection, error) {
 	return list, nil
 }
 
+// At is the address of a page of the application.
+func (c connection) At(below string) string { return addressOf(c.App, below) }
+
 // DaysLeft is for how many days the signing certificate is valid; negative: it has expired.
 func (c connection) DaysLeft(now time.Time) int { return int(c.Key.NotAfter.Sub(now).Hours() / 24) }

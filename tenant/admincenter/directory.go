@@ -14,6 +14,8 @@ const pageSize = 50 //bound:list rows of a page of the admin center
 
 func overview(p page) error {
 	var d struct {
+		access
+
 		Organization        tenant.Organization
 		Users, Groups, Apps int
 		MyApps              string
@@ -23,6 +25,7 @@ func overview(p page) error {
 		More                int
 		SignIns, Cycles     *web.Plot
 	}
+	d.access = p.access
 	d.Movable, d.Now = p.h.Tenant.Clock != nil, p.h.Tenant.Now()
 	d.Organization, d.MyApps = p.h.Tenant.Organization, p.h.Tenant.URL+"/myapps"
 	var all []tenant.Application
@@ -44,7 +47,7 @@ func overview(p page) error {
 	if d.SignIns, err = p.signIns(); err != nil {
 		return err
 	}
-	d.Cycles = cyclesOf(d.Connections, d.Now)
+	d.Cycles = p.cyclesOf(d.Connections, d.Now)
 	d.More = max(len(d.Connections)-maxConnections, 0)
 	d.Connections = d.Connections[:len(d.Connections)-d.More]
 	return p.Render("overview", "Overview", "/admin/", d)

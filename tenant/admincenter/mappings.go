@@ -84,7 +84,7 @@ func mappings(p page) error {
 			return err
 		}
 	}
-	return p.Render("mappings", "Attribute mappings", "/admin/apps", appData{j.app, "provisioning", d})
+	return p.Render("mappings", "Attribute mappings", "/admin/apps", p.of(j.app, "provisioning", d))
 }
 
 // try evaluates an expression for a user.

@@ -35,7 +35,7 @@ func onDemandPage(p page) error {
 	if err != nil {
 		return err
 	}
-	data := appData{j.app, "provisioning", onDemandData{Job: &j.Job}}
+	data := p.of(j.app, "provisioning", onDemandData{Job: &j.Job})
 	return p.Render("ondemand", "Provision on demand", "/admin/apps", data)
 }
 
@@ -94,5 +94,5 @@ func provisionOnDemand(p page) error {
 		d.Steps = append(d.Steps, onDemandStep{title, s})
 	}
 	d.Outcome = string(x.Outcome())
-	return p.Render("ondemand", "Provision on demand", "/admin/apps", appData{j.app, "provisioning", d})
+	return p.Render("ondemand", "Provision on demand", "/admin/apps", p.of(j.app, "provisioning", d))
 }

@@ -19,7 +19,9 @@ const (
 // signIns counts the sign-ins of the last days.
 func (p page) signIns() (*web.Plot, error) {
 	plot := web.NewPlot("Sign-ins", "granted", "refused", p.h.Tenant.Now(), tenant.JobDays)
-	plot.LogOf("/admin/sign-in-logs?")
+	if p.Opens("/admin/sign-in-logs") {
+		plot.LogOf("/admin/sign-in-logs?")
+	}
 	found, err := p.h.Tenant.FindEvents(p.Context(), audit.Query{Filter: audit.Filter{
 		Actions: tenant.SignInActions, From: plot.Begin(),
 	}, Limit: plotEvents, Look: plotLooked}, audit.Place{})
@@ -31,7 +33,7 @@ func (p page) signIns() (*web.Plot, error) {
 }
 
 // cyclesOf counts the cycles of all jobs of the last days; nil where there is no job.
-func cyclesOf(connections []connection, now time.Time) *web.Plot {
+func (p page) cyclesOf(connections []connection, now time.Time) *web.Plot {
 	plot := web.NewPlot("Provisioning cycles", "without a failure", "with failures", now, tenant.JobDays)
 	jobs, last := 0, time.Time{}
 	var one connection
@@ -51,7 +53,7 @@ func cyclesOf(connections []connection, now time.Time) *web.Plot {
 	if jobs == 0 {
 		return nil
 	}
-	if jobs == 1 { // of several, no page has all
+	if jobs == 1 && p.Opens(one.At("provisioning")) { // of several, no page has all
 		plot.Link = func(day time.Time) string { return one.LogBefore(day.AddDate(0, 0, 1)) }
 	}
 	plot.Last = last // of the days only the beginning is known
@@ -61,5 +63,5 @@ func cyclesOf(connections []connection, now time.Time) *web.Plot {
 // LogBefore is the address of the log of the connection's job, from before a moment on backwards.
 func (c connection) LogBefore(at time.Time) string {
 	after := strconv.FormatInt(at.UnixMilli(), 10) + " " + tenant.LastID
-	return "/admin/apps/" + string(c.App.ID) + "/provisioning?" + url.Values{"after": {after}}.Encode() + "#logs"
+	return c.At("provisioning") + "?" + url.Values{"after": {after}}.Encode() + "#logs"
 }

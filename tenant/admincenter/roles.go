@@ -86,22 +86,43 @@ func (a area) has(address string) bool {
 	return strings.HasPrefix(address, a.path)
 }
 
-// admits refuses somebody of the directory whose roles do not open a page.
-func (h *Handler) admits(r *http.Request, person string) error {
-	if person == "" {
-		return nil
-	}
-	held, err := h.Tenant.RolesOf(r.Context(), tenant.AccountID(person))
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(areas, func(a area) bool { return a.has(r.URL.Path) })
-	for _, role := range held {
-		reads := r.Method == http.MethodGet && (areas[i].read == nil || slices.Contains(areas[i].read, role))
-		writes := r.Method != http.MethodGet && slices.Contains(areas[i].change, role)
+// access is what the admin center opens for whoever asks. A page offers what it opens, and no more.
+type access struct {
+	all  bool // one of the admin center's own administrators
+	held []tenant.RoleTemplateID
+}
+
+// Opens says whether a page may be looked at.
+func (a access) Opens(address string) bool { return a.may(http.MethodGet, address) }
+
+// Sends says whether a form may be sent there.
+func (a access) Sends(address string) bool { return a.may(http.MethodPost, address) }
+
+func (a access) may(method, address string) bool {
+	i := slices.IndexFunc(areas, func(part area) bool { return part.has(address) })
+	for _, role := range a.held {
+		reads := method == http.MethodGet && (areas[i].read == nil || slices.Contains(areas[i].read, role))
+		writes := method != http.MethodGet && slices.Contains(areas[i].change, role)
 		if role == tenant.GlobalAdministrator || reads || writes {
-			return nil
+			return true
 		}
+	}
+	return a.all
+}
+
+// accessOf is that of somebody of the directory, by their roles; without a person, it is that of an
+// administrator of the admin center.
+func (h *Handler) accessOf(ctx context.Context, person string) (a access, err error) {
+	if a.all = person == ""; !a.all {
+		a.held, err = h.Tenant.RolesOf(ctx, tenant.AccountID(person))
+	}
+	return a, err
+}
+
+// admits refuses somebody of the directory whose roles do not open a page.
+func (a access) admits(r *http.Request) error {
+	if a.may(r.Method, r.URL.Path) {
+		return nil
 	}
 	return &refusal.Error{Code: tenant.NotAllowed, Subject: r.URL.Path, Detail: "no directory role of yours allows it"}
 }

@@ -2,8 +2,10 @@ package admincenter_test
 
 import (
 	"context"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -117,6 +119,67 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	}
 	if _, page := uma.Send(http.MethodGet, s.URL+"/admin/users", nil); strings.Contains(page, "joe@northwind.example") {
 		t.Error("a session outlives the role")
+	}
+}
+
+// TestAPageOffersWhatARoleOpens: no link of a page leads to a refusal, nor does a form of an
+// application, such as for those who give applications to people and see no more of them.
+func TestAPageOffersWhatARoleOpens(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	admin := s.AdminCenter()
+	wiki, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateJob(context.Background(), tenanttest.Actor, wiki.ServicePrincipalID, "scim"); err != nil {
+		t.Fatal(err)
+	}
+	joe := s.NewPerson("joe@northwind.example")
+	app := "apps/" + string(wiki.ID)
+	pages := []string{"", "apps", app, app + "/assignments", "users/" + string(joe.ID)}
+	content := func(v webtest.Visitor, path string) string {
+		_, page := v.Send(http.MethodGet, s.URL+"/admin/"+path, nil)
+		_, main, _ := strings.Cut(page, "<main")
+		return main
+	}
+	whole := ""
+	for _, path := range pages {
+		whole += content(admin, path)
+	}
+	for _, link := range []string{
+		"apps/gallery", app + "/saml", app + "/provisioning", app + "/delete", "sign-in-logs",
+	} {
+		if !strings.Contains(whole, `"/admin/`+link) {
+			t.Errorf("an administrator is not offered %s", link)
+		}
+	}
+	offered := regexp.MustCompile(`href="(/admin/[^"#]*)`)
+	for role, path := range map[tenant.RoleTemplateID]string{
+		tenant.UserAdministrator: app, tenant.PrivilegedRoleAdministrator: app, tenant.ReportsReader: "sign-in-logs",
+		tenant.CloudApplicationAdministrator: app + "/saml",
+	} {
+		name := s.NewPerson(string(role[:8]) + "@northwind.example").UserPrincipalName
+		admin.Does(s.URL+"/admin/roles", url.Values{"upn": {name}, "role": {string(role)}}, " now.")
+		v := s.Visitor()
+		v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{
+			"username": {name}, "password": {tenanttest.Password},
+		})
+		if status, _ := v.Send(http.MethodGet, s.URL+"/admin/"+path, nil); status != http.StatusOK {
+			t.Errorf("%s: %s answers %d", name, path, status)
+		}
+		for _, path := range pages {
+			page := content(v, path)
+			for _, link := range offered.FindAllStringSubmatch(page, -1) {
+				status, _ := v.Send(http.MethodGet, s.URL+html.UnescapeString(link[1]), nil)
+				if status == http.StatusForbidden {
+					t.Errorf("%s is offered %s on %q, which is refused", name, link[1], path)
+				}
+			}
+			if role != tenant.CloudApplicationAdministrator && strings.Contains(page, app+"/delete") {
+				t.Errorf("%s is offered to delete the application", name)
+			}
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 // standing is how an object stands at an application that it is provisioned to: what the
 // application was told of it, beside what is here.
 type standing struct {
+	access
+
 	App  tenant.Application
 	Link tenant.Link // zero: it was never looked at
 	Sent []sentValue
@@ -20,6 +22,9 @@ type standing struct {
 
 // sentValue is a value that an application was sent.
 type sentValue struct{ Path, Value string }
+
+// At is the address of a page of the application.
+func (s standing) At(below string) string { return addressOf(s.App, below) }
 
 // Class and Word are those of the badge.
 func (s standing) Class() string { class, _ := s.badge(); return class }
@@ -60,7 +65,7 @@ func (p page) standings(kind tenant.ObjectKind, id tenant.PrincipalID) (list []s
 			if at < 0 {
 				continue
 			}
-			s := standing{App: apps[at]}
+			s := standing{access: p.access, App: apps[at]}
 			if s.Link, err = r.Link(j.ID, kind, id); err != nil && !errors.Is(err, refusal.ErrNoRow) {
 				return err
 			}
