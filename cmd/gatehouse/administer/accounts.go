@@ -106,7 +106,7 @@ func (a *administration) printAccounts(all []adminapi.Account) error {
 				units = append(units, u.Name)
 			}
 			for _, t := range x.Tags {
-				tags = append(tags, t.Key+"="+t.Value)
+				tags = append(tags, t.Text())
 			}
 			line(x.ID, x.Name, x.Environment, x.Email, x.Status, strings.Join(units, "/"), strings.Join(tags, " "))
 		}

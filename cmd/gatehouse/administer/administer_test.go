@@ -100,6 +100,12 @@ func TestACenterIsAdministeredFromTheCommandLine(t *testing.T) {
 	}
 	o.want("Production", "accounts", "import", file)
 	o.want("p@example.com", "accounts", "list")
+	if err := s.PutAccounts(t.Context(), centertest.Actor, []center.Account{
+		{ID: "444455556666", Name: "Test", Tags: []center.Tag{{Key: "a=b", Value: "c"}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o.want(`"a=b"=c`, "accounts", "list")
 
 	var key struct {
 		AccessKeyID string `json:"AccessKeyId"`

@@ -43,11 +43,8 @@ and changes nothing.`,
 				return err
 			}
 			for _, event := range events {
-				fmt.Fprintf(
-					a.Out, "%s  %s %s\n", event.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"),
-					terminal.Inline(event.EventName),
-					event.Result,
-				)
+				fmt.Fprintf(a.Out, "%s  %s %s\n", event.EventTime.UTC().Format("2006-01-02 15:04:05 UTC"),
+					terminal.Inline(event.EventName), event.Result)
 				for _, line := range [][2]string{
 					{"by", event.ActorType + " " + event.ActorName},
 					{"from", event.SourceIPAddress},

@@ -115,13 +115,10 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 			Certificates   []adminapi.Certificate
 		}{d.IdentitySource, d.UndoUntil, d.IdPInitiatedSignIn, configurations, certificates}, "", nil)
 	}
-	fmt.Fprintf(
-		a.Out, "Users sign in at: %s\n",
-		map[string]string{
-			adminapi.SourceDirectory: "the built-in directory",
-			adminapi.SourceExternal:  "an external identity provider",
-		}[d.IdentitySource],
-	)
+	fmt.Fprintf(a.Out, "Users sign in at: %s\n", map[string]string{
+		adminapi.SourceDirectory: "the built-in directory",
+		adminapi.SourceExternal:  "an external identity provider",
+	}[d.IdentitySource])
 	for _, i := range configurations {
 		a.printConfiguration(i)
 		showPublished(a.Out, i)
@@ -172,11 +169,7 @@ func (a *administration) rehearse(cmd *cobra.Command, c *adminapi.Client, args [
 	if a.asJSON {
 		return a.print(struct{ UserName, Link string }{args[0], link}, "", nil)
 	}
-	fmt.Fprintf(
-		a.Out,
-		"Open this link in a browser within an hour and sign in as the user. It changes nothing and opens no "+
-			"session:\n\n  %s\n",
-		link,
-	)
+	fmt.Fprintf(a.Out, "Open this link in a browser within an hour and sign in as the user. It changes nothing and "+
+		"opens no session:\n\n  %s\n", link)
 	return nil
 }
