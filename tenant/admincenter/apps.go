@@ -223,7 +223,9 @@ func assignments(p page) error {
 	}
 	d, err := p.principals(
 		tenant.PrincipalQuery{ServicePrincipalID: a.ServicePrincipalID}, "users-and-groups",
-		func(x tenant.Assignment) string { return roleName(a, x.RoleID) },
+		extra{[]string{"role", "assignmentId"}, func(x tenant.Assignment) []string {
+			return []string{roleName(a, x.RoleID), string(x.ID)}
+		}},
 	)
 	if d.sent || err != nil {
 		return err

@@ -287,17 +287,21 @@ type principals struct {
 	sent bool   // as a file: there is no page
 }
 
+// extra are the columns that a file has beside those of the user or group.
+type extra struct {
+	columns []string
+	cells   func(tenant.Assignment) []string
+}
+
 // principals reads the page, or sends the list as a file.
-func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.Assignment) string) (
-	d principals, err error,
-) {
+func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d principals, err error) {
 	ctx, t := p.Context(), p.h.Tenant
 	d.Listing = p.Listing("name")
 	d.Kind = d.Filter("kind", string(tenant.KindUser), string(tenant.KindGroup))
 	q.Kind = tenant.ObjectKind(d.Kind)
 	q.Search, q.Descending = d.Search, d.Descending
 	if p.Exports() {
-		columns := []string{"id", "type", "displayName", "userPrincipalName", "role", "assignmentId"}
+		columns := append([]string{"id", "type", "displayName", "userPrincipalName"}, more.columns...)
 		d.sent = true
 		return d, p.Export(name, columns, func(row func(...string) error) error {
 			return rowsOf(
@@ -307,8 +311,11 @@ func (p page) principals(q tenant.PrincipalQuery, name string, role func(tenant.
 					return list.Items, err
 				},
 				func(x tenant.Principal) error {
-					return row(string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName, role(x.Assignment),
-						string(x.Assignment.ID))
+					cells := []string{string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName}
+					if more.cells != nil {
+						cells = append(cells, more.cells(x.Assignment)...)
+					}
+					return row(cells...)
 				},
 			)
 		})
@@ -331,7 +338,7 @@ func group(p page) error {
 		return err
 	}
 	q := tenant.PrincipalQuery{GroupID: d.Group.ID}
-	d.Members, err = p.principals(q, "members", func(tenant.Assignment) string { return "" })
+	d.Members, err = p.principals(q, "members", extra{})
 	if d.Members.sent || err != nil {
 		return err
 	}

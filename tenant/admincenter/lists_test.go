@@ -71,6 +71,14 @@ func TestNoListIsCutOff(t *testing.T) {
 			}
 		})
 	}
+	for list, want := range map[string]string{ // no column of a file is another list's
+		"/groups/group-000":                     "id,type,displayName,userPrincipalName\n",
+		"/apps/" + string(app) + "/assignments": "id,type,displayName,userPrincipalName,role,assignmentId\n",
+	} {
+		if file := v.Get(admin + list + "?format=csv"); !strings.HasPrefix(strings.ReplaceAll(file, "\r", ""), want) {
+			t.Errorf("the file of %s begins with %.80q", list, file)
+		}
+	}
 	disabled := v.Get(admin + "/users?status=disabled")
 	if !strings.Contains(disabled, "1–12 of 12<") || strings.Contains(disabled, ">Enabled</span>") {
 		t.Errorf("who is disabled: %s", disabled)
