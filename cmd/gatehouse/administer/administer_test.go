@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -211,7 +212,16 @@ func TestANameThatIsMistyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.refused("did you mean ada@example.com?", "", "users", "show", "ada@exmple.com")
+	o.refused("did you mean ada@example.com?", "", "users", "show", "qda@example.com")
 	o.refused("did you mean Production?", "", "roles", "list", "--account", "Prodcution")
+	o.refused("did you mean Production?", "", "roles", "list", "--account", "rPoduction")
+	for i := range 120 { // more than the center lists at once
+		who := centertest.Person(fmt.Sprintf("adam.%03d@example.com", i))
+		if _, err := s.CreateUser(t.Context(), centertest.Actor, who); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.refused("did you mean adam.119@example.com?", "", "users", "show", "adam.119@exmple.com")
 	if _, _, err := o.call("", "users", "show", "zzz"); err == nil || strings.Contains(err.Error(), "mean") {
 		t.Errorf("a name like no other: %v", err)
 	}

@@ -32,13 +32,16 @@ func Helped(ctx context.Context, c *adminapi.Client, err error) error {
 	if kind == "" || m == nil {
 		return err
 	}
-	var known []string
-	found, _ := c.ListNames(ctx, kind, string([]rune(m[1])[:2])) // without them, the error stays as it is
-	for _, n := range found {
-		known = append(known, n.Name)
-	}
-	if meant := terminal.Meant(m[1], known); meant != "" {
-		return fmt.Errorf("%w%s", err, meant)
+	name := []rune(m[1])
+	for _, letters := range []int{len(name) / 2, 2, 0} { // of many names, the center lists those that come first
+		var known []string
+		found, _ := c.ListNames(ctx, kind, string(name[:letters])) // without them, the error stays as it is
+		for _, n := range found {
+			known = append(known, n.Name)
+		}
+		if meant := terminal.Meant(m[1], known); meant != "" {
+			return fmt.Errorf("%w%s", err, meant)
+		}
 	}
 	return err
 }
