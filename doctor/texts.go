@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // attributeEmpty is the text that AWS found no value for a session.
@@ -338,105 +340,46 @@ func (t text) in(s string) bool {
 	return true
 }
 
-// code is an error of Entra's sign-in.
-type code struct {
-	cause, do string
-	likely    []string
+// behindCodes are the findings that stand behind a number of Entra's sign-in. What it means, graph
+// says.
+var behindCodes = map[int][]string{
+	50011: {"reply-url", "identifier-taken"},
+	50020: {"not-assigned"},
+	50034: {"recycle-bin", "not-assigned"},
+	50097: {"conditional-access"},
+	50105: {
+		"application-disabled", "two-applications", "sign-in-unassigned", "nested", "license",
+		"application-roles", "not-assigned",
+	},
+	50131:   {"conditional-access"},
+	50158:   {"conditional-access"},
+	53000:   {"conditional-access"},
+	53001:   {"conditional-access"},
+	53002:   {"conditional-access"},
+	53003:   {"conditional-access"},
+	53004:   {"conditional-access"},
+	65001:   {"consent"},
+	76026:   {"net-clock", "sign-on-url"},
+	90002:   {"issuer"},
+	90009:   {"identifier"},
+	90019:   {"issuer"},
+	90072:   {"not-assigned"},
+	90094:   {"consent"},
+	500011:  {"identifier"},
+	500113:  {"reply-url"},
+	500131:  {"wrong-application", "identifier"},
+	500133:  {"net-clock"},
+	501241:  {"name-id-missing"},
+	530003:  {"conditional-access"},
+	530032:  {"conditional-access"},
+	650056:  {"identifier"},
+	700016:  {"wrong-application", "identifier", "application-missing"},
+	750054:  {"sign-on-url", "saml-mode"},
+	7000112: {"application-disabled"},
 }
 
-// codes are those that this pair meets. Source: Microsoft Entra authentication error codes.
-var codes = map[int]code{
-	50105: {"The person is not assigned to the application, or only by a group in a group",
-		"Assign the person or their own group", []string{"application-disabled", "two-applications",
-			"sign-in-unassigned", "nested", "license", "application-roles", "not-assigned"}},
-	700016: {"No application of the tenant has the identifier that the request names",
-		"Set the identifier to the entity ID of the instance",
-		[]string{"wrong-application", "identifier", "application-missing"}},
-	50011: {"The reply URL of the request is not among those of the application",
-		"Add the ACS URLs of the metadata file", []string{"reply-url", "identifier-taken"}},
-	501241: {"The attribute that the NameID is made of is empty for this person",
-		"Fill it, or make the NameID of the user principal name", []string{"name-id-missing"}},
-	50020: {"The account is of another tenant and no guest of this one",
-		"Invite the person, or sign out of the other account", []string{"not-assigned"}},
-	90072: {"The account is of another tenant and no guest of this one",
-		"Invite the person, or sign out of the other account", []string{"not-assigned"}},
-	50034: {"The tenant has no such account", "Look at the spelling; the account may be deleted",
-		[]string{"recycle-bin", "not-assigned"}},
-	50057: {"The account is disabled", "Enable it, if the person is still here", nil},
-	53003: {"Conditional Access blocks the sign-in", "Open the entry in the sign-in log: it names the policy",
-		[]string{"conditional-access"}},
-	53000: {"Conditional Access wants a compliant device",
-		"Use a managed device, or leave the application out of the policy", []string{"conditional-access"}},
-	53001: {"Conditional Access wants a domain joined device", "Use such a device", []string{"conditional-access"}},
-	530032: {"A security policy of the tenant blocks the sign-in", "Open the entry in the sign-in log",
-		[]string{"conditional-access"}},
-	50158: {"An external challenge of Conditional Access was not met", "Open the entry in the sign-in log",
-		[]string{"conditional-access"}},
-	50126: {"The password or the user name is wrong", "Sign in again, or reset the password", nil},
-	50053: {"The account is locked after wrong passwords, or its address has a bad name", "Wait, or unlock it", nil},
-	50055: {"The password has expired", "Set a new one", nil},
-	50074: {"A second factor is asked for", "Finish the sign-in with it", nil},
-	7500529: {"The id of the SAML request begins with a digit or has what an id may not have",
-		"Have the program that sends the request make ids that begin with a letter", nil},
-	700027: {"The certificate or the assertion of the program is not one that its registration has",
-		"Upload the program's certificate again", nil},
-	700082: {"The program's refresh token was not used for long and has ended", "Sign in again", nil},
-	50173:  {"The sign-in was revoked, such as by a new password", "Sign in again", nil},
-	50076:  {"A second factor is asked for", "Finish the sign-in with it", nil},
-	50079:  {"The person must register a second factor", "Register it", nil},
-	50072:  {"The person must register a second factor", "Register it", nil},
-	50078:  {"The second factor of the sign-in is too old for a policy", "Sign in again", nil},
-	50097:  {"Conditional Access wants to know the device", "Use a registered device", []string{"conditional-access"}},
-	50131: {"Conditional Access or the risk of the sign-in blocks it", "Open the entry in the sign-in log",
-		[]string{"conditional-access"}},
-	53002: {"Conditional Access wants an approved app", "Use a browser or an app of its list",
-		[]string{"conditional-access"}},
-	53004: {"The sign-in is too risky to register a second factor in it", "Have an administrator look at the risk",
-		[]string{"conditional-access"}},
-	530003: {"Conditional Access wants a managed device", "Use a managed device, or leave the application out of " +
-		"the policy", []string{"conditional-access"}},
-	530035: {"The tenant's security defaults block the sign-in", "Open the entry in the sign-in log", nil},
-	70043:  {"The sign-in is older than Conditional Access lets it be", "Sign in again (such as with az login)", nil},
-	70044:  {"The sign-in is older than Conditional Access lets it be", "Sign in again (such as with az login)", nil},
-	500021: {"A proxy's tenant restrictions do not list the tenant", "Have the tenant added to them", nil},
-	500133: {"The assertion or token has expired, or a clock is wrong", "Set the clock, and sign in again",
-		[]string{"net-clock"}},
-	65001: {"Nobody consented to the permissions that the program asks for", "Have an administrator consent",
-		[]string{"consent"}},
-	65002: {"The program is one of Microsoft's own, which may not ask for this permission",
-		"Sign in by an application of your own (--client-id)", nil},
-	90094: {"Only an administrator may consent to what the program asks for", "Have an administrator consent",
-		[]string{"consent"}},
-	7000218: {"The application is no public client, and the request has no secret",
-		"Allow public client flows, or sign in with a secret", nil},
-	7000112: {"The application is disabled", "Enable it under Properties", []string{"application-disabled"}},
-	7000215: {"The client secret of the program is wrong or ran out", "Make a new client secret", nil},
-	7000222: {"The client secret of the program ran out", "Make a new client secret", nil},
-	75011: {"The request wants another way of signing in than the session has", "Send no RequestedAuthnContext",
-		nil},
-	75005: {"The request is not one that Entra supports", "Start again at the portal", nil},
-	750054: {"A page of the application was opened without a SAML request", "Set the sign-on URL to the portal",
-		[]string{"sign-on-url", "saml-mode"}},
-	76021: {"The application requires signed requests, and AWS signs none",
-		"Switch \"Require verification certificates\" off", nil},
-	76026: {"The request is too old: a bookmark of the sign-in page, or a wrong clock", "Bookmark the portal instead",
-		[]string{"net-clock", "sign-on-url"}},
-	650056: {"The application is set up wrong: another account, or an identifier of another tenant",
-		"Look at the identifier", []string{"identifier"}},
-	90002: {"The tenant of the address does not exist", "Look at the sign-in URL that AWS has", []string{"issuer"}},
-	90019: {"The sign-in names no tenant",
-		"Look at the sign-in URL that AWS has: it has the tenant's id", []string{"issuer"}},
-	90009: {"The application asks for a token for itself without an identifier", "Set the identifier",
-		[]string{"identifier"}},
-	500113: {"The application has no reply URL", "Add the ACS URLs", []string{"reply-url"}},
-	500131: {"The assertion is meant for another application than the one that shows it",
-		"Take the federation metadata and the identifier of one application on both sides",
-		[]string{"wrong-application", "identifier"}},
-	500011: {"The resource is not known in the tenant", "Look at the identifier", []string{"identifier"}},
-}
-
-func causeOfCode(n int) string { return codes[n].cause }
-func fixOfCode(n int) string   { return codes[n].do }
+func causeOfCode(n int) string { return graph.SignInCodeOf(n).Cause }
+func fixOfCode(n int) string   { return graph.SignInCodeOf(n).Do }
 
 // errorCode is how Entra's pages show the number of an error.
 var errorCode = regexp.MustCompile(`error code:? ?(\d{5,7})`)
@@ -446,12 +389,12 @@ func meaning(s string) (text, bool) {
 	if m := aadsts.FindStringSubmatch(s); m != nil {
 		return codeText(m[1])
 	}
-	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && codes[n].cause != "" {
+	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && causeOfCode(n) != "" {
 		return codeText(strings.TrimSpace(s))
 	}
 	lower := " " + strings.ToLower(s)
 	if m := errorCode.FindStringSubmatch(lower); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil && codes[n].cause != "" {
+		if n, err := strconv.Atoi(m[1]); err == nil && causeOfCode(n) != "" {
 			return codeText(m[1])
 		}
 	}
@@ -482,8 +425,8 @@ func saidIn(list []text, lower string) (text, bool) {
 
 func codeText(number string) (text, bool) {
 	n, _ := strconv.Atoi(number)
-	c, known := codes[n]
-	if !known {
+	c := graph.SignInCodeOf(n)
+	if c.Cause == "" {
 		return text{
 			name:   "AADSTS" + number,
 			state:  Warning,
@@ -493,8 +436,9 @@ func codeText(number string) (text, bool) {
 		}, true
 	}
 	return text{
-		name: "AADSTS" + number, likely: append(slices.Clone(c.likely), "refused-sign-ins/"+number), state: Broken,
-		means: c.cause, do: c.do,
+		name: "AADSTS" + number, state: Broken,
+		likely: append(slices.Clone(behindCodes[n]), "refused-sign-ins/"+number),
+		means:  c.Cause, do: c.Do,
 		whence: "https://login.microsoftonline.com/error?code=" + number,
 	}, true
 }

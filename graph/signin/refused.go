@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -70,53 +71,14 @@ func said(err error) string {
 	return text
 }
 
-const (
-	again      = "sign in again (such as with az login), then run this again"
-	newSecret  = "make a new client secret (App registrations > Certificates & secrets), give its value and not its id"
-	condition  = "Conditional Access stops this sign-in: the entry in Entra's sign-in log names the policy"
-	registered = "look at --client-id and --login-url: the application is registered in another tenant, or was deleted"
-)
-
-// remedies are by the number of an error. Source: "Microsoft Entra authentication and authorization
-// error codes".
-var remedies = map[string]string{
-	"7000222": newSecret, "7000215": newSecret, "70002": newSecret,
-	"700016": registered, "700011": registered, "7000112": "the application is disabled: enable it",
-	"90002": "look at --login-url: no tenant has this id", "900023": "look at --login-url: no tenant has this id",
-	"50059": "look at --login-url: it has no tenant id",
-	"53003": condition, "53000": condition, "53001": condition, "53002": condition, "53004": condition,
-	"530003": condition, "530032": condition, "530035": condition, "50131": condition, "50097": condition,
-	"50005": condition,
-	"50076": again + ": a second factor is asked for",
-	"50079": again + ": a second factor has to be registered first",
-	"50072": again + ": a second factor has to be registered first", "50078": again,
-	"70043": again, "70044": again, "700082": again, "700084": again, "50173": again, "50132": again, "50133": again,
-	"70008": again, "50089": again, "70000": again,
-	"65001": "have an administrator grant consent to the application (API permissions > Grant admin consent)",
-	"90094": "have an administrator grant consent to the application (API permissions > Grant admin consent)",
-	"65002": "the client id is one of Microsoft's own, which may not ask for this: register an application of yours, " +
-		"and give --client-id",
-	"7000218": "the application is no public client: allow public client flows (Authentication), or use --sign-in " +
-		"client",
-	"700025": "the application is a public client and takes no secret: use --sign-in device-code or browser",
-	"700027": "the certificate or the assertion is not one of the application's registration: upload it again",
-	"700213": "no federated credential of the application fits this workload's token: compare issuer and subject",
-	"500133": "the token that stands for the workload has expired, or a clock is wrong: set the clock",
-	"500021": "a proxy's tenant restrictions do not list this tenant: have it added",
-	"500022": "a proxy's tenant restrictions do not list this tenant: have it added",
-	"50020":  "the account is no guest of this tenant: sign in with another one, or name its tenant with --login-url",
-	"500011": "Microsoft Graph is not known to this tenant: name the right cloud with --login-url and --graph-url",
-	"50034":  "this tenant has no such account: sign in with another one",
-	"50057":  "the account is disabled: sign in with another one",
-}
-
 var number = regexp.MustCompile(`AADSTS(\d{4,8})`)
 
 // remedy is what to do when a sign-in answered so.
 func remedy(say string) string {
 	do := ""
 	if m := number.FindStringSubmatch(say); m != nil {
-		if do = remedies[m[1]]; do == "" {
+		n, _ := strconv.Atoi(m[1]) // digits
+		if do = graph.SignInCodeOf(n).Run; do == "" {
 			do = "https://login.microsoftonline.com/error?code=" + m[1] + " says what that means"
 		}
 	}
