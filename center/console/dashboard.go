@@ -57,7 +57,7 @@ func dashboard(p page) error {
 	if err != nil {
 		return err
 	}
-	if d.SignIns, err = p.part(auditParts[0], "Sign-ins", "granted", "refused"); err != nil {
+	if d.SignIns, err = p.part(signInPart, "Sign-ins", "granted", "refused"); err != nil {
 		return err
 	}
 	if d.Growth, err = p.growth(); err != nil {
@@ -75,7 +75,7 @@ func dashboard(p page) error {
 		return err
 	}
 	if arrives.Provisioning {
-		if d.Arrived, err = p.part(auditParts[1], "Provisioning by SCIM", "taken", "refused"); err != nil {
+		if d.Arrived, err = p.part(scimPart, "Provisioning by SCIM", "taken", "refused"); err != nil {
 			return err
 		}
 	}

@@ -19,13 +19,14 @@ type auditData struct {
 	Explained []center.Explanation // the events of one reference
 }
 
-// auditParts are the parts of the log that the dashboard counts.
-var auditParts = []web.LogPart{
-	{Name: "sign-ins", Label: "sign-ins", Actions: []string{
+// The parts of the log that the dashboard counts.
+var (
+	signInPart = web.LogPart{Name: "sign-ins", Label: "sign-ins", Actions: []string{
 		center.ActionExternalIdPDirectoryLogin.String(), center.ActionCredentialVerification.String(),
-	}},
-	{Name: "provisioning", Label: "what SCIM brought", Kind: audit.Provisioning},
-}
+	}}
+	scimPart   = web.LogPart{Name: "provisioning", Label: "what SCIM brought", Kind: audit.Provisioning}
+	auditParts = []web.LogPart{signInPart, scimPart}
+)
 
 func auditLog(p page) error {
 	words := web.LogWords{
