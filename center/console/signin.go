@@ -53,16 +53,17 @@ func deleteUsersDevice(p page) error {
 
 // updateSignIn takes the form of the section with the second factors.
 func updateSignIn(p page) error {
-	// A page that was open before the settings became sections sends what belongs to sessions too.
-	before := p.PostFormValue("hours") != ""
-	length, err := p.sessionLength()
-	if before && err != nil {
-		return err
+	_ = p.PostFormValue("hours") // reads the form
+	if p.PostForm.Has("hours") {
+		// The form of a release that had sessions and access control in it: whether a box is empty
+		// or was not there, nobody can say.
+		return &refusal.Error{
+			Code:   center.VersionChanged,
+			Field:  "settings",
+			Detail: "the page is of an earlier release: reload it, and save again",
+		}
 	}
 	if err := p.h.Center.EditSignInSettings(p.Context(), p.by, func(s *center.SignInSettings) {
-		if before {
-			s.PortalSession, s.AccessControl = length, p.PostFormValue("access") == "on"
-		}
 		s.MFA = center.MFAMode(p.PostFormValue("mfa"))
 		s.WithoutDevice = center.WithoutDevice(p.PostFormValue("without"))
 		s.SecurityKeys = p.PostFormValue("keys") == "on"
@@ -70,10 +71,6 @@ func updateSignIn(p page) error {
 		s.SelfService = p.PostFormValue("self") == "on"
 	}); err != nil {
 		return err
-	}
-	if before {
-		return p.Done(signInPath, "The sign-in settings are changed, and with them the length of sessions and the "+
-			"attributes for access control, which are under Sessions now.")
 	}
 	return p.Done(signInPath, "The sign-in settings are changed.")
 }
