@@ -34,14 +34,14 @@ func (v Visit) exported() (format string, chosen bool) {
 	return q.Get("format"), false
 }
 
-// pick is the field of the boxes by which rows are chosen. Its value names a row: by words that the
+// Pick is the field of the boxes by which rows are chosen. Its value names a row: by words that the
 // row has as cells, or as the last part of one, such as an ARN's.
-const pick = "pick"
+const Pick = "pick"
 
 // chosenRow says of a row whether it was chosen.
 func (v Visit) chosenRow() func(cells []string) bool {
 	picks, words := [][]string{}, map[string]bool{}
-	for _, value := range v.URL.Query()[pick] {
+	for _, value := range v.URL.Query()[Pick] {
 		p := strings.Fields(value)
 		if picks = append(picks, p); len(p) > 0 {
 			words[path.Base(p[0])] = true
@@ -67,7 +67,7 @@ func (v Visit) chosenRow() func(cells []string) bool {
 // long says so in its last row.
 func (v Visit) Export(name string, columns []string, rows func(row func(cells ...string) error) error) error {
 	format, chosen := v.exported()
-	if chosen && !v.URL.Query().Has(pick) {
+	if chosen && !v.URL.Query().Has(Pick) {
 		return v.Failed(v.URL.Path, "Choose at least one row to export, or export the whole list.")
 	}
 	meant := v.chosenRow()

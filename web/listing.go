@@ -52,7 +52,7 @@ func (l Listing) address(name, value string) string {
 	q := maps.Clone(l.query)
 	q.Del("offset")
 	q.Del("after")
-	for _, of := range []string{"format", "chosen", pick} {
+	for _, of := range []string{"format", "chosen", Pick} {
 		q.Del(of)
 	}
 	q.Set(name, value)

@@ -299,7 +299,7 @@ func (p page) principalByName(of center.PrincipalType, name string) (string, err
 func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormValue("back"), otherwise) }
 
 func deleteAssignment(p page) error {
-	if p.PostFormValue(pick) != "" {
+	if p.PostFormValue(web.Pick) != "" {
 		return deletePicked(p)
 	}
 	a := center.Assignment{

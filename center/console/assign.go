@@ -72,7 +72,7 @@ type assignStep struct {
 
 func assign(p page) error {
 	q := p.URL.Query()
-	if q.Has(pick) {
+	if q.Has(web.Pick) {
 		return p.Moved(assignPath + "?" + pickedIn(q).Encode())
 	}
 	d := assignData{Search: strings.TrimSpace(q.Get("q")), query: q}
@@ -96,7 +96,7 @@ func pickedIn(q url.Values) url.Values {
 		step, prefix = of, ""
 	}
 	chosen := url.Values{}
-	for _, key := range q[pick] {
+	for _, key := range q[web.Pick] {
 		chosen.Add(step, prefix+key)
 	}
 	return chosen

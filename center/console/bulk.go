@@ -11,19 +11,16 @@ import (
 
 // What is done to several rows of a list at once. The question before it says to how many.
 
-// pick is the field of the boxes by which rows are chosen.
-const pick = "pick"
-
 // picked are the rows that were chosen.
 func (p page) picked() ([]string, error) {
-	_ = p.PostFormValue(pick) // reads the form
-	list := p.PostForm[pick]
+	_ = p.PostFormValue(web.Pick) // reads the form
+	list := p.PostForm[web.Pick]
 	switch {
 	case len(list) == 0:
-		return nil, &refusal.Error{Code: center.MissingValue, Field: pick, Detail: "choose at least one row"}
+		return nil, &refusal.Error{Code: center.MissingValue, Field: web.Pick, Detail: "choose at least one row"}
 	case len(list) > maxAssigned:
 		return nil, &refusal.Error{
-			Code: center.InvalidValue, Field: pick, Detail: fmt.Sprintf("choose at most %d rows", maxAssigned),
+			Code: center.InvalidValue, Field: web.Pick, Detail: fmt.Sprintf("choose at most %d rows", maxAssigned),
 		}
 	}
 	return list, nil
@@ -47,7 +44,7 @@ func deletePicked(p page) error {
 	for _, key := range keys {
 		parts := strings.Split(key, " ")
 		if len(parts) != 4 {
-			return &refusal.Error{Code: center.InvalidValue, Field: pick}
+			return &refusal.Error{Code: center.InvalidValue, Field: web.Pick}
 		}
 		a := center.Assignment{
 			AccountID: parts[0], PermissionSetARN: parts[1], PrincipalType: center.PrincipalType(parts[2]),
