@@ -42,7 +42,7 @@ func accounts(p page) error {
 			texts = append(texts, u.Name)
 		}
 		for _, t := range a.Tags {
-			texts = append(texts, t.Key+"="+t.Value)
+			texts = append(texts, t.Text())
 		}
 		return texts
 	})
@@ -74,7 +74,7 @@ func (p page) exportAccounts(list []center.Account, labels center.AccountLabels)
 				units = append(units, u.Name)
 			}
 			for _, t := range a.Tags {
-				tags = append(tags, t.Key+"="+t.Value)
+				tags = append(tags, t.Text())
 			}
 			l := labels.Of(a)
 			if err := row(a.ID, a.Name, a.Email, strconv.FormatBool(a.Suspended), strings.Join(units, " / "),
