@@ -18,6 +18,9 @@ const maxExported = 200_000 //bound:list rows of a file that is exported from a 
 // errEnough ends an export that has become too long.
 var errEnough = errors.New("the export is too long")
 
+// errAllTaken ends one that has all rows that were chosen.
+var errAllTaken = errors.New("the export has all that was chosen")
+
 // Exports says whether the address asks for a file instead of a page, in one of the formats that
 // Export writes.
 func (v Visit) Exports() bool {
@@ -38,28 +41,42 @@ func (v Visit) exported() (format string, chosen bool) {
 // row has as cells, or as the last part of one, such as an ARN's.
 const Pick = "pick"
 
-// chosenRow says of a row whether it was chosen.
-func (v Visit) chosenRow() func(cells []string) bool {
-	picks, words := [][]string{}, map[string]bool{}
-	for _, value := range v.URL.Query()[Pick] {
-		p := strings.Fields(value)
-		if picks = append(picks, p); len(p) > 0 {
-			words[path.Base(p[0])] = true
-		}
-	}
-	return func(cells []string) bool {
-		if !slices.ContainsFunc(cells, func(cell string) bool { return words[path.Base(cell)] }) {
-			return false
-		}
-		return slices.ContainsFunc(picks, func(pick []string) bool {
-			return !slices.ContainsFunc(pick, func(word string) bool {
-				return !slices.ContainsFunc(cells, func(cell string) bool {
-					return cell == word || strings.HasSuffix(cell, "/"+word)
-				})
-			})
-		})
-	}
+// picked are the rows that the address chooses.
+type picked struct {
+	left  [][]string      // the words of the picks whose rows are still to come
+	words map[string]bool // the first word of each pick
 }
+
+func (v Visit) picked() *picked {
+	k := &picked{words: map[string]bool{}}
+	for _, value := range v.URL.Query()[Pick] {
+		if words := strings.Fields(value); len(words) > 0 {
+			k.left = append(k.left, words)
+			k.words[path.Base(words[0])] = true
+		}
+	}
+	return k
+}
+
+// takes says of a row whether it was chosen. Whose name begins with its first cell is the row of
+// the pick, which is not looked for any longer.
+func (k *picked) takes(cells []string) (taken bool) {
+	if !slices.ContainsFunc(cells, func(cell string) bool { return k.words[path.Base(cell)] }) {
+		return false
+	}
+	k.left = slices.DeleteFunc(k.left, func(pick []string) bool {
+		for _, word := range pick {
+			if !slices.ContainsFunc(cells, func(cell string) bool { return names(cell, word) }) {
+				return false
+			}
+		}
+		taken = true
+		return names(cells[0], pick[0])
+	})
+	return taken
+}
+
+func names(cell, word string) bool { return cell == word || strings.HasSuffix(cell, "/"+word) }
 
 // Export sends a list as a file, CSV or JSON, row by row: rows hands them over, each with as many
 // cells as there are columns. Where rows were chosen, the others are left out. A file that breaks
@@ -70,7 +87,7 @@ func (v Visit) Export(name string, columns []string, rows func(row func(cells ..
 	if chosen && !v.URL.Query().Has(Pick) {
 		return v.Failed(v.URL.Path, "Choose at least one row to export, or export the whole list.")
 	}
-	meant := v.chosenRow()
+	picked := v.picked()
 	out := bufio.NewWriterSize(v.ResponseWriter, 32<<10)
 	write, end := csvRows(out, columns)
 	contentType := "text/csv; charset=utf-8"
@@ -82,14 +99,20 @@ func (v Visit) Export(name string, columns []string, rows func(row func(cells ..
 	v.Header().Set("Content-Disposition", `attachment; filename="`+name+`.`+format+`"`)
 	written := 0
 	err := rows(func(cells ...string) error {
-		if chosen && !meant(cells) {
+		if chosen && !picked.takes(cells) {
 			return nil
 		}
 		if written++; written > maxExported {
 			return errEnough
 		}
-		return write(cells)
+		if err := write(cells); err != nil || !chosen || len(picked.left) > 0 {
+			return err
+		}
+		return errAllTaken
 	})
+	if errors.Is(err, errAllTaken) {
+		err = nil
+	}
 	if errors.Is(err, errEnough) {
 		note := fmt.Sprintf("Cut off after %d rows: narrow the list by its filters.", maxExported)
 		err = write(append([]string{note}, make([]string, len(columns)-1)...))
