@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -85,7 +86,7 @@ func names(cell, word string) bool { return cell == word || strings.HasSuffix(ce
 func (v Visit) Export(name string, columns []string, rows func(row func(cells ...string) error) error) error {
 	format, chosen := v.exported()
 	if chosen && !v.URL.Query().Has(Pick) {
-		return v.Failed(v.URL.Path, "Choose at least one row to export, or export the whole list.")
+		return v.Failed(cmp.Or(v.from(), v.URL.Path), "Choose at least one row to export, or export the whole list.")
 	}
 	picked := v.picked()
 	out := bufio.NewWriterSize(v.ResponseWriter, 32<<10)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -66,6 +67,11 @@ func chosen(t *testing.T, v webtest.Visitor, address, page string) {
 	q := url.Values{"chosen": {"json"}}
 	if none := v.Get(address + "?" + q.Encode()); !strings.Contains(none, "Choose at least one row to export") {
 		t.Errorf("nothing was chosen: %s", none)
+	}
+	filtered := address + "?q=o"
+	back := v.Do(http.MethodGet, address+"?"+q.Encode(), nil, "Referer: "+filtered)
+	if back.URL.String() != filtered || !strings.Contains(back.Text, "Choose at least one row to export") {
+		t.Errorf("nothing was chosen of what was filtered: it leads to %s", back.URL)
 	}
 	q["pick"] = []string{picks[0][1], picks[2][1]}
 	var rows []map[string]string
