@@ -71,9 +71,17 @@ func entitlements(p page) error {
 	}
 	d.On, d.ARN = true, c.AccessManagerARN(d.Application)
 	l := p.Listing("")
+	query, err := p.entitlementQuery(&d)
+	if err != nil {
+		return err
+	}
 	s := seeking[center.Entitlement]{
 		Read: func(after string, limit int) ([]center.Entitlement, error) {
-			return p.findEntitlements(&d, after, limit)
+			if d.Nobody {
+				return nil, nil
+			}
+			query.After, query.Limit = after, limit
+			return c.Entitlements(ctx, d.ARN, query)
 		},
 		Name: func(e center.Entitlement) string { return e.ID },
 		Keep: func(center.Entitlement) bool { return true },
@@ -98,24 +106,27 @@ func entitlements(p page) error {
 func (p page) exportEntitlements(s seeking[center.Entitlement]) error {
 	columns := []string{"id", "accountId", "account", "roleArn", "principalType", "principalId", "principal"}
 	return p.Export("existing-roles", columns, func(row func(...string) error) error {
+		line, err := p.entitlementNames()
+		if err != nil {
+			return err
+		}
 		return s.all(func(e center.Entitlement) error {
-			lines, err := p.entitlementLines([]center.Entitlement{e})
+			l, err := line(e)
 			if err != nil {
 				return err
 			}
-			l := lines[0]
 			return row(e.ID, l.Account.ID, l.Account.Name, e.RoleARN, string(e.PrincipalType), e.PrincipalID, l.Subject)
 		})
 	})
 }
 
-// findEntitlements finds those that the filters name.
-func (p page) findEntitlements(d *entitlementsData, after string, limit int) ([]center.Entitlement, error) {
-	query := center.EntitlementQuery{RoleARN: d.Role, After: after, Limit: limit}
+// entitlementQuery finds those that the filters name.
+func (p page) entitlementQuery(d *entitlementsData) (query center.EntitlementQuery, err error) {
+	query.RoleARN = d.Role
 	if d.Account != "" {
 		all, err := p.h.Center.Accounts(p.Context())
 		if err != nil {
-			return nil, err
+			return query, err
 		}
 		for _, a := range all {
 			if a.ID == d.Account || strings.EqualFold(a.Name, d.Account) {
@@ -128,7 +139,7 @@ func (p page) findEntitlements(d *entitlementsData, after string, limit int) ([]
 		for _, of := range []center.PrincipalType{center.PrincipalGroup, center.PrincipalUser} {
 			id, err := p.principalByName(of, d.Who)
 			if err != nil && refusal.KindOf(err) != refusal.NotFound {
-				return nil, err
+				return query, err
 			}
 			if err == nil && query.PrincipalID == "" {
 				query.PrincipalType, query.PrincipalID = of, id
@@ -136,30 +147,51 @@ func (p page) findEntitlements(d *entitlementsData, after string, limit int) ([]
 		}
 		d.Nobody = d.Nobody || query.PrincipalID == ""
 	}
-	if d.Nobody {
-		return nil, nil
-	}
-	return p.h.Center.Entitlements(p.Context(), d.ARN, query)
+	return query, nil
 }
 
 func (p page) entitlementLines(list []center.Entitlement) ([]entitlementLine, error) {
-	lines := make([]entitlementLine, 0, len(list))
-	for _, e := range list {
-		l := entitlementLine{Entitlement: e}
-		var err error
-		l.Subject, err = p.principalName(center.Assignment{PrincipalType: e.PrincipalType, PrincipalID: e.PrincipalID})
-		if err != nil {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	line, err := p.entitlementNames()
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]entitlementLine, len(list))
+	for i, e := range list {
+		if lines[i], err = line(e); err != nil {
 			return nil, err
 		}
-		l.Account, err = p.h.Center.Account(p.Context(), e.AccountID())
-		if err != nil && refusal.CodeOf(err) != center.AccountNotFound {
-			return nil, err
-		}
-		l.Account.ID = e.AccountID()
-		l.Account.Name = cmp.Or(l.Account.Name, l.Account.ID)
-		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// entitlementNames gives entitlements their names: of all accounts, which it has read before, and of
+// principals, which it remembers.
+func (p page) entitlementNames() (func(center.Entitlement) (entitlementLine, error), error) {
+	all, err := p.h.Center.Accounts(p.Context())
+	accounts, subjects := map[string]center.Account{}, map[center.Principal]string{}
+	for _, a := range all {
+		accounts[a.ID] = a
+	}
+	return func(e center.Entitlement) (l entitlementLine, err error) {
+		of := center.Principal{Type: e.PrincipalType, ID: e.PrincipalID}
+		subject, ok := subjects[of]
+		if !ok {
+			subject, err = p.principalName(
+				center.Assignment{PrincipalType: e.PrincipalType, PrincipalID: e.PrincipalID},
+			)
+			if err != nil {
+				return l, err
+			}
+			subjects[of] = subject
+		}
+		l = entitlementLine{e, accounts[e.AccountID()], subject}
+		l.Account.ID = e.AccountID()
+		l.Account.Name = cmp.Or(l.Account.Name, l.Account.ID)
+		return l, nil
+	}, err
 }
 
 // entitledOf are the first entitlements of somebody or in an account, for another page. Without the

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/json"
 	"errors"
 	"html"
 	"net/http"
@@ -64,6 +65,23 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 	} {
 		if got := strings.Count(v.Get(page+query), `name="id"`); got != want {
 			t.Errorf("%q finds %d, want %d", query, got, want)
+		}
+	}
+	for query, want := range map[string]string{
+		"": "Engineers grace", "&who=grace": "grace", "&account=production&who=engineers": "Engineers", "&who=nobody": "",
+	} {
+		var rows []struct{ Account, Principal string }
+		var who []string
+		err := json.Unmarshal([]byte(v.Get(page+"?format=json"+query)), &rows)
+		for _, row := range rows {
+			who = append(who, row.Principal)
+			if row.Account != "Production" {
+				t.Errorf("in the file, the account is %q", row.Account)
+			}
+		}
+		slices.Sort(who)
+		if err != nil || strings.Join(who, " ") != want {
+			t.Errorf("the file of %q names %q, want %s: %v", query, who, want, err)
 		}
 	}
 	for _, of := range []string{
