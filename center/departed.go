@@ -16,7 +16,6 @@ type Departed struct {
 
 // departedReader reads who was deleted while something was assigned.
 type departedReader interface {
-	Departed(of PrincipalType, id string) (Departed, error)
 	// HoldsAssignments says whether an account or an application is assigned to somebody, not by a
 	// group.
 	HoldsAssignments(of PrincipalType, id string) (bool, error)

@@ -95,7 +95,7 @@ func TestWhoIsEntitledOpensTheRole(t *testing.T) {
 	if err := c.DeleteUser(ctx, centertest.Actor, u.ID); err != nil {
 		t.Fatal(err)
 	}
-	orphans, err := c.Orphans(ctx, center.Principal{}, 10)
+	orphans, _, err := c.Orphans(ctx, center.OrphanQuery{Limit: 10})
 	if err != nil || len(orphans) != 1 || orphans[0].Name != u.UserName || orphans[0].Assignments != 1 {
 		t.Errorf("orphans: %+v, %v", orphans, err)
 	}

@@ -46,10 +46,35 @@ type Principal struct {
 type leaverReader interface {
 	// DisabledWithAccess are disabled users who have something, and those of ids who are disabled,
 	// in the order of ids.
-	DisabledWithAccess(now int64, ids []UserID, after UserID, limit int) ([]User, error)
+	DisabledWithAccess(now int64, ids []UserID, q LeaverQuery) ([]User, error)
 	// OrphansOfAssignments are principals of assignments to accounts and applications that are
-	// neither users nor groups.
-	OrphansOfAssignments(after Principal, limit int) ([]Principal, error)
+	// neither users nor groups, with what is known of them.
+	OrphansOfAssignments(after Principal, limit int) ([]Departed, error)
+}
+
+// LeaverQuery selects leavers.
+type LeaverQuery struct {
+	Search string // words that are all in the user's name, display name and id
+	After  UserID
+	Limit  int
+}
+
+// OrphanQuery selects orphans.
+type OrphanQuery struct {
+	Search string // words that are all in the name and the id
+	After  Principal
+	Limit  int
+}
+
+// like says whether the search of a query finds who is deleted.
+func (q OrphanQuery) like(d Departed) bool {
+	text := strings.ToLower(d.Name + " " + d.PrincipalID)
+	for _, word := range strings.Fields(strings.ToLower(q.Search)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
 }
 
 const (
@@ -58,16 +83,19 @@ const (
 	relinkedAtOnce = 500 //bound:list assignments that one request moves or removes
 )
 
-// Leavers lists disabled users with what they have left, in the order of ids, after a user.
-func (c *Center) Leavers(ctx context.Context, after UserID, limit int) (list []Leaver, err error) {
-	limit = min(max(limit, 1), leaversShown)
+// OrphansSought is how many orphans a search looks through for a page.
+const OrphansSought = 5_000 //bound:list who is deleted that a search in leavers looks through
+
+// Leavers lists disabled users with what they have left, in the order of ids.
+func (c *Center) Leavers(ctx context.Context, q LeaverQuery) (list []Leaver, err error) {
+	q.Limit = min(max(q.Limit, 1), leaversShown)
 	err = c.Store.View(ctx, func(r Reader) error {
 		list = nil
 		keys, admins, named, err := namedLikeUsers(r)
 		if err != nil {
 			return err
 		}
-		users, err := r.DisabledWithAccess(c.now().UnixMilli(), named, after, limit)
+		users, err := r.DisabledWithAccess(c.now().UnixMilli(), named, q)
 		if err != nil {
 			return err
 		}
@@ -151,37 +179,47 @@ func (c *Center) countLeft(r Reader, l *Leaver) error {
 	return errors.Join(e1, e2, e3, e4, e5, e6)
 }
 
-// Orphans lists who is deleted and still assigned to something, in the order of type and id.
-func (c *Center) Orphans(ctx context.Context, after Principal, limit int) (list []Orphan, err error) {
-	limit = min(max(limit, 1), leaversShown)
+// Orphans lists who is deleted and still assigned to something, in the order of type and id. next
+// is after whom to go on, and nobody when there are no more: a search may have found nobody yet.
+func (c *Center) Orphans(ctx context.Context, q OrphanQuery) (list []Orphan, next Principal, err error) {
+	q.Limit = min(max(q.Limit, 1), leaversShown)
+	looked := q.Limit + 1
+	if q.Search != "" {
+		looked = OrphansSought
+	}
 	err = c.Store.View(ctx, func(r Reader) error {
-		list = nil
-		found, e1 := r.OrphansOfAssignments(after, limit)
+		list, next = nil, Principal{}
+		found, e1 := r.OrphansOfAssignments(q.After, looked)
 		rules, e2 := r.AssignmentRules()
 		if err := errors.Join(e1, e2); err != nil {
 			return err
 		}
-		for _, p := range found {
-			o, err := orphan(r, p, rules)
+		for _, d := range found {
+			if len(list) == q.Limit {
+				return nil
+			}
+			next = Principal{d.PrincipalType, d.PrincipalID}
+			if !q.like(d) {
+				continue
+			}
+			o, err := orphan(r, d, rules)
 			if err != nil {
 				return err
 			}
 			list = append(list, o)
 		}
+		if len(found) < looked {
+			next = Principal{}
+		}
 		return nil
 	})
-	return list, err
+	return list, next, err
 }
 
 // orphan says what is assigned to who is deleted, and who came back.
-func orphan(r Reader, p Principal, rules []AssignmentRule) (o Orphan, err error) {
-	o.Departed, err = r.Departed(p.Type, p.ID)
-	if errors.Is(err, refusal.ErrNoRow) {
-		o.Departed, err = Departed{PrincipalType: p.Type, PrincipalID: p.ID}, nil
-	}
-	if err != nil {
-		return o, err
-	}
+func orphan(r Reader, d Departed, rules []AssignmentRule) (o Orphan, err error) {
+	o.Departed = d
+	p := Principal{d.PrincipalType, d.PrincipalID}
 	n, e1 := r.CountAssignments(AssignmentQuery{PrincipalType: p.Type, PrincipalID: p.ID})
 	applications, e2 := r.ApplicationAssignments(
 		ApplicationAssignmentQuery{PrincipalType: p.Type, PrincipalID: p.ID},

@@ -3,6 +3,7 @@ package center_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,7 +101,7 @@ func TestALeaverWhoHasSomethingIsReported(t *testing.T) {
 	o.assign(production, center.PrincipalUser, string(eve.ID)) // who stays
 	_, err = o.CreateAccessKey(ctx, centertest.Actor, "BOB@example.com", center.RoleReadOnly)
 	o.ok(err)
-	if list, err := o.Leavers(ctx, "", 10); err != nil || len(list) != 0 {
+	if list, err := o.Leavers(ctx, center.LeaverQuery{Limit: 10}); err != nil || len(list) != 0 {
 		t.Errorf("while all are enabled: %+v, %v", list, err)
 	}
 	if _, err := o.RemoveAccess(
@@ -110,7 +111,7 @@ func TestALeaverWhoHasSomethingIsReported(t *testing.T) {
 	}
 	o.ok(turn(o.Center, o.ada.ID, false))
 	o.ok(turn(o.Center, bob.ID, false))
-	list, err := o.Leavers(ctx, "", 10)
+	list, err := o.Leavers(ctx, center.LeaverQuery{Limit: 10})
 	o.ok(err)
 	if len(list) != 2 {
 		t.Fatalf("the leavers are %+v", list)
@@ -127,9 +128,9 @@ func TestALeaverWhoHasSomethingIsReported(t *testing.T) {
 			}
 		}
 	}
-	first, e1 := o.Leavers(ctx, "", 1)
-	second, e2 := o.Leavers(ctx, first[0].User.ID, 1)
-	third, e3 := o.Leavers(ctx, second[0].User.ID, 1)
+	first, e1 := o.Leavers(ctx, center.LeaverQuery{Limit: 1})
+	second, e2 := o.Leavers(ctx, center.LeaverQuery{After: first[0].User.ID, Limit: 1})
+	third, e3 := o.Leavers(ctx, center.LeaverQuery{After: second[0].User.ID, Limit: 1})
 	if e1 != nil || e2 != nil || e3 != nil || first[0].User.ID >= second[0].User.ID || len(third) != 0 {
 		t.Errorf("in pages: %+v, %+v, %+v", first, second, third)
 	}
@@ -137,7 +138,8 @@ func TestALeaverWhoHasSomethingIsReported(t *testing.T) {
 	if err != nil || m.Assignments != 1 || m.Memberships != 1 || m.Left != 0 || len(m.Problems) != 0 {
 		t.Errorf("removed: %+v, %v", m, err)
 	}
-	if list, err = o.Leavers(ctx, "", 10); err != nil || len(list) != 1 || list[0].User.ID != bob.ID {
+	if list, err = o.Leavers(ctx, center.LeaverQuery{Limit: 10}); err != nil || len(list) != 1 ||
+		list[0].User.ID != bob.ID {
 		t.Errorf("afterwards: %+v, %v", list, err)
 	}
 }
@@ -158,7 +160,7 @@ func TestWhoCameBackGetsWhatWasAssigned(t *testing.T) {
 	o.ok(o.DeleteGroup(ctx, centertest.Actor, o.platform.ID))
 	o.ok(o.DeleteUser(ctx, centertest.Actor, o.ada.ID))
 
-	orphans, err := o.Orphans(ctx, center.Principal{}, 10)
+	orphans, _, err := o.Orphans(ctx, center.OrphanQuery{Limit: 10})
 	o.ok(err)
 	if len(orphans) != 2 || orphans[0].Name != "Platform" || orphans[0].Assignments != 2 || orphans[0].Rules != 1 ||
 		orphans[0].Successor != "" || orphans[1].Name != "ada@example.com" || orphans[1].At.IsZero() {
@@ -169,11 +171,29 @@ func TestWhoCameBackGetsWhatWasAssigned(t *testing.T) {
 	)
 	o.ok(err)
 	ada := o.person("ADA@example.com", "entra-ada-2")
-	if orphans, err = o.Orphans(ctx, center.Principal{}, 10); err != nil || orphans[0].Successor != string(again.ID) ||
-		orphans[1].Successor != string(ada.ID) {
+	if orphans, _, err = o.Orphans(ctx, center.OrphanQuery{Limit: 10}); err != nil ||
+		orphans[0].Successor != string(again.ID) || orphans[1].Successor != string(ada.ID) {
 		t.Fatalf("who came back: %+v, %v", orphans, err)
 	}
 	group := center.Principal{Type: center.PrincipalGroup, ID: string(o.platform.ID)}
+	for search, want := range map[string]string{
+		"": "Platform ada@example.com", "ADA example": "ada@example.com", "team": "", group.ID[:20]: "Platform",
+	} {
+		var found []string
+		for q := (center.OrphanQuery{Search: search, Limit: 1}); ; {
+			list, next, err := o.Orphans(ctx, q)
+			o.ok(err)
+			for _, x := range list {
+				found = append(found, x.Name)
+			}
+			if q.After = next; next.ID == "" {
+				break
+			}
+		}
+		if strings.Join(found, " ") != want {
+			t.Errorf("one by one, %q finds %q, want %s", search, found, want)
+		}
+	}
 	if _, err := o.Relink(ctx, centertest.Actor, group, string(ada.ID)); refusal.CodeOf(err) != center.GroupNotFound {
 		t.Errorf("to a person: %v", err)
 	}
@@ -196,7 +216,7 @@ func TestWhoCameBackGetsWhatWasAssigned(t *testing.T) {
 	if err != nil || m.Assignments != 1 {
 		t.Errorf("removed: %+v, %v", m, err)
 	}
-	if orphans, err = o.Orphans(ctx, center.Principal{}, 10); err != nil || len(orphans) != 0 {
+	if orphans, _, err = o.Orphans(ctx, center.OrphanQuery{Limit: 10}); err != nil || len(orphans) != 0 {
 		t.Errorf("afterwards: %+v, %v", orphans, err)
 	}
 }

@@ -15,7 +15,7 @@ const leaversAtOnce = 100 //bound:list leavers of a page of ListLeavers and List
 
 func (h *Handler) listLeavers(ctx context.Context, _ awsapi.Caller, in adminapi.PageInput) (adminapi.Leavers, error) {
 	out := adminapi.Leavers{Leavers: []adminapi.Leaver{}}
-	list, err := h.Center.Leavers(ctx, center.UserID(in.NextToken), leaversAtOnce)
+	list, err := h.Center.Leavers(ctx, center.LeaverQuery{After: center.UserID(in.NextToken), Limit: leaversAtOnce})
 	for _, l := range list {
 		shown := adminapi.Leaver{
 			User: showUser(l.User), Assignments: l.Assignments, Applications: l.Applications, Groups: []string{},
@@ -42,7 +42,7 @@ func (h *Handler) listOrphans(ctx context.Context, _ awsapi.Caller, in adminapi.
 		}
 		after = center.Principal{Type: center.PrincipalType(of), ID: id}
 	}
-	list, err := h.Center.Orphans(ctx, after, leaversAtOnce)
+	list, next, err := h.Center.Orphans(ctx, center.OrphanQuery{After: after, Limit: leaversAtOnce})
 	for _, o := range list {
 		shown := adminapi.Orphan{
 			PrincipalType: string(o.PrincipalType), PrincipalID: o.PrincipalID, Name: o.Name, ExternalID: o.ExternalID,
@@ -54,9 +54,8 @@ func (h *Handler) listOrphans(ctx context.Context, _ awsapi.Caller, in adminapi.
 		}
 		out.Orphans = append(out.Orphans, shown)
 	}
-	if len(list) == leaversAtOnce {
-		last := list[len(list)-1]
-		out.NextToken = string(last.PrincipalType) + "/" + last.PrincipalID
+	if next.ID != "" {
+		out.NextToken = string(next.Type) + "/" + next.ID
 	}
 	return out, err
 }

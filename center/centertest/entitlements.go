@@ -96,7 +96,7 @@ func entitlements(t *testing.T, s center.Store) {
 		}
 		orphans, e1 := r.OrphansOfAssignments(center.Principal{}, 10)
 		holds, e2 := r.HoldsAssignments(center.PrincipalUser, ada)
-		if len(orphans) != 1 || orphans[0].ID != "somebody" || !holds {
+		if len(orphans) != 1 || orphans[0].PrincipalID != "somebody" || !holds {
 			t.Errorf("orphans %v, holds %v", orphans, holds)
 		}
 		return errors.Join(e1, e2)

@@ -48,10 +48,9 @@ func leavers(t *testing.T, s center.Store) {
 			len(kept.Roles) != 1 || !kept.Roles[0].RefusedAt.Equal(at(21)) || !errors.Is(none, refusal.ErrNoRow) {
 			t.Errorf("revocations %+v, %+v, %+v, %v", all, ofAda, kept, none)
 		}
-		who, e4 := r.Departed(center.PrincipalGroup, "g1")
-		_, none = r.Departed(center.PrincipalUser, "g1")
-		if who != gone || !errors.Is(none, refusal.ErrNoRow) {
-			t.Errorf("departed %+v, %v", who, none)
+		who, e4 := r.OrphansOfAssignments(center.Principal{}, 10)
+		if len(who) != 1 || who[0] != gone {
+			t.Errorf("departed %+v, want %+v", who, gone)
 		}
 		yes, e5 := r.HoldsAssignments(center.PrincipalGroup, "g1")
 		no, e6 := r.HoldsAssignments(center.PrincipalUser, "g1")
@@ -65,11 +64,12 @@ func leavers(t *testing.T, s center.Store) {
 	})
 	view(t, s, func(r center.Reader) error {
 		left, e1 := r.Revocations(center.RevocationQuery{})
-		_, none := r.Departed(center.PrincipalGroup, "g1")
-		if len(left) != 2 || left[1].ID != "r2" || !errors.Is(none, refusal.ErrNoRow) {
-			t.Errorf("after deleting the oldest: %+v, %v", left, none)
+		who, e2 := r.OrphansOfAssignments(center.Principal{}, 10)
+		if len(left) != 2 || left[1].ID != "r2" || len(who) != 1 ||
+			who[0] != (center.Departed{PrincipalType: center.PrincipalGroup, PrincipalID: "g1"}) {
+			t.Errorf("after deleting the oldest: %+v; departed %+v", left, who)
 		}
-		return e1
+		return errors.Join(e1, e2)
 	})
 }
 
@@ -169,8 +169,8 @@ func reported(t *testing.T, s center.Store) {
 		)
 	})
 	view(t, s, func(r center.Reader) error {
-		ids := func(now int64, limit int, after center.UserID, named ...center.UserID) (found []center.UserID) {
-			users, err := r.DisabledWithAccess(at(now).UnixMilli(), named, after, limit)
+		ids := func(now int64, q center.LeaverQuery, named ...center.UserID) (found []center.UserID) {
+			users, err := r.DisabledWithAccess(at(now).UnixMilli(), named, q)
 			if err != nil {
 				t.Error(err)
 			}
@@ -180,10 +180,14 @@ func reported(t *testing.T, s center.Store) {
 			return found
 		}
 		for _, c := range []struct{ is, want []center.UserID }{
-			{ids(10, 10, ""), []center.UserID{"u1", "u3", "u5", "u6"}},
-			{ids(30, 10, ""), []center.UserID{"u1", "u3", "u5"}},
-			{ids(99, 10, "", "u2", "u7"), []center.UserID{"u1", "u3", "u7"}},
-			{ids(10, 2, "u1"), []center.UserID{"u3", "u5"}},
+			{ids(10, center.LeaverQuery{Limit: 10}), []center.UserID{"u1", "u3", "u5", "u6"}},
+			{ids(30, center.LeaverQuery{Limit: 10}), []center.UserID{"u1", "u3", "u5"}},
+			{ids(99, center.LeaverQuery{Limit: 10}, "u2", "u7"), []center.UserID{"u1", "u3", "u7"}},
+			{ids(10, center.LeaverQuery{After: "u1", Limit: 2}), []center.UserID{"u3", "u5"}},
+			{ids(99, center.LeaverQuery{Search: " U7", Limit: 10}, "u2", "u7"), []center.UserID{"u7"}},
+			{ids(10, center.LeaverQuery{Search: "u u3", Limit: 10}), []center.UserID{"u3"}},
+			{ids(10, center.LeaverQuery{Search: "u u3", After: "u3", Limit: 10}), nil},
+			{ids(10, center.LeaverQuery{Search: "u_", Limit: 10}), nil},
 		} {
 			if !slices.Equal(c.is, c.want) {
 				t.Errorf("disabled with access: %v, want %v", c.is, c.want)
@@ -191,9 +195,11 @@ func reported(t *testing.T, s center.Store) {
 		}
 		all, e1 := r.OrphansOfAssignments(center.Principal{}, 10)
 		some, e2 := r.OrphansOfAssignments(center.Principal{Type: center.PrincipalGroup, ID: "u1"}, 1)
-		if want := []center.Principal{
-			{Type: center.PrincipalGroup, ID: "g9"}, {Type: center.PrincipalGroup, ID: "u1"},
-			{Type: center.PrincipalUser, ID: "u8"}, {Type: center.PrincipalUser, ID: "u9"},
+		if want := []center.Departed{
+			{PrincipalType: center.PrincipalGroup, PrincipalID: "g9"},
+			{PrincipalType: center.PrincipalGroup, PrincipalID: "u1"},
+			{PrincipalType: center.PrincipalUser, PrincipalID: "u8"},
+			{PrincipalType: center.PrincipalUser, PrincipalID: "u9"},
 		}; !slices.Equal(all, want) || !slices.Equal(some, want[2:3]) {
 			t.Errorf("assignments of nobody: %v, %v", all, some)
 		}

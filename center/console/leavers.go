@@ -11,11 +11,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
-// leaversData is both lists of the page. A search is in both.
+// leaversData is the first page of both lists, or another one of either. A search is in both.
 type leaversData struct {
-	Search   string
-	Disabled listing[center.Leaver]
-	Deleted  listing[center.Orphan]
+	web.Listing
+	Disabled *listing[center.Leaver]
+	Deleted  *listing[center.Orphan]
 }
 
 // What the parameter "of" of the page's address says where only one of its lists is meant.
@@ -23,54 +23,56 @@ const ofDeleted = "deleted"
 
 func leavers(p page) error {
 	l := p.Listing("")
-	disabled, deleted := p.disabled(l), p.deleted(l)
+	disabled, deleted := p.disabled(l.Search), p.deleted(l.Search)
 	q := p.URL.Query()
-	only := q.Get("of")
+	after, onlyDeleted := q.Get("after"), q.Get("of") == ofDeleted
 	if p.Exports() {
-		if only == ofDeleted {
+		if onlyDeleted {
 			return p.exportDeleted(deleted)
 		}
 		return p.exportDisabled(disabled)
 	}
-	after := func(list string) string {
-		if only == list {
-			return q.Get("after")
+	d := leaversData{Listing: l}
+	if after == "" || !onlyDeleted {
+		found, err := disabled(after, pageSize)
+		if err != nil {
+			return err
 		}
-		return ""
+		d.Disabled = &listing[center.Leaver]{
+			Listing: l, Items: found.Items, Pager: l.With("of", "").After(found.Next, len(found.Items)),
+		}
 	}
-	gone, err := deleted.page(after(ofDeleted))
-	if err != nil {
-		return err
+	if after == "" || onlyDeleted {
+		found, err := deleted(after, pageSize)
+		if err != nil {
+			return err
+		}
+		d.Deleted = &listing[center.Orphan]{
+			Listing: l, Items: found.Items, Pager: l.With("of", ofDeleted).After(found.Next, len(found.Items)),
+		}
 	}
-	off, err := disabled.page(after(""))
-	if err != nil {
-		return err
-	}
-	d := leaversData{Search: l.Search}
-	d.Disabled.Listing, d.Deleted.Listing = l, l
-	d.Disabled.Items, d.Disabled.Pager = off.Items, l.With("of", "").After(off.Next, len(off.Items))
-	d.Deleted.Items, d.Deleted.Pager = gone.Items, l.With("of", ofDeleted).After(gone.Next, len(gone.Items))
 	return p.Render("leavers", "Leavers", "/console/leavers", d)
 }
 
 // disabled are the users who are disabled and have something left.
-func (p page) disabled(l web.Listing) seeking[center.Leaver] {
-	return seeking[center.Leaver]{
-		Read: func(after string, limit int) ([]center.Leaver, error) {
-			return p.h.Center.Leavers(p.Context(), center.UserID(after), limit)
-		},
-		Name: func(x center.Leaver) string { return string(x.User.ID) },
-		Keep: keeps(l, func(x center.Leaver) []string {
-			return []string{x.User.UserName, x.User.DisplayName, string(x.User.ID)}
-		}),
+func (p page) disabled(search string) pages[center.Leaver] {
+	return func(after string, limit int) (found sought[center.Leaver], err error) {
+		found.Items, err = p.h.Center.Leavers(p.Context(), center.LeaverQuery{
+			Search: search, After: center.UserID(after), Limit: limit + 1,
+		})
+		if len(found.Items) > limit {
+			found.Items = found.Items[:limit]
+			found.Next = string(found.Items[limit-1].User.ID)
+		}
+		return found, err
 	}
 }
 
-func (p page) exportDisabled(s seeking[center.Leaver]) error {
+func (p page) exportDisabled(list pages[center.Leaver]) error {
 	columns := []string{"userId", "userName", "displayName", "assignments", "applications", "groups", "sessions",
 		"roles", "accessKeys", "consoleAdministrator"}
 	return p.Export("disabled", columns, func(row func(...string) error) error {
-		return s.all(func(x center.Leaver) error {
+		return list.all(func(x center.Leaver) error {
 			var groups []string
 			for _, g := range x.Groups {
 				groups = append(groups, g.DisplayName)
@@ -83,22 +85,24 @@ func (p page) exportDisabled(s seeking[center.Leaver]) error {
 }
 
 // deleted are the users and groups that are deleted and assigned to something.
-func (p page) deleted(l web.Listing) seeking[center.Orphan] {
-	return seeking[center.Orphan]{
-		Read: func(after string, limit int) ([]center.Orphan, error) {
-			of, id, _ := strings.Cut(after, "/")
-			return p.h.Center.Orphans(p.Context(), center.Principal{Type: center.PrincipalType(of), ID: id}, limit)
-		},
-		Name: func(x center.Orphan) string { return string(x.PrincipalType) + "/" + x.PrincipalID },
-		Keep: keeps(l, func(x center.Orphan) []string { return []string{x.Name, x.PrincipalID, x.SuccessorName} }),
+func (p page) deleted(search string) pages[center.Orphan] {
+	return func(after string, limit int) (found sought[center.Orphan], err error) {
+		of, id, _ := strings.Cut(after, "/")
+		list, next, err := p.h.Center.Orphans(p.Context(), center.OrphanQuery{
+			Search: search, After: center.Principal{Type: center.PrincipalType(of), ID: id}, Limit: limit,
+		})
+		if found.Items = list; next.ID != "" {
+			found.Next = string(next.Type) + "/" + next.ID
+		}
+		return found, err
 	}
 }
 
-func (p page) exportDeleted(s seeking[center.Orphan]) error {
+func (p page) exportDeleted(list pages[center.Orphan]) error {
 	columns := []string{"principalType", "principalId", "name", "deletedAt", "assignments", "applications", "rules",
 		"successorId", "successorName"}
 	return p.Export("deleted", columns, func(row func(...string) error) error {
-		return s.all(func(x center.Orphan) error {
+		return list.all(func(x center.Orphan) error {
 			return row(string(x.PrincipalType), x.PrincipalID, x.Name, inFile(x.At), strconv.Itoa(x.Assignments),
 				strconv.Itoa(x.Applications), strconv.Itoa(x.Rules), x.Successor, x.SuccessorName)
 		})

@@ -8,7 +8,7 @@ import (
 // counts, of which a search may leave out most.
 const (
 	soughtPart   = 100   //bound:none they are read one part after the other
-	soughtAtOnce = 5_000 //bound:list rows that a search in a list of leavers or requests looks through for a page
+	soughtAtOnce = 5_000 //bound:list rows that a search in a list of requests or ended access looks through for a page
 )
 
 // seeking reads a list part by part, each after a row, by the name that the row has in addresses.
@@ -22,6 +22,27 @@ type seeking[T any] struct {
 type sought[T any] struct {
 	Items []T
 	Next  string // after which row the next page begins; empty: there is no more
+}
+
+// pages reads the page of a list after a row, with at most so many rows.
+type pages[T any] func(after string, limit int) (sought[T], error)
+
+// all hands over what is on all pages.
+func (read pages[T]) all(row func(T) error) error {
+	for after := ""; ; {
+		found, err := read(after, soughtPart)
+		if err != nil {
+			return err
+		}
+		for _, x := range found.Items {
+			if err := row(x); err != nil {
+				return err
+			}
+		}
+		if after = found.Next; after == "" {
+			return nil
+		}
+	}
 }
 
 // page reads the page after a row.

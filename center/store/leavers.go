@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -36,12 +38,6 @@ func (t tx) DeleteRevocations(before time.Time, limit int) error {
 	return t.Tx.Do(
 		`DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE time < $1 ORDER BY time LIMIT $2)`,
 		before.UnixMilli(), limit,
-	)
-}
-
-func (t tx) Departed(of center.PrincipalType, id string) (center.Departed, error) {
-	return one[center.Departed](
-		t, `SELECT doc FROM departed WHERE principal_type = $1 AND principal_id = $2`, string(of), id,
 	)
 }
 
@@ -128,11 +124,14 @@ func (t tx) NoteRoleUse(u center.RoleUse) error {
 // like that: a quotation mark within a text is escaped.
 const disabled = `u.doc NOT LIKE '%"Active":true%'`
 
-func (t tx) DisabledWithAccess(now int64, ids []center.UserID, after center.UserID, limit int) ([]center.User, error) {
+func (t tx) DisabledWithAccess(now int64, ids []center.UserID, q center.LeaverQuery) ([]center.User, error) {
 	w := &sqldb.Where{}
 	w.And(disabled)
-	if after != "" {
-		w.And("u.id > ?", string(after))
+	if q.After != "" {
+		w.And("u.id > ?", string(q.After))
+	}
+	for _, word := range strings.Fields(q.Search) {
+		w.Contains("u.search || ' ' || u.id", word)
 	}
 	has := `(EXISTS (SELECT 1 FROM assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
 		OR EXISTS (SELECT 1 FROM application_assignments x WHERE x.principal_id = u.id AND x.principal_type = ?)
@@ -148,10 +147,10 @@ func (t tx) DisabledWithAccess(now int64, ids []center.UserID, after center.User
 		args = append(args, string(id))
 	}
 	w.And(has+`)`, args...)
-	return list[center.User](t, `SELECT u.doc FROM users u`+w.Text()+` ORDER BY u.id`+w.Limit(limit, 0), w.Args...)
+	return list[center.User](t, `SELECT u.doc FROM users u`+w.Text()+` ORDER BY u.id`+w.Limit(q.Limit, 0), w.Args...)
 }
 
-func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Principal, error) {
+func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Departed, error) {
 	w := &sqldb.Where{}
 	w.And(`NOT EXISTS (SELECT 1 FROM users u WHERE u.id = p.principal_id AND p.principal_type = ?)`,
 		string(center.PrincipalUser))
@@ -161,14 +160,29 @@ func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Pr
 		w.And(`(p.principal_type > ? OR (p.principal_type = ? AND p.principal_id > ?))`,
 			string(after.Type), string(after.Type), after.ID)
 	}
-	return rows(
-		t, `SELECT p.principal_type, p.principal_id FROM (
+	type row struct {
+		is  center.Departed
+		doc string
+	}
+	found, err := rows(
+		t, `SELECT p.principal_type, p.principal_id, COALESCE(d.doc, '') FROM (
 			SELECT principal_type, principal_id FROM assignments GROUP BY principal_id, principal_type
 			UNION SELECT principal_type, principal_id FROM application_assignments
-			UNION SELECT principal_type, principal_id FROM entitlements) p`+w.Text()+
+			UNION SELECT principal_type, principal_id FROM entitlements) p
+			LEFT JOIN departed d ON d.principal_type = p.principal_type AND d.principal_id = p.principal_id`+w.Text()+
 			` ORDER BY p.principal_type, p.principal_id`+w.Limit(limit, 0), w.Args,
-		func(p *center.Principal) []any { return []any{&p.Type, &p.ID} },
+		func(r *row) []any { return []any{&r.is.PrincipalType, &r.is.PrincipalID, &r.doc} },
 	)
+	all := make([]center.Departed, len(found))
+	for i, r := range found {
+		if all[i] = r.is; r.doc == "" { // deleted by a release that kept no names
+			continue
+		}
+		var damaged error
+		all[i], damaged = sqldb.Decode[center.Departed](r.doc)
+		err = errors.Join(err, damaged)
+	}
+	return all, err
 }
 
 func (t tx) CountHolders(permissionSets []string) (int, error) {
