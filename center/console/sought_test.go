@@ -3,7 +3,9 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestListsOfWhatHappenedAreSearchedToTheirEnd: requests, those whose access was ended, and leavers
@@ -104,6 +107,62 @@ func lasting(t *testing.T, s *centertest.Server) {
 	}
 }
 
+// TestASearchThatLooksThroughNoMoreSaysSo: 5,000 rows are looked through for a page. Where none of
+// them is like what is searched for, the page does not say that there is none, and leads on to it.
+func TestASearchThatLooksThroughNoMoreSaysSo(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	v := s.Console()
+	if err := s.Store.Update(context.Background(), func(tx center.Tx) (err error) {
+		set := strings.Replace(s.Instance.ARN, ":instance/", ":permissionSet/", 1) + "/ps-0123456789abcdef"
+		for i := range 5_001 {
+			name := "one-of-many"
+			if i == 0 || i == 5_000 {
+				name = fmt.Sprintf("number-%04d", i)
+			}
+			user := fmt.Sprintf("10000000-0000-4000-8000-%012d", i)
+			err = errors.Join(
+				err,
+				tx.PutAccessRequest(center.AccessRequest{
+					ID: fmt.Sprintf("a%012d", i), UserID: center.UserID(user), UserName: name,
+					State: center.AccessActive, EndsAt: time.Now().Add(time.Hour),
+				}),
+				tx.PutRevocation(center.Revocation{
+					ID: fmt.Sprintf("r%012d", i), UserID: center.UserID(user), UserName: name,
+					At: time.UnixMilli(int64(i)),
+				}),
+				tx.PutAssignment(center.Assignment{
+					AccountID: "111122223333", PermissionSetARN: set, PrincipalType: center.PrincipalUser,
+					PrincipalID: user,
+				}),
+				tx.PutDeparted(center.Departed{PrincipalType: center.PrincipalUser, PrincipalID: user, Name: name}),
+			)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	next := regexp.MustCompile(`href="(\?[^"]*after=[^"]*)" rel="next"`)
+	for list, want := range map[string]string{ // the newest requests come first
+		"/requests": "number-0000", "/revocations": "number-0000", "/leavers": "number-5000",
+	} {
+		t.Run(list, func(t *testing.T) {
+			page := v.Get(s.URL + "/console" + list + "?q=" + want)
+			if strings.Contains(page, want+"<") || !strings.Contains(page, "None of the 5,000 that were looked") ||
+				strings.Contains(page, "No requests are like") || strings.Contains(page, "Nothing here is like") {
+				t.Errorf("the first page: %s", page)
+			}
+			after := v.Get(s.URL + "/console" + list + html.UnescapeString(webtest.Match(t, page, next)))
+			if !strings.Contains(after, want) || strings.Contains(after, "looked through") || next.MatchString(after) {
+				t.Errorf("the page after it: %s", after)
+			}
+			if list == "/leavers" && (strings.Contains(after, ">Disabled<") || !strings.Contains(after, "Both lists")) {
+				t.Errorf("a page of one list: %s", after)
+			}
+		})
+	}
+}
+
 // TestAFormOfEarlierSettingsIsRefused: a page that was open before the settings became sections
 // sends the length of sessions with the second factors, and no word of access control where that is
 // off. Nothing of it is saved.
@@ -111,7 +170,7 @@ func TestAFormOfEarlierSettingsIsRefused(t *testing.T) {
 	t.Parallel()
 	s := centertest.Serve(t)
 	v := s.Console()
-	v.Does(s.URL+"/console/settings/access-control", url.Values{"access": {"on"}}, "Attributes for access control are on")
+	v.Does(s.URL+"/console/settings/access-control", url.Values{"access": {"on"}}, "access control are on")
 	before, err := s.SignInSettings(context.Background())
 	if err != nil {
 		t.Fatal(err)
