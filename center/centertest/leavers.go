@@ -205,9 +205,14 @@ func reported(t *testing.T, s center.Store) {
 		}
 		return errors.Join(e1, e2)
 	})
+	holders(t, s)
+}
+
+// holders counts, after reported, those who have permission sets.
+func holders(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error { // u2 is enabled and has it twice; disabled ones do not count
 		_, err := tx.AddMembers("g1", []center.UserID{"u2", "u4"}, at(1), "test")
-		return errors.Join(err, addUser(tx, user("u10", true)))
+		return errors.Join(err, addUser(tx, center.User{ID: "u10", UserName: "u10", Active: true}))
 	})
 	view(t, s, func(r center.Reader) error {
 		holders, e1 := r.CountHolders([]string{"ps1", "ps2"})

@@ -167,8 +167,8 @@ func (p page) entitlementLines(list []center.Entitlement) ([]entitlementLine, er
 	return lines, nil
 }
 
-// entitlementNames gives entitlements their names: of all accounts, which it has read before, and of
-// principals, which it remembers.
+// entitlementNames gives entitlements their names: those of accounts, which it has all read before,
+// and of principals, which it remembers.
 func (p page) entitlementNames() (func(center.Entitlement) (entitlementLine, error), error) {
 	all, err := p.h.Center.Accounts(p.Context())
 	accounts, subjects := map[string]center.Account{}, map[center.Principal]string{}

@@ -68,7 +68,8 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]string{
-		"": "Engineers grace", "&who=grace": "grace", "&account=production&who=engineers": "Engineers", "&who=nobody": "",
+		"": "Engineers grace", "&who=grace": "grace", "&account=production&who=engineers": "Engineers",
+		"&who=nobody": "",
 	} {
 		var rows []struct{ Account, Principal string }
 		var who []string
