@@ -12,7 +12,7 @@ type Pager struct {
 	Prev, Next      string // addresses; empty: none
 	CSV, JSON       string // addresses of the whole list as a file; empty: there is none
 	Uncounted       bool   // there is something, and nobody counted how much
-	Of              string // what the list is of, where a page has several
+	Label           string // what it is called where a page has several; empty: Pages
 }
 
 // NewPager is the pager of a list whose addresses carry a query with the offset. shown is how many

@@ -51,6 +51,9 @@ func leavers(p page) error {
 			Listing: l, Items: found.Items, Pager: l.With("of", ofDeleted).After(found.Next, len(found.Items)),
 		}
 	}
+	if d.Disabled != nil && d.Deleted != nil {
+		d.Disabled.Pager.Label, d.Deleted.Pager.Label = "Pages of the disabled", "Pages of the deleted"
+	}
 	return p.Render("leavers", "Leavers", "/console/leavers", d)
 }
 
