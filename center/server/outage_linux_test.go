@@ -277,7 +277,7 @@ func (e *everywhere) parameter(route, name string) string {
 		return id
 	}
 	for prefix, id := range e.ids {
-		if name == "id" && strings.Contains(route, prefix) {
+		if name == "id" && strings.HasPrefix(prefix, "/") && strings.Contains(route, prefix) {
 			return id
 		}
 	}
