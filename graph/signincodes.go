@@ -13,7 +13,7 @@ func SignInCodeOf(number int) SignInCode { return signInCodes[number] }
 
 const (
 	signInAgain = "sign in again (such as with az login), then run this again"
-	newSecret   = "make a new client secret (App registrations > Certificates & secrets), give its value and not its id"
+	makeAnother = "make a new client secret (App registrations > Certificates & secrets), give its value and not its id"
 	condition   = "Conditional Access stops this sign-in: the entry in Entra's sign-in log names the policy"
 	registered  = "look at --client-id and --login-url: the application is registered in another tenant, or was deleted"
 )
@@ -155,7 +155,7 @@ var signInCodes = map[int]SignInCode{
 		Run: signInAgain,
 	},
 	70002: {
-		Run: newSecret,
+		Run: makeAnother,
 	},
 	70008: {
 		Run: signInAgain,
@@ -299,7 +299,7 @@ var signInCodes = map[int]SignInCode{
 	7000215: {
 		Cause: "The client secret of the program is wrong or ran out",
 		Do:    "Make a new client secret",
-		Run:   newSecret,
+		Run:   makeAnother,
 	},
 	7000218: {
 		Cause: "The application is no public client, and the request has no secret",
@@ -310,7 +310,7 @@ var signInCodes = map[int]SignInCode{
 	7000222: {
 		Cause: "The client secret of the program ran out",
 		Do:    "Make a new client secret",
-		Run:   newSecret,
+		Run:   makeAnother,
 	},
 	7500529: {
 		Cause: "The id of the SAML request begins with a digit or has what an id may not have",

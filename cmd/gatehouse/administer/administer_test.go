@@ -213,7 +213,7 @@ func TestANameThatIsMistyped(t *testing.T) {
 	}
 	o.refused("did you mean ada@example.com?", "", "users", "show", "ada@exmple.com")
 	o.refused("did you mean ada@example.com?", "", "users", "show", "qda@example.com")
-	o.refused("did you mean Production?", "", "roles", "list", "--account", "Prodcution")
+	o.refused("did you mean Production?", "", "roles", "list", "--account", "Prodction")
 	o.refused("did you mean Production?", "", "roles", "list", "--account", "rPoduction")
 	for i := range 120 { // more than the center lists at once
 		who := centertest.Person(fmt.Sprintf("adam.%03d@example.com", i))
