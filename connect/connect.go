@@ -163,6 +163,7 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, err
 	}
 	p.plan()
+	p.observeToken()
 	if p.cfg.Writer != nil && p.Changes && !p.cfg.AllowMissing {
 		p.Notes = append(p.Notes, missingNote)
 	}

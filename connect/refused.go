@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -36,6 +37,21 @@ const (
 	rolesPage   = "https://entra.microsoft.com/#view/Microsoft_AAD_IAM/RolesManagementMenuBlade/~/AllRoles"
 	consentPage = "https://login.microsoftonline.com/organizations/adminconsent?client_id="
 )
+
+// synchronizes is the permission that Microsoft's own programs lack, and that no other one includes.
+// Source: "Create synchronizationJob", delegated.
+const synchronizes = "Synchronization.ReadWrite.All"
+
+// observeToken says before anything changes that the token lacks what a step will need.
+func (p *Plan) observeToken() {
+	if p.Pending() == 0 || p.cfg.Tokenless {
+		return
+	}
+	if has, tells := p.cfg.Graph.Delegated(); tells && !slices.Contains(has, synchronizes) {
+		p.Notes = append(p.Notes, "your token lacks the permission "+synchronizes+", so Microsoft Graph will most "+
+			"likely refuse the provisioning job, half-way. "+graph.FixedPermissions)
+	}
+}
 
 // explain adds to a refusal of Microsoft Graph which permission is missing and how it is given.
 func explain(err error) error {

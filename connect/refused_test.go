@@ -2,13 +2,17 @@ package connect_test
 
 import (
 	"context"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"golang.org/x/oauth2"
+
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -63,6 +67,53 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 	stop.path = ""
 	if err := run(); err != nil {
 		t.Errorf("with consent: %v", err)
+	}
+}
+
+// signedInBy sends the tenant's own token in place of one that Microsoft would have made.
+type signedInBy struct{ bearer string }
+
+func (s signedInBy) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+s.bearer)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestATokenThatWillNotDoIsNamedInThePlan: before anything has changed.
+func TestATokenThatWillNotDoIsNamedInThePlan(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t, gatehousetest.Unconnected())
+	ctx := context.Background()
+	own, err := graph.Tokens(
+		ctx, e.Tenant.TokenURL, e.Tenant.ClientID, e.Tenant.ClientSecret, http.DefaultClient,
+	).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: signedInBy{own.AccessToken}}
+	for claims, lacks := range map[string]bool{
+		`{"scp":"Application.ReadWrite.All Directory.AccessAsUser.All"}`: true,
+		`{"scp":""}`: true,
+		`{"scp":"Application.ReadWrite.All Synchronization.ReadWrite.All openid"}`: false,
+		`{"roles":["Application.ReadWrite.OwnedBy"]}`:                              false,
+		`not of JSON`: false,
+	} {
+		token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+		cfg := config(e, http.DefaultClient)
+		cfg.Graph = graph.ClientOf(
+			ctx, e.Tenant.GraphURL, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}), client,
+		)
+		for _, tokenless := range []bool{false, true} {
+			cfg.Tokenless = tokenless
+			plan, err := connect.Observe(ctx, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.Join(plan.Notes, "\n")
+			if said := strings.Contains(notes, "Synchronization.ReadWrite.All"); said != (lacks && !tokenless) {
+				t.Errorf("%s, tokenless %t: %q", claims, tokenless, notes)
+			}
+		}
 	}
 }
 
