@@ -38,8 +38,8 @@ const (
 	consentPage = "https://login.microsoftonline.com/organizations/adminconsent?client_id="
 )
 
-// synchronizes is the permission that Microsoft's own programs lack, and that no other one includes.
-// Source: "Create synchronizationJob", delegated.
+// synchronizes is the permission that Microsoft's own programs lack, and that no other one
+// includes. Source: "Create synchronizationJob", delegated.
 const synchronizes = "Synchronization.ReadWrite.All"
 
 // observeToken says before anything changes that the token lacks what a step will need.
