@@ -89,7 +89,9 @@ func ofNodes(c *cluster) []failure {
 			happens: func(ctx context.Context, h *happened) error {
 				err := h.while(func() error { return third.cmd.Process.Signal(syscall.SIGSTOP) })
 				pauseFor(ctx, 8*time.Second)
-				return errors.Join(err, third.cmd.Process.Signal(syscall.SIGCONT))
+				err = errors.Join(err, third.cmd.Process.Signal(syscall.SIGCONT))
+				h.whole = time.Now() // what was under way at the node ends only now, well or badly
+				return err
 			},
 		},
 	}
