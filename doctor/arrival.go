@@ -314,7 +314,7 @@ func twoPrograms(l *look, a *answer) {
 				e.EventSource)
 		}
 	}
-	for group, who := range removers {
+	for _, group := range slices.Sorted(maps.Keys(removers)) {
 		if _, both := adders[group]; !both {
 			continue
 		}
@@ -325,7 +325,7 @@ func twoPrograms(l *look, a *answer) {
 		a.find(Broken, "", "members of "+name+" are put in by provisioning and taken out by another program",
 			"Two programs keep the same group: Terraform, a script or another sync tool removes whom the job adds, "+
 				"and the other way round").
-			value("puts in", adders[group]).value("takes out", who).
+			value("puts in", adders[group]).value("takes out", removers[group]).
 			fix("Leave the group to one of them", "", "").of(name)
 	}
 }

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/doctor"
@@ -54,5 +55,22 @@ func TestNothingIsTooPoorToBeJudged(t *testing.T) {
 	}
 	if len(all) < 300 {
 		t.Errorf("only %d values were left out", len(all))
+	}
+}
+
+// TestAMissingValueAndOneThatLooksEmptyAreToldApart: each with the people whom it is about.
+func TestAMissingValueAndOneThatLooksEmptyAreToldApart(t *testing.T) {
+	f := state(t, [][]any{
+		{"set", "entra/users/u-ines/surname", nil}, {"set", "entra/users/u-bo/surname", "\u3164"},
+	})
+	got := map[string]string{}
+	for _, x := range doctor.Diagnose(f, doctor.About{}).Findings {
+		if x.Check == "attributes" {
+			got[x.Kind] = fmt.Sprint(x.Subjects)
+		}
+	}
+	want := map[string]string{"missing": "[ines.moreau@harbor.example]", "looks empty": "[bo.lind@harbor.example]"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

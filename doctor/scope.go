@@ -420,34 +420,44 @@ func (p *person) mailToSend() string {
 }
 
 func requiredAttributes(l *look, a *answer) {
-	var f *Finding
+	var missing, empty *Finding // people without a value, and with one that only looks like none
 	for _, p := range l.sent() {
-		missing, blank := slices.Clone(p.missing), ""
+		var blank []string
 		for _, t := range []string{"userName", "displayName", "name.givenName", "name.familyName"} {
 			if v := p.values.of(t); v != "" && strings.TrimFunc(v, invisible) == "" {
-				missing, blank = append(missing, t), t
+				blank = append(blank, t)
 			}
 		}
-		if len(missing) == 0 {
-			continue
+		if len(p.missing) > 0 {
+			if missing == nil {
+				missing = lacking(l, a, "missing", "Shared mailboxes, service accounts and people with one name have "+
+					"empty fields: the log says MissingValues, or AWS answers that the request violates its schema")
+			}
+			missing.ofWhoLacks(l, p, p.missing)
 		}
-		if f == nil {
-			f = a.find(Warning, "missing",
-				"people lack what AWS requires: first name, last name, display name and user name",
-				"Shared mailboxes, service accounts and people with one name have empty fields: the log says "+
-					"MissingValues, or AWS answers that the request violates its schema").
-				fix("Fill the fields in Entra, or map them with a default value", "", l.admin(l.prov, "Provisioning"))
+		if len(blank) > 0 {
+			if empty == nil {
+				empty = lacking(l, a, "looks empty", "The value is there and has only spaces or invisible characters, "+
+					"which AWS takes for empty")
+			}
+			empty.ofWhoLacks(l, p, blank)
 		}
-		if blank != "" {
-			f.Kind = "looks empty"
-			f.Cause = "The value is there and has only spaces or invisible characters, which AWS takes for empty"
-		}
-		if f.of(p.UserPrincipalName); f.Count <= shown {
-			f.value("Entra, "+p.UserPrincipalName, "no "+strings.Join(missing, ", "))
-		}
-		if p.aws != nil || p.is(l.about.Person) {
-			f.State = Broken
-		}
+	}
+}
+
+func lacking(l *look, a *answer, kind, cause string) *Finding {
+	return a.find(Warning, kind, "people lack what AWS requires: first name, last name, display name and user name",
+		cause).
+		fix("Fill the fields in Entra, or map them with a default value", "", l.admin(l.prov, "Provisioning"))
+}
+
+// ofWhoLacks adds a person. It is more than a warning for who is at AWS already, or is asked about.
+func (f *Finding) ofWhoLacks(l *look, p *person, targets []string) {
+	if f.of(p.UserPrincipalName); f.Count <= shown {
+		f.value("Entra, "+p.UserPrincipalName, "no "+strings.Join(targets, ", "))
+	}
+	if p.aws != nil || p.is(l.about.Person) {
+		f.State = Broken
 	}
 }
 
