@@ -64,7 +64,6 @@ type clientGrantReader interface {
 // clientGrantWriter writes what people granted to programs.
 type clientGrantWriter interface {
 	PutClientGrant(ClientGrant) error
-	DeleteClientGrant(digest string) error
 	KeepClientGrantsOf(holder string, newest int) error // deletes the others, which expire first
 	// KeepWaitingClientGrants leaves so many of those that wait for a person where there are more
 	// than most: those that are not over first, and of them the newest of each holder in turn, so

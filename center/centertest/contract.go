@@ -33,6 +33,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"of conflicting writers exactly one wins", conflictingWriters},
 		{"a view is one consistent snapshot", snapshot},
 		{"settings, tokens, keys and sessions round trip", nouns},
+		{"accounts, permission sets and open sessions are counted, and keys are kept apart", counted},
 		{"tickets, devices and sessions belong to somebody and end", signIns},
 		{"administrators are found by name, and their sessions by principal", administrators},
 		{"grants are found by both codes and kept by shares", grants},

@@ -36,6 +36,3 @@ func (t tx) KeepWaitingClientGrants(most, left int, now time.Time) error {
 func (t tx) DeleteClientGrantsOf(holder string) error {
 	return t.Do(`DELETE FROM grants WHERE holder = $1`, holder)
 }
-func (t tx) DeleteClientGrant(digest string) error {
-	return t.Do(`DELETE FROM grants WHERE digest = $1`, digest)
-}

@@ -49,6 +49,9 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"who has which directory role, and what is demanded of people", directoryRoles},
 		{"what was deleted is kept aside, and comes back whole", deletedItems},
 		{"a job's memory goes with it", jobs},
+		{"what a job is about to send is kept until it is answered", batches},
+		{"one link is forgotten, and a log names each object once", links},
+		{"open sessions are counted, members come by pages, and people by their manager", counts},
 		{"who works on a job", leases},
 		{"clients, grants, policies, factors and notes", small},
 		{"marks are numbered once, also by concurrent writers", marks},
@@ -429,6 +432,10 @@ func marks(t *testing.T, s tenant.Store) {
 			traces[everything[0]] != "00-"+string(everything[0].ID) {
 			t.Errorf("traces of marks: %v, %v", traces, err)
 		}
+		n, oldest, e5 := r.CountMarks(60)
+		if none, _, err := r.CountMarks(64); n != 4 || oldest.UnixMilli() != 5 || none != 0 || err != nil {
+			t.Errorf("%d marks after the 60th since %v, %d after the last, %v", n, oldest, none, err)
+		}
 		users, e4 := r.Journal(tenant.KindUser, 0, 1)
 		if len(users) != 1 || !slices.Equal(users[0].Properties, []string{"displayName", "mail"}) {
 			t.Errorf("the journal of users: %+v", users)
@@ -438,7 +445,7 @@ func marks(t *testing.T, s tenant.Store) {
 			!groups[0].Removed || groups[0].Time.UnixMilli() != 7 || groups[0].Properties != nil {
 			t.Errorf("the journal of groups: %+v", groups)
 		}
-		return errors.Join(err, e2, e3, e4)
+		return errors.Join(err, e2, e3, e4, e5)
 	})
 	update(t, s, func(tx tenant.Tx) error {
 		for at, want := range map[int64]int64{5: 0, 6: 63, 100: 63} {
