@@ -23,7 +23,17 @@ func TestAnswersInPlainWordsArePagesForBrowsers(t *testing.T) {
 	mux.HandleFunc("GET /data", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = w.Write([]byte(`{}`))
+		_, _ = w.Write([]byte(`{"message":"it is &lt;b> gone"}`))
+	})
+	mux.HandleFunc("GET /xml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`<ErrorResponse><Error><Message>no &lt;b&gt;</Message></Error></ErrorResponse>`))
+	})
+	mux.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"message":"` + strings.Repeat("x", 1<<20) + `"}`))
 	})
 	mux.Handle("POST /form", web.Guard("http://example.com", http.NotFoundHandler()))
 	handler := web.Middleware(mux, web.Options{
@@ -64,8 +74,18 @@ func TestAnswersInPlainWordsArePagesForBrowsers(t *testing.T) {
 			t.Errorf("%s %s for a program: %d %s", c.method, c.path, words.Code, words.Body)
 		}
 	}
-	if w := ask("GET", "/data", browser, ""); w.Body.String() != "{}" || w.Code != 404 {
-		t.Errorf("JSON: %d %s", w.Code, w.Body)
+	// the last is of programs in Java that set none
+	for _, accept := range []string{"*/*", "application/json", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"} {
+		if w := ask("GET", "/data", accept, ""); w.Body.String() != `{"message":"it is &lt;b> gone"}` || w.Code != 404 {
+			t.Errorf("JSON for %s: %d %s", accept, w.Code, w.Body)
+		}
+	}
+	for path, want := range map[string]string{
+		"/data": "It answered: It is &amp;lt;b&gt; gone.", "/xml": "It answered: No &lt;b&gt;.", "/long": "only programs can read",
+	} {
+		if w := ask("GET", path, browser, ""); !strings.Contains(w.Body.String(), want) || w.Code != 404 {
+			t.Errorf("%s in a browser: %d %s", path, w.Code, w.Body)
+		}
 	}
 	if w := ask("HEAD", "/nothing", browser, ""); w.Code != 404 {
 		t.Errorf("HEAD: %d", w.Code)

@@ -72,7 +72,7 @@ func newEverywhere(t *testing.T, dsn string) *everywhere {
 func routesOf(t *testing.T, c *center.Center) []string {
 	t.Helper()
 	mux := http.NewServeMux()
-	server.Mount(mux, c, server.Config{})
+	server.Mount(mux, http.NewServeMux(), c, server.Config{})
 	routes := webtest.Routes(t, mux)
 	return slices.DeleteFunc(routes, func(r string) bool { return r == "POST /{$}" }) // the operations stand for it
 }

@@ -88,7 +88,8 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 	if cfg.More != nil {
 		cfg.More(mux)
 	}
-	return web.Middleware(mount(mux, c, cfg), web.Options{
+	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
+	return web.Middleware(mount(mux, programs, c, cfg), web.Options{
 		Log:     c.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(c.URL, "https:"),
@@ -96,12 +97,13 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		Trace:   cfg.Trace,
 		Site: web.Site{
 			Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/",
-			Mark: c.Instance.Mark(),
+			Mark: c.Instance.Mark(), Wrong: wrong(programs),
 		},
 	})
 }
 
-func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
+// mount puts the doors on a mux, and AWS's APIs that have addresses of their own on programs too.
+func mount(mux, programs *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	sandbox, sandboxed := cfg.Roles.(*broker.Sandbox)
 	if sandbox == nil { // its credentials are known to STS all the same
 		sandbox = NewSandbox(c)
@@ -173,7 +175,6 @@ func mount(mux *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	apis.RequestID, apis.Address = web.RequestID, web.Address
 	aws := atOneMoment(c, apis)
 	mux.Handle("POST /{$}", aws)
-	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
 	mountREST(apis, c, mux, programs)
 	roles.Mount(programs)
 	requests.Mount(programs)

@@ -222,22 +222,23 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, status int, code string, number int, text string) {
+	writeJSON(w, status, h.problem(r, code, number, text))
+}
+
+// problem is an error as Entra's endpoints write it.
+func (h *Handler) problem(r *http.Request, code string, number int, text string) map[string]any {
 	id := web.RequestID(r)
 	stamp := h.Tenant.Now().UTC().Format("2006-01-02 15:04:05Z")
-	writeJSON(
-		w,
-		status,
-		map[string]any{
-			"error": code,
-			"error_description": fmt.Sprintf(
-				"AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp,
-			),
-			"error_codes":    []int{number},
-			"timestamp":      stamp,
-			"trace_id":       id,
-			"correlation_id": id,
-		},
-	)
+	return map[string]any{
+		"error": code,
+		"error_description": fmt.Sprintf(
+			"AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, id, id, stamp,
+		),
+		"error_codes":    []int{number},
+		"timestamp":      stamp,
+		"trace_id":       id,
+		"correlation_id": id,
+	}
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

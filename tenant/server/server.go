@@ -45,7 +45,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	t.Provision = cfg.Jobs.Run
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
-	mount(mux, t, cfg)
+	tokens := mount(mux, t, cfg)
 	// a tenant has no API of AWS's, and says so in AWS's form
 	aws := &awsapi.Handler{Log: t.Log, RequestID: web.RequestID, Address: web.Address}
 	return web.Middleware(awsapi.Instead(aws, nil, mux), web.Options{
@@ -56,12 +56,13 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 		Trace:   cfg.Trace,
 		Site: web.Site{
 			Product: t.Organization.DisplayName, Theme: "tenant", Home: "/myapps", Desk: "/admin/",
-			Mark: t.Organization.Mark(),
+			Mark: t.Organization.Mark(), Wrong: wrong(tokens),
 		},
 	})
 }
 
-func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) {
+// mount puts the doors on a mux. It returns that of tokens, which knows what a tenant's addresses are.
+func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) *oauth.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
 	idp := &samlidp.Handler{
@@ -97,4 +98,5 @@ func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) {
 	} {
 		door.Mount(mux)
 	}
+	return tokens
 }
