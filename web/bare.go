@@ -100,13 +100,13 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 	}
 	switch {
 	case known:
-		m.Reference, m.Title, m.Lines = "", wrong.Title, wrong.Lines
+		m = Message{Title: wrong.Title, Lines: wrong.Lines, Link: m.Link, LinkText: m.LinkText}
 		status = cmp.Or(wrong.Status, status)
 	case kind != "text/plain":
 		m.Title, m.Lines = "This address is for programs", []string{
 			"It answered: " + sentence(said(words)),
-			"What to do: begin at the start page. The address of an API belongs into the settings of a program, which " +
-				"sends what the API asks for.",
+			"What to do: begin at the start page. The address of an API belongs into the settings of a program, " +
+				"which sends what the API asks for.",
 		}
 	default:
 		m.addressed(status, w.Header().Get("Allow"), r.Method)

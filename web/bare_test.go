@@ -81,7 +81,8 @@ func TestAnswersInPlainWordsArePagesForBrowsers(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"/data": "It answered: It is &amp;lt;b&gt; gone.", "/xml": "It answered: No &lt;b&gt;.", "/long": "only programs can read",
+		"/data": "It answered: It is &amp;lt;b&gt; gone.", "/xml": "It answered: No &lt;b&gt;.",
+		"/long": "only programs can read",
 	} {
 		if w := ask("GET", path, browser, ""); !strings.Contains(w.Body.String(), want) || w.Code != 404 {
 			t.Errorf("%s in a browser: %d %s", path, w.Code, w.Body)

@@ -70,17 +70,18 @@ func isTenants(path string) bool {
 // tenants is said of an address of the tenant.
 func tenants(path string) web.Wrong {
 	const (
-		what = "This is an identity center. The address looks like one of the tenant that signs people in, such as its " +
-			"admin center, sign-in page or Microsoft Graph."
+		what = "This is an identity center. The address looks like one of the tenant that signs people in, such as " +
+			"its admin center, sign-in page or Microsoft Graph."
 		remedy = "use the same path at the tenant’s own host and port. Whoever runs the tenant knows them."
 	)
+	const whole = what + " What to do: " + remedy
 	x := web.Wrong{
 		Title:  "This address belongs to the tenant",
 		Lines:  []string{what, "What to do: " + remedy},
-		Answer: map[string]any{"error": "invalid_request", "error_description": what + " What to do: " + remedy},
+		Answer: map[string]any{"error": "invalid_request", "error_description": whole},
 	}
 	if strings.HasPrefix(path, "/v1.0") || strings.HasPrefix(path, "/beta/") { // Graph has its own form
-		x.Answer = map[string]any{"error": map[string]any{"code": "ResourceNotFound", "message": what + " What to do: " + remedy}}
+		x.Answer = map[string]any{"error": map[string]any{"code": "ResourceNotFound", "message": whole}}
 	}
 	return x
 }

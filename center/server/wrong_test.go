@@ -7,8 +7,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 )
 
-// TestWhatIsRefusedIsAPageInABrowser asks every route of a center, by each method and with more than
-// fits.
+// TestWhatIsRefusedIsAPageInABrowser asks every route of a center, by each method and with more
+// than fits.
 func TestWhatIsRefusedIsAPageInABrowser(t *testing.T) {
 	t.Parallel()
 	s := centertest.Serve(t)
@@ -18,8 +18,8 @@ func TestWhatIsRefusedIsAPageInABrowser(t *testing.T) {
 	}
 }
 
-// TestAWrongAddressIsToldApart: people read what is wrong with it and what to do; a program gets its
-// protocol's form.
+// TestAWrongAddressIsToldApart: people read what is wrong with it and what to do; a program gets
+// its protocol's form.
 func TestAWrongAddressIsToldApart(t *testing.T) {
 	t.Parallel()
 	s := centertest.Serve(t)

@@ -35,8 +35,8 @@ func (h *Handler) Wrong(r *http.Request, status int) (web.Wrong, bool) {
 		), "begin at the start page to sign in. Programs ask here for tokens."), true
 	case status == http.StatusNotFound && below && !ours && !bare:
 		return h.wrong(r, "invalid_tenant", 90002, fmt.Sprintf(
-			"Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct "+
-				"cloud.", printable(name),
+			"Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the "+
+				"correct cloud.", printable(name),
 		), "tell whoever set up the program or the application that sent you to name the tenant that answers here, "+
 			id+"."), true
 	case status == http.StatusNotFound && bare:

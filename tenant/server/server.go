@@ -61,7 +61,8 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	})
 }
 
-// mount puts the doors on a mux. It returns that of tokens, which knows what a tenant's addresses are.
+// mount puts the doors on a mux. It returns that of tokens, which knows what a tenant's addresses
+// are.
 func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) *oauth.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}

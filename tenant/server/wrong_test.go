@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// TestWhatIsRefusedIsAPageInABrowser asks every route of a tenant, by each method and with more than
-// fits.
+// TestWhatIsRefusedIsAPageInABrowser asks every route of a tenant, by each method and with more
+// than fits.
 func TestWhatIsRefusedIsAPageInABrowser(t *testing.T) {
 	t.Parallel()
 	s := tenanttest.Serve(t)
@@ -24,8 +24,8 @@ func TestWhatIsRefusedIsAPageInABrowser(t *testing.T) {
 	}
 }
 
-// TestAWrongAddressIsToldApart: people read what is wrong with it and what to do; a program gets its
-// protocol's form.
+// TestAWrongAddressIsToldApart: people read what is wrong with it and what to do; a program gets
+// its protocol's form.
 func TestAWrongAddressIsToldApart(t *testing.T) {
 	t.Parallel()
 	s := tenanttest.Serve(t)
@@ -42,12 +42,13 @@ func TestAWrongAddressIsToldApart(t *testing.T) {
 		{"GET", "/other/saml2?SAMLRequest=x", "AADSTS90002", 400, "AADSTS90002", "application/json"},
 		{"GET", "/other/FederationMetadata/2007-06/FederationMetadata.xml", "AADSTS90002", 400, "AADSTS90002",
 			"application/json"},
-		{"GET", "/other/v2.0/.well-known/openid-configuration", "AADSTS90002", 400, "invalid_tenant", "application/json"},
+		{"GET", "/other/v2.0/.well-known/openid-configuration", "AADSTS90002", 400, "invalid_tenant",
+			"application/json"},
 		{"GET", "/<b>/oauth2/v2.0/authorize", "Tenant &#39;b&#39; not found", 400, "Tenant 'b' not found",
 			"application/json"},
 		{"GET", "/oauth2/v2.0/authorize", ours + "/oauth2/v2.0/authorize", 400, "AADSTS900144", "application/json"},
-		{"GET", ours + "/oauth2/v2.0/token", "AADSTS900561: The endpoint only accepts POST requests. Received a GET", 400,
-			`"error_codes":[900561]`, "application/json"},
+		{"GET", ours + "/oauth2/v2.0/token", "AADSTS900561: The endpoint only accepts POST requests. Received a GET",
+			400, `"error_codes":[900561]`, "application/json"},
 		{"GET", ours + "/oauth2/nothing", "Page not found", 404, "404 page not found", "text/plain; charset=utf-8"},
 		{"GET", "/console/users", "This address belongs to the identity center", 404, "404 page not found",
 			"text/plain; charset=utf-8"},
