@@ -271,3 +271,24 @@ func TestTheFormula(t *testing.T) {
 		}
 	}
 }
+
+// TestTheProgramStaysSmall: it has room below 64 MiB, and nothing of clients of which a few
+// operations are called. A type of ours that holds such a client would bring all of it back; see
+// docs/dependencies.md.
+func TestTheProgramStaysSmall(t *testing.T) {
+	const most = 62 << 20
+	archive := released(t)(".tar.gz")
+	program := output(t, "tar", "-xzOf", archive, "gatehouse-linux-"+runtime.GOARCH+"/gatehouse")
+	if len(program) > most {
+		t.Errorf("it has %d bytes", len(program))
+	}
+	for _, c := range []struct{ service, called, other string }{
+		{"cloudtrail", "LookupEvents", "CreateTrail"}, {"iam", "CreateRole", "CreateUser"},
+		{"organizations", "ListRoots", "CreateAccount"},
+	} {
+		method := "github.com/aws/aws-sdk-go-v2/service/" + c.service + ".(*Client)."
+		if !strings.Contains(program, method+c.called+"\x00") || strings.Contains(program, method+c.other+"\x00") {
+			t.Errorf("of %s it has not what is called, or more than that", c.service)
+		}
+	}
+}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 )
 
@@ -28,7 +27,7 @@ type Reader struct {
 
 	store *identitystore.Client
 	admin *ssoadmin.Client
-	orgs  *organizations.Client
+	orgs  *organization
 }
 
 // Open makes a reader with somebody's credentials. Have the configuration paced with Rates.Pace,
@@ -44,7 +43,7 @@ func Open(cfg aws.Config) *Reader {
 	return &Reader{
 		store: identitystore.NewFromConfig(cfg),
 		admin: ssoadmin.NewFromConfig(cfg),
-		orgs:  organizations.NewFromConfig(cfg),
+		orgs:  organizationsAt(cfg),
 	}
 }
 

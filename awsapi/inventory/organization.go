@@ -3,9 +3,52 @@ package inventory
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 )
+
+// call is an operation of AWS Organizations.
+type call[In, Out any] = func(context.Context, *In, ...func(*organizations.Options)) (*Out, error)
+
+// organization is what is called of AWS Organizations. They are functions, and not the SDK's
+// client: templates find methods by their names, so that the linker keeps every method of a type
+// that one could meet, and the client has 57 more.
+type organization struct {
+	DescribeOrganization call[
+		organizations.DescribeOrganizationInput,
+		organizations.DescribeOrganizationOutput,
+	]
+	ListAccounts call[
+		organizations.ListAccountsInput,
+		organizations.ListAccountsOutput,
+	]
+	ListRoots                        call[organizations.ListRootsInput, organizations.ListRootsOutput]
+	ListOrganizationalUnitsForParent call[
+		organizations.ListOrganizationalUnitsForParentInput,
+		organizations.ListOrganizationalUnitsForParentOutput,
+	]
+	ListAccountsForParent call[
+		organizations.ListAccountsForParentInput,
+		organizations.ListAccountsForParentOutput,
+	]
+	ListDelegatedAdministrators call[
+		organizations.ListDelegatedAdministratorsInput,
+		organizations.ListDelegatedAdministratorsOutput,
+	]
+}
+
+func organizationsAt(cfg aws.Config) *organization {
+	client := organizations.NewFromConfig(cfg)
+	return &organization{
+		DescribeOrganization:             client.DescribeOrganization,
+		ListAccounts:                     client.ListAccounts,
+		ListRoots:                        client.ListRoots,
+		ListOrganizationalUnitsForParent: client.ListOrganizationalUnitsForParent,
+		ListAccountsForParent:            client.ListAccountsForParent,
+		ListDelegatedAdministrators:      client.ListDelegatedAdministrators,
+	}
+}
 
 // Organization describes the organization of the caller's account.
 func (r *Reader) Organization(ctx context.Context) (types.Organization, error) {

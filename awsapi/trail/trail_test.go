@@ -43,7 +43,7 @@ func TestEventsAreReadInPagesUpToABound(t *testing.T) {
 		`{"eventName":"UserAuthentication","serviceEventDetails":{"UserAuthentication":"Failure"}}`,
 	}
 	look := func(pages int) ([]trail.Event, error) {
-		return trail.Look(t.Context(), p, trail.Name, trail.Authentication, time.Now(), pages)
+		return trail.Look(t.Context(), p.LookupEvents, trail.Name, trail.Authentication, time.Now(), pages)
 	}
 	list, err := look(2)
 	if err != nil || len(list) != 1 || !list[0].Succeeded() || list[0].Additional("UserName") != "ada" ||

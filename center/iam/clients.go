@@ -18,7 +18,7 @@ type Clients struct {
 	Role   string     // its name, with its path
 
 	mu   sync.Mutex
-	kept map[string]*iam.Client
+	kept map[string]*Operations
 }
 
 // maxKept bounds the clients that are kept, each with the credentials that it has assumed.
@@ -27,13 +27,21 @@ const maxKept = 10_000 //bound:memory clients of IAM, one for each account
 // tries is how often one call is sent before the job that it belongs to is put off.
 const tries = 4
 
-// In returns the client for an account.
-func (c *Clients) In(account string) *iam.Client {
+// In returns what is called of IAM in an account.
+func (c *Clients) In(account string) *Operations {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if client, ok := c.kept[account]; ok {
-		return client
+	if kept, ok := c.kept[account]; ok {
+		return kept
 	}
+	if c.kept == nil || len(c.kept) >= maxKept {
+		c.kept = map[string]*Operations{}
+	}
+	c.kept[account] = operations(c.client(account))
+	return c.kept[account]
+}
+
+func (c *Clients) client(account string) *iam.Client {
 	cfg := c.Config.Copy()
 	if account != c.Own {
 		provider := stscreds.NewAssumeRoleProvider(
@@ -45,10 +53,5 @@ func (c *Clients) In(account string) *iam.Client {
 		)
 		cfg.Credentials = aws.NewCredentialsCache(provider)
 	}
-	client := iam.NewFromConfig(cfg, func(o *iam.Options) { o.RetryMaxAttempts = tries })
-	if c.kept == nil || len(c.kept) >= maxKept {
-		c.kept = map[string]*iam.Client{}
-	}
-	c.kept[account] = client
-	return client
+	return iam.NewFromConfig(cfg, func(o *iam.Options) { o.RetryMaxAttempts = tries })
 }

@@ -91,7 +91,8 @@ func newWorld(t *testing.T) *world {
 	}
 	straight := config.Copy()
 	straight.BaseEndpoint = &moto
-	w.direct = (&iam.Clients{Config: straight, Own: "999999999999", Role: "OrganizationAccountAccessRole"}).In(account)
+	whole := &iam.Clients{Config: straight, Own: "999999999999", Role: "OrganizationAccountAccessRole"}
+	w.direct = whole.Whole(account)
 	w.populate()
 	return w
 }

@@ -25,8 +25,8 @@ import (
 type Keeper struct {
 	Center *center.Center
 	Trust  Trust
-	// Client returns a client for IAM in an account.
-	Client func(account string) *iam.Client
+	// Client returns what is called of IAM in an account.
+	Client func(account string) *Operations
 }
 
 // undoPatience is how long the way back may take after a failure, the time of the work itself being
@@ -89,7 +89,7 @@ func (k *Keeper) Keep(ctx context.Context, r center.AccountRole) error {
 }
 
 // undo takes a role back to what it was.
-func undo(ctx context.Context, client *iam.Client, name string, was *role) error {
+func undo(ctx context.Context, client *Operations, name string, was *role) error {
 	ctx, cancel := context.WithTimeout(ctx, undoPatience)
 	defer cancel()
 	if was == nil {
@@ -106,7 +106,7 @@ func undo(ctx context.Context, client *iam.Client, name string, was *role) error
 }
 
 // keepProvider makes the center known to an account, or known with the certificate of today.
-func (k *Keeper) keepProvider(ctx context.Context, client *iam.Client, account string) error {
+func (k *Keeper) keepProvider(ctx context.Context, client *Operations, account string) error {
 	metadata, err := ProviderMetadata(ctx, k.Center)
 	if err != nil {
 		return err

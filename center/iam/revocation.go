@@ -38,7 +38,7 @@ func (k *Keeper) Revoke(ctx context.Context, r center.AccountRole) error {
 
 // deny puts what was revoked into a role before anything else is looked at: nobody waits for the
 // rest of the work. A role that is not there yet has no credentials either.
-func deny(ctx context.Context, client *iam.Client, name string, want *role) error {
+func deny(ctx context.Context, client *Operations, name string, want *role) error {
 	document, revoked := want.inline[revocationName]
 	if !revoked {
 		return nil
@@ -50,7 +50,7 @@ func deny(ctx context.Context, client *iam.Client, name string, want *role) erro
 	return err
 }
 
-func putDenial(ctx context.Context, client *iam.Client, name, document string) error {
+func putDenial(ctx context.Context, client *Operations, name, document string) error {
 	_, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName:       &name,
 		PolicyName:     aws.String(revocationName),

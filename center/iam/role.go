@@ -30,7 +30,7 @@ type role struct {
 const maxPages = 10 //bound:list pages of a role's policies that are read
 
 // read reads a role. It is nil where there is none.
-func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
+func read(ctx context.Context, client *Operations, name string) (*role, error) {
 	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 	if isMissing(err) {
 		return nil, nil
@@ -49,7 +49,9 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 	if r.trust, err = url.QueryUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument)); err != nil {
 		return nil, fmt.Errorf("the trust policy of %s: %w", name, err)
 	}
-	attached := iam.NewListAttachedRolePoliciesPaginator(client, &iam.ListAttachedRolePoliciesInput{RoleName: &name})
+	attached := iam.NewListAttachedRolePoliciesPaginator(
+		attachedLister(client.ListAttachedRolePolicies), &iam.ListAttachedRolePoliciesInput{RoleName: &name},
+	)
 	for page := 0; attached.HasMorePages() && page < maxPages; page++ {
 		some, err := attached.NextPage(ctx)
 		if err != nil {
@@ -60,7 +62,9 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 		}
 	}
 	slices.Sort(r.attached)
-	inline := iam.NewListRolePoliciesPaginator(client, &iam.ListRolePoliciesInput{RoleName: &name})
+	inline := iam.NewListRolePoliciesPaginator(
+		inlineLister(client.ListRolePolicies), &iam.ListRolePoliciesInput{RoleName: &name},
+	)
 	for page := 0; inline.HasMorePages() && page < maxPages; page++ {
 		some, err := inline.NextPage(ctx)
 		if err != nil {
@@ -84,7 +88,7 @@ func read(ctx context.Context, client *iam.Client, name string) (*role, error) {
 // create makes a role without its policies, which are brought to it afterwards, and returns what it
 // is. Nobody else makes roles of this name: one that is there was made by a request whose answer
 // was lost.
-func create(ctx context.Context, client *iam.Client, path, name string, want *role) (*role, error) {
+func create(ctx context.Context, client *Operations, path, name string, want *role) (*role, error) {
 	in := &iam.CreateRoleInput{
 		RoleName:                 &name,
 		Path:                     &path,
@@ -113,7 +117,7 @@ func create(ctx context.Context, client *iam.Client, path, name string, want *ro
 
 // bring brings a role from one state to another. Rights are narrowed before they are widened, so
 // that a role that is half way never allows more than both.
-func bring(ctx context.Context, client *iam.Client, name string, is, want *role) error {
+func bring(ctx context.Context, client *Operations, name string, is, want *role) error {
 	if is.boundary != want.boundary && want.boundary != "" {
 		if _, err := client.PutRolePermissionsBoundary(
 			ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &name, PermissionsBoundary: &want.boundary},
@@ -159,7 +163,7 @@ func bring(ctx context.Context, client *iam.Client, name string, is, want *role)
 }
 
 // widen is the second half of bring: what may give the role more rights.
-func widen(ctx context.Context, client *iam.Client, name string, is, want *role) error {
+func widen(ctx context.Context, client *Operations, name string, is, want *role) error {
 	for _, policy := range slices.Sorted(maps.Keys(want.inline)) {
 		if sameJSON(is.inline[policy], want.inline[policy]) {
 			continue
@@ -194,7 +198,7 @@ func widen(ctx context.Context, client *iam.Client, name string, is, want *role)
 }
 
 // remove removes a role and what hangs on it. One that is not there is no error.
-func remove(ctx context.Context, client *iam.Client, name string) error {
+func remove(ctx context.Context, client *Operations, name string) error {
 	is, err := read(ctx, client, name)
 	if err != nil || is == nil {
 		return err

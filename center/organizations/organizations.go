@@ -22,7 +22,7 @@ import (
 
 // Reader reads an organization with the credentials of its management account, or of one that
 // administration was delegated to.
-type Reader struct{ Client *organizations.Client }
+type Reader struct{ api *operations }
 
 // New returns a reader. It slows down when AWS throttles, and tries for long: nobody waits for a
 // page.
@@ -33,7 +33,15 @@ func New(cfg aws.Config) *Reader {
 			o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 10 })
 		})
 	}
-	return &Reader{organizations.NewFromConfig(cfg)}
+	return Of(organizations.NewFromConfig(cfg))
+}
+
+// Of returns a reader that asks by a client.
+func Of(client *organizations.Client) *Reader {
+	return &Reader{&operations{
+		client.ListRoots, client.ListAccountsForParent, client.ListOrganizationalUnitsForParent,
+		client.ListTagsForResource,
+	}}
 }
 
 const (
@@ -49,7 +57,7 @@ const (
 // of each account, which AWS gives for one at a time.
 func (r *Reader) Accounts(ctx context.Context, progress func(read int)) ([]center.Account, error) {
 	w := &walk{Reader: r}
-	roots := organizations.NewListRootsPaginator(r.Client, &organizations.ListRootsInput{})
+	roots := organizations.NewListRootsPaginator(r.api, &organizations.ListRootsInput{})
 	for roots.HasMorePages() {
 		page, err := roots.NextPage(ctx)
 		if err != nil {
@@ -82,7 +90,7 @@ func (w *walk) unit(ctx context.Context, path []center.Unit) error {
 		return fmt.Errorf("the organization has more than %d units, or units deeper than %d", maxUnits, maxDepth)
 	}
 	accounts := organizations.NewListAccountsForParentPaginator(
-		w.Client, &organizations.ListAccountsForParentInput{ParentId: &here},
+		w.api, &organizations.ListAccountsForParentInput{ParentId: &here},
 	)
 	for accounts.HasMorePages() {
 		page, err := accounts.NextPage(ctx)
@@ -106,7 +114,7 @@ func (w *walk) unit(ctx context.Context, path []center.Unit) error {
 		}
 	}
 	units := organizations.NewListOrganizationalUnitsForParentPaginator(
-		w.Client, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &here},
+		w.api, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &here},
 	)
 	for units.HasMorePages() {
 		page, err := units.NextPage(ctx)
@@ -177,7 +185,7 @@ const each = 50
 // tags reads the tags of one account. AWS's own, which begin with aws:, are left out.
 func (r *Reader) tags(ctx context.Context, a *center.Account) error {
 	pages := organizations.NewListTagsForResourcePaginator(
-		r.Client, &organizations.ListTagsForResourceInput{ResourceId: &a.ID},
+		r.api, &organizations.ListTagsForResourceInput{ResourceId: &a.ID},
 	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -52,7 +52,7 @@ func TestAnOrganizationIsReadBackWhole(t *testing.T) {
 		{ID: "333333333333", Name: "Old", Email: "old@example.com", Units: []center.Unit{root, work}, Suspended: true},
 	}
 	s, client := serve(t, want...)
-	got, err := (&organizations.Reader{Client: client}).Accounts(background, func(int) {})
+	got, err := organizations.Of(client).Accounts(background, func(int) {})
 	slices.SortFunc(got, func(a, b center.Account) int {
 		if a.ID < b.ID {
 			return -1

@@ -21,13 +21,13 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
 
@@ -91,7 +91,7 @@ type Center struct {
 	admin  *ssoadmin.Client
 	reader *inventory.Reader
 	sts    *sts.Client
-	trail  *cloudtrail.Client
+	trail  trail.Client
 	Caller string // the ARN of whoever the credentials are of
 	// Delegated says that the caller's account administers for another one, the owner. It cannot
 	// change what is provisioned in the management account.
@@ -167,7 +167,7 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 		admin:  ssoadmin.NewFromConfig(cfg.SDK),
 		reader: inventory.Open(cfg.SDK),
 		sts:    sts.NewFromConfig(cfg.SDK),
-		trail:  cloudtrail.NewFromConfig(cfg.SDK),
+		trail:  trail.Open(cfg.SDK),
 	}
 	who, err := c.sts.GetCallerIdentity(ctx, nil)
 	if err != nil {

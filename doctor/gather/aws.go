@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
+	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/doctor"
 )
 
@@ -21,7 +21,7 @@ type side struct {
 
 	*inventory.Reader
 
-	trail *cloudtrail.Client
+	trail trail.Client
 	sts   *sts.Client
 	none  bool // there are no permission sets
 }
@@ -36,7 +36,7 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<
 		cfg = new(inventory.Rates).Pace(cfg)
 	}
 	s := &side{
-		gathering: g, Reader: inventory.Open(cfg), trail: cloudtrail.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		gathering: g, Reader: inventory.Open(cfg), trail: trail.Open(cfg), sts: sts.NewFromConfig(cfg),
 	}
 	g.Told("AWS: the instance")
 	g.keep(func(f *doctor.Facts) { f.AWS.Region = cfg.Region })
