@@ -34,7 +34,7 @@ func (o *operations) ListAccountsForParent(
 	return o.accounts(ctx, in, options...)
 }
 
-// ListOrganizationalUnitsForParent implements organizations.ListOrganizationalUnitsForParentAPIClient.
+// ListOrganizationalUnitsForParent implements the SDK's interface of that name.
 func (o *operations) ListOrganizationalUnitsForParent(
 	ctx context.Context, in *organizations.ListOrganizationalUnitsForParentInput,
 	options ...func(*organizations.Options),
