@@ -152,7 +152,7 @@ func exportAdministrators(v Visit, list []authn.AdministratorSummary) error {
 func (d *Desk) render(v Visit, status int, page, title, active string, data any, problem string) {
 	view := v.view(title, active, data)
 	view.Problem = problem
-	d.own.Render(v.ResponseWriter, status, page, view)
+	v.offer(d.own, status, page, view)
 }
 
 func (d *Desk) addAdministrator(v Visit) error {

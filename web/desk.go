@@ -44,6 +44,9 @@ type Desk struct {
 	SignOut func(r *http.Request, name, secret string) error
 	// Banner says what needs attention, on every page; nil where nothing ever does.
 	Banner func(ctx context.Context, name string) Banner
+	// Admits is what an administrator may ask for, by which pages are offered; nil, or a function
+	// that is nil: everything.
+	Admits func(ctx context.Context, name string) (May, error)
 	// Explain says what a refusal means, in sentences for an administrator; no lines for an error
 	// that is none.
 	Explain func(err error) (status int, lines []string)
@@ -55,6 +58,7 @@ type Visit struct {
 	*http.Request
 	Admin string
 	desk  *Desk
+	may   May // nil: everything
 }
 
 // Header disambiguates: a Visit embeds both a writer and a request.
@@ -190,7 +194,10 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 			return
 		}
 		w.Header()["Referrer-Policy"] = sameOrigin
-		v := Visit{w, r, name, d}
+		v := Visit{w, r, name, d, nil}
+		if err == nil && d.Admits != nil {
+			v.may, err = d.Admits(r.Context(), name)
+		}
 		if err == nil {
 			err = fn(v)
 		}
@@ -223,9 +230,9 @@ func (v Visit) view(title, active string, data any) View {
 		Product:  d.Product,
 		Theme:    d.Theme,
 		Home:     d.Prefix + "/",
-		Nav:      d.Nav,
+		Nav:      opened(d.Nav, v.may),
 		Active:   active,
-		Sections: sections,
+		Sections: opened(sections, v.may),
 		Section:  section,
 		User:     v.Admin,
 		Account:  d.Prefix + "/account",
@@ -239,7 +246,7 @@ func (v Visit) view(title, active string, data any) View {
 
 // Render writes a page. active is the URL of the navigation entry that it belongs to.
 func (v Visit) Render(name, title, active string, data any) error {
-	v.desk.Pages.Render(v.ResponseWriter, http.StatusOK, name, v.view(title, active, data))
+	v.offer(v.desk.Pages, http.StatusOK, name, v.view(title, active, data))
 	return nil
 }
 
@@ -298,5 +305,5 @@ func (v Visit) fail(err error) {
 	if status == http.StatusServiceUnavailable {
 		m.Title = UnavailableTitle
 	}
-	v.desk.Pages.Render(v.ResponseWriter, status, "message", v.view(m.Title, "", m))
+	v.offer(v.desk.Pages, status, "message", v.view(m.Title, "", m))
 }

@@ -36,6 +36,6 @@ func (v Visit) Sure(q Question) (bool, error) {
 		}
 	}
 	d.Fields = append(d.Fields, struct{ Name, Value string }{sure, "yes"})
-	v.desk.own.Render(v.ResponseWriter, http.StatusOK, "sure", v.view(q.Title, "", d))
+	v.offer(v.desk.own, http.StatusOK, "sure", v.view(q.Title, "", d))
 	return false, nil
 }

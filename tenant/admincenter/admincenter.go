@@ -98,6 +98,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		SignOut: func(r *http.Request, name, secret string) error {
 			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
 		},
+		Admits:  h.admits,
 		Explain: explain,
 	}
 }

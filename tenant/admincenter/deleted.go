@@ -18,8 +18,9 @@ type deletedTab struct {
 // deletedData is a page of deleted objects.
 type deletedData struct {
 	listing[tenant.DeletedItem]
-	Tabs []deletedTab
-	Open deletedTab
+	Tabs     []deletedTab
+	Open     deletedTab
+	Restores bool // whoever looks at the list may restore and delete what is on it
 }
 
 // deletedTabs are the lists, the first of which is shown first.
@@ -74,6 +75,9 @@ func deletedItems(p page) error {
 				return nil
 			})
 	}
+	d.Restores = p.access.holds(map[tenant.ObjectKind][]tenant.RoleTemplateID{
+		tenant.KindUser: ofUsers, tenant.KindGroup: ofGroups, tenant.KindApplication: ofApplications,
+	}[d.Open.Kind])
 	return p.Render("deleted", d.Open.Title, "/admin/deleted", d)
 }
 

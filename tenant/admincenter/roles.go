@@ -46,7 +46,8 @@ var (
 
 	ofApplications = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
 	ofLogs         = append([]tenant.RoleTemplateID{tenant.GlobalReader, tenant.ReportsReader}, ofApplications...)
-	ofUsers        = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}
+	ofPasswords    = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}
+	ofUsers        = []tenant.RoleTemplateID{tenant.UserAdministrator}
 	ofGroups       = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.GroupsAdministrator}
 	ofRoles        = []tenant.RoleTemplateID{tenant.PrivilegedRoleAdministrator}
 	// ofAssigning give applications to people. Source: "Microsoft Entra built-in roles", who may
@@ -71,9 +72,12 @@ var areas = []area{
 	{"/admin/apps/*", seeAssignments, ofApplications},
 	{"/admin/apps/", seeApplications, ofApplications},
 	{"/admin/apps", seeAssignments, ofApplications},
+	{"/admin/users/*/password", nil, ofPasswords},
+	{"/admin/users/*/revoke", nil, ofPasswords},
 	{"/admin/users", anyRole, ofUsers},
 	{"/admin/groups", anyRole, ofGroups},
 	{"/admin/deleted", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofDeleted...), ofDeleted},
+	{"/admin/roles/demand", nil, nil},
 	{"/admin/roles", anyRole, ofRoles},
 	{"/admin/", anyRole, nil},
 }
@@ -110,6 +114,13 @@ func (a access) may(method, address string) bool {
 	return a.all
 }
 
+// holds says whether one of some roles is held, or one that may everything.
+func (a access) holds(roles []tenant.RoleTemplateID) bool {
+	return a.all || slices.ContainsFunc(a.held, func(role tenant.RoleTemplateID) bool {
+		return role == tenant.GlobalAdministrator || slices.Contains(roles, role)
+	})
+}
+
 // accessOf is that of somebody of the directory, by their roles; without a person, it is that of an
 // administrator of the admin center.
 func (h *Handler) accessOf(ctx context.Context, person string) (a access, err error) {
@@ -117,6 +128,22 @@ func (h *Handler) accessOf(ctx context.Context, person string) (a access, err er
 		a.held, err = h.Tenant.RolesOf(ctx, tenant.AccountID(person))
 	}
 	return a, err
+}
+
+// accountPath is where the admin center's own administrators look after themselves.
+const accountPath = "/admin/account"
+
+// admits is what pages offer to whoever signed in.
+func (h *Handler) admits(ctx context.Context, name string) (web.May, error) {
+	person, err := personOf(ctx, h.Tenant, name)
+	if person == "" || err != nil {
+		return nil, err
+	}
+	a, err := h.accessOf(ctx, person)
+	return func(method, address string) bool {
+		return !strings.HasPrefix(address, "/admin/") || // their own account is elsewhere
+			!strings.HasPrefix(address, accountPath) && (a.may(method, address) || address == "/admin/logout")
+	}, err
 }
 
 // admits refuses somebody of the directory whose roles do not open a page.
