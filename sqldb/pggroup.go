@@ -25,6 +25,7 @@ import (
 type groups struct {
 	engine   *postgres
 	patience time.Duration // how long an update waits while nothing moves
+	gather   time.Duration // how long the first lane waits for others at most
 
 	mu     sync.Mutex
 	first  lane
@@ -39,12 +40,18 @@ type lane struct {
 	holds   []string     // what those that are being run queued for
 	most    int          // how many share a transaction, at the moment
 	moved   atomic.Int64 // counts what has been run, so that who waits sees whether anything moves
+
+	likely int           // how many are likely to share the next transaction
+	enough chan struct{} // capacity 1; says that as many are there; nil: nobody waits for them
+	took   time.Duration // of the last transaction; used by who runs the lane only
 }
 
 func (g *groups) init(engine *postgres) {
 	g.engine, g.patience = engine, impatience
+	g.gather = maxGather
 	g.first.way, g.second.way = sideBySide, inOrder
 	g.first.most, g.second.most = maxShared, maxShared
+	g.first.enough = make(chan struct{}, 1)
 }
 
 const (
@@ -60,6 +67,8 @@ const (
 	maxQuestions = 16 //bound:depth questions of an update that shares a transaction
 	// impatience is how long an update waits while nothing moves before it goes alone.
 	impatience = 20 * time.Millisecond //bound:wait updates that are run before
+	// maxGather is how long a transaction waits for those who are likely to share it.
+	maxGather = 2 * time.Millisecond //bound:wait updates that are likely to share a transaction
 	// groupTimeout bounds how long a transaction keeps those who share it: its end is nobody's
 	// request's. Who was in it goes alone then, for as long as their requests last.
 	groupTimeout = 5 * time.Second //bound:wait a transaction that updates share
@@ -177,6 +186,12 @@ func (g *groups) add(l *lane, all ...*member) {
 		m.lane = l
 	}
 	l.waiting = append(l.waiting, all...)
+	if len(l.waiting) >= l.likely {
+		select {
+		case l.enough <- struct{}{}:
+		default:
+		}
+	}
 	if !l.running && len(l.waiting) > 0 {
 		l.running = true
 		go g.run(l)
@@ -216,9 +231,27 @@ func (g *groups) run(l *lane) {
 			g.mu.Unlock()
 			return
 		}
+		missing := l.enough != nil && len(l.waiting) < l.likely
 		g.mu.Unlock()
+		if missing {
+			g.await(l)
+		}
+		began := time.Now()
 		g.attempt(l)
+		l.took = time.Since(began)
 		runtime.Gosched() // who was answered comes again, and should share the next one
+	}
+}
+
+// await waits for others who are likely to come, for half as long as a transaction takes at most:
+// those who were answered together ask again together, and the first of them would begin without
+// the others, who would then wait until it has ended. So one came, then all others, then one again.
+func (g *groups) await(l *lane) {
+	late := time.NewTimer(min(l.took/2, g.gather))
+	defer late.Stop()
+	select {
+	case <-l.enough:
+	case <-late.C:
 	}
 }
 
@@ -407,6 +440,7 @@ func (g *groups) settle(in *group, err error) {
 		}
 		m.end()
 	}
+	in.lane.expect(len(in.members) - len(follow))
 	in.lane.waiting = append(rerun, in.lane.waiting...)
 	g.add(&g.second, follow...)
 }
@@ -438,6 +472,16 @@ func (l *lane) adapt(kept bool, err error) {
 		l.most = min(l.most+1, maxShared)
 	} else if err != nil && fateOf(err) == again {
 		l.most = max(l.most/2, minShared)
+	}
+}
+
+// expect notes after a transaction how many are likely to share the next one: those who have shared
+// this one, and those who have come meanwhile.
+func (l *lane) expect(shared int) {
+	l.likely = min(shared+len(l.waiting), l.most)
+	select {
+	case <-l.enough: // those of whom it told are known of
+	default:
 	}
 }
 

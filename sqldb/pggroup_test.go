@@ -197,6 +197,50 @@ func TestUpdatesShareATransaction(t *testing.T) {
 	}
 }
 
+// TestWhoWasAnsweredTogetherSharesTheNextTransactionToo, although one of them comes first, and
+// nothing runs for which it would have to wait. One who comes alone afterwards is answered too.
+func TestWhoWasAnsweredTogetherSharesTheNextTransactionToo(t *testing.T) {
+	db := patient(t, sqldbtest.Postgres(t))
+	g := &db.engine.(*postgres).groups
+	write := func(i int) func(Tx) error { return func(t Tx) error { return here(t, fmt.Sprint(i)) } }
+	var updates []func(Tx) error
+	for i := range 5 {
+		updates = append(updates, write(i))
+	}
+	if err := errors.Join(together(t, db, updates)...); err != nil {
+		t.Fatal(err)
+	}
+	g.until(func() bool { return !g.first.running })
+	g.gather, g.first.took = time.Hour, 2*time.Hour
+	var all sync.WaitGroup
+	for i := range 5 {
+		all.Go(func() {
+			if err := db.Update(context.Background(), write(10+i)); err != nil {
+				t.Error(err)
+			}
+		})
+		if i < 4 {
+			g.until(func() bool { return len(g.first.waiting) == i+1 })
+		}
+	}
+	all.Wait()
+	transactions := map[string]bool{}
+	for id, text := range texts(t, db) {
+		if len(id) == 2 {
+			transactions[text] = true
+		}
+	}
+	if len(transactions) != 1 {
+		t.Errorf("5 updates were made in %d transactions", len(transactions))
+	}
+	g.until(func() bool { return !g.first.running })
+	g.gather = maxGather
+	if err := errors.Join(note(db, "alone"), note(db, "and again")); err != nil {
+		t.Error(err)
+	}
+	g.until(func() bool { return g.first.likely == 1 })
+}
+
 // TestWhoGivesUpWaitingIsNotRun, and nobody else is kept from being run.
 func TestWhoGivesUpWaitingIsNotRun(t *testing.T) {
 	db := patient(t, sqldbtest.Postgres(t))
