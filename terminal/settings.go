@@ -23,10 +23,15 @@ import (
 // are given secrets; see FromFiles.
 func Settings(root *cobra.Command, env func(string) (string, bool)) {
 	f := root.PersistentFlags()
-	f.String("config", "", "YAML file with settings: one flag name and value per line")
+	f.String("config", "", "YAML `file` with settings: one flag name and value per line")
 	f.String("log-level", "", "debug, info, warn or error (default: info; error for demo)")
 	f.String("log-format", "", "text or json (default: text on a terminal, else json)")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return Bind(cmd, env) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := Bind(cmd, env); err != nil {
+			return err
+		}
+		return files(cmd, args)
+	}
 }
 
 // Bind fills the flags of a command that were not given, from the environment and the file that
@@ -98,6 +103,9 @@ func FromFiles(env func(string) (string, bool)) func(string) (string, bool) {
 }
 
 func readSecret(path string) (string, error) {
+	if err := CheckFile(path); err != nil {
+		return "", err
+	}
 	f, err := os.Open(path) // #nosec G304 -- named by the person who runs the command
 	if err != nil {
 		return "", err
@@ -177,6 +185,9 @@ func flagNames(cmd *cobra.Command) (all []string) {
 func readConfig(path string) (map[string][]string, error) {
 	if path == "" {
 		return nil, nil
+	}
+	if err := CheckFile(path); err != nil {
+		return nil, fmt.Errorf("read the configuration file: %w", err)
 	}
 	data, err := os.ReadFile(path) // #nosec G304 -- named by the person who runs the command
 	if err != nil {

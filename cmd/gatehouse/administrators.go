@@ -229,7 +229,7 @@ must change it at the next sign-in. Sessions that were opened with the old passw
 			return a.tell(answer, "The password of %s is set and the sessions have ended.", args[0])
 		},
 	}
-	cmd.Flags().StringVar(&file, "password-file", "", "file with the password")
+	cmd.Flags().StringVar(&file, "password-file", "", "`file` with the password")
 	cmd.Flags().BoolVar(&oneTime, "one-time", false, "generate a one-time password and print it")
 	return cmd
 }

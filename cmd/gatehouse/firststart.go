@@ -29,7 +29,7 @@ const passwordVariable = "GATEHOUSE_ADMIN_PASSWORD" // #nosec G101 -- the name o
 func (f *firstAdministrator) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "admin", "admin", "name of the first administrator")
 	cmd.Flags().StringVar(&f.passwordFile, "admin-password-file", "",
-		"file with the first administrator's password; or set "+passwordVariable)
+		"`file` with the first administrator's password; or set "+passwordVariable)
 }
 
 // maxPasswordFile bounds what is read of a file with a password.

@@ -74,8 +74,8 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	f.StringVar(&h.url, "url", "", "public URL (default: derived from --listen)")
 	f.StringVar(&h.data, "data", data, "folder for the database and the master key")
 	f.StringVar(&h.database, "database", "", "postgres:// URL to use instead of SQLite in the data folder")
-	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM file with the TLS certificate")
-	f.StringVar(&h.tlsKey, "tls-key", "", "PEM file with the TLS key")
+	f.StringVar(&h.tlsCert, "tls-cert", "", "PEM `file` with the TLS certificate")
+	f.StringVar(&h.tlsKey, "tls-key", "", "PEM `file` with the TLS key")
 	f.BoolVar(
 		&h.acme, "acme", false,
 		"get the TLS certificate for the name in --url from a certificate authority by ACME, and renew it; its terms\n"+
@@ -87,7 +87,7 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	)
 	f.StringVar(&h.authority.Email, "acme-email", "", "address for the authority's warnings (default: none)")
 	f.StringVar(
-		&h.authority.CA, "acme-ca", "", "PEM file with certificates that the authority itself is verified with too",
+		&h.authority.CA, "acme-ca", "", "PEM `file` with certificates that the authority itself is verified with too",
 	)
 	f.Var(
 		&h.privateTargets, "allow-private-targets",
@@ -109,7 +109,7 @@ func (h *half) flags(cmd *cobra.Command, listen, data string) {
 	h.drainGiven = func() bool { return f.Changed("drain") }
 	f.StringVar(
 		&h.healthTokenFile, "health-token-file", "",
-		"file with a token; who sends it to /readyz as bearer token is told the reasons (default: only this machine)",
+		"`file` with a token; who sends it to /readyz as bearer token is told the reasons (default: only this machine)",
 	)
 	f.StringVar(
 		&h.trustedProxies, "trusted-proxies", "",

@@ -68,7 +68,7 @@ func (s *syncSettings) flags(cmd *cobra.Command) {
 	f.BoolVar(&s.nested, "nested", false, "include members of nested groups, which Entra ID leaves out")
 	f.StringVar(
 		&s.mappings, "mappings", "",
-		"file with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema returns them",
+		"`file` with attribute mappings and scoping filters, as Graph's …/jobs/{id}/schema returns them",
 	)
 }
 

@@ -53,9 +53,9 @@ groupId (or group, a name) and memberId (or member, a user principal name).`,
 	f.StringVar(&s.half.data, "data", "gatehouse-tenant", "the tenant's data folder")
 	f.StringVar(&s.half.database, "database", "", "postgres:// URL instead of SQLite in the data folder")
 	s.source.flags(cmd, "from", "https://graph.microsoft.com/v1.0", "URL of Microsoft Graph, with its version")
-	f.StringVar(&s.files.Users, "users", "", "CSV file with users, to read instead of Graph")
-	f.StringVar(&s.files.Groups, "groups", "", "CSV file with groups")
-	f.StringVar(&s.files.Members, "members", "", "CSV file with memberships")
+	f.StringVar(&s.files.Users, "users", "", "CSV `file` with users, to read instead of Graph")
+	f.StringVar(&s.files.Groups, "groups", "", "CSV `file` with groups")
+	f.StringVar(&s.files.Members, "members", "", "CSV `file` with memberships")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	return cmd
 }

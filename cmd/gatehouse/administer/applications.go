@@ -108,7 +108,7 @@ func (a *administration) setApplication() *cobra.Command {
 			return a.printApplication(s, err)
 		})
 	f := cmd.Flags()
-	f.StringVar(&metadata, "metadata", "", "a file with the application's SAML metadata")
+	f.StringVar(&metadata, "metadata", "", "a `file` with the application's SAML metadata")
 	f.StringVar(&acs, "acs-url", "", "the application's assertion consumer service")
 	f.StringVar(&audience, "audience", "", "the application's entity id")
 	f.StringVar(&state, "relay-state", "", "relay state of sign-ins that begin in the portal")

@@ -64,7 +64,7 @@ stand for it. The center keeps it as pending.`
 	f := cmd.Flags()
 	f.StringVar(&in.EntityID, "issuer", "", "the identity provider's issuer (entity ID)")
 	f.StringVar(&in.SignInURL, "sign-in-url", "", "the identity provider's sign-in URL")
-	f.StringVar(&certificate, "certificate", "", "a PEM file with the identity provider's certificate")
+	f.StringVar(&certificate, "certificate", "", "a PEM `file` with the identity provider's certificate")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		values := in.EntityID != "" || in.SignInURL != "" || certificate != ""
 		all := in.EntityID != "" && in.SignInURL != "" && certificate != ""
@@ -244,7 +244,7 @@ func (a *administration) reportSource() *cobra.Command {
 				}
 			})
 		})
-	cmd.Flags().StringVar(&known, "known", "", "a file with the identity provider's user names, one a line")
+	cmd.Flags().StringVar(&known, "known", "", "a `file` with the identity provider's user names, one a line")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "print CSV")
 	return cmd
 }
@@ -292,7 +292,7 @@ func (a *administration) setSource() *cobra.Command {
 			}), "The identity source is %s.", terminal.Inline(pending.EntityID))
 		})
 	cmd.Flags().StringVar(&typed, "confirm", "", "the word ACCEPT, to skip the question")
-	cmd.Flags().StringVar(&known, "known", "", "a file with the identity provider's user names, one a line")
+	cmd.Flags().StringVar(&known, "known", "", "a `file` with the identity provider's user names, one a line")
 	return cmd
 }
 

@@ -44,7 +44,7 @@ func (a *AuditOut) Flags(f *pflag.FlagSet, formats ...string) {
 		"Authorization header of --audit-to, such as \"Bearer …\"; set it with\n"+
 			"GATEHOUSE_AUDIT_AUTHORIZATION, since other users of the machine can see flags",
 	)
-	f.StringVar(&a.ca, "audit-ca", "", "PEM file with certificates that --audit-to is verified with too")
+	f.StringVar(&a.ca, "audit-ca", "", "PEM `file` with certificates that --audit-to is verified with too")
 }
 
 // The formats that vendors have. Their HTTP requests are lists.

@@ -34,8 +34,8 @@ func (m *Metrics) Flags(f *pflag.FlagSet, example string) {
 		"address to serve Prometheus metrics at, such as "+example+" (default: none); beyond this machine it\n"+
 			"needs --metrics-tls-cert, --metrics-tls-key and --metrics-token",
 	)
-	f.StringVar(&m.TLSCert, "metrics-tls-cert", "", "PEM file with the TLS certificate of --metrics")
-	f.StringVar(&m.TLSKey, "metrics-tls-key", "", "PEM file with the TLS key of --metrics")
+	f.StringVar(&m.TLSCert, "metrics-tls-cert", "", "PEM `file` with the TLS certificate of --metrics")
+	f.StringVar(&m.TLSKey, "metrics-tls-key", "", "PEM `file` with the TLS key of --metrics")
 	f.StringVar(
 		&m.Auth, "metrics-token", "",
 		"token that who asks --metrics sends as Authorization: Bearer …; set it with GATEHOUSE_METRICS_TOKEN or\n"+

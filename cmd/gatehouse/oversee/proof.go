@@ -165,7 +165,7 @@ says that the file is not what the center has signed.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&keys, "keys", "", "the file with the center's keys, from \"gatehouse proof keys\"")
+	cmd.Flags().StringVar(&keys, "keys", "", "the `file` with the center's keys, from \"gatehouse proof keys\"")
 	return cmd
 }
 

@@ -34,7 +34,7 @@ type revocation struct {
 
 func (r *revocation) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&r.proof, "proof", "", "write what was open, what ended and when to this file, signed by the center")
+	f.StringVar(&r.proof, "proof", "", "write what was open, what ended and when to this `file`, signed by the center")
 	f.StringVar(&r.form, "print", "", "print the policy for roles that the center does not keep, and nothing else: "+
 		"json, cloudformation or terraform")
 	f.DurationVar(&r.wait, "wait", time.Minute, "how long to wait until IAM refuses everything")

@@ -85,15 +85,15 @@ replaced only when you say so.`,
 	f.StringVar(&a.url, "url", "", "public URL, such as https://id.example.com; it stays")
 	f.StringVar(&a.listen, "listen", "", "address to listen on (default: by --tls)")
 	f.StringVar(&a.tls, "tls", "", "acme, files, proxy, or none for this machine only")
-	f.StringVar(&a.cert, "tls-cert", "", "PEM file with the TLS certificate, of --tls files")
-	f.StringVar(&a.key, "tls-key", "", "PEM file with the TLS key, of --tls files")
+	f.StringVar(&a.cert, "tls-cert", "", "PEM `file` with the TLS certificate, of --tls files")
+	f.StringVar(&a.key, "tls-key", "", "PEM `file` with the TLS key, of --tls files")
 	f.StringVar(&a.email, "acme-email", "", "address for the certificate authority's warnings, of --tls acme")
 	f.StringVar(
 		&a.proxies, "trusted-proxies", "", "proxies to trust for the client's address, of --tls proxy (default: 1)",
 	)
-	f.StringVar(&a.databaseFile, "database-file", "", "file with the postgres:// URL (default: SQLite in --data)")
+	f.StringVar(&a.databaseFile, "database-file", "", "`file` with the postgres:// URL (default: SQLite in --data)")
 	f.StringVar(&a.admin, "admin", "", "name of the first administrator (default: admin)")
-	f.StringVar(&a.passwordFile, "admin-password-file", "", "file with the first administrator's password "+
+	f.StringVar(&a.passwordFile, "admin-password-file", "", "`file` with the first administrator's password "+
 		"(default: the first start generates one)")
 	f.StringVar(&a.name, "name", "", "name of a new tenant")
 	f.StringVar(&a.domain, "domain", "", "verified domain of a new tenant")

@@ -117,7 +117,7 @@ credentials are renewed there and not at AWS.`,
 	f.StringVar(&p.template, "template", awsconfig.DefaultTemplate, "names, of {account}, {account_id} and {role}")
 	f.StringArrayVar(&p.accounts, "account", nil, "only this account, by id or name (repeatable)")
 	f.StringArrayVar(&p.roles, "role", nil, "only this role (repeatable)")
-	f.StringVar(&p.file, "file", "", "the configuration file (default: AWS_CONFIG_FILE, else ~/.aws/config)")
+	f.StringVar(&p.file, "file", "", "the configuration `file` (default: AWS_CONFIG_FILE, else ~/.aws/config)")
 	f.BoolVar(&p.noBrowser, "no-browser", false, "show a code to type in a browser on any machine")
 	f.BoolVar(&p.dryRun, "dry-run", false, "only say what would change; exit code 2 if anything would")
 	f.BoolVar(&p.asJSON, "json", false, "print JSON")

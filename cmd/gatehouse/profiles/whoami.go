@@ -85,7 +85,7 @@ says that AWS does not answer who you are.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.profile, "profile", "", "profile of the AWS CLI (default: AWS_PROFILE, else default)")
-	f.StringVar(&p.file, "file", "", "the configuration file (default: AWS_CONFIG_FILE, else ~/.aws/config)")
+	f.StringVar(&p.file, "file", "", "the configuration `file` (default: AWS_CONFIG_FILE, else ~/.aws/config)")
 	f.BoolVar(&p.asJSON, "json", false, "print JSON")
 	return cmd
 }

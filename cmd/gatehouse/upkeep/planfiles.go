@@ -25,11 +25,11 @@ type PlanFiles struct {
 // Flags adds the flags that name them.
 func (p *PlanFiles) Flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&p.Out, "out", "", "write the plan to this file and change nothing; exit code as with --dry-run")
-	f.StringVar(&p.apply, "apply", "", "apply the plan in this file, unless the world has moved since; a plan of a "+
+	f.StringVar(&p.Out, "out", "", "write the plan to this `file` and change nothing; exit code as with --dry-run")
+	f.StringVar(&p.apply, "apply", "", "apply the plan in this `file`, unless the world has moved since; a plan of a "+
 		"rehearsal is one of the original too")
-	f.StringVar(&p.journal, "journal", "", "write to this file what each step leaves")
-	f.StringVar(&p.rehearsed, "rehearsed", "", "compare each step with this journal of a rehearsal, and stop where "+
+	f.StringVar(&p.journal, "journal", "", "write to this `file` what each step leaves")
+	f.StringVar(&p.rehearsed, "rehearsed", "", "compare each step with this `file`, a rehearsal's journal, and stop where "+
 		"they differ")
 }
 

@@ -348,7 +348,7 @@ those that are not in the snapshot.`,
 	)
 	f := cmd.Flags()
 	f.BoolVar(&o.DeleteApplication, "delete-application", false, "delete the enterprise application")
-	f.StringVar(&snapshot, "snapshot", "", "file of what AWS's side had before")
+	f.StringVar(&snapshot, "snapshot", "", "`file` of what AWS's side had before")
 	f.BoolVar(
 		&o.DeleteProvisioned, "delete-provisioned", false, "delete users and groups that are not in the snapshot",
 	)
