@@ -151,7 +151,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"datafolder", "authn control sqldb"},
 	{"inbound", "audit authn"},
 	{"terraform", "awsapi/inventory graph"}, {"internal/terraformtest", ""}, {"internal/graphmodel", ""},
-	{"doctor", "adminapi awsapi/trail graph provisioning/mapping"},
+	{"doctor", "adminapi awsapi/trail graph names provisioning/mapping"},
 	{"doctor/repair", "adminapi awsapi/inventory doctor graph"},
 	{"doctor/gather", "adminapi awsapi/inventory awsapi/trail awsconfig doctor graph saml"},
 	{"scim", "names"}, {"saml", ""}, {"awsapi", ""}, {"graph", "names"}, {"adminapi", ""}, // wire packages
@@ -161,7 +161,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"audit", ""}, {"audit/audittest", "audit"},
 	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
-	{"web", "audit authn"},
+	{"web", "audit authn names"},
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -63,7 +64,7 @@ func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) erro
 func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Account) error {
 	defer c.wakeRules()
 	return c.change(ctx, by, ActionPutAccount, func(tx Tx) (string, error) {
-		subject := fmt.Sprintf("%d accounts", len(accounts))
+		subject := names.Counted("%d {account|accounts}", len(accounts))
 		for _, a := range accounts {
 			if len(accounts) == 1 {
 				subject = a.ID

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -197,7 +198,7 @@ func (c *Center) applyRule(ctx context.Context, by audit.Actor, rule AssignmentR
 	for some := range slices.Chunk(steps, atOnce) {
 		err := c.change(ctx, by, ActionApplyAssignmentRule, func(tx Tx) (string, error) {
 			problem = ""
-			subject := fmt.Sprintf("%s: %d accounts", rule.subject(), len(some))
+			subject := names.Counted("%s: %d {account|accounts}", rule.subject(), len(some))
 			now, err := tx.AssignmentRule(rule.ID)
 			if errors.Is(err, refusal.ErrNoRow) || (err == nil && now.Deleting != rule.Deleting) {
 				return subject, errRuleOver

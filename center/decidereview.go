@@ -3,10 +3,10 @@ package center
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -292,7 +292,7 @@ func (c *Center) giveBack(tx Tx, v AccessReview, l *ReviewLine) error {
 	case !l.DecidedAt.Before(until):
 		return &refusal.Error{
 			Code: NothingToRestore, Subject: l.Key,
-			Detail: fmt.Sprintf("%d days have passed: assign it anew", v.RestoreDays),
+			Detail: names.Counted("%d {day has|days have} passed: assign it anew", v.RestoreDays),
 		}
 	}
 	l.State = LineRestored

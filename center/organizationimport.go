@@ -221,7 +221,7 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 		return &refusal.Error{
 			Code: OrganizationShrunk,
 			Detail: fmt.Sprintf(
-				"%d of %d accounts no longer exist; nothing was changed", compared.gone, compared.imported,
+				"of the accounts, %d of %d no longer exist; nothing was changed", compared.gone, compared.imported,
 			),
 		}
 	}

@@ -3,13 +3,13 @@ package center
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -317,8 +317,8 @@ func (c *Center) WarnOfExpiry(ctx context.Context) error {
 			}
 			t.WarnedAt = now
 			e := c.event(audit.SystemActor, "BearerTokenExpiring", t.ID, nil)
-			e.Detail = fmt.Sprintf(
-				"the access token expires at %s, in %d days; create a second one and give it to the identity provider",
+			e.Detail = names.Counted(
+				"the access token expires at %s, in %d {day|days}; create a second one and give it to the identity provider",
 				t.ExpiresAt.Format(time.RFC3339), t.DaysLeft(now),
 			)
 			if err := errors.Join(tx.PutBearerToken(t), tx.AppendEvent(e)); err != nil {

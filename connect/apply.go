@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Confirmation is the word that lets Apply change the identity source.
@@ -123,7 +124,7 @@ func (p *Plan) groupsText(verb string) string {
 	if len(p.cfg.Groups) == 0 {
 		return "no groups named"
 	}
-	return fmt.Sprintf("%d groups %s", len(p.cfg.Groups), verb)
+	return names.Counted("%d {group|groups} %s", len(p.cfg.Groups), verb)
 }
 
 func (p *Plan) samlDone() bool {

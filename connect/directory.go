@@ -78,9 +78,9 @@ func (d *Directory) tellGuests() {
 		}
 	}
 	if n > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf(
-			"%d guests are in scope who cannot sign in: provisioning sends the address that they were invited by, and "+
-				"sign-in a name with #EXT#. %s, or leave them out", n, guestRemedy,
+		d.Notes = append(d.Notes, names.Counted(
+			"%d {guest is|guests are} in scope who cannot sign in: provisioning sends the address that they were "+
+				"invited by, and sign-in a name with #EXT#. %s, or leave them out", n, guestRemedy,
 		))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Condition is how a connection, or a part of it, stands.
@@ -247,7 +248,7 @@ func (h *Health) job(j JobStatus) {
 		h.find(part, Drifted, fmt.Sprintf("%d %s cannot be provisioned", j.Failing, objects),
 			"see the tenant's provisioning logs for each, or gatehouse explain USER")
 	case j.InStep != nil && !*j.InStep:
-		h.find(part, Drifted, fmt.Sprintf("%d changes have not arrived", j.Pending+j.Uncertain),
+		h.find(part, Drifted, names.Counted("%d {change has|changes have} not arrived", j.Pending+j.Uncertain),
 			"wait for the next cycle")
 	}
 }

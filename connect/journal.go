@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Journal is what a run left behind: after each of its steps, what both ends have then. It names no
@@ -168,8 +169,8 @@ func (r *Replay) Proved(result Result) error {
 	was := *r.Rehearsed.Proof
 	var different []string
 	if was.Users != proof.Users || was.Groups != proof.Groups {
-		different = append(different, fmt.Sprintf("%d users and %d groups were provisioned, and in the rehearsal %d "+
-			"and %d", proof.Users, proof.Groups, was.Users, was.Groups))
+		different = append(different, names.Counted("%d {user|users} and %d {group|groups} were provisioned, and "+
+			"in the rehearsal %d and %d", proof.Users, proof.Groups, was.Users, was.Groups))
 	}
 	if more := without(proof.Failures, was.Failures); len(more) > 0 {
 		different = append(different, "these failed, and did not in the rehearsal: "+someOf(more))

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // namedInPlan is how many people of each outcome a printed plan names; the saved plan has all.
@@ -36,7 +38,7 @@ func (p *Plan) Print(out io.Writer) {
 		fmt.Fprintf(out, "\nNote: %s.\n", oneLine(note))
 	}
 	if n := p.Pending(); n > 0 {
-		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(p.Steps))
+		fmt.Fprint(out, names.Counted("\n%d of %d {step|steps} to do.\n", n, len(p.Steps)))
 	}
 }
 
@@ -45,10 +47,10 @@ func (p *Plan) printPeople(out io.Writer) {
 	if p.People == nil {
 		return
 	}
-	fmt.Fprintf(
-		out, "\nPeople: %d users at AWS's side; %d groups that both have, %d new ones.\n", len(p.Snapshot.Users),
-		p.People.Adopted, p.People.New,
-	)
+	fmt.Fprint(out, names.Counted(
+		"\nPeople: %d {user|users} at AWS's side; %d {group|groups} that both have, %d new {one|ones}.\n",
+		len(p.Snapshot.Users), p.People.Adopted, p.People.New,
+	))
 	for _, outcome := range outcomeOrder {
 		n := p.People.Counts[outcome]
 		if n == 0 {
@@ -64,7 +66,7 @@ func (p *Plan) printPeople(out io.Writer) {
 				continue
 			}
 			if named++; named > namedInPlan {
-				fmt.Fprintf(out, "         and %d others: --out FILE has all\n", n-namedInPlan)
+				fmt.Fprint(out, names.Counted("         and %d {other|others}: --out FILE has all\n", n-namedInPlan))
 				break
 			}
 			fmt.Fprintf(out, "         %s: %s\n", oneLine(f.UserName), oneLine(f.Reason))
@@ -83,10 +85,10 @@ func (p *Plan) printReport(out io.Writer) {
 	if !p.Changes || p.Report.Total == 0 || p.People != nil {
 		return
 	}
-	fmt.Fprintf(
-		out, "\nThe identity source changes from %s to the tenant. Effects on the center's %d users:\n", p.Report.From,
-		p.Report.Total,
-	)
+	fmt.Fprint(out, names.Counted(
+		"\nThe identity source changes from %s to the tenant. Effects on the center's %d {user|users}:\n",
+		p.Report.From, p.Report.Total,
+	))
 	for _, e := range p.Effects() {
 		fmt.Fprintf(out, "  %5d  %s\n", e.Users, e.Explanation)
 	}
@@ -168,7 +170,7 @@ func (u *Undo) Print(out io.Writer) {
 		fmt.Fprintf(out, "\nNote: %s.\n", oneLine(note))
 	}
 	if n := u.Pending(); n > 0 {
-		fmt.Fprintf(out, "\n%d of %d steps to do.\n", n, len(u.Steps))
+		fmt.Fprint(out, names.Counted("\n%d of %d {step|steps} to do.\n", n, len(u.Steps)))
 	}
 }
 

@@ -48,7 +48,7 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 		}
 	}
 	brought := p.applied && !p.writing.busy // everybody, by this run
-	text := fmt.Sprintf("%d people in scope are not at AWS's side: %s", len(missing), someOf(missing))
+	text := names.Counted("%d {person|people} in scope {is|are} not at AWS's side: %s", len(missing), someOf(missing))
 	switch {
 	case len(missing) > 0 && brought:
 		return errors.New(text)
@@ -66,9 +66,9 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 	if p.cfg.Writer != nil {
 		r.Users, r.Groups = there, len(d.Groups)
 	}
-	r.pass("Counts", fmt.Sprintf(
-		"%d users are at AWS's side, and %d memberships in %d groups are those of the tenant", there, memberships,
-		min(len(d.Groups), sampleGroups),
+	r.pass("Counts", names.Counted(
+		"%d {user is|users are} at AWS's side, and %d {membership|memberships} in %d {group|groups} are those of the "+
+			"tenant", there, memberships, min(len(d.Groups), sampleGroups),
 	))
 	return nil
 }
@@ -108,7 +108,7 @@ func sample(d Directory, s Snapshot) (people, memberships int, err error) {
 func someOf(list []string) string {
 	text := strings.Join(list[:min(len(list), maxNamed)], ", ")
 	if n := len(list) - maxNamed; n > 0 {
-		text += fmt.Sprintf(" and %d others", n)
+		text += names.Counted(" and %d {other|others}", n)
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Rotation is what is to be done to replace a secret before it ends. The old one is good until the
@@ -38,7 +39,7 @@ func (r *Rotation) Print(out io.Writer) {
 	if !r.Ends.At.IsZero() {
 		days := int(r.Ends.At.Sub(r.plan.cfg.Now()).Hours() / 24)
 		end := r.Ends.At.UTC().Format(time.DateOnly)
-		fmt.Fprintf(out, "%s ends on %s, in %d days.\n", oneLine(r.Ends.What), end, days)
+		fmt.Fprint(out, names.Counted("%s ends on %s, in %d {day|days}.\n", oneLine(r.Ends.What), end, days))
 	}
 	printSteps(out, r.Steps, "+")
 	for _, note := range r.Notes {

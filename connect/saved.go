@@ -113,7 +113,7 @@ func (s Saved) since(before Saved) (moved []string) {
 	case !same && (before.Identifier == "" || lastPart(s.Tenant) != lastPart(before.Tenant)):
 		differ("it was for the tenant at %s, and this is %s", before.Tenant, s.Tenant)
 	case len(s.Steps) != len(before.Steps):
-		differ("it had %d steps, and now there are %d", len(before.Steps), len(s.Steps))
+		differ("the number of its steps was %d, and now there are %d", len(before.Steps), len(s.Steps))
 	default:
 		for i, step := range s.Steps {
 			was := before.Steps[i]

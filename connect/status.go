@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // JobStatus is how a provisioning job of an application stands, for programs: fields are added,
@@ -93,8 +94,8 @@ func (s JobStatus) Lines() []string {
 	case *s.InStep:
 		text += "in step since " + stamp(s.Since)
 	default:
-		text += fmt.Sprintf(
-			"not in step since %s: %d uncertain, %d failing, %d changes pending", stamp(s.Since), s.Uncertain,
+		text += names.Counted(
+			"not in step since %s: %d uncertain, %d failing, %d {change|changes} pending", stamp(s.Since), s.Uncertain,
 			s.Failing, s.Pending,
 		)
 	}

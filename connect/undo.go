@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Undoer is a side that brings back the identity source before the last change with its settings.
@@ -309,13 +310,15 @@ func (u *Undo) peopleSteps(add func(bool, string, string, string, func(context.C
 	if u.options.DeleteProvisioned {
 		add(
 			users+groups > 0, "Users and groups",
-			fmt.Sprintf("delete %d users and %d groups that are new", users, groups), "none is new",
+			names.Counted("delete %d {user|users} and %d {group|groups} that are new", users, groups), "none is new",
 			u.deleteProvisioned,
 		)
 		return
 	}
 	if users+groups > 0 {
-		u.Notes = append(u.Notes, fmt.Sprintf("%d users and %d groups that are new stay", users, groups))
+		u.Notes = append(u.Notes, names.Counted(
+			"%d {user|users} and %d {group|groups} that are new stay", users, groups,
+		))
 	}
 	if u.options.Before == nil && u.plan.Changes {
 		u.Notes = append(u.Notes, "users and groups that were provisioned stay")

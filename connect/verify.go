@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
@@ -293,13 +294,13 @@ func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, err
 	}
 	others := p.Report.Counts["StopsWorking"] + p.Report.Counts["MatchesNobody"]
 	if d.UserCount-others != users || d.GroupCount < groups {
-		return "", fmt.Errorf(
-			"the tenant provisioned %d users and %d groups, but the center has %d and %d (and %d users that the "+
-				"tenant does not have)",
+		return "", errors.New(names.Counted(
+			"the tenant provisioned %d {user|users} and %d {group|groups}, but the center has %d and %d (and %d "+
+				"{user|users} that the tenant does not have)",
 			users, groups, d.UserCount-others, d.GroupCount, others,
-		)
+		))
 	}
-	return fmt.Sprintf("%d users and %d groups on both sides", users, groups), nil
+	return names.Counted("%d {user|users} and %d {group|groups} on both sides", users, groups), nil
 }
 
 func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Failure, error) {

@@ -100,21 +100,21 @@ func (p *Printer) summary(r Report) {
 	}
 	took := r.Took.Round(time.Millisecond)
 	if !p.dryRun && !r.InStep.Equal {
-		defer fmt.Fprintf(
-			p.out, "Not in step since %s: %d uncertain, %d failing, %d changes pending.\n",
+		defer fmt.Fprint(p.out, terminal.Counted(
+			"Not in step since %s: %d uncertain, %d failing, %d {change|changes} pending.\n",
 			r.InStep.Since.UTC().Format(time.DateTime+" UTC"), sum.Uncertain, sum.Failing, sum.Pending,
-		)
+		))
 	}
 	if !r.Changes {
-		fmt.Fprintf(p.out, "Nothing to change. %d objects read in %s.\n", r.Read, took)
+		fmt.Fprint(p.out, terminal.Counted("Nothing to change. %d {object|objects} read in %s.\n", r.Read, took))
 		return
 	}
 	would := ""
 	if p.dryRun {
 		would = "Dry run, nothing was changed: "
 	}
-	fmt.Fprintf(
-		p.out, "\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d objects read, %s in all.\n", would,
-		sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, r.Read, took,
-	)
+	fmt.Fprint(p.out, terminal.Counted(
+		"\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d {object|objects} read, %s in all.\n",
+		would, sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, r.Read, took,
+	))
 }

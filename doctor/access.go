@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // The checks of what people may do who arrived.
@@ -117,8 +119,9 @@ func explainProvisioning(reason string) (kind, cause, do string) {
 func outdated(l *look, a *answer) {
 	for _, s := range l.a.PermissionSets {
 		if len(s.Outdated) > 0 {
-			a.find(Broken, "", fmt.Sprintf("%s was changed, and %d accounts have its role as it was before", s.Name,
-				len(s.Outdated)),
+			a.find(Broken, "", names.Counted(
+				"%s was changed, and %d {account has|accounts have} its role as it was before", s.Name, len(s.Outdated),
+			),
 				"A change of a permission set counts in an account only after it is provisioned there").
 				value("accounts", strings.Join(s.Outdated[:min(len(s.Outdated), shown)], ", ")).
 				fix("Provision it", l.ofInstance("provision-permission-set", "--target-type",

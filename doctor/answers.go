@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Names of findings that are no check's: explanations of what was asked about.
@@ -431,7 +433,8 @@ func (l *look) groupSteps() []Step {
 			continue
 		}
 		out := []Step{
-			{"in the directory", OK, g.DisplayName + fmt.Sprintf(", %d members", len(l.e.Members.numbers(id))), ""},
+			{"in the directory", OK,
+				names.Counted("%s, %d {member|members}", g.DisplayName, len(l.e.Members.numbers(id))), ""},
 			{"assigned", judge(l.inScope[id], true), map[bool]string{true: "in scope",
 				false: "not in scope"}[l.inScope[id]], ""},
 		}
@@ -440,8 +443,9 @@ func (l *look) groupSteps() []Step {
 			return append(out, Step{"there", judge(false, l.inScope[id]), g.DisplayName, "(none)"})
 		}
 		members := len(l.a.Memberships.numbers(x.GroupID))
-		return append(out, Step{"there", OK, g.DisplayName, fmt.Sprintf("%s, %d members", x.DisplayName, members)},
-			Step{"assigned in AWS", OK, "", fmt.Sprintf("%d assignments", l.access[x.GroupID])})
+		return append(out,
+			Step{"there", OK, g.DisplayName, names.Counted("%s, %d {member|members}", x.DisplayName, members)},
+			Step{"assigned in AWS", OK, "", names.Counted("%d {assignment|assignments}", l.access[x.GroupID])})
 	}
 	return []Step{{"in the directory", Broken, "(unknown)", ""}}
 }

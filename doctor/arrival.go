@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // stopsAll are the checks whose findings keep everybody from arriving.
@@ -177,7 +179,7 @@ func leftBehind(l *look, a *answer) {
 		case p.enabled() && n == 0:
 			continue
 		}
-		a.find(Broken, kind, fmt.Sprintf("%s is %s in Entra, and enabled at AWS with %d assignments",
+		a.find(Broken, kind, names.Counted("%s is %s in Entra, and enabled at AWS with %d {assignment|assignments}",
 			p.UserPrincipalName, why, n), cause).
 			value("Entra", why).value("AWS, user", u.UserName+", enabled").
 			fix("Disable or delete the user at AWS; end running sessions",

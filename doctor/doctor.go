@@ -6,7 +6,7 @@
 // answer says so, and which permission is missing. What is sound and often taken for broken has an
 // explanation, which is no alarm.
 //
-// It may import adminapi, awsapi/trail, graph and provisioning/mapping.
+// It may import adminapi, awsapi/trail, graph, names and provisioning/mapping.
 package doctor
 
 import (

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/awsapi/trail"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 const appProvisioning = learn + "app-provisioning/"
@@ -293,7 +294,7 @@ func token(l *look, a *answer) {
 		}
 		fix(a.find(Broken, kind, "AWS refuses the job's access token", cause).value("Entra", l.whyRefused()))
 	case !newest.IsZero() && newest.Sub(l.Now) < soon:
-		fix(a.find(Warning, "soon", fmt.Sprintf("the newest access token ends in %d days",
+		fix(a.find(Warning, "soon", names.Counted("the newest access token ends in %d {day|days}",
 			int(newest.Sub(l.Now).Hours()/24)),
 			"Access tokens live one year, and nobody renews them by themselves").
 			value("AWS, token until", date(newest)))

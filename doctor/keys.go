@@ -4,13 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // signing is the certificate that signs now, and those that wait.
@@ -71,7 +71,7 @@ func samlCertificate(l *look, a *answer) {
 			value("Entra, active certificate", thumbprint(*active)+", until "+date(active.EndDateTime)).
 			fix("Make a new certificate, import it at AWS, then activate it", "", l.admin(l.sso, "SignOn"))
 	case left < soon:
-		a.find(Warning, "soon", fmt.Sprintf("the certificate that signs ends in %d days", int(left.Hours()/24)),
+		a.find(Warning, "soon", names.Counted("the certificate that signs ends in %d {day|days}", int(left.Hours()/24)),
 			"Entra's certificates live three years, and nobody renews them by themselves").
 			value("Entra, active certificate", thumbprint(*active)+", until "+date(active.EndDateTime)).
 			fix("Make a new certificate, import it at AWS first, then activate it", "", l.admin(l.sso, "SignOn"))

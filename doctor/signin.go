@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi/trail"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // The checks of signing in: the name that is sent beside the name that is there, and who refuses.
@@ -217,7 +218,7 @@ func onlyAtAWS(l *look, a *answer) {
 		}
 		local.of(u.UserName)
 		if local.Count <= shown {
-			local.value("AWS", fmt.Sprintf("%s, made by %s, %d assignments of their own", u.UserName,
+			local.value("AWS", names.Counted("%s, made by %s, %d {assignment|assignments} of their own", u.UserName,
 				cmp.Or(u.CreatedBy, "unknown"), l.access[u.UserID]))
 		}
 		if fold(l.about.Person) == fold(u.UserName) && l.about.Person != "" {

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
@@ -302,8 +303,8 @@ func (e *CredentialsError) Error() string {
 type TooManyDeletesError struct{ Deletions, Allowed int }
 
 func (e *TooManyDeletesError) Error() string {
-	return fmt.Sprintf(
-		"the cycle would disable or delete %d objects, more than the %d that are allowed; nothing was changed",
+	return names.Counted(
+		"the cycle would disable or delete %d {object|objects}, more than the %d that {is|are} allowed; nothing was changed",
 		e.Deletions, e.Allowed,
 	)
 }

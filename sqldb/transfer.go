@@ -171,7 +171,7 @@ func copyTables(ctx context.Context, tx pgx.Tx, c *sqlite.Conn, tables []table, 
 		}
 	}
 	if done != total {
-		return fmt.Errorf("%d of %d rows were read", done, total)
+		return fmt.Errorf("of the rows, %d of %d were read", done, total)
 	}
 	o.Progress(done, total)
 	return nil
@@ -388,7 +388,7 @@ func (r *Restoration) loadTables(ctx context.Context, tx pgx.Tx, c *sqlite.Conn,
 		}
 	}
 	if done != total {
-		return fmt.Errorf("%d of %d rows were written", done, total)
+		return fmt.Errorf("of the rows, %d of %d were written", done, total)
 	}
 	r.Progress(done, total)
 	return numberOn(ctx, tx, tables)
@@ -471,7 +471,7 @@ func awaitAlone(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 		if try == closingTries {
-			return fmt.Errorf("%w: %d connections are open", errNodesServe, others)
+			return fmt.Errorf("%w: open connections: %d", errNodesServe, others)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -140,7 +141,7 @@ func (j *Job) count(x Execution) {
 func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	q := Quarantine{Reason: reason, Code: x.ErrorCode, Message: x.ErrorMessage, Began: t.now()}
 	if q.Code == "" {
-		q.Code, q.Message = reason, fmt.Sprintf("%d of %d objects failed", x.Escrowed, x.Imported)
+		q.Code, q.Message = reason, names.Counted("%d of %d {object|objects} failed", x.Escrowed, x.Imported)
 	}
 	entered = j.Quarantine == nil || j.Quarantine.Reason != reason
 	if j.Quarantine != nil {

@@ -94,7 +94,9 @@ func OneArg(what string) cobra.PositionalArgs { return Args(what, 1) }
 func Args(what string, n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return UsageError{fmt.Errorf("%q takes %s, but got %d arguments", cmd.CommandPath(), what, len(args))}
+			return UsageError{errors.New(names.Counted(
+				"%q takes %s, but got %d {argument|arguments}", cmd.CommandPath(), what, len(args),
+			))}
 		}
 		return nil
 	}
@@ -148,3 +150,7 @@ func Ask(in io.Reader, out io.Writer, question string) (string, error) {
 	}
 	return strings.TrimSpace(line), nil
 }
+
+// Counted is a text with numbers in it, in which what is counted has the form that its number asks
+// for; see names.Counted.
+func Counted(format string, args ...any) string { return names.Counted(format, args...) }

@@ -67,17 +67,17 @@ func (k *picked) takes(cells []string) (taken bool) {
 	}
 	k.left = slices.DeleteFunc(k.left, func(pick []string) bool {
 		for _, word := range pick {
-			if !slices.ContainsFunc(cells, func(cell string) bool { return names(cell, word) }) {
+			if !slices.ContainsFunc(cells, func(cell string) bool { return isNamed(cell, word) }) {
 				return false
 			}
 		}
 		taken = true
-		return names(cells[0], pick[0])
+		return isNamed(cells[0], pick[0])
 	})
 	return taken
 }
 
-func names(cell, word string) bool { return cell == word || strings.HasSuffix(cell, "/"+word) }
+func isNamed(cell, word string) bool { return cell == word || strings.HasSuffix(cell, "/"+word) }
 
 // Export sends a list as a file, CSV or JSON, row by row: rows hands them over, each with as many
 // cells as there are columns. Where rows were chosen, the others are left out. A file that breaks

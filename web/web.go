@@ -4,7 +4,7 @@
 //
 // It knows neither half.
 //
-// It may import audit and authn.
+// It may import audit, authn and names.
 package web
 
 import (
@@ -31,6 +31,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 //go:embed static layout.html desk/*.html
@@ -240,8 +241,9 @@ var functions = template.FuncMap{
 		}
 		return s
 	},
-	"agent": Agent,
-	"base":  path.Base, // the last part of an ARN, which stands in addresses
+	"agent":   Agent,
+	"counted": names.Counted,
+	"base":    path.Base, // the last part of an ARN, which stands in addresses
 	"hours": func(d time.Duration) string {
 		text := strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 		if d == time.Hour {

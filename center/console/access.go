@@ -3,11 +3,11 @@ package console
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -339,7 +339,7 @@ func (p page) loses(a center.Assignment) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		who = fmt.Sprintf("The group %s (%d members)", who, n)
+		who = names.Counted("The group %s (%d {member|members})", who, n)
 	}
 	account, set := a.AccountID, a.PermissionSetARN
 	if x, err := c.Account(ctx, a.AccountID); err == nil {

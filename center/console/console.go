@@ -9,7 +9,6 @@ package console
 import (
 	"context"
 	"embed"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/idpmetadata"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -118,7 +118,7 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 		return h.ownBanner(ctx, name)
 	}
 	days := tokens[0].DaysLeft(h.Center.Now())
-	text := fmt.Sprintf("A SCIM access token expires in %d days. Provisioning then stops.", days)
+	text := names.Counted("A SCIM access token expires in %d {day|days}. Provisioning then stops.", days)
 	if days < 0 {
 		text = "A SCIM access token has expired: requests that use it are refused."
 	}

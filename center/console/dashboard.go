@@ -2,11 +2,11 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -129,7 +129,7 @@ func signInState(s sourceData, now time.Time) state {
 	case last.Before(now):
 		x.Class, x.Word = "bad", "Certificate expired"
 	case days <= soon:
-		x.Class, x.Word = "warn", fmt.Sprintf("Certificate: %d days left", days)
+		x.Class, x.Word = "warn", names.Counted("Certificate: %d {day|days} left", days)
 	}
 	if len(s.Offered) > 0 {
 		x.Class, x.Word = "warn", "New metadata"
@@ -162,7 +162,7 @@ func provisioningState(s provisioningData, now time.Time) state {
 	case last.Before(now):
 		x.Class, x.Word = "bad", "Token expired"
 	case days <= soon:
-		x.Class, x.Word = "warn", fmt.Sprintf("Token: %d days left", days)
+		x.Class, x.Word = "warn", names.Counted("Token: %d {day|days} left", days)
 	}
 	x.Text = "By SCIM, users and groups are provisioned automatically. "
 	if used.IsZero() {

@@ -2,12 +2,12 @@ package console
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -507,7 +507,7 @@ func deleteGroup(p page) error {
 	}
 	question := web.Question{
 		Title:  "Delete the group " + g.DisplayName + "?",
-		Lines:  []string{fmt.Sprintf("Its %d members lose what is assigned to the group.", n)},
+		Lines:  []string{names.Counted("Its %d {member loses|members lose} what is assigned to the group.", n)},
 		Button: "Delete the group",
 	}
 	if sure, err := p.Sure(question); !sure {

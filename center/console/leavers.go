@@ -2,11 +2,11 @@ package console
 
 import (
 	"cmp"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -186,7 +186,7 @@ func (p page) held(of center.Principal) (lines []string, err error) {
 		lines = append(lines, set+" in "+account)
 	}
 	if more := len(list) - heldShown; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more assignments", more))
+		lines = append(lines, names.Counted("and %d more {assignment|assignments}", more))
 	}
 	arn, err := p.accountAccess()
 	if refusal.CodeOf(err) == center.AccessManagerNotFound {
@@ -202,20 +202,20 @@ func (p page) held(of center.Principal) (lines []string, err error) {
 		lines = append(lines, "the role "+e.RoleARN)
 	}
 	if more := len(roles) - heldShown; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more roles", more))
+		lines = append(lines, names.Counted("and %d more {role|roles}", more))
 	}
 	return lines, err
 }
 
 // told goes back to the list with what was done.
 func (p page) told(done string, m center.Moved) error {
-	text := fmt.Sprintf(
-		"%d assignments, %d applications, %d rules and %d memberships are %s.", m.Assignments, m.Applications, m.Rules,
-		m.Memberships, done,
+	text := names.Counted(
+		"%d {assignment|assignments}, %d {application|applications}, %d {rule|rules} and %d {membership|memberships} "+
+			"are %s.", m.Assignments, m.Applications, m.Rules, m.Memberships, done,
 	)
 	if m.Left > 0 || len(m.Problems) > 0 {
 		return p.Failed("/console/leavers", strings.TrimSpace(
-			text+fmt.Sprintf(" %d are left. ", m.Left)+strings.Join(m.Problems[:min(len(m.Problems), 3)], " ")),
+			text+names.Counted(" %d {is|are} left. ", m.Left)+strings.Join(m.Problems[:min(len(m.Problems), 3)], " ")),
 		)
 	}
 	return p.Done("/console/leavers", text)

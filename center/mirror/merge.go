@@ -395,7 +395,7 @@ func (m *Merge) members(ctx context.Context, d *Difference, g center.Group) erro
 	if len(have) == 0 {
 		return m.put(ctx, center.Replica{Members: []center.Members{{Group: g.ID, Users: lacking}}})
 	}
-	d.example("%s gets %d members more", g.DisplayName, len(lacking))
+	d.example("%s gets %d more of its members", g.DisplayName, len(lacking))
 	change := center.MembershipChange{Add: lacking}
 	_, err = m.To.UpdateGroup(ctx, actor, g.ID, change, func(*center.Group) error { return nil })
 	return err

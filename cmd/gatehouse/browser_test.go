@@ -96,7 +96,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	b.screenshot("review")
 	b.click("main details summary")
 	b.submit(`form[action$="/review"]`, "button", map[string]string{"known": "mei.tanaka@northwind.example"})
-	b.sees("1 names were compared")
+	b.sees("1 name was compared")
 	b.sees("has no user with this user name")
 	b.submit(`form[action$="/change"]`, "button", map[string]string{"confirmation": "ACCEPT"})
 	b.sees("External identity provider")

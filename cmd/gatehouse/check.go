@@ -128,7 +128,8 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 				d.asJSON, map[string]any{
 					"rows": seen, "problems": append([]string{}, problems...), "audit": observe.Chained(log),
 				},
-				"%d rows checked, %d problems\n%s", seen, len(problems), observe.ChainedText(log),
+				"%s\n%s", terminal.Counted("%d {row|rows} checked, %d {problem|problems}", seen, len(problems)),
+				observe.ChainedText(log),
 			); err != nil {
 				return err
 			}

@@ -94,7 +94,8 @@ writes to standard output. It does not export passwords, second factors or sessi
 			_ = bar.Finish()
 			if done != "" {
 				return w.result(
-					d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %d users and groups", done, lines,
+					d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %s", done,
+					terminal.Counted("%d {user or group|users and groups}", lines),
 				)
 			}
 			return nil
@@ -168,7 +169,7 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 	}[o.DryRun]
 	err = w.result(d.asJSON, result, verb, result.Created, result.Updated, result.Left, result.Failed)
 	if err == nil && result.Failed > 0 {
-		err = fmt.Errorf("%d lines could not be imported", result.Failed)
+		err = errors.New(terminal.Counted("%d {line|lines} could not be imported", result.Failed))
 	}
 	return err
 }

@@ -166,7 +166,7 @@ func TestServeTenantAndConnect(t *testing.T) {
 				}
 			}
 			code, out, errOut = call(t, "", env, append(args, "--accept")...)
-			if code != exitDone || !strings.Contains(out, "1 users and 0 groups on both sides") {
+			if code != exitDone || !strings.Contains(out, "1 user and 0 groups on both sides") {
 				t.Fatalf("connect: %d %s %s", code, out, errOut)
 			}
 			var users struct{ Users []struct{ UserName string } }

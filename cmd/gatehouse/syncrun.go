@@ -64,7 +64,7 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 	case s.dryRun && report.Changes:
 		return errChanges
 	case report.Failed > 0:
-		return fmt.Errorf("%d objects failed; the next run retries them", report.Failed)
+		return errors.New(terminal.Counted("%d {object|objects} failed; the next run tries again", report.Failed))
 	}
 	return nil
 }

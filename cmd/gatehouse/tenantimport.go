@@ -97,9 +97,10 @@ func (w *world) importDirectory(ctx context.Context, s *importedDirectory) error
 			"users": users, "groups": groups, "passwords_given": given,
 		})
 	}
-	fmt.Fprintf(
-		w.out, "The tenant has %d users and %d groups. %d users got the password.\n", users, groups, given,
-	)
+	fmt.Fprint(w.out, terminal.Counted(
+		"The tenant has %d {user|users} and %d {group|groups}. %d {user|users} got the password.\n",
+		users, groups, given,
+	))
 	return errors.Join(e1, e2)
 }
 

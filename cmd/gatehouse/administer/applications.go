@@ -157,7 +157,7 @@ func (a *administration) printApplication(s adminapi.ApplicationSAML, err error)
 		line("ACS URL", s.ACSURL)
 		line("audience", s.Audience)
 		line("relay state", s.RelayState)
-		line("session", fmt.Sprintf("%d minutes", s.SessionMinutes))
+		line("session", terminal.Counted("%d {minute|minutes}", s.SessionMinutes))
 		line("subject", s.Subject.Value+" ("+s.Subject.Format+")")
 		for _, m := range s.Mappings {
 			line("attribute "+m.Name, m.Value)

@@ -102,7 +102,7 @@ func columns(e adminapi.Event) []any {
 		result = e.ErrorCode
 	}
 	if e.Count > 0 {
-		result = fmt.Sprintf("%s (%d times)", result, e.Count)
+		result = terminal.Counted("%s (%d {time|times})", result, e.Count)
 	}
 	at := e.EventTime.UTC().Format(time.DateTime)
 	return []any{

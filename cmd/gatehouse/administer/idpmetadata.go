@@ -204,7 +204,10 @@ func (a *administration) printEffects(report adminapi.Report) error {
 	for _, u := range report.Users {
 		explained[u.Effect] = u.Explanation
 	}
-	fmt.Fprintf(a.Out, "%d users; %d administrators of AWS accounts lose access.\n", report.Total, report.LockedOut)
+	fmt.Fprint(a.Out, terminal.Counted(
+		"%d {user|users}; %d {administrator of AWS accounts loses|administrators of AWS accounts lose} access.\n",
+		report.Total, report.LockedOut,
+	))
 	return a.print(nil, "USERS\tEFFECT\tMEANING", func(line func(...any)) {
 		for _, effect := range slices.Sorted(maps.Keys(report.Counts)) {
 			line(report.Counts[effect], effect, explained[effect])

@@ -92,11 +92,14 @@ func (o *output) print(s terraform.Summary) error {
 	for _, n := range s.Resources {
 		all += n
 	}
-	verb := "%s: %d resources in %d files; %d of the files changed, %d are gone\n"
+	verb := "%s: %d {resource|resources} in %d {file|files}; %d of the files changed, %d {is|are} gone\n"
 	if s.DryRun {
-		verb = "Dry run, nothing was written. %s: %d resources in %d files; %d of the files would change, %d would go\n"
+		verb = "Dry run, nothing was written. %s: %d {resource|resources} in %d {file|files}; %d of the files would " +
+			"change, %d would go\n"
 	}
-	fmt.Fprintf(o.Out, verb, terminal.Inline(s.Folder), all, len(s.Files), len(s.Changed), len(s.Removed))
+	fmt.Fprint(o.Out, terminal.Counted(
+		verb, terminal.Inline(s.Folder), all, len(s.Files), len(s.Changed), len(s.Removed),
+	))
 	kinds := make([]string, 0, len(s.Resources))
 	for _, kind := range terraform.SortedKeys(s.Resources) {
 		kinds = append(kinds, fmt.Sprintf("  %6d %s\n", s.Resources[kind], kind))

@@ -276,7 +276,7 @@ func (s *settings) early(f doctor.Facts, words []string) {
 			fmt.Fprintf(s.Err, " ✗ %s: %s\n", terminal.Inline(found.Check), terminal.Inline(found.Fact))
 		}
 	}
-	fmt.Fprintf(s.Err, " %d checks found nothing\n", len(report.Sound))
+	fmt.Fprint(s.Err, terminal.Counted(" %d {check|checks} found nothing\n", len(report.Sound)))
 }
 
 // groups are how findings are printed: failures first.
@@ -318,8 +318,8 @@ func (s *settings) answer(r doctor.Report, asked bool) {
 			counts = append(counts, fmt.Sprintf("%d %s", n, strings.ToLower(g.title)))
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", strings.Join(append(counts, fmt.Sprintf("%d checks found nothing", len(r.Sound))),
-		", "))
+	fmt.Fprintf(out, "\n%s\n", strings.Join(
+		append(counts, terminal.Counted("%d {check|checks} found nothing", len(r.Sound))), ", "))
 }
 
 func join(between string, texts ...string) string {

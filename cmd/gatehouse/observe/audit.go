@@ -106,7 +106,10 @@ func Chained(r chain.Result) map[string]any {
 
 // ChainedText is what check says of the audit log to people.
 func ChainedText(r chain.Result) string {
-	text := fmt.Sprintf("audit log: %d events are as they were written, %d are not chained yet", r.Lines, r.Waiting)
+	text := terminal.Counted(
+		"audit log: %d {event is as it was|events are as they were} written, %d {is|are} not chained yet",
+		r.Lines, r.Waiting,
+	)
 	if r.Position > 0 {
 		text += fmt.Sprintf("; the chain ends at %d:%x", r.Position, r.Hash)
 	}

@@ -205,7 +205,7 @@ func (l *leavers) tell(m adminapi.Moved) error {
 		fmt.Fprintln(l.Err, terminal.Inline(p))
 	}
 	if err == nil && m.Left > 0 {
-		err = fmt.Errorf("%d assignments are left: see above", m.Left)
+		err = errors.New(terminal.Counted("%d {assignment is|assignments are} left: see above", m.Left))
 	}
 	return err
 }
@@ -229,9 +229,9 @@ func (l *leavers) relink() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := l.confirmed(fmt.Sprintf(
-				"%d assignments to accounts, %d applications and %d rules of the deleted %s %s (%s)\n"+
-					"will be those of %s (%s), who can use them at once.",
+			if err := l.confirmed(terminal.Counted(
+				"%d {assignment|assignments} to accounts, %d {application|applications} and %d {rule|rules}\n"+
+					"of the deleted %s %s (%s) will be those of %s (%s), who can use them at once.",
 				o.Assignments, o.Applications, o.Rules, strings.ToLower(o.PrincipalType), terminal.Inline(o.Name),
 				terminal.Inline(o.PrincipalID), terminal.Inline(name), terminal.Inline(to),
 			)); err != nil {
@@ -285,12 +285,14 @@ func (l *leavers) remove() *cobra.Command {
 			plan := ""
 			if o != nil {
 				in.PrincipalType, in.PrincipalID = o.PrincipalType, o.PrincipalID
-				plan = fmt.Sprintf("%d assignments to accounts, %d applications and %d rules of the deleted %s %s "+
+				plan = terminal.Counted("%d {assignment|assignments} to accounts, %d {application|applications} "+
+					"and %d {rule|rules} of the deleted %s %s "+
 					"(%s) will be removed.", o.Assignments, o.Applications, o.Rules, strings.ToLower(o.PrincipalType),
 					terminal.Inline(o.Name), terminal.Inline(o.PrincipalID))
 			} else {
 				in.PrincipalID = d.UserID
-				plan = fmt.Sprintf("%d assignments to accounts, %d applications and the memberships of %d groups of "+
+				plan = terminal.Counted("%d {assignment|assignments} to accounts, %d {application|applications} "+
+					"and the memberships of %d {group|groups} of "+
 					"%s will be removed. The user stays disabled.", d.Assignments, d.Applications, len(d.Groups),
 					terminal.Inline(d.UserName))
 			}

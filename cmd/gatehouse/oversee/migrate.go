@@ -160,7 +160,9 @@ func (m *migration) make(ctx context.Context, c *adminapi.Client, plan adminapi.
 		fmt.Fprintln(m.Err, "Everything is there already.")
 		return nil
 	}
-	err := m.confirmed(fmt.Sprintf("%d entitlements will be made. Assignments stay as they are.", len(wanted)))
+	err := m.confirmed(terminal.Counted(
+		"%d {entitlement|entitlements} will be made. Assignments stay as they are.", len(wanted),
+	))
 	if err != nil {
 		return err
 	}
@@ -175,10 +177,11 @@ func (m *migration) make(ctx context.Context, c *adminapi.Client, plan adminapi.
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d entitlements could not be made: mend what is named, and run it again",
-			failed, len(wanted))
+		return errors.New(terminal.Counted(
+			"%d of %d {entitlement|entitlements} could not be made: mend what is named, and run it again",
+			failed, len(wanted)))
 	}
-	fmt.Fprintf(m.Err, "%d entitlements were made.\n", len(wanted))
+	fmt.Fprint(m.Err, terminal.Counted("%d {entitlement was|entitlements were} made.\n", len(wanted)))
 	return nil
 }
 
@@ -194,13 +197,15 @@ func (m *migration) unmake(ctx context.Context, c *adminapi.Client, plan adminap
 		}
 	}
 	if others > 0 {
-		fmt.Fprintf(m.Err, "%d equal ones were not made by a migration: they stay.\n", others)
+		fmt.Fprintf(m.Err, "Not made by a migration, though equal: %d. They stay.\n", others)
 	}
 	if len(there) == 0 {
 		fmt.Fprintln(m.Err, "No migration has made any of these entitlements.")
 		return nil
 	}
-	err := m.confirmed(fmt.Sprintf("%d entitlements will be removed. Sessions that are open go on.", len(there)))
+	err := m.confirmed(terminal.Counted(
+		"%d {entitlement|entitlements} will be removed. Sessions that are open go on.", len(there),
+	))
 	if err != nil {
 		return err
 	}
@@ -209,6 +214,6 @@ func (m *migration) unmake(ctx context.Context, c *adminapi.Client, plan adminap
 			return fmt.Errorf("%s, %s: %w", holder(e), e.RoleArn, err)
 		}
 	}
-	fmt.Fprintf(m.Err, "%d entitlements were removed.\n", len(there))
+	fmt.Fprint(m.Err, terminal.Counted("%d {entitlement was|entitlements were} removed.\n", len(there)))
 	return nil
 }

@@ -180,9 +180,11 @@ func (r *revocation) print(p adminapi.Proof, whole any) error {
 	if err != nil || r.JSON() {
 		return err
 	}
-	fmt.Fprintf(r.Err, "%d of %d sessions of %s have ended, and %d of %d roles. Sign-in is %s.\n",
+	fmt.Fprint(r.Err, terminal.Counted(
+		"%d of %d {session|sessions} of %s have ended, and %d of %d {role|roles}. Sign-in is %s.\n",
 		len(p.Sessions)-len(p.Left), len(p.Sessions), terminal.Inline(p.UserName), refused, len(p.Roles),
-		terminal.Inline(p.SignIn))
+		terminal.Inline(p.SignIn),
+	))
 	if p.After.DenyPolicy != "" {
 		fmt.Fprintf(r.Err, "This center does not keep these roles. Add this policy to each of them, and remove it "+
 			"after the last time above:\n%s\n", terminal.Inline(p.After.DenyPolicy))
@@ -203,7 +205,7 @@ func stateOf(r adminapi.ProvedRole) string {
 		if r.Reason == "" {
 			return "not refused by IAM yet"
 		}
-		return fmt.Sprintf("not refused by IAM yet, tried %d times: %s", r.Attempts, r.Reason)
+		return terminal.Counted("not refused by IAM yet, tried %d {time|times}: %s", r.Attempts, r.Reason)
 	}
 	return "open"
 }

@@ -29,8 +29,8 @@ func (p *PlanFiles) Flags(cmd *cobra.Command) {
 	f.StringVar(&p.apply, "apply", "", "apply the plan in this `file`, unless the world has moved since; a plan of a "+
 		"rehearsal is one of the original too")
 	f.StringVar(&p.journal, "journal", "", "write to this `file` what each step leaves")
-	f.StringVar(&p.rehearsed, "rehearsed", "", "compare each step with this `file`, a rehearsal's journal, and stop where "+
-		"they differ")
+	f.StringVar(&p.rehearsed, "rehearsed", "", "compare each step with this `file`, a rehearsal's journal, and stop "+
+		"where they differ")
 }
 
 // Read reads the plan that is to be applied, and the journals.
