@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,9 @@ import (
 type Tracing struct {
 	provider *sdk.TracerProvider
 	tracer   trace.Tracer
+	// strangers has the traces that somebody outside says have begun before, with a queue of their
+	// own: a flood of them pushes out none of the others.
+	strangers *sdk.TracerProvider
 }
 
 // Service is who tells.
@@ -42,6 +46,7 @@ const (
 	maxSpans      = 500             //bound:list spans of one request or one change that a trace has
 	maxStatements = 50              //bound:list statements of one transaction that a trace has
 	maxAttribute  = 300             //bound:text a value of an attribute of a trace
+	maxCarried    = 512             //bound:queue spans of traces that began elsewhere, before they are sent
 	farewell      = 3 * time.Second //bound:wait a collector of traces, when the program ends
 )
 
@@ -70,11 +75,23 @@ func Open(ctx context.Context, s Settings, of Service, log *slog.Logger) (*Traci
 	}
 	limits := sdk.NewSpanLimits()
 	limits.AttributeValueLengthLimit = maxAttribute
-	provider := sdk.NewTracerProvider(
-		sdk.WithBatcher(exporter), sdk.WithSampler(newSampler(s.ratio)), sdk.WithResource(r),
-		sdk.WithRawSpanLimits(limits),
-	)
-	return &Tracing{provider, provider.Tracer("github.com/gatehouse-id/gatehouse")}, nil
+	all := []sdk.TracerProviderOption{
+		sdk.WithSampler(newSampler(s.ratio)), sdk.WithResource(r), sdk.WithRawSpanLimits(limits),
+	}
+	own := sdk.NewTracerProvider(append(all, sdk.WithBatcher(exporter))...)
+	carried := sdk.WithBatcher(exporter, sdk.WithMaxQueueSize(maxCarried), sdk.WithMaxExportBatchSize(maxCarried/2))
+	return &Tracing{own, own.Tracer(tracerName), sdk.NewTracerProvider(append(all, carried)...)}, nil
+}
+
+const tracerName = "github.com/gatehouse-id/gatehouse"
+
+// under is the tracer of the span that a context is in: what belongs to a trace waits where the
+// rest of it does.
+func (t *Tracing) under(ctx context.Context) trace.Tracer {
+	if at := trace.SpanFromContext(ctx); at.IsRecording() {
+		return at.TracerProvider().Tracer(tracerName)
+	}
+	return t.tracer
 }
 
 // Close hands over what is still to be told, for as long as a moment: a collector that does not
@@ -85,7 +102,11 @@ func (t *Tracing) Close() {
 	}
 	ctx, end := context.WithTimeout(context.Background(), farewell)
 	defer end()
-	_ = t.provider.Shutdown(ctx) // the collector's trouble was logged
+	var both sync.WaitGroup
+	for _, p := range []*sdk.TracerProvider{t.provider, t.strangers} {
+		both.Go(func() { _ = p.Shutdown(ctx) }) // the collector's trouble was logged
+	}
+	both.Wait()
 }
 
 // budget is how much of a request, or of a change, is told yet.
@@ -120,7 +141,11 @@ func (t *Tracing) Request(
 		ctx = parent(ctx, traceparent)
 	}
 	method = known(method)
-	ctx, span := t.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+	tracer := t.tracer
+	if trace.SpanContextFromContext(ctx).IsRemote() {
+		tracer = t.strangers.Tracer(tracerName)
+	}
+	ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 	if !span.IsRecording() {
 		return ctx, func(string, string, int) { span.End() }
 	}
@@ -167,7 +192,7 @@ func (t *Tracing) Work(
 	} else if at.IsValid() && !spend(ctx) {
 		return ctx, func(error) {}
 	}
-	ctx, span := t.tracer.Start(ctx, name, options...)
+	ctx, span := t.under(ctx).Start(ctx, name, options...)
 	if !span.IsRecording() {
 		return ctx, func(error) { span.End() }
 	}
@@ -199,12 +224,12 @@ func (t *Tracing) Sending(next http.RoundTripper) http.RoundTripper {
 	if t == nil {
 		return next
 	}
-	return sending{t.tracer, next}
+	return sending{t, next}
 }
 
 type sending struct {
-	tracer trace.Tracer
-	next   http.RoundTripper
+	tracing *Tracing
+	next    http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -212,7 +237,7 @@ func (s sending) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !trace.SpanFromContext(r.Context()).IsRecording() || !spend(r.Context()) {
 		return s.next.RoundTrip(r)
 	}
-	ctx, span := s.tracer.Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient),
+	ctx, span := s.tracing.under(r.Context()).Start(r.Context(), r.Method, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(
 			attribute.String("http.request.method", r.Method), attribute.String("server.address", r.URL.Hostname()),
 		))

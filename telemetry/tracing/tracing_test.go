@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -211,6 +213,48 @@ func TestACollectorCannotHarm(t *testing.T) {
 	}
 	if asked.Load() == 0 || elsewhere.Load() != 0 {
 		t.Errorf("%d requests came, %d went elsewhere", asked.Load(), elsewhere.Load())
+	}
+}
+
+// TestAFloodOfStrangersPushesOutNobody: while a collector is slow, strangers' requests have more
+// spans than both queues hold; what others did in the meantime comes all the same, when it answers.
+func TestAFloodOfStrangersPushesOutNobody(t *testing.T) {
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+	var mu sync.Mutex
+	var came bytes.Buffer
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-release
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.Copy(&came, r.Body)
+	}))
+	t.Cleanup(s.Close)
+	traces := opened(t, s.URL)
+	request := func(traceparent, door string) {
+		ctx, end := traces.Request(context.Background(), "GET", traceparent, "id")
+		for range maxSpans / 2 {
+			if at := traces.Transaction(ctx, door); at != nil {
+				at.End(nil)
+			}
+		}
+		end(door, "operation", http.StatusOK)
+	}
+	for range tracesBurst / 2 {
+		request("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "stranger")
+	}
+	for range 3 {
+		request("", "resident")
+	}
+	close(release)
+	traces.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	if n := bytes.Count(came.Bytes(), []byte("transaction resident")); n != 3*maxSpans/2 {
+		t.Errorf("%d spans of the others came, want %d", n, 3*maxSpans/2)
+	}
+	if !bytes.Contains(came.Bytes(), []byte("transaction stranger")) {
+		t.Error("no span of the strangers came")
 	}
 }
 

@@ -24,10 +24,11 @@ func (t *Tracing) Transaction(ctx context.Context, kind string) *Transaction {
 	if !trace.SpanFromContext(ctx).IsRecording() || !spend(ctx) {
 		return nil
 	}
-	under, span := t.tracer.Start(
+	tracer := t.under(ctx)
+	under, span := tracer.Start(
 		context.WithoutCancel(ctx), "transaction "+kind, trace.WithSpanKind(trace.SpanKindInternal),
 	)
-	return &Transaction{tracer: t.tracer, ctx: under, span: span}
+	return &Transaction{tracer: tracer, ctx: under, span: span}
 }
 
 // Statement tells of a statement that was run. Its text has no values: they are arguments.
