@@ -22,7 +22,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{".", ""},
 	{"cmd/gatehouse/administer", "adminapi outbound saml terminal"},
 	{"cmd/gatehouse/complete", "adminapi cmd/gatehouse/administer outbound terminal"},
-	{"cmd/gatehouse/oversee", "adminapi center/proof cmd/gatehouse/administer outbound terminal"},
+	{"cmd/gatehouse/oversee", "adminapi authn center/proof cmd/gatehouse/administer outbound terminal"},
 	{"cmd/gatehouse/observe", "audit/chain audit/outlet inbound outbound sqldb telemetry/tracing terminal web"},
 	{"telemetry", "audit"}, {"telemetry/tracing", ""}, {"deploy", ""}, {"deploy/testcontainers", ""},
 	{"tools/deploy", ""},

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"errors"
+	"fmt"
 	"os"
 )
 
@@ -9,9 +10,17 @@ import (
 const private = 0o600
 
 // PrivateFile opens a file to overwrite it. Nobody else may read it, from its first byte on, even
-// if it existed before with other permissions.
+// if it existed before with other permissions. A link that another user made is not followed: it
+// would choose what root overwrites.
 func PrivateFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, private) // #nosec G304 -- named by the operator
+	follow := noFollow // no link that comes after this look
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if ownedByAnother(info) {
+			return nil, fmt.Errorf("%s is a link that another user made: name the file itself", path)
+		}
+		follow = 0 // such as /dev/stdout
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|follow, private) // #nosec G304 -- named by the operator
 	if err != nil {
 		return nil, err
 	}
@@ -36,17 +45,4 @@ func WritePrivate(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
-}
-
-// KeepPrivate removes the permissions of others on a file or a folder. A missing one is not an
-// error.
-func KeepPrivate(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm()&0o700)
 }

@@ -71,13 +71,17 @@ func (f Folder) KeepPrivate() error {
 	if !ours {
 		return err
 	}
-	err = authn.KeepPrivate(f.Path)
-	for _, name := range own {
-		err = errors.Join(err, authn.KeepPrivate(filepath.Join(f.Path, name)))
+	folder, err := filepath.EvalSymlinks(f.Path) // that is the operator's
+	if err != nil {
+		return err
 	}
-	old, _ := filepath.Glob(filepath.Join(f.Path, "*.db.before-*")) // the pattern is a good one
+	err = sqldb.KeepPrivate(folder)
+	for _, name := range own {
+		err = errors.Join(err, sqldb.KeepPrivate(filepath.Join(folder, name)))
+	}
+	old, _ := filepath.Glob(filepath.Join(folder, "*.db.before-*")) // the pattern is a good one
 	for _, path := range old {
-		err = errors.Join(err, authn.KeepPrivate(path))
+		err = errors.Join(err, sqldb.KeepPrivate(path))
 	}
 	return err
 }

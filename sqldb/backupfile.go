@@ -245,12 +245,16 @@ func syncFolder(path string) error {
 }
 
 // resolve follows a symbolic link to where a database is, or is to be: SQLite keeps the logs beside
-// the file, not beside the link.
+// the file, not beside the link. Where somebody else made the link, what it leads to must be theirs:
+// root would otherwise change, in the folder of a service, what the service may not.
 func resolve(path string) (string, error) {
 	for range 32 {
 		target, err := os.Readlink(path)
 		if err != nil { // no link, or nothing there
 			return path, nil
+		}
+		if err := leadsHome(path); err != nil {
+			return "", err
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
@@ -258,4 +262,20 @@ func resolve(path string) (string, error) {
 		path = target
 	}
 	return "", fmt.Errorf("%s is a symbolic link that leads nowhere", path)
+}
+
+// leadsHome refuses a link that another user made to what is not that user's.
+func leadsHome(link string) error {
+	of, err := os.Lstat(link)
+	if err != nil || !ownedByAnother(of) {
+		return err
+	}
+	to, err := os.Stat(link)
+	if err == nil && sameOwner(of, to) {
+		return nil
+	}
+	return fmt.Errorf(
+		"%s is a link that another user made to what is not theirs, and is not followed: run this as that user, or "+
+			"name the folder of the file itself", link,
+	)
 }

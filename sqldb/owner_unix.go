@@ -10,6 +10,22 @@ import (
 	"syscall"
 )
 
+// withoutWaiting opens a pipe that nobody writes to, instead of waiting for somebody.
+const withoutWaiting = syscall.O_NONBLOCK
+
+// ownedByAnother says whether somebody else made a file: neither root nor whoever runs this.
+func ownedByAnother(info os.FileInfo) bool {
+	of, ok := info.Sys().(*syscall.Stat_t)
+	return ok && of.Uid != 0 && int(of.Uid) != os.Geteuid()
+}
+
+// sameOwner says whether two files are one user's.
+func sameOwner(a, b os.FileInfo) bool {
+	x, e1 := a.Sys().(*syscall.Stat_t)
+	y, e2 := b.Sys().(*syscall.Stat_t)
+	return e1 && e2 && x.Uid == y.Uid
+}
+
 // belong gives a file that this process has just made to whoever the folder belongs to. Root, who
 // restores or looks at the data of a service, would otherwise leave files there that the service
 // cannot open. A root who may not give files away, as in a container without that right or on NFS,

@@ -133,12 +133,18 @@ func lockFile(path string) (*os.File, error) {
 	return lockBeside(path)
 }
 
-// openOrMake opens a file, or makes one that belongs to whom the folder belongs to.
-func openOrMake(path string) (*os.File, error) {
-	const flags = os.O_RDWR | os.O_CREATE
-	f, err := os.OpenFile(path, flags|os.O_EXCL, 0o600) // #nosec G304 -- in the operator's own data folder
+// openOrMake opens a file, or makes one that belongs to whom the folder belongs to. It follows no
+// link out of the folder: root would open, or make, what the folder's owner chose.
+func openOrMake(path string) (f *os.File, err error) {
+	folder, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	name := filepath.Base(path)
+	f, err = folder.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return os.OpenFile(path, flags, 0o600) // #nosec G304 -- the same
+		return folder.OpenFile(name, os.O_RDWR|withoutWaiting, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -165,9 +171,7 @@ func lockBeside(path string) (*os.File, error) {
 // with the same rights. What is another one's file stays as it is.
 func keepPrivate(path string) {
 	for _, name := range []string{path, path + "-wal", path + "-shm", path + lockSuffix} {
-		if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
-			_ = os.Chmod(name, info.Mode().Perm()&0o700)
-		}
+		_ = KeepPrivate(name)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package oversee has the commands that say who has what, and that end and prove the end of it.
 // They are flags and words; what they do is the API's.
 //
-// It may import adminapi, center/proof, cmd/gatehouse/administer, outbound and terminal.
+// It may import adminapi, authn, center/proof, cmd/gatehouse/administer, outbound and terminal.
 package oversee
 
 import (

@@ -1,0 +1,43 @@
+package sqldb
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// KeepPrivate takes the rights of others to a file or a folder away. One that is missing, and what
+// is neither, such as a socket, is no error. Whoever runs this may be root in the folder of a
+// service: a link in it is not followed out of it, and what was looked at is what is changed.
+func KeepPrivate(path string) error {
+	at, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return without(err, fs.ErrNotExist)
+	}
+	name := filepath.Base(path)
+	return errors.Join(keepPrivateIn(at, name), at.Close())
+}
+
+func keepPrivateIn(folder *os.Root, name string) error {
+	info, err := folder.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() && !info.IsDir() || info.Mode().Perm()&0o077 == 0 {
+		return without(err, fs.ErrNotExist)
+	}
+	f, err := folder.OpenFile(name, os.O_RDONLY|withoutWaiting, 0)
+	if err != nil {
+		return without(err, fs.ErrNotExist)
+	}
+	if info, err = f.Stat(); err == nil && (info.Mode().IsRegular() || info.IsDir()) {
+		err = f.Chmod(info.Mode().Perm() & 0o700)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// without is an error unless it is a certain one.
+func without(err, certain error) error {
+	if errors.Is(err, certain) {
+		return nil
+	}
+	return err
+}
