@@ -20,7 +20,8 @@ func TestALinkOfAnotherUserIsNotOverwrittenThrough(t *testing.T) {
 	for owner, follows := range map[int]bool{0: true, 12345: false} {
 		precious, link := filepath.Join(t.TempDir(), "precious"), filepath.Join(t.TempDir(), "report.json")
 		err := errors.Join(
-			os.WriteFile(precious, []byte("precious"), 0o600), os.Symlink(precious, link), os.Lchown(link, owner, owner),
+			os.WriteFile(precious, []byte("precious"), 0o600), os.Symlink(precious, link),
+			os.Lchown(link, owner, owner),
 		)
 		if err != nil {
 			t.Fatal(err)

@@ -245,8 +245,8 @@ func syncFolder(path string) error {
 }
 
 // resolve follows a symbolic link to where a database is, or is to be: SQLite keeps the logs beside
-// the file, not beside the link. Where somebody else made the link, what it leads to must be theirs:
-// root would otherwise change, in the folder of a service, what the service may not.
+// the file, not beside the link. Where somebody else made the link, what it leads to must be
+// theirs: root would otherwise change, in the folder of a service, what the service may not.
 func resolve(path string) (string, error) {
 	for range 32 {
 		target, err := os.Readlink(path)
