@@ -1,0 +1,94 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sso"
+
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// TestTheDataOfAnOlderReleaseIsTakenOver: three schemas later, what that release handed out still
+// opens (passwords, tokens, keys, the SCIM token that the tenant keeps sealed), provisioning goes
+// on, and nothing in the data is wrong. scripts/older-data made the folder.
+func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
+	folder := t.TempDir()
+	if out, err := exec.Command("tar", "-xzf", "testdata/older.tar.gz", "-C", folder).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v: %s", err, out)
+	}
+	var was demoOutput
+	text, err := os.ReadFile(filepath.Join(folder, "older.json")) // #nosec G304 -- ours
+	if err := errors.Join(err, json.Unmarshal(text, &was)); err != nil {
+		t.Fatal(err)
+	}
+	checks := [][]string{{"check", "--data", folder}, {"tenant", "check", "--data", folder}}
+	for _, args := range checks {
+		code, _, said := call(t, "", nil, args...)
+		if code != exitFailed || !strings.Contains(said, "older release of gatehouse; start this release once") {
+			t.Errorf("%q before the start: %d %s", args, code, said)
+		}
+	}
+
+	_, stop := startDemo(t, "--data", folder, "--center", host(was.Center.URL), "--tenant", host(was.Tenant.URL))
+	both := of(t, was)
+	both.Administrator()
+	both.TenantAdministrator()
+	line := pairtest.NewCommandLine(both)
+	in, _ := line.Device(line.Register("sso:account:access"), "allow")
+	token := line.Tokens(in).AccessToken
+	account, role := line.AnyRole(token)
+	if _, err := line.SSO.GetRoleCredentials(t.Context(), &sso.GetRoleCredentialsInput{
+		AccessToken: token, AccountId: &account, RoleName: &role,
+	}); err != nil {
+		t.Error(err)
+	}
+	if set, err := both.Admin.DescribeDirectory(t.Context()); err != nil {
+		t.Errorf("the key of the admin API: %+v, %v", set, err)
+	}
+	id := both.User(pairtest.Amara).ID
+	both.Change(http.MethodPatch, "/users/"+id, map[string]any{"jobTitle": "Upgrader"}, nil)
+	both.Soon("a change after the upgrade", func() bool {
+		return both.Find("/Users", "userName", pairtest.Amara)["title"] == "Upgrader"
+	})
+	stop()
+	for _, args := range checks {
+		if code, out, said := call(t, "", nil, args...); code != exitDone || !strings.Contains(out, " 0 problems") {
+			t.Errorf("%q after the upgrade: %d %s %s", args, code, out, said)
+		}
+	}
+}
+
+// TestAnOlderProgramRefusesNewerData, on SQLite, and says what to do.
+func TestAnOlderProgramRefusesNewerData(t *testing.T) {
+	folder := t.TempDir()
+	_, stop := startDemo(t, "--data", folder, "--people", "1", "--no-connect")
+	stop()
+	for file, args := range map[string][]string{"center.db": {"serve"}, "tenant.db": {"tenant"}} {
+		db, err := sql.Open("sqlite", filepath.Join(folder, file))
+		if err == nil {
+			_, err = db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
+		}
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--data", folder, "--listen", "127.0.0.1:0")
+		code, _, said := call(t, "", nil, args...)
+		if code != exitFailed || !strings.Contains(said, "start that release, or restore a backup (schema 999") {
+			t.Errorf("%q: %d %s", args, code, said)
+		}
+	}
+}
+
+// host is the address in a URL.
+func host(url string) string {
+	_, address, _ := strings.Cut(url, "://")
+	return address
+}
