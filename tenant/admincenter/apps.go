@@ -260,25 +260,29 @@ func assign(p page) error {
 	if err != nil {
 		return err
 	}
-	to, err := p.principal(p.PostFormValue("name"))
+	list, err := p.named()
 	if err != nil {
 		return err
 	}
+	return p.assignAll(a, list, addressOf(a, "assignments"))
+}
+
+// roleOf is the role of an application that a form gives: its first, where the form names none.
+func (p page) roleOf(a tenant.Application) tenant.AppRoleID {
 	role := tenant.AppRoleID(p.PostFormValue("role"))
 	if roles := a.AppRoles(); role == "" && len(roles) > 0 {
 		role = roles[0].ID
 	}
-	role = cmp.Or(role, tenant.DefaultAccess)
-	if _, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, to.ID, role); err != nil {
-		return err
-	}
-	return p.Done("/admin/apps/"+string(a.ID)+"/assignments", "The assignment is created.")
+	return cmp.Or(role, tenant.DefaultAccess)
 }
 
 func unassign(p page) error {
 	a, err := p.app()
 	if err != nil {
 		return err
+	}
+	if p.PostFormValue(web.Pick) != "" {
+		return removePicked(p, a)
 	}
 	id := tenant.AssignmentID(p.PostFormValue("assignment"))
 	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, id); err != nil {

@@ -2,7 +2,9 @@ package admincenter
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -100,7 +102,12 @@ func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error 
 
 func users(p page) error {
 	ctx, t := p.Context(), p.h.Tenant
-	l := listing[tenant.User]{Listing: p.Listing("name", "upn")}
+	var l struct {
+		listing[tenant.User]
+		Back string
+		Apps []tenant.Application // that can be assigned
+	}
+	l.Listing, l.Back = p.Listing("name", "upn"), p.URL.RequestURI()
 	l.Status = l.Filter("status", "enabled", "disabled")
 	q := tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
 	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
@@ -127,7 +134,22 @@ func users(p page) error {
 	}
 	l.Items = list.Items
 	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
+	if l.Apps, err = p.assignable(); err != nil {
+		return err
+	}
 	return p.Render("users", "Users", "/admin/users", l)
+}
+
+// assignable are the applications that can be given to people from a list.
+func (p page) assignable() ([]tenant.Application, error) {
+	all, err := p.h.Tenant.Applications(p.Context())
+	all = slices.DeleteFunc(all, func(a tenant.Application) bool {
+		return a.NoPrincipal || !p.Sends(addressOf(a, "assignments"))
+	})
+	slices.SortStableFunc(all, func(a, b tenant.Application) int {
+		return strings.Compare(strings.ToLower(a.DisplayName), strings.ToLower(b.DisplayName))
+	})
+	return all[:min(len(all), maxPicked)], err
 }
 
 func createUser(p page) error {
@@ -376,14 +398,18 @@ func (p page) principal(name string) (tenant.Mark, error) {
 }
 
 func addMember(p page) error {
-	member, err := p.principal(p.PostFormValue("name"))
+	list, err := p.named()
+	if err == nil {
+		err = p.h.Tenant.AddMembers(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), list)
+	}
 	if err != nil {
 		return err
 	}
-	if err := p.h.Tenant.AddMember(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), member.ID); err != nil {
-		return err
+	done := "The member is added."
+	if len(list) > 1 {
+		done = counted(len(list), "member", "members") + " are added."
 	}
-	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is added.")
+	return p.Done("/admin/groups/"+p.PathValue("id"), done)
 }
 
 func removeMember(p page) error {

@@ -1,0 +1,135 @@
+package admincenter_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// pick is the box of a row.
+var pick = regexp.MustCompile(`name="pick" value="([^"]+)"`)
+
+// TestSeveralUsersAreChangedAtOnce: what cannot be undone by the same button is asked before, and
+// whoever filtered the list comes back to it as it was.
+func TestSeveralUsersAreChangedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	fill(t, s)
+	users, chosen := s.URL+"/admin/users", s.URL+"/admin/users/chosen"
+	form := func(do string, picks ...string) url.Values {
+		return url.Values{"do": {do}, "pick": picks, "back": {"/admin/users?q=number&sort=-upn"}}
+	}
+	status := func(id string, want tenant.User) {
+		t.Helper()
+		u, err := s.UserByIDOrName(context.Background(), id)
+		if err != nil || u.Enabled != want.Enabled {
+			t.Errorf("%s is %+v, %v", id, u, err)
+		}
+	}
+	asked := v.Does(chosen, form("disable", "user-001", "user-002"), "Disable 2 users?")
+	if !strings.Contains(asked, "=Number 001 (user-001@x.example)") || !strings.Contains(asked, "=Number 002") {
+		t.Errorf("whom it asks about: %s", asked)
+	}
+	status("user-001", tenant.User{Enabled: true})
+	list := v.IsSure(chosen, form("disable", "user-001", "user-002"), "2 users disabled")
+	if !strings.Contains(list, `aria-sort="descending"`) || !strings.Contains(list, `value="number"`) {
+		t.Errorf("it comes back to another list: %s", list)
+	}
+	status("user-001", tenant.User{})
+	v.Does(chosen, form("enable", "user-001", "user-002"), "2 users enabled.")
+	status("user-002", tenant.User{Enabled: true})
+	v.IsSure(chosen, form("delete", "user-003", "user-004"), "2 users deleted.")
+	if page := v.Get(users); !strings.Contains(page, "of 118") {
+		t.Errorf("after two were deleted: %s", page)
+	}
+	for _, wrong := range []url.Values{
+		{"do": {"disable"}}, {"do": {"explode"}, "pick": {"user-001"}}, {"pick": {"user-001"}},
+		form("delete", "nobody"), form("enable", make([]string, 201)...),
+	} {
+		if status, _ := v.Send(http.MethodPost, chosen, wrong); status < 400 {
+			t.Errorf("%v: %d", wrong, status)
+		}
+	}
+	gone := form("disable", "user-005", "user-003")
+	gone.Set("sure", "yes")
+	if code, _ := v.Send(http.MethodPost, chosen, gone); code != http.StatusNotFound {
+		t.Errorf("one of two is not there: %d", code)
+	}
+	status("user-005", tenant.User{Enabled: true})
+	v.Does(chosen, form("enable", "user-010", "user-003"), "1 of 2 were done, and then one was refused")
+	status("user-010", tenant.User{Enabled: true})
+	other, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := form("assign", "user-006", "user-007")
+	give.Set("application", string(other.ID))
+	v.Does(chosen, give, "2 assignments are created.")
+	give["pick"] = append(give["pick"], "user-008")
+	v.Does(chosen, give, "1 of 3 assignments are created; 2 had it already.")
+	give["pick"] = []string{"user-006"}
+	if status, _ := v.Send(http.MethodPost, chosen, give); status != http.StatusConflict {
+		t.Errorf("assigned again: %d", status)
+	}
+}
+
+// TestSeveralAreAssignedAndRemovedAtOnce: of names that one form sends, all or none are known; the
+// chosen rows of a list go together.
+func TestSeveralAreAssignedAndRemovedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	fill(t, s)
+	wiki, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, ends := range map[string]struct{ add, added, remove, removed, ids string }{
+		"/admin/apps/" + string(wiki.ID): {
+			"/assignments", "3 assignments are created.", "/assignments/delete", "2 assignments removed.",
+			"assignments",
+		},
+		"/admin/groups/group-001": {"/members", "3 members are added.", "/members/remove", "2 members removed.", ""},
+	} {
+		address := s.URL + at
+		list := strings.TrimSuffix(address+"/"+ends.ids, "/")
+		wrong := url.Values{"name": {"user-001@x.example\nnobody@x.example\n=Number 007"}}
+		if status, page := v.Send(http.MethodPost, address+ends.add, wrong); status < 400 ||
+			!strings.Contains(page, "nobody@x.example") {
+			t.Errorf("%s: one is not there: %d %s", at, status, page)
+		}
+		if page := v.Get(list); strings.Contains(page, `name="pick"`) {
+			t.Errorf("%s: half of it is done: %s", at, page)
+		}
+		page := v.Does(address+ends.add, url.Values{
+			"name": {"user-001@x.example\r\n\r\n =Number 007 \r\nuser-002@x.example\r\nUSER-001@x.example"},
+		}, ends.added)
+		picks := pick.FindAllStringSubmatch(page, 2)
+		if len(picks) != 2 {
+			t.Fatalf("%s: %s", at, page)
+		}
+		form := url.Values{"pick": {picks[0][1], picks[1][1]}}
+		v.Does(address+ends.remove, form, "Remove 2 ")
+		page = v.IsSure(address+ends.remove, form, ends.removed)
+		if n := len(pick.FindAllString(page, 3)); n != 1 {
+			t.Errorf("%s: %d are left: %s", at, n, page)
+		}
+		names := strings.Builder{}
+		for i := range 201 {
+			_, _ = fmt.Fprintf(&names, "user-%03d@x.example\n", i)
+		}
+		many := url.Values{"name": {names.String()}}
+		if status, page := v.Send(http.MethodPost, address+ends.add, many); status < 400 ||
+			!strings.Contains(page, "at most 200") {
+			t.Errorf("%s: too many: %d", at, status)
+		}
+	}
+}
