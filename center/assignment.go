@@ -36,10 +36,24 @@ type AssignmentQuery struct {
 	PrincipalID      string
 	HeldBy           UserID // only those of the user and of the user's groups
 	Words            []AssignmentWord
+	By               AssignmentOrder
+	Descending       bool       // the other way round, unless they are in the order of ids
 	After            Assignment // only those that sort after this one; zero: all
 	Offset           int
 	Limit            int // 0: all
 }
+
+// AssignmentOrder is what assignments are in order of.
+type AssignmentOrder string
+
+// The orders. What is equal in one is in the order of ids: of accounts, permission sets,
+// principals.
+const (
+	ByAccountID     AssignmentOrder = ""
+	ByAccountName   AssignmentOrder = "account"
+	BySetName       AssignmentOrder = "set"
+	ByPrincipalName AssignmentOrder = "who"
+)
 
 // AssignmentWord is a word of a search, as what it matches: an assignment must be of one of the
 // accounts, of one of the permission sets, or to one of the principals.

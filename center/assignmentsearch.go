@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	// MaxOrderedAssignments bounds how many FindAssignments puts in the order of names.
+	MaxOrderedAssignments = 20_000 //bound:list assignments that are put in the order of names
 	// maxSearchWords bounds a search for assignments.
 	maxSearchWords = 5 //bound:list words of a search for assignments
 	// maxWordMatches bounds how many users and how many groups one word may match.
@@ -18,13 +20,15 @@ const (
 
 // AssignmentPage is a page of assignments, and how many there are in all.
 type AssignmentPage struct {
-	Items []Assignment
-	Total int
+	Items   []Assignment
+	Total   int
+	Ordered bool // as the query says; otherwise there are too many, and they are in the order of ids
 }
 
 // FindAssignments lists those assignments of a query that match every word of a text: part of the
 // name or the id of an account, or of the name of a permission set, a user or a group. It returns
-// how many there are in all. It fails with InvalidValue when a word matches too many users or
+// how many there are in all, of which at most MaxOrderedAssignments are put in the order of names:
+// each of these is looked up. It fails with InvalidValue when a word matches too many users or
 // groups to look at.
 func (c *Center) FindAssignments(ctx context.Context, q AssignmentQuery, text string) (p AssignmentPage, err error) {
 	words := strings.Fields(strings.ToLower(text))
@@ -46,10 +50,15 @@ func (c *Center) FindAssignments(ctx context.Context, q AssignmentQuery, text st
 			}
 			q.Words = append(q.Words, w)
 		}
-		var e1, e2 error
-		p.Items, e1 = r.Assignments(q)
-		p.Total, e2 = r.CountAssignments(q)
-		return errors.Join(e1, e2)
+		if p.Total, err = r.CountAssignments(q); err != nil {
+			return err
+		}
+		of := q
+		if p.Ordered = p.Total <= MaxOrderedAssignments; !p.Ordered {
+			of.By, of.Descending = ByAccountID, false
+		}
+		p.Items, err = r.Assignments(of)
+		return err
 	})
 	return p, err
 }

@@ -38,6 +38,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"administrators are found by name, and their sessions by principal", administrators},
 		{"grants are found by both codes and kept by shares", grants},
 		{"assignments and their requests are selected by every field", assignments},
+		{"assignments are in the order of names", orderedAssignments},
 		{"access comes by users and groups, in pages, with its roles", access},
 		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
 		{"requests for access are found by who asked and who decides, and are due", accessRequests},

@@ -99,13 +99,17 @@ func (l ruleLine) Who() principalLink {
 }
 
 type assignmentsData struct {
-	Search string
-	Only   []narrowing
-	Pager  web.Pager
-	Lines  []assignmentLine
-	Rules  []ruleLine
-	Back   string
+	web.Listing
+	Only    []narrowing
+	Pager   web.Pager
+	Lines   []assignmentLine
+	Rules   []ruleLine
+	Back    string
+	Ordered bool // otherwise there are too many to be put in order
 }
+
+// Most is how many can be put in order.
+func (d assignmentsData) Most() int { return center.MaxOrderedAssignments }
 
 // Table is what the part with the table of assignments shows.
 func (d assignmentsData) Table() assignmentTable {
@@ -113,15 +117,20 @@ func (d assignmentsData) Table() assignmentTable {
 	if d.Search != "" || len(d.Only) > 0 {
 		none = "No assignments match."
 	}
-	return assignmentTable{Lines: d.Lines, Back: d.Back, None: none}
+	t := assignmentTable{Lines: d.Lines, Back: d.Back, None: none}
+	if d.Ordered {
+		t.Sort = &d.Listing
+	}
+	return t
 }
 
 // assignmentTable is a table of assignments on some page.
 type assignmentTable struct {
 	Lines []assignmentLine
-	Hide  string // the column that would say the same in each row: set or who
-	Back  string // where a deletion comes back to
-	None  string // what it says when it is empty
+	Hide  string       // the column that would say the same in each row: set or who
+	Back  string       // where a deletion comes back to
+	None  string       // what it says when it is empty
+	Sort  *web.Listing // by whose columns it can be put in order; nil: it cannot
 }
 
 // narrowing is a filter of the list that is on: only one account, permission set or principal.
@@ -141,8 +150,9 @@ func (p page) assignmentQuery() center.AssignmentQuery {
 
 func assignments(p page) error {
 	ctx, c := p.Context(), p.h.Center
-	d := assignmentsData{Search: strings.TrimSpace(p.URL.Query().Get("q")), Back: p.URL.RequestURI()}
+	d := assignmentsData{Listing: p.Listing("account", "set", "who"), Back: p.URL.RequestURI()}
 	q := p.assignmentQuery()
+	q.By, q.Descending = center.AssignmentOrder(d.Sort), d.Descending
 	names, err := p.names()
 	if err != nil {
 		return err
@@ -155,7 +165,7 @@ func assignments(p page) error {
 	if err != nil {
 		return err
 	}
-	d.Pager = p.Listing("account").Pager(len(found.Items), pageSize, found.Total)
+	d.Pager, d.Ordered = d.Listing.Pager(len(found.Items), pageSize, found.Total), found.Ordered
 	if d.Lines, err = p.assignmentLines(found.Items, names); err != nil {
 		return err
 	}

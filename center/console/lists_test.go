@@ -136,3 +136,46 @@ func one(tx center.Tx, i int, app, set string) error {
 	}
 	return nil
 }
+
+// TestAssignmentsAreSortedByEachColumn: by name at first, and the file as the page.
+func TestAssignmentsAreSortedByEachColumn(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	v := s.Console()
+	ctx := context.Background()
+	if err := s.Store.Update(ctx, func(tx center.Tx) error {
+		var err error
+		for i, name := range []string{"b", "a", "c"} {
+			u := centertest.Person("Person-" + string("zyx"[i]))
+			u.ID = center.UserID(fmt.Sprintf("10000000-0000-4000-8000-%012d", i))
+			account, set := fmt.Sprintf("%012d", i+1), s.Instance.ARN+"/"+name
+			_, e := tx.AddUser(u)
+			err = errors.Join(
+				err, e, tx.PutAccount(center.Account{ID: account, Name: "Account-" + name}),
+				tx.PutPermissionSet(center.PermissionSet{ARN: set, Name: "Set-" + string("yzx"[i])}),
+				tx.PutAssignment(center.Assignment{
+					AccountID: account, PermissionSetARN: set, PrincipalType: center.PrincipalUser,
+					PrincipalID: string(u.ID),
+				}),
+			)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	list := s.URL + "/console/assignments"
+	for sort, want := range map[string][]string{
+		"": {"Account-a", "Account-b", "Account-c"}, "-account": {"Account-c", "Account-b", "Account-a"},
+		"set": {"Set-x", "Set-y", "Set-z"}, "-who": {"Person-z", "Person-y", "Person-x"},
+	} {
+		inOrder := regexp.MustCompile(`(?s)<tbody>.*` + strings.Join(want, `.*`))
+		page := v.Get(list + "?q=account&sort=" + sort)
+		if !inOrder.MatchString(page) || !strings.Contains(page, "aria-sort") {
+			t.Errorf("sorted by %q: %s", sort, page)
+		}
+		file := v.Get(list + "?format=csv&q=account&sort=" + sort)
+		if inOrder = regexp.MustCompile(`(?s)` + strings.Join(want, `.*`)); !inOrder.MatchString(file) {
+			t.Errorf("the file sorted by %q: %s", sort, file)
+		}
+	}
+}

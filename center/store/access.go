@@ -160,6 +160,16 @@ func assignmentsWhere(q center.AssignmentQuery) *sqldb.Where {
 	return w
 }
 
+// assignmentOrders are the names by which assignments are put in order. What is there no more has
+// none.
+var assignmentOrders = map[center.AssignmentOrder]string{
+	center.ByAccountName: `COALESCE((SELECT name FROM accounts WHERE accounts.id = assignments.account_id), '')`,
+	center.BySetName: `COALESCE(
+		(SELECT lower(name) FROM permission_sets WHERE permission_sets.arn = assignments.permission_set), '')`,
+	center.ByPrincipalName: `COALESCE((SELECT user_name FROM users WHERE users.id = assignments.principal_id),
+		(SELECT display_name FROM user_groups WHERE user_groups.id = assignments.principal_id), '')`,
+}
+
 func (t tx) CountAssignments(q center.AssignmentQuery) (int, error) {
 	w := assignmentsWhere(q)
 	return t.Count(`SELECT COUNT(*) FROM assignments`+w.Text(), w.Args...)
@@ -173,8 +183,15 @@ func (t tx) Assignments(q center.AssignmentQuery) ([]center.Assignment, error) {
 			q.After.PermissionSetARN, string(q.After.PrincipalType), q.After.PrincipalID,
 		)
 	}
+	order := assignmentOrders[q.By]
+	if order != "" && q.Descending {
+		order += ` DESC`
+	}
+	if order != "" {
+		order += `, `
+	}
 	query := `SELECT account_id, permission_set, principal_type, principal_id FROM assignments` + w.Text() +
-		` ORDER BY account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, q.Offset)
+		` ORDER BY ` + order + `account_id, permission_set, principal_type, principal_id` + w.Limit(q.Limit, q.Offset)
 	return rows(t, query, w.Args, func(a *center.Assignment) []any {
 		return []any{&a.AccountID, &a.PermissionSetARN, &a.PrincipalType, &a.PrincipalID}
 	})
