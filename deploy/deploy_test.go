@@ -27,7 +27,8 @@ func TestPackages(t *testing.T) {
 		root := t.TempDir()
 		output(t, "dpkg-deb", "-x", file(".deb"), root)
 		control := output(t, "dpkg-deb", "-f", file(".deb"))
-		if !strings.Contains(control, "Package: gatehouse\n") || !strings.Contains(control, "Version: 1.2.3\n") {
+		if !strings.Contains(control, "Package: gatehouse\n") || !strings.Contains(control, "Version: 1.2.3\n") ||
+			!strings.Contains(control, "Maintainer: "+maintainer+"\n") {
 			t.Errorf("%s", control)
 		}
 		documented(t, root, file(".deb"))
@@ -41,7 +42,7 @@ func TestPackages(t *testing.T) {
 	t.Run("rpm", func(t *testing.T) {
 		text, err := os.ReadFile(file(".rpm"))
 		if err != nil || !bytes.HasPrefix(text, []byte{0xed, 0xab, 0xee, 0xdb}) ||
-			!bytes.Contains(text, []byte("gatehouse-1.2.3-1")) {
+			!bytes.Contains(text, []byte("gatehouse-1.2.3-1")) || !bytes.Contains(text, []byte(maintainer)) {
 			t.Errorf("it is no rpm: %v", err)
 		}
 	})

@@ -16,8 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
-// version is what the tests release.
-const version = "v1.2.3"
+// version is what the tests release, and maintainer whom users of it write to.
+const version, maintainer = "v1.2.3", "Ada Tester <ada@example.com>"
 
 // release is what scripts/release makes, twice: in this folder, and in a copy of it elsewhere.
 type release struct{ folder, here, elsewhere string }
@@ -47,6 +47,7 @@ var releases = sync.OnceValues(func() (r release, err error) {
 			cmd.Dir = of.source
 			cmd.Env = append(
 				os.Environ(), "PLATFORMS=linux/"+runtime.GOARCH, "DIST="+of.dist, "SIGNING_KEY="+key, "BUILDER_ID=test",
+				"MAINTAINER="+maintainer,
 			)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				failures[i] = fmt.Errorf("scripts/release: %w: %s", err, out)
@@ -215,9 +216,10 @@ func TestASignedRelease(t *testing.T) {
 func TestWhatIsNoRelease(t *testing.T) {
 	for _, command := range []string{
 		"scripts/release 'v1\"; rm'", "scripts/release '-X main.x=y'", "SIGNING_KEY=/nowhere scripts/release v1.2.3",
+		"MAINTAINER=somebody scripts/packages $DIST v1.2.3",
 	} {
-		out, err := outcome("bash", "-c", "DIST="+t.TempDir()+" "+command)
-		if err == nil || !regexp.MustCompile("is no version|cannot be read").MatchString(out) {
+		out, err := outcome("bash", "-c", "export DIST="+t.TempDir()+"; "+command)
+		if err == nil || !regexp.MustCompile("is no version|cannot be read|use Name <address>").MatchString(out) {
 			t.Errorf("%s: %v: %s", command, err, out)
 		}
 	}

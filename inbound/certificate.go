@@ -2,7 +2,9 @@ package inbound
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -30,9 +32,31 @@ type certificate struct {
 func Certificate(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
 	c := &certificate{cert: certFile, key: keyFile, log: log}
 	if err := c.read(); err != nil {
-		return nil, fmt.Errorf("load the TLS certificate: %w", err)
+		return nil, fmt.Errorf("load the TLS certificate: %w. %s", err, remedy(err))
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
+}
+
+// remedy says what to do where a certificate cannot be loaded.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "Let the user that runs this program read it, and no others: chgrp it to that user's group, and " +
+			"chmod it to 640. Its folder must let that user in too"
+	case errors.Is(err, fs.ErrNotExist):
+		return "Look at --tls-cert and --tls-key"
+	}
+	return "Name two PEM files: a certificate, with those of the authorities between, and the key that belongs to it"
+}
+
+// Listening says what to do where an address cannot be listened at.
+func Listening(address string, err error) error {
+	remedy := "is another program using the port? Choose another address"
+	if errors.Is(err, fs.ErrPermission) {
+		remedy = "only root has ports below 1024. Choose another port, or give this program the right by systemd's " +
+			"AmbientCapabilities=CAP_NET_BIND_SERVICE, as the packaged units do"
+	}
+	return fmt.Errorf("listen on %s: %w; %s", address, err, remedy)
 }
 
 func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -148,9 +148,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	}
 	l, err := inbound.Listen(context.Background(), h.listen, config, h.fromProxy())
 	if err != nil {
-		return nil, fmt.Errorf(
-			"listen on %s: %w; is another program using the port? Choose another address", h.listen, err,
-		)
+		return nil, inbound.Listening(h.listen, err)
 	}
 	scheme := "http"
 	if config != nil {

@@ -161,7 +161,7 @@ func (a *answers) env() string {
 // write writes a file as a whole, or not at all: others see the one before until it is there.
 func (f file) write() (err error) {
 	folder := filepath.Dir(f.path)
-	if err := os.MkdirAll(folder, 0o755); err != nil { // #nosec G301 -- as /etc; its secrets are private files
+	if err := makeFolder(folder); err != nil {
 		return err
 	}
 	out, err := os.CreateTemp(folder, ".gatehouse-init-*")
@@ -178,6 +178,27 @@ func (f file) write() (err error) {
 		return err
 	}
 	return os.Rename(out.Name(), f.path)
+}
+
+// makeFolder makes a folder as /etc is: what is secret in it are private files. Whatever the umask
+// of whoever runs this, the units' user has to come in. One that is there stays as it is.
+func makeFolder(path string) error {
+	const mode = 0o755
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(path, mode); err != nil {
+		return err
+	}
+	above, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	folder, err := above.Open(filepath.Base(path)) // and not what somebody links to in the meantime
+	if err == nil {
+		err = errors.Join(folder.Chmod(mode), folder.Close())
+	}
+	return errors.Join(err, above.Close())
 }
 
 // give gives a secret to the user that the units run as, where root writes it for them.
