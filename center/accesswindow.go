@@ -109,13 +109,9 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 	return nil
 }
 
-// endWindowsOf ends what a person has asked for and has: the person is disabled, deleted, or all
+// endWindows ends what a person has asked for and has: the person is disabled, deleted, or all
 // that is open is revoked.
-func (c *Center) endWindowsOf(tx Tx, user UserID) error {
-	live, err := tx.AccessRequests(AccessRequestQuery{UserID: user, Live: true})
-	if err != nil {
-		return err
-	}
+func (c *Center) endWindows(tx Tx, live []AccessRequest) (err error) {
 	for _, r := range live {
 		const why = "all that the person had open was ended"
 		switch r.State {

@@ -78,13 +78,12 @@ const (
 )
 
 // revoke returns what a user has open, ends windows, and has roles refuse the user. The caller
-// keeps what it returns, and ends the sessions, when nothing is left to ask.
-func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opened) (Revocation, error) {
-	now, err := c.clock(tx) // a node whose clock is slow would deny too little
-	if err != nil {
-		return Revocation{}, err
-	}
-	r := Revocation{
+// keeps what it returns, and ends the sessions, when nothing is left to ask. It goes by the shared
+// clock: a node whose own is slow would deny too little.
+func (c *Center) revoke(
+	tx Tx, by audit.Actor, action Action, u User, open Opened,
+) (r Revocation, err error) {
+	r = Revocation{
 		ID:          c.NewID(),
 		UserID:      u.ID,
 		UserName:    u.UserName,
@@ -92,20 +91,16 @@ func (c *Center) revoke(tx Tx, by audit.Actor, action Action, u User, open opene
 		ExternalID:  u.ExternalID,
 		Action:      action.String(),
 		By:          string(by.Kind) + "/" + by.Name,
-		At:          now,
+		At:          open.At,
 	}
-	roles, err := tx.RoleSessionsOf(u.ID)
-	if err != nil {
-		return r, err
-	}
-	for _, s := range open.sessions {
+	for _, s := range open.Sessions {
 		if s.ExpiresAt.After(r.At) {
 			r.Sessions = append(
 				r.Sessions, EndedSession{s.Digest, s.Kind, s.Address, s.UserAgent, s.CreatedAt, s.ExpiresAt},
 			)
 		}
 	}
-	r.Roles, err = c.revokeRoles(tx, u.ID, roles, now)
+	r.Roles, err = c.revokeRoles(tx, u.ID, open)
 	return r, err
 }
 

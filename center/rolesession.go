@@ -239,7 +239,7 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		open, err := openedBy(tx, string(id))
+		open, err := tx.OpenedBy(string(id), c.now())
 		if err != nil {
 			return string(id), err
 		}
@@ -247,7 +247,7 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 			return string(id), err
 		}
 		u.RolesSince = ended.At
-		return string(id), errors.Join(tx.PutRevocation(ended), open.end(tx, ""), tx.PutUserKeepingKeys(u))
+		return string(id), errors.Join(tx.PutRevocation(ended), open.end(tx, string(id), ""), tx.PutUserKeepingKeys(u))
 	})
 	c.wakeRoleWorkers()
 	return ended, err
@@ -257,20 +257,20 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 // The center's own STS asks RoleSessionOpen; IAM must be told where the center keeps the roles.
 // Where it does neither, the sessions stay, so that an administrator sees what goes on.
 func (c *Center) revokeRoles(
-	tx Tx, user UserID, sessions []RoleSession, now time.Time,
+	tx Tx, user UserID, open Opened,
 ) (ended []EndedRole, err error) {
-	if err := c.endWindowsOf(tx, user); err != nil { // which take back assignments too
+	if err := c.endWindows(tx, open.Requests); err != nil { // which take back assignments too
 		return nil, err
 	}
-	before := now.Add(revocationSlack)
-	for _, s := range sessions {
-		if !s.Until.After(now) {
+	before := open.At.Add(revocationSlack)
+	for _, s := range open.Roles {
+		if !s.Until.After(open.At) {
 			continue
 		}
 		role := EndedRole{s.AccountID, s.RoleName, s.PermissionSetARN, s.Name, s.Until, time.Time{}, false}
 		switch {
 		case c.OwnSTS:
-			role.RefusedAt = now
+			role.RefusedAt = open.At
 		case c.Roles != nil:
 			if role.Gone, err = c.refuseSession(tx, s, before); err != nil {
 				return nil, err
@@ -278,7 +278,7 @@ func (c *Center) revokeRoles(
 		}
 		ended = append(ended, role)
 	}
-	if len(sessions) > 0 && (c.OwnSTS || c.Roles != nil) {
+	if len(open.Roles) > 0 && (c.OwnSTS || c.Roles != nil) {
 		return ended, tx.DeleteRoleSessionsOf(user)
 	}
 	return ended, nil

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -93,27 +94,29 @@ func endAll(tx Tx, user UserID, sessions []Session, kept string) error {
 	return err
 }
 
-// opened is what a user, or an administrator by principal name, has opened with credentials, and
-// what may open more.
-type opened struct {
-	principal string
-	sessions  []Session
-	tickets   []Ticket
+// Opened is what a user, or an administrator by principal name, has opened with credentials, and
+// what may open more. It is read before anything is written: a change that asks after it has
+// written goes one after the other on PostgreSQL, where others are prepared side by side.
+type Opened struct {
+	Sessions []Session
+	Tickets  []Ticket
+	Roles    []RoleSession
+	Requests []AccessRequest // for access, that live
+	At       time.Time       // when it was read, by the clock that windows of access go by
 }
 
-// openedBy reads it, before anything is written: a change that asks after it has written goes one
-// after the other on PostgreSQL, where others are prepared side by side.
-func openedBy(tx Tx, principal string) (opened, error) {
-	sessions, e1 := tx.SessionsOf(UserID(principal))
-	tickets, e2 := tx.TicketsOf("", principal)
-	return opened{principal, sessions, tickets}, errors.Join(e1, e2)
+// openedReader reads what is open.
+type openedReader interface {
+	// OpenedBy is what SessionsOf, TicketsOf, RoleSessionsOf, AccessRequests and Clock say of one
+	// principal, asked together.
+	OpenedBy(principal string, now time.Time) (Opened, error)
 }
 
-// end ends all of it: sessions but for the one whose digest is kept, sign-ins on their way, links
-// in mails, and that a browser needs no second factor.
-func (o opened) end(tx Tx, kept string) error {
-	err := endAll(tx, UserID(o.principal), o.sessions, kept)
-	for _, t := range o.tickets {
+// end ends all sessions but for the one whose digest is kept, sign-ins on their way, links in
+// mails, and that a browser needs no second factor.
+func (o Opened) end(tx Tx, principal, kept string) error {
+	err := endAll(tx, UserID(principal), o.Sessions, kept)
+	for _, t := range o.Tickets {
 		switch {
 		case t.Purpose == SigningIn, t.Purpose == SetsPassword:
 			err = errors.Join(err, tx.DeleteTicket(t.Purpose, t.Digest))
@@ -128,6 +131,7 @@ func (o opened) end(tx Tx, kept string) error {
 // endCredentials ends all that was opened with the credentials that a user, or an administrator by
 // principal name, had until now, but for the session whose digest is kept.
 func endCredentials(tx Tx, principal, kept string) error {
-	o, err := openedBy(tx, principal)
-	return errors.Join(err, o.end(tx, kept))
+	sessions, e1 := tx.SessionsOf(UserID(principal))
+	tickets, e2 := tx.TicketsOf("", principal)
+	return errors.Join(e1, e2, Opened{Sessions: sessions, Tickets: tickets}.end(tx, principal, kept))
 }

@@ -91,6 +91,7 @@ type Reader interface {
 	administratorReader
 	passwordReader
 	sessionReader
+	openedReader
 	signInSettingsReader
 	keyReader
 	ticketReader

@@ -376,7 +376,7 @@ func (c *Center) SetUserActive(ctx context.Context, by audit.Actor, id UserID, a
 func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u *User) error {
 	switch {
 	case was && !u.Active:
-		open, err := openedBy(tx, string(u.ID))
+		open, err := tx.OpenedBy(string(u.ID), c.now())
 		if err != nil {
 			return err
 		}
@@ -384,7 +384,7 @@ func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u 
 		if err != nil {
 			return err
 		}
-		return errors.Join(tx.PutRevocation(ended), open.end(tx, ""))
+		return errors.Join(tx.PutRevocation(ended), open.end(tx, string(u.ID), ""))
 	case !was && u.Active:
 		u.RolesSince = c.now()
 	}
@@ -408,7 +408,7 @@ func (c *Center) DeleteUser(ctx context.Context, by audit.Actor, id UserID, rule
 				return string(id), err
 			}
 		}
-		open, err := openedBy(tx, string(id))
+		open, err := tx.OpenedBy(string(id), c.now())
 		if err != nil {
 			return string(id), err
 		}

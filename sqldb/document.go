@@ -25,16 +25,22 @@ func One[T any](t Tx, query string, args ...any) (v T, err error) {
 
 // List reads the documents of all rows.
 func List[T any](t Tx, query string, args ...any) (all []T, err error) {
-	err = t.Query(query, args, func(rows Row) error {
+	q := Listing(&all, query, args...)
+	err = t.Query(q.Query, q.Args, q.Scan)
+	return all, err
+}
+
+// Listing is the question that List asks. It adds the documents to a list.
+func Listing[T any](to *[]T, query string, args ...any) Question {
+	return Question{query, args, func(rows Row) error {
 		var doc string
 		if err := rows.Scan(&doc); err != nil {
 			return err
 		}
 		v, err := Decode[T](doc)
-		all = append(all, v)
+		*to = append(*to, v)
 		return err
-	})
-	return all, err
+	}}
 }
 
 // ListUpTo is List that ends with the row after which that many bytes of documents have been read.

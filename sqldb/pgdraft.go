@@ -18,8 +18,7 @@ type draft struct {
 
 	asked   []statement
 	writes  []statement
-	ask     *statement // what it waits for
-	scan    func(Row) error
+	waits   []Question // for whose answers it waits
 	reply   chan error
 	stopped error // why it goes no further
 }
@@ -38,7 +37,7 @@ func (d *draft) run() {
 		if p := recover(); p != nil { // it goes alone, and does so again
 			d.stopped = errPanic
 		}
-		d.ask = nil
+		d.waits = nil
 		d.of.events <- d
 	}()
 	d.err = d.fn(Tx{ctx: context.WithoutCancel(d.ctx), conn: d})
@@ -89,23 +88,31 @@ func (d *draft) assume(
 	return int64(rows), d.write(statement{query, args, assumption(rows, query, columns), scan})
 }
 
-func (d *draft) query(_ context.Context, query string, args []any, scan func(Row) error) error {
+func (d *draft) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
+	return d.ask(ctx, []Question{{query, args, scan}})
+}
+
+func (d *draft) ask(_ context.Context, questions []Question) error {
 	if len(d.writes) > 0 {
 		d.stop(errInOrder)
 	}
-	if len(d.asked) == maxQuestions {
+	if len(d.asked)+len(questions) > maxQuestions {
 		d.stop(errManyQuestions)
 	}
-	if d.stopped == nil && len(args) > 0 {
-		if object, ok := args[0].(string); ok {
-			d.stopped = d.turn.at(object, false)
+	for _, q := range questions {
+		if d.stopped == nil && len(q.Args) > 0 {
+			if object, ok := q.Args[0].(string); ok {
+				d.stopped = d.turn.at(object, false)
+			}
 		}
 	}
 	if d.stopped != nil {
 		return d.stopped
 	}
-	d.asked = append(d.asked, statement{query: query, args: storable(args)})
-	d.ask, d.scan = &d.asked[len(d.asked)-1], scan
+	for _, q := range questions {
+		d.asked = append(d.asked, statement{query: q.Query, args: storable(q.Args)})
+	}
+	d.waits = questions
 	d.of.events <- d
 	return <-d.reply
 }
@@ -122,7 +129,7 @@ func (g *group) draft(ctx context.Context) {
 	for waiting := len(g.drafts); waiting > 0; {
 		var asking []*draft
 		for ; waiting > 0; waiting-- {
-			if d := <-g.events; d.ask != nil {
+			if d := <-g.events; d.waits != nil {
 				asking = append(asking, d)
 			}
 		}
@@ -139,7 +146,9 @@ func (g *group) answer(ctx context.Context, asking []*draft) {
 	failures := make([]error, len(asking))
 	for i, d := range asking {
 		g.tx.number = d.number
-		g.tx.scanOwn(g.tx.add(d.ask.query, d.ask.args), d.scan, &failures[i])
+		for _, q := range d.waits {
+			g.tx.scanOwn(g.tx.add(q.Query, storable(q.Args)), q.Scan, &failures[i])
+		}
 	}
 	err := g.tx.flush(ctx)
 	for i, d := range asking {

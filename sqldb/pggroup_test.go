@@ -110,11 +110,38 @@ func TestUpdatesThatShareATransactionGetTheirOwnAnswers(t *testing.T) {
 			return t.Do(`UPDATE notes SET text = $2 WHERE id = $1`, "shared", old+what)
 		}
 	}
+	var counted [2]int
+	counts := func(i int, id string, then error) Question {
+		return Question{`SELECT COUNT(*) FROM notes WHERE id = $1`, []any{id}, func(r Row) error {
+			return errors.Join(r.Scan(&counted[i]), then)
+		}}
+	}
 	cases := []struct {
 		name string
 		fn   func(Tx) error
 		want string // of the answer
 	}{
+		{"asks together", func(t Tx) error {
+			err := t.Ask(counts(0, "there", nil), counts(1, "not there", nil))
+			if err == nil && counted != [2]int{1, 0} {
+				err = fmt.Errorf("counted %v", counted)
+			}
+			return err
+		}, ""},
+		{"asks together, and cannot take an answer", func(t Tx) error {
+			var n int
+			first := Question{`SELECT COUNT(*) FROM notes`, nil, func(Row) error { return no }}
+			other := Question{`SELECT COUNT(*) FROM notes`, nil, func(r Row) error { return r.Scan(&n) }}
+			err := t.Ask(first, other)
+			if n == 0 {
+				err = errors.New("the other answer was not taken")
+			}
+			return err
+		}, "no"},
+		{"asks together what is not SQL", func(t Tx) error {
+			here := Question{`SELECT COUNT(*) FROM notes`, nil, func(Row) error { return nil }}
+			return t.Ask(here, Question{`SELECT COUNT(*) FROM nowhere`, nil, here.Scan})
+		}, "42P01"},
 		{"refused at once", func(Tx) error { return no }, "no"},
 		{"appends a", appends("a"), ""},
 		{"appends b", appends("b"), ""},

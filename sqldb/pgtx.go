@@ -81,6 +81,10 @@ func (c *pgStatement) query(ctx context.Context, query string, args []any, scan 
 	return err
 }
 
+func (c *pgStatement) ask(context.Context, []Question) error {
+	return errors.New("a transaction of one statement asks one question")
+}
+
 func (c *pgStatement) assume(context.Context, int, string, []any, []string, func(Row) error) (int64, error) {
 	return 0, errors.New("a transaction of one statement assumes nothing")
 }
@@ -304,18 +308,38 @@ func (c *pgTx) exec(ctx context.Context, query string, args []any) (changed int6
 }
 
 func (c *pgTx) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	return c.ask(ctx, query, args, false, scan)
+	return c.askOne(ctx, query, args, false, scan)
+}
+
+func (c *pgTx) ask(ctx context.Context, questions []Question) error {
+	var own error
+	for _, one := range questions {
+		c.countQuestion()
+		q, err := c.queue(one.Query, one.Args, false)
+		if err != nil {
+			return err
+		}
+		c.scanOwn(q, one.Scan, &own)
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	return own
 }
 
 // errManyQuestions ends the try of an update that keeps others waiting.
 var errManyQuestions = errors.New("many questions: it is run alone")
 
-func (c *pgTx) ask(ctx context.Context, query string, args []any, changes bool, scan func(Row) error) error {
+func (c *pgTx) countQuestion() {
 	if c.questions > 0 {
 		if c.questions--; c.questions == 0 {
 			c.stopped = errManyQuestions
 		}
 	}
+}
+
+func (c *pgTx) askOne(ctx context.Context, query string, args []any, changes bool, scan func(Row) error) error {
+	c.countQuestion()
 	q, err := c.queue(query, args, changes)
 	if err != nil {
 		return err
@@ -324,11 +348,15 @@ func (c *pgTx) ask(ctx context.Context, query string, args []any, changes bool, 
 	return c.flush(ctx)
 }
 
-// scanOwn is scan for a question that travels with others: what goes wrong in its scan is its own.
+// scanOwn is scan for a question that travels with others: what goes wrong in its scan is its own,
+// or that of another one of the same update before it.
 func (c *pgTx) scanOwn(q *pgx.QueuedQuery, scan func(Row) error, own *error) {
-	q.Fn = func(r pgx.BatchResults) (err error) {
+	q.Fn = func(r pgx.BatchResults) error {
 		rows, _ := r.Query() // its failure is that of the rows
-		err, *own = scanAll(rows, scan)
+		err, failed := scanAll(rows, scan)
+		if *own == nil {
+			*own = failed
+		}
 		return c.count(err)
 	}
 }
@@ -349,7 +377,7 @@ func (c *pgTx) assume(
 	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (changed int64, err error) {
 	if c.careful {
-		err = c.ask(ctx, query+returning(columns), args, true, func(r Row) error {
+		err = c.askOne(ctx, query+returning(columns), args, true, func(r Row) error {
 			changed++
 			return scanFirst(r, scan)
 		})

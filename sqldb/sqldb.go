@@ -164,6 +164,8 @@ type conn interface {
 	// statement, or at the commit.
 	do(ctx context.Context, query string, args []any) error
 	query(ctx context.Context, query string, args []any, scan func(Row) error) error
+	// ask asks questions of which none depends on another one's answer.
+	ask(ctx context.Context, questions []Question) error
 	// assume is exec for a statement that nearly always changes so many rows, of which it may
 	// return columns that hold numbers.
 	assume(
@@ -219,6 +221,28 @@ func (t Tx) Query(query string, args []any, scan func(Row) error) error {
 	err := t.conn.query(t.ctx, query, args, scan)
 	t.ended(query, began, err)
 	return explain(query, err)
+}
+
+// Question is a query, and what is called for each row of its result, in order. Scan must not use
+// the Tx.
+type Question struct {
+	Query string
+	Args  []any
+	Scan  func(Row) error
+}
+
+// Ask asks several questions, of which none depends on another one's answer. On PostgreSQL they
+// travel together.
+func (t Tx) Ask(questions ...Question) error {
+	began := t.began()
+	err := t.conn.ask(t.ctx, questions)
+	for _, q := range questions {
+		t.ended(q.Query, began, err)
+	}
+	if len(questions) == 0 {
+		return err
+	}
+	return explain(questions[0].Query, err)
 }
 
 // Row reads one row into dest; ErrNoRows when there is none.

@@ -416,6 +416,15 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan f
 	}
 }
 
+func (c *sqliteConn) ask(ctx context.Context, questions []Question) error {
+	for _, q := range questions {
+		if err := c.query(ctx, q.Query, q.Args, q.Scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *sqliteConn) touch(string) error { return nil } // updates run one after the other
 
 func (c *sqliteConn) assume(

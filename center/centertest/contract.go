@@ -41,6 +41,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"assignments are in the order of names", orderedAssignments},
 		{"access comes by users and groups, in pages, with its roles", access},
 		{"sessions of roles are kept until they end, and revocations until they are taken back", roleSessions},
+		{"what somebody has open is read together", opened},
 		{"requests for access are found by who asked and who decides, and are due", accessRequests},
 		{"reviews of access are due, and their lines are found by owner and state", accessReviews},
 		{"the history is none at first, and then what was kept last", history},

@@ -67,9 +67,21 @@ func (t tx) Clock(now time.Time) (time.Time, error) {
 	if !t.shared {
 		return now, nil
 	}
-	var at int64
-	err := t.Row(`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`, nil, &at)
-	return time.UnixMilli(at).UTC(), err
+	var at time.Time
+	q := askClock(&at)
+	err := t.Query(q.Query, q.Args, q.Scan)
+	return at, err
+}
+
+// askClock asks for the clock of the database.
+func askClock(at *time.Time) sqldb.Question {
+	const query = `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`
+	return sqldb.Question{Query: query, Scan: func(r sqldb.Row) error {
+		var ms int64
+		err := r.Scan(&ms)
+		*at = time.UnixMilli(ms).UTC()
+		return err
+	}}
 }
 
 func (t tx) PutAccessRequest(r center.AccessRequest) error {

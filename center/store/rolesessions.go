@@ -7,10 +7,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
+const selectRoleSessions = `SELECT doc FROM role_sessions WHERE user_id = $1 ORDER BY account_id, role_name, name`
+
 func (t tx) RoleSessionsOf(user center.UserID) ([]center.RoleSession, error) {
-	return list[center.RoleSession](
-		t, `SELECT doc FROM role_sessions WHERE user_id = $1 ORDER BY account_id, role_name, name`, string(user),
-	)
+	return list[center.RoleSession](t, selectRoleSessions, string(user))
 }
 
 // ExtendRoleSession counts as no write: nothing that is remembered depends on it.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
@@ -33,8 +35,32 @@ func (t tx) PutTokenKey(v center.RequestKey) error {
 	return t.putDocument(kindTokenKey, theOnly, v)
 }
 
+// What somebody has, by the person.
+const (
+	selectSessions = `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`
+	selectTickets  = `SELECT doc FROM tickets WHERE principal = $1 ORDER BY expires, digest`
+)
+
 func (t tx) SessionsOf(user center.UserID) ([]center.Session, error) {
-	return list[center.Session](t, `SELECT doc FROM sessions WHERE user_id = $1 ORDER BY digest`, string(user))
+	return list[center.Session](t, selectSessions, string(user))
+}
+
+// OpenedBy asks for the time last: nothing that it has read is younger.
+func (t tx) OpenedBy(principal string, now time.Time) (o center.Opened, err error) {
+	o.At = now
+	questions := []sqldb.Question{
+		sqldb.Listing(&o.Sessions, selectSessions, principal),
+		sqldb.Listing(&o.Tickets, selectTickets, principal),
+		sqldb.Listing(&o.Roles, selectRoleSessions, principal),
+		sqldb.Listing(
+			&o.Requests, `SELECT doc FROM access_requests WHERE user_id = $1 AND live = 1 ORDER BY id DESC`, principal,
+		),
+	}
+	if t.shared {
+		questions = append(questions, askClock(&o.At))
+	}
+	err = t.Ask(questions...)
+	return o, err
 }
 
 func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error) {
@@ -42,8 +68,7 @@ func (t tx) Ticket(purpose center.Purpose, digest string) (center.Ticket, error)
 }
 func (t tx) TicketsOf(purpose center.Purpose, principal string) ([]center.Ticket, error) {
 	if purpose == "" {
-		query := `SELECT doc FROM tickets WHERE principal = $1 ORDER BY expires, digest`
-		return list[center.Ticket](t, query, principal)
+		return list[center.Ticket](t, selectTickets, principal)
 	}
 	return list[center.Ticket](
 		t, `SELECT doc FROM tickets WHERE principal = $1 AND purpose = $2 ORDER BY expires, digest`, principal,
