@@ -97,6 +97,10 @@ type Rule struct {
 	PrincipalType    string // PrincipalUser or PrincipalGroup
 	PrincipalID      string `json:"PrincipalId"`
 	Problem          string `json:",omitempty"` // what kept it from being expanded in full
+
+	// PermissionSetName and PrincipalName are empty for what is deleted, and in what is asked for.
+	PermissionSetName string `json:",omitempty"`
+	PrincipalName     string `json:",omitempty"`
 }
 
 // Who a rule can be for.

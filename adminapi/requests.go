@@ -26,6 +26,12 @@ type RequestPolicy struct {
 	ApproverGroupID  string `json:"ApproverGroupId"`
 	Approvals        int    // how many must approve: 1 or 2
 	Emergency        bool   `json:",omitempty"` // access at once, reviewed afterwards
+
+	// These are empty for what is deleted, and in what is asked for.
+	EligibleGroupName string `json:",omitempty"`
+	PermissionSetName string `json:",omitempty"`
+	AccountName       string `json:",omitempty"`
+	ApproverGroupName string `json:",omitempty"`
 }
 
 // RequestPolicies is the answer of ListRequestPolicies.
@@ -33,7 +39,7 @@ type RequestPolicies struct{ Policies []RequestPolicy }
 
 // RequestPolicyInput names a policy.
 type RequestPolicyInput struct {
-	PolicyID string `json:"PolicyId"`
+	PolicyID string `json:"PolicyId"` // or its name
 }
 
 // AccessRequest is what a person asks for, or has, for a while.

@@ -11,6 +11,11 @@ type AccessOwner struct {
 	AccountID        string `json:"AccountId,omitempty"`
 	OwnerType        string // USER or GROUP
 	OwnerID          string `json:"OwnerId"` // or its name
+
+	// These are empty for what is deleted, and in what is asked for.
+	PermissionSetName string `json:",omitempty"`
+	AccountName       string `json:",omitempty"`
+	OwnerName         string `json:",omitempty"`
 }
 
 // AccessOwners is the answer of ListAccessOwners.

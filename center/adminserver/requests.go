@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -25,12 +26,14 @@ func (h *Handler) requestOperations() []awsapi.Operation {
 	}
 }
 
-func showPolicy(p center.RequestPolicy) adminapi.RequestPolicy {
+func showPolicy(p center.RequestPolicy, n *namer) adminapi.RequestPolicy {
 	return adminapi.RequestPolicy{
 		PolicyID: p.ID, Name: p.Name, EligibleGroupID: string(p.Eligible), PermissionSetARN: p.PermissionSetARN,
 		AccountID: p.AccountID, Unit: p.Unit, Tag: (*adminapi.Tag)(p.Tag),
 		LongestSeconds: int64(p.Longest / time.Second), ApproverGroupID: string(p.Approvers), Approvals: p.Approvals,
-		Emergency: p.Emergency,
+		Emergency: p.Emergency, EligibleGroupName: n.group(string(p.Eligible)),
+		PermissionSetName: n.set(p.PermissionSetARN), AccountName: n.account(p.AccountID),
+		ApproverGroupName: n.group(string(p.Approvers)),
 	}
 }
 
@@ -38,11 +41,11 @@ func (h *Handler) listPolicies(
 	ctx context.Context, _ awsapi.Caller, _ adminapi.None,
 ) (adminapi.RequestPolicies, error) {
 	list, err := h.Center.RequestPolicies(ctx)
-	out := adminapi.RequestPolicies{Policies: []adminapi.RequestPolicy{}}
+	out, n := adminapi.RequestPolicies{Policies: []adminapi.RequestPolicy{}}, h.namer(ctx)
 	for _, p := range list {
-		out.Policies = append(out.Policies, showPolicy(p))
+		out.Policies = append(out.Policies, showPolicy(p, n))
 	}
-	return out, err
+	return out, errors.Join(err, n.err)
 }
 
 func (h *Handler) createPolicy(
@@ -66,13 +69,24 @@ func (h *Handler) createPolicy(
 		Longest: time.Duration(in.LongestSeconds) * time.Second, Approvers: approvers,
 		Approvals: in.Approvals, Emergency: in.Emergency,
 	})
-	return showPolicy(p), err
+	return showPolicy(p, h.namer(ctx)), err
 }
 
 func (h *Handler) deletePolicy(
 	ctx context.Context, who awsapi.Caller, in adminapi.RequestPolicyInput,
 ) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DeleteRequestPolicy(ctx, awsdoor.Actor(who), in.PolicyID)
+	list, err := h.Center.RequestPolicies(ctx)
+	if err != nil {
+		return adminapi.None{}, err
+	}
+	id := in.PolicyID
+	for _, p := range list { // no two have a name
+		if names.Equal(p.Name, id) {
+			id = p.ID
+			break
+		}
+	}
+	return adminapi.None{}, h.Center.DeleteRequestPolicy(ctx, awsdoor.Actor(who), id)
 }
 
 func (h *Handler) listRequests(

@@ -26,14 +26,15 @@ func (h *Handler) reviewOperations() []awsapi.Operation {
 
 func (h *Handler) listOwners(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.AccessOwners, error) {
 	list, err := h.Center.AccessOwners(ctx)
-	out := adminapi.AccessOwners{Owners: []adminapi.AccessOwner{}}
+	out, n := adminapi.AccessOwners{Owners: []adminapi.AccessOwner{}}, h.namer(ctx)
 	for _, o := range list {
 		out.Owners = append(out.Owners, adminapi.AccessOwner{
 			PermissionSetARN: o.PermissionSetARN, AccountID: o.AccountID, OwnerType: string(o.Owner.Type),
-			OwnerID: o.Owner.ID,
+			OwnerID: o.Owner.ID, PermissionSetName: n.set(o.PermissionSetARN), AccountName: n.account(o.AccountID),
+			OwnerName: n.principal(string(o.Owner.Type), o.Owner.ID),
 		})
 	}
-	return out, err
+	return out, errors.Join(err, n.err)
 }
 
 func (h *Handler) putOwner(

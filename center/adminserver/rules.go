@@ -11,15 +11,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
-func showRule(r center.AssignmentRule) adminapi.Rule {
+func showRule(r center.AssignmentRule, n *namer) adminapi.Rule {
 	return adminapi.Rule{
-		RuleID:           r.ID,
-		Unit:             r.Unit,
-		Tag:              (*adminapi.Tag)(r.Tag),
-		PermissionSetARN: r.PermissionSetARN,
-		PrincipalType:    string(r.PrincipalType),
-		PrincipalID:      r.PrincipalID,
-		Problem:          r.Problem,
+		RuleID:            r.ID,
+		Unit:              r.Unit,
+		Tag:               (*adminapi.Tag)(r.Tag),
+		PermissionSetARN:  r.PermissionSetARN,
+		PrincipalType:     string(r.PrincipalType),
+		PrincipalID:       r.PrincipalID,
+		Problem:           r.Problem,
+		PermissionSetName: n.set(r.PermissionSetARN),
+		PrincipalName:     n.principal(string(r.PrincipalType), r.PrincipalID),
 	}
 }
 
@@ -45,11 +47,11 @@ func (h *Handler) ruleOf(ctx context.Context, r adminapi.Rule) (center.Assignmen
 
 func (h *Handler) listRules(ctx context.Context, _ awsapi.Caller, _ adminapi.None) (adminapi.Rules, error) {
 	list, err := h.Center.AssignmentRules(ctx)
-	out := adminapi.Rules{Rules: []adminapi.Rule{}}
+	out, n := adminapi.Rules{Rules: []adminapi.Rule{}}, h.namer(ctx)
 	for _, r := range list {
-		out.Rules = append(out.Rules, showRule(r))
+		out.Rules = append(out.Rules, showRule(r, n))
 	}
-	return out, err
+	return out, errors.Join(err, n.err)
 }
 
 func (h *Handler) previewRule(ctx context.Context, _ awsapi.Caller, in adminapi.Rule) (adminapi.Accounts, error) {
@@ -67,7 +69,7 @@ func (h *Handler) createRule(ctx context.Context, who awsapi.Caller, in adminapi
 		return adminapi.Rule{}, err
 	}
 	r, err := h.Center.CreateAssignmentRule(ctx, awsdoor.Actor(who), rule)
-	return showRule(r), err
+	return showRule(r, h.namer(ctx)), err
 }
 
 func (h *Handler) deleteRule(ctx context.Context, who awsapi.Caller, in adminapi.RuleInput) (adminapi.None, error) {

@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -38,25 +36,11 @@ const (
 )
 
 func main() {
-	ctx := untilTold()
+	ctx := terminal.UntilTold()
 	ballast := tune(os.Args[1:])
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	runtime.KeepAlive(ballast)
 	os.Exit(code)
-}
-
-// untilTold ends when the program is told to end. A second signal ends the program at once: signals
-// are given back to the system before anybody can see that the end has begun.
-func untilTold() context.Context {
-	ctx, end := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		signal.Stop(signals)
-		end()
-	}()
-	return ctx
 }
 
 // ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
@@ -98,9 +82,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(shown)
 	root.SetErr(errShown)
-	called, err := root.ExecuteContextC(ctx)
+	called, err := endings.Execute(ctx, root, args)
 	var usage terminal.UsageError
 	var unsound examine.Unsound
+	var cut terminal.Interrupted
 	switch {
 	case err == nil:
 		return exitDone
@@ -108,6 +93,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return exitChanges
 	case errors.As(err, &unsound): // what was found is printed
 		return unsound.Code()
+	case errors.As(err, &cut):
+		fmt.Fprintf(errShown, "\ngatehouse: %s\n", terminal.Paragraph(cut))
+		return cut.Code()
 	case errors.As(err, &usage):
 		fmt.Fprintf(errShown, "gatehouse: %s\nSee \"%s --help\".\n", terminal.Paragraph(err), called.CommandPath())
 		return exitFailed
@@ -164,6 +152,7 @@ environment, and the environment overrides the file.`,
 	root.AddCommand(prepare.Command(prepare.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}))
 	terminal.Arrange(root, groups)
 	terminal.Examples(root)
+	terminal.FitHelp(root)
 	complete.Values(root, administered)
 	return root
 }

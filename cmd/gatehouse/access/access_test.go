@@ -160,6 +160,7 @@ func TestPoliciesByCommand(t *testing.T) {
 	c.says("admin", "Tagged", create...)
 	c.refuses("admin", "another policy for requests has this name", create...)
 	c.says("admin", "env=prod", "policy", "list")
+	c.says("admin", "Engineers", "policy", "list")
 	var list []adminapi.RequestPolicy
 	if err := json.Unmarshal([]byte(c.says("admin", "1800", "policy", "list", "--json")), &list); err != nil ||
 		len(list) != 2 || list[1].Approvals != 2 || list[1].EligibleGroupID != string(c.world.Engineers.ID) {
@@ -178,7 +179,7 @@ func TestPoliciesByCommand(t *testing.T) {
 		len(list) != 2 || list[1].Tag == nil || *list[1].Tag != (adminapi.Tag{Key: "team=a", Value: "b=c"}) {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	c.says("admin", "", "policy", "delete", list[1].PolicyID)
+	c.says("admin", "", "policy", "delete", "tagged")
 	c.refuses("admin", "there is no such policy", "policy", "delete", list[1].PolicyID)
 	c.refuses("ada", "the access key ID is missing", "policy", "list", "--center-url", c.server.URL)
 	c.says("admin", "posted nowhere", "webhook", "show")

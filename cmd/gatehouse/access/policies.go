@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func policy(w administer.World) *cobra.Command {
 		`  gatehouse access policy create --name Production --eligible Engineers --approvers Leads \
       --permission-set AdministratorAccess --account 111122223333 --longest 4h
   gatehouse access policy list
-  gatehouse access policy delete 0192…`,
+  gatehouse access policy delete Production`,
 		o.createPolicy(),
 		o.command("list", "List the policies", terminal.NoArgs,
 			func(ctx context.Context, c *adminapi.Client, _ []string) error {
@@ -86,7 +87,7 @@ func policy(w administer.World) *cobra.Command {
 				return o.printPolicies(list)
 			}),
 		o.command("delete POLICY", "Delete a policy; what waits for approval is denied",
-			terminal.OneArg("a policy's id"),
+			terminal.OneArg("a policy's name or id"),
 			func(ctx context.Context, c *adminapi.Client, args []string) error {
 				return o.done(c.DeleteRequestPolicy(ctx, args[0]),
 					"The policy is deleted. What waited for approval is denied.")
@@ -100,12 +101,15 @@ func (o *office) printPolicies(list []adminapi.RequestPolicy) error {
 	}
 	var rows [][]any
 	for _, p := range list {
-		where := p.AccountID + p.Unit
+		where := cmp.Or(p.AccountName, p.AccountID) + p.Unit
 		if p.Tag != nil {
 			where = p.Tag.Text()
 		}
-		rows = append(rows, []any{p.PolicyID, p.Name, p.EligibleGroupID, p.PermissionSetARN, where,
-			seconds(p.LongestSeconds), p.ApproverGroupID, p.Approvals, yes(p.Emergency)})
+		rows = append(rows, []any{
+			p.PolicyID, p.Name, cmp.Or(p.EligibleGroupName, p.EligibleGroupID),
+			cmp.Or(p.PermissionSetName, p.PermissionSetARN), where, seconds(p.LongestSeconds),
+			cmp.Or(p.ApproverGroupName, p.ApproverGroupID), p.Approvals, yes(p.Emergency),
+		})
 	}
 	return terminal.Table(o.Out,
 		"POLICY\tNAME\tWHO\tPERMISSION SET\tWHERE\tLONGEST\tAPPROVERS\tAPPROVALS\tEMERGENCY", rows)

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -294,9 +295,10 @@ func owner(w administer.World) *cobra.Command {
 			}
 			var rows [][]any
 			for _, a := range all {
-				rows = append(rows, []any{a.PermissionSetARN + a.AccountID, strings.ToLower(a.OwnerType), a.OwnerID})
+				of := cmp.Or(a.PermissionSetName, a.PermissionSetARN) + cmp.Or(a.AccountName, a.AccountID)
+				rows = append(rows, []any{of, strings.ToLower(a.OwnerType), cmp.Or(a.OwnerName, a.OwnerID)})
 			}
-			return terminal.Table(w.Out, "OF\tOWNER\tID", rows)
+			return terminal.Table(w.Out, "OF\tBY\tOWNER", rows)
 		})
 	remove := what(o.command("remove", "Leave a review to administrators", terminal.NoArgs,
 		func(ctx context.Context, c *adminapi.Client, _ []string) error {

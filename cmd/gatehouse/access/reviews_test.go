@@ -27,7 +27,8 @@ func TestReviewsByCommand(t *testing.T) {
 	}
 	until := c.server.Now().AddDate(0, 0, 9).UTC().Format("2006-01-02")
 	c.says("admin", "", "owner", "set", "--permission-set", "Admin", "--user", "grace")
-	c.says("admin", c.world.Set.ARN, "owner", "list")
+	c.says("admin", "Admin  user  grace", "owner", "list")
+	c.says("admin", `"OwnerName": "grace"`, "owner", "list", "--json")
 	var made []adminapi.AccessReview
 	text := c.says(
 		"admin", "OPEN", "review", "start", "--name", "Quarter", "--until", until, "--end-unconfirmed", "--json",

@@ -97,11 +97,8 @@ func (a *Address) Client(env func(string) (string, bool), using *http.Client) (*
 		mistakes = append(mistakes, errors.New("the access key's secret is missing: set AWS_SECRET_ACCESS_KEY"))
 	}
 	return &adminapi.Client{
-		URL:             strings.TrimRight(a.url, "/"),
-		Region:          a.region,
-		AccessKeyID:     a.keyID,
-		SecretAccessKey: a.secret,
-		HTTP:            using,
+		URL: strings.TrimRight(a.url, "/"), Region: a.region, AccessKeyID: a.keyID, SecretAccessKey: a.secret,
+		HTTP: using,
 	}, mistakes
 }
 

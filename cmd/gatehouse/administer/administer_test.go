@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
@@ -131,6 +132,27 @@ func TestACenterIsAdministeredFromTheCommandLine(t *testing.T) {
 
 	event := s.LastEvent()
 	o.want(event.Action, "explain", event.Actor.RequestID)
+}
+
+// TestRulesSayWhoHasWhatByName: a person reads names, and a program has both.
+func TestRulesSayWhoHasWhatByName(t *testing.T) {
+	o, s := newOffice(t)
+	set, e1 := s.CreatePermissionSet(t.Context(), centertest.Actor, center.PermissionSet{Name: "Reader"})
+	u, e2 := s.CreateUser(t.Context(), centertest.Actor, centertest.Person("ada@example.com"))
+	if err := errors.Join(e1, e2); err != nil {
+		t.Fatal(err)
+	}
+	o.want("Reader", "rules", "create", "--tag", "env=prod", "--permission-set", "Reader", "--user", "ada@example.com")
+	if out := o.want("Reader", "rules", "list"); !strings.Contains(out, "USER ada@example.com") ||
+		strings.Contains(out, set.ARN) {
+		t.Errorf("it is %s", out)
+	}
+	var rules []adminapi.Rule
+	err := json.Unmarshal([]byte(o.want("", "rules", "list", "--json")), &rules)
+	if err != nil || len(rules) != 1 || rules[0].PrincipalID != string(u.ID) || rules[0].PermissionSetARN != set.ARN ||
+		rules[0].PrincipalName != "ada@example.com" || rules[0].PermissionSetName != "Reader" {
+		t.Errorf("as JSON %+v, %v", rules, err)
+	}
 }
 
 // TestWhatFailsPrintsNothing: a program that reads what a command prints takes none of it for an

@@ -1,6 +1,7 @@
 package administer
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,8 @@ func (a *administration) printRules(rules []adminapi.Rule) error {
 			if r.Tag != nil {
 				where = r.Tag.Text()
 			}
-			line(r.RuleID, where, r.PermissionSetARN, r.PrincipalType+" "+r.PrincipalID, r.Problem)
+			who := r.PrincipalType + " " + cmp.Or(r.PrincipalName, r.PrincipalID)
+			line(r.RuleID, where, cmp.Or(r.PermissionSetName, r.PermissionSetARN), who, r.Problem)
 		}
 	})
 }

@@ -44,6 +44,7 @@ needs there is an output of both.`
   gatehouse access migrate --to account-access --account Production --path /people/ --apply
   gatehouse access migrate --to account-access --terraform > account-access.tf.json
   gatehouse access migrate --to account-access --cloudformation > account-access.json`
+	m.Single(cmd)
 	f := cmd.Flags()
 	f.StringVar(&m.to, "to", "", "where to: account-access")
 	f.StringVar(&m.in.AccountID, "account", "", "only this AWS account, by name or ID")
