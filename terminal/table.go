@@ -48,7 +48,12 @@ func table(out io.Writer, columns int, header string, rows [][]any) error {
 	for _, w := range widest {
 		total += w
 	}
-	if columns > 0 && total > columns && len(rows) > 0 {
+	switch {
+	case columns == 0 || total <= columns:
+	case len(rows) == 0:
+		_, err := io.WriteString(out, flow(strings.Join(names, "  "), "", columns))
+		return err
+	default:
 		return paragraphs(out, names, rows)
 	}
 	t := tabwriter.NewWriter(out, 0, 4, gap, ' ', 0)

@@ -33,7 +33,7 @@ func TestATableFitsItsTerminal(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := table(&out, 5, "A\tB\tC", nil); err != nil || out.String() != "A  B  C\n" {
+	if err := table(&out, 5, "A\tB\tC", nil); err != nil || out.String() != "A  B\nC\n" {
 		t.Errorf("nothing: %v, %q", err, out.String())
 	}
 }

@@ -37,6 +37,8 @@ var (
 	entry = regexp.MustCompile(`^( +\S.*?  +|  [a-z][\w-]* +)(\S.*)`)
 	// further are the lines after the first of what a flag is.
 	further = regexp.MustCompile(`\n {20,}`)
+	// heading stands above a part of the help.
+	heading = regexp.MustCompile(`^[A-Z][A-Za-z -]{2,45}:$`)
 	// remark is what stands behind an example.
 	remark = regexp.MustCompile(`^( +)(\S.*?) +(# .*)$`)
 )
@@ -54,8 +56,7 @@ func fit(text string, columns int) string {
 	}
 	for line := range strings.Lines(further.ReplaceAllString(text, " ")) {
 		line = strings.TrimRight(line, "\n")
-		prose := line != "" && line[0] != ' ' && !strings.HasSuffix(line, ":")
-		if prose && !examples {
+		if line != "" && line[0] != ' ' && !heading.MatchString(line) && !examples {
 			flowing = strings.TrimLeft(flowing+" "+line, " ")
 			continue
 		}
@@ -131,8 +132,8 @@ func example(line string, columns int) string {
 				}
 			case r == '\'' || r == '"':
 				quoted = string(r)
-			case r == ' ' && i > indent && utf8.RuneCountInString(line[:i])+2 <= columns:
-				at = i
+			case r == ' ' && i > indent && (at < 0 || utf8.RuneCountInString(line[:i])+2 <= columns):
+				at = i // the first, at least: words are not broken
 			}
 		}
 		if quoted = ""; at < 0 {

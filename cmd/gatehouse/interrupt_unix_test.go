@@ -56,8 +56,8 @@ func TestCtrlCEndsEveryLongCommand(t *testing.T) {
 		"rotate":          {"rotate scim-token --accept", "it goes on there"},
 		"doctor":          {"doctor", "Run it again to look anew."},
 		"doctor, again":   {"doctor --every 1h", "Run it again to look anew."},
-		"sync":            {"sync --from URL/v1.0 --to URL/scim/ --every 1s", "it goes on with what is missing"},
-		"a dry run of it": {"sync --from URL/v1.0 --to URL/scim/ --dry-run", "it goes on with what is missing"},
+		"sync":            {"sync --from URL/v1.0 --to URL/scim/ --every 1s", "command again: it goes on."},
+		"a dry run of it": {"sync --from URL/v1.0 --to URL/scim/ --dry-run", "Run the same command again"},
 		"rehearse":        {"rehearse --from URL --data DIR", "The original is as it was"},
 		"tenant import":   {"tenant import --from URL/v1.0 --data DIR", "it goes on with the rest"},
 		"import":          {"import --from URL --data DIR", "it goes on with the rest"},
@@ -67,7 +67,7 @@ func TestCtrlCEndsEveryLongCommand(t *testing.T) {
 		"revoke":          {"revoke ada", "gatehouse proof show USER"},
 		"leavers":         {"leavers", "Nothing was changed."},
 		"leavers remove":  {"leavers remove ada", "it removes the rest"},
-		"migrate":         {"access migrate --to account-access", "it makes the others"},
+		"migrate":         {"access migrate --to account-access", "for the others"},
 		"audit":           {"audit search", "Nothing was changed."},
 		"audit, followed": {"audit search --follow", "--since"},
 		"a list":          {"users list", "Nothing was changed."},
@@ -129,10 +129,14 @@ func interrupted(t *testing.T, cmd *exec.Cmd, want string, until func(context.Co
 	}
 }
 
+// waiting is who waits for a lock of this database: others are on the same server.
+const waiting = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
 // TestCtrlCEndsWhatWorksOnADatabase that another program has locked.
 func TestCtrlCEndsWhatWorksOnADatabase(t *testing.T) {
 	t.Parallel()
-	program, dsn, folder := build(t), sqldbtest.Postgres(t), t.TempDir()
+	program, dsn := build(t), sqldbtest.Postgres(t)
+	folder := t.TempDir()
 	people := filepath.Join(folder, "people.jsonl")
 	line := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada","displayName":"A",` +
 		`"name":{"givenName":"A","familyName":"B"}}` + "\n"
@@ -146,11 +150,7 @@ func TestCtrlCEndsWhatWorksOnADatabase(t *testing.T) {
 			t.Fatalf("%q: %d %s %s", args, code, out, said)
 		}
 	}
-	other, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close(context.WithoutCancel(t.Context())) })
+	looks, other := connected(t, dsn), connected(t, dsn)
 	locked, err := other.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestCtrlCEndsWhatWorksOnADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits := func(ctx context.Context) error {
-		return until(ctx, locked, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+		return until(ctx, looks, "SELECT count(*) > 0 FROM "+waiting)
 	}
 	second := filepath.Join(folder, "second")
 	for _, c := range []struct {
@@ -173,13 +173,13 @@ func TestCtrlCEndsWhatWorksOnADatabase(t *testing.T) {
 		{[]string{"check"}, "Nothing was changed."},
 	} {
 		// who has gone away waits on in the database
-		if _, err := locked.Exec(
-			t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted",
+		if _, err := looks.Exec(
+			t.Context(), "SELECT pg_terminate_backend(pid) FROM "+waiting,
 		); err != nil {
 			t.Fatal(err)
 		}
 		if err := until(
-			t.Context(), locked, "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()",
+			t.Context(), looks, "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = current_database()",
 		); err != nil {
 			t.Fatal(err)
 		}
@@ -197,8 +197,18 @@ func TestCtrlCEndsWhatWorksOnADatabase(t *testing.T) {
 	}
 }
 
+func connected(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.WithoutCancel(t.Context())) })
+	return c
+}
+
 // until waits for a condition of a database.
-func until(ctx context.Context, on pgx.Tx, condition string) error {
+func until(ctx context.Context, on *pgx.Conn, condition string) error {
 	for holds := false; !holds; {
 		if ctx.Err() != nil {
 			return errors.New("it never waited for the database")
