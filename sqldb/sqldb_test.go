@@ -149,6 +149,53 @@ func TestManyWritersShareTheirSyncs(t *testing.T) {
 	engine.syncLog = syncLog
 }
 
+// TestWhoWasAnsweredTogetherSharesTheNextCommitToo, although one of them comes first and no sync
+// keeps it waiting. One who comes alone afterwards is answered too.
+func TestWhoWasAnsweredTogetherSharesTheNextCommitToo(t *testing.T) {
+	db, engine := open(t)
+	const writers = 5
+	var all sync.WaitGroup
+	begin := func(name string) {
+		all.Go(func() {
+			if err := note(db, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	inWriter := func(do func()) {
+		if err := db.Update(context.Background(), func(Tx) error { do(); return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	inWriter(func() {
+		engine.gather = func(time.Duration) time.Duration { return time.Hour }
+		for i := range writers - 1 {
+			begin(fmt.Sprint("together ", i))
+		}
+		for len(engine.queue) < writers-1 {
+			time.Sleep(time.Millisecond) // between two looks at who queues
+		}
+	})
+	all.Wait()
+	before := engine.version.Load()
+	for free := range 2 { // the first one finds no sync on its way, and has begun when the others come
+		for len(engine.idle) == free {
+			time.Sleep(time.Millisecond) // between two looks at it
+		}
+		if free == 0 {
+			begin("again, first")
+		}
+	}
+	for i := range writers - 1 {
+		begin(fmt.Sprint("again ", i))
+	}
+	all.Wait()
+	if n := engine.version.Load() - before; n != 1 {
+		t.Errorf("%d updates were made in %d commits", writers, n)
+	}
+	inWriter(func() { engine.gather = gatherFor })
+}
+
 // TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt runs it in one group with others.
 func TestAnUpdateThatFailsAfterItWroteTakesNobodyWithIt(t *testing.T) {
 	db, engine := open(t)

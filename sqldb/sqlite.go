@@ -36,6 +36,10 @@ type sqliteDB struct {
 	done  chan struct{}
 	once  sync.Once
 
+	likely int                                    // how many are likely to share the next group; the writer's
+	took   time.Duration                          // of the last group; the writer's
+	gather func(took time.Duration) time.Duration // gatherFor; a test puts another in its place
+
 	commits   int       // counted by the writer
 	maxLog    int64     // bytes of the log at which it is folded while it is written to
 	seen      int       // commits when the writer last looked whether it is quiet
@@ -92,7 +96,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	}
 	d.idle <- struct{}{}
 	d.syncLog, d.maxLog = d.syncFileLog, maxLog
-	d.freeSpace = freeSpace
+	d.freeSpace, d.gather = freeSpace, gatherFor
 	if d.lock, err = lockFile(path); err != nil {
 		return nil, err
 	}

@@ -80,9 +80,8 @@ func (d *sqliteDB) write() {
 	}
 }
 
-// commitGroup runs the first job and what else arrives until the sync of the group before is over:
-// waiting for it costs nobody anything, since this group could not be synced earlier, and one
-// commit for many writes fewer pages than many commits. A job that fails before it wrote anything
+// commitGroup runs the first job, and others with it: one commit for many writes fewer pages than
+// many commits. A job that fails before it wrote anything
 // leaves nothing to undo, which is how nearly all fail: rules look before they write. When one
 // fails later, the whole group is run again, each behind a savepoint.
 func (d *sqliteDB) commitGroup(first *job) {
@@ -96,30 +95,73 @@ func (d *sqliteDB) commitGroup(first *job) {
 		answer(group, fmt.Errorf("begin: %w", err))
 		return
 	}
+	w, began := waits{}, time.Now()
 	clean := d.runJob(first)
-	for synced := false; clean && !synced && len(group) < maxGroup; {
-		var next *job
-		select {
-		case next = <-d.queue:
-		default:
-			select {
-			case next = <-d.queue:
-			case <-d.idle:
-				synced = true
-				continue
-			}
+	for clean && len(group) < maxGroup {
+		next := d.another(len(group), &w)
+		if next == nil {
+			break
 		}
 		group = append(group, next)
 		clean = d.runJob(next)
 	}
+	w.end()
 	if clean {
 		err = d.commit()
 	} else {
 		err = d.commitCarefully(group)
 	}
 	d.noteFull(err)
+	d.likely, d.took = min(len(group)+len(d.queue), maxGroup), time.Since(began)
 	d.committed <- batch{group, err}
 }
+
+// waits is what a group has waited for.
+type waits struct {
+	synced bool        // the group before
+	late   *time.Timer // others who were likely to come
+}
+
+func (w *waits) end() {
+	if w.late != nil {
+		w.late.Stop()
+	}
+}
+
+// another returns the next job of a group that has so many, or nil when it is time to commit. It
+// waits for the sync of the group before, which costs nobody anything, since this one could not be
+// synced earlier; and for a part of what a group takes for as many as shared the one before, or
+// came during it: those who were answered together ask again together.
+func (d *sqliteDB) another(has int, w *waits) *job {
+	select {
+	case next := <-d.queue:
+		return next
+	default:
+	}
+	if !w.synced {
+		select {
+		case next := <-d.queue:
+			return next
+		case <-d.idle:
+			w.synced = true
+		}
+	}
+	if has >= d.likely {
+		return nil
+	}
+	if w.late == nil {
+		w.late = time.NewTimer(d.gather(d.took))
+	}
+	select {
+	case next := <-d.queue:
+		return next
+	case <-w.late.C:
+		return nil
+	}
+}
+
+// gatherFor is how long a group waits for others when the one before took so long.
+func gatherFor(took time.Duration) time.Duration { return min(took/2, maxGather) }
 
 // runJob says whether a job has left nothing that must be undone. Where a read met a failure of the
 // disk, SQLite has ended the transaction by itself: what others of the group wrote is gone, and
