@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -117,7 +118,58 @@ func (p page) leaver() center.Principal {
 	return center.Principal{Type: center.PrincipalType(p.PostFormValue("type")), ID: p.PostFormValue("id")}
 }
 
+// removeLeavers takes from the chosen what they have.
+func removeLeavers(p page) error {
+	picks, err := p.picked()
+	if err != nil {
+		return err
+	}
+	list := make([]center.Principal, len(picks))
+	lines := []string{"It is not given back when they are enabled again, or come back."}
+	for i, pick := range picks {
+		of, id, both := strings.Cut(pick, " ")
+		if !both { // of the list of those who are disabled
+			of, id = string(center.PrincipalUser), pick
+		}
+		list[i] = center.Principal{Type: center.PrincipalType(of), ID: id}
+		if i < heldShown {
+			name, err := p.principalName(center.Assignment{PrincipalType: list[i].Type, PrincipalID: id})
+			if err != nil {
+				return err
+			}
+			lines = append(lines, name+" ("+id+")")
+		}
+	}
+	if more := len(list) - heldShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	n := counted(len(list), "user or group", "users and groups")
+	if sure, err := p.Sure(web.Question{
+		Title: "Remove what is assigned to " + n + "?", Lines: lines, Button: "Remove it",
+	}); !sure {
+		return err
+	}
+	var all center.Moved
+	for _, of := range list {
+		m, err := p.h.Center.RemoveAccess(p.Context(), p.by, of)
+		if err != nil {
+			_, lines := explain(err)
+			if lines == nil {
+				return err
+			}
+			m.Left, m.Problems = m.Left+1, append(m.Problems, lines...)
+		}
+		all.Assignments, all.Applications = all.Assignments+m.Assignments, all.Applications+m.Applications
+		all.Rules, all.Memberships = all.Rules+m.Rules, all.Memberships+m.Memberships
+		all.Left, all.Problems = all.Left+m.Left, append(all.Problems, m.Problems...)
+	}
+	return p.told("removed", all)
+}
+
 func removeLeaver(p page) error {
+	if p.PostFormValue(web.Pick) != "" {
+		return removeLeavers(p)
+	}
 	of := p.leaver()
 	lines, err := p.held(of)
 	if err != nil {

@@ -186,3 +186,55 @@ func TestAFormOfEarlierSettingsIsRefused(t *testing.T) {
 	form.Del("hours")
 	v.Does(s.URL+"/console/settings/sign-in", form, "The sign-in settings are changed.")
 }
+
+// TestWhatSeveralLeaversHaveIsRemovedAtOnce: of both lists of leavers, the chosen rows go together.
+func TestWhatSeveralLeaversHaveIsRemovedAtOnce(t *testing.T) {
+	t.Parallel()
+	s := centertest.Serve(t)
+	v := s.Console()
+	lasting(t, s)
+	ctx, list := context.Background(), s.URL+"/console/leavers"
+	set := strings.Replace(s.Instance.ARN, ":instance/", ":permissionSet/", 1) + "/ps-0123456789abcdef"
+	if err := s.Store.Update(ctx, func(tx center.Tx) error {
+		return tx.PutPermissionSet(center.PermissionSet{ARN: set, Name: "Reader"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	left := func() int {
+		t.Helper()
+		all, err := s.Assignments(ctx, center.AssignmentQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	id := func(i int) string { return fmt.Sprintf("10000000-0000-4000-8000-%012d", i) }
+	form := url.Values{"pick": {id(3), id(4)}}
+	asked := v.Does(list+"/remove", form, "2 users and groups?")
+	if !strings.Contains(asked, "number-003") || left() != 120 {
+		t.Errorf("%d are left before the answer to %s", left(), asked)
+	}
+	v.IsSure(list+"/remove", form, "2 assignments")
+	if left() != 118 {
+		t.Errorf("%d are left", left())
+	}
+	for _, i := range []int{6, 8} {
+		if err := s.DeleteUser(ctx, centertest.Actor, center.UserID(id(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := v.Get(list)
+	for _, i := range []int{6, 8} {
+		if !strings.Contains(page, `form="deleted" name="pick" value="USER `+id(i)+`"`) {
+			t.Errorf("%s cannot be chosen: %s", id(i), page)
+		}
+	}
+	file := v.Get(list + "?of=deleted&chosen=csv&" + url.Values{"pick": {"USER " + id(6)}}.Encode())
+	if strings.Count(file, "\n") != 2 || !strings.Contains(file, id(6)) {
+		t.Errorf("the file of one of them: %s", file)
+	}
+	v.IsSure(list+"/remove", url.Values{"pick": {"USER " + id(6), "USER " + id(8)}}, "2 assignments")
+	if left() != 116 {
+		t.Errorf("%d are left", left())
+	}
+}
