@@ -319,7 +319,21 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("the center answered %s: %s (request %s)", e.Code, e.Message, e.Request)
+	text := fmt.Sprintf("the center answered %s: %s (request %s)", e.Code, e.Message, e.Request)
+	if remedy := remedies[e.Code]; remedy != "" {
+		text += ": " + remedy
+	}
+	return text
+}
+
+// remedies are what to do about answers that are not about what was asked for.
+var remedies = map[string]string{
+	"UnknownOperationException": "is this the address of a center, of this release or a later one? A tenant, and a " +
+		"page such as /console/, are none; --center-url or AWS_ENDPOINT_URL names the center",
+	"UnrecognizedClientException": "the access key is disabled, deleted or another center's: an administrator makes " +
+		"one with gatehouse access-keys create, or in the console",
+	"InvalidSignatureException": "set AWS_SECRET_ACCESS_KEY to the secret of this access key, AWS_REGION to the " +
+		"center's Region, and look at this machine's clock",
 }
 
 // CodeOf is the exception of an answer that is no success, such as ResourceNotFoundException; ""
@@ -391,7 +405,9 @@ func (c *Client) send(ctx context.Context, target, signing, operation string, in
 	if res.StatusCode != http.StatusOK {
 		failure := &Error{Status: res.StatusCode}
 		if err := json.Unmarshal(data, failure); err != nil || failure.Code == "" {
-			return fmt.Errorf("%s answered %s; is it a Gatehouse center?", c.URL, res.Status)
+			return fmt.Errorf(
+				"%s answered %s: that is no center; --center-url or AWS_ENDPOINT_URL names it", c.URL, res.Status,
+			)
 		}
 		return failure
 	}

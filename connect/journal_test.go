@@ -80,7 +80,7 @@ func TestAReplayStopsWhereItGoesOtherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = replay.Proved(result)
-	if !errors.Is(err, connect.ErrOtherwise) || !strings.Contains(err.Error(), "7 users and 1 groups") ||
+	if !errors.Is(err, connect.ErrOtherwise) || !strings.Contains(err.Error(), "7 users and 1 group ") ||
 		!strings.Contains(err.Error(), "failed in the rehearsal, and did not now: Ada") {
 		t.Errorf("another proof: %v", err)
 	}

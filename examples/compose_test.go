@@ -108,7 +108,7 @@ func TestTheComposeExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := run(t, dir, append(env, "COMPOSE=./run"), "./connect")
-	if !strings.Contains(out, "Counts: 1 users and 1 groups") || !strings.Contains(out, "Connected.") {
+	if !strings.Contains(out, "Counts: 1 user and 1 group") || !strings.Contains(out, "Connected.") {
 		t.Errorf("connect printed %s", out)
 	}
 }

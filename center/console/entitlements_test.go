@@ -95,7 +95,7 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 		}
 	}
 	id := webtest.Match(t, v.Get(page+"?who=engineers"), regexp.MustCompile(`name="id" value="([^"]+)"`))
-	question := v.Does(page+"/delete", url.Values{"id": {id}}, "The group Engineers (1 members) loses the role Reader")
+	question := v.Does(page+"/delete", url.Values{"id": {id}}, "The group Engineers (1 member) loses the role Reader")
 	if !strings.Contains(question, "Delete the entitlement") {
 		t.Errorf("the question is %s", question)
 	}
@@ -118,7 +118,7 @@ func TestExistingRolesInTheConsole(t *testing.T) {
 	gone := url.Values{"type": {"USER"}, "id": {string(w.Grace.ID)}, "name": {"grace"}}
 	v.Does(s.URL+"/console/leavers/remove", gone, "the role "+role)
 	gone.Set("sure", "yes")
-	v.Does(s.URL+"/console/leavers/remove", gone, "1 assignments")
+	v.Does(s.URL+"/console/leavers/remove", gone, "1 assignment")
 	v.Does(page+"/disable", url.Values{"sure": {"yes"}}, "The application is deleted")
 }
 

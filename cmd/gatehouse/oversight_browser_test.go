@@ -217,7 +217,7 @@ func TestWhoCameBackIsRelinkedInABrowser(t *testing.T) {
 	job.accessible("the plan of a relink")
 	job.screenshot("leavers-relink")
 	job.press(`main form button`)
-	job.sees("1 assignments")
+	job.sees("1 assignment")
 	job.most(2, "relink a group that came back")
 	list, err := s.center.Assignments(ctx, center.AssignmentQuery{
 		PrincipalType: center.PrincipalGroup, PrincipalID: string(back.ID),

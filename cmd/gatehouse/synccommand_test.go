@@ -277,7 +277,7 @@ func TestSyncTakesNothingOver(t *testing.T) {
 	}
 	code, out, errOut := call(t, "ACCEPT\n", env, args...)
 	if code != exitFailed || !strings.Contains(out, "NotAdopted") || !strings.Contains(out, "--adopt") ||
-		!strings.Contains(errOut, "1 objects failed") {
+		!strings.Contains(errOut, "1 object failed") {
 		t.Errorf("%d %s %s", code, out, errOut)
 	}
 	env, args = syncArgs(d, x, "--adopt", "--accept")

@@ -166,7 +166,7 @@ func TestThePlanSaysWhatTheRunDoes(t *testing.T) {
 			delete(want, f.UserName)
 		}
 	}
-	if notes := strings.Join(plan.Notes, "; "); len(want) > 0 || !strings.Contains(notes, "1 guests are in scope") {
+	if notes := strings.Join(plan.Notes, "; "); len(want) > 0 || !strings.Contains(notes, "1 guest is in scope") {
 		t.Errorf("the plan does not say %+v; notes: %s", want, notes)
 	}
 	result, _, err := w.run(ctx)

@@ -43,8 +43,8 @@ func (o Object) Problems(known func(source string) bool, sources []string) (prob
 			}
 			if used := operators[strings.ToUpper(c.Operator)].values; len(c.Values) > used &&
 				slices.ContainsFunc(c.Values[used:], func(v string) bool { return v != "" }) {
-				problems = append(problems, fmt.Sprintf(
-					"the filter %q: %s compares with %d values; write a clause, or a filter, for each",
+				problems = append(problems, names.Counted(
+					"the filter %q: %s compares with %d {value|values}; write a clause, or a filter, for each",
 					f.Name, c.Operator, used,
 				))
 			}

@@ -153,7 +153,7 @@ func TestAttributeMappingsAndScopingFilters(t *testing.T) {
 		`the filter "data people": "Department" is not an attribute of users`: func(s *graph.SynchronizationSchema) {
 			s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0].SourceOperandName = "Department"
 		},
-		"EQUALS compares with 1 values": func(s *graph.SynchronizationSchema) {
+		"EQUALS compares with 1 value;": func(s *graph.SynchronizationSchema) {
 			clause := &s.Rules[0].ObjectMappings[0].Scope.Groups[0].Clauses[0]
 			clause.TargetOperand.Values = []string{"Data", "Sales"}
 		},

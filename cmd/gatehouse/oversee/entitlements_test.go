@@ -97,7 +97,7 @@ func TestAssignmentsMigrate(t *testing.T) {
 	o.want("user ada", "account-access", "give", "arn:aws:iam::111122223333:role/Admin", "--user", "ada@example.com")
 	o.refused("not confirmed", "no\n", migrate("--apply")...)
 	_, said, err = o.call("ACCEPT\n", migrate("--apply")...)
-	if err != nil || !strings.Contains(said, "1 entitlements were made") {
+	if err != nil || !strings.Contains(said, "1 entitlement was made") {
 		t.Errorf("apply: %q, %v", said, err)
 	}
 	if _, said, err = o.call("", migrate("--apply")...); err != nil || !strings.Contains(said, "there already") {
@@ -107,7 +107,7 @@ func TestAssignmentsMigrate(t *testing.T) {
 		t.Errorf("entitlements %+v", list)
 	}
 	_, said, err = o.call("ACCEPT\n", migrate("--undo")...)
-	if err != nil || !strings.Contains(said, "1 entitlements were removed") || !strings.Contains(said, "they stay") {
+	if err != nil || !strings.Contains(said, "1 entitlement was removed") || !strings.Contains(said, "They stay") {
 		t.Errorf("undo: %q, %v", said, err)
 	}
 	left := read[[]adminapi.Entitlement](o, "account-access", "list")

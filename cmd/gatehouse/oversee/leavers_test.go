@@ -57,7 +57,7 @@ func TestLeaversAreReportedAndMended(t *testing.T) {
 	o.refused("disabled, and not deleted", "", "leavers", "relink", string(ada.ID))
 	o.refused("not among the leavers", "", "leavers", "relink", "Nobody")
 	if out, said, err := o.call("ACCEPT\n", "leavers", "relink", "platform", "--to", "Platform"); err != nil ||
-		!strings.Contains(said, "1 assignments to accounts") || !strings.Contains(out, "1") {
+		!strings.Contains(said, "1 assignment to accounts") || !strings.Contains(out, "1") {
 		t.Errorf("relink: %q, %q, %v", out, said, err)
 	}
 	list, err := s.Assignments(ctx, center.AssignmentQuery{PrincipalID: string(again.ID)})

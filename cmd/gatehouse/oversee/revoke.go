@@ -181,7 +181,7 @@ func (r *revocation) print(p adminapi.Proof, whole any) error {
 		return err
 	}
 	fmt.Fprint(r.Err, terminal.Counted(
-		"%d of %d {session|sessions} of %s have ended, and %d of %d {role|roles}. Sign-in is %s.\n",
+		"%d of %d {session|sessions} of %s {has|have} ended, and %d of %d {role|roles}. Sign-in is %s.\n",
 		len(p.Sessions)-len(p.Left), len(p.Sessions), terminal.Inline(p.UserName), refused, len(p.Roles),
 		terminal.Inline(p.SignIn),
 	))

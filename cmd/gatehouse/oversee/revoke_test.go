@@ -71,7 +71,7 @@ func TestALeaverIsOutAtOnce(t *testing.T) {
 	c, token := signIn()
 	who := opens(t, e, c, token)
 	proof := filepath.Join(t.TempDir(), "proof.json")
-	o.want("and 1 of 1 roles.", "revoke", pairtest.Amara, "--proof", proof)
+	o.want("and 1 of 1 role.", "revoke", pairtest.Amara, "--proof", proof)
 	if err := who(); err == nil || !strings.Contains(err.Error(), "InvalidClientTokenId") {
 		t.Errorf("after the command: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestAProofIsWhatTheCenterHasSigned(t *testing.T) {
 		return path
 	}
 	file := filepath.Join(dir, "proof.json")
-	o.want("1 of 1 sessions of ada@example.com have ended", "revoke", "ada@example.com", "--proof", file)
+	o.want("1 of 1 session of ada@example.com has ended", "revoke", "ada@example.com", "--proof", file)
 	keys := write("keys.json", o.want(`"kid"`, "proof", "keys"))
 	text, err := os.ReadFile(file)
 	if err != nil {

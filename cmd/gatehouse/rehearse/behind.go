@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // behind is what another center has beside what AWS's APIs tell. It stays there.
@@ -60,7 +61,7 @@ func lookBehind(ctx context.Context, c *adminapi.Client) (*behind, error) {
 			running++
 		}
 	}
-	b.say(open, "open requests for access (%d of them in force)", running)
+	b.say(open, "open {request|requests} for access (%d of them in force)", running)
 	b.count(ctx)
 	return b, nil
 }
@@ -68,16 +69,16 @@ func lookBehind(ctx context.Context, c *adminapi.Client) (*behind, error) {
 // count says how much there is of the rest. What cannot be read is not counted: the note names it.
 func (b *behind) count(ctx context.Context) {
 	if list, err := b.admin.RequestPolicies(ctx); err == nil {
-		b.say(len(list), "policies of who may ask for access")
+		b.say(len(list), "{policy|policies} of who may ask for access")
 	}
 	if list, err := b.admin.AccessReviews(ctx); err == nil {
-		b.say(len(list), "access reviews")
+		b.say(len(list), "access {review|reviews}")
 	}
 	if list, err := b.admin.Rules(ctx); err == nil {
-		b.say(len(list), "assignment rules; what they have assigned is brought, and stays assigned")
+		b.say(len(list), "assignment {rule|rules}; what {it has|they have} assigned is brought, and stays assigned")
 	}
 	if list, err := b.admin.Entitlements(ctx); err == nil {
-		b.say(len(list), "entitlements of account access")
+		b.say(len(list), "{entitlement|entitlements} of account access")
 	}
 }
 
@@ -95,7 +96,7 @@ func (b *behind) lines() []string {
 
 func (b *behind) say(n int, what string, more ...any) {
 	if n > 0 {
-		b.texts = append(b.texts, fmt.Sprintf("%d "+what, append([]any{n}, more...)...))
+		b.texts = append(b.texts, terminal.Counted("%d "+what, append([]any{n}, more...)...))
 	}
 }
 

@@ -115,8 +115,8 @@ func TestAccessThatEndsIsNotBroughtForGood(t *testing.T) {
 		t.Errorf("the plan says %+v", d)
 	}
 	stay := strings.Join(said.StayBehind, "\n")
-	if !strings.Contains(stay, "1 open requests for access (1 of them in force)") ||
-		!strings.Contains(stay, "1 policies of who may ask") {
+	if !strings.Contains(stay, "1 open request for access (1 of them in force)") ||
+		!strings.Contains(stay, "1 policy of who may ask") {
 		t.Errorf("what stays is told as %q", stay)
 	}
 	// it ends; what was read has it still
