@@ -8,6 +8,8 @@ import (
 	"testing"
 )
 
+const anotherCenter = "--center-url or AWS_ENDPOINT_URL names"
+
 // TestAWrongCenterOrKeyIsSaidWithWhatToDo: the tenant's address, a page, another program, nobody; a
 // key that is disabled, and the secret of another one.
 func TestAWrongCenterOrKeyIsSaidWithWhatToDo(t *testing.T) {
@@ -28,10 +30,10 @@ func TestAWrongCenterOrKeyIsSaidWithWhatToDo(t *testing.T) {
 		"GATEHOUSE_CLIENT_ID":     d.Tenant.ClientID,
 	}
 	for name, c := range map[string]struct{ variable, value, want string }{
-		"a tenant":          {"GATEHOUSE_CENTER_URL", d.Tenant.URL, "--center-url or AWS_ENDPOINT_URL names"},
-		"a Graph":           {"GATEHOUSE_CENTER_URL", d.Tenant.GraphURL, "--center-url or AWS_ENDPOINT_URL names"},
-		"a page":            {"GATEHOUSE_CENTER_URL", d.Center.URL + "/console/", "--center-url or AWS_ENDPOINT_URL names"},
-		"another program":   {"GATEHOUSE_CENTER_URL", other.URL, "--center-url or AWS_ENDPOINT_URL names"},
+		"a tenant":          {"GATEHOUSE_CENTER_URL", d.Tenant.URL, anotherCenter},
+		"a Graph":           {"GATEHOUSE_CENTER_URL", d.Tenant.GraphURL, anotherCenter},
+		"a page":            {"GATEHOUSE_CENTER_URL", d.Center.URL + "/console/", anotherCenter},
+		"another program":   {"GATEHOUSE_CENTER_URL", other.URL, anotherCenter},
 		"nobody":            {"GATEHOUSE_CENTER_URL", away.URL, away.URL},
 		"no such key":       {"AWS_ACCESS_KEY_ID", "AKIA0000000000000000", "gatehouse access-keys create"},
 		"another secret":    {"AWS_SECRET_ACCESS_KEY", "another", "set AWS_SECRET_ACCESS_KEY"},
