@@ -166,6 +166,9 @@ func (g *groups) progress(m *member) progress {
 func (g *groups) gains(m *member) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if m.in != nil { // it is being run, and notes what it changes meanwhile
+		return false
+	}
 	return !slices.ContainsFunc(m.turn.noted, func(object string) bool { return slices.Contains(m.lane.holds, object) })
 }
 
