@@ -52,7 +52,7 @@ func (b *bare) takes(r *http.Request, status int, header http.Header) bool {
 	case "text/plain":
 		return forPeople(r) || b.site.Wrong != nil && ofAddress(status)
 	case "application/json", "application/scim+json", "application/xml", "text/xml":
-		return opens(r)
+		return Opens(r)
 	default:
 		return false
 	}
@@ -66,9 +66,9 @@ func ofAddress(status int) bool {
 // forPeople says whether whoever asks can show a page.
 func forPeople(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
-// opens says whether a browser asks, to show what comes. Programs in Java take pages by default and
+// Opens says whether a browser asks, to show what comes. Programs in Java take pages by default and
 // pictures too, and want their protocol's answer all the same.
-func opens(r *http.Request) bool {
+func Opens(r *http.Request) bool {
 	accept := r.Header.Get("Accept")
 	return accept == "text/html" ||
 		strings.HasPrefix(accept, "text/html,") && strings.Contains(accept, "application/xhtml+xml")
@@ -83,7 +83,7 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 		wrong, known = b.site.Wrong(r, status)
 	}
 	w.Header().Del("Content-Length")
-	if !forPeople(r) || wrong.Answer != nil && !opens(r) {
+	if !forPeople(r) || wrong.Answer != nil && !Opens(r) {
 		program(w, status, words, wrong)
 		return
 	}

@@ -52,7 +52,10 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 	h.pages = web.NewPages(dir, h.Log)
 	mux.Handle("GET /{$}", http.RedirectHandler("/start", http.StatusFound))
 	mux.HandleFunc("HEAD /start", h.startURL)
-	mux.Handle("GET /start", h.RequireUser(h.accounts))
+	mux.Handle("GET /start", h.front(h.RequireUser(h.accounts)))
+	mux.Handle("GET "+insidePath, h.RequireUser(func(w http.ResponseWriter, r *http.Request, _ center.User) {
+		http.Redirect(w, r, "/start", http.StatusFound)
+	}))
 	mux.HandleFunc("HEAD /start/{$}", h.startURL)
 	mux.HandleFunc("GET /start/{$}", h.entrance)
 	h.mountRequests(mux)
@@ -72,6 +75,9 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 // have.
 const consolePath = "/start/console"
 
+// insidePath leads to the portal's first page, and to the sign-in before it.
+const insidePath = "/start/accounts"
+
 // startURL answers the AWS CLI, which since 2.35.13 takes a start URL that is not under a name of
 // AWS's only when it redirects to one that is. Nothing is fetched there: the CLI goes on with that
 // name, and asks the endpoints that are configured.
@@ -85,10 +91,25 @@ type entranceData struct {
 	Start   string // for every other
 }
 
+// front is the portal's own address. A browser that opens it without a session gets the entrance:
+// shortcut links are written without the slash before the number sign too.
+func (h *Handler) front(accounts http.Handler) http.Handler {
+	return web.Guard(h.Center.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if web.Opens(r) && r.URL.RawQuery == "" {
+			_, err := h.Center.PortalUser(r.Context(), h.SessionSecret(r))
+			if refusal.CodeOf(err) == center.SessionInvalid {
+				h.entrance(w, r)
+				return
+			}
+		}
+		accounts.ServeHTTP(w, r)
+	}))
+}
+
 // entrance is where shortcut links come in. It asks nobody to sign in yet: on the way to an
 // identity provider and back, what stands behind the number sign would be lost.
 func (h *Handler) entrance(w http.ResponseWriter, _ *http.Request) {
-	data := entranceData{Console: consolePath, Start: "/start"}
+	data := entranceData{Console: consolePath, Start: insidePath}
 	h.pages.Render(w, http.StatusOK, "entrance", web.PortalPage("", "AWS access portal", data))
 }
 
@@ -122,6 +143,7 @@ const pageSize = 50 //bound:list accounts on a page of the portal
 
 type accountsData struct {
 	User           center.User
+	Console        string // where a link leads that names a role behind a number sign
 	Access         []center.AccountAccess
 	Entitled       []center.EntitledRole // roles that are not the center's, on the first page
 	MoreEntitled   bool                  // there are more of them: a search finds them
@@ -133,7 +155,7 @@ type accountsData struct {
 
 func (h *Handler) accounts(w http.ResponseWriter, r *http.Request, u center.User) {
 	q := r.URL.Query()
-	d := accountsData{User: u, Search: strings.TrimSpace(q.Get("q"))}
+	d := accountsData{User: u, Console: consolePath, Search: strings.TrimSpace(q.Get("q"))}
 	offset, err := strconv.Atoi(q.Get("from"))
 	if err != nil || offset < 0 {
 		offset = 0

@@ -21,9 +21,10 @@ func TestTheDemoInABrowser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	b := browser{t, newBrowser(t, "")}
-	shortcut := d.Center.PortalURL + "/#/console?account_id=333344445555&role_name=AdministratorAccess" +
+	role := "#/console?account_id=333344445555&role_name=AdministratorAccess" +
 		"&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F"
-	b.open(shortcut) // before signing in
+	shortcut, bare := d.Center.PortalURL+"/"+role, d.Center.PortalURL+role
+	b.open(bare) // before signing in
 	b.sees("with your Northwind Traders account")
 	b.submit(
 		"main form", "button",
@@ -47,8 +48,19 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.leave(`#accounts a[href*="/start/console"]`)
 	b.sees("This is where the AWS console would open")
 	b.sees("RoleSessionName: amara.okafor")
-	b.open(shortcut)
+	for _, link := range []string{shortcut, bare} {
+		b.open(link)
+		b.sees("It would open at https://console.aws.amazon.com/s3/")
+	}
+	b.open(d.Center.PortalURL)
+	b.sees("AWS accounts")
+	b.open(bare) // nothing but the part behind the number sign changes
 	b.sees("It would open at https://console.aws.amazon.com/s3/")
+	for _, link := range []string{shortcut, d.Center.PortalURL} {
+		stranger := browser{t, newBrowser(t, "")}
+		stranger.open(link)
+		stranger.sees("with your Northwind Traders account")
+	}
 	b.open(d.Center.URL + "/start/link?account_id=333344445555&role_name=AdministratorAccess")
 	b.accessible("the maker of links")
 	b.open(d.Center.URL + "/start/applications")

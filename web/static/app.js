@@ -170,12 +170,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// The portal's entrance. Shortcut links have AWS's form, with the role behind a number sign, which servers never see.
+// The portal's entrance, and its first page. Shortcut links have AWS's form, with the role behind a number sign, which
+// servers never see. Where the page is open already, a link changes only what stands there.
 const entrance = document.querySelector("[data-entrance]");
-if (entrance) {
+function enter() {
   const { entrance: role, otherwise } = entrance.dataset;
   const wanted = location.hash.startsWith("#/console?") ? role + location.hash.slice("#/console".length) : otherwise;
-  location.replace(wanted);
+  if (wanted) location.replace(wanted);
+}
+if (entrance) {
+  enter();
+  addEventListener("hashchange", enter);
 }
 
 // A form that only carries a message to another site is sent at once; without a script its button does it.
