@@ -26,9 +26,10 @@ import (
 // names, reasons and answers of other servers come from outside, and this is the one place that all
 // commands print through. Lines and tabs stay.
 type Writer struct {
-	mu   sync.Mutex
-	to   io.Writer
-	held []byte // the beginning of a character, or a carriage return, of which the rest has not come yet
+	mu     sync.Mutex
+	to     io.Writer
+	screen *screen // where progress is drawn too; nil, if nobody is watching
+	held   []byte  // the beginning of a character, or a carriage return, of which the rest has not come yet
 }
 
 // NewWriter returns a writer to a stream.
@@ -45,17 +46,18 @@ func (e *Writer) Write(p []byte) (int, error) {
 	}
 	whole := len(text) - unfinished(text)
 	e.held = append(e.held, text[whole:]...)
-	if _, err := io.WriteString(e.to, escaped(string(text[:whole]), "\n\t")); err != nil {
+	if err := e.screen.print(e.to, escaped(string(text[:whole]), "\n\t")); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// Flush writes what is held back: nothing else comes.
+// Flush writes what is held back, and takes progress away: nothing else comes.
 func (e *Writer) Flush() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, _ = io.WriteString(e.to, escaped(string(e.held), "\n\t")) // the terminal has gone away
+	_ = e.screen.print(e.to, escaped(string(e.held), "\n\t")) // the terminal has gone away
+	e.screen.end()
 	e.held = nil
 }
 

@@ -113,10 +113,10 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 			}
 			bar, seen := terminal.Counter(w.err, "check"), 0
 			found, err := i.look(cmd.Context(), d, d.masterKey(w.env), known, func(rows int) {
-				_ = bar.Add(rows - seen)
+				bar.Add(rows - seen)
 				seen = rows
 			})
-			_ = bar.Finish()
+			bar.Finish()
 			if err != nil {
 				return fmt.Errorf("check: %w", err)
 			}

@@ -87,11 +87,11 @@ writes to standard output. It does not export passwords, second factors or sessi
 				out, done = f, args[0]
 			}
 			lines, bar := 0, terminal.Counter(w.err, "export")
-			err = scimserver.Export(cmd.Context(), &center.Center{Store: s}, out, func() { lines++; _ = bar.Add(1) })
+			err = scimserver.Export(cmd.Context(), &center.Center{Store: s}, out, func() { lines++; bar.Add(1) })
 			if err != nil {
 				return fmt.Errorf("export: %w", err)
 			}
-			_ = bar.Finish()
+			bar.Finish()
 			if done != "" {
 				return w.result(
 					d.asJSON, map[string]any{"file": done, "lines": lines}, "%s: %s", done,
@@ -154,9 +154,9 @@ func (w *world) importFile(ctx context.Context, d *dataFlags, file string, o sci
 		return err
 	}
 	bar := terminal.Counter(w.err, "import")
-	o.Progress = func() { _ = bar.Add(1) }
+	o.Progress = func() { bar.Add(1) }
 	result, err := scimserver.Import(ctx, c, audit.SystemActor, f, o)
-	_ = bar.Finish()
+	bar.Finish()
 	if err := errors.Join(err, c.Store.Close()); err != nil {
 		return fmt.Errorf("import: %w", err)
 	}

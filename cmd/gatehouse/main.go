@@ -73,7 +73,7 @@ type world struct {
 }
 
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) int {
-	shown, errShown := terminal.NewWriter(out), terminal.NewWriter(errOut)
+	shown, errShown := terminal.Writers(out, errOut, env)
 	defer shown.Flush()
 	defer errShown.Flush()
 	w := &world{in, shown, errShown, terminal.FromFiles(env)}

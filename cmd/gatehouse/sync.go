@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
@@ -290,7 +289,7 @@ func (y *synchronizer) Close() (err error) {
 type syncProgress struct {
 	*world
 	mu   sync.Mutex // several requests are under way at once
-	bar  *progressbar.ProgressBar
+	bar  *terminal.Progress
 	draw func(done, total int)
 }
 
@@ -300,9 +299,9 @@ func (p *syncProgress) read(objects int, ended bool) {
 	if p.bar == nil {
 		p.bar = terminal.Counter(p.err, "read")
 	}
-	_ = p.bar.Set(objects) // only a display
+	p.bar.Set(objects)
 	if ended {
-		_ = p.bar.Finish()
+		p.bar.Finish()
 		p.bar = nil
 		p.draw = terminal.Bar(p.err, "sync")
 	}

@@ -110,8 +110,8 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 		return err
 	}
 	bar := terminal.Counter(w.err, "read")
-	m := &mirror.Mirror{Tenant: t, Graph: from, Progress: func(n int) { _ = bar.Set(n) }} // only a display
+	m := &mirror.Mirror{Tenant: t, Graph: from, Progress: bar.Set}
 	_, err = m.Pull(ctx)
-	_ = bar.Finish()
+	bar.Finish()
 	return err
 }

@@ -52,8 +52,7 @@ func (a *administration) importAccounts() *cobra.Command {
 				return err
 			}
 			bar := terminal.Counter(a.Err, "accounts")
-			err = c.ApplyAccounts(cmd.Context(), changes, func(done int) { _ = bar.Set(done) }) // only a display
-			return errors.Join(err, bar.Finish())
+			return c.ApplyAccounts(cmd.Context(), changes, bar.Set)
 		})
 	cmd.Long = `Reads accounts from CSV or from the output of "aws organizations list-accounts"; "-" is
 standard input. The first line of CSV names the columns: id, name, email, status and tags
@@ -72,8 +71,7 @@ func (a *administration) syncAccounts() *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), importTimeout)
 			defer cancel()
 			bar := terminal.Counter(a.Err, "accounts")
-			done, err := c.ImportOrganization(ctx, dryRun, force, func(read int) { _ = bar.Set(read) })
-			_ = bar.Finish()
+			done, err := c.ImportOrganization(ctx, dryRun, force, bar.Set)
 			if err != nil {
 				return err
 			}

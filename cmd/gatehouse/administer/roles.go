@@ -75,8 +75,7 @@ func (a *administration) checkRoles() *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
 			bar := terminal.Counter(a.Err, "roles")
-			different, err := c.CheckRoles(ctx, account, func(checked int) { _ = bar.Set(checked) })
-			_ = bar.Finish() // only a display
+			different, err := c.CheckRoles(ctx, account, bar.Set)
 			if err != nil {
 				return stillWorking(err)
 			}
@@ -109,8 +108,7 @@ func (a *administration) provisionRoles() *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), patienceWithRoles)
 			defer cancel()
 			bar := terminal.Counter(a.Err, "roles")
-			err = c.ProvisionAll(ctx, stale, func(done int) { _ = bar.Set(done) }) // only a display
-			return errors.Join(stillWorking(err), bar.Finish())
+			return stillWorking(c.ProvisionAll(ctx, stale, bar.Set))
 		})
 	cmd.Long = `Provisions the roles whose permission set changed since they were last provisioned, and the
 roles that somebody changed in IAM. With --all it provisions the other roles too: use it when

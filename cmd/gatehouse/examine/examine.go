@@ -244,7 +244,9 @@ func (s *settings) run(ctx context.Context, words []string) error {
 	if !s.asJSON && c.Admin == nil { // a center of one's own tells memberships as soon as the rest
 		c.Early = func(f doctor.Facts) { s.early(f, words) }
 	}
+	looking := terminal.Waiting(s.Err, "looking")
 	facts, err := gather.Gather(ctx, c)
+	looking.Finish()
 	if err != nil {
 		return err
 	}
