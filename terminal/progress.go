@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	unseen  = 300 * time.Millisecond // what is done sooner shows no progress
-	between = 100 * time.Millisecond // two pictures of what is counted fast
-	alive   = time.Second            // two pictures of what counts nothing: the time goes on
+	unseen  = 300 * time.Millisecond //bound:none what is done sooner shows no progress
+	between = 100 * time.Millisecond //bound:none two pictures of what is counted fast
+	alive   = time.Second            //bound:none two pictures of what counts nothing: the time goes on
 	usual   = 80                     // columns of a terminal that does not say how many it has
 	longest = 30                     // columns of a bar
 	least   = 10                     // columns of a bar; a narrower one is left out
