@@ -95,8 +95,20 @@ func TestAnApplicationIsEditedInTheConsole(t *testing.T) {
 	if !strings.Contains(page, `value="`+string(ada.ID)+`"`) {
 		t.Errorf("the page does not show who has it: %s", page)
 	}
-	v.Does(app+"/unassign", assigned, "The assignment is removed.")
+	v.IsSure(app+"/unassign", assigned, "The assignment is removed.")
 	refused(v, app+"/unassign", assigned, http.StatusNotFound, "")
+	bob := s.NewPerson("bob")
+	both := url.Values{"pick": {"USER " + string(ada.ID), "USER " + string(bob.ID)}}
+	for _, name := range []string{"ada", "bob"} {
+		page = v.Does(app+"/assign", url.Values{"type": {"USER"}, "principal": {name}}, "The application is assigned.")
+	}
+	if strings.Count(page, `form="assigned" name="pick"`) != 2 {
+		t.Errorf("the rows cannot be chosen: %s", page)
+	}
+	if page = v.Does(app+"/unassign", both, "Remove 2 assignments of Wiki?"); !strings.Contains(page, "<p>bob</p>") {
+		t.Errorf("the question does not name them: %s", page)
+	}
+	v.IsSure(app+"/unassign", both, "Not assigned to anyone.")
 
 	v.Does(app, url.Values{"name": {"Handbook"}, "everyone": {"yes"}, "hidden": {"yes"}}, "The application is changed.")
 	list, err := s.Applications(context.Background(), "", 10)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -206,14 +207,65 @@ func assignApplication(p page) error {
 	return p.Done(applicationURL(a.ApplicationARN), "The application is assigned.")
 }
 
+// unassignApplication takes an application from the chosen, or from one.
 func unassignApplication(p page) error {
-	a := center.ApplicationAssignment{
-		ApplicationARN: p.applicationARN(),
-		PrincipalType:  center.PrincipalType(p.PostFormValue("type")),
-		PrincipalID:    p.PostFormValue("principal"),
-	}
-	if err := p.h.Center.UnassignApplication(p.Context(), p.by, a); err != nil {
+	arn := p.applicationARN()
+	a, err := p.h.Center.Application(p.Context(), arn)
+	if err != nil {
 		return err
 	}
-	return p.Done(applicationURL(a.ApplicationARN), "The assignment is removed.")
+	picks := []string{p.PostFormValue("type") + " " + p.PostFormValue("principal")}
+	if p.PostFormValue(web.Pick) != "" {
+		if picks, err = p.picked(); err != nil {
+			return err
+		}
+	}
+	list := make([]center.ApplicationAssignment, len(picks))
+	var lines []string
+	for i, pick := range picks {
+		of, id, _ := strings.Cut(pick, " ")
+		list[i] = center.ApplicationAssignment{
+			ApplicationARN: arn, PrincipalType: center.PrincipalType(of), PrincipalID: id,
+		}
+		if err := p.h.Center.FindApplicationAssignment(p.Context(), list[i]); err != nil {
+			return err
+		}
+		if i < heldShown {
+			name, err := p.principalName(center.Assignment{PrincipalType: list[i].PrincipalType, PrincipalID: id})
+			if err != nil {
+				return err
+			}
+			lines = append(lines, name)
+		}
+	}
+	n := counted(len(list), "assignment", "assignments")
+	loss := "Whoever has " + a.Name + " by this alone cannot open it any more. You can assign it again."
+	if a.ForEveryone {
+		loss = "The application stays open to everyone. You can assign it again."
+	}
+	question := web.Question{
+		Title: "Remove " + n + " of " + a.Name + "?", Lines: append(lines, loss), Button: "Remove " + n,
+	}
+	done := n + " removed."
+	if more := len(list) - heldShown; more > 0 {
+		question.Lines = append(lines, fmt.Sprintf("and %d more", more), loss)
+	}
+	if len(list) == 1 {
+		question.Title, done = "Remove "+lines[0]+" from "+a.Name+"?", "The assignment is removed."
+		question.Lines, question.Button = []string{loss}, "Remove the assignment"
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
+	for before, x := range list {
+		if err := p.h.Center.UnassignApplication(p.Context(), p.by, x); err != nil {
+			_, why := explain(err)
+			if before == 0 || why == nil {
+				return err
+			}
+			return p.Failed(p.back(applicationURL(arn)), fmt.Sprintf(
+				"%d of %s were removed, and then one was refused: %s", before, n, strings.Join(why, " ")))
+		}
+	}
+	return p.Done(p.back(applicationURL(arn)), done)
 }

@@ -140,9 +140,12 @@ func setSeveralActive(p page) error {
 	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended."+rest)
 }
 
-// removeMembers takes several people out of a group.
+// removeMembers takes several people out of a group, or the one whom the address names.
 func removeMembers(p page) error {
-	ids, err := p.picked()
+	ids, err := []string{p.PathValue("mid")}, error(nil)
+	if ids[0] == "" {
+		ids, err = p.picked()
+	}
 	if err != nil {
 		return err
 	}
@@ -156,33 +159,43 @@ func removeMembers(p page) error {
 	case locked: // before the question, not after it
 		return &refusal.Error{Code: center.ManagedByProvisioning}
 	}
+	var one center.User
 	for _, id := range ids {
 		m, err := p.h.Center.Membership(p.Context(), center.MembershipID(id))
 		if err == nil && m.GroupID != group.ID { // of another group, which the question does not name
 			err = &refusal.Error{Code: center.MembershipNotFound, Subject: id}
+		}
+		if err == nil && len(ids) == 1 {
+			one, err = p.h.Center.User(p.Context(), m.UserID)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	n := counted(len(ids), "member", "members")
-	if sure, err := p.Sure(web.Question{
+	done := n + " removed."
+	question := web.Question{
 		Title:  "Remove " + n + " of " + group.DisplayName + "?",
 		Lines:  []string{"They lose the access that the group gives. You can add them again."},
 		Button: "Remove " + n,
-	}); !sure {
+	}
+	if len(ids) == 1 {
+		question.Title = "Remove " + one.DisplayName + " (" + one.UserName + ") from " + group.DisplayName + "?"
+		question.Button, done = "Remove the member", "The member is removed."
+	}
+	if sure, err := p.Sure(question); !sure {
 		return err
 	}
 	at := "/console/groups/" + string(group.ID)
-	for done, id := range ids {
+	for before, id := range ids {
 		if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(id)); err != nil {
 			_, lines := explain(err)
-			if done == 0 || lines == nil {
+			if before == 0 || lines == nil {
 				return err
 			}
 			return p.Failed(at, fmt.Sprintf(
-				"%d of %s were removed, and then one was refused: %s", done, n, strings.Join(lines, " ")))
+				"%d of %s were removed, and then one was refused: %s", before, n, strings.Join(lines, " ")))
 		}
 	}
-	return p.Done(at, n+" removed.")
+	return p.Done(at, done)
 }

@@ -184,7 +184,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /console/groups/{id}":                       group,
 		"POST /console/groups/{id}/members":              addMember,
 		"POST /console/groups/{id}/members/remove":       removeMembers,
-		"POST /console/groups/{id}/members/{mid}/delete": removeMember,
+		"POST /console/groups/{id}/members/{mid}/delete": removeMembers,
 		"POST /console/groups/{id}/delete":               deleteGroup,
 		"GET /console/access-keys":                       accessKeys,
 		"POST /console/access-keys":                      createKey,

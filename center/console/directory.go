@@ -301,6 +301,28 @@ func revoke(p page) error {
 
 func deleteUser(p page) error {
 	id := center.UserID(p.PathValue("id"))
+	u, err := p.h.Center.User(p.Context(), id)
+	if err != nil {
+		return err
+	}
+	lines, err := p.held(center.Principal{Type: center.PrincipalUser, ID: string(id)})
+	if err != nil {
+		return err
+	}
+	if len(lines) > 0 {
+		lines = append([]string{"What is assigned to the user, not by a group, grants nothing any more:"}, lines...)
+	}
+	question := web.Question{
+		Title: "Delete " + u.DisplayName + " (" + u.UserName + ")?",
+		Lines: append(
+			lines, "Memberships, second factors and the password are lost, and all that the user has open ends.",
+			"It cannot be taken back: who is added again under this name is somebody else.",
+		),
+		Button: "Delete the user",
+	}
+	if sure, err := p.Sure(question); !sure {
+		return err
+	}
 	if err := p.h.Center.DeleteUser(p.Context(), p.by, id); err != nil {
 		return err
 	}
@@ -479,20 +501,6 @@ func addMember(p page) error {
 		return err
 	}
 	return p.Done("/console/groups/"+string(id), u.UserName+" is now a member.")
-}
-
-func removeMember(p page) error {
-	m, err := p.h.Center.Membership(p.Context(), center.MembershipID(p.PathValue("mid")))
-	if err == nil && string(m.GroupID) != p.PathValue("id") {
-		err = &refusal.Error{Code: center.MembershipNotFound, Subject: string(m.ID)}
-	}
-	if err != nil {
-		return err
-	}
-	if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(p.PathValue("mid"))); err != nil {
-		return err
-	}
-	return p.Done("/console/groups/"+p.PathValue("id"), "The member is removed.")
 }
 
 func deleteGroup(p page) error {

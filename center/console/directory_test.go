@@ -94,7 +94,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		ida+"/device", url.Values{"enrolment": {enrolment}, "name": {"Ida's phone"}, "code": {code}},
 		"The authenticator app is registered.",
 	)
-	v.Does(ida+"/delete", nil, "The user is deleted.")
+	v.IsSure(ida+"/delete", nil, "The user is deleted.")
 
 	groupForm := url.Values{"display": {"Admirals"}, "description": {"In charge"}}
 	page = v.Does(console+"/groups", groupForm, "The group is created.")
@@ -135,12 +135,12 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	v.Does(user+"/active", url.Values{"active": {"true"}}, "can sign in again")
 	p.Does(login, url.Values{"username": {"grace"}, "password": {password}}, "Command")
 
-	v.Does(group+"/members/"+membership+"/delete", nil, "The member is removed.")
+	v.IsSure(group+"/members/"+membership+"/delete", nil, "The member is removed.")
 	if _, page := p.Send(http.MethodGet, e.Center.PortalURL, nil); !strings.Contains(page, "No accounts yet") {
 		t.Error("the role outlives the membership")
 	}
 	v.IsSure(group+"/delete", nil, "The group is deleted.")
-	v.Does(user+"/delete", nil, "The user is deleted.")
+	v.IsSure(user+"/delete", nil, "The user is deleted.")
 	if _, page := v.Send(http.MethodGet, console+"/assignments", nil); !strings.Contains(page, "deleted group") {
 		t.Error("the assignment of the deleted group is not listed")
 	}

@@ -231,7 +231,7 @@ func TestWhoMayEnterASAMLApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.admin.Does(
+	a.admin.IsSure(
 		a.page+"/unassign", url.Values{"type": {"USER"}, "principal": {string(ada.ID)}}, "The assignment is removed.",
 	)
 	refused(v, http.StatusForbidden, "not assigned to you")

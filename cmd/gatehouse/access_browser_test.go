@@ -188,6 +188,8 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	b.accessible("an application")
 	b.unfold()
 	b.submit("form[action$='/unassign']", "button", nil)
+	b.sees("Remove Platform from ")
+	b.leave("main .danger")
 	b.sees("Not assigned to anyone.")
 	b.unfold()
 	b.submit("form[action$='/delete']", "button", nil)

@@ -167,7 +167,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/groups/{id}":                              group,
 		"POST /admin/groups/{id}/members":                     addMember,
 		"POST /admin/groups/{id}/members/remove":              removeMembers,
-		"POST /admin/groups/{id}/members/{mid}/delete":        removeMember,
+		"POST /admin/groups/{id}/members/{mid}/delete":        removeMembers,
 		"POST /admin/groups/{id}/delete":                      deleteGroup,
 		"GET /admin/apps":                                     apps,
 		"GET /admin/apps/gallery":                             gallery,

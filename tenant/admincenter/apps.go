@@ -276,21 +276,6 @@ func (p page) roleOf(a tenant.Application) tenant.AppRoleID {
 	return cmp.Or(role, tenant.DefaultAccess)
 }
 
-func unassign(p page) error {
-	a, err := p.app()
-	if err != nil {
-		return err
-	}
-	if p.PostFormValue(web.Pick) != "" {
-		return removePicked(p, a)
-	}
-	id := tenant.AssignmentID(p.PostFormValue("assignment"))
-	if err := p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, id); err != nil {
-		return err
-	}
-	return p.Done("/admin/apps/"+string(a.ID)+"/assignments", "The assignment is removed.")
-}
-
 type provisioningData struct {
 	Job         *tenant.Job
 	HasToken    bool

@@ -73,7 +73,7 @@ func TestAnApplicationIsAssignedAndProvisionedByThePages(t *testing.T) {
 	refused(v, app+"/assignments", url.Values{"name": {mei}}, "")
 	refused(v, app+"/assignments", url.Values{"name": {"nobody@northwind.example"}}, "")
 	own := regexp.MustCompile(`(?s)Mei Tanaka.*?name="assignment" value="([^"]+)"`)
-	v.Does(app+"/assignments/delete", url.Values{"assignment": {webtest.Match(t, page, own)}},
+	v.IsSure(app+"/assignments/delete", url.Values{"assignment": {webtest.Match(t, page, own)}},
 		"The assignment is removed.")
 
 	provisioning := app + "/provisioning"
@@ -147,7 +147,7 @@ func TestProgramsAreRegisteredByThePages(t *testing.T) {
 	refused(v, clients+"/nobody/delete", url.Values{"sure": {"yes"}}, "")
 	group := e.Group("Finance").ID
 	admin := e.Tenant.URL + "/admin"
-	v.Does(admin+"/groups/"+group+"/delete", nil, "deleted")
-	v.Does(admin+"/users/"+e.User("ben.oneill@northwind.example").ID+"/delete", nil, "deleted")
+	v.IsSure(admin+"/groups/"+group+"/delete", nil, "deleted")
+	v.IsSure(admin+"/users/"+e.User("ben.oneill@northwind.example").ID+"/delete", nil, "deleted")
 	refused(v, admin+"/users/"+group+"/delete", nil, "")
 }

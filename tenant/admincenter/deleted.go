@@ -144,17 +144,6 @@ func hardDeleteItem(p page) error {
 	return p.Done(list, item.Name()+" is permanently deleted.")
 }
 
-func deleteApp(p page) error {
-	a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(p.PathValue("id")))
-	if err == nil {
-		err = p.h.Tenant.DeleteApplication(p.Context(), p.by, tenant.AnyApplicationID(a.ID))
-	}
-	if err != nil {
-		return err
-	}
-	return p.Done("/admin/apps", a.DisplayName+" is deleted. You can restore it for 30 days.")
-}
-
 // saveDeprovisioning saves what a job does with users who leave.
 func saveDeprovisioning(p page) error {
 	a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(p.PathValue("id")))

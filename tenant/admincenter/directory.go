@@ -252,13 +252,6 @@ func revokeSessions(p page) error {
 	)
 }
 
-func deleteUser(p page) error {
-	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, p.userID()); err != nil {
-		return err
-	}
-	return p.Done("/admin/users", "The user is deleted. You can restore them for 30 days.")
-}
-
 func groups(p page) error {
 	ctx, t := p.Context(), p.h.Tenant
 	l := listing[tenant.Group]{Listing: p.Listing("name")}
@@ -410,20 +403,4 @@ func addMember(p page) error {
 		done = counted(len(list), "member", "members") + " are added."
 	}
 	return p.Done("/admin/groups/"+p.PathValue("id"), done)
-}
-
-func removeMember(p page) error {
-	if err := p.h.Tenant.RemoveMember(
-		p.Context(), p.by, tenant.GroupID(p.PathValue("id")), tenant.PrincipalID(p.PathValue("mid")),
-	); err != nil {
-		return err
-	}
-	return p.Done("/admin/groups/"+p.PathValue("id"), "The member is removed.")
-}
-
-func deleteGroup(p page) error {
-	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, tenant.GroupID(p.PathValue("id"))); err != nil {
-		return err
-	}
-	return p.Done("/admin/groups", "The group is deleted. You can restore it for 30 days.")
 }

@@ -30,7 +30,7 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	group := admin + "/groups/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
 	page = v.Does(group+"/members", url.Values{"name": {"grace@northwind.example"}}, "The member is added.")
 	v.Does(group+"/members", url.Values{"name": {"Engineering"}}, "nested: not provisioned")
-	v.Does(
+	v.IsSure(
 		group+"/members/"+regexp.MustCompile(`/members/([0-9a-f-]{36})/delete`).FindStringSubmatch(page)[1]+"/delete",
 		nil, "The member is removed.",
 	)
@@ -43,8 +43,8 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	} {
 		v.Does(app+"/provisioning/"+do, nil, want)
 	}
-	v.Does(group+"/delete", nil, "The group is deleted. You can restore it for 30 days.")
-	v.Does(user+"/delete", nil, "The user is deleted. You can restore them for 30 days.")
+	v.IsSure(group+"/delete", nil, "The group is deleted. You can restore it for 30 days, under Deleted items.")
+	v.IsSure(user+"/delete", nil, "The user is deleted. You can restore them for 30 days, under Deleted items.")
 	if _, page := v.Send(http.MethodGet, admin+"/audit", nil); !strings.Contains(page, "Delete user") {
 		t.Error("the audit log lacks the deletion")
 	}
@@ -64,9 +64,9 @@ func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
 	admin, v := e.Tenant.URL+"/admin", e.TenantAdministrator()
 	user, group := e.User(mei), e.Group("Platform Engineering")
 	app := admin + "/apps/" + e.Tenant.ApplicationID
-	v.Does(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
-	v.Does(admin+"/groups/"+group.ID+"/delete", nil, "The group is deleted.")
-	v.Does(app+"/delete", nil, "You can restore it for 30 days.")
+	v.IsSure(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
+	v.IsSure(admin+"/groups/"+group.ID+"/delete", nil, "The group is deleted.")
+	v.IsSure(app+"/delete", nil, "is deleted. You can restore it for 30 days, under Deleted items.")
 	for of, want := range map[string]string{
 		"users": mei, "groups": "Platform Engineering", "applications": "AWS IAM Identity Center",
 	} {
@@ -98,7 +98,7 @@ func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
 	if page := v.Get(app + "/provisioning"); !strings.Contains(page, `name="deleted" value="true" checked`) {
 		t.Error("the setting is not kept")
 	}
-	v.Does(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
+	v.IsSure(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
 	v.IsSure(admin+"/deleted/"+user.ID+"/delete", nil, "is permanently deleted.")
 	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "no deleted object with this ID")
 }

@@ -231,7 +231,31 @@ func setDemand(p page) error {
 }
 
 func unassignRole(p page) error {
-	if err := p.h.Tenant.UnassignRole(p.Context(), p.by, p.PostFormValue("assignment")); err != nil {
+	id := p.PostFormValue("assignment")
+	list, err := p.h.Tenant.RoleAssignments(p.Context())
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.ID != id {
+			continue
+		}
+		name, err := p.called(tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(a.PrincipalID)})
+		if refusal.KindOf(err) == refusal.NotFound {
+			name, err = string(a.PrincipalID), nil
+		}
+		role, unknown := tenant.FindRole(a.RoleID)
+		if err := errors.Join(err, unknown); err != nil {
+			return err
+		}
+		if sure, err := p.Sure(web.Question{
+			Title: "Take the role " + role.DisplayName + " from " + name + "?",
+			Lines: []string{"What they do by it ends at once. You can assign it again."}, Button: "Take it away",
+		}); !sure {
+			return err
+		}
+	}
+	if err := p.h.Tenant.UnassignRole(p.Context(), p.by, id); err != nil {
 		return err
 	}
 	return p.Done("/admin/roles", "The role is taken away.")

@@ -57,7 +57,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 		form url.Values // nil: a page
 		want int
 	}
-	form := url.Values{"x": {"y"}}
+	form := url.Values{"x": {"y"}, "sure": {"yes"}}
 	for name, asks := range map[string][]ask{
 		"uma": {
 			{"users", nil, yes}, {"users/" + joe, url.Values{"title": {"Clerk"}}, yes},
@@ -114,7 +114,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	}
 	for _, a := range list {
 		if a.PrincipalID == people["uma"].ID {
-			admin.Does(s.URL+"/admin/roles/delete", url.Values{"assignment": {a.ID}}, "The role is taken away.")
+			admin.IsSure(s.URL+"/admin/roles/delete", url.Values{"assignment": {a.ID}}, "The role is taken away.")
 		}
 	}
 	if _, page := uma.Send(http.MethodGet, s.URL+"/admin/users", nil); strings.Contains(page, "joe@northwind.example") {

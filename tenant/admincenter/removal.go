@@ -1,0 +1,242 @@
+package admincenter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
+)
+
+// Before somebody loses something, a question says who that is, what they lose, and how it comes
+// back.
+
+// chosen are the rows that a form names: those that were picked, or else the one of its button.
+func (p page) chosen(one string) ([]string, error) {
+	if p.PostFormValue(web.Pick) == "" {
+		return []string{one}, nil
+	}
+	return p.picked()
+}
+
+// called is what a question calls a user or a group.
+func (p page) called(m tenant.Mark) (string, error) {
+	if m.Kind == tenant.KindGroup {
+		g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(m.ID))
+		return "the group " + g.DisplayName, err
+	}
+	u, err := p.h.Tenant.User(p.Context(), tenant.UserID(m.ID))
+	return u.DisplayName + " (" + u.UserPrincipalName + ")", err
+}
+
+// calledAll is what it calls several, of whom some stand for all.
+func (p page) calledAll(list []tenant.Mark) (names []string, err error) {
+	for _, m := range list[:min(len(list), maxNamed)] {
+		name, err := p.called(m)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	if more := len(list) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return names, nil
+}
+
+// removal asks before somebody is taken out of something. One is named in the title, several below
+// it.
+func removal(names []string, n, from, loss string) web.Question {
+	q := web.Question{Title: "Remove " + n + " of " + from + "?", Lines: append(names, loss), Button: "Remove " + n}
+	if len(names) == 1 {
+		q = web.Question{Title: "Remove " + names[0] + " from " + from + "?", Lines: []string{loss}, Button: "Remove"}
+	}
+	return q
+}
+
+func unassign(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	ids, err := p.chosen(p.PostFormValue("assignment"))
+	if err != nil {
+		return err
+	}
+	var marks []tenant.Mark
+	if err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		marks = nil
+		for _, id := range ids {
+			x, err := r.Assignment(tenant.AssignmentID(id))
+			if err == nil && x.ServicePrincipalID != a.ServicePrincipalID {
+				err = refusal.ErrNoRow
+			}
+			if err != nil {
+				return refusal.IfNoRow(err, tenant.AssignmentNotFound, id)
+			}
+			marks = append(marks, tenant.Mark{Kind: x.PrincipalKind, ID: x.PrincipalID})
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	names, err := p.calledAll(marks)
+	if err != nil {
+		return err
+	}
+	n := counted(len(ids), "assignment", "assignments")
+	if sure, err := p.Sure(removal(
+		names, n, a.DisplayName,
+		"Whoever has "+a.DisplayName+" by this alone cannot sign in to it any more, and provisioning disables them "+
+			"there. You can assign it again.",
+	)); !sure {
+		return err
+	}
+	done := n + " removed."
+	if len(ids) == 1 {
+		done = "The assignment is removed."
+	}
+	return p.each(ids, p.back(addressOf(a, "assignments")), done, func(id string) error {
+		return p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, tenant.AssignmentID(id))
+	})
+}
+
+// removeMembers takes the chosen, or one, out of a group.
+func removeMembers(p page) error {
+	ids, err := p.chosen(p.PathValue("mid"))
+	if err != nil {
+		return err
+	}
+	g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	var marks []tenant.Mark
+	if err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+		marks = nil
+		for _, id := range ids {
+			m, err := r.Member(g.ID, tenant.PrincipalID(id))
+			if err != nil {
+				return refusal.IfNoRow(err, tenant.MemberNotFound, id)
+			}
+			marks = append(marks, tenant.Mark{Kind: m.Kind, ID: tenant.PrincipalID(id)})
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	names, err := p.calledAll(marks)
+	if err != nil {
+		return err
+	}
+	gives, err := p.given(g)
+	if err != nil {
+		return err
+	}
+	n := counted(len(ids), "member", "members")
+	loss := "They lose what the group gives: " + gives + ". You can add them again."
+	if gives == "" {
+		loss = "No application is assigned to the group. You can add them again."
+	}
+	if sure, err := p.Sure(removal(names, n, g.DisplayName, loss)); !sure {
+		return err
+	}
+	done := n + " removed."
+	if len(ids) == 1 {
+		done = "The member is removed."
+	}
+	return p.each(ids, p.back("/admin/groups/"+string(g.ID)), done, func(id string) error {
+		return p.h.Tenant.RemoveMember(p.Context(), p.by, g.ID, tenant.PrincipalID(id))
+	})
+}
+
+// given names the applications that are assigned to a group, of which some stand for all.
+func (p page) given(g tenant.Group) (string, error) {
+	all, err := p.h.Tenant.Assignments(p.Context(), tenant.AssignmentQuery{PrincipalID: tenant.PrincipalID(g.ID)})
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, x := range all[:min(len(all), maxNamed)] {
+		a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(x.ServicePrincipalID))
+		if err != nil {
+			return "", err
+		}
+		if !slices.Contains(names, a.DisplayName) { // in another role
+			names = append(names, a.DisplayName)
+		}
+	}
+	if more := len(all) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", "), nil
+}
+
+func deleteUser(p page) error {
+	u, err := p.h.Tenant.User(p.Context(), p.userID())
+	if err != nil {
+		return err
+	}
+	if sure, err := p.Sure(web.Question{
+		Title: "Delete " + u.DisplayName + " (" + u.UserPrincipalName + ")?",
+		Lines: append(slices.Clone(deeds["delete"].lines),
+			"For 30 days you can restore them under Deleted items, with memberships, assignments and password."),
+		Button: "Delete " + u.DisplayName,
+	}); !sure {
+		return err
+	}
+	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, u.ID); err != nil {
+		return err
+	}
+	return p.Done("/admin/users", "The user is deleted. You can restore them for 30 days, under Deleted items.")
+}
+
+func deleteGroup(p page) error {
+	g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	gives, err := p.given(g)
+	if err != nil {
+		return err
+	}
+	lines := []string{
+		"It is deleted at once wherever it was provisioned, and made anew there when it is restored.",
+		"For 30 days you can restore it under Deleted items, with members and assignments.",
+	}
+	if gives != "" {
+		lines = append([]string{"Its members lose what the group gives: " + gives + "."}, lines...)
+	}
+	if sure, err := p.Sure(web.Question{
+		Title: "Delete the group " + g.DisplayName + "?", Lines: lines, Button: "Delete " + g.DisplayName,
+	}); !sure {
+		return err
+	}
+	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, g.ID); err != nil {
+		return err
+	}
+	return p.Done("/admin/groups", "The group is deleted. You can restore it for 30 days, under Deleted items.")
+}
+
+func deleteApp(p page) error {
+	a, err := p.app()
+	if err != nil {
+		return err
+	}
+	if sure, err := p.Sure(web.Question{
+		Title: "Delete " + a.DisplayName + "?",
+		Lines: []string{
+			"Nobody can sign in to it any more, and provisioning stops. Users at the target stay as they are.",
+			"For 30 days you can restore it under Deleted items. Its provisioning is off then.",
+		},
+		Button: "Delete " + a.DisplayName,
+	}); !sure {
+		return err
+	}
+	if err := p.h.Tenant.DeleteApplication(p.Context(), p.by, tenant.AnyApplicationID(a.ID)); err != nil {
+		return err
+	}
+	return p.Done("/admin/apps", a.DisplayName+" is deleted. You can restore it for 30 days, under Deleted items.")
+}
