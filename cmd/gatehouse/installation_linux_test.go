@@ -84,11 +84,8 @@ func install(t *testing.T, program string, postgres bool) *installation {
 			"--tls-cert", filepath.Join(i.root, "etc/cert.pem"), "--tls-key", filepath.Join(i.root, "etc/key.pem"),
 		}
 		if postgres {
-			file, dsn := filepath.Join(i.root, "etc", half+"-database"), sqldbtest.Postgres(t)
-			i.write(file, dsn, 0o600)
-			i.reach(dsn)
-			i.own("etc/"+half+"-database", uid, gid)
-			args = append(args, "--database-file", file)
+			i.emptyDatabase(half)
+			args = append(args, "--database-file", filepath.Join(i.root, "etc", half+"-database"))
 		}
 		if out, err := i.command(append([]string{"init"}, args...)...); err != nil {
 			t.Fatalf("init: %v: %s", err, out)
@@ -100,15 +97,32 @@ func install(t *testing.T, program string, postgres bool) *installation {
 	return i
 }
 
-// reach lets the user of the services to the socket of a database.
-func (i *installation) reach(dsn string) {
+// emptyDatabase makes a database, lets the user of the services to its socket, and writes where it
+// is.
+func (i *installation) emptyDatabase(half string) {
 	i.t.Helper()
+	dsn := sqldbtest.Postgres(i.t)
 	u, err := url.Parse(dsn)
 	if err == nil {
 		err = os.Chmod(u.Query().Get("host"), 0o711) // #nosec G302 -- through, and no further
 	}
 	if err != nil {
 		i.t.Fatal(err)
+	}
+	i.write(filepath.Join(i.root, "etc", half+"-database"), dsn, 0o600)
+	uid, gid := unitUser()
+	i.own("etc/"+half+"-database", uid, gid)
+}
+
+// lose is the disaster: a half's machine and its database are gone.
+func (i *installation) lose(half string) {
+	i.t.Helper()
+	i.stop(half)
+	if err := os.RemoveAll(filepath.Join(i.root, "lib", half)); err != nil {
+		i.t.Fatal(err)
+	}
+	if i.postgres {
+		i.emptyDatabase(half)
 	}
 }
 
@@ -163,7 +177,7 @@ func (i *installation) connect() {
 		"="+found(`AWS_SECRET_ACCESS_KEY=(\S+)`), "TENANT_ID", found(`/([-0-9a-f]{36})/oauth2`), "=CLIENT_ID",
 		"="+found(`client id +(\S+)`), "=CLIENT_SECRET", "="+secret,
 	)
-	for _, p := range commandsOf(i.t, "../../docs/operations.md") {
+	for _, p := range commandsOf(i.t, "../../docs/operations.md", "", "") {
 		if p.file {
 			i.run(p, nil)
 		}

@@ -19,6 +19,10 @@ import (
 var notRunHere = map[string]string{
 	"apt install ./gatehouse-linux-amd64.deb": "would replace what is on this machine; deploy's tests do it apart",
 	"rpm -U gatehouse-linux-amd64.rpm":        "would replace what is on this machine; deploy's tests do it apart",
+	"createdb center":                         "the test's server makes the empty database",
+	"gatehouse roles check":                   "asks AWS; keptroles_test.go asks a stand-in",
+	"gatehouse roles provision --dry-run":     "asks AWS; keptroles_test.go asks a stand-in",
+	"gatehouse sync":                          "names what runs where there is no tenant of ours",
 }
 
 // says is what the answer to a command must have in it, by the command's beginning.
@@ -39,15 +43,19 @@ var says = map[string]string{
 	"gatehouse identity-source add-cer": "certificate",
 }
 
-// TestTheRunbookWorks runs every command of docs/operations.md as it is printed, in the order of
-// the page, against an installation as the packages make one.
+// TestTheRunbookWorks runs every command of docs/operations.md, and of the drill of
+// docs/reliability.md, as it is printed, in the order of the page, against an installation as the
+// packages make one.
 func TestTheRunbookWorks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts real halves many times")
 	}
 	t.Parallel()
 	program := build(t)
-	page := commandsOf(t, "../../docs/operations.md")
+	page := append(
+		commandsOf(t, "../../docs/operations.md", "", ""),
+		commandsOf(t, "../../docs/reliability.md", "### The drill", "## Who leaves")...,
+	)
 	for engine, shell := range map[string]string{"SQLite": "bash", "PostgreSQL": "zsh"} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
@@ -78,7 +86,7 @@ func TestTheRunbookWorks(t *testing.T) {
 
 // printed is what a page has in one place: a block of commands, one in the text, or a file.
 type printed struct {
-	line int
+	at   string // the page and the line
 	file bool
 	text string
 }
@@ -93,29 +101,34 @@ var (
 	}
 )
 
-// commandsOf reads a page.
-func commandsOf(t *testing.T, path string) []printed {
+// commandsOf reads a page from one line to another, or all of it.
+func commandsOf(t *testing.T, path, from, to string) []printed {
 	t.Helper()
 	text, err := os.ReadFile(path) // #nosec G304 -- one of our pages
 	if err != nil {
 		t.Fatal(err)
 	}
 	var found []printed
-	fence := false
+	fence, within := false, from == ""
 	for i, line := range strings.Split(string(text), "\n") {
 		kind, opens := strings.CutPrefix(line, "```")
+		at := fmt.Sprintf("%s:%d", filepath.Base(path), i+1)
+		if within = within || line == from; to != "" && strings.HasPrefix(line, to) {
+			within = false
+		}
 		switch {
+		case !within:
 		case opens && fence:
 			fence = false
 		case opens:
 			fence = true
-			found = append(found, printed{line: i + 1, file: kind == "ini"})
+			found = append(found, printed{at: at, file: kind == "ini"})
 		case fence:
 			found[len(found)-1].text += line + "\n"
 		default:
 			for _, q := range quoted.FindAllStringSubmatch(line, -1) {
 				if words := strings.Fields(q[1]); len(words) > 1 && slices.Contains(programs, words[0]) {
-					found = append(found, printed{line: i + 1, text: q[1]})
+					found = append(found, printed{at: at, text: q[1]})
 				}
 			}
 		}
@@ -142,20 +155,20 @@ func (i *installation) run(p printed, used map[string]bool) {
 			continue
 		}
 		if strings.Contains(command, "…") {
-			i.t.Errorf("line %d: %q is not all that is to be typed, and not on the list", p.line, only)
+			i.t.Errorf("%s: %q is not all that is to be typed, and not on the list", p.at, only)
 			return
 		}
 		before := i.before(command)
 		out, err := i.paste(command)
 		if err != nil {
-			i.t.Errorf("line %d: %s: %v\n%s\n%s", p.line, i.here(command), err, out, i.logs())
+			i.t.Errorf("%s: %s: %v\n%s\n%s", p.at, i.here(command), err, out, i.logs())
 			return
 		}
 		for beginning, want := range says {
 			if strings.HasPrefix(command, beginning) {
 				used[beginning] = true
 				if !strings.Contains(out, want) {
-					i.t.Errorf("line %d: %s: no %q in %s", p.line, i.here(command), want, out[max(0, len(out)-2_000):])
+					i.t.Errorf("%s: %s: no %q in %s", p.at, i.here(command), want, out[max(0, len(out)-2_000):])
 				}
 			}
 		}
@@ -198,6 +211,16 @@ func (i *installation) before(command string) (after func()) {
 	case strings.HasPrefix(command, "install ") && strings.Contains(command, "new-cert.pem"):
 		old := i.served()
 		return func() { i.until("the new certificate is served", func() bool { return i.served() != old }) }
+	case strings.Contains(command, " backup "): // another night
+		half := "center"
+		if strings.HasPrefix(command, "gatehouse tenant ") {
+			half = "tenant"
+		}
+		if out, err := i.paste("rm -f /backups/" + half + "-$(date +%F).db"); err != nil {
+			i.t.Errorf("%v: %s", err, out)
+		}
+	case strings.HasPrefix(command, "install -d ") && strings.HasSuffix(command, "/center"):
+		i.lose("center")
 	case strings.HasPrefix(command, "gatehouse explain "):
 		out, err := i.paste("AWS_SECRET_ACCESS_KEY=another gatehouse access-keys list")
 		reference := regexp.MustCompile(`[0-9a-f]{8}-[-0-9a-f]{27}`).FindString(out)
