@@ -230,14 +230,19 @@ func assignments(p page) error {
 	if d.sent || err != nil {
 		return err
 	}
+	found, err := p.picker()
+	if err != nil {
+		return err
+	}
 	lines := make([]assignmentLine, len(d.Items))
 	for i, x := range d.Items {
 		lines[i] = assignmentLine{x, roleName(a, x.Assignment.RoleID)}
 	}
 	return p.Render("assignments", "Users and groups", "/admin/apps", p.of(a, "assignments", struct {
 		principals
-		Lines []assignmentLine
-	}{d, lines}))
+		Lines  []assignmentLine
+		Picker picker
+	}{d, lines, found}))
 }
 
 type assignmentLine struct {

@@ -181,8 +181,8 @@ func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back st
 	}
 }
 
-// named are the users and groups that a form names, one in each line. It fails before anything is
-// done when one of them is not there.
+// named are the users and groups that a form names, one in each line, or that were chosen in it. It
+// fails before anything is done when one of them is not there.
 func (p page) named() (list []tenant.PrincipalID, err error) {
 	var names []string
 	for line := range strings.Lines(p.PostFormValue("name")) {
@@ -190,6 +190,7 @@ func (p page) named() (list []tenant.PrincipalID, err error) {
 			names = append(names, line)
 		}
 	}
+	names = append(names, p.PostForm[whoField]...)
 	if names, err = few(names, "name a user or a group"); err != nil {
 		return nil, err
 	}

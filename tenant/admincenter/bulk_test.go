@@ -133,3 +133,39 @@ func TestSeveralAreAssignedAndRemovedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesArePickedFromASearch: who is chosen stays so while the search goes on, and is added.
+func TestNamesArePickedFromASearch(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	fill(t, s)
+	wiki, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := regexp.MustCompile(`name="who" value="([^"]+)"( checked)?`)
+	for list, add := range map[string]string{
+		"/admin/apps/" + string(wiki.ID) + "/assignments": "",
+		"/admin/groups/group-001":                         "/members",
+	} {
+		page := v.Get(s.URL + list + "?find=user-001")
+		found := who.FindAllStringSubmatch(page, -1)
+		if len(found) != 1 || found[0][2] != "" {
+			t.Fatalf("%s: %v on %s", list, found, page)
+		}
+		page = v.Get(s.URL + list + "?find=user-002&who=gone&who=" + found[0][1])
+		found = who.FindAllStringSubmatch(page, -1)
+		if len(found) != 2 || found[0][2] == "" || found[1][2] != "" {
+			t.Fatalf("%s, with one chosen: %v on %s", list, found, page)
+		}
+		both := who.FindAllStringSubmatch(v.Get(s.URL+list+"?find=number+007"), -1)
+		if len(both) != 2 {
+			t.Fatalf("%s: a user and a group are like that: %v", list, both)
+		}
+		form := url.Values{"who": {found[0][1], found[1][1], both[1][1]}, "add": {"chosen"}}
+		if page = v.Does(s.URL+list+add, form, "3 "); len(pick.FindAllString(page, -1)) != 3 {
+			t.Errorf("%s: %s", list, page)
+		}
+	}
+}

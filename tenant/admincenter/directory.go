@@ -347,6 +347,7 @@ func group(p page) error {
 		Group     tenant.Group
 		Members   principals
 		Standings []standing
+		Picker    picker
 	}
 	var err error
 	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
@@ -355,6 +356,9 @@ func group(p page) error {
 	q := tenant.PrincipalQuery{GroupID: d.Group.ID}
 	d.Members, err = p.principals(q, "members", extra{})
 	if d.Members.sent || err != nil {
+		return err
+	}
+	if d.Picker, err = p.picker(); err != nil {
 		return err
 	}
 	if d.Standings, err = p.standings(tenant.KindGroup, tenant.PrincipalID(d.Group.ID)); err != nil {
@@ -371,6 +375,9 @@ func (p page) principal(name string) (tenant.Mark, error) {
 	}
 	if refusal.KindOf(err) != refusal.NotFound {
 		return tenant.Mark{}, err
+	}
+	if g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(name)); err == nil { // chosen by its id
+		return tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)}, nil
 	}
 	var groups []tenant.Group
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) (err error) {
