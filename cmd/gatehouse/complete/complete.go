@@ -46,6 +46,9 @@ var flags = map[string][]string{
 
 // Values lets every command under root complete its arguments and flags.
 func Values(root *cobra.Command, w administer.World) {
+	if !root.HasParent() {
+		scripts(root)
+	}
 	for _, cmd := range root.Commands() {
 		Values(cmd, w)
 	}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// awkward are names of accounts, and how somebody begins to type them in every shell, and in bash
+// after an open quote of either kind and behind a flag's equals sign.
+var awkward = map[string][]string{
+	`Ops Team`:            {`Ops`, `Ops\ T`, `"Ops T`, `'Ops T`},
+	`It's "quoted"`:       {`It`, `It\'s`},
+	`Costs $HOME $(id)`:   {`Costs`, `"Costs `, `'Costs `},
+	`eu:prod:Data Lake`:   {`eu`, `eu\:prod`, `eu:pr`, `'eu:prod`},
+	`Größe 100% ; touch!`: {`Gr`, `'Gr`},
+	`a*b=c&d`:             {`a`, `a\*b`},
+}
+
+// TestARealShellCompletesAwkwardNames, and the command takes what stands on the line then.
+func TestARealShellCompletesAwkwardNames(t *testing.T) {
+	t.Parallel()
+	d, _ := startDemo(t)
+	program := build(t)
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":     d.AWS.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY": d.AWS.SecretAccessKey,
+		"AWS_REGION":            d.AWS.Region,
+		"GATEHOUSE_CENTER_URL":  d.Center.URL,
+	}
+	file, n := "id,name,email,status,tags\n", 0
+	for name := range awkward {
+		n++
+		id := fmt.Sprintf("9000000000%02d", n)
+		file += id + `,"` + strings.ReplaceAll(name, `"`, `""`) + `",` + id + "@example.com,ACTIVE,\n"
+	}
+	if code, _, said := call(t, file, env, "accounts", "import", "-"); code != exitDone {
+		t.Fatal(said)
+	}
+	for shell, load := range map[string]string{
+		"bash": `PS1='$ '; bind 'set enable-bracketed-paste off'; . <(gatehouse completion bash)`,
+		"zsh":  `PS1='$ '; autoload -Uz compinit && compinit -u; . <(gatehouse completion zsh)`,
+		"fish": `function fish_prompt; echo '$ '; end; gatehouse completion fish | source`,
+	} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			s := openShell(t, shell, program, env)
+			s.enters(load + "; echo rea''dy")
+			s.sees("ready")
+			n := 0
+			for name, ways := range awkward {
+				for _, begun := range ways {
+					for _, flag := range []string{"--account ", "--account="} {
+						open, equals := strings.ContainsAny(begun[:1], `'"`), flag == "--account="
+						if shell == "fish" && open && equals || shell == "zsh" && (open || equals && begun == `Ops\ T`) {
+							continue // nothing is offered there
+						}
+						n++
+						from := s.seen
+						s.enters(fmt.Sprintf("\x15gatehouse roles list %s%s\t && echo to''ok; echo do''ne-%d-", flag, begun, n))
+						s.sees(fmt.Sprintf("done-%d-", n))
+						if said := s.screen.String()[from:]; !strings.Contains(said, "took") {
+							t.Errorf("%s%s for %s: %q", flag, begun, name, said)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// openShell opens a shell at a terminal.
+func openShell(t *testing.T, shell, program string, env map[string]string) *typist {
+	t.Helper()
+	path, err := exec.LookPath(shell)
+	if err != nil {
+		sqldbtest.Skip(t, shell+" is not installed (Debian: apt-get install "+shell+")")
+	}
+	p := &typist{t: t, screen: &buffer{}, ended: make(chan struct{})}
+	p.keys, p.echo = openTerminal(t)
+	p.screen = screen(p.keys)
+	cmd := exec.Command(path, append(shells[shell][:1:1], "-i")...) // #nosec G204 -- a shell of this machine
+	cmd.Env = []string{
+		"HOME=" + t.TempDir(), "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "TERM=xterm", "LANG=C.UTF-8",
+	}
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.echo, p.echo, p.echo
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { defer close(p.ended); _ = cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return p
+}
