@@ -17,11 +17,16 @@ import (
 
 // withoutJSON are commands that have nothing to tell a program, with the reason.
 var withoutJSON = map[string]string{
-	"gatehouse":          "prints its help",
-	"gatehouse profiles": "prints its help",
-	"gatehouse rotate":   "prints its help",
-	"gatehouse serve":    "runs until it is told to end, and logs JSON",
-	"gatehouse tenant":   "runs until it is told to end, and logs JSON",
+	"gatehouse":                       "prints its help",
+	"gatehouse completion":            "prints its help",
+	"gatehouse completion bash":       "prints a script",
+	"gatehouse completion fish":       "prints a script",
+	"gatehouse completion powershell": "prints a script",
+	"gatehouse completion zsh":        "prints a script",
+	"gatehouse profiles":              "prints its help",
+	"gatehouse rotate":                "prints its help",
+	"gatehouse serve":                 "runs until it is told to end, and logs JSON",
+	"gatehouse tenant":                "runs until it is told to end, and logs JSON",
 }
 
 // TestEveryCommandHasExamplesAndJSON walks all commands.

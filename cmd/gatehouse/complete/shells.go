@@ -22,9 +22,18 @@ var (
 	fishScript string
 )
 
+const examples = `  gatehouse completion bash > ~/.gatehouse.bash   # in ~/.bashrc: . ~/.gatehouse.bash
+  gatehouse completion fish > ~/.config/fish/completions/gatehouse.fish
+  gatehouse completion powershell > gatehouse.ps1
+  gatehouse completion zsh > ~/.zfunc/_gatehouse
+  gatehouse completion bash --no-descriptions`
+
 // scripts has the command completion print our own scripts where those of cobra do not do.
 func scripts(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.Example = examples
+	}
 	for shell, script := range map[string]string{"bash": bashScript, "fish": fishScript} {
 		cmd, _, err := root.Find([]string{"completion", shell})
 		if err != nil || cmd.Name() != shell {
