@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // The scripts of cobra evaluate the words of the line, so that a key that completes a word could
@@ -25,14 +26,14 @@ var (
 const examples = `  gatehouse completion bash > ~/.gatehouse.bash   # in ~/.bashrc: . ~/.gatehouse.bash
   gatehouse completion fish > ~/.config/fish/completions/gatehouse.fish
   gatehouse completion powershell > gatehouse.ps1
-  gatehouse completion zsh > ~/.zfunc/_gatehouse
-  gatehouse completion bash --no-descriptions`
+  gatehouse completion zsh > ~/.zfunc/_gatehouse`
 
 // scripts has the command completion print our own scripts where those of cobra do not do.
 func scripts(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
 		cmd.Example = examples
+		terminal.Examples(cmd)
 	}
 	for shell, script := range map[string]string{"bash": bashScript, "fish": fishScript} {
 		cmd, _, err := root.Find([]string{"completion", shell})
