@@ -43,18 +43,19 @@ var says = map[string]string{
 	"gatehouse identity-source add-cer": "certificate",
 }
 
-// TestTheRunbookWorks runs every command of docs/operations.md, and of the drill of
-// docs/reliability.md, as it is printed, in the order of the page, against an installation as the
-// packages make one.
+// TestTheRunbookWorks runs every command of docs/operations.md, of the drill of docs/reliability.md
+// and of what docs/running.md has on administrators and access keys, as it is printed, in the order
+// of the page, against an installation as the packages make one.
 func TestTheRunbookWorks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts real halves many times")
 	}
 	t.Parallel()
 	program := build(t)
-	page := append(
+	page := slices.Concat(
 		commandsOf(t, "../../docs/operations.md", "", ""),
-		commandsOf(t, "../../docs/reliability.md", "### The drill", "## Who leaves")...,
+		commandsOf(t, "../../docs/reliability.md", "### The drill", "## Who leaves"),
+		commandsOf(t, "../../docs/running.md", "## Administrators", "## Email"),
 	)
 	for engine, shell := range map[string]string{"SQLite": "bash", "PostgreSQL": "zsh"} {
 		t.Run(engine, func(t *testing.T) {
