@@ -68,4 +68,4 @@ func (s Settings) byDevice(ctx context.Context, client *ssooidc.Client) (Token, 
 	}
 }
 
-var errDenied = errors.New("the sign-in was denied in the browser")
+var errDenied = errors.New("the sign-in was denied in the browser, so nothing was done: run the command again")

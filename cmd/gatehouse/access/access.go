@@ -99,8 +99,11 @@ func (p *person) ask(ctx context.Context, operation string, in, out any) error {
 		client := &adminapi.Person{URL: address, Token: token, HTTP: outbound.Operator.Client(administer.Timeout)}
 		err = client.Do(ctx, operation, in, out)
 		var ended *adminapi.TokenError
-		if !errors.As(err, &ended) || refused != "" {
+		if !errors.As(err, &ended) {
 			return err
+		}
+		if refused != "" { // somebody ends the sessions as they begin
+			return fmt.Errorf("your session at %s has ended again (%w): run the command again to sign in", address, err)
 		}
 		refused = token
 	}

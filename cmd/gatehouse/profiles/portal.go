@@ -190,7 +190,7 @@ func (p *writing) had(ctx context.Context, s awsconfig.Session) ([]awsconfig.Rol
 		}
 		refused = token
 	}
-	return nil, errors.New("the access portal refuses the token that it has just given: try again")
+	return nil, errors.New("your session has ended again, and nothing was written: run the command again to sign in")
 }
 
 // label adds what the center says of the accounts. AWS says nothing.

@@ -307,6 +307,31 @@ func TestWhoeverDeniesGetsNothing(t *testing.T) {
 	}
 }
 
+// Whoever does not sign in again after the session has ended has everything as it was, and reads
+// what to run.
+func TestAnEndedSessionThatIsNotBegunAgainChangesNothing(t *testing.T) {
+	m := newMachine(t)
+	if _, said, err := m.run(m.start()...); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	folder, s := filepath.Join(m.home, ".aws", "sso", "cache"), m.session()
+	kept, err := signin.Kept(folder, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := m.written()
+	m.end(kept.AccessToken)
+	m.answer = "deny"
+	out, _, err := m.run("profiles", "write")
+	if err == nil || !strings.Contains(err.Error(), "nothing was done: run the command again") || out != "" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	after, err := signin.Kept(folder, s)
+	if err != nil || after.AccessToken != kept.AccessToken || m.written() != before {
+		t.Errorf("something was changed: %v\n%s", err, m.written())
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	m := newMachine(t)
 	for want, args := range map[string][]string{
