@@ -18,6 +18,11 @@ func TestAnAdministratorRestoresAUser(t *testing.T) {
 	const mei = "mei.tanaka@northwind.example"
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	user, group := e.User(mei), e.Group("Finance")
+	b.open(d.Tenant.AdminCenterURL + "groups/" + group.ID + "?find=en")
+	b.sees("Find users and groups")
+	b.accessible("the search for members to add")
+	b.screenshot("add-member")
+	b.phone("add-member-phone")
 	b.open(d.Tenant.AdminCenterURL + "users/" + user.ID)
 	b.unfold()
 	b.leave(`form[action$="/delete"] button`)
