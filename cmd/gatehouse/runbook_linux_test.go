@@ -95,6 +95,8 @@ type printed struct {
 var (
 	// quoted is what stands between backquotes.
 	quoted = regexp.MustCompile("`([^`]+)`")
+	// foreign are programs that would reach beyond the installation.
+	foreign = []string{"apt", "rpm", "helm", "kubectl", "docker", "psql", "createdb", "make"}
 	// programs are what a command in the text begins with.
 	programs = []string{
 		"gatehouse", "apt", "rpm", "helm", "kubectl", "docker", "systemctl", "install", "curl", "openssl", "cp", "mv",
@@ -157,6 +159,10 @@ func (i *installation) run(p printed, used map[string]bool) {
 		}
 		if strings.Contains(command, "…") {
 			i.t.Errorf("%s: %q is not all that is to be typed, and not on the list", p.at, only)
+			return
+		}
+		if word, _, _ := strings.Cut(command, " "); slices.Contains(foreign, word) {
+			i.t.Errorf("%s: %q would change this machine, and is not on the list", p.at, command)
 			return
 		}
 		before := i.before(command)
