@@ -33,6 +33,7 @@ func scripts(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
 		cmd.Example = examples
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // after the settings are read
 		terminal.Examples(cmd)
 	}
 	for shell, script := range map[string]string{"bash": bashScript, "fish": fishScript} {
