@@ -11,7 +11,7 @@ const private = 0o600
 
 // PrivateFile opens a file to overwrite it. Nobody else may read it, from its first byte on, even
 // if it existed before with other permissions. A link that another user made is not followed: it
-// would choose what root overwrites.
+// would choose what root overwrites. A file of another user is not taken: they could change it.
 func PrivateFile(path string) (*os.File, error) {
 	follow := noFollow // no link that comes after this look
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
@@ -25,7 +25,11 @@ func PrivateFile(path string) (*os.File, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() { // and not a terminal or a pipe
+	switch {
+	case err != nil || !info.Mode().IsRegular(): // a terminal or a pipe
+	case ownedByAnother(info):
+		err = fmt.Errorf("%s belongs to another user: choose another name, or remove it first", path)
+	default:
 		if info.Mode().Perm()&0o077 != 0 {
 			err = f.Chmod(private)
 		}

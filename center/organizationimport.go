@@ -3,11 +3,11 @@ package center
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -220,8 +220,9 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 	if compared.gone > compared.imported/2 && !o.Force {
 		return &refusal.Error{
 			Code: OrganizationShrunk,
-			Detail: fmt.Sprintf(
-				"of the accounts, %d of %d no longer exist; nothing was changed", compared.gone, compared.imported,
+			Detail: names.Counted(
+				"%d of the accounts no longer {exists|exist}, of %d that were imported; nothing was changed",
+				compared.gone, compared.imported,
 			),
 		}
 	}

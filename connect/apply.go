@@ -44,7 +44,7 @@ func (p *Plan) plan() {
 		if done {
 			detail = exists
 		}
-		p.Steps = append(p.Steps, Step{title, detail, done, do})
+		p.Steps = append(p.Steps, Step{Title: title, Detail: detail, Done: done, do: do})
 	}
 	haveApp := s.Principal.ID != ""
 	add(
@@ -79,6 +79,7 @@ func (p *Plan) plan() {
 		return
 	}
 	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
+	before := len(p.Steps)
 	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
 	add(
 		s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes",
@@ -87,6 +88,9 @@ func (p *Plan) plan() {
 	)
 	on := s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected && p.settingsDone()
 	add(on, "Provisioning status", "on", "turn it on and run a cycle", p.start)
+	for i := range p.Steps[before:] {
+		p.Steps[before+i].job = true
+	}
 }
 
 func (p *Plan) sourceName() string {

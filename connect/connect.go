@@ -89,6 +89,7 @@ type Step struct {
 	Detail string // what exists, or what will be created or changed
 	Done   bool   // no action needed
 	do     func(context.Context) error
+	job    bool // it is about the tenant's provisioning job
 }
 
 // Plan is what was observed and what is to be done about it.

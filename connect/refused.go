@@ -44,7 +44,8 @@ const synchronizes = "Synchronization.ReadWrite.All"
 
 // observeToken says before anything changes that the token lacks what a step will need.
 func (p *Plan) observeToken() {
-	if p.Pending() == 0 || p.cfg.Tokenless {
+	job := func(s Step) bool { return s.job && !s.Done }
+	if !slices.ContainsFunc(p.Steps, job) {
 		return
 	}
 	if has, tells := p.cfg.Graph.Delegated(); tells && !slices.Contains(has, synchronizes) {

@@ -103,7 +103,7 @@ func (u *Undo) writerStep() error {
 		detail = "end it: gatehouse sync writes nothing for it any more"
 		u.Notes = append(u.Notes, byHand)
 	}
-	u.Steps = append(u.Steps, Step{endTitle, detail, !needed, w.End})
+	u.Steps = append(u.Steps, Step{Title: endTitle, Detail: detail, Done: !needed, do: w.End})
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (u *Undo) steps(tokens []adminapi.BearerToken) {
 		if needed {
 			detail = will
 		}
-		u.Steps = append(u.Steps, Step{title, detail, !needed, do})
+		u.Steps = append(u.Steps, Step{Title: title, Detail: detail, Done: !needed, do: do})
 	}
 	add(
 		s.Job.ID != "" && p.running(), "Provisioning in the tenant", "stop the job, after the cycle that runs",

@@ -53,6 +53,9 @@ func (f Folder) MasterKey(text string) authn.MasterKey {
 
 // Make makes the folder, for its owner alone.
 func (f Folder) Make() error {
+	if err := sqldb.LeadsHome(f.Path); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(f.Path, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}

@@ -433,14 +433,14 @@ func requiredAttributes(l *look, a *answer) {
 				missing = lacking(l, a, "missing", "Shared mailboxes, service accounts and people with one name have "+
 					"empty fields: the log says MissingValues, or AWS answers that the request violates its schema")
 			}
-			missing.ofWhoLacks(l, p, p.missing)
+			missing.ofWhoLacks(l, p, "no ", p.missing)
 		}
 		if len(blank) > 0 {
 			if empty == nil {
 				empty = lacking(l, a, "looks empty", "The value is there and has only spaces or invisible characters, "+
 					"which AWS takes for empty")
 			}
-			empty.ofWhoLacks(l, p, blank)
+			empty.ofWhoLacks(l, p, "only blanks in ", blank)
 		}
 	}
 }
@@ -452,9 +452,9 @@ func lacking(l *look, a *answer, kind, cause string) *Finding {
 }
 
 // ofWhoLacks adds a person. It is more than a warning for who is at AWS already, or is asked about.
-func (f *Finding) ofWhoLacks(l *look, p *person, targets []string) {
+func (f *Finding) ofWhoLacks(l *look, p *person, what string, targets []string) {
 	if f.of(p.UserPrincipalName); f.Count <= shown {
-		f.value("Entra, "+p.UserPrincipalName, "no "+strings.Join(targets, ", "))
+		f.value("Entra, "+p.UserPrincipalName, what+strings.Join(targets, ", "))
 	}
 	if p.aws != nil || p.is(l.about.Person) {
 		f.State = Broken

@@ -7,7 +7,8 @@
 // one that becomes somebody else's. Names are kept in Unicode's normalization form C (UAX #15),
 // since the same accented letter can be written as one character or as two.
 //
-// It also says which known name somebody may have meant, for a refusal.
+// It also says which known name somebody may have meant, for a refusal, and puts what is counted
+// into the singular or the plural.
 //
 // It imports nothing of ours.
 package names

@@ -245,16 +245,15 @@ func syncFolder(path string) error {
 }
 
 // resolve follows a symbolic link to where a database is, or is to be: SQLite keeps the logs beside
-// the file, not beside the link. Where somebody else made the link, what it leads to must be
-// theirs: root would otherwise change, in the folder of a service, what the service may not.
+// the file, not beside the link.
 func resolve(path string) (string, error) {
 	for range 32 {
+		if err := LeadsHome(path); err != nil {
+			return "", err
+		}
 		target, err := os.Readlink(path)
 		if err != nil { // no link, or nothing there
 			return path, nil
-		}
-		if err := leadsHome(path); err != nil {
-			return "", err
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
@@ -264,18 +263,32 @@ func resolve(path string) (string, error) {
 	return "", fmt.Errorf("%s is a symbolic link that leads nowhere", path)
 }
 
-// leadsHome refuses a link that another user made to what is not that user's.
-func leadsHome(link string) error {
-	of, err := os.Lstat(link)
-	if err != nil || !ownedByAnother(of) {
-		return err
+// LeadsHome refuses a path with a link on its way that another user made, unless what it leads to is
+// theirs too, or of whoever runs this: root would otherwise change, by way of a service's folder,
+// what the service may not.
+func LeadsHome(path string) error {
+	path, err := filepath.Abs(path)
+	for at := path; err == nil && at != filepath.Dir(at); at = filepath.Dir(at) {
+		if of, missing := os.Lstat(at); missing == nil && of.Mode()&os.ModeSymlink != 0 && ownedByAnother(of) {
+			err = leadsHome(at, of)
+		}
 	}
+	return err
+}
+
+func leadsHome(link string, of os.FileInfo) error {
 	to, err := os.Stat(link)
-	if err == nil && sameOwner(of, to) {
+	what := "to what is not theirs, and"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		what = "and that leads to nothing: it"
+	case err != nil:
+		return err
+	case sameOwner(of, to), os.Geteuid() != 0 && !ownedByAnother(to):
 		return nil
 	}
 	return fmt.Errorf(
-		"%s is a link that another user made to what is not theirs, and is not followed: run this as that user, or "+
-			"name the folder of the file itself", link,
+		"%s is a link that another user made %s is not followed. Run this as that user, or name the folder of the "+
+			"file itself", link, what,
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
@@ -42,6 +43,35 @@ func TestNoLinkLeadsRootOutOfAFolder(t *testing.T) {
 		if there && (err != nil || info.Mode().Perm() != open) || !there && !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a link at %q: outside is %v, %v", suffix, info, err)
 		}
+	}
+}
+
+// TestALinkOfAnotherUserOnTheWayIsNotFollowed: a service may have made its folder a link to where
+// only root may write, and a link may lead to nothing.
+func TestALinkOfAnotherUserOnTheWayIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		sqldbtest.Skip(t, "only root has links of others")
+	}
+	const service = 12345
+	state, roots := t.TempDir(), t.TempDir()
+	folder, lost := filepath.Join(state, "center"), filepath.Join(state, "lost")
+	err := errors.Join(
+		os.Symlink(roots, folder), os.Symlink(filepath.Join(roots, "nothing"), lost),
+		os.Lchown(folder, service, service), os.Lchown(lost, service, service),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		folder: "what is not theirs", filepath.Join(folder, "center.db"): "what is not theirs", lost: "leads to nothing",
+	} {
+		if err := LeadsHome(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	if err := errors.Join(os.Chown(roots, service, service), LeadsHome(folder)); err != nil {
+		t.Errorf("a link to what is the service's: %v", err)
 	}
 }
 

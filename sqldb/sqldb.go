@@ -234,13 +234,16 @@ type Question struct {
 // Ask asks several questions, of which none depends on another one's answer. On PostgreSQL they
 // travel together.
 func (t Tx) Ask(questions ...Question) error {
+	if len(questions) == 0 {
+		return nil
+	}
 	began := t.began()
 	err := t.conn.ask(t.ctx, questions)
 	for _, q := range questions {
 		t.ended(q.Query, began, err)
 	}
-	if len(questions) == 0 {
-		return err
+	if err != nil && len(questions) > 1 {
+		err = fmt.Errorf("one of %d questions: %w", len(questions), err)
 	}
 	return explain(questions[0].Query, err)
 }

@@ -81,9 +81,9 @@ func (d *sqliteDB) write() {
 }
 
 // commitGroup runs the first job, and others with it: one commit for many writes fewer pages than
-// many commits. A job that fails before it wrote anything
-// leaves nothing to undo, which is how nearly all fail: rules look before they write. When one
-// fails later, the whole group is run again, each behind a savepoint.
+// many commits. A job that fails before it wrote anything leaves nothing to undo, which is how
+// nearly all fail: rules look before they write. When one fails later, the whole group is run
+// again, each behind a savepoint.
 func (d *sqliteDB) commitGroup(first *job) {
 	group := []*job{first}
 	err := d.mend()

@@ -1,6 +1,7 @@
 // Package terminal is how a command talks to a person: it escapes text that other programs wrote,
 // so that it cannot harm the terminal, draws progress if somebody is watching, and reads passwords
 // without echo. It also reads a command's settings from its flags, the environment and a file,
+// refuses files that are none, ends a command by Ctrl-C with a sentence, fits help to the terminal,
 // and says which version a program is.
 //
 // It may import names.

@@ -80,7 +80,8 @@ func (o offering) forms(page *html.Node) {
 			removeAll(slices.DeleteFunc(buttons, gets))
 		case len(fields) > 0 && closest(form, atom.Details) == nil:
 			form.DataAtom, form.Data = atom.Fieldset, "fieldset"
-			form.Attr = []html.Attribute{{Key: "disabled"}}
+			form.Attr = slices.DeleteFunc(form.Attr, func(a html.Attribute) bool { return a.Key != "class" })
+			setAttribute(form, "disabled", "")
 			removeAll(buttons)
 		default:
 			remove(form)

@@ -16,9 +16,21 @@ var sameOrigin = []string{"same-origin"}
 
 // from is the page of the desk that a form was sent from; "" where the browser does not say.
 func (v Visit) from() string {
+	if v.PostForm.Get(sure) == "yes" {
+		return v.askedFrom()
+	}
 	u, err := url.Parse(v.Referer())
 	ours, broken := url.Parse(v.desk.URL)
 	if err != nil || broken != nil || u.Host != ours.Host || !strings.HasPrefix(u.Path, v.desk.Prefix+"/") {
+		return ""
+	}
+	return u.RequestURI()
+}
+
+// askedFrom is the page whose form a question was about.
+func (v Visit) askedFrom() string {
+	u, err := url.Parse(LocalPath(v.PostForm.Get(askedFrom), ""))
+	if err != nil || !strings.HasPrefix(u.Path, v.desk.Prefix+"/") {
 		return ""
 	}
 	return u.RequestURI()

@@ -14,8 +14,12 @@ type Question struct {
 	Button string   // says what will be done
 }
 
-// sure is the field by which the answer comes.
-const sure = "sure"
+// The fields by which the answer comes, and with it the page of the form: that of the question cannot
+// be opened again.
+const (
+	sure      = "sure"
+	askedFrom = "asked-from"
+)
 
 type questionData struct {
 	Question
@@ -35,6 +39,7 @@ func (v Visit) Sure(q Question) (bool, error) {
 			d.Fields = append(d.Fields, struct{ Name, Value string }{name, value})
 		}
 	}
+	d.Fields = append(d.Fields, struct{ Name, Value string }{askedFrom, v.from()})
 	d.Fields = append(d.Fields, struct{ Name, Value string }{sure, "yes"})
 	v.offer(v.desk.own, http.StatusOK, "sure", v.view(q.Title, "", d))
 	return false, nil

@@ -80,7 +80,7 @@ func (h *Handler) deletePolicy(
 		return adminapi.None{}, err
 	}
 	id := in.PolicyID
-	for _, p := range list { // no two have a name
+	for _, p := range list { // no two have the same name
 		if names.Equal(p.Name, id) {
 			id = p.ID
 			break

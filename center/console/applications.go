@@ -238,7 +238,7 @@ func unassignApplication(p page) error {
 			lines = append(lines, name)
 		}
 	}
-	n := counted(len(list), "assignment", "assignments")
+	n := names.Counted("%d {assignment|assignments}", len(list))
 	loss := "Whoever has " + a.Name + " by this alone cannot open it any more. You can assign it again."
 	if a.ForEveryone {
 		loss = "The application stays open to everyone. You can assign it again."

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -161,7 +162,7 @@ func (p page) principalChoice(key string) (choice, error) {
 		}
 		n, err := p.h.Center.CountMemberships(p.Context(), center.MembershipQuery{GroupID: g.ID})
 		x := groupChoice(g)
-		x.About = counted(n, "member", "members")
+		x.About = names.Counted("%d {member|members}", n)
 		return x, err
 	}
 	u, err := p.h.Center.User(p.Context(), center.UserID(id))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
@@ -53,12 +54,12 @@ func deletePicked(p page) error {
 		list = append(list, a)
 		who[a.PrincipalID], where[a.AccountID] = true, true
 	}
-	n := counted(len(list), "assignment", "assignments")
+	n := names.Counted("%d {assignment|assignments}", len(list))
 	question := web.Question{
 		Title: "Delete " + n + "?",
 		Lines: []string{
-			fmt.Sprintf("%s lose access in %s.", counted(len(who), "user or group", "users and groups"),
-				counted(len(where), "account", "accounts")),
+			fmt.Sprintf("%s lose access in %s.", names.Counted("%d {user or group|users and groups}", len(who)),
+				names.Counted("%d {account|accounts}", len(where))),
 			"Role credentials that are in use stay valid until they expire.",
 		},
 		Button: "Delete " + n,
@@ -99,7 +100,7 @@ func setSeveralActive(p page) error {
 		return err
 	}
 	active := p.PostFormValue("active") == "true"
-	n := counted(len(ids), "user", "users")
+	n := names.Counted("%d {user|users}", len(ids))
 	question := web.Question{
 		Title:  "Disable " + n + "?",
 		Lines:  []string{"They cannot sign in, and all their sessions end. You can enable them again."},
@@ -172,7 +173,7 @@ func removeMembers(p page) error {
 			return err
 		}
 	}
-	n := counted(len(ids), "member", "members")
+	n := names.Counted("%d {member|members}", len(ids))
 	done := n + " removed."
 	question := web.Question{
 		Title:  "Remove " + n + " of " + group.DisplayName + "?",

@@ -270,21 +270,14 @@ func (p page) rolesLeft(ids ...string) (string, error) {
 	}
 	switch {
 	case open > 0 && len(ids) > 1:
-		still := counted(open, "role is", "roles are")
+		still := names.Counted("%d {role is|roles are}", open)
 		return " " + still + " still open in AWS: the pages of the users say which.", nil
 	case open > 0:
-		return " " + counted(open, "role is", "roles are") + " still open in AWS: see below.", nil
+		return " " + names.Counted("%d {role is|roles are}", open) + " still open in AWS: see below.", nil
 	case pending > 0:
-		return " IAM is told to refuse " + counted(pending, "open role", "open roles") + ".", nil
+		return " IAM is told to refuse " + names.Counted("%d open {role|roles}", pending) + ".", nil
 	}
 	return "", nil
-}
-
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }
 
 func revoke(p page) error {

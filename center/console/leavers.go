@@ -125,7 +125,7 @@ func removeLeavers(p page) error {
 		return err
 	}
 	list := make([]center.Principal, len(picks))
-	lines := []string{"It is not given back when they are enabled again, or come back."}
+	lines := []string{"It is not given back when they are enabled again, or come back.", membershipsToo}
 	for i, pick := range picks {
 		of, id, both := strings.Cut(pick, " ")
 		if !both { // of the list of those who are disabled
@@ -133,7 +133,7 @@ func removeLeavers(p page) error {
 		}
 		list[i] = center.Principal{Type: center.PrincipalType(of), ID: id}
 		if i < heldShown {
-			name, err := p.principalName(center.Assignment{PrincipalType: list[i].Type, PrincipalID: id})
+			name, err := p.leaverName(list[i])
 			if err != nil {
 				return err
 			}
@@ -143,7 +143,7 @@ func removeLeavers(p page) error {
 	if more := len(list) - heldShown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	n := counted(len(list), "user or group", "users and groups")
+	n := names.Counted("%d {user or group|users and groups}", len(list))
 	if sure, err := p.Sure(web.Question{
 		Title: "Remove what is assigned to " + n + "?", Lines: lines, Button: "Remove it",
 	}); !sure {
@@ -166,8 +166,23 @@ func removeLeavers(p page) error {
 	return p.told("removed", all)
 }
 
+// leaverName is what somebody is called, or was called before they were deleted.
+func (p page) leaverName(of center.Principal) (string, error) {
+	name, err := p.principalName(center.Assignment{PrincipalType: of.Type, PrincipalID: of.ID})
+	if err != nil || name != deletedUser && name != deletedGroup {
+		return name, err
+	}
+	gone, _, err := p.h.Center.Orphans(p.Context(), center.OrphanQuery{Search: of.ID, Limit: 1})
+	if len(gone) == 1 {
+		name = cmp.Or(gone[0].Name, name)
+	}
+	return name, err
+}
+
+const membershipsToo = "Memberships of groups that are kept here, and not by the identity provider, go too."
+
 func removeLeaver(p page) error {
-	if p.PostFormValue(web.Pick) != "" {
+	if p.PostFormValue(web.Pick) != "" || p.PostFormValue("id") == "" {
 		return removeLeavers(p)
 	}
 	of := p.leaver()
@@ -178,7 +193,7 @@ func removeLeaver(p page) error {
 	who := cmp.Or(p.PostFormValue("name"), of.ID)
 	question := web.Question{
 		Title:  "Remove what is assigned to " + who + "?",
-		Lines:  append(lines, "Memberships of groups that are kept here, and not by the identity provider, go too."),
+		Lines:  append(lines, membershipsToo),
 		Button: "Remove it",
 	}
 	if sure, err := p.Sure(question); !sure {
@@ -217,7 +232,7 @@ func relinkLeaver(p page) error {
 }
 
 // heldShown bounds how much of a plan is listed line by line.
-const heldShown = 20 //bound:list assignments in the question before they are moved or removed
+const heldShown = 20 //bound:list assignments, or leavers, in the question before they are moved or removed
 
 // held says what is assigned to somebody.
 func (p page) held(of center.Principal) (lines []string, err error) {

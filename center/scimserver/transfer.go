@@ -413,7 +413,7 @@ func (im *importer) group(ctx context.Context, g groupLine) error {
 	}
 	if missing > 0 {
 		return fmt.Errorf(
-			"%d of its members (%d) are not in the file; the others are in the group", missing, len(g.members),
+			"members that are not in the file: %d of %d; the others are in the group", missing, len(g.members),
 		)
 	}
 	return nil

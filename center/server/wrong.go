@@ -60,7 +60,7 @@ func isTenants(path string) bool {
 	}
 	parts := strings.SplitN(strings.ToLower(path), "/", 4)
 	for _, of := range belowTenant {
-		if parts[1] == of || len(parts) > 2 && parts[2] == of {
+		if len(parts) > 1 && parts[1] == of || len(parts) > 2 && parts[2] == of {
 			return true
 		}
 	}

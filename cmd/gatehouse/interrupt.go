@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	stepsKept = "What is said to be done above is kept, and nothing else was changed. Run the same command again: " +
-		"it goes on there."
+	stepsKept = "What is said to be done above is kept. The step that was under way may be done in part or whole. " +
+		"Run the same command again: it goes on there."
 	centerGoesOn = "The center goes on with what it has begun: gatehouse roles list shows how far it is."
 )
 
@@ -18,22 +18,23 @@ var endings = terminal.Endings{
 	Serving:  "serve, tenant, demo, rehearse",
 	Watching: "sync, audit search, doctor",
 	Reading: "list, show, status, of, who, offers, explain, whoami, check, report, keys, verify, permissions, " +
-		"requests, sp-metadata, template, search, help",
+		"sp-metadata, template, search, help",
 	Answers: func(err error) bool {
 		var unsound examine.Unsound
 		return errors.Is(err, errChanges) || errors.As(err, &unsound)
 	},
 	After: map[string]string{
-		"connect":              stepsKept,
-		"connect repair":       stepsKept,
-		"connect undo":         stepsKept,
-		"connect export":       "The folder is as it was.",
-		"rotate certificate":   stepsKept,
-		"rotate scim-token":    stepsKept,
-		"rehearse":             "The original is as it was. Run the same command again: it begins anew.",
-		"doctor":               "Nothing was changed but what is said above. Run it again to look anew.",
-		"sync":                 "What was written is kept. Run the same command again: it goes on.",
-		"import":               "What was imported is kept. Run the same command again: it goes on with the rest.",
+		"connect":            stepsKept,
+		"connect repair":     stepsKept,
+		"connect undo":       stepsKept,
+		"connect export":     "The folder is as it was.",
+		"rotate certificate": stepsKept,
+		"rotate scim-token":  stepsKept,
+		"rehearse":           "The original is as it was. Run the same command again: it begins anew.",
+		"doctor":             "Nothing was changed but what is said above. Run it again to look anew.",
+		"sync":               "What was written is kept. Run the same command again: it goes on.",
+		"import": "What was imported is kept. Run the same command again with --update: it goes on with the rest, also " +
+			"with the members of a group that was being written.",
 		"tenant import":        "What was imported is kept. Run the same command again: it goes on with the rest.",
 		"export":               "A file that was being written is not complete: run the same command again.",
 		"backup":               "The backup did not end: run the same command again.",
@@ -46,7 +47,7 @@ var endings = terminal.Endings{
 		"roles provision":      centerGoesOn,
 		"leavers relink":       "What was moved is kept. Run the same command again: it moves the rest.",
 		"leavers remove":       "What was removed is gone. Run the same command again: it removes the rest.",
-		"access migrate":       "Entitlements that were made stay. Run the same command again for the others.",
+		"access migrate":       "What was done is kept. Run the same command again for the rest.",
 		"audit search":         "Nothing was changed. With --since the same command goes on from a moment.",
 		"serve":                "The center did not start.",
 		"tenant":               "The tenant did not start.",

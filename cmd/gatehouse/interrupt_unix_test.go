@@ -119,7 +119,7 @@ func interrupted(t *testing.T, cmd *exec.Cmd, want string, until func(context.Co
 	}
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second): // others wait a minute for an answer
+	case <-time.After(8 * time.Second): // a second is meant; others wait a minute for an answer
 		_ = cmd.Process.Kill()
 		t.Fatalf("it goes on: %s", said.String())
 	}

@@ -24,6 +24,7 @@ func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
 	if out, err := exec.Command("tar", "-xzf", "testdata/older.tar.gz", "-C", folder).CombinedOutput(); err != nil {
 		t.Fatalf("tar: %v: %s", err, out)
 	}
+	lasting(t, filepath.Join(folder, "center.db"))
 	var was demoOutput
 	text, err := os.ReadFile(filepath.Join(folder, "older.json")) // #nosec G304 -- ours
 	if err := errors.Join(err, json.Unmarshal(text, &was)); err != nil {
@@ -63,6 +64,19 @@ func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
 		if code, out, said := call(t, "", nil, args...); code != exitDone || !strings.Contains(out, " 0 problems") {
 			t.Errorf("%q after the upgrade: %d %s %s", args, code, out, said)
 		}
+	}
+}
+
+// lasting lets the SCIM token of a database end in another century: it was good for a year when the
+// data was made.
+func lasting(t *testing.T, file string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err == nil {
+		_, err = db.Exec("UPDATE bearer_tokens SET doc = json_set(doc, '$.ExpiresAt', '2199-01-01T00:00:00Z')")
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

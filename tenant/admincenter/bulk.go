@@ -3,9 +3,9 @@ package admincenter
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -37,13 +37,6 @@ func few(list []string, none string) ([]string, error) {
 	return list, nil
 }
 
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
 // each does something to each of the chosen, and goes back with what was done. One that is refused
 // ends it, and says how many were done before.
 func (p page) each(ids []string, back, done string, do func(id string) error) error {
@@ -54,7 +47,7 @@ func (p page) each(ids []string, back, done string, do func(id string) error) er
 				return err
 			}
 			return p.Failed(back, fmt.Sprintf(
-				"%d of %d were done, and then one was refused: %s", n, len(ids), strings.Join(lines, " ")))
+				"Done: %d of %d. Then one was refused: %s", n, len(ids), strings.Join(lines, " ")))
 		}
 	}
 	return p.Done(back, done)
@@ -108,14 +101,14 @@ func changeUsers(p page) error {
 	if !known {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "say what to do with the chosen"}
 	}
-	n := counted(len(ids), "user", "users")
+	n := names.Counted("%d {user|users}", len(ids))
 	if d.ask != "" {
-		names, err := p.namesOf(ids)
+		who, err := p.namesOf(ids)
 		if err != nil {
 			return err
 		}
 		if sure, err := p.Sure(web.Question{
-			Title: d.ask + " " + n + "?", Lines: append(names, d.lines...), Button: d.ask + " " + n,
+			Title: d.ask + " " + n + "?", Lines: append(who, d.lines...), Button: d.ask + " " + n,
 		}); !sure {
 			return err
 		}
@@ -124,18 +117,18 @@ func changeUsers(p page) error {
 }
 
 // namesOf are the names of users, of which some stand for all.
-func (p page) namesOf(ids []string) (names []string, err error) {
+func (p page) namesOf(ids []string) (list []string, err error) {
 	for _, id := range ids[:min(len(ids), maxNamed)] {
 		u, err := p.h.Tenant.UserByIDOrName(p.Context(), id)
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, u.DisplayName+" ("+u.UserPrincipalName+")")
+		list = append(list, u.DisplayName+" ("+u.UserPrincipalName+")")
 	}
 	if more := len(ids) - maxNamed; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
+		list = append(list, fmt.Sprintf("and %d more", more))
 	}
-	return names, nil
+	return list, nil
 }
 
 // assignPicked gives an application to the chosen users.
@@ -162,40 +155,41 @@ func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back st
 		switch {
 		case refusal.CodeOf(err) == tenant.AssignmentExists && len(list) > 1:
 			had++
-		case err != nil && n > had:
-			_, lines := explain(err)
-			return p.Failed(back, fmt.Sprintf(
-				"%d of %d were assigned, and then one was refused: %s", n-had, len(list), strings.Join(lines, " ")))
 		case err != nil:
-			return err
+			_, lines := explain(err)
+			if n == had || lines == nil {
+				return err
+			}
+			return p.Failed(back, fmt.Sprintf(
+				"Assigned: %d of %d. Then one was refused: %s", n-had, len(list), strings.Join(lines, " ")))
 		}
 	}
 	switch {
 	case len(list) == 1:
 		return p.Done(back, "The assignment is created.")
 	case had > 0:
-		return p.Done(back, fmt.Sprintf("%s of %s are created; %d had it already.",
-			strconv.Itoa(len(list)-had), counted(len(list), "assignment", "assignments"), had))
+		return p.Done(back, fmt.Sprintf(
+			"Assigned: %d of %d. The others (%d) had it already.", len(list)-had, len(list), had))
 	default:
-		return p.Done(back, counted(len(list), "assignment", "assignments")+" are created.")
+		return p.Done(back, fmt.Sprintf("The %d assignments are created.", len(list)))
 	}
 }
 
 // named are the users and groups that a form names, one in each line, or that were chosen in it. It
 // fails before anything is done when one of them is not there.
 func (p page) named() (list []tenant.PrincipalID, err error) {
-	var names []string
+	var lines []string
 	for line := range strings.Lines(p.PostFormValue("name")) {
 		if line = strings.TrimSpace(line); line != "" {
-			names = append(names, line)
+			lines = append(lines, line)
 		}
 	}
-	names = append(names, p.PostForm[whoField]...)
-	if names, err = few(names, "name a user or a group"); err != nil {
+	lines = append(lines, p.PostForm[whoField]...)
+	if lines, err = few(lines, "name a user or a group"); err != nil {
 		return nil, err
 	}
 	seen := map[tenant.PrincipalID]bool{}
-	for _, name := range names {
+	for _, name := range lines {
 		x, err := p.principal(name)
 		if err != nil {
 			return nil, err

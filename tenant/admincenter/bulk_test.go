@@ -64,7 +64,7 @@ func TestSeveralUsersAreChangedAtOnce(t *testing.T) {
 		t.Errorf("one of two is not there: %d", code)
 	}
 	status("user-005", tenant.User{Enabled: true})
-	v.Does(chosen, form("enable", "user-010", "user-003"), "1 of 2 were done, and then one was refused")
+	v.Does(chosen, form("enable", "user-010", "user-003"), "Done: 1 of 2. Then one was refused")
 	status("user-010", tenant.User{Enabled: true})
 	other, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
 	if err != nil {
@@ -74,7 +74,7 @@ func TestSeveralUsersAreChangedAtOnce(t *testing.T) {
 	give.Set("application", string(other.ID))
 	v.Does(chosen, give, "2 assignments are created.")
 	give["pick"] = append(give["pick"], "user-008")
-	v.Does(chosen, give, "1 of 3 assignments are created; 2 had it already.")
+	v.Does(chosen, give, "Assigned: 1 of 3. The others (2) had it already.")
 	give["pick"] = []string{"user-006"}
 	if status, _ := v.Send(http.MethodPost, chosen, give); status != http.StatusConflict {
 		t.Errorf("assigned again: %d", status)

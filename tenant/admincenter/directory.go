@@ -134,8 +134,10 @@ func users(p page) error {
 	}
 	l.Items = list.Items
 	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
-	if l.Apps, err = p.assignable(); err != nil {
-		return err
+	if p.Sends("/admin/users/chosen") {
+		if l.Apps, err = p.assignable(); err != nil {
+			return err
+		}
 	}
 	return p.Render("users", "Users", "/admin/users", l)
 }
@@ -407,7 +409,7 @@ func addMember(p page) error {
 	}
 	done := "The member is added."
 	if len(list) > 1 {
-		done = counted(len(list), "member", "members") + " are added."
+		done = strconv.Itoa(len(list)) + " members are added."
 	}
 	return p.Done("/admin/groups/"+p.PathValue("id"), done)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -13,7 +14,7 @@ import (
 // Before somebody loses something, a question says who that is, what they lose, and how it comes
 // back.
 
-// chosen are the rows that a form names: those that were picked, or else the one of its button.
+// chosen are the rows that a form called: those that were picked, or else the one of its button.
 func (p page) chosen(one string) ([]string, error) {
 	if p.PostFormValue(web.Pick) == "" {
 		return []string{one}, nil
@@ -32,26 +33,26 @@ func (p page) called(m tenant.Mark) (string, error) {
 }
 
 // calledAll is what it calls several, of whom some stand for all.
-func (p page) calledAll(list []tenant.Mark) (names []string, err error) {
+func (p page) calledAll(list []tenant.Mark) (called []string, err error) {
 	for _, m := range list[:min(len(list), maxNamed)] {
 		name, err := p.called(m)
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, name)
+		called = append(called, name)
 	}
 	if more := len(list) - maxNamed; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
+		called = append(called, fmt.Sprintf("and %d more", more))
 	}
-	return names, nil
+	return called, nil
 }
 
 // removal asks before somebody is taken out of something. One is named in the title, several below
 // it.
-func removal(names []string, n, from, loss string) web.Question {
-	q := web.Question{Title: "Remove " + n + " of " + from + "?", Lines: append(names, loss), Button: "Remove " + n}
-	if len(names) == 1 {
-		q = web.Question{Title: "Remove " + names[0] + " from " + from + "?", Lines: []string{loss}, Button: "Remove"}
+func removal(called []string, n, from, loss string) web.Question {
+	q := web.Question{Title: "Remove " + n + " of " + from + "?", Lines: append(called, loss), Button: "Remove " + n}
+	if len(called) == 1 {
+		q = web.Question{Title: "Remove " + called[0] + " from " + from + "?", Lines: []string{loss}, Button: "Remove"}
 	}
 	return q
 }
@@ -82,13 +83,13 @@ func unassign(p page) error {
 	}); err != nil {
 		return err
 	}
-	names, err := p.calledAll(marks)
+	called, err := p.calledAll(marks)
 	if err != nil {
 		return err
 	}
-	n := counted(len(ids), "assignment", "assignments")
+	n := names.Counted("%d {assignment|assignments}", len(ids))
 	if sure, err := p.Sure(removal(
-		names, n, a.DisplayName,
+		called, n, a.DisplayName,
 		"Whoever has "+a.DisplayName+" by this alone cannot sign in to it any more, and provisioning disables them "+
 			"there. You can assign it again.",
 	)); !sure {
@@ -127,7 +128,7 @@ func removeMembers(p page) error {
 	}); err != nil {
 		return err
 	}
-	names, err := p.calledAll(marks)
+	called, err := p.calledAll(marks)
 	if err != nil {
 		return err
 	}
@@ -135,12 +136,12 @@ func removeMembers(p page) error {
 	if err != nil {
 		return err
 	}
-	n := counted(len(ids), "member", "members")
+	n := names.Counted("%d {member|members}", len(ids))
 	loss := "They lose what the group gives: " + gives + ". You can add them again."
 	if gives == "" {
 		loss = "No application is assigned to the group. You can add them again."
 	}
-	if sure, err := p.Sure(removal(names, n, g.DisplayName, loss)); !sure {
+	if sure, err := p.Sure(removal(called, n, g.DisplayName, loss)); !sure {
 		return err
 	}
 	done := n + " removed."
@@ -152,26 +153,26 @@ func removeMembers(p page) error {
 	})
 }
 
-// given names the applications that are assigned to a group, of which some stand for all.
+// given called the applications that are assigned to a group, of which some stand for all.
 func (p page) given(g tenant.Group) (string, error) {
 	all, err := p.h.Tenant.Assignments(p.Context(), tenant.AssignmentQuery{PrincipalID: tenant.PrincipalID(g.ID)})
 	if err != nil {
 		return "", err
 	}
-	var names []string
+	var called []string
 	for _, x := range all[:min(len(all), maxNamed)] {
 		a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(x.ServicePrincipalID))
 		if err != nil {
 			return "", err
 		}
-		if !slices.Contains(names, a.DisplayName) { // in another role
-			names = append(names, a.DisplayName)
+		if !slices.Contains(called, a.DisplayName) { // in another role
+			called = append(called, a.DisplayName)
 		}
 	}
 	if more := len(all) - maxNamed; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
+		called = append(called, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(names, ", "), nil
+	return strings.Join(called, ", "), nil
 }
 
 func deleteUser(p page) error {

@@ -29,7 +29,8 @@ func (h *Handler) Wrong(r *http.Request, status int) (web.Wrong, bool) {
 	)
 	id := h.Tenant.Organization.ID
 	switch {
-	case status == http.StatusMethodNotAllowed && below && strings.HasPrefix(rest, "oauth2/"):
+	case status == http.StatusMethodNotAllowed && below && strings.HasPrefix(rest, "oauth2/") &&
+		!strings.HasSuffix(rest, "/authorize"): // that one takes GET too
 		return h.wrong(r, "invalid_request", 900561, fmt.Sprintf(
 			"The endpoint only accepts POST requests. Received a %s request.", printable(r.Method),
 		), "begin at the start page to sign in. Programs ask here for tokens."), true

@@ -298,7 +298,7 @@ func owner(w administer.World) *cobra.Command {
 				of := cmp.Or(a.PermissionSetName, a.PermissionSetARN) + cmp.Or(a.AccountName, a.AccountID)
 				rows = append(rows, []any{of, strings.ToLower(a.OwnerType), cmp.Or(a.OwnerName, a.OwnerID)})
 			}
-			return terminal.Table(w.Out, "OF\tBY\tOWNER", rows)
+			return terminal.Table(w.Out, "OF\tTYPE\tOWNER", rows)
 		})
 	remove := what(o.command("remove", "Leave a review to administrators", terminal.NoArgs,
 		func(ctx context.Context, c *adminapi.Client, _ []string) error {

@@ -285,9 +285,11 @@ func (s *settings) early(f doctor.Facts, words []string) {
 var groups = []struct {
 	state       doctor.State
 	mark, title string
+	counted     string
 }{
-	{doctor.Broken, "✗", "Broken"}, {doctor.Unseen, "?", "Could not look"}, {doctor.Warning, "!", "Warnings"},
-	{doctor.OK, "✓", "Sound, and often taken for broken"},
+	{doctor.Broken, "✗", "Broken", "%d broken"}, {doctor.Unseen, "?", "Could not look", "%d could not look"},
+	{doctor.Warning, "!", "Warnings", "%d {warning|warnings}"},
+	{doctor.OK, "✓", "Sound, and often taken for broken", "%d sound, and often taken for broken"},
 }
 
 func (s *settings) print(r doctor.Report) { s.answer(r, false) }
@@ -317,7 +319,7 @@ func (s *settings) answer(r doctor.Report, asked bool) {
 			s.finding(g.mark, f)
 		}
 		if n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, strings.ToLower(g.title)))
+			counts = append(counts, terminal.Counted(g.counted, n))
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", strings.Join(
