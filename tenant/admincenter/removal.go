@@ -14,7 +14,7 @@ import (
 // Before somebody loses something, a question says who that is, what they lose, and how it comes
 // back.
 
-// chosen are the rows that a form called: those that were picked, or else the one of its button.
+// chosen are the rows that a form names: those that were picked, or else the one of its button.
 func (p page) chosen(one string) ([]string, error) {
 	if p.PostFormValue(web.Pick) == "" {
 		return []string{one}, nil
@@ -153,7 +153,7 @@ func removeMembers(p page) error {
 	})
 }
 
-// given called the applications that are assigned to a group, of which some stand for all.
+// given names the applications that are assigned to a group, of which some stand for all.
 func (p page) given(g tenant.Group) (string, error) {
 	all, err := p.h.Tenant.Assignments(p.Context(), tenant.AssignmentQuery{PrincipalID: tenant.PrincipalID(g.ID)})
 	if err != nil {
