@@ -171,7 +171,7 @@ func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back st
 		return p.Done(back, fmt.Sprintf(
 			"Assigned: %d of %d. The others (%d) had it already.", len(list)-had, len(list), had))
 	default:
-		return p.Done(back, fmt.Sprintf("The %d assignments are created.", len(list)))
+		return p.Done(back, names.Counted("%d {assignment is|assignments are} created.", len(list)))
 	}
 }
 
