@@ -125,7 +125,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"tenant/oauth", "audit authn refusal tenant web"},
 	{"tenant/samlidp", "audit refusal saml tenant web"},
 	{"tenant/login", "audit refusal tenant web"},
-	{"tenant/admincenter", "audit authn provisioning provisioning/mapping refusal saml tenant web"},
+	{"tenant/admincenter", "audit authn names provisioning provisioning/mapping refusal saml tenant web"},
 	{"tenant/mirror", "audit graph names refusal tenant"},
 	{"tenant/syncjobs", "audit outbound provisioning provisioning/mapping refusal scim tenant"},
 	{"center", "audit audit/chain authn awsconfig center/memory names refusal"},

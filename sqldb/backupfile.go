@@ -263,9 +263,9 @@ func resolve(path string) (string, error) {
 	return "", fmt.Errorf("%s is a symbolic link that leads nowhere", path)
 }
 
-// LeadsHome refuses a path with a link on its way that another user made, unless what it leads to is
-// theirs too, or of whoever runs this: root would otherwise change, by way of a service's folder,
-// what the service may not.
+// LeadsHome refuses a path with a link on its way that another user made, unless what it leads to
+// is theirs too, or of whoever runs this: root would otherwise change, by way of a service's
+// folder, what the service may not.
 func LeadsHome(path string) error {
 	path, err := filepath.Abs(path)
 	for at := path; err == nil && at != filepath.Dir(at); at = filepath.Dir(at) {

@@ -64,7 +64,8 @@ func TestALinkOfAnotherUserOnTheWayIsNotFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		folder: "what is not theirs", filepath.Join(folder, "center.db"): "what is not theirs", lost: "leads to nothing",
+		folder: "what is not theirs", filepath.Join(folder, "center.db"): "what is not theirs",
+		lost: "leads to nothing",
 	} {
 		if err := LeadsHome(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)

@@ -243,7 +243,7 @@ func (t Tx) Ask(questions ...Question) error {
 		t.ended(q.Query, began, err)
 	}
 	if err != nil && len(questions) > 1 {
-		err = fmt.Errorf("one of %d questions: %w", len(questions), err)
+		err = fmt.Errorf("one of several questions that begin with this one: %w", err)
 	}
 	return explain(questions[0].Query, err)
 }

@@ -14,8 +14,8 @@ type Question struct {
 	Button string   // says what will be done
 }
 
-// The fields by which the answer comes, and with it the page of the form: that of the question cannot
-// be opened again.
+// The fields by which the answer comes, and with it the page of the form: that of the question
+// cannot be opened again.
 const (
 	sure      = "sure"
 	askedFrom = "asked-from"

@@ -221,7 +221,7 @@ func (p *typist) isTroubledHalfWay() {
 	p.sees("not Active Directory: stop here if it is (Ctrl+C)")
 	p.sees("give the path of the file: ")
 	p.stops()
-	p.says("Active Directory", exitFailed, "Completed steps are kept")
+	p.says("Active Directory", 130, "done above is kept")
 	if now := p.Source(); now != was {
 		p.t.Errorf("AWS's identity source was %s and is %s", was, now)
 	}
@@ -233,7 +233,7 @@ func (p *typist) isTroubledHalfWay() {
 	p.sees("a service control policy (SCP) denies sso-directory:CreateBearerToken to delegated administrators")
 	p.changes()
 	p.stops()
-	p.says("an SCP that denies tokens", exitFailed, "your account is the delegated administrator", "steps are kept")
+	p.says("an SCP that denies tokens", 130, "your account is the delegated administrator", "done above is kept")
 	begin(awsstandin.Trouble{})
 	p.sees("Change the identity source")
 	endpoint, token := p.NewToken()

@@ -33,8 +33,8 @@ var endings = terminal.Endings{
 		"rehearse":           "The original is as it was. Run the same command again: it begins anew.",
 		"doctor":             "Nothing was changed but what is said above. Run it again to look anew.",
 		"sync":               "What was written is kept. Run the same command again: it goes on.",
-		"import": "What was imported is kept. Run the same command again with --update: it goes on with the rest, also " +
-			"with the members of a group that was being written.",
+		"import": "What was imported is kept. Run the same command again with --update: it goes on with the rest, " +
+			"also with the members of a group that was being written.",
 		"tenant import":        "What was imported is kept. Run the same command again: it goes on with the rest.",
 		"export":               "A file that was being written is not complete: run the same command again.",
 		"backup":               "The backup did not end: run the same command again.",

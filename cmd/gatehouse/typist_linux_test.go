@@ -181,7 +181,7 @@ func TestAPersonOverSSHConnectsAWS(t *testing.T) {
 	if _, err := p.keys.WriteString("\x03"); err != nil {
 		t.Fatal(err)
 	}
-	if code, shown := p.ends(); code != exitFailed || !strings.Contains(shown, "Run the command again") {
+	if code, shown := p.ends(); code != 130 || !strings.Contains(shown, "Run the same command again") {
 		t.Fatalf("after Ctrl+C: %d %s", code, shown)
 	}
 	p.types("connect", groups...)

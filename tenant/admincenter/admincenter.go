@@ -1,7 +1,8 @@
 // Package admincenter is the tenant's door for administrators, the admin center: gallery, single
 // sign-on, users and groups, provisioning.
 //
-// It may import audit, authn, provisioning, provisioning/mapping, refusal, saml, tenant and web.
+// It may import audit, authn, names, provisioning, provisioning/mapping, refusal, saml, tenant and
+// web.
 package admincenter
 
 import (

@@ -22,7 +22,7 @@ func (s *SignIn) Flags(cmd *cobra.Command) {
 	f.StringVar(&s.startURL, "start-url", "", "the access portal's address (default: that of the session in the file)")
 	f.StringVar(&s.region, "region", "", "the Region of the center (default: the session's, else AWS_REGION)")
 	f.StringVar(&s.session, "session", "", "name of the sso-session (default: the file's only one, or the portal's)")
-	f.StringVar(&s.file, "file", "", "the AWS CLI's configuration `file` (default: AWS_CONFIG_FILE, else ~/.aws/config)")
+	f.StringVar(&s.file, "file", "", "the AWS CLI's settings `file` (default: AWS_CONFIG_FILE, else ~/.aws/config)")
 	f.BoolVar(&s.noBrowser, "no-browser", false, "show a code to type in a browser on any machine")
 }
 
