@@ -53,7 +53,7 @@ func TestNodesOnADistributedDatabase(t *testing.T) {
 		for _, m := range marks {
 			seen[string(m.Kind)+string(m.ID)]++
 		}
-		if int(last) != len(marks) || len(marks) != workers*each {
+		if err == nil && (int(last) != len(marks) || len(marks) != workers*each) { // else it is asked again
 			t.Errorf("%d changes in the journal, the last is number %d, want %d", len(marks), last, workers*each)
 		}
 		return err
