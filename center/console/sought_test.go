@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -233,7 +234,16 @@ func TestWhatSeveralLeaversHaveIsRemovedAtOnce(t *testing.T) {
 	if strings.Count(file, "\n") != 2 || !strings.Contains(file, id(6)) {
 		t.Errorf("the file of one of them: %s", file)
 	}
-	v.IsSure(list+"/remove", url.Values{"pick": {"USER " + id(6), "USER " + id(8)}}, "2 assignments")
+	both := url.Values{"pick": {"USER " + id(6), "USER " + id(8)}}
+	asked = v.Does(list+"/remove", both, "2 users and groups?")
+	if !strings.Contains(asked, "number-006 ("+id(6)) || !strings.Contains(asked, "number-008 ("+id(8)) {
+		t.Errorf("who is deleted is not named: %s", asked)
+	}
+	if status, text := v.Send(http.MethodPost, list+"/remove", nil); status != http.StatusBadRequest ||
+		!strings.Contains(text, "choose at least one row") {
+		t.Errorf("with no row chosen: %d %s", status, text)
+	}
+	v.IsSure(list+"/remove", both, "2 assignments")
 	if left() != 116 {
 		t.Errorf("%d are left", left())
 	}
