@@ -16,7 +16,7 @@ var sameOrigin = []string{"same-origin"}
 
 // from is the page of the desk that a form was sent from; "" where the browser does not say.
 func (v Visit) from() string {
-	if v.PostForm.Get(sure) == "yes" {
+	if v.PostFormValue(sure) == "yes" {
 		return v.askedFrom()
 	}
 	u, err := url.Parse(v.Referer())
@@ -29,7 +29,7 @@ func (v Visit) from() string {
 
 // askedFrom is the page whose form a question was about.
 func (v Visit) askedFrom() string {
-	u, err := url.Parse(LocalPath(v.PostForm.Get(askedFrom), ""))
+	u, err := url.Parse(LocalPath(v.PostFormValue(askedFrom), ""))
 	if err != nil || !strings.HasPrefix(u.Path, v.desk.Prefix+"/") {
 		return ""
 	}

@@ -145,3 +145,27 @@ func TestARefusedFormKeepsWhatWasTyped(t *testing.T) {
 		t.Errorf("a form of another site: %s", elsewhere.Text)
 	}
 }
+
+// TestWhatIsRefusedAfterAQuestionLeadsBackToItsForm, and not to the question, which no address
+// opens again. Only a page of the console is led to.
+func TestWhatIsRefusedAfterAQuestionLeadsBackToItsForm(t *testing.T) {
+	t.Parallel()
+	c := centertest.Serve(t)
+	office := c.Console()
+	deletes, list := c.URL+"/console/users/nobody/delete", "/console/users?q=ada"
+	form := url.Values{"pick": {"nobody"}, "id": {"nobody"}, "sure": {"yes"}, "asked-from": {list}}
+	refused := office.Do(http.MethodPost, deletes, form, "Referer: "+deletes)
+	if refused.Status < 400 || refused.Status > 499 || !strings.Contains(refused.Text, `href="`+list+`"`) &&
+		!strings.Contains(refused.Text, `value="ada"`) {
+		t.Errorf("%d %s", refused.Status, refused.Text)
+	}
+	for _, from := range []string{"https://elsewhere.example/console/", "//elsewhere.example/console/", "/start", ""} {
+		form.Set("asked-from", from)
+		page := office.Do(http.MethodPost, deletes, form, "Referer: "+deletes)
+		for _, no := range []string{"elsewhere", `href="/start"`, `href="/console/users/nobody/delete"`} {
+			if strings.Contains(page.Text, no) {
+				t.Errorf("from %q it leads to %s", from, page.Text)
+			}
+		}
+	}
+}
