@@ -108,8 +108,11 @@ func interrupted(t *testing.T, cmd *exec.Cmd, want string, until func(context.Co
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // its state says how it ended
+		close(ended)
+	}()
 	if err := until(ctx); err != nil {
 		_ = cmd.Process.Kill()
 		t.Fatalf("%v; it said %s%s", err, out.String(), said.String())

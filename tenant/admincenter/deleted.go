@@ -75,7 +75,7 @@ func deletedItems(p page) error {
 				return nil
 			})
 	}
-	d.Restores = p.access.holds(map[tenant.ObjectKind][]tenant.RoleTemplateID{
+	d.Restores = p.holds(map[tenant.ObjectKind][]tenant.RoleTemplateID{
 		tenant.KindUser: ofUsers, tenant.KindGroup: ofGroups, tenant.KindApplication: ofApplications,
 	}[d.Open.Kind])
 	return p.Render("deleted", d.Open.Title, "/admin/deleted", d)
