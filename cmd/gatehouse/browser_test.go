@@ -68,7 +68,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	app, _, _ := strings.Cut(do(b, "read the address", chromedp.Location()), "?")
 	b.open(app + "/assignments")
 	for _, group := range []string{"Platform Engineering", "Support"} {
-		b.submit(`form[action$="/assignments"]`, "button", map[string]string{"name": group})
+		b.submit(`form[method=post][action$="/assignments"]`, "button", map[string]string{"name": group})
 		b.sees("The assignment is created.")
 	}
 

@@ -40,6 +40,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 		"the search narrows the list",
 		`document.querySelectorAll('.account').length === 1 && document.querySelector('.account h2').textContent === 'Staging'`,
 	)
+	b.until("the list is the last one", `location.search === '?q=stag'`) // each letter brings one
 	b.click(`#accounts [data-star]`)
 	b.until("the role is a favourite", `document.querySelector('#favourites li')?.textContent.includes('in Staging')`)
 	b.open(d.Center.PortalURL)

@@ -67,7 +67,7 @@ func TestCtrlCEndsEveryLongCommand(t *testing.T) {
 		"revoke":          {"revoke ada", "gatehouse proof show USER"},
 		"leavers":         {"leavers", "Nothing was changed."},
 		"leavers remove":  {"leavers remove ada", "it removes the rest"},
-		"migrate":         {"access migrate --to account-access", "for the others"},
+		"migrate":         {"access migrate --to account-access", "for the rest"},
 		"audit":           {"audit search", "Nothing was changed."},
 		"audit, followed": {"audit search --follow", "--since"},
 		"a list":          {"users list", "Nothing was changed."},
