@@ -93,6 +93,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     const mine = ++latest;
     const address = new URL(form.action);
     address.search = new URLSearchParams(new FormData(form));
+    if (address.href === location.href) return; // it is there: a click elsewhere leaves the field, and changes nothing
     const answer = await fetch(address);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== latest || !answer.ok) return;
