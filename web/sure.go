@@ -39,8 +39,7 @@ func (v Visit) Sure(q Question) (bool, error) {
 			d.Fields = append(d.Fields, struct{ Name, Value string }{name, value})
 		}
 	}
-	d.Fields = append(d.Fields, struct{ Name, Value string }{askedFrom, v.from()})
-	d.Fields = append(d.Fields, struct{ Name, Value string }{sure, "yes"})
+	d.Fields = append(d.Fields, []struct{ Name, Value string }{{askedFrom, v.from()}, {sure, "yes"}}...)
 	v.offer(v.desk.own, http.StatusOK, "sure", v.view(q.Title, "", d))
 	return false, nil
 }
