@@ -114,6 +114,36 @@ type Link struct {
 	Left     time.Time `json:",omitzero"` // when a user left a target that cannot be told so
 }
 
+// LinkState is how an object stands at a job's target, in a word.
+type LinkState string
+
+// How objects stand at a job's target.
+const (
+	LinkProvisioned LinkState = "provisioned"
+	LinkFails       LinkState = "fails"
+	LinkUncertain   LinkState = "uncertain" // whether the last requests were carried out
+	LinkLeft        LinkState = "left"      // a user who left a target that cannot be told so
+	LinkNone        LinkState = "none"      // the target does not have it
+)
+
+// LinkStates are all of them.
+var LinkStates = []LinkState{LinkProvisioned, LinkFails, LinkUncertain, LinkLeft, LinkNone}
+
+// State is how the object of the link stands. Of the zero link it is LinkNone.
+func (l Link) State() LinkState {
+	switch {
+	case l.Failure != "":
+		return LinkFails
+	case l.Doubt.Open():
+		return LinkUncertain
+	case !l.Left.IsZero():
+		return LinkLeft
+	case l.TargetID == "":
+		return LinkNone
+	}
+	return LinkProvisioned
+}
+
 // Doubt is what a job does not know of an object: whether its last requests were carried out.
 type Doubt struct {
 	Since   time.Time

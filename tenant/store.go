@@ -97,17 +97,28 @@ type Order int
 const (
 	ByName          Order = iota + 1 // by display name
 	ByPrincipalName                  // of users
+	ByKind                           // users before groups
+	ByRole                           // of assignments
+	ByLinkState                      // how they stand at the target of a job
 )
 
 // PrincipalQuery selects users and groups: the members of a group, or whom an application is
-// assigned to, in the order of their names.
+// assigned to. Without an order they are in that of their names.
 type PrincipalQuery struct {
 	GroupID            GroupID
 	ServicePrincipalID ServicePrincipalID // if there is no group
 	Kind               ObjectKind         // empty: users and groups
 	Search             string             // words that are parts of a name, ignoring letter case
-	Descending         bool
-	Offset, Limit      int // 0: no limit
+	// Roles are those of the application, with DefaultAccess, in the order that ByRole goes by.
+	// Assignments with none of them have DefaultAccess.
+	Roles  []AppRoleID
+	RoleID AppRoleID // one of Roles; empty: any
+	// JobID is the job of which Principal.State is said.
+	JobID         JobID
+	State         LinkState // empty: any
+	By            Order
+	Descending    bool
+	Offset, Limit int // 0: no limit
 }
 
 // Principal is a user or a group of such a list, with the assignment if it is one of assignments.
@@ -117,6 +128,7 @@ type Principal struct {
 	User       User
 	Group      Group
 	Assignment Assignment
+	State      LinkState // at the target of the query's job
 }
 
 // Name is the name that the list is in order of.

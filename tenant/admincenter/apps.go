@@ -216,50 +216,6 @@ func downloadMetadata(p page) error {
 	return p.Download("federationmetadata.xml", "application/samlmetadata+xml; charset=utf-8", data)
 }
 
-func assignments(p page) error {
-	a, err := p.app()
-	if err != nil {
-		return err
-	}
-	d, err := p.principals(
-		tenant.PrincipalQuery{ServicePrincipalID: a.ServicePrincipalID}, "users-and-groups",
-		extra{[]string{"role", "assignmentId"}, func(x tenant.Assignment) []string {
-			return []string{roleName(a, x.RoleID), string(x.ID)}
-		}},
-	)
-	if d.sent || err != nil {
-		return err
-	}
-	found, err := p.picker()
-	if err != nil {
-		return err
-	}
-	lines := make([]assignmentLine, len(d.Items))
-	for i, x := range d.Items {
-		lines[i] = assignmentLine{x, roleName(a, x.Assignment.RoleID)}
-	}
-	return p.Render("assignments", "Users and groups", "/admin/apps", p.of(a, "assignments", struct {
-		principals
-		Lines  []assignmentLine
-		Picker picker
-	}{d, lines, found}))
-}
-
-type assignmentLine struct {
-	tenant.Principal
-	Role string
-}
-
-// roleName is what an application calls a role.
-func roleName(a tenant.Application, id tenant.AppRoleID) string {
-	for _, r := range a.AppRoles() {
-		if r.ID == id {
-			return r.DisplayName
-		}
-	}
-	return "Default Access"
-}
-
 func assign(p page) error {
 	a, err := p.app()
 	if err != nil {

@@ -301,22 +301,32 @@ func createGroup(p page) error {
 type principals struct {
 	listing[tenant.Principal]
 	Kind string // User, Group or empty
+	Back string // where what is done to the list comes back to
 	sent bool   // as a file: there is no page
 }
 
-// extra are the columns that a file has beside those of the user or group.
+// extra are the columns that a list has beside those of the user or group: those by which it can be
+// put in order, and those of a file.
 type extra struct {
+	orders  []string
 	columns []string
-	cells   func(tenant.Assignment) []string
+	cells   func(tenant.Principal) []string
+}
+
+// principalOrders are the columns by which such lists can be put in order.
+var principalOrders = map[string]tenant.Order{
+	"name": tenant.ByName, "type": tenant.ByKind, "role": tenant.ByRole, "provisioning": tenant.ByLinkState,
 }
 
 // principals reads the page, or sends the list as a file.
 func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d principals, err error) {
 	ctx, t := p.Context(), p.h.Tenant
-	d.Listing = p.Listing("name")
+	d.Listing = p.Listing(append([]string{"name", "type"}, more.orders...)...)
+	d.Back = p.URL.RequestURI()
 	d.Kind = d.Filter("kind", string(tenant.KindUser), string(tenant.KindGroup))
 	q.Kind = tenant.ObjectKind(d.Kind)
-	q.Search, q.Descending = d.Search, d.Descending
+	q.Search, q.By = d.Search, principalOrders[d.Sort]
+	q.Descending = d.Descending
 	if p.Exports() {
 		columns := append([]string{"id", "type", "displayName", "userPrincipalName"}, more.columns...)
 		d.sent = true
@@ -330,7 +340,7 @@ func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d pr
 				func(x tenant.Principal) error {
 					cells := []string{string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName}
 					if more.cells != nil {
-						cells = append(cells, more.cells(x.Assignment)...)
+						cells = append(cells, more.cells(x)...)
 					}
 					return row(cells...)
 				},

@@ -27,23 +27,27 @@ type sentValue struct{ Path, Value string }
 func (s standing) At(below string) string { return addressOf(s.App, below) }
 
 // Class and Word are those of the badge.
-func (s standing) Class() string { class, _ := s.badge(); return class }
+func (s standing) Class() string { return stateBadge{s.Link.State()}.Class() }
 
 // Word is what the badge says.
-func (s standing) Word() string { _, word := s.badge(); return word }
+func (s standing) Word() string { return stateBadge{s.Link.State()}.Word() }
 
-func (s standing) badge() (class, word string) {
-	switch l := s.Link; {
-	case l.Failure != "":
-		return "bad", "Fails"
-	case l.Doubt.Open():
-		return "warn", "Uncertain"
-	case !l.Left.IsZero():
-		return "warn", "Left"
-	case l.TargetID == "":
-		return "", "Not provisioned"
-	}
-	return "good", "Provisioned"
+// stateBadge is the badge of how an object stands at a target.
+type stateBadge struct{ State tenant.LinkState }
+
+// Class is that of the badge.
+func (b stateBadge) Class() string {
+	return map[tenant.LinkState]string{
+		tenant.LinkFails: "bad", tenant.LinkUncertain: "warn", tenant.LinkLeft: "warn", tenant.LinkProvisioned: "good",
+	}[b.State]
+}
+
+// Word is what it says.
+func (b stateBadge) Word() string {
+	return map[tenant.LinkState]string{
+		tenant.LinkFails: "Fails", tenant.LinkUncertain: "Uncertain", tenant.LinkLeft: "Left",
+		tenant.LinkProvisioned: "Provisioned", tenant.LinkNone: "Not provisioned",
+	}[b.State]
 }
 
 // standings is how an object stands at each application that has a provisioning job.

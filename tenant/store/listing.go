@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -57,13 +59,21 @@ func order(column string, descending bool) string {
 }
 
 // principalFrom is a query's tables: members or assignments as p, with the user u or the group g
-// that each of them is.
+// that each of them is, and its link l to the target of the query's job.
 func principalFrom(q tenant.PrincipalQuery) (from string, w *sqldb.Where) {
 	w = &sqldb.Where{}
-	from = ` FROM assignments p LEFT JOIN users u ON u.id = p.principal_id
-		LEFT JOIN user_groups g ON g.id = p.principal_id`
+	id := principalColumn(q)
+	table := "assignments"
 	if q.GroupID != "" {
-		from = ` FROM members p LEFT JOIN users u ON u.id = p.member_id LEFT JOIN user_groups g ON g.id = p.member_id`
+		table = "members"
+	}
+	from = ` FROM ` + table + ` p LEFT JOIN users u ON u.id = ` + id + ` LEFT JOIN user_groups g ON g.id = ` + id
+	if q.JobID != "" {
+		w.Args = append(w.Args, string(q.JobID), string(tenant.KindGroup), string(tenant.KindUser))
+		from += ` LEFT JOIN links l ON l.job_id = $1 AND l.source_id = ` + id + `
+			AND l.kind = CASE WHEN g.id IS NULL THEN $3 ELSE $2 END`
+	}
+	if q.GroupID != "" {
 		w.And("p.group_id = ?", string(q.GroupID))
 	} else {
 		w.And("p.service_principal_id = ?", string(q.ServicePrincipalID))
@@ -75,7 +85,51 @@ func principalFrom(q tenant.PrincipalQuery) (from string, w *sqldb.Where) {
 		w.And("g.id IS NOT NULL")
 	}
 	containsWords(w, "COALESCE(u.search, g.display_name, '')", q.Search)
+	if q.RoleID != "" {
+		w.And(roleRank(w, q.Roles) + " = " + strconv.Itoa(slices.Index(q.Roles, q.RoleID)))
+	}
+	if q.State != "" {
+		w.And(stateOf(q)+" = ?", string(q.State))
+	}
 	return from, w
+}
+
+// principalColumn is that of the id of a user or group.
+func principalColumn(q tenant.PrincipalQuery) string {
+	if q.GroupID != "" {
+		return "p.member_id"
+	}
+	return "p.principal_id"
+}
+
+// roleRank is the place of an assignment's role among some, of which DefaultAccess stands for all
+// others.
+func roleRank(w *sqldb.Where, roles []tenant.AppRoleID) string {
+	rank := ""
+	for i, id := range roles {
+		if id != tenant.DefaultAccess {
+			w.Args = append(w.Args, `%"RoleID":`+sqldb.Encode(id)+`%`)
+			rank += " WHEN p.doc LIKE $" + strconv.Itoa(len(w.Args)) + " THEN " + strconv.Itoa(i)
+		}
+	}
+	other := strconv.Itoa(slices.Index(roles, tenant.DefaultAccess))
+	if rank == "" {
+		return other
+	}
+	return "CASE" + rank + " ELSE " + other + " END"
+}
+
+// stateOf is what tenant.Link's State says of the link. Documents leave out what has no value.
+func stateOf(q tenant.PrincipalQuery) string {
+	if q.JobID == "" {
+		return "''"
+	}
+	return `CASE WHEN l.doc IS NULL THEN '` + string(tenant.LinkNone) + `'
+		WHEN l.doc LIKE '%"Failure":"%' THEN '` + string(tenant.LinkFails) + `'
+		WHEN l.doc LIKE '%"Doubt":{%' AND l.doc NOT LIKE '%"Looked":true%' THEN '` + string(tenant.LinkUncertain) + `'
+		WHEN l.doc LIKE '%"Left":"%' THEN '` + string(tenant.LinkLeft) + `'
+		WHEN l.target_id = '' THEN '` + string(tenant.LinkNone) + `'
+		ELSE '` + string(tenant.LinkProvisioned) + `' END`
 }
 
 func (t tx) CountPrincipals(q tenant.PrincipalQuery) (int, error) {
@@ -83,22 +137,41 @@ func (t tx) CountPrincipals(q tenant.PrincipalQuery) (int, error) {
 	return t.Count(`SELECT COUNT(*)`+from+w.Text(), w.Args...)
 }
 
-func (t tx) Principals(q tenant.PrincipalQuery) (all []tenant.Principal, err error) {
-	from, w := principalFrom(q)
-	id, doc := "p.principal_id", "p.doc"
-	if q.GroupID != "" {
-		id, doc = "p.member_id", "''"
-	}
-	direction := ""
+// principalOrder is the order of a query. Equal ones are in that of their names, and then of their
+// ids.
+func principalOrder(q tenant.PrincipalQuery, w *sqldb.Where) string {
+	direction, then := "", ""
 	if q.Descending {
 		direction = " DESC"
 	}
-	query := `SELECT ` + id + `, ` + doc + `, COALESCE(u.doc, ''), COALESCE(g.doc, '')` + from + w.Text() +
-		` ORDER BY COALESCE(u.search, g.display_name, '')` + direction + `, ` + id + w.Limit(q.Limit, q.Offset)
+	const name = "COALESCE(u.search, g.display_name, '')"
+	switch q.By {
+	case tenant.ByKind:
+		then = "CASE WHEN g.id IS NULL THEN 0 ELSE 1 END" + direction + ", " + name
+	case tenant.ByRole:
+		then = roleRank(w, q.Roles) + "+0" + direction + ", " + name // a lone number would be that of a column
+	case tenant.ByLinkState:
+		then = stateOf(q) + direction + ", " + name
+	case tenant.ByName, tenant.ByPrincipalName:
+		fallthrough
+	default:
+		then = name + direction
+	}
+	return " ORDER BY " + then + ", " + principalColumn(q)
+}
+
+func (t tx) Principals(q tenant.PrincipalQuery) (all []tenant.Principal, err error) {
+	from, w := principalFrom(q)
+	doc := "p.doc"
+	if q.GroupID != "" {
+		doc = "''"
+	}
+	query := `SELECT ` + principalColumn(q) + `, ` + doc + `, COALESCE(u.doc, ''), COALESCE(g.doc, ''), ` + stateOf(q) +
+		from + w.Text() + principalOrder(q, w) + w.Limit(q.Limit, q.Offset)
 	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
 		var p tenant.Principal
 		var assignment, user, group string
-		if err := rows.Scan((*string)(&p.ID), &assignment, &user, &group); err != nil {
+		if err := rows.Scan((*string)(&p.ID), &assignment, &user, &group, (*string)(&p.State)); err != nil {
 			return err
 		}
 		p.Kind = tenant.KindUser

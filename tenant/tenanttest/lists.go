@@ -1,6 +1,7 @@
 package tenanttest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,7 @@ func lists(t *testing.T, s tenant.Store) {
 		})
 	}
 	principals(t, s)
+	standings(t, s)
 	loggedNames(t, s)
 }
 
@@ -94,6 +96,80 @@ func principals(t *testing.T, s tenant.Store) {
 			}
 			if got := strings.Join(ids, " "); got != x.want || total != x.total {
 				t.Errorf("%+v: %s of %d, want %s of %d", x.q, got, total, x.want, x.total)
+			}
+			return errors.Join(e1, e2)
+		})
+	}
+}
+
+// standings reads a list by the role of assignments and by how their users stand at a job's target:
+// by the word that the link itself says.
+func standings(t *testing.T, s tenant.Store) {
+	const reader, removed = tenant.AppRoleID("11111111-1111-1111-1111-111111111111"), tenant.AppRoleID("gone")
+	links := map[string]*tenant.Link{
+		"u02": {TargetID: "t2"}, "u03": {TargetID: "t3", Failure: "409"}, "u04": {Doubt: &tenant.Doubt{}},
+		"u05": {TargetID: "t5", Doubt: &tenant.Doubt{Looked: true}}, "u06": {TargetID: "t6", Left: time.UnixMilli(9)},
+		"u07": {RetryAt: time.UnixMilli(9)}, "g3": {Kind: tenant.KindGroup, TargetID: "t"}, "u08": nil,
+	}
+	update(t, s, func(tx tenant.Tx) error {
+		var all []error
+		for id, l := range links {
+			a := tenant.Assignment{
+				ID: tenant.AssignmentID("b" + id), ServicePrincipalID: "sp2", PrincipalID: tenant.PrincipalID(id),
+				RoleID: map[string]tenant.AppRoleID{"u02": reader, "u03": reader, "u04": removed}[id],
+			}
+			if all = append(all, tx.PutAssignment(a)); l == nil {
+				continue
+			}
+			l.JobID, l.SourceID = "job", a.PrincipalID
+			l.Kind = cmp.Or(l.Kind, tenant.KindUser)
+			other := *l
+			other.JobID, other.Failure = "another", "fails"
+			all = append(all, tx.PutLink(*l), tx.PutLink(other))
+		}
+		return errors.Join(all...)
+	})
+	roles := []tenant.AppRoleID{reader, tenant.DefaultAccess}
+	of := func(q tenant.PrincipalQuery) tenant.PrincipalQuery {
+		q.ServicePrincipalID, q.Roles = "sp2", roles
+		q.JobID = "job"
+		return q
+	}
+	for _, x := range []struct {
+		q    tenant.PrincipalQuery
+		want string
+	}{
+		{of(tenant.PrincipalQuery{RoleID: reader}), "u03 u02"},
+		{of(tenant.PrincipalQuery{RoleID: tenant.DefaultAccess, Kind: tenant.KindGroup}), "g3"},
+		{of(tenant.PrincipalQuery{RoleID: tenant.DefaultAccess}), "g3 u08 u07 u06 u05 u04"},
+		{of(tenant.PrincipalQuery{By: tenant.ByRole, Limit: 3}), "u03 u02 g3"},
+		{of(tenant.PrincipalQuery{By: tenant.ByRole, Descending: true, Limit: 1, Offset: 6}), "u03"},
+		{of(tenant.PrincipalQuery{By: tenant.ByKind, Limit: 2}), "u08 u07"},
+		{of(tenant.PrincipalQuery{By: tenant.ByKind, Descending: true, Limit: 2}), "g3 u08"},
+		{of(tenant.PrincipalQuery{By: tenant.ByLinkState, Limit: 1}), "u03"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkProvisioned, Search: "mei"}), "u05 u02"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkFails}), "u03"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkUncertain}), "u04"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkLeft}), "u06"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkNone}), "u08 u07"},
+		{of(tenant.PrincipalQuery{State: tenant.LinkNone, By: tenant.ByRole, RoleID: reader}), ""},
+	} {
+		view(t, s, func(r tenant.Reader) error {
+			list, e1 := r.Principals(x.q)
+			total, e2 := r.CountPrincipals(x.q)
+			var ids []string
+			for _, p := range list {
+				ids = append(ids, string(p.ID))
+				var l tenant.Link
+				if of := links[string(p.ID)]; of != nil {
+					l = *of
+				}
+				if p.State != l.State() {
+					t.Errorf("%s is %q, and its link says %q", p.ID, p.State, l.State())
+				}
+			}
+			if got := strings.Join(ids, " "); got != x.want || x.q.Limit == 0 && total != len(list) {
+				t.Errorf("%+v: %s of %d, want %s", x.q, got, total, x.want)
 			}
 			return errors.Join(e1, e2)
 		})
