@@ -233,34 +233,41 @@ func shapeOf(query string) shape {
 	return s
 }
 
-var (
-	writesTo = regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|DELETE FROM)\s+(\w+)`)
-	words    = regexp.MustCompile(`\w+`)
-	byColumn = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
-	asksBy   = regexp.MustCompile(
-		`^SELECT (?:[\w, ]+|(?i:COUNT\(\*\))) FROM (\w+) ` + byColumn + `(?: ORDER BY [\w, ]+)?$`,
-	)
-	deletesBy = regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`)
-	updatesBy = regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`)
-	insertsBy = regexp.MustCompile(
-		`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,|SELECT CAST\(\$1 AS TEXT\),)[^;]*$`,
-	)
-)
+// forms are how statements are written that are about the rows with a value in a column. They are
+// compiled when a node has a PostgreSQL: most commands have none.
+type forms struct{ writesTo, words, asksBy, deletesBy, updatesBy, insertsBy *regexp.Regexp }
+
+var statementForms = sync.OnceValue(func() forms {
+	const byColumn = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
+	return forms{
+		writesTo: regexp.MustCompile(`(?i)\b(?:INTO|UPDATE|DELETE FROM)\s+(\w+)`),
+		words:    regexp.MustCompile(`\w+`),
+		asksBy: regexp.MustCompile(
+			`^SELECT (?:[\w, ]+|(?i:COUNT\(\*\))) FROM (\w+) ` + byColumn + `(?: ORDER BY [\w, ]+)?$`,
+		),
+		deletesBy: regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`),
+		updatesBy: regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`),
+		insertsBy: regexp.MustCompile(
+			`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,|SELECT CAST\(\$1 AS TEXT\),)[^;]*$`,
+		),
+	}
+})
 
 func readShape(query string) (s shape) {
+	of := statementForms()
 	query = strings.Join(strings.Fields(query), " ")
-	s.words = words.FindAllString(query, -1)
-	for _, found := range writesTo.FindAllStringSubmatch(query, -1) {
+	s.words = of.words.FindAllString(query, -1)
+	for _, found := range of.writesTo.FindAllStringSubmatch(query, -1) {
 		s.tables = append(s.tables, found[1])
 	}
-	if m := asksBy.FindStringSubmatch(query); m != nil {
+	if m := of.asksBy.FindStringSubmatch(query); m != nil {
 		s.tables, s.column = []string{m[1]}, m[2]
-	} else if m := deletesBy.FindStringSubmatch(query); m != nil {
+	} else if m := of.deletesBy.FindStringSubmatch(query); m != nil {
 		s.column = m[2]
-	} else if m := updatesBy.FindStringSubmatch(query); m != nil &&
-		!slices.Contains(words.FindAllString(m[2], -1), m[3]) {
+	} else if m := of.updatesBy.FindStringSubmatch(query); m != nil &&
+		!slices.Contains(of.words.FindAllString(m[2], -1), m[3]) {
 		s.column = m[3]
-	} else if m := insertsBy.FindStringSubmatch(query); m != nil && !strings.Contains(query, m[2]+" =") &&
+	} else if m := of.insertsBy.FindStringSubmatch(query); m != nil && !strings.Contains(query, m[2]+" =") &&
 		(!strings.Contains(query, "DO UPDATE") || strings.Contains(query, "ON CONFLICT ("+m[2])) {
 		s.column = m[2]
 	}

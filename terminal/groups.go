@@ -1,7 +1,7 @@
 package terminal
 
 import (
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,17 +44,29 @@ func Examples(root *cobra.Command) {
 // examplesOf are the examples that call a command. One that goes on in the next line ends in a
 // backslash.
 func examplesOf(command, examples string) string {
-	calls := regexp.MustCompile(`(^|[ (])` + regexp.QuoteMeta(command) + `( |$)`)
 	var found []string
 	var one string
 	for line := range strings.Lines(examples) {
 		if one += line; strings.HasSuffix(strings.TrimSpace(line), `\`) {
 			continue
 		}
-		if calls.MatchString(strings.TrimSpace(one)) {
+		if calls(one, command) {
 			found = append(found, strings.TrimRight(one, "\n"))
 		}
 		one = ""
 	}
 	return strings.Join(found, "\n")
+}
+
+// calls says whether an example calls a command: its words stand there one after the other, the
+// first perhaps behind a bracket.
+func calls(example, command string) bool {
+	words := strings.Fields(strings.ReplaceAll(example, "(", " "))
+	wanted := strings.Fields(command)
+	for i := range words {
+		if len(words)-i >= len(wanted) && slices.Equal(words[i:i+len(wanted)], wanted) {
+			return true
+		}
+	}
+	return false
 }

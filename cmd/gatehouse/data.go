@@ -16,7 +16,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/center/store"
-	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/rehearse"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -123,7 +122,7 @@ cannot import, and imports the others.`,
 	d.flags(cmd, "center")
 	cmd.Flags().BoolVar(&o.Update, "update", false, "change users and groups that exist")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would change and change nothing")
-	world := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
+	world := w.administered()
 	return rehearse.Extend(cmd, world, w.staying(d), errChanges)
 }
 

@@ -13,7 +13,7 @@ import (
 // one regular expression that counted letters took six megabytes and a tenth of a second.
 func TestTheStartMakesLittle(t *testing.T) {
 	t.Parallel()
-	const most = 400 << 10
+	const most = 200 << 10
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -78,6 +78,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	defer errShown.Flush()
 	w := &world{in, shown, errShown, terminal.FromFiles(env)}
 	root := w.rootCommand()
+	if complete.Completes(args) {
+		complete.Values(root, w.administered())
+	}
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(shown)
@@ -106,6 +109,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 
 // say tells a person something that is no result.
 func (w *world) say(text string) { fmt.Fprintln(w.err, text) }
+
+func (w *world) administered() administer.World {
+	return administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
+}
 
 func (w *world) rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -138,7 +145,7 @@ environment, and the environment overrides the file.`,
 		In: w.in, Out: w.out, Err: w.err, Env: w.env, Tenant: federated, OpenState: w.openState, Differs: errChanges,
 	})...)
 	root.AddCommand(w.backupCommands(centerBackups)...)
-	administered := administer.World{In: w.in, Out: w.out, Err: w.err, Env: w.env}
+	administered := w.administered()
 	root.AddCommand(administer.Commands(administered, w.explainer())...)
 	oversee.Add(root, administered)
 	root.AddCommand(codify.Extend(w.exportCommand(), administered, errChanges))
@@ -153,7 +160,7 @@ environment, and the environment overrides the file.`,
 	terminal.Arrange(root, groups)
 	terminal.Examples(root)
 	terminal.FitHelp(root)
-	complete.Values(root, administered)
+	complete.Scripts(root)
 	return root
 }
 

@@ -116,8 +116,12 @@ func isServiceProvider(data []byte) bool {
 	return err == nil && strings.Contains(sp.EntityID, samlPath)
 }
 
-// acsPath has the tenant, which nobody can compute.
-var acsPath = regexp.MustCompile(`^/platform/saml/acs/[0-9A-Za-z-]{8,128}$`)
+// tenant is what stands in the addresses of an instance, and nobody can compute.
+var tenant = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
+
+func isTenant(text string) bool {
+	return len(text) >= 8 && len(text) <= 128 && tenant.MatchString(text)
+}
 
 // CheckACS says whether URLs are those at which the instance takes assertions. It is for people who
 // copied one: the error says what they copied.
@@ -159,7 +163,7 @@ func (c *Center) checkACS(text string) error {
 			"this ACS URL is of %s, and the instance is in %s: open the console in the right Region", region,
 			strings.Join(c.Instance.Regions, " and "),
 		)
-	case !acsPath.MatchString(u.Path):
+	case !isTenant(strings.TrimPrefix(u.Path, samlPath+"acs/")):
 		return fmt.Errorf("%.100q is not an ACS URL: its path is %sacs/ and a tenant", text, samlPath)
 	}
 	return nil
@@ -210,9 +214,6 @@ func (c *Center) unreached(urls []string) (regions []string) {
 	return regions
 }
 
-// scimPath has the tenant, which nobody can compute either.
-var scimPath = regexp.MustCompile(`^/([0-9A-Za-z-]{8,128})/scim/v2/?$`)
-
 // readEndpoint checks a SCIM endpoint and gives it without a slash at its end, as Entra wants it.
 func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) {
 	u, err := url.Parse(strings.TrimSpace(text))
@@ -234,9 +235,10 @@ func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) 
 		}
 		return "", "", fmt.Errorf("this is not the SCIM endpoint: it begins with %s/", c.addresses.SCIM)
 	}
-	m := scimPath.FindStringSubmatch(u.Path)
-	if m == nil {
+	path, whole := strings.CutSuffix(strings.TrimSuffix(u.Path, "/"), "/scim/v2")
+	id := strings.TrimPrefix(path, "/")
+	if !whole || id == path || !isTenant(id) {
 		return "", "", fmt.Errorf("this is not a whole SCIM endpoint: it is %s/TENANT/scim/v2", c.addresses.SCIM)
 	}
-	return at + strings.TrimRight(u.Path, "/"), m[1], nil
+	return at + strings.TrimRight(u.Path, "/"), id, nil
 }

@@ -25,12 +25,17 @@ func repeated(values url.Values) string {
 	return ""
 }
 
-// The forms of a challenge by S256 and of a verifier (RFC 7636, 4.1 and 4.2), and of max_age.
+// The forms of a challenge by S256 and of a verifier, and of max_age.
 var (
 	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
+	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 	maxAgeForm    = regexp.MustCompile(`^[0-9]{1,9}$`)
 )
+
+// isVerifier checks the form of a verifier (RFC 7636, 4.1).
+func isVerifier(text string) bool {
+	return len(text) >= 43 && len(text) <= 128 && verifierForm.MatchString(text)
+}
 
 // prompts are the values of prompt. Sources: OpenID Connect Core, 3.1.2.1; Entra ID, "OAuth 2.0
 // authorization code flow".

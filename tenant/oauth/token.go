@@ -204,7 +204,7 @@ func (h *Handler) redeemCode(r *http.Request, by audit.Actor) (map[string]any, e
 		case g.RedirectURI != r.PostForm.Get("redirect_uri"):
 			return &refusal.Error{Code: tenant.RedirectMismatch}
 		case g.Challenge == "" && (c.Public || verifier != ""),
-			g.Challenge != "" && !verifierForm.MatchString(verifier),
+			g.Challenge != "" && !isVerifier(verifier),
 			g.Challenge != "" && subtle.ConstantTimeCompare([]byte(challenge), []byte(g.Challenge)) != 1:
 			return &refusal.Error{Code: tenant.VerifierWrong}
 		}

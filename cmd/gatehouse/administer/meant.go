@@ -18,7 +18,7 @@ var kinds = map[string]string{
 }
 
 // named is how a refusal names what was asked for.
-var named = regexp.MustCompile(`\(([^()]{2,256})\)`)
+var named = regexp.MustCompile(`\(([^()]{2,})\)`)
 
 // Helped is an error with what helps: the name that may be meant by one that the center does not
 // know, or how another center is named, where none answers.
@@ -29,7 +29,7 @@ func Helped(ctx context.Context, c *adminapi.Client, err error) error {
 	}
 	m := named.FindStringSubmatch(fmt.Sprint(err))
 	kind := kinds[adminapi.ReasonOf(err)]
-	if kind == "" || m == nil {
+	if kind == "" || m == nil || len(m[1]) > 256 {
 		return err
 	}
 	name := []rune(m[1])

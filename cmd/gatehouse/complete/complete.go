@@ -44,11 +44,14 @@ var flags = map[string][]string{
 	"permission-set": {adminapi.NamesOfPermissionSets},
 }
 
-// Values lets every command under root complete its arguments and flags.
+// Completes says whether the arguments of a process are a shell's, which wants a word completed.
+func Completes(args []string) bool {
+	return len(args) > 0 && (strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) || args[0] == lineOfBash)
+}
+
+// Values lets every command under root complete its arguments and flags. It looks at each flag of
+// each command, which takes longer than most commands: only a process that Completes wants it.
 func Values(root *cobra.Command, w administer.World) {
-	if !root.HasParent() {
-		scripts(root)
-	}
 	for _, cmd := range root.Commands() {
 		Values(cmd, w)
 	}

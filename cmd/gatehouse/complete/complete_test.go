@@ -31,6 +31,7 @@ func shell(t *testing.T, env map[string]string, line ...string) []string {
 	terminal.Settings(root, world.Env)
 	root.AddCommand(administer.Commands(world, administer.Explainer{Flags: func(*cobra.Command) {}})...)
 	root.AddCommand(access.Command(world))
+	complete.Scripts(root)
 	complete.Values(root, world)
 	root.SetOut(&out)
 	root.SetErr(&said)

@@ -28,8 +28,11 @@ const examples = `  gatehouse completion bash > ~/.gatehouse.bash   # in ~/.bash
   gatehouse completion powershell > gatehouse.ps1
   gatehouse completion zsh > ~/.zfunc/_gatehouse`
 
-// scripts has the command completion print our own scripts where those of cobra do not do.
-func scripts(root *cobra.Command) {
+// lineOfBash is the command that our script for bash asks.
+const lineOfBash = "__bash"
+
+// Scripts has the command completion print our own scripts where those of cobra do not do.
+func Scripts(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
 		cmd.Example = examples
@@ -55,7 +58,7 @@ If it is not installed already, you can install it via your OS's package manager
 		}
 	}
 	root.AddCommand(&cobra.Command{
-		Use: "__bash TYPE BREAKS LINE", Short: "Complete a line for bash", Hidden: true, Args: cobra.ExactArgs(3),
+		Use: lineOfBash + " TYPE BREAKS LINE", Short: "Complete a line for bash", Hidden: true, Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return forBash(cmd, args[0] == listing, typed(args[2], args[1]))
 		},
