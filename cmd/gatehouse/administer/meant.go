@@ -17,6 +17,9 @@ var kinds = map[string]string{
 	"account-not-found": adminapi.NamesOfAccounts, "permission-set-not-found": adminapi.NamesOfPermissionSets,
 }
 
+// maxNamed bounds the names for which similar ones are looked for.
+const maxNamed = 256 //bound:text a name in a refusal, for which similar ones are looked for
+
 // named is how a refusal names what was asked for.
 var named = regexp.MustCompile(`\(([^()]{2,})\)`)
 
@@ -29,7 +32,7 @@ func Helped(ctx context.Context, c *adminapi.Client, err error) error {
 	}
 	m := named.FindStringSubmatch(fmt.Sprint(err))
 	kind := kinds[adminapi.ReasonOf(err)]
-	if kind == "" || m == nil || len(m[1]) > 256 {
+	if kind == "" || m == nil || len(m[1]) > maxNamed {
 		return err
 	}
 	name := []rune(m[1])

@@ -58,7 +58,8 @@ If it is not installed already, you can install it via your OS's package manager
 		}
 	}
 	root.AddCommand(&cobra.Command{
-		Use: lineOfBash + " TYPE BREAKS LINE", Short: "Complete a line for bash", Hidden: true, Args: cobra.ExactArgs(3),
+		Use:   lineOfBash + " TYPE BREAKS LINE",
+		Short: "Complete a line for bash", Hidden: true, Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return forBash(cmd, args[0] == listing, typed(args[2], args[1]))
 		},
