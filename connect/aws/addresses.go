@@ -119,8 +119,14 @@ func isServiceProvider(data []byte) bool {
 // tenant is what stands in the addresses of an instance, and nobody can compute.
 var tenant = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
 
+// How long it is.
+const (
+	minTenant = 8   //bound:none how short, not how long
+	maxTenant = 128 //bound:text the tenant in the addresses of an instance
+)
+
 func isTenant(text string) bool {
-	return len(text) >= 8 && len(text) <= 128 && tenant.MatchString(text)
+	return len(text) >= minTenant && len(text) <= maxTenant && tenant.MatchString(text)
 }
 
 // CheckACS says whether URLs are those at which the instance takes assertions. It is for people who

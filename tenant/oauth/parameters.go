@@ -32,9 +32,14 @@ var (
 	maxAgeForm    = regexp.MustCompile(`^[0-9]{1,9}$`)
 )
 
-// isVerifier checks the form of a verifier (RFC 7636, 4.1).
+// How long a verifier is (RFC 7636, 4.1).
+const (
+	minVerifier = 43  //bound:none how short, not how long
+	maxVerifier = 128 //bound:text a code verifier of PKCE
+)
+
 func isVerifier(text string) bool {
-	return len(text) >= 43 && len(text) <= 128 && verifierForm.MatchString(text)
+	return len(text) >= minVerifier && len(text) <= maxVerifier && verifierForm.MatchString(text)
 }
 
 // prompts are the values of prompt. Sources: OpenID Connect Core, 3.1.2.1; Entra ID, "OAuth 2.0
