@@ -89,6 +89,7 @@ type applicationData struct {
 	OAuth       *oauthData // of an OAuth application
 	ID          string
 	Assigned    listing[assignedLine]
+	Picker      web.Picker
 }
 
 // assignedLine is who has an application, with the name.
@@ -130,6 +131,9 @@ func application(p page) error {
 			}
 			return nil
 		})
+	}
+	if d.Picker, err = p.picker("users and groups", true, p.isAssigned(a.ARN)); err != nil {
+		return err
 	}
 	return p.Render("application", a.Name, "/console/applications", d)
 }
@@ -191,21 +195,6 @@ func deleteApplication(p page) error {
 		return err
 	}
 	return p.Done("/console/applications", "The application is deleted.")
-}
-
-func assignApplication(p page) error {
-	a := center.ApplicationAssignment{
-		ApplicationARN: p.applicationARN(),
-		PrincipalType:  center.PrincipalType(p.PostFormValue("type")),
-	}
-	var err error
-	if a.PrincipalID, err = p.principalByName(a.PrincipalType, p.PostFormValue("principal")); err != nil {
-		return err
-	}
-	if err := p.h.Center.AssignApplication(p.Context(), p.by, a); err != nil {
-		return err
-	}
-	return p.Done(applicationURL(a.ApplicationARN), "The application is assigned.")
 }
 
 // unassignApplication takes an application from the chosen, or from one.

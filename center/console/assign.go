@@ -41,6 +41,7 @@ type choice struct {
 	Name, Kind string
 	About      string // what it is, in a few words
 	Warn       string // what to think of first
+	Already    string // why there is nothing to choose, such as "has it already"
 	Link       string // chooses it alone beside what is chosen, and goes on
 }
 
@@ -298,7 +299,10 @@ func (d *assignData) fill(p page) (err error) {
 	for i := range d.Found {
 		d.Found[i].Link = d.address(d.Step, d.Found[i].Key, "")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.markThere(p)
 }
 
 func (d *assignData) findPrincipals(p page) error {

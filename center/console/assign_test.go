@@ -118,7 +118,20 @@ func TestWhatWasChosenIsAssigned(t *testing.T) {
 	if review := a.v.Get(a.address + "?" + plan.Encode()); !strings.Contains(review, "of which 2 are there already") {
 		t.Errorf("what is there already: %s", review)
 	}
-	a.v.Does(assignments, plan, "2 assignments are created.")
+	a.v.Does(assignments, plan, "2 assignments were there already.")
+	for query, marked := range map[string]string{
+		"step=set&who=" + who + "&where=111122223333":                    "Builder",
+		"step=where&who=" + who + "&set=" + set:                          "Production",
+		"step=who&where=111122223333&where=222233334444&set=" + set:      "Platform",
+		"step=who&where=111122223333&where=unit:ou-1&set=" + set:         "", // a rule is new
+		"step=who&where=111122223333&set=" + set + "&new=ReadOnlyAccess": "", // its set is new
+	} {
+		page := a.v.Get(a.address + "?" + query)
+		n := strings.Count(page, "assigned already")
+		if marked == "" && n != 0 || marked != "" && (n == 0 || strings.Contains(page, ">"+marked+"</a>")) {
+			t.Errorf("%s: %d are marked: %s", query, n, page)
+		}
+	}
 	if got := a.all(t); len(got) != 2 {
 		t.Errorf("the assignments are %+v", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -15,6 +16,7 @@ type work struct {
 	made  []center.Assignment // one to the permission set that is yet to be made has no ARN
 	rules []center.AssignmentRule
 	done  int // how many of both were made
+	had   int // of the assignments, those that were there already
 	waits int // of these, those that take effect later
 }
 
@@ -71,8 +73,14 @@ func (d *assignData) look(p page) error {
 		return err
 	}
 	d.Rules, d.Making = len(w.rules), len(w.made)
-	return p.h.Center.Store.View(p.Context(), func(r center.Reader) error {
-		d.There = 0
+	d.There, err = w.there(p)
+	return err
+}
+
+// there counts what of the assignments is there already.
+func (w *work) there(p page) (n int, err error) {
+	err = p.h.Center.Store.View(p.Context(), func(r center.Reader) error {
+		n = 0
 		for _, a := range w.made {
 			if a.PermissionSetARN == "" {
 				continue
@@ -84,10 +92,50 @@ func (d *assignData) look(p page) error {
 			if err != nil {
 				return err
 			}
-			d.There += len(found)
+			n += len(found)
 		}
 		return nil
 	})
+	return n, err
+}
+
+// maxMarked bounds what a step asks the store for its marks. A plan that is larger goes without
+// them, and its review says how much of it is there already.
+const maxMarked = 200 //bound:list assignments that a step of the console's path of assigning looks for
+
+// markThere marks what the step offers of which nothing is left to make, once the other steps have
+// something chosen.
+func (d *assignData) markThere(p page) error {
+	for i := range d.Found {
+		plan, one := chosenPlan{Who: d.Who, Where: d.Where, What: d.What}, d.Found[i:i+1]
+		switch {
+		case d.Step == stepWho:
+			plan.Who = one
+		case d.Step == stepWhere:
+			plan.Where = one
+		default:
+			plan.What = one
+		}
+		size := len(plan.Who) * len(plan.Where) * len(plan.What)
+		if size*len(d.Found) > maxMarked || d.Step != stepWhat && d.New != nil {
+			return nil
+		}
+		w, err := plan.work(p)
+		if err != nil {
+			return err
+		}
+		if size == 0 || len(w.rules) > 0 {
+			continue
+		}
+		n, err := w.there(p)
+		if err != nil {
+			return err
+		}
+		if n == size {
+			d.Found[i].Already = "assigned already"
+		}
+	}
+	return nil
 }
 
 // createAssignments makes what was chosen. What was done stays done when something fails: the page
@@ -114,6 +162,9 @@ func createAssignments(p page) error {
 			return err
 		}
 		arn = set.ARN
+	}
+	if w.had, err = w.there(p); err != nil {
+		return err
 	}
 	err = w.carryOut(p, arn)
 	_, lines := explain(err)
@@ -165,11 +216,14 @@ func (w *work) says() string {
 	case n > 1:
 		parts = append(parts, strconv.Itoa(n)+" rules are created.")
 	}
-	switch n := len(w.made); {
+	switch n := len(w.made) - w.had; {
 	case n == 1:
 		parts = append(parts, "The assignment is created.")
 	case n > 1:
 		parts = append(parts, strconv.Itoa(n)+" assignments are created.")
+	}
+	if w.had > 0 {
+		parts = append(parts, names.Counted("%d {assignment was|assignments were} there already.", w.had))
 	}
 	if w.waits > 0 {
 		parts = append(parts, "Not all of it takes effect at once: roles are being created in accounts.")

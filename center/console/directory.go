@@ -373,6 +373,7 @@ type member struct {
 type groupData struct {
 	Group   center.Group
 	Members listing[member]
+	Picker  web.Picker
 	Command string
 	Access  given
 	Roles   entitlementTable // that are in accounts already
@@ -443,6 +444,9 @@ func group(p page) error {
 	l.Locked, l.Items = locked, list
 	l.Pager = l.Listing.Pager(len(list), pageSize, total)
 	d.Members = l
+	if d.Picker, err = p.picker("users", false, p.isMember(d.Group.ID)); err != nil {
+		return err
+	}
 	if d.Access, err = p.givenOf(center.AssignmentQuery{
 		PrincipalType: center.PrincipalGroup, PrincipalID: string(d.Group.ID),
 	}, "who=GROUP:"+string(d.Group.ID), "who"); err != nil {
@@ -482,18 +486,6 @@ func (p page) members(q center.MembershipQuery) (list []member, err error) {
 		return nil
 	})
 	return list, err
-}
-
-func addMember(p page) error {
-	id := center.GroupID(p.PathValue("id"))
-	u, err := p.h.Center.UserByName(p.Context(), p.PostFormValue("username"))
-	if err != nil {
-		return err
-	}
-	if _, err := p.h.Center.CreateMembership(p.Context(), p.by, id, u.ID); err != nil {
-		return err
-	}
-	return p.Done("/console/groups/"+string(id), u.UserName+" is now a member.")
 }
 
 func deleteGroup(p page) error {

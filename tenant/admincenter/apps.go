@@ -229,8 +229,8 @@ func assign(p page) error {
 }
 
 // roleOf is the role of an application that a form gives: its first, where the form names none.
-func (p page) roleOf(a tenant.Application) tenant.AppRoleID {
-	role := tenant.AppRoleID(p.PostFormValue("role"))
+func (p page) roleOf(a tenant.Application, named string) tenant.AppRoleID {
+	role := tenant.AppRoleID(named)
 	if roles := a.AppRoles(); role == "" && len(roles) > 0 {
 		role = roles[0].ID
 	}

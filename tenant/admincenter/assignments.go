@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // assignmentList is the list of whom an application is assigned to.
@@ -16,7 +17,8 @@ type assignmentList struct {
 	JobID    tenant.JobID // empty: nobody is provisioned
 	States   []stateBadge // that can be asked for
 	Standing tenant.LinkState
-	Picker   picker
+	Picker   web.Picker
+	Given    tenant.AppRoleID // to whom the picker finds
 }
 
 // Narrowed says whether the list leaves somebody out.
@@ -53,7 +55,8 @@ func assignments(p page) error {
 	if d.sent || err != nil {
 		return err
 	}
-	if d.Picker, err = p.picker(); err != nil {
+	d.Given = p.roleOf(a, p.URL.Query().Get("give"))
+	if d.Picker, err = p.picker(p.isAssigned(a, d.Given)); err != nil {
 		return err
 	}
 	for _, x := range d.Items {

@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -149,7 +150,7 @@ func assignPicked(p page, ids []string) error {
 
 // assignAll gives an application to users and groups. Who has it already keeps it.
 func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back string) error {
-	role, had := p.roleOf(a), 0
+	role, had := p.roleOf(a, cmp.Or(p.PostFormValue("give"), p.PostFormValue("role"))), 0
 	for n, id := range list {
 		_, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, role)
 		switch {
@@ -184,7 +185,7 @@ func (p page) named() (list []tenant.PrincipalID, err error) {
 			lines = append(lines, line)
 		}
 	}
-	lines = append(lines, p.PostForm[whoField]...)
+	lines = append(lines, p.PostForm[web.Picked]...)
 	if lines, err = few(lines, "name a user or a group"); err != nil {
 		return nil, err
 	}

@@ -167,5 +167,47 @@ func TestNamesArePickedFromASearch(t *testing.T) {
 		if page = v.Does(s.URL+list+add, form, "3 "); len(pick.FindAllString(page, -1)) != 3 {
 			t.Errorf("%s: %s", list, page)
 		}
+		page = v.Get(s.URL + list + "?find=number+007&who=" + found[0][1])
+		if marks := strings.Count(page, " already</span>"); marks != 2 ||
+			strings.Contains(page, `name="who" value="`+found[0][1]) || !who.MatchString(page) {
+			t.Errorf("%s: %d are marked as there already: %s", list, marks, page)
+		}
+		form["who"] = append(form["who"], both[0][1])
+		page = v.Does(s.URL+list+add, form, "ed: 1 of 4. The others (3) ")
+		if len(pick.FindAllString(page, -1)) != 4 {
+			t.Errorf("%s: one of four is new: %s", list, page)
+		}
+		form["who"] = form["who"][:1]
+		if status, page := v.Send(http.MethodPost, s.URL+list+add, form); status != http.StatusConflict {
+			t.Errorf("%s: the only one is there already: %d %s", list, status, page)
+		}
+	}
+}
+
+// TestWhoHasOneRoleCanBePickedForAnother: of an application with several roles, the search marks
+// who has the role that the form would give.
+func TestWhoHasOneRoleCanBePickedForAnother(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	ctx, v := context.Background(), s.AdminCenter()
+	fill(t, s)
+	wiki, err := s.Instantiate(ctx, tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := wiki.AppRoles()
+	if len(roles) < 2 {
+		t.Fatalf("the roles are %+v", roles)
+	}
+	if _, err := s.Assign(ctx, tenanttest.Actor, wiki.ServicePrincipalID, "user-001", roles[1].ID); err != nil {
+		t.Fatal(err)
+	}
+	for i, marked := range []bool{false, true} {
+		q := url.Values{"find": {"user-001"}, "give": {string(roles[i].ID)}}
+		page := v.Get(s.URL + "/admin/apps/" + string(wiki.ID) + "/assignments?" + q.Encode())
+		if strings.Contains(page, "assigned already") != marked ||
+			!strings.Contains(page, `value="`+string(roles[i].ID)+`" selected`) {
+			t.Errorf("role %d: marked %t: %s", i, !marked, page)
+		}
 	}
 }

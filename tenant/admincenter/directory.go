@@ -2,11 +2,13 @@ package admincenter
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -359,7 +361,7 @@ func group(p page) error {
 		Group     tenant.Group
 		Members   principals
 		Standings []standing
-		Picker    picker
+		Picker    web.Picker
 	}
 	var err error
 	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
@@ -370,7 +372,7 @@ func group(p page) error {
 	if d.Members.sent || err != nil {
 		return err
 	}
-	if d.Picker, err = p.picker(); err != nil {
+	if d.Picker, err = p.picker(p.isMember(d.Group.ID)); err != nil {
 		return err
 	}
 	if d.Standings, err = p.standings(tenant.KindGroup, tenant.PrincipalID(d.Group.ID)); err != nil {
@@ -409,17 +411,23 @@ func (p page) principal(name string) (tenant.Mark, error) {
 	return tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(groups[0].ID)}, nil
 }
 
+// addMember puts users and groups into a group. Who is in it stays.
 func addMember(p page) error {
 	list, err := p.named()
-	if err == nil {
-		err = p.h.Tenant.AddMembers(p.Context(), p.by, tenant.GroupID(p.PathValue("id")), list)
-	}
 	if err != nil {
 		return err
 	}
-	done := "The member is added."
-	if len(list) > 1 {
-		done = strconv.Itoa(len(list)) + " members are added."
+	id := tenant.GroupID(p.PathValue("id"))
+	added, err := p.h.Tenant.AddOtherMembers(p.Context(), p.by, id, list)
+	if err != nil {
+		return err
 	}
-	return p.Done("/admin/groups/"+p.PathValue("id"), done)
+	done := names.Counted("%d {member is|members are} added.", added)
+	switch were := len(list) - added; {
+	case were > 0:
+		done = fmt.Sprintf("Added: %d of %d. The others (%d) were members already.", added, len(list), were)
+	case added == 1:
+		done = "The member is added."
+	}
+	return p.Done("/admin/groups/"+string(id), done)
 }

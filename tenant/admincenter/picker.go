@@ -1,90 +1,85 @@
 package admincenter
 
 import (
-	"strings"
+	"errors"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // maxFound bounds how many users, and how many groups, the search of a form offers.
 const maxFound = 10 //bound:list users or groups that the search of a form offers
 
-// Fields of the form by which users and groups are found and chosen.
-const (
-	findField = "find"
-	whoField  = "who"
-)
-
-// picker is the search for users and groups to add to something. Who is chosen stays chosen while
-// the search goes on.
-type picker struct {
-	Find string
-	Rows []pickable
+// picker finds users and groups to add to something that says who has been added before.
+func (p page) picker(held func(tenant.PrincipalID) (string, error)) (web.Picker, error) {
+	return p.Picker(web.PickFrom{
+		Of: "users and groups", Most: maxPicked, Named: p.pickable, Like: p.pickables,
+		Held: func(x web.Pickable) (string, error) { return held(tenant.PrincipalID(x.ID)) },
+	})
 }
 
-// pickable is a user or a group that can be chosen.
-type pickable struct {
-	ID, Name, Detail string
-	Chosen           bool
-}
-
-// picker finds whom the page's address searches for.
-func (p page) picker() (d picker, err error) {
-	q := p.URL.Query()
-	d.Find = strings.TrimSpace(q.Get(findField))
-	seen := map[string]bool{}
-	add := func(chosen bool, x pickable) {
-		if x.Chosen = chosen; !seen[x.ID] {
-			seen[x.ID] = true
-			d.Rows = append(d.Rows, x)
-		}
-	}
-	for _, id := range q[whoField][:min(len(q[whoField]), maxPicked)] {
-		x, err := p.pickable(id)
-		if refusal.KindOf(err) == refusal.NotFound {
-			continue // deleted since
-		}
-		if err != nil {
-			return d, err
-		}
-		add(true, x)
-	}
-	if d.Find == "" {
-		return d, nil
-	}
-	of := tenant.Query{Search: d.Find, By: tenant.ByName, Limit: maxFound}
-	users, err := p.h.Tenant.FindUsers(p.Context(), of)
-	if err != nil {
-		return d, err
-	}
-	groups, err := p.h.Tenant.FindGroups(p.Context(), of)
-	if err != nil {
-		return d, err
-	}
+// pickables are the users and the groups that a search finds.
+func (p page) pickables(search string) (list []web.Pickable, err error) {
+	of := tenant.Query{Search: search, By: tenant.ByName, Limit: maxFound}
+	users, e1 := p.h.Tenant.FindUsers(p.Context(), of)
+	groups, e2 := p.h.Tenant.FindGroups(p.Context(), of)
 	for _, u := range users.Items {
-		add(false, ofUser(u))
+		list = append(list, ofUser(u))
 	}
 	for _, g := range groups.Items {
-		add(false, ofGroup(g))
+		list = append(list, ofGroup(g))
 	}
-	return d, nil
+	return list, errors.Join(e1, e2)
 }
 
-func ofUser(u tenant.User) pickable {
-	return pickable{ID: string(u.ID), Name: u.DisplayName, Detail: u.UserPrincipalName}
+func ofUser(u tenant.User) web.Pickable {
+	return web.Pickable{ID: string(u.ID), Name: u.DisplayName, Detail: u.UserPrincipalName}
 }
 
-func ofGroup(g tenant.Group) pickable {
-	return pickable{ID: string(g.ID), Name: g.DisplayName, Detail: "group"}
+func ofGroup(g tenant.Group) web.Pickable {
+	return web.Pickable{ID: string(g.ID), Name: g.DisplayName, Detail: "group"}
 }
 
-// pickable is the user or the group of an id.
-func (p page) pickable(id string) (pickable, error) {
+// pickable is the user or the group of an id; one without an id where it was deleted since.
+func (p page) pickable(id string) (web.Pickable, error) {
 	u, err := p.h.Tenant.User(p.Context(), tenant.UserID(id))
 	if refusal.KindOf(err) != refusal.NotFound {
 		return ofUser(u), err
 	}
 	g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(id))
+	if refusal.KindOf(err) == refusal.NotFound {
+		return web.Pickable{}, nil
+	}
 	return ofGroup(g), err
+}
+
+// isMember says of a group who is in it.
+func (p page) isMember(group tenant.GroupID) func(tenant.PrincipalID) (string, error) {
+	return func(id tenant.PrincipalID) (already string, err error) {
+		err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
+			already = ""
+			_, err := r.Member(group, id)
+			if errors.Is(err, refusal.ErrNoRow) {
+				return nil
+			}
+			already = "a member already"
+			return err
+		})
+		return already, err
+	}
+}
+
+// isAssigned says of an application who has a role of it.
+func (p page) isAssigned(a tenant.Application, role tenant.AppRoleID) func(tenant.PrincipalID) (string, error) {
+	return func(id tenant.PrincipalID) (string, error) {
+		has, err := p.h.Tenant.Assignments(p.Context(), tenant.AssignmentQuery{
+			ServicePrincipalID: a.ServicePrincipalID, PrincipalID: id,
+		})
+		if slices.ContainsFunc(has, func(x tenant.Assignment) bool { return x.RoleID == role }) {
+			return "assigned already", err
+		}
+		return "", err
+	}
 }
