@@ -194,7 +194,7 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 			return
 		}
 		w.Header()["Referrer-Policy"] = sameOrigin
-		v := Visit{w, r, name, d, nil}
+		v := Visit{w, everyAsFile(r), name, d, nil}
 		if err == nil && d.Admits != nil {
 			v.may, err = d.Admits(r.Context(), name)
 		}

@@ -52,10 +52,12 @@ func (l Listing) address(name, value string) string {
 	q := maps.Clone(l.query)
 	q.Del("offset")
 	q.Del("after")
-	for _, of := range []string{"format", "chosen", Pick} {
+	for _, of := range []string{"format", "chosen", Pick, every, matching} {
 		q.Del(of)
 	}
-	q.Set(name, value)
+	if name != "" {
+		q.Set(name, value)
+	}
 	return "?" + q.Encode()
 }
 
@@ -63,6 +65,7 @@ func (l Listing) address(name, value string) string {
 func (l Listing) Pager(shown, size, total int) Pager {
 	p := NewPager(l.query, l.Offset, shown, size, total)
 	p.CSV, p.JSON = l.address("format", "csv"), l.address("format", "json")
+	p.Matching = l.address("", "")[1:]
 	return p
 }
 

@@ -13,6 +13,7 @@ type Pager struct {
 	CSV, JSON       string // addresses of the whole list as a file; empty: there is none
 	Uncounted       bool   // there is something, and nobody counted how much
 	Label           string // what it is called where a page has several; empty: Pages
+	Matching        string // the filters of the list, for what is done to all that it has
 }
 
 // NewPager is the pager of a list whose addresses carry a query with the offset. shown is how many

@@ -16,7 +16,7 @@ var sameOrigin = []string{"same-origin"}
 
 // from is the page of the desk that a form was sent from; "" where the browser does not say.
 func (v Visit) from() string {
-	if v.PostFormValue(sure) == "yes" {
+	if v.PostFormValue(sure) != "" {
 		return v.askedFrom()
 	}
 	u, err := url.Parse(v.Referer())

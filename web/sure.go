@@ -33,8 +33,12 @@ func (v Visit) Sure(q Question) (bool, error) {
 	if v.PostFormValue(sure) == "yes" {
 		return true, nil
 	}
+	q.Lines = append(v.changed(), q.Lines...)
 	d := questionData{Question: q, Action: v.URL.RequestURI(), Back: cmp.Or(v.from(), v.desk.Prefix+"/")}
 	for _, name := range slices.Sorted(maps.Keys(v.PostForm)) {
+		if name == sure || name == askedFrom {
+			continue // of a question before this one
+		}
 		for _, value := range v.PostForm[name] {
 			d.Fields = append(d.Fields, struct{ Name, Value string }{name, value})
 		}

@@ -117,7 +117,7 @@ func (d assignmentsData) Table() assignmentTable {
 	if d.Search != "" || len(d.Only) > 0 {
 		none = "No assignments match."
 	}
-	t := assignmentTable{Lines: d.Lines, Back: d.Back, None: none}
+	t := assignmentTable{Lines: d.Lines, Back: d.Back, None: none, Whole: &d.Pager}
 	if d.Ordered {
 		t.Sort = &d.Listing
 	}
@@ -131,6 +131,7 @@ type assignmentTable struct {
 	Back  string       // where a deletion comes back to
 	None  string       // what it says when it is empty
 	Sort  *web.Listing // by whose columns it can be put in order; nil: it cannot
+	Whole *web.Pager   // of a list of which all can be chosen; nil: it is no list of its own
 }
 
 // narrowing is a filter of the list that is on: only one account, permission set or principal.
@@ -191,6 +192,18 @@ func assignments(p page) error {
 		}
 	}
 	return p.Render("assignments", "Assignments", assignmentsPath, d)
+}
+
+// assignmentsListed are the keys of the assignments of the list.
+func (p page) assignmentsListed(limit int) (keys []string, err error) {
+	l, q := p.Listing("account", "set", "who"), p.assignmentQuery()
+	q.By, q.Descending = center.AssignmentOrder(l.Sort), l.Descending
+	q.Limit = limit
+	found, err := p.h.Center.FindAssignments(p.Context(), q, l.Search)
+	for _, a := range found.Items {
+		keys = append(keys, assignmentKey(a))
+	}
+	return keys, err
 }
 
 // names are those of accounts, units and permission sets, by their ids and ARNs.
@@ -309,7 +322,7 @@ func (p page) principalByName(of center.PrincipalType, name string) (string, err
 func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormValue("back"), otherwise) }
 
 func deleteAssignment(p page) error {
-	if p.PostFormValue(web.Pick) != "" {
+	if p.PostFormValue(web.Pick) != "" || p.Every() {
 		return deletePicked(p)
 	}
 	a := center.Assignment{

@@ -206,7 +206,7 @@ func unassignApplication(p page) error {
 	}
 	picks := []string{p.PostFormValue("type") + " " + p.PostFormValue("principal")}
 	if p.PostFormValue(web.Pick) != "" {
-		if picks, err = p.picked(); err != nil {
+		if picks, err = p.picked(nil); err != nil {
 			return err
 		}
 	}

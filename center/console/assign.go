@@ -74,8 +74,8 @@ type assignStep struct {
 
 func assign(p page) error {
 	q := p.URL.Query()
-	if q.Has(web.Pick) {
-		return p.Moved(assignPath + "?" + pickedIn(q).Encode())
+	if q.Has(web.Pick) || p.Every() {
+		return p.assignPicked(q)
 	}
 	d := assignData{Search: strings.TrimSpace(q.Get("q")), query: q}
 	var err error
@@ -88,6 +88,23 @@ func assign(p page) error {
 	}
 	d.head()
 	return p.Render("assign", "Assign", assignmentsPath, &d)
+}
+
+// assignPicked begins the path with the rows that were picked in a list, or with all of it.
+func (p page) assignPicked(q url.Values) error {
+	all := map[string]rows{
+		string(center.PrincipalUser): page.usersListed, string(center.PrincipalGroup): page.groupsListed,
+	}
+	if read := all[q.Get("of")]; read != nil && p.Every() {
+		list := p
+		list.Visit = p.Listed()
+		picks, err := read(list, maxChosen+1) // too many are refused where the path begins
+		if err != nil {
+			return err
+		}
+		q[web.Pick] = picks
+	}
+	return p.Moved(assignPath + "?" + pickedIn(q).Encode())
 }
 
 // pickedIn are the choices of a list whose rows were picked: the form says of what it is a list.

@@ -12,17 +12,33 @@ import (
 
 // What is done to several rows of a list at once. The question before it says to how many.
 
-// picked are the rows that were chosen.
-func (p page) picked() ([]string, error) {
-	_ = p.PostFormValue(web.Pick) // reads the form
-	list := p.PostForm[web.Pick]
+// rows reads the names of so many rows of a list, as the visit of its page has it.
+type rows func(list page, limit int) ([]string, error)
+
+// picked are the rows that were chosen, or all that their list has, where the form means these and
+// there is a way to read them. Whoever reads all must ask before it does anything to them.
+func (p page) picked(all rows) ([]string, error) {
+	every := p.Every() && all != nil // it reads the form
+	list, most := p.PostForm[web.Pick], maxAssigned
+	if every {
+		of := p
+		of.Visit = p.Listed()
+		var err error
+		if list, err = all(of, web.MaxEvery+1); err != nil {
+			return nil, err
+		}
+		most = web.MaxEvery
+	}
 	switch {
 	case len(list) == 0:
 		return nil, &refusal.Error{Code: center.MissingValue, Field: web.Pick, Detail: "choose at least one row"}
-	case len(list) > maxAssigned:
+	case len(list) > most:
 		return nil, &refusal.Error{
-			Code: center.InvalidValue, Field: web.Pick, Detail: fmt.Sprintf("choose at most %d rows", maxAssigned),
+			Code: center.InvalidValue, Field: web.Pick, Detail: fmt.Sprintf("choose at most %d rows", most),
 		}
+	}
+	if every {
+		p.Settle(list)
 	}
 	return list, nil
 }
@@ -36,7 +52,7 @@ func assignmentKey(a center.Assignment) string {
 func (l assignmentLine) Key() string { return assignmentKey(l.Assignment) }
 
 func deletePicked(p page) error {
-	keys, err := p.picked()
+	keys, err := p.picked(page.assignmentsListed)
 	if err != nil {
 		return err
 	}
@@ -95,7 +111,7 @@ func deletePicked(p page) error {
 
 // setSeveralActive disables or enables users.
 func setSeveralActive(p page) error {
-	ids, err := p.picked()
+	ids, err := p.picked(page.usersListed)
 	if err != nil {
 		return err
 	}
@@ -105,6 +121,9 @@ func setSeveralActive(p page) error {
 		Title:  "Disable " + n + "?",
 		Lines:  []string{"They cannot sign in, and all their sessions end. You can enable them again."},
 		Button: "Disable " + n,
+	}
+	if active {
+		question = web.Question{Title: "Enable " + n + "?", Lines: []string{"They can sign in."}, Button: "Enable " + n}
 	}
 	for _, id := range ids[:min(len(ids), 10)] {
 		u, err := p.h.Center.User(p.Context(), center.UserID(id))
@@ -116,7 +135,7 @@ func setSeveralActive(p page) error {
 	if len(ids) > 10 {
 		question.Lines = append(question.Lines, fmt.Sprintf("and %d more", len(ids)-10))
 	}
-	if !active {
+	if !active || p.Every() {
 		if sure, err := p.Sure(question); !sure {
 			return err
 		}
@@ -145,7 +164,7 @@ func setSeveralActive(p page) error {
 func removeMembers(p page) error {
 	ids, err := []string{p.PathValue("mid")}, error(nil)
 	if ids[0] == "" {
-		ids, err = p.picked()
+		ids, err = p.picked(page.membersListed)
 	}
 	if err != nil {
 		return err

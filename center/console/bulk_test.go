@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestSeveralRowsAreChangedAtOnce: the question says how many, and nothing is done before it is
@@ -58,6 +60,73 @@ func TestSeveralRowsAreChangedAtOnce(t *testing.T) {
 	both.Set("active", "true")
 	a.v.Does(console+"/users/active", both, "2 users enabled.")
 	refused(a.v, console+"/users/active", nil, http.StatusBadRequest, "choose at least one")
+}
+
+// TestAllThatAListHasIsChangedAtOnce: on every page, as the list is filtered, and only what the
+// question was about.
+func TestAllThatAListHasIsChangedAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx, a := context.Background(), newAssigning(t)
+	console := a.URL + "/console"
+	people := map[string]center.User{}
+	for i := range 60 {
+		name := fmt.Sprintf("crowd-%02d", i)
+		u, err := a.CreateUser(ctx, centertest.Actor, centertest.Person(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		people[name] = u
+		if _, err := a.CreateMembership(ctx, centertest.Actor, a.group.ID, people[name].ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+			AccountID: "111122223333", PermissionSetARN: a.set.ARN, PrincipalType: center.PrincipalUser,
+			PrincipalID: string(people[name].ID),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func(list string) url.Values {
+		t.Helper()
+		_, form := a.v.Form(a.v.Get(console+list), "matching")
+		form.Set("every", "60")
+		return form
+	}
+	form := all("/users?q=crowd&status=enabled&access=with")
+	form.Set("active", "false")
+	asked := a.v.Does(console+"/users/active", form, "Disable 60 users?")
+	if err := a.SetUserActive(ctx, centertest.Actor, people["crowd-07"].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	asked = a.v.Does(console+"/users/active", webtest.Hidden(asked), "it had 60, and has 59 now.")
+	a.v.Does(console+"/users/active", webtest.Hidden(asked), "59 users disabled")
+	for name, u := range people {
+		if u, err := a.User(ctx, u.ID); err != nil || u.Active {
+			t.Errorf("%s: %+v, %v", name, u, err)
+		}
+	}
+	form = all("/users?q=crowd&status=disabled")
+	form.Set("active", "true")
+	asked = a.v.Does(console+"/users/active", form, "Enable 60 users?")
+	a.v.Does(console+"/users/active", webtest.Hidden(asked), "60 users enabled.")
+
+	path := url.Values{"of": {"USER"}, "every": {"10"}, "matching": {"q=crowd-0"}}
+	if page := a.v.Get(console + "/assign?" + path.Encode()); !strings.Contains(page, "and 9 more") {
+		t.Errorf("the path of ten: %s", page)
+	}
+	members := "/groups/" + string(a.group.ID)
+	file := all(members + "?q=crowd")
+	file.Set("chosen", "csv")
+	if rows := a.v.Get(console + members + "?" + file.Encode()); strings.Count(rows, "\n") != 61 {
+		t.Errorf("the file of all: %s", rows)
+	}
+	asked = a.v.Does(console+members+"/members/remove", all(members+"?q=crowd"), "Remove 60 members")
+	a.v.Does(console+members+"/members/remove", webtest.Hidden(asked), "60 members removed.")
+	asked = a.v.Does(console+"/assignments/delete", all("/assignments?q=crowd"), "Delete 60 assignments?")
+	a.v.Does(console+"/assignments/delete", webtest.Hidden(asked), "60 assignments deleted.")
+	if list := a.all(t); len(list) != 0 {
+		t.Errorf("there are still %+v", list)
+	}
 }
 
 // TestWhatIsChosenInAListIsAssigned: the path begins with the rows that were chosen.

@@ -72,15 +72,32 @@ func (p page) locked() (bool, error) {
 	return err == nil, err
 }
 
-func users(p page) error {
-	ctx, c := p.Context(), p.h.Center
-	l := listing[center.User]{Listing: p.Listing("name", "display"), Mail: c.Mailer != nil}
+// userQuery is what the address of the list selects.
+func (p page) userQuery() (l listing[center.User], q center.UserQuery) {
+	l = listing[center.User]{Listing: p.Listing("name", "display"), Mail: p.h.Center.Mailer != nil}
 	l.Status, l.Access = l.Filter("status", "enabled", "disabled"), l.Filter("access", "with", "without")
-	q := center.UserQuery{
+	q = center.UserQuery{
 		Search: l.Search, Offset: l.Offset, Limit: pageSize, Descending: l.Descending,
 		Active: oneOf(l.Status, "enabled"), HasAccess: oneOf(l.Access, "with"),
 	}
 	q.By = map[string]center.Order{"name": center.ByName, "display": center.ByDisplayName}[l.Sort]
+	return l, q
+}
+
+// usersListed are the ids of the users of the list.
+func (p page) usersListed(limit int) (ids []string, err error) {
+	_, q := p.userQuery()
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Center.Users(p.Context(), q)
+	for _, u := range list {
+		ids = append(ids, string(u.ID))
+	}
+	return ids, err
+}
+
+func users(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	l, q := p.userQuery()
 	if p.Exports() {
 		columns := []string{"userId", "userName", "displayName", "givenName", "familyName", "email", "status",
 			"externalId", "createdAt", "updatedAt"}
@@ -322,14 +339,30 @@ func deleteUser(p page) error {
 	return p.ended(id, "/console/users", "The user is deleted.")
 }
 
-func groups(p page) error {
-	ctx, c := p.Context(), p.h.Center
-	l := listing[center.Group]{Listing: p.Listing("name")}
+// groupQuery is what the address of the list selects.
+func (p page) groupQuery() (l listing[center.Group], q center.GroupQuery) {
+	l = listing[center.Group]{Listing: p.Listing("name")}
 	l.Access = l.Filter("access", "with", "without")
-	q := center.GroupQuery{
+	return l, center.GroupQuery{
 		Search: l.Search, Offset: l.Offset, Limit: pageSize, By: center.ByName, Descending: l.Descending,
 		HasAccess: oneOf(l.Access, "with"),
 	}
+}
+
+// groupsListed are the ids of the groups of the list.
+func (p page) groupsListed(limit int) (ids []string, err error) {
+	_, q := p.groupQuery()
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Center.Groups(p.Context(), q)
+	for _, g := range list {
+		ids = append(ids, string(g.ID))
+	}
+	return ids, err
+}
+
+func groups(p page) error {
+	ctx, c := p.Context(), p.h.Center
+	l, q := p.groupQuery()
 	if p.Exports() {
 		columns := []string{"groupId", "displayName", "description", "externalId", "createdAt"}
 		return p.Export("groups", columns, func(row func(...string) error) error {
@@ -411,6 +444,25 @@ func (p page) givenOf(q center.AssignmentQuery, list, hide string) (g given, err
 	return g, err
 }
 
+// memberQuery is what the address of the list of a group's members selects.
+func (p page) memberQuery(id center.GroupID) (l listing[member], q center.MembershipQuery) {
+	l = listing[member]{Listing: p.Listing("name")}
+	return l, center.MembershipQuery{
+		GroupID: id, Search: l.Search, ByName: true, Descending: l.Descending, Offset: l.Offset, Limit: pageSize,
+	}
+}
+
+// membersListed are the ids of the memberships of the list.
+func (p page) membersListed(limit int) (ids []string, err error) {
+	_, q := p.memberQuery(center.GroupID(p.PathValue("id")))
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Center.Memberships(p.Context(), q)
+	for _, m := range list {
+		ids = append(ids, string(m.ID))
+	}
+	return ids, err
+}
+
 func group(p page) error {
 	ctx, c := p.Context(), p.h.Center
 	d := groupData{}
@@ -418,11 +470,7 @@ func group(p page) error {
 	if d.Group, err = c.Group(ctx, center.GroupID(p.PathValue("id"))); err != nil {
 		return err
 	}
-	l := listing[member]{Listing: p.Listing("name")}
-	q := center.MembershipQuery{
-		GroupID: d.Group.ID, Search: l.Search, ByName: true, Descending: l.Descending, Offset: l.Offset,
-		Limit: pageSize,
-	}
+	l, q := p.memberQuery(d.Group.ID)
 	if p.Exports() {
 		columns := []string{"membershipId", "userId", "userName", "displayName", "email", "since"}
 		return p.Export("members", columns, func(row func(...string) error) error {

@@ -120,7 +120,7 @@ func (p page) leaver() center.Principal {
 
 // removeLeavers takes from the chosen what they have.
 func removeLeavers(p page) error {
-	picks, err := p.picked()
+	picks, err := p.picked(nil)
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"POST /admin/deleted/{id}/delete":                     hardDeleteItem,
 		"GET /admin/groups":                                   groups,
 		"POST /admin/groups":                                  createGroup,
+		"POST /admin/groups/chosen":                           changeGroups,
 		"GET /admin/groups/{id}":                              group,
 		"POST /admin/groups/{id}/members":                     addMember,
 		"POST /admin/groups/{id}/members/remove":              removeMembers,

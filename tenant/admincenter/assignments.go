@@ -91,6 +91,19 @@ func (p page) assignmentQuery(a tenant.Application, d *assignmentList) (q tenant
 	return q, nil
 }
 
+// assignmentsListed are the ids of the assignments of the list.
+func (p page) assignmentsListed(limit int) ([]string, error) {
+	a, err := p.app()
+	if err != nil {
+		return nil, err
+	}
+	q, err := p.assignmentQuery(a, &assignmentList{Roles: rolesOf(a)})
+	if err != nil {
+		return nil, err
+	}
+	return p.principalsListed(q, limit, func(x tenant.Principal) string { return string(x.Assignment.ID) })
+}
+
 // rolesOf are the roles that somebody can have at an application, by name: its own, and that of who
 // has none of them.
 func rolesOf(a tenant.Application) []tenant.Role {

@@ -20,19 +20,34 @@ const (
 	maxNamed  = 10  //bound:list names in a question about several rows
 )
 
-// picked are the rows that were chosen.
-func (p page) picked() ([]string, error) {
-	_ = p.PostFormValue(web.Pick) // reads the form
-	return few(p.PostForm[web.Pick], "choose at least one row")
+// rows reads the names of so many rows of a list, as the visit of its page has it.
+type rows func(list page, limit int) ([]string, error)
+
+// picked are the rows that were chosen, or all that their list has, where the form means these.
+// Whoever asks for them must ask before it does anything to all.
+func (p page) picked(all rows) ([]string, error) {
+	if !p.Every() {
+		return few(p.PostForm[web.Pick], maxPicked, "choose at least one row")
+	}
+	list := p
+	list.Visit = p.Listed()
+	ids, err := all(list, web.MaxEvery+1)
+	if err == nil {
+		ids, err = few(ids, web.MaxEvery, "the list is empty now")
+	}
+	if err == nil {
+		p.Settle(ids)
+	}
+	return ids, err
 }
 
-func few(list []string, none string) ([]string, error) {
+func few(list []string, most int, none string) ([]string, error) {
 	switch {
 	case len(list) == 0:
 		return nil, &refusal.Error{Code: tenant.InvalidValue, Subject: web.Pick, Detail: none}
-	case len(list) > maxPicked:
+	case len(list) > most:
 		return nil, &refusal.Error{
-			Code: tenant.InvalidValue, Subject: web.Pick, Detail: fmt.Sprintf("take at most %d at once", maxPicked),
+			Code: tenant.InvalidValue, Subject: web.Pick, Detail: fmt.Sprintf("take at most %d at once", most),
 		}
 	}
 	return list, nil
@@ -57,23 +72,33 @@ func (p page) each(ids []string, back, done string, do func(id string) error) er
 // back is the list that a form comes back to, as it was filtered.
 func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormValue("back"), otherwise) }
 
-// deed is what can be done to several users.
+// deed is what can be done to several users or groups.
 type deed struct {
-	ask, done string // done follows how many they are
-	lines     []string
-	do        func(p page, id tenant.UserID) error
+	ask, done string   // done follows how many they are
+	lines     []string // without any, the chosen rows are not asked about
+	do        func(p page, id string) error
 }
 
 // setEnabled enables or disables a user.
-func setEnabled(enabled bool) func(page, tenant.UserID) error {
-	return func(p page, id tenant.UserID) error {
-		_, err := p.h.Tenant.UpdateUser(p.Context(), p.by, id, func(u *tenant.User) { u.Enabled = enabled })
+func setEnabled(enabled bool) func(page, string) error {
+	return func(p page, id string) error {
+		_, err := p.h.Tenant.UpdateUser(
+			p.Context(), p.by, tenant.UserID(id), func(u *tenant.User) { u.Enabled = enabled },
+		)
 		return err
 	}
 }
 
-var deeds = map[string]deed{
-	"enable": {done: " enabled.", do: setEnabled(true)},
+// listed is a list of users or groups, of whom several can be chosen.
+type listed struct {
+	kind       tenant.ObjectKind
+	noun, back string
+	all        rows
+	deeds      map[string]deed
+}
+
+var listedUsers = listed{tenant.KindUser, "%d {user|users}", "/admin/users", page.usersListed, map[string]deed{
+	"enable": {ask: "Enable", done: " enabled.", do: setEnabled(true)},
 	"disable": {
 		ask: "Disable", done: " disabled: sign-in is refused, and applications are told.", do: setEnabled(false),
 		lines: []string{
@@ -81,30 +106,49 @@ var deeds = map[string]deed{
 		},
 	},
 	"delete": {
-		ask: "Delete", done: " deleted. You can restore them for 30 days.",
-		lines: []string{"They cannot sign in, and provisioning disables them at applications."},
-		do: func(p page, id tenant.UserID) error {
-			return p.h.Tenant.DeleteUser(p.Context(), p.by, id)
-		},
+		ask: "Delete", done: " deleted. You can restore them for 30 days.", lines: []string{usersGo},
+		do: func(p page, id string) error { return p.h.Tenant.DeleteUser(p.Context(), p.by, tenant.UserID(id)) },
 	},
-}
+}}
 
-// changeUsers does to the chosen users what the form says.
-func changeUsers(p page) error {
-	ids, err := p.picked()
+var listedGroups = listed{tenant.KindGroup, "%d {group|groups}", "/admin/groups", page.groupsListed, map[string]deed{
+	"delete": {
+		ask: "Delete", done: " deleted. You can restore them for 30 days.",
+		lines: []string{"Their members lose what the groups give.", groupsGo},
+		do:    func(p page, id string) error { return p.h.Tenant.DeleteGroup(p.Context(), p.by, tenant.GroupID(id)) },
+	},
+}}
+
+// What becomes of users and groups who are deleted.
+const (
+	usersGo  = "They cannot sign in, and provisioning disables them at applications."
+	groupsGo = "What is deleted here is deleted at once wherever it was provisioned, and made anew there when it is " +
+		"restored."
+)
+
+func changeUsers(p page) error  { return p.change(listedUsers) }
+func changeGroups(p page) error { return p.change(listedGroups) }
+
+// change does to the chosen rows of a list what the form says.
+func (p page) change(list listed) error {
+	ids, err := p.picked(list.all)
 	if err != nil {
 		return err
 	}
-	if p.PostFormValue("do") == "assign" {
-		return assignPicked(p, ids)
+	n := names.Counted(list.noun, len(ids))
+	marks := make([]tenant.Mark, len(ids))
+	for i, id := range ids {
+		marks[i] = tenant.Mark{Kind: list.kind, ID: tenant.PrincipalID(id)}
 	}
-	d, known := deeds[p.PostFormValue("do")]
+	if p.PostFormValue("do") == "assign" {
+		return p.assignPicked(marks, n, list.back)
+	}
+	d, known := list.deeds[p.PostFormValue("do")]
 	if !known {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "say what to do with the chosen"}
 	}
-	n := names.Counted("%d {user|users}", len(ids))
-	if d.ask != "" {
-		who, err := p.namesOf(ids)
+	if d.lines != nil || p.Every() {
+		who, err := p.calledAll(marks)
 		if err != nil {
 			return err
 		}
@@ -114,26 +158,11 @@ func changeUsers(p page) error {
 			return err
 		}
 	}
-	return p.each(ids, p.back("/admin/users"), n+d.done, func(id string) error { return d.do(p, tenant.UserID(id)) })
+	return p.each(ids, p.back(list.back), n+d.done, func(id string) error { return d.do(p, id) })
 }
 
-// namesOf are the names of users, of which some stand for all.
-func (p page) namesOf(ids []string) (list []string, err error) {
-	for _, id := range ids[:min(len(ids), maxNamed)] {
-		u, err := p.h.Tenant.UserByIDOrName(p.Context(), id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, u.DisplayName+" ("+u.UserPrincipalName+")")
-	}
-	if more := len(ids) - maxNamed; more > 0 {
-		list = append(list, fmt.Sprintf("and %d more", more))
-	}
-	return list, nil
-}
-
-// assignPicked gives an application to the chosen users.
-func assignPicked(p page, ids []string) error {
+// assignPicked gives an application to the chosen users or groups.
+func (p page) assignPicked(marks []tenant.Mark, n, back string) error {
 	a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(p.PostFormValue("application")))
 	if err != nil {
 		return err
@@ -141,11 +170,22 @@ func assignPicked(p page, ids []string) error {
 	if at := addressOf(a, "assignments"); !p.may(http.MethodPost, at) {
 		return &refusal.Error{Code: tenant.NotAllowed, Subject: at, Detail: "no directory role of yours allows it"}
 	}
-	list := make([]tenant.PrincipalID, len(ids))
-	for i, id := range ids {
-		list[i] = tenant.PrincipalID(id)
+	if p.Every() {
+		who, err := p.calledAll(marks)
+		if err != nil {
+			return err
+		}
+		if sure, err := p.Sure(web.Question{
+			Title: "Assign " + a.DisplayName + " to " + n + "?", Lines: who, Button: "Assign to " + n,
+		}); !sure {
+			return err
+		}
 	}
-	return p.assignAll(a, list, p.back("/admin/users"))
+	list := make([]tenant.PrincipalID, len(marks))
+	for i, m := range marks {
+		list[i] = m.ID
+	}
+	return p.assignAll(a, list, p.back(back))
 }
 
 // assignAll gives an application to users and groups. Who has it already keeps it.
@@ -186,7 +226,7 @@ func (p page) named() (list []tenant.PrincipalID, err error) {
 		}
 	}
 	lines = append(lines, p.PostForm[web.Picked]...)
-	if lines, err = few(lines, "name a user or a group"); err != nil {
+	if lines, err = few(lines, maxPicked, "name a user or a group"); err != nil {
 		return nil, err
 	}
 	seen := map[tenant.PrincipalID]bool{}

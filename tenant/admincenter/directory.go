@@ -3,6 +3,7 @@ package admincenter
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,21 +103,40 @@ func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error 
 	}
 }
 
-func users(p page) error {
-	ctx, t := p.Context(), p.h.Tenant
-	var l struct {
-		listing[tenant.User]
-		Back string
-		Apps []tenant.Application // that can be assigned
-	}
+// userList is the list of users.
+type userList struct {
+	listing[tenant.User]
+	Back string
+	Apps []tenant.Application // that can be assigned
+}
+
+// userQuery is what the address of the list selects.
+func (p page) userQuery() (l userList, q tenant.Query) {
 	l.Listing, l.Back = p.Listing("name", "upn"), p.URL.RequestURI()
 	l.Status = l.Filter("status", "enabled", "disabled")
-	q := tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
+	q = tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
 	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
 	if l.Status != "" {
 		enabled := l.Status == "enabled"
 		q.Enabled = &enabled
 	}
+	return l, q
+}
+
+// usersListed are the ids of the users of the list.
+func (p page) usersListed(limit int) (ids []string, err error) {
+	_, q := p.userQuery()
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Tenant.Users(p.Context(), q)
+	for _, u := range list {
+		ids = append(ids, string(u.ID))
+	}
+	return ids, err
+}
+
+func users(p page) error {
+	ctx, t := p.Context(), p.h.Tenant
+	l, q := p.userQuery()
 	if p.Exports() {
 		columns := []string{"id", "userPrincipalName", "displayName", "givenName", "surname", "mail", "jobTitle",
 			"department", "userType", "accountEnabled", "createdDateTime"}
@@ -256,12 +276,35 @@ func revokeSessions(p page) error {
 	)
 }
 
-func groups(p page) error {
-	ctx, t := p.Context(), p.h.Tenant
-	l := listing[tenant.Group]{Listing: p.Listing("name")}
-	q := tenant.Query{
+// groupList is the list of groups.
+type groupList struct {
+	listing[tenant.Group]
+	Back string
+	Apps []tenant.Application // that can be assigned
+}
+
+// groupQuery is what the address of the list selects.
+func (p page) groupQuery() (l groupList, q tenant.Query) {
+	l.Listing, l.Back = p.Listing("name"), p.URL.RequestURI()
+	return l, tenant.Query{
 		Search: l.Search, By: tenant.ByName, Descending: l.Descending, Offset: l.Offset, Limit: pageSize,
 	}
+}
+
+// groupsListed are the ids of the groups of the list.
+func (p page) groupsListed(limit int) (ids []string, err error) {
+	_, q := p.groupQuery()
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Tenant.Groups(p.Context(), q)
+	for _, g := range list {
+		ids = append(ids, string(g.ID))
+	}
+	return ids, err
+}
+
+func groups(p page) error {
+	ctx, t := p.Context(), p.h.Tenant
+	l, q := p.groupQuery()
 	if p.Exports() {
 		columns := []string{"id", "displayName", "description", "createdDateTime"}
 		return p.Export("groups", columns, func(row func(...string) error) error {
@@ -279,6 +322,11 @@ func groups(p page) error {
 	}
 	l.Items = list.Items
 	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
+	if p.Sends("/admin/groups/chosen") {
+		if l.Apps, err = p.assignable(); err != nil {
+			return err
+		}
+	}
 	return p.Render("groups", "Groups", "/admin/groups", l)
 }
 
@@ -320,15 +368,41 @@ var principalOrders = map[string]tenant.Order{
 	"name": tenant.ByName, "type": tenant.ByKind, "role": tenant.ByRole, "provisioning": tenant.ByLinkState,
 }
 
-// principals reads the page, or sends the list as a file.
-func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d principals, err error) {
-	ctx, t := p.Context(), p.h.Tenant
+// principalQuery adds to a query what the address of the list selects.
+func (p page) principalQuery(q tenant.PrincipalQuery, more extra) (principals, tenant.PrincipalQuery) {
+	var d principals
 	d.Listing = p.Listing(append([]string{"name", "type"}, more.orders...)...)
 	d.Back = p.URL.RequestURI()
 	d.Kind = d.Filter("kind", string(tenant.KindUser), string(tenant.KindGroup))
 	q.Kind = tenant.ObjectKind(d.Kind)
 	q.Search, q.By = d.Search, principalOrders[d.Sort]
 	q.Descending = d.Descending
+	return d, q
+}
+
+// principalsListed are the rows of the list, by name.
+func (p page) principalsListed(
+	q tenant.PrincipalQuery, limit int, name func(tenant.Principal) string,
+) (rows []string, err error) {
+	_, q = p.principalQuery(q, extra{orders: slices.Collect(maps.Keys(principalOrders))})
+	q.Offset, q.Limit = 0, limit
+	list, err := p.h.Tenant.FindPrincipals(p.Context(), q)
+	for _, x := range list.Items {
+		rows = append(rows, name(x))
+	}
+	return rows, err
+}
+
+// membersListed are the ids of the members of the list.
+func (p page) membersListed(limit int) ([]string, error) {
+	q := tenant.PrincipalQuery{GroupID: tenant.GroupID(p.PathValue("id"))}
+	return p.principalsListed(q, limit, func(x tenant.Principal) string { return string(x.ID) })
+}
+
+// principals reads the page, or sends the list as a file.
+func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d principals, err error) {
+	ctx, t := p.Context(), p.h.Tenant
+	d, q = p.principalQuery(q, more)
 	if p.Exports() {
 		columns := append([]string{"id", "type", "displayName", "userPrincipalName"}, more.columns...)
 		d.sent = true

@@ -15,11 +15,11 @@ import (
 // back.
 
 // chosen are the rows that a form names: those that were picked, or else the one of its button.
-func (p page) chosen(one string) ([]string, error) {
-	if p.PostFormValue(web.Pick) == "" {
+func (p page) chosen(one string, all rows) ([]string, error) {
+	if p.PostFormValue(web.Pick) == "" && !p.Every() {
 		return []string{one}, nil
 	}
-	return p.picked()
+	return p.picked(all)
 }
 
 // called is what a question calls a user or a group.
@@ -62,7 +62,7 @@ func unassign(p page) error {
 	if err != nil {
 		return err
 	}
-	ids, err := p.chosen(p.PostFormValue("assignment"))
+	ids, err := p.chosen(p.PostFormValue("assignment"), page.assignmentsListed)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func unassign(p page) error {
 
 // removeMembers takes the chosen, or one, out of a group.
 func removeMembers(p page) error {
-	ids, err := p.chosen(p.PathValue("mid"))
+	ids, err := p.chosen(p.PathValue("mid"), page.membersListed)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func deleteUser(p page) error {
 	}
 	if sure, err := p.Sure(web.Question{
 		Title: "Delete " + u.DisplayName + " (" + u.UserPrincipalName + ")?",
-		Lines: append(slices.Clone(deeds["delete"].lines),
+		Lines: append([]string{usersGo},
 			"For 30 days you can restore them under Deleted items, with memberships, assignments and password."),
 		Button: "Delete " + u.DisplayName,
 	}); !sure {
@@ -204,7 +204,7 @@ func deleteGroup(p page) error {
 		return err
 	}
 	lines := []string{
-		"It is deleted at once wherever it was provisioned, and made anew there when it is restored.",
+		groupsGo,
 		"For 30 days you can restore it under Deleted items, with members and assignments.",
 	}
 	if gives != "" {

@@ -145,15 +145,13 @@ func principalOrder(q tenant.PrincipalQuery, w *sqldb.Where) string {
 		direction = " DESC"
 	}
 	const name = "COALESCE(u.search, g.display_name, '')"
-	switch q.By {
-	case tenant.ByKind:
+	switch {
+	case q.By == tenant.ByKind:
 		then = "CASE WHEN g.id IS NULL THEN 0 ELSE 1 END" + direction + ", " + name
-	case tenant.ByRole:
+	case q.By == tenant.ByRole && len(q.Roles) > 0:
 		then = roleRank(w, q.Roles) + "+0" + direction + ", " + name // a lone number would be that of a column
-	case tenant.ByLinkState:
+	case q.By == tenant.ByLinkState && q.JobID != "":
 		then = stateOf(q) + direction + ", " + name
-	case tenant.ByName, tenant.ByPrincipalName:
-		fallthrough
 	default:
 		then = name + direction
 	}

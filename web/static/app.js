@@ -69,10 +69,14 @@ document.addEventListener("keydown", (event) => {
   help.showModal();
 });
 
-// One box chooses all rows of a list.
+// One box chooses all rows of a list, and one all that the list has. Who takes a row out again means rows.
 document.addEventListener("change", ({ target }) => {
-  if (!target.matches("[data-all]")) return;
-  for (const box of target.closest("table").querySelectorAll("tbody [type=checkbox]")) box.checked = target.checked;
+  if (!target.matches("[data-all], [data-every], table [name=pick]")) return;
+  const boxes = (selector) => target.closest("#list, section").querySelectorAll(selector);
+  const all = target.matches("[data-all]"), whole = target.matches("[data-every]");
+  if (all) for (const box of target.closest("table").querySelectorAll("tbody [type=checkbox]")) box.checked = target.checked;
+  if (whole) for (const box of boxes("[data-all], [name=pick]")) box.checked = target.checked;
+  if (!whole && !target.checked) for (const box of boxes("[data-every], [data-all]")) box.checked = false;
 });
 
 // Filter boxes narrow the rows or cards of the list that they name.
