@@ -165,7 +165,7 @@ type userData struct {
 	Groups    []center.Group
 	Lines     []center.HeldAccess
 	Pager     web.Pager // of the ways
-	Events    []web.LogLine
+	History   web.History
 	Directory bool
 	Told      []told // what the identity provider says
 	ToldAt    time.Time
@@ -214,7 +214,7 @@ func showUser(p page, id center.UserID, oneTime string) error {
 	if d.Labels, err = c.AccountLabels(ctx); err != nil {
 		return err
 	}
-	if d.Events, err = p.history(d.User.UserName); err != nil {
+	if d.History, err = p.history(d.User.UserName); err != nil {
 		return err
 	}
 	devices, err := c.Devices(ctx, string(d.User.ID))
@@ -248,13 +248,14 @@ const (
 )
 
 // history is the newest of what somebody did, and of what was done about them.
-func (p page) history(name string) ([]web.LogLine, error) {
+func (p page) history(name string) (web.History, error) {
+	h := web.History{Title: "Sign-ins and changes", Log: "/console/audit", Person: name}
 	q := audit.Query{Filter: audit.Filter{Person: name}, Limit: historyShown, Look: historyLooked}
 	found, err := p.h.Center.FindEvents(p.Context(), q, audit.Place{})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		h.Lines, err = p.auditLines(found.Events)
 	}
-	return p.auditLines(found.Events)
+	return h, err
 }
 
 func setActive(p page) error {
@@ -410,7 +411,7 @@ type groupData struct {
 	Command string
 	Access  given
 	Roles   entitlementTable // that are in accounts already
-	Events  []web.LogLine
+	History web.History
 }
 
 // given is what is assigned to somebody, or of something: the first of it, and how much there is.
@@ -505,7 +506,7 @@ func group(p page) error {
 	}); err != nil {
 		return err
 	}
-	if d.Events, err = p.history(d.Group.DisplayName); err != nil {
+	if d.History, err = p.history(d.Group.DisplayName); err != nil {
 		return err
 	}
 	d.Command = "aws identitystore create-group-membership \\\n  --endpoint-url " + c.URL + " --region " +
@@ -559,9 +560,3 @@ func deleteGroup(p page) error {
 	}
 	return p.Done("/console/groups", "The group is deleted.")
 }
-
-// Name is by what the log is searched for the history of the user.
-func (d userData) Name() string { return d.User.UserName }
-
-// Name is by what the log is searched for the history of the group.
-func (d groupData) Name() string { return d.Group.DisplayName }

@@ -151,7 +151,6 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/users":                                    users,
 		"POST /admin/users":                                   createUser,
 		"POST /admin/users/chosen":                            changeUsers,
-		"GET /admin/users/{id}":                               user,
 		"POST /admin/users/{id}":                              updateUser,
 		"POST /admin/users/{id}/delete":                       deleteUser,
 		"POST /admin/users/{id}/password":                     resetPassword,
@@ -201,6 +200,7 @@ func (h *Handler) Mount(mux *http.ServeMux) {
 		"GET /admin/audit":                                    auditLog,
 	}
 	maps.Copy(pages, settingsPages)
+	maps.Copy(pages, userTabs)
 	for pattern, fn := range pages {
 		mux.Handle(pattern, desk.Handle(func(v web.Visit) error {
 			by := actor(v.Request, audit.Administrator, v.Admin)

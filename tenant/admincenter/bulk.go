@@ -24,9 +24,10 @@ const (
 type rows func(list page, limit int) ([]string, error)
 
 // picked are the rows that were chosen, or all that their list has, where the form means these.
-// Whoever asks for them must ask before it does anything to all.
+// Whoever asks for them must ask before it does anything to all. Without a way to read a list all
+// of it cannot be meant.
 func (p page) picked(all rows) ([]string, error) {
-	if !p.Every() {
+	if !p.Every() || all == nil {
 		return few(p.PostForm[web.Pick], maxPicked, "choose at least one row")
 	}
 	list := p

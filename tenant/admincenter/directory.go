@@ -206,37 +206,6 @@ func formUser(p page, u tenant.User) tenant.User {
 	return u
 }
 
-func user(p page) error {
-	u, err := p.h.Tenant.UserByIDOrName(p.Context(), p.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	d := struct {
-		User      tenant.User
-		Groups    []tenant.Group
-		Standings []standing
-	}{User: u}
-	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		d.Groups = nil
-		in, err := r.MemberOf(tenant.PrincipalID(u.ID))
-		for _, m := range in {
-			g, err := r.Group(m.GroupID)
-			if err != nil {
-				return err
-			}
-			d.Groups = append(d.Groups, g)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if d.Standings, err = p.standings(tenant.KindUser, tenant.PrincipalID(u.ID)); err != nil {
-		return err
-	}
-	return p.Render("user", u.DisplayName, "/admin/users", d)
-}
-
 // userID is the id of the user that the path names.
 func (p page) userID() tenant.UserID { return tenant.UserID(p.PathValue("id")) }
 
@@ -262,7 +231,9 @@ func resetPassword(p page) error {
 	if err := p.h.Tenant.SetPassword(p.Context(), p.by, id, p.PostFormValue("password")); err != nil {
 		return err
 	}
-	return p.Done("/admin/users/"+string(id), "The password is set. Sessions that used the old password have ended.")
+	return p.Done(
+		userAddress(id, "authentication"), "The password is set. Sessions that used the old password have ended.",
+	)
 }
 
 func revokeSessions(p page) error {
@@ -271,7 +242,7 @@ func revokeSessions(p page) error {
 		return err
 	}
 	return p.Done(
-		"/admin/users/"+string(id),
+		userAddress(id, "authentication"),
 		"All sessions and the refresh tokens of programs are revoked. Access tokens expire within the hour.",
 	)
 }

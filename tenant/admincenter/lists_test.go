@@ -134,7 +134,8 @@ func TestAPersonsPageSaysWhatApplicationsWereTold(t *testing.T) {
 	v := e.TenantAdministrator()
 	link := regexp.MustCompile(`href="(/admin/users/[0-9a-f-]{36})"`)
 	page := func(q string) string {
-		return v.Get(e.Tenant.URL + link.FindStringSubmatch(v.Get(e.Tenant.URL + "/admin/users?q=" + q))[1])
+		of := link.FindStringSubmatch(v.Get(e.Tenant.URL + "/admin/users?q=" + q))[1]
+		return v.Get(e.Tenant.URL + of + "/provisioning")
 	}
 	amara := page("amara")
 	for _, want := range []string{">Provisioned<", "What it was sent", "<code>userName</code>", pairtest.Amara} {

@@ -101,7 +101,7 @@ func offering(t *testing.T, s *tenanttest.Server, role tenant.RoleTemplateID) we
 	admin.Does(app+"/saml/certificates", url.Values{"do": {"new"}}, "certificate")
 	admin.Does(s.URL+"/admin/clients", url.Values{"name": {"robot"}}, "Client secret")
 	name := s.NewPerson("role@northwind.example").UserPrincipalName
-	admin.Does(s.URL+"/admin/roles", url.Values{"upn": {name}, "role": {string(role)}}, " now.")
+	admin.Does(s.URL+"/admin/roles", url.Values{"who": {name}, "role": {string(role)}}, " now.")
 	v := s.Visitor()
 	v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{"username": {name}, "password": {tenanttest.Password}})
 	return v

@@ -16,7 +16,7 @@ import (
 
 // chosen are the rows that a form names: those that were picked, or else the one of its button.
 func (p page) chosen(one string, all rows) ([]string, error) {
-	if p.PostFormValue(web.Pick) == "" && !p.Every() {
+	if p.PostFormValue(web.Pick) == "" && (!p.Every() || all == nil) {
 		return []string{one}, nil
 	}
 	return p.picked(all)

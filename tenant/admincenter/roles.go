@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -74,6 +75,12 @@ var areas = []area{
 	{"/admin/apps", seeAssignments, ofApplications},
 	{"/admin/users/*/password", nil, ofPasswords},
 	{"/admin/users/*/revoke", nil, ofPasswords},
+	{"/admin/users/*/groups", anyRole, ofGroups},
+	{"/admin/users/*/groups/remove", nil, ofGroups},
+	{"/admin/users/*/applications", seeAssignments, nil},
+	{"/admin/users/*/authentication", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofPasswords...), nil},
+	{"/admin/users/*/sign-ins", ofLogs, nil},
+	{"/admin/users/*/audit", ofLogs, nil},
 	{"/admin/users", anyRole, ofUsers},
 	{"/admin/groups", anyRole, ofGroups},
 	{"/admin/deleted", append([]tenant.RoleTemplateID{tenant.GlobalReader}, ofDeleted...), ofDeleted},
@@ -174,8 +181,14 @@ type roleHolder struct {
 	User       tenant.User
 }
 
-// rolesData is the page of the directory roles.
-type rolesData struct{ Roles []roleLine }
+// rolesPath is the page of the directory roles.
+const rolesPath = "/admin/roles"
+
+type rolesData struct {
+	Roles  []roleLine
+	Picker web.Picker
+	Role   tenant.RoleTemplateID // that the form gives
+}
 
 func roles(p page) error {
 	lines := make([]roleLine, len(tenant.DirectoryRoles))
@@ -204,22 +217,74 @@ func roles(p page) error {
 	if err != nil {
 		return err
 	}
-	return p.Render("roles", "Roles", "/admin/roles", rolesData{lines})
+	d := rolesData{Roles: lines, Role: tenant.RoleTemplateID(p.URL.Query().Get("role"))}
+	if d.Picker, err = p.rolePicker(lines, d.Role); err != nil {
+		return err
+	}
+	return p.Render("roles", "Roles", rolesPath, d)
 }
 
+// rolePicker finds users to give a role.
+func (p page) rolePicker(lines []roleLine, role tenant.RoleTemplateID) (web.Picker, error) {
+	return p.Picker(web.PickFrom{
+		Of: "users", Most: maxPicked,
+		Named: func(id string) (web.Pickable, error) {
+			u, err := p.h.Tenant.User(p.Context(), tenant.UserID(id))
+			if refusal.KindOf(err) == refusal.NotFound {
+				return web.Pickable{}, nil
+			}
+			return ofUser(u), err
+		},
+		Like: func(search string) (list []web.Pickable, err error) {
+			of := tenant.Query{Search: search, By: tenant.ByName, Limit: maxFound}
+			found, err := p.h.Tenant.Users(p.Context(), of)
+			for _, u := range found {
+				list = append(list, ofUser(u))
+			}
+			return list, err
+		},
+		Held: func(x web.Pickable) (string, error) {
+			for _, line := range lines {
+				if line.ID == role && slices.ContainsFunc(line.Holders, func(h roleHolder) bool {
+					return string(h.User.ID) == x.ID
+				}) {
+					return "has the role already", nil
+				}
+			}
+			return "", nil
+		},
+	})
+}
+
+// assignRole gives a role to the users who were chosen. Of several, those who have it keep it.
 func assignRole(p page) error {
-	u, err := p.h.Tenant.UserByIDOrName(p.Context(), strings.TrimSpace(p.PostFormValue("upn")))
+	_ = p.PostFormValue(web.Picked) // reads the form
+	ids, err := few(p.PostForm[web.Picked], maxPicked, "choose a user")
 	if err != nil {
 		return err
 	}
 	role, err := tenant.FindRole(tenant.RoleTemplateID(p.PostFormValue("role")))
-	if err == nil {
-		_, err = p.h.Tenant.AssignRole(p.Context(), p.by, u.ID, role.ID)
-	}
 	if err != nil {
 		return err
 	}
-	return p.Done("/admin/roles", u.DisplayName+" is a "+role.DisplayName+" now.")
+	users := make([]tenant.User, len(ids))
+	for i, id := range ids {
+		if users[i], err = p.h.Tenant.UserByIDOrName(p.Context(), id); err != nil {
+			return err
+		}
+		ids[i] = string(users[i].ID)
+	}
+	done := users[0].DisplayName + " is a " + role.DisplayName + " now."
+	if len(ids) > 1 {
+		done = names.Counted("%d {user has|users have} the role ", len(ids)) + role.DisplayName + " now."
+	}
+	return p.each(ids, p.back(rolesPath), done, func(id string) error {
+		_, err := p.h.Tenant.AssignRole(p.Context(), p.by, tenant.UserID(id), role.ID)
+		if refusal.CodeOf(err) == tenant.RoleAssignmentExists && len(ids) > 1 {
+			return nil
+		}
+		return err
+	})
 }
 
 func setDemand(p page) error {
@@ -258,5 +323,5 @@ func unassignRole(p page) error {
 	if err := p.h.Tenant.UnassignRole(p.Context(), p.by, id); err != nil {
 		return err
 	}
-	return p.Done("/admin/roles", "The role is taken away.")
+	return p.Done(p.back(rolesPath), "The role is taken away.")
 }

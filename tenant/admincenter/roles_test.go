@@ -34,11 +34,11 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 		"gale": tenant.GlobalAdministrator, "pia": tenant.PrivilegedRoleAdministrator,
 	} {
 		admin.Does(s.URL+"/admin/roles", url.Values{
-			"upn": {name + "@northwind.example"}, "role": {string(role)},
+			"who": {name + "@northwind.example"}, "role": {string(role)},
 		}, " now.")
 	}
 	admin.Does(s.URL+"/admin/roles", url.Values{
-		"upn": {"uma@northwind.example"}, "role": {string(tenant.UserAdministrator)},
+		"who": {"uma@northwind.example"}, "role": {string(tenant.UserAdministrator)},
 	}, "a role assignment with these values already exists")
 	signIn := func(name string) (webtest.Visitor, int) {
 		v := s.Visitor()
@@ -70,7 +70,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 			{"users/" + gale + "/password", url.Values{"password": {"Another horse 2!"}}, no},
 			{"users/" + gale + "/delete", form, no}, {"users/" + gale, url.Values{"enabled": {"false"}}, no},
 			{"roles", url.Values{
-				"upn": {"uma@northwind.example"}, "role": {string(tenant.GlobalAdministrator)},
+				"who": {"uma@northwind.example"}, "role": {string(tenant.GlobalAdministrator)},
 			}, no},
 			{"administrators", url.Values{"name": {"mallory"}}, no}, {"account", nil, no},
 		},
@@ -160,7 +160,7 @@ func TestAPageOffersWhatARoleOpens(t *testing.T) {
 		tenant.CloudApplicationAdministrator: app + "/saml",
 	} {
 		name := s.NewPerson(string(role[:8]) + "@northwind.example").UserPrincipalName
-		admin.Does(s.URL+"/admin/roles", url.Values{"upn": {name}, "role": {string(role)}}, " now.")
+		admin.Does(s.URL+"/admin/roles", url.Values{"who": {name}, "role": {string(role)}}, " now.")
 		v := s.Visitor()
 		v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{
 			"username": {name}, "password": {tenanttest.Password},

@@ -1,0 +1,115 @@
+package admincenter_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// TestAPersonHasATabForEachThing: each tab has an address and is marked, and says by which way
+// somebody has what they have; what is changed there comes back to it.
+func TestAPersonHasATabForEachThing(t *testing.T) {
+	t.Parallel()
+	ctx, s := context.Background(), tenanttest.Serve(t)
+	v := s.AdminCenter()
+	mei, err := s.CreateUser(ctx, tenanttest.Actor, tenant.User{
+		UserPrincipalName: "mei@x.example", DisplayName: "Mei Tanaka", Enabled: true,
+	}, "a long password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := map[string]tenant.GroupID{}
+	for _, name := range []string{"Team", "Division", "Other"} {
+		g, err := s.CreateGroup(ctx, tenanttest.Actor, tenant.Group{DisplayName: name, SecurityEnabled: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups[name] = g.ID
+	}
+	app, err := s.Instantiate(ctx, audit.SystemActor, tenant.Gallery[0], "AWS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.AddMember(ctx, tenanttest.Actor, groups["Division"], tenant.PrincipalID(groups["Team"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := app.AppRoles()[0].ID
+	team := tenant.PrincipalID(groups["Team"])
+	if _, err := s.Assign(ctx, tenanttest.Actor, app.ServicePrincipalID, team, role); err != nil {
+		t.Fatal(err)
+	}
+	page := s.URL + "/admin/users/" + string(mei.ID)
+	has := func(at string, wanted ...string) string {
+		t.Helper()
+		text := v.Get(at)
+		for _, want := range wanted {
+			if !strings.Contains(text, want) {
+				t.Errorf("want %q on %s: %s", want, at, text)
+			}
+		}
+		return text
+	}
+	has(page, `aria-current="page">Overview<`, `name="department"`, "Delete Mei Tanaka")
+	has(s.URL+"/admin/users/mei@x.example/groups", "Not a member of any group.", `aria-current="page">Groups<`)
+
+	has(page+"/groups?find=tea", `name="who" value="`+string(groups["Team"])+`"`)
+	v.Does(page+"/groups", url.Values{"who": {string(groups["Team"])}}, "The user is in every group that you chose.")
+	both := url.Values{"who": {string(groups["Team"]), string(groups["Other"])}}
+	list := v.Does(page+"/groups", both, "The user is in every group that you chose.")
+	if strings.Count(list, `name="pick"`) != 2 || !strings.Contains(list, ">Team</a>\n") {
+		t.Errorf("the groups: %s", list)
+	}
+	has(page+"/groups?find=team", "a member already")
+	file := has(page+"/groups?format=csv&sort=-way", "Division,,Group Team", "Other,,Direct")
+	if strings.Count(file, "\n") != 4 {
+		t.Errorf("the file: %s", file)
+	}
+	if direct := has(page+"/groups?way=direct", ">Other</a>"); strings.Contains(direct, ">Division</a>") {
+		t.Errorf("the direct ones: %s", direct)
+	}
+	has(page+"/applications", ">AWS</a>", `>Team</a>`, app.AppRoles()[0].DisplayName)
+	give := url.Values{
+		"pick": {string(mei.ID)}, "do": {"assign"}, "application": {string(app.ID)},
+		"back": {"/admin/users/" + string(mei.ID) + "/applications"},
+	}
+	given := v.Does(s.URL+"/admin/users/chosen", give, "The assignment is created.")
+	action, remove := v.Form(given, "assignment")
+	v.IsSure(s.URL+action, remove, `aria-current="page">Applications<`)
+
+	gone := url.Values{"pick": both["who"]}
+	asked := v.Does(page+"/groups/remove", gone, "from 2 groups?")
+	if !strings.Contains(asked, "Team, which gives AWS") {
+		t.Errorf("what is lost: %s", asked)
+	}
+	v.IsSure(page+"/groups/remove", gone, "Removed from 2 groups.")
+	has(page+"/applications", "No application is assigned")
+
+	roles := has(page+"/roles", "No directory role.")
+	_, assign := v.Form(roles, "who")
+	assign.Set("role", string(tenant.GlobalReader))
+	roles = v.Does(s.URL+"/admin/roles", assign, "Mei Tanaka is a Global Reader now.")
+	_, remove = v.Form(roles, "assignment")
+	v.IsSure(s.URL+"/admin/roles/delete", remove, "No directory role.")
+
+	has(page+"/authentication", "Only a password.", "No session is open.")
+	v.Does(page+"/password", url.Values{"password": {"another long password"}}, `aria-current="page">Authentication<`)
+	v.Does(page+"/revoke", nil, `aria-current="page">Authentication<`)
+	has(page+"/provisioning", "No application has provisioning set up.")
+	has(page+"/audit", "Add user", "/admin/audit?person=mei")
+	has(page+"/sign-ins", "Nothing among the latest events.", "/admin/sign-in-logs?person=mei")
+	for _, wrong := range []string{"/nothing", "/groups/remove"} {
+		if status, _ := v.Send(http.MethodGet, page+wrong, nil); status < 400 {
+			t.Errorf("%s: %d", wrong, status)
+		}
+	}
+	if status, _ := v.Send(http.MethodGet, s.URL+"/admin/users/nobody/groups", nil); status != http.StatusNotFound {
+		t.Errorf("nobody has groups: %d", status)
+	}
+}
