@@ -12,9 +12,12 @@ const (
 	NamesOfAccounts       = "ACCOUNT"
 	NamesOfPermissionSets = "PERMISSION_SET"
 	NamesOfApplications   = "APPLICATION"
+	NamesOfAccessKeys     = "ACCESS_KEY"
+	NamesOfPolicies       = "POLICY" // of requests for access
+	NamesOfReviews        = "REVIEW" // of access
 
 	// KindsOfNames says which there are.
-	KindsOfNames = "use USER, GROUP, ACCOUNT, PERMISSION_SET or APPLICATION"
+	KindsOfNames = "use USER, GROUP, ACCOUNT, PERMISSION_SET, APPLICATION, ACCESS_KEY, POLICY or REVIEW"
 )
 
 // NamesInput selects names.
@@ -23,7 +26,7 @@ type NamesInput struct {
 	Prefix string // of the name or the id, ignoring letter case; empty: any
 }
 
-// Name is what a user, a group, an account, a permission set or an application is called.
+// Name is what one of a kind is called.
 type Name struct {
 	ID   string `json:"Id"` // or the ARN
 	Name string

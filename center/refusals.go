@@ -87,7 +87,8 @@ var (
 		"the certificate cannot be used",
 		"send one PEM or DER certificate with an RSA key of 2048 bits or more, or an elliptic-curve key")
 	CertificateNotFound = Refusals.New("certificate-not-found", refusal.NotFound,
-		"there is no such certificate", "reload the page")
+		"there is no such certificate",
+		"see `gatehouse identity-source show` or `gatehouse applications show`; on a page, reload it")
 	SpareCertificate = Refusals.New("spare-certificate", refusal.Conflict,
 		"the application has a certificate that does not sign", "make it active or delete it first")
 	LastCertificate = Refusals.New("last-certificate", refusal.Conflict,
@@ -107,7 +108,7 @@ var (
 	TooManyTokens = Refusals.New("too-many-access-tokens", refusal.Quota,
 		"there are already two access tokens", "delete one of them first")
 	TokenNotFound = Refusals.New("access-token-not-found", refusal.NotFound,
-		"there is no such access token", "use an ID from ListBearerTokens")
+		"there is no such access token", "list the access tokens with `gatehouse scim-tokens list`")
 	TokenInvalid = Refusals.New("access-token-invalid", refusal.Unauthenticated,
 		"the access token is not valid for this endpoint",
 		"generate a new access token and give it to the identity provider")
@@ -157,7 +158,7 @@ var (
 	NoAddress = Refusals.New("no-email-address", refusal.Conflict,
 		"the user has no email address", "add an address, or give the user a one-time password")
 	DeviceNotFound = Refusals.New("mfa-device-not-found", refusal.NotFound,
-		"there is no such MFA device", "reload the page")
+		"there is no such MFA device", "`gatehouse users show USER` lists those of a user; on a page, reload it")
 	TooManyDevices = Refusals.New("too-many-mfa-devices", refusal.Quota,
 		"no more MFA devices can be registered: the limit is two authenticator apps and six security "+
 			"keys, and the settings may exclude one kind",
@@ -185,7 +186,7 @@ var (
 		"you cannot change your own rights",
 		"ask another administrator; your own password and devices are on your account page")
 	KeyNotFound = Refusals.New("access-key-not-found", refusal.NotFound,
-		"there is no such access key", "use an ID from ListAccessKeys")
+		"there is no such access key", "list the access keys with `gatehouse access-keys list`")
 	TooManyKeys = Refusals.New("too-many-access-keys", refusal.Quota,
 		"the center has reached its limit of access keys", "delete a key that you no longer use")
 	LastAdministratorKey = Refusals.New("last-administrator-key", refusal.Conflict,

@@ -59,11 +59,19 @@ func (h *Handler) updateAccessKey(
 			&refusal.Error{Code: center.InvalidValue, Field: "Status", Detail: "use Active or Inactive"},
 		)
 	}
+	id, err := h.keyNamed(ctx, in.AccessKeyID)
+	if err != nil {
+		return adminapi.None{}, err
+	}
 	return adminapi.None{}, h.Center.SetAccessKeyEnabled(
-		ctx, awsdoor.Actor(who), in.AccessKeyID, in.Status == adminapi.KeyActive,
+		ctx, awsdoor.Actor(who), id, in.Status == adminapi.KeyActive,
 	)
 }
 
 func (h *Handler) deleteAccessKey(ctx context.Context, who awsapi.Caller, in adminapi.KeyInput) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DeleteAccessKey(ctx, awsdoor.Actor(who), in.AccessKeyID)
+	id, err := h.keyNamed(ctx, in.AccessKeyID)
+	if err != nil {
+		return adminapi.None{}, err
+	}
+	return adminapi.None{}, h.Center.DeleteAccessKey(ctx, awsdoor.Actor(who), id)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -15,18 +14,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/saml"
 )
 
-// applicationARN completes the last part of an ARN.
-func (h *Handler) applicationARN(name string) string {
-	if strings.HasPrefix(name, "arn:") {
-		return name
-	}
-	return h.Center.ApplicationARN(name)
-}
-
 func (h *Handler) describeApplicationSAML(
 	ctx context.Context, _ awsapi.Caller, in adminapi.ApplicationInput,
 ) (adminapi.ApplicationSAML, error) {
-	a, err := h.Center.Application(ctx, h.applicationARN(in.ApplicationArn))
+	arn, err := h.applicationNamed(ctx, in.ApplicationArn)
+	if err != nil {
+		return adminapi.ApplicationSAML{}, err
+	}
+	a, err := h.Center.Application(ctx, arn)
 	return h.applicationSAML(a, err)
 }
 
@@ -77,7 +72,10 @@ func mappingFrom(m adminapi.ApplicationMapping) center.AttributeMapping {
 func (h *Handler) updateApplicationSAML(
 	ctx context.Context, who awsapi.Caller, in adminapi.UpdateApplicationSAML,
 ) (adminapi.ApplicationSAML, error) {
-	arn := h.applicationARN(in.ApplicationArn)
+	arn, err := h.applicationNamed(ctx, in.ApplicationArn)
+	if err != nil {
+		return adminapi.ApplicationSAML{}, err
+	}
 	var notes []string
 	if in.Metadata != nil {
 		sp, err := saml.ParseServiceProvider([]byte(*in.Metadata))
@@ -95,7 +93,7 @@ func (h *Handler) updateApplicationSAML(
 			notes = []string{note}
 		}
 	}
-	err := h.Center.ConfigureSAML(ctx, awsdoor.Actor(who), center.ActionUpdateApplicationServiceProvider, arn,
+	err = h.Center.ConfigureSAML(ctx, awsdoor.Actor(who), center.ActionUpdateApplicationServiceProvider, arn,
 		func(s *center.SAMLApplication) {
 			set(&s.ACSURL, in.ACSURL)
 			set(&s.Audience, in.Audience)
@@ -125,14 +123,21 @@ func (h *Handler) updateApplicationSAML(
 func (h *Handler) createApplicationCertificate(
 	ctx context.Context, who awsapi.Caller, in adminapi.ApplicationInput,
 ) (adminapi.ApplicationSAML, error) {
-	a, err := h.Center.CreateSAMLCertificate(ctx, awsdoor.Actor(who), h.applicationARN(in.ApplicationArn))
+	arn, err := h.applicationNamed(ctx, in.ApplicationArn)
+	if err != nil {
+		return adminapi.ApplicationSAML{}, err
+	}
+	a, err := h.Center.CreateSAMLCertificate(ctx, awsdoor.Actor(who), arn)
 	return h.applicationSAML(a, err)
 }
 
 func (h *Handler) activateApplicationCertificate(
 	ctx context.Context, who awsapi.Caller, in adminapi.ApplicationInput,
 ) (adminapi.ApplicationSAML, error) {
-	arn := h.applicationARN(in.ApplicationArn)
+	arn, err := h.applicationNamed(ctx, in.ApplicationArn)
+	if err != nil {
+		return adminapi.ApplicationSAML{}, err
+	}
 	a, err := h.Center.ActivateSAMLCertificate(ctx, awsdoor.Actor(who), arn, in.CertificateID)
 	return h.applicationSAML(a, err)
 }
@@ -140,7 +145,10 @@ func (h *Handler) activateApplicationCertificate(
 func (h *Handler) deleteApplicationCertificate(
 	ctx context.Context, who awsapi.Caller, in adminapi.ApplicationInput,
 ) (adminapi.ApplicationSAML, error) {
-	arn := h.applicationARN(in.ApplicationArn)
+	arn, err := h.applicationNamed(ctx, in.ApplicationArn)
+	if err != nil {
+		return adminapi.ApplicationSAML{}, err
+	}
 	a, err := h.Center.DeleteSAMLCertificate(ctx, awsdoor.Actor(who), arn, in.CertificateID)
 	return h.applicationSAML(a, err)
 }

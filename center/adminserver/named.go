@@ -54,7 +54,6 @@ func (h *Handler) setNamed(ctx context.Context, text string) (arn string, err er
 	return arn, err
 }
 
-// accountNamed refuses a name that several accounts have: AWS does not keep them apart.
 func (h *Handler) accountNamed(ctx context.Context, text string) (id string, err error) {
 	if text == "" || adminapi.IsAccountID(text) {
 		return text, nil
@@ -63,22 +62,65 @@ func (h *Handler) accountNamed(ctx context.Context, text string) (id string, err
 	if err != nil {
 		return "", err
 	}
-	var ids []string
-	for _, a := range all {
-		if strings.EqualFold(a.Name, text) {
-			ids = append(ids, a.ID)
-		}
-	}
-	switch len(ids) {
-	case 0:
+	id, err = center.OnlyNamed(all, text, "accounts", func(a center.Account) (id, name string) { return a.ID, a.Name })
+	if err == nil && !adminapi.IsAccountID(id) {
 		return "", &refusal.Error{Code: center.AccountNotFound, Subject: text}
-	case 1:
-		return ids[0], nil
 	}
-	return "", &refusal.Error{
-		Code: center.InvalidValue, Field: "AccountId",
-		Detail: "several accounts are called " + text + ": use one of " + strings.Join(ids, ", "),
+	return id, err
+}
+
+func (h *Handler) keyNamed(ctx context.Context, text string) (id string, err error) {
+	all, err := h.Center.AccessKeys(ctx)
+	if err != nil {
+		return "", err
 	}
+	return center.OnlyNamed(all, text, "access keys", func(k center.AccessKey) (id, name string) {
+		return k.ID, k.Principal
+	})
+}
+
+func (h *Handler) deviceNamed(ctx context.Context, principal, text string) (id string, err error) {
+	all, err := h.Center.Devices(ctx, principal)
+	if err != nil {
+		return "", err
+	}
+	return center.OnlyNamed(all, text, "devices", func(d center.MFADevice) (id, name string) { return d.ID, d.Name })
+}
+
+func (h *Handler) policyNamed(ctx context.Context, text string) (id string, err error) {
+	all, err := h.Center.RequestPolicies(ctx)
+	if err != nil {
+		return "", err
+	}
+	return center.OnlyNamed(all, text, "policies", func(p center.RequestPolicy) (id, name string) {
+		return p.ID, p.Name
+	})
+}
+
+func (h *Handler) reviewNamed(ctx context.Context, text string) (id string, err error) {
+	all, err := h.Center.AccessReviews(ctx)
+	if err != nil {
+		return "", err
+	}
+	return center.OnlyNamed(all, text, "reviews", func(v center.AccessReview) (id, name string) { return v.ID, v.Name })
+}
+
+// applicationNamed takes the last part of an ARN as well.
+func (h *Handler) applicationNamed(ctx context.Context, text string) (arn string, err error) {
+	if strings.HasPrefix(text, "arn:") {
+		return text, nil
+	}
+	all, err := h.Center.Applications(ctx, "", 0)
+	if err != nil {
+		return "", err
+	}
+	arn, err = center.OnlyNamed(all, text, "applications", func(a center.Application) (id, name string) {
+		return a.ARN, a.Name
+	})
+	if arn == text {
+		arn = h.Center.ApplicationARN(text)
+	}
+	return arn, err
 }
 
 // namesAtOnce bounds ListNames: who completes a word looks at a screen of them.
@@ -125,6 +167,24 @@ func (h *Handler) listNames(
 		list, err = h.Center.Applications(ctx, "", 0)
 		for _, a := range list {
 			add(a.ARN, a.Name)
+		}
+	case adminapi.NamesOfAccessKeys:
+		var list []center.AccessKey
+		list, err = h.Center.AccessKeys(ctx)
+		for _, k := range list {
+			add(k.ID, k.Principal)
+		}
+	case adminapi.NamesOfPolicies:
+		var list []center.RequestPolicy
+		list, err = h.Center.RequestPolicies(ctx)
+		for _, p := range list {
+			add(p.ID, p.Name)
+		}
+	case adminapi.NamesOfReviews:
+		var list []center.AccessReview
+		list, err = h.Center.AccessReviews(ctx)
+		for _, v := range list {
+			add(v.ID, v.Name)
 		}
 	default:
 		err = &refusal.Error{Code: center.InvalidValue, Field: "Kind", Detail: adminapi.KindsOfNames}

@@ -123,7 +123,11 @@ func (h *Handler) deleteDevice(ctx context.Context, who awsapi.Caller, in admina
 	if _, err := h.Center.User(ctx, center.UserID(in.UserID)); err != nil {
 		return adminapi.None{}, err // an administrator of the console is no user
 	}
-	return adminapi.None{}, h.Center.DeleteDevice(ctx, awsdoor.Actor(who), in.UserID, in.DeviceID, "")
+	id, err := h.deviceNamed(ctx, in.UserID, in.DeviceID)
+	if err != nil {
+		return adminapi.None{}, err
+	}
+	return adminapi.None{}, h.Center.DeleteDevice(ctx, awsdoor.Actor(who), in.UserID, id, "")
 }
 
 // startDevice makes a secret for an authenticator app. Nothing of the user changes before the

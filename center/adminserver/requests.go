@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/awsapi"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/awsdoor"
-	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -75,16 +74,9 @@ func (h *Handler) createPolicy(
 func (h *Handler) deletePolicy(
 	ctx context.Context, who awsapi.Caller, in adminapi.RequestPolicyInput,
 ) (adminapi.None, error) {
-	list, err := h.Center.RequestPolicies(ctx)
+	id, err := h.policyNamed(ctx, in.PolicyID)
 	if err != nil {
 		return adminapi.None{}, err
-	}
-	id := in.PolicyID
-	for _, p := range list { // no two have the same name
-		if names.Equal(p.Name, id) {
-			id = p.ID
-			break
-		}
 	}
 	return adminapi.None{}, h.Center.DeleteRequestPolicy(ctx, awsdoor.Actor(who), id)
 }

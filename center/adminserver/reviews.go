@@ -98,11 +98,15 @@ func (h *Handler) listReviews(ctx context.Context, _ awsapi.Caller, _ adminapi.N
 func (h *Handler) listLines(
 	ctx context.Context, _ awsapi.Caller, in adminapi.ReviewInput,
 ) (adminapi.ReviewLines, error) {
-	if _, err := h.Center.AccessReview(ctx, in.ReviewID); err != nil {
+	id, err := h.reviewNamed(ctx, in.ReviewID)
+	if err == nil {
+		_, err = h.Center.AccessReview(ctx, id)
+	}
+	if err != nil {
 		return adminapi.ReviewLines{}, err
 	}
 	list, err := h.Center.ReviewLines(ctx, center.ReviewLineQuery{
-		ReviewID: in.ReviewID, State: center.LineState(in.State), After: in.After,
+		ReviewID: id, State: center.LineState(in.State), After: in.After,
 	})
 	return h.ShowReviewLines(list), err
 }
@@ -110,8 +114,12 @@ func (h *Handler) listLines(
 func (h *Handler) decideReview(
 	ctx context.Context, who awsapi.Caller, in adminapi.DecideReviewInput,
 ) (adminapi.ReviewLines, error) {
+	id, err := h.reviewNamed(ctx, in.ReviewID)
+	if err != nil {
+		return adminapi.ReviewLines{}, err
+	}
 	done, err := h.Center.DecideReview(
-		ctx, awsdoor.Actor(who), "", in.ReviewID, center.ReviewVerdict(in.Verdict), in.Lines, in.Comment,
+		ctx, awsdoor.Actor(who), "", id, center.ReviewVerdict(in.Verdict), in.Lines, in.Comment,
 	)
 	return h.ShowReviewLines(center.DecidedLines(done)), err
 }
@@ -119,6 +127,10 @@ func (h *Handler) decideReview(
 func (h *Handler) closeReview(
 	ctx context.Context, who awsapi.Caller, in adminapi.ReviewInput,
 ) (adminapi.AccessReview, error) {
-	v, err := h.Center.CloseAccessReview(ctx, awsdoor.Actor(who), in.ReviewID, in.Keep)
+	id, err := h.reviewNamed(ctx, in.ReviewID)
+	if err != nil {
+		return adminapi.AccessReview{}, err
+	}
+	v, err := h.Center.CloseAccessReview(ctx, awsdoor.Actor(who), id, in.Keep)
 	return h.ShowReview(v), err
 }

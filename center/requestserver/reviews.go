@@ -9,20 +9,40 @@ import (
 func ownReviews(c call, in adminapi.ReviewInput) (any, error) {
 	list, err := c.center.OwnReviews(c, c.user.ID, in.After)
 	out := adminapi.AccessReviews{Reviews: []adminapi.AccessReview{}}
+	id := in.ReviewID
+	if err == nil && id != "" {
+		id, err = ownNamed(list, id)
+	}
+	if err != nil {
+		return out, err
+	}
 	for _, v := range list {
-		if in.ReviewID != "" && in.ReviewID != v.ID {
+		if id != "" && id != v.ID {
 			continue
 		}
 		one := ShowReview(v.AccessReview)
 		one.Waiting, one.Lines = v.Open, ShowReviewLines(v.Lines).Lines
 		out.Reviews = append(out.Reviews, one)
 	}
-	return out, err
+	return out, nil
+}
+
+// ownNamed takes the name of a review in which somebody owns lines.
+func ownNamed(list []center.OwnReview, text string) (id string, err error) {
+	return center.OnlyNamed(list, text, "reviews", func(v center.OwnReview) (id, name string) { return v.ID, v.Name })
 }
 
 func decideReview(c call, in adminapi.DecideReviewInput) (any, error) {
+	list, err := c.center.OwnReviews(c, c.user.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	id, err := ownNamed(list, in.ReviewID)
+	if err != nil {
+		return nil, err
+	}
 	done, err := c.center.DecideReview(
-		c, c.by, c.user.ID, in.ReviewID, center.ReviewVerdict(in.Verdict), in.Lines, in.Comment,
+		c, c.by, c.user.ID, id, center.ReviewVerdict(in.Verdict), in.Lines, in.Comment,
 	)
 	return ShowReviewLines(center.DecidedLines(done)), err
 }

@@ -68,7 +68,7 @@ func (o *office) startReview() *cobra.Command {
 
 func (o *office) closeReview() *cobra.Command {
 	keep := false
-	cmd := o.command("close REVIEW", "Bring a review's deadline to now", terminal.OneArg("a review's id"),
+	cmd := o.command("close REVIEW", "Bring a review's deadline to now", terminal.OneArg("a review's name or id"),
 		func(ctx context.Context, c *adminapi.Client, args []string) error {
 			v, err := c.CloseAccessReview(ctx, args[0], keep)
 			if err != nil {
@@ -81,7 +81,7 @@ func (o *office) closeReview() *cobra.Command {
 }
 
 func (o *office) exportReview() *cobra.Command {
-	return o.command("export REVIEW", "Print all lines of a review as CSV", terminal.OneArg("a review's id"),
+	return o.command("export REVIEW", "Print all lines of a review as CSV", terminal.OneArg("a review's name or id"),
 		func(ctx context.Context, c *adminapi.Client, args []string) error {
 			all, err := allLines(ctx, c, adminapi.ReviewInput{ReviewID: args[0]})
 			if err != nil {
@@ -164,7 +164,7 @@ func reviewList(w administer.World) *cobra.Command {
 func reviewShow(w administer.World) *cobra.Command {
 	e := newEither(w)
 	return e.flags(e.command("show REVIEW", "List the lines of a review, with who used what last",
-		terminal.OneArg("a review's id"), func(ctx context.Context, args []string) error {
+		terminal.OneArg("a review's name or id"), func(ctx context.Context, args []string) error {
 			in := adminapi.ReviewInput{ReviewID: args[0]}
 			if e.administrator {
 				c, err := e.office.client()

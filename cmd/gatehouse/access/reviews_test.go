@@ -38,16 +38,16 @@ func TestReviewsByCommand(t *testing.T) {
 	}
 	id := made[0].ReviewID
 	c.says("grace", "Quarter", "review", "list")
-	c.says("grace", "the assignment to ada goes", "review", "show", id)
+	c.says("grace", "the assignment to ada goes", "review", "show", "quarter")
 	c.says("grace", "CONFIRMED", "review", "confirm", id, "0001")
-	c.says("grace", "REMOVED", "review", "remove", id, "0002", "--comment", "has moved")
+	c.says("grace", "REMOVED", "review", "remove", "Quarter", "0002", "--comment", "has moved")
 	c.says("admin", "linus", "review", "show", id, "--as-administrator")
-	csv := c.says("admin", "has moved", "review", "export", id)
+	csv := c.says("admin", "has moved", "review", "export", "QUARTER")
 	if lines := strings.Split(strings.TrimSpace(csv), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "Line,") {
 		t.Errorf("the export: %s", csv)
 	}
-	c.says("admin", "OPEN", "review", "restore", id, "0002", "--as-administrator")
-	c.says("admin", "CLOSING", "review", "close", id, "--keep")
+	c.says("admin", "OPEN", "review", "restore", "quarter", "0002", "--as-administrator")
+	c.says("admin", "CLOSING", "review", "close", "Quarter", "--keep")
 	c.says("admin", "Quarter", "review", "list", "--as-administrator")
 	c.env["nobody"] = maps.Clone(c.env["admin"])
 	c.env["nobody"]["AWS_SECRET_ACCESS_KEY"] = "another"

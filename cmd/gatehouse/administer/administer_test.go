@@ -117,8 +117,12 @@ func TestACenterIsAdministeredFromTheCommandLine(t *testing.T) {
 		t.Fatalf("the new key is %q, %v", made, err)
 	}
 	o.want("terraform", "access-keys", "list")
-	o.want("disabled", "access-keys", "disable", key.AccessKeyID)
+	o.want("disabled", "access-keys", "disable", "Terraform")
+	o.want("", "access-keys", "create", "terraform")
+	o.refused("use one of", "", "access-keys", "delete", "terraform") // two have the name
 	o.want("deleted", "access-keys", "delete", key.AccessKeyID)
+	o.want("deleted", "access-keys", "delete", "terraform")
+	o.refused("no such access key", "", "access-keys", "delete", "terraform")
 
 	s.SCIM(center.ProfileAWS) // automatic provisioning is on
 	token := strings.TrimSpace(o.want("only once", "scim-tokens", "create"))
@@ -206,7 +210,7 @@ func TestMistakesOfUsageAreToldApart(t *testing.T) {
 		"exactly one of --unit":       {"rules", "create"},
 		"use cloudformation":          {"roles", "template", "111122223333", "--format", "yaml"},
 		"use on or off":               {"identity-source", "idp-initiated", "perhaps"},
-		"takes an access key id":      {"access-keys", "delete"},
+		"takes an access key's name":  {"access-keys", "delete"},
 		"a reference or a user princ": {"explain"},
 	} {
 		var usage terminal.UsageError

@@ -18,20 +18,20 @@ func (w World) applications() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "applications",
 		Short: "Set up custom SAML applications, and replace their certificates",
-		Long: `An application is named by its ARN, or by the last part of it. The API makes, assigns and
+		Long: `An application is named by its name, its ARN or the last part of that. The API makes, assigns and
 deletes applications: aws sso-admin create-application.
 
 To replace a certificate: make a new one, give it to the application, make it active, and
 delete the old one. The old one signs until then, and can be made active again.`,
-		Example: `  gatehouse applications set apl-1234567890abcdef --metadata wiki.xml
-  gatehouse applications set apl-1234567890abcdef --map 'email=${user:email}'
-  gatehouse applications show apl-1234567890abcdef
-  gatehouse applications new-certificate apl-1234567890abcdef
-  gatehouse applications activate-certificate apl-1234567890abcdef CERTIFICATE_ID
-  gatehouse applications delete-certificate apl-1234567890abcdef CERTIFICATE_ID`,
+		Example: `  gatehouse applications set Wiki --metadata wiki.xml
+  gatehouse applications set Wiki --map 'email=${user:email}'
+  gatehouse applications show Wiki
+  gatehouse applications new-certificate Wiki
+  gatehouse applications activate-certificate Wiki CERTIFICATE_ID
+  gatehouse applications delete-certificate Wiki CERTIFICATE_ID`,
 	}
 	a.flags(cmd)
-	one := terminal.OneArg("an application's ARN, or its id")
+	one := terminal.OneArg("an application's name, ARN or id")
 	two := terminal.Args("an application and a certificate's id", 2)
 	cmd.AddCommand(
 		a.command("show APPLICATION", "Show how people sign in to an application", one,
@@ -66,7 +66,7 @@ func (a *administration) setApplication() *cobra.Command {
 	var minutes int
 	var mapped, unmapped []string
 	cmd := a.command("set APPLICATION", "Change how people sign in to an application",
-		terminal.OneArg("an application's ARN, or its id"),
+		terminal.OneArg("an application's name, ARN or id"),
 		func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 			in := adminapi.UpdateApplicationSAML{ApplicationArn: args[0]}
 			changed := cmd.Flags().Changed

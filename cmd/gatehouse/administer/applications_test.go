@@ -35,7 +35,7 @@ func TestASAMLApplicationIsSetUpByCommand(t *testing.T) {
 		"--map", "name=${user:name}", "--subject", "${user:email}", "--subject-format", "emailAddress",
 		"--session-minutes", "30", "--relay-state", "home")
 	o.want("30 minutes", "applications", "set", a.ARN, "--unmap", "name", "--map", "mail=${user:preferredUsername}")
-	x := read[adminapi.ApplicationSAML](o, "applications", "show", a.ID())
+	x := read[adminapi.ApplicationSAML](o, "applications", "show", strings.ToUpper(a.Name))
 	if len(x.Mappings) != 1 || x.Mappings[0].Value != "${user:preferredUsername}" || x.RelayState != "home" ||
 		x.Subject.Format != "emailAddress" || x.Audience != "https://wiki.example" {
 		t.Errorf("it is set up as %+v", x)
@@ -45,7 +45,7 @@ func TestASAMLApplicationIsSetUpByCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.want("valid until 2020-01-01", "applications", "set", a.ID(), "--metadata", file)
-	o.want("certificate that signs", "applications", "new-certificate", a.ID())
+	o.want("certificate that signs", "applications", "new-certificate", a.Name)
 	x = read[adminapi.ApplicationSAML](o, "applications", "new-certificate", a.ID())
 	if len(x.Certificates) != 2 {
 		t.Fatalf("the certificates are %+v", x.Certificates)

@@ -113,7 +113,7 @@ func TestASecondFactorIsRegisteredAndDeletedByCommand(t *testing.T) {
 	if len(shown.Devices) != 1 {
 		t.Fatalf("the devices are %+v", shown.Devices)
 	}
-	o.want("deleted", "users", "delete-device", "ada@example.com", shown.Devices[0].DeviceID)
+	o.want("deleted", "users", "delete-device", "ada@example.com", "Phone")
 	o.refused("device", "", "users", "delete-device", "ada@example.com", shown.Devices[0].DeviceID)
 }
 

@@ -24,20 +24,20 @@ All keys can read. The role of a key says what it can change: administrator ever
 user-administrator users, groups and memberships, read-only nothing.`,
 		Example: `  gatehouse access-keys list
   gatehouse access-keys create terraform --role user-administrator
-  gatehouse access-keys disable AKIA…
-  gatehouse access-keys enable AKIA…
+  gatehouse access-keys disable terraform
+  gatehouse access-keys enable terraform
   gatehouse access-keys delete AKIA…`,
 	}
 	a.flags(cmd)
-	id := terminal.OneArg("an access key id")
+	id := terminal.OneArg("an access key's name or id")
 	cmd.AddCommand(
 		a.command("list", "List the access keys with their last use", terminal.NoArgs, a.listAccessKeys),
 		a.createAccessKey(),
-		a.command("enable ID", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
+		a.command("enable KEY", "Enable an access key", id, a.setAccessKey(adminapi.KeyActive, "enabled")),
 		a.command(
-			"disable ID", "Disable an access key immediately", id, a.setAccessKey(adminapi.KeyInactive, "disabled"),
+			"disable KEY", "Disable an access key immediately", id, a.setAccessKey(adminapi.KeyInactive, "disabled"),
 		),
-		a.command("delete ID", "Delete an access key immediately", id,
+		a.command("delete KEY", "Delete an access key immediately", id,
 			func(cmd *cobra.Command, c *adminapi.Client, args []string) error {
 				return a.done(c.DeleteAccessKey(cmd.Context(), args[0]), "%s is deleted.", args[0])
 			}),

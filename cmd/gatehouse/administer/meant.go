@@ -15,6 +15,8 @@ import (
 var kinds = map[string]string{
 	"user-not-found": adminapi.NamesOfUsers, "group-not-found": adminapi.NamesOfGroups,
 	"account-not-found": adminapi.NamesOfAccounts, "permission-set-not-found": adminapi.NamesOfPermissionSets,
+	"application-not-found": adminapi.NamesOfApplications, "access-key-not-found": adminapi.NamesOfAccessKeys,
+	"request-policy-not-found": adminapi.NamesOfPolicies, "access-review-not-found": adminapi.NamesOfReviews,
 }
 
 // maxNamed bounds the names for which similar ones are looked for.

@@ -25,7 +25,7 @@ and memberships.`,
   gatehouse users one-time-password ada@example.com
   gatehouse users show ada@example.com
   gatehouse users register-device ada@example.com
-  gatehouse users delete-device ada@example.com DEVICE_ID`,
+  gatehouse users delete-device ada@example.com Phone`,
 	}
 	a.flags(cmd)
 	user := terminal.OneArg("a user name or a user's id")
@@ -43,8 +43,8 @@ and memberships.`,
 		a.command("one-time-password USER", "Make a password to hand over, and print it once", user,
 			a.oneTimePassword),
 		a.registerDevice(),
-		a.command("delete-device USER DEVICE_ID", "Delete a second factor and end all sessions",
-			terminal.Args("a user and a device id", 2), a.deleteDevice),
+		a.command("delete-device USER DEVICE", "Delete a second factor and end all sessions",
+			terminal.Args("a user and a device, by name or id", 2), a.deleteDevice),
 	)
 	return cmd
 }

@@ -31,6 +31,9 @@ var arguments = map[string][]string{
 	"GROUP":       {adminapi.NamesOfGroups},
 	"ACCOUNT":     {adminapi.NamesOfAccounts},
 	"APPLICATION": {adminapi.NamesOfApplications},
+	"KEY":         {adminapi.NamesOfAccessKeys},
+	"POLICY":      {adminapi.NamesOfPolicies},
+	"REVIEW":      {adminapi.NamesOfReviews},
 }
 
 // flags are the kinds of names that flags take.
