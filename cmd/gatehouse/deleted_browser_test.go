@@ -57,6 +57,7 @@ func TestAnAdministratorRestoresAUser(t *testing.T) {
 
 	b.open(d.Tenant.AdminCenterURL + "roles")
 	const globalReader = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+	b.click(`.create > summary`)
 	b.fill(`form[action$="/roles"]`, map[string]string{"role": globalReader})
 	do(b, "search", chromedp.SendKeys(chromedp.CSS(`form[action$="/roles"] [name=find]`), "mei"))
 	b.until("somebody is found", `document.querySelector('#found')?.textContent.includes(`+quoteJS(mei)+`)`)

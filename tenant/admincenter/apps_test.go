@@ -71,7 +71,7 @@ func TestAnApplicationIsAssignedAndProvisionedByThePages(t *testing.T) {
 	app := e.Tenant.URL + "/admin/apps/" + e.Tenant.ApplicationID
 	page := v.Does(app+"/assignments", url.Values{"name": {mei}}, "The assignment is created.")
 	refused(v, app+"/assignments", url.Values{"name": {mei}}, "")
-	refused(v, app+"/assignments", url.Values{"name": {"nobody@northwind.example"}}, "")
+	refused(v, app+"/assignments", url.Values{"who": {"nobody@northwind.example"}}, "")
 	own := regexp.MustCompile(`(?s)Mei Tanaka.*?name="assignment" value="([^"]+)"`)
 	v.IsSure(app+"/assignments/delete", url.Values{"assignment": {webtest.Match(t, page, own)}},
 		"The assignment is removed.")
@@ -87,11 +87,11 @@ func TestAnApplicationIsAssignedAndProvisionedByThePages(t *testing.T) {
 	v.Does(provisioning, form, "The provisioning settings are saved.")
 
 	onDemand := provisioning + "/ondemand"
-	v.Does(onDemand, url.Values{"do": {"preview"}, "name": {mei}}, "Determine if user is in scope")
-	v.Does(onDemand, url.Values{"name": {"Finance"}, "members": {"thabo.dlamini@northwind.example"}},
+	v.Does(onDemand, url.Values{"do": {"preview"}, "who": {mei}}, "Determine if user is in scope")
+	v.Does(onDemand, url.Values{"who": {"Finance", "thabo.dlamini@northwind.example"}},
 		"Determine if group is in scope")
-	refused(v, onDemand, url.Values{"name": {mei}, "members": {mei}}, "only groups have members")
-	refused(v, onDemand, url.Values{"name": {"nobody@northwind.example"}}, "")
+	refused(v, onDemand, url.Values{"who": {mei, mei}}, "only groups have members")
+	refused(v, onDemand, url.Values{"who": {"nobody@northwind.example"}}, "")
 	refused(v, provisioning+"/explode", nil, "")
 
 	mappings := provisioning + "/mappings"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
@@ -210,4 +211,52 @@ func TestWhoHasOneRoleCanBePickedForAnother(t *testing.T) {
 			t.Errorf("role %d: marked %t: %s", i, !marked, page)
 		}
 	}
+}
+
+// TestWhoIsProvisionedOrGivenARoleIsSearchedFor: nothing is typed from memory, and who has been
+// chosen is chosen still when the answer is there.
+func TestWhoIsProvisionedOrGivenARoleIsSearchedFor(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	v := e.TenantAdministrator()
+	admin := e.Tenant.URL + "/admin"
+	app := admin + "/apps/" + e.Tenant.ApplicationID + "/provisioning"
+	who := regexp.MustCompile(`name="who" value="([^"]+)"( checked)?`)
+	found := func(page string) []string {
+		t.Helper()
+		m := who.FindStringSubmatch(page)
+		if m == nil {
+			t.Fatalf("nobody is found: %s", page)
+		}
+		return m[1:]
+	}
+	mei := found(v.Get(app + "/ondemand?find=mei"))[0]
+	page := v.Does(app+"/ondemand", url.Values{"who": {mei}, "do": {"preview"}}, "Nothing was changed")
+	if again := found(page); again[0] != mei || again[1] == "" {
+		t.Errorf("who was chosen: %v on %s", again, page)
+	}
+	group := found(v.Get(app + "/ondemand?find=finance"))[0]
+	for _, wrong := range []url.Values{
+		{}, {"who": {mei, mei}}, {"who": {group, group}}, {"who": {group, mei, mei, mei, mei, mei, mei}},
+	} {
+		if status, page := v.Send(http.MethodPost, app+"/ondemand", wrong); status != http.StatusBadRequest {
+			t.Errorf("%v: %d %s", wrong, status, page)
+		}
+	}
+	tried := app + "/mappings?expression=" + url.QueryEscape(`Join(".", [givenName], [surname])`)
+	for _, by := range []string{"&try=yes&who=" + mei, "&user=" + "mei.tanaka@northwind.example"} {
+		if page := v.Get(tried + by); !strings.Contains(page, "Result: <code>Mei.Tanaka</code>") {
+			t.Errorf("%s: %s", by, page)
+		}
+	}
+	role := string(tenant.GlobalReader)
+	page = v.Get(admin + "/roles?find=tanaka&role=" + role)
+	if again := found(page); again[0] != mei {
+		t.Errorf("for a role %v are found", again)
+	}
+	v.Does(admin+"/roles", url.Values{"who": {mei}, "role": {role}}, "is a Global Reader now.")
+	if page := v.Get(admin + "/roles?find=tanaka&role=" + role); !strings.Contains(page, "has the role already") {
+		t.Errorf("who has it: %s", page)
+	}
+	v.Does(admin+"/roles", url.Values{"role": {role}}, "choose a user")
 }

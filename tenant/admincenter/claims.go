@@ -15,6 +15,21 @@ import (
 // the portal.
 const claimsNamespace = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 
+// claimNames are those that the form of a claim proposes. Source for the last ones: "Attributes for
+// access control" of IAM Identity Center.
+var claimNames = []struct{ Name, For string }{
+	{claimsNamespace + "emailaddress", "email"}, {claimsNamespace + "givenname", "first name"},
+	{claimsNamespace + "name", "user principal name"}, {claimsNamespace + "surname", "last name"},
+	{claimsNamespace + "upn", "user principal name"}, {claimsNamespace + "employeeid", "employee ID"},
+	{accessControl + "CostCenter", "AWS: attribute for access control"},
+	{accessControl + "Department", "AWS: attribute for access control"},
+}
+
+const accessControl = "https://aws.amazon.com/SAML/Attributes/AccessControl:"
+
+// ClaimNames are those that the form of a claim proposes.
+func (samlData) ClaimNames() []struct{ Name, For string } { return claimNames }
+
 // saveClaims changes the NameID, the additional claims or the signing option.
 func saveClaims(p page) error {
 	do := p.PostFormValue("do")

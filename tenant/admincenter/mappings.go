@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // mappingData is the mapping of one kind of object as the page shows it.
@@ -35,7 +37,8 @@ type mappingsData struct {
 	Problems []string // of mappings that an earlier release saved
 	Rows     [3]int   // of the form of a filter
 	Tried    string   // an expression
-	TriedFor string
+	TriedFor string   // id or user principal name
+	Picker   web.Picker
 	Result   string
 	Problem  string
 }
@@ -54,7 +57,10 @@ func mappings(p page) error {
 		Problems: tenant.MappingProblems(j.Mappings()),
 		Rows:     [3]int{0, 1, 2},
 		Tried:    p.URL.Query().Get("expression"),
-		TriedFor: p.URL.Query().Get("user"),
+		TriedFor: cmp.Or(p.URL.Query().Get(web.Picked), p.URL.Query().Get("user")),
+	}
+	if d.Picker, err = p.userPicker(1, nil); err != nil {
+		return err
 	}
 	for _, o := range j.Mappings().Objects {
 		kind := tenant.ObjectKind(o.Source)
@@ -98,7 +104,7 @@ func (p page) try(d *mappingsData, j appJob) error {
 	if d.TriedFor != "" {
 		u, err := p.h.Tenant.UserByIDOrName(p.Context(), strings.TrimSpace(d.TriedFor))
 		if refusal.KindOf(err) == refusal.NotFound {
-			d.Problem = "There is no such user: enter a user principal name."
+			d.Problem = "There is no such user: choose one."
 			return nil
 		}
 		if err != nil {
@@ -130,6 +136,12 @@ func (p page) try(d *mappingsData, j appJob) error {
 	}
 	return nil
 }
+
+// Functions are those that an expression may have.
+func (mappingsData) Functions() []string { return mapping.Functions() }
+
+// Attributes are those of a user that an expression may have.
+func (mappingsData) Attributes() []string { return tenant.SourceAttributes(tenant.KindUser) }
 
 // problemOf says what is wrong with an expression; "" for nothing.
 func problemOf(expression string) string {

@@ -20,6 +20,35 @@ func (p page) picker(held func(tenant.PrincipalID) (string, error)) (web.Picker,
 	})
 }
 
+// userPicker finds users only. already says why somebody cannot be chosen; nil: everybody can.
+func (p page) userPicker(most int, already func(web.Pickable) string) (web.Picker, error) {
+	return p.Picker(web.PickFrom{
+		Of: "users", Most: most,
+		Named: func(id string) (web.Pickable, error) {
+			u, err := p.h.Tenant.UserByIDOrName(p.Context(), id)
+			if refusal.KindOf(err) == refusal.NotFound {
+				return web.Pickable{}, nil
+			}
+			return ofUser(u), err
+		},
+		Like: func(search string) (list []web.Pickable, err error) {
+			found, err := p.h.Tenant.Users(
+				p.Context(), tenant.Query{Search: search, By: tenant.ByName, Limit: maxFound},
+			)
+			for _, u := range found {
+				list = append(list, ofUser(u))
+			}
+			return list, err
+		},
+		Held: func(x web.Pickable) (string, error) {
+			if already == nil {
+				return "", nil
+			}
+			return already(x), nil
+		},
+	})
+}
+
 // pickables are the users and the groups that a search finds.
 func (p page) pickables(search string) (list []web.Pickable, err error) {
 	of := tenant.Query{Search: search, By: tenant.ByName, Limit: maxFound}

@@ -218,42 +218,24 @@ func roles(p page) error {
 		return err
 	}
 	d := rolesData{Roles: lines, Role: tenant.RoleTemplateID(p.URL.Query().Get("role"))}
-	if d.Picker, err = p.rolePicker(lines, d.Role); err != nil {
+	if d.Picker, err = p.userPicker(maxPicked, hasRole(lines, d.Role)); err != nil {
 		return err
 	}
 	return p.Render("roles", "Roles", rolesPath, d)
 }
 
-// rolePicker finds users to give a role.
-func (p page) rolePicker(lines []roleLine, role tenant.RoleTemplateID) (web.Picker, error) {
-	return p.Picker(web.PickFrom{
-		Of: "users", Most: maxPicked,
-		Named: func(id string) (web.Pickable, error) {
-			u, err := p.h.Tenant.User(p.Context(), tenant.UserID(id))
-			if refusal.KindOf(err) == refusal.NotFound {
-				return web.Pickable{}, nil
+// hasRole says of a role who has it.
+func hasRole(lines []roleLine, role tenant.RoleTemplateID) func(web.Pickable) string {
+	return func(x web.Pickable) string {
+		for _, line := range lines {
+			if line.ID == role && slices.ContainsFunc(line.Holders, func(h roleHolder) bool {
+				return string(h.User.ID) == x.ID
+			}) {
+				return "has the role already"
 			}
-			return ofUser(u), err
-		},
-		Like: func(search string) (list []web.Pickable, err error) {
-			of := tenant.Query{Search: search, By: tenant.ByName, Limit: maxFound}
-			found, err := p.h.Tenant.Users(p.Context(), of)
-			for _, u := range found {
-				list = append(list, ofUser(u))
-			}
-			return list, err
-		},
-		Held: func(x web.Pickable) (string, error) {
-			for _, line := range lines {
-				if line.ID == role && slices.ContainsFunc(line.Holders, func(h roleHolder) bool {
-					return string(h.User.ID) == x.ID
-				}) {
-					return "has the role already", nil
-				}
-			}
-			return "", nil
-		},
-	})
+		}
+		return ""
+	}
 }
 
 // assignRole gives a role to the users who were chosen. Of several, those who have it keep it.
