@@ -161,7 +161,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"audit", ""}, {"audit/audittest", "audit"},
 	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
-	{"web", "audit authn names"},
+	{"web", "audit authn names refusal"},
 }
 
 // forbiddenNames are packages that would say nothing about what is in them.

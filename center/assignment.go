@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -312,6 +313,22 @@ func (c *Center) unassign(tx Tx, request *AssignmentRequest) error {
 		err = c.retireRole(tx, request)
 	}
 	return errors.Join(err, tx.DeleteAssignment(a), tx.PutAssignmentRequest(*request))
+}
+
+// Refused is why the request failed, as a refusal: nil unless it has.
+func (r AssignmentRequest) Refused() error {
+	reason, gone := strings.CutPrefix(r.FailureReason, "Received a 404 status error: ")
+	switch {
+	case r.Status != Failed:
+		return nil
+	case gone:
+		return &refusal.Error{Code: AssignmentNotFound}
+	}
+	if of, ruled := strings.CutPrefix(reason, "Received a 409 status error: The assignment "); ruled {
+		of, _, _ = strings.Cut(of, ". ")
+		reason = "it " + of
+	}
+	return &refusal.Error{Code: AssignmentStays, Detail: reason}
 }
 
 // noAssignment is what AWS says of an assignment that is not there. Source: the Terraform provider,

@@ -256,6 +256,9 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
+	if refusal.Tried(err) {
+		return refused
+	}
 	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}

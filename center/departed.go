@@ -1,7 +1,11 @@
 package center
 
 import (
+	"context"
+	"errors"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Departed is a user or a group that was deleted while something was assigned to it: what is left
@@ -19,12 +23,25 @@ type departedReader interface {
 	// HoldsAssignments says whether an account or an application is assigned to somebody, not by a
 	// group.
 	HoldsAssignments(of PrincipalType, id string) (bool, error)
+	Departed(of PrincipalType, id string) (Departed, error)
 }
 
 // departedWriter writes it.
 type departedWriter interface {
 	PutDeparted(Departed) error
 	DeleteDeparted(of PrincipalType, id string) error
+}
+
+// Departed is what is known of somebody who was deleted; empty where nothing is.
+func (c *Center) Departed(ctx context.Context, of Principal) (d Departed, err error) {
+	err = c.Store.Get(ctx, func(r Reader) (err error) {
+		d, err = r.Departed(of.Type, of.ID)
+		if errors.Is(err, refusal.ErrNoRow) {
+			return nil
+		}
+		return err
+	})
+	return d, err
 }
 
 // keepDeparted keeps the name of who is deleted, if something is assigned to them.

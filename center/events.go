@@ -51,7 +51,7 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 		return nil
 	}
 	audit.Announce(ctx, c.Log, c.NewID, events)
-	return c.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
+	return c.Store.Update(context.WithoutCancel(refusal.Really(ctx)), func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})
 }

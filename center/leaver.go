@@ -289,21 +289,30 @@ type Moved struct {
 // is moved; it may be repeated. It fails with PrincipalStays where the first one is not deleted,
 // and with UserNotFound or GroupNotFound.
 func (c *Center) Relink(ctx context.Context, by audit.Actor, from Principal, to string) (Moved, error) {
-	if err := c.checkMove(ctx, from, false); err != nil {
-		return Moved{}, err
-	}
-	err := c.Store.View(ctx, func(r Reader) error { return checkPrincipal(r, from.Type, to) })
-	if err != nil {
+	if err := c.CheckRelink(ctx, from, to); err != nil {
 		return Moved{}, err
 	}
 	return c.move(ctx, by, from, to)
+}
+
+// CheckRelink fails as Relink would.
+func (c *Center) CheckRelink(ctx context.Context, from Principal, to string) error {
+	if err := c.checkMove(ctx, from, false); err != nil {
+		return err
+	}
+	return c.Store.View(ctx, func(r Reader) error { return checkPrincipal(r, from.Type, to) })
+}
+
+// CheckRemoveAccess fails as RemoveAccess would.
+func (c *Center) CheckRemoveAccess(ctx context.Context, of Principal) error {
+	return c.checkMove(ctx, of, true)
 }
 
 // RemoveAccess removes what is assigned to a deleted user or group, or to a disabled user, whom it
 // also removes from the groups that the identity provider does not keep. It may be repeated. It
 // fails with PrincipalStays.
 func (c *Center) RemoveAccess(ctx context.Context, by audit.Actor, of Principal) (Moved, error) {
-	if err := c.checkMove(ctx, of, true); err != nil {
+	if err := c.CheckRemoveAccess(ctx, of); err != nil {
 		return Moved{}, err
 	}
 	m, err := c.move(ctx, by, of, "")

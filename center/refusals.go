@@ -256,6 +256,11 @@ var (
 	SessionTooLong = Refusals.New("role-session-too-long", refusal.Invalid,
 		"the session would be longer than the permission set allows",
 		"ask for less, or raise the session duration of the permission set")
+	AssignmentNotFound = Refusals.New("assignment-not-found", refusal.NotFound,
+		"there is no such assignment", "no action needed")
+	AssignmentStays = Refusals.New("assignment-stays", refusal.Conflict,
+		"the assignment cannot be deleted",
+		"if it follows an assignment rule, delete the rule, or move the account out of it")
 	AssignmentRuleNotFound = Refusals.New("assignment-rule-not-found", refusal.NotFound,
 		"there is no such assignment rule", "list the rules with gatehouse rules list")
 	AssignmentRuleTaken = Refusals.New("assignment-rule-taken", refusal.Conflict,

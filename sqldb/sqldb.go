@@ -175,6 +175,25 @@ type conn interface {
 	touch(object string) error
 }
 
+// Ending is the transaction with writes that fail with an error before they are made, for whoever
+// wants to know what would be refused before that.
+func (t Tx) Ending(err error) Tx {
+	t.conn = ending{t.conn, err}
+	return t
+}
+
+type ending struct {
+	conn
+	err error
+}
+
+func (e ending) exec(context.Context, string, []any) (int64, error) { return 0, e.err }
+func (e ending) do(context.Context, string, []any) error            { return e.err }
+func (e ending) touch(string) error                                 { return e.err }
+func (e ending) assume(context.Context, int, string, []any, []string, func(Row) error) (int64, error) {
+	return 0, e.err
+}
+
 // Row is one row of a result.
 type Row interface {
 	// Scan copies the columns, in order, to pointers to string, int, int64, []byte, or a type made

@@ -50,7 +50,7 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 		return nil
 	}
 	audit.Announce(ctx, t.Log, t.NewID, events)
-	return t.Store.Update(context.WithoutCancel(ctx), func(tx Tx) error {
+	return t.Store.Update(context.WithoutCancel(refusal.Really(ctx)), func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})
 }

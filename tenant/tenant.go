@@ -380,6 +380,9 @@ func (t *Tenant) changeIf(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
+	if refusal.Tried(err) {
+		return refused
+	}
 	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}

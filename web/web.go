@@ -4,7 +4,7 @@
 //
 // It knows neither half.
 //
-// It may import audit, authn and names.
+// It may import audit, authn, names and refusal.
 package web
 
 import (

@@ -1,6 +1,7 @@
 package centertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ func Store(t *testing.T, open func(t *testing.T) center.Store) {
 		{"every list and every deletion of small nouns", lists},
 		{"what no text can hold is not found, and no failure", strange},
 		{"an update that fails leaves nothing behind", failedUpdate},
+		{"an update that is only tried leaves nothing behind, and says what refuses it", triedUpdate},
 		{"a panic in an update leaves nothing behind and the store usable", panicking},
 		{"updates that arrive together are all kept", concurrentWriters},
 		{"of conflicting writers exactly one wins", conflictingWriters},
@@ -190,6 +192,35 @@ func failedUpdate(t *testing.T, s center.Store) {
 		_, err := r.User("u1")
 		wantNoRow(t, "user of the failed update", err)
 		return nil
+	})
+}
+
+func triedUpdate(t *testing.T, s center.Store) {
+	boom := errors.New("boom")
+	for _, refuses := range []error{nil, boom} {
+		if err := refusal.Try(background, func(ctx context.Context) error {
+			return s.Update(ctx, func(tx center.Tx) error {
+				return cmp.Or(refuses, addUser(tx, center.User{ID: "u1", UserName: "a"}))
+			})
+		}); !errors.Is(err, refuses) {
+			t.Errorf("a trial says %v, want %v", err, refuses)
+		}
+		view(t, s, func(r center.Reader) error {
+			_, err := r.User("u1")
+			wantNoRow(t, "user of the trial", err)
+			return nil
+		})
+	}
+	if err := refusal.Try(background, func(ctx context.Context) error {
+		return s.Update(refusal.Really(ctx), func(tx center.Tx) error {
+			return addUser(tx, center.User{ID: "u1", UserName: "a"})
+		})
+	}); err != nil {
+		t.Error(err)
+	}
+	view(t, s, func(r center.Reader) error {
+		_, err := r.User("u1")
+		return err
 	})
 }
 

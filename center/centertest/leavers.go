@@ -52,12 +52,17 @@ func leavers(t *testing.T, s center.Store) {
 		if len(who) != 1 || who[0] != gone {
 			t.Errorf("departed %+v, want %+v", who, gone)
 		}
+		one, e7 := r.Departed(center.PrincipalGroup, "g1")
+		_, none = r.Departed(center.PrincipalUser, "g1")
+		if one != gone || !errors.Is(none, refusal.ErrNoRow) {
+			t.Errorf("departed %+v, %v, want %+v", one, none, gone)
+		}
 		yes, e5 := r.HoldsAssignments(center.PrincipalGroup, "g1")
 		no, e6 := r.HoldsAssignments(center.PrincipalUser, "g1")
 		if !yes || no {
 			t.Errorf("holds assignments: %v, %v", yes, no)
 		}
-		return errors.Join(e1, e2, e3, e4, e5, e6)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
 	update(t, s, func(tx center.Tx) error {
 		return errors.Join(tx.DeleteRevocations(at(21), 1), tx.DeleteDeparted(center.PrincipalGroup, "g1"))

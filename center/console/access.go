@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -336,17 +337,25 @@ func deleteAssignment(p page) error {
 		return err
 	}
 	question := web.Question{Title: "Delete the assignment?", Lines: lines, Button: "Delete the assignment"}
-	if sure, err := p.Sure(question); !sure {
+	if done, err := p.SureOf(question, func(ctx context.Context) error { return p.deleteOne(ctx, a) }); !done {
 		return err
-	}
-	r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, a)
-	if err != nil {
-		return err
-	}
-	if r.Status == center.Failed {
-		return p.Failed(p.back(assignmentsPath), "Nothing was deleted. "+r.FailureReason)
 	}
 	return p.Done(p.back(assignmentsPath), "The assignment is deleted.")
+}
+
+// called is what the account and the permission set of an assignment are called. What is not there
+// any more is named by its id.
+func (p page) called(a center.Assignment) (account, set string) {
+	account, set = a.AccountID, a.PermissionSetARN
+	if x, err := p.h.Center.Account(p.Context(), a.AccountID); err == nil {
+		account = x.Name + " (" + x.ID + ")"
+	}
+	if x, err := p.h.Center.PermissionSet(p.Context(), a.PermissionSetARN); err == nil {
+		set = x.Name
+	} else if center.IsRoleARN(set) {
+		set = "the role " + center.NameOfRole(set)
+	}
+	return account, set
 }
 
 // loses says who loses what with an assignment. What is not there any more is named by its id.
@@ -364,15 +373,7 @@ func (p page) loses(a center.Assignment) ([]string, error) {
 		}
 		who = names.Counted("The group %s (%d {member|members})", who, n)
 	}
-	account, set := a.AccountID, a.PermissionSetARN
-	if x, err := c.Account(ctx, a.AccountID); err == nil {
-		account = x.Name + " (" + x.ID + ")"
-	}
-	if x, err := c.PermissionSet(ctx, a.PermissionSetARN); err == nil {
-		set = x.Name
-	} else if center.IsRoleARN(set) {
-		set = "the role " + center.NameOfRole(set)
-	}
+	account, set := p.called(a)
 	return []string{who + " loses " + set + " in " + account + ".",
 		"Role credentials that are in use stay valid until they expire."}, nil
 }

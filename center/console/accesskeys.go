@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -97,10 +98,9 @@ func deleteKey(p page) error {
 		Lines:  []string{"Requests that it signs are refused from then on. To try that first, disable it."},
 		Button: "Delete the access key",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteAccessKey(p.Context(), p.by, p.PathValue("id")); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteAccessKey(ctx, p.by, p.PathValue("id"))
+	}); !done {
 		return err
 	}
 	return p.Done("/console/access-keys", "The access key is deleted.")

@@ -1,7 +1,7 @@
 package console
 
 import (
-	"fmt"
+	"context"
 	"path"
 	"strconv"
 	"strings"
@@ -188,10 +188,9 @@ func deleteApplication(p page) error {
 		Lines:  []string{"Nobody can open it any more. Its assignments, its settings and its certificate are lost."},
 		Button: "Delete the application",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteApplication(p.Context(), p.by, p.applicationARN()); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteApplication(ctx, p.by, p.applicationARN())
+	}); !done {
 		return err
 	}
 	return p.Done("/console/applications", "The application is deleted.")
@@ -210,52 +209,49 @@ func unassignApplication(p page) error {
 			return err
 		}
 	}
-	list := make([]center.ApplicationAssignment, len(picks))
-	var lines []string
-	for i, pick := range picks {
-		of, id, _ := strings.Cut(pick, " ")
-		list[i] = center.ApplicationAssignment{
-			ApplicationARN: arn, PrincipalType: center.PrincipalType(of), PrincipalID: id,
-		}
-		if err := p.h.Center.FindApplicationAssignment(p.Context(), list[i]); err != nil {
-			return err
-		}
-		if i < heldShown {
-			name, err := p.principalName(center.Assignment{PrincipalType: list[i].PrincipalType, PrincipalID: id})
-			if err != nil {
-				return err
-			}
-			lines = append(lines, name)
+	of := func(pick string) center.ApplicationAssignment {
+		kind, id, _ := strings.Cut(pick, " ")
+		return center.ApplicationAssignment{
+			ApplicationARN: arn, PrincipalType: center.PrincipalType(kind), PrincipalID: id,
 		}
 	}
-	n := names.Counted("%d {assignment|assignments}", len(list))
+	all := web.Several{IDs: picks, Back: p.back(applicationURL(arn)),
+		Name: func(pick string) (string, error) {
+			x := of(pick)
+			return p.principalName(center.Assignment{PrincipalType: x.PrincipalType, PrincipalID: x.PrincipalID})
+		},
+		Deed: func(ctx context.Context, pick string) error {
+			return p.h.Center.UnassignApplication(ctx, p.by, of(pick))
+		}}
+	if sure, err := all.SureOf(p.Visit, func(picks []string) (web.Question, error) {
+		lines, err := called(picks, all.Name)
+		return unassigning(a, picks, lines), err
+	}); !sure {
+		return err
+	}
+	if done, err := all.Do(p.Visit); !done {
+		return err
+	}
+	if len(picks) == 1 {
+		return p.Done(all.Back, "The assignment is removed.")
+	}
+	return p.Done(all.Back, names.Counted("%d {assignment|assignments} removed.", len(picks)))
+}
+
+// unassigning asks before an application is taken from some who are called so.
+func unassigning(a center.Application, picks, called []string) web.Question {
 	loss := "Whoever has " + a.Name + " by this alone cannot open it any more. You can assign it again."
 	if a.ForEveryone {
 		loss = "The application stays open to everyone. You can assign it again."
 	}
-	question := web.Question{
-		Title: "Remove " + n + " of " + a.Name + "?", Lines: append(lines, loss), Button: "Remove " + n,
-	}
-	done := n + " removed."
-	if more := len(list) - heldShown; more > 0 {
-		question.Lines = append(lines, fmt.Sprintf("and %d more", more), loss)
-	}
-	if len(list) == 1 {
-		question.Title, done = "Remove "+lines[0]+" from "+a.Name+"?", "The assignment is removed."
-		question.Lines, question.Button = []string{loss}, "Remove the assignment"
-	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	for before, x := range list {
-		if err := p.h.Center.UnassignApplication(p.Context(), p.by, x); err != nil {
-			_, why := explain(err)
-			if before == 0 || why == nil {
-				return err
-			}
-			return p.Failed(p.back(applicationURL(arn)), fmt.Sprintf(
-				"%d of %s were removed, and then one was refused: %s", before, n, strings.Join(why, " ")))
+	if len(picks) == 1 && len(called) == 1 {
+		return web.Question{
+			Title: "Remove " + called[0] + " from " + a.Name + "?", Lines: []string{loss},
+			Button: "Remove the assignment",
 		}
 	}
-	return p.Done(p.back(applicationURL(arn)), done)
+	n := names.Counted("%d {assignment|assignments}", len(picks))
+	return web.Question{
+		Title: "Remove " + n + " of " + a.Name + "?", Lines: append(called, loss), Button: "Remove " + n,
+	}
 }

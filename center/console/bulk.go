@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -48,6 +49,15 @@ func assignmentKey(a center.Assignment) string {
 	return strings.Join([]string{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID}, " ")
 }
 
+// ofAssignmentKey is the assignment that a form names, by four words.
+func ofAssignmentKey(key string) center.Assignment {
+	parts := strings.Split(key, " ")
+	return center.Assignment{
+		AccountID: parts[0], PermissionSetARN: parts[1], PrincipalType: center.PrincipalType(parts[2]),
+		PrincipalID: parts[3],
+	}
+}
+
 // Key names the assignment in a form.
 func (l assignmentLine) Key() string { return assignmentKey(l.Assignment) }
 
@@ -56,57 +66,63 @@ func deletePicked(p page) error {
 	if err != nil {
 		return err
 	}
-	var list []center.Assignment
-	who, where := map[string]bool{}, map[string]bool{}
 	for _, key := range keys {
-		parts := strings.Split(key, " ")
-		if len(parts) != 4 {
+		if len(strings.Split(key, " ")) != 4 {
 			return &refusal.Error{Code: center.InvalidValue, Field: web.Pick}
 		}
-		a := center.Assignment{
-			AccountID: parts[0], PermissionSetARN: parts[1], PrincipalType: center.PrincipalType(parts[2]),
-			PrincipalID: parts[3],
-		}
-		list = append(list, a)
-		who[a.PrincipalID], where[a.AccountID] = true, true
 	}
-	n := names.Counted("%d {assignment|assignments}", len(list))
-	question := web.Question{
-		Title: "Delete " + n + "?",
-		Lines: []string{
-			fmt.Sprintf("%s lose access in %s.", names.Counted("%d {user or group|users and groups}", len(who)),
-				names.Counted("%d {account|accounts}", len(where))),
-			"Role credentials that are in use stay valid until they expire.",
-		},
-		Button: "Delete " + n,
-	}
-	if len(list) <= 3 {
-		question.Lines = question.Lines[1:]
-		for _, a := range list {
-			lines, err := p.loses(a)
-			if err != nil {
-				return err
-			}
-			question.Lines = append(lines[:1], question.Lines...)
-		}
-	}
-	if sure, err := p.Sure(question); !sure {
+	all := web.Several{IDs: keys, Back: p.back(assignmentsPath), Name: p.assignmentName,
+		Deed: func(ctx context.Context, key string) error { return p.deleteOne(ctx, ofAssignmentKey(key)) }}
+	if sure, err := all.SureOf(p.Visit, p.questionOfAll); !sure {
 		return err
 	}
-	failed, why := 0, ""
-	for _, a := range list {
-		r, err := p.h.Center.DeleteAssignment(p.Context(), p.by, a)
+	if done, err := all.Do(p.Visit); !done {
+		return err
+	}
+	return p.Done(all.Back, names.Counted("%d {assignment|assignments} deleted.", len(keys)))
+}
+
+// deleteOne deletes an assignment, and says why where it stays.
+func (p page) deleteOne(ctx context.Context, a center.Assignment) error {
+	r, err := p.h.Center.DeleteAssignment(ctx, p.by, a)
+	if err != nil {
+		return err
+	}
+	return r.Refused()
+}
+
+// assignmentName is what a question calls an assignment.
+func (p page) assignmentName(key string) (string, error) {
+	a := ofAssignmentKey(key)
+	who, err := p.principalName(a)
+	account, set := p.called(a)
+	return who + " (" + set + " in " + account + ")", err
+}
+
+// questionOfAll asks before assignments are deleted. Of a few it says who loses what.
+func (p page) questionOfAll(keys []string) (q web.Question, err error) {
+	n := names.Counted("%d {assignment|assignments}", len(keys))
+	q = web.Question{Title: "Delete " + n + "?", Button: "Delete " + n}
+	who, where := map[string]bool{}, map[string]bool{}
+	for _, key := range keys {
+		a := ofAssignmentKey(key)
+		who[a.PrincipalID], where[a.AccountID] = true, true
+		if len(keys) > 3 {
+			continue
+		}
+		lines, err := p.loses(a)
 		if err != nil {
-			return err
+			return q, err
 		}
-		if r.Status == center.Failed {
-			failed, why = failed+1, r.FailureReason
-		}
+		q.Lines = append(q.Lines, lines[0])
 	}
-	if failed > 0 {
-		return p.Failed(p.back(assignmentsPath), fmt.Sprintf("%d of %s stay. %s", failed, n, why))
+	if len(keys) > 3 {
+		q.Lines = append(q.Lines, fmt.Sprintf("%s lose access in %s.",
+			names.Counted("%d {user or group|users and groups}", len(who)),
+			names.Counted("%d {account|accounts}", len(where))))
 	}
-	return p.Done(p.back(assignmentsPath), n+" deleted.")
+	q.Lines = append(q.Lines, "Role credentials that are in use stay valid until they expire.")
+	return q, nil
 }
 
 // setSeveralActive disables or enables users.
@@ -116,48 +132,58 @@ func setSeveralActive(p page) error {
 		return err
 	}
 	active := p.PostFormValue("active") == "true"
-	n := names.Counted("%d {user|users}", len(ids))
-	question := web.Question{
-		Title:  "Disable " + n + "?",
-		Lines:  []string{"They cannot sign in, and all their sessions end. You can enable them again."},
-		Button: "Disable " + n,
-	}
+	all := web.Several{IDs: ids, Back: p.back("/console/users"), Name: p.userName,
+		Deed: func(ctx context.Context, id string) error {
+			return p.h.Center.SetUserActive(ctx, p.by, center.UserID(id), active)
+		}}
+	ask, line := "Disable ", "They cannot sign in, and all their sessions end. You can enable them again."
 	if active {
-		question = web.Question{Title: "Enable " + n + "?", Lines: []string{"They can sign in."}, Button: "Enable " + n}
-	}
-	for _, id := range ids[:min(len(ids), 10)] {
-		u, err := p.h.Center.User(p.Context(), center.UserID(id))
-		if err != nil {
-			return err
-		}
-		question.Lines = append(question.Lines, u.UserName)
-	}
-	if len(ids) > 10 {
-		question.Lines = append(question.Lines, fmt.Sprintf("and %d more", len(ids)-10))
+		ask, line = "Enable ", "They can sign in."
 	}
 	if !active || p.Every() {
-		if sure, err := p.Sure(question); !sure {
+		if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
+			called, err := called(ids, p.userName)
+			n := names.Counted("%d {user|users}", len(ids))
+			return web.Question{Title: ask + n + "?", Lines: append([]string{line}, called...), Button: ask + n}, err
+		}); !sure {
 			return err
 		}
 	}
-	for done, id := range ids {
-		if err := p.h.Center.SetUserActive(p.Context(), p.by, center.UserID(id), active); err != nil {
-			_, lines := explain(err)
-			if done == 0 || lines == nil {
-				return err
-			}
-			return p.Failed(p.back("/console/users"), fmt.Sprintf(
-				"%d of %s were changed, and then one was refused: %s", done, n, strings.Join(lines, " ")))
-		}
+	if done, err := all.Do(p.Visit); !done {
+		return err
 	}
+	n := names.Counted("%d {user|users}", len(ids))
 	if active {
-		return p.Done(p.back("/console/users"), n+" enabled.")
+		return p.Done(all.Back, n+" enabled.")
 	}
 	rest, err := p.rolesLeft(ids...)
 	if err != nil {
 		return err
 	}
-	return p.Done(p.back("/console/users"), n+" disabled: sign-in is refused, and all sessions have ended."+rest)
+	return p.Done(all.Back, n+" disabled: sign-in is refused, and all sessions have ended."+rest)
+}
+
+func (p page) userName(id string) (string, error) {
+	u, err := p.h.Center.User(p.Context(), center.UserID(id))
+	return u.UserName, err
+}
+
+// calledAtOnce bounds how many of several are named in a question.
+const calledAtOnce = 10 //bound:list names in a question of the console about several rows
+
+// called are what several are called, of whom some stand for all.
+func called(ids []string, name func(id string) (string, error)) (list []string, err error) {
+	for _, id := range ids[:min(len(ids), calledAtOnce)] {
+		one, err := name(id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	if more := len(ids) - calledAtOnce; more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return list, nil
 }
 
 // removeMembers takes several people out of a group, or the one whom the address names.
@@ -179,43 +205,48 @@ func removeMembers(p page) error {
 	case locked: // before the question, not after it
 		return &refusal.Error{Code: center.ManagedByProvisioning}
 	}
-	var one center.User
+	users := map[string]center.User{}
 	for _, id := range ids {
 		m, err := p.h.Center.Membership(p.Context(), center.MembershipID(id))
 		if err == nil && m.GroupID != group.ID { // of another group, which the question does not name
 			err = &refusal.Error{Code: center.MembershipNotFound, Subject: id}
 		}
-		if err == nil && len(ids) == 1 {
-			one, err = p.h.Center.User(p.Context(), m.UserID)
+		if err == nil {
+			users[id], err = p.h.Center.User(p.Context(), m.UserID)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	n := names.Counted("%d {member|members}", len(ids))
-	done := n + " removed."
-	question := web.Question{
-		Title:  "Remove " + n + " of " + group.DisplayName + "?",
-		Lines:  []string{"They lose the access that the group gives. You can add them again."},
-		Button: "Remove " + n,
-	}
-	if len(ids) == 1 {
-		question.Title = "Remove " + one.DisplayName + " (" + one.UserName + ") from " + group.DisplayName + "?"
-		question.Button, done = "Remove the member", "The member is removed."
-	}
-	if sure, err := p.Sure(question); !sure {
+	all := web.Several{IDs: ids, Back: "/console/groups/" + string(group.ID),
+		Name: func(id string) (string, error) { return users[id].UserName, nil },
+		Deed: func(ctx context.Context, id string) error {
+			return p.h.Center.DeleteMembership(ctx, p.by, center.MembershipID(id))
+		}}
+	if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
+		n := names.Counted("%d {member|members}", len(ids))
+		lost := "They lose the access that the group gives. You can add them again."
+		if len(ids) > 1 {
+			lines, err := called(ids, all.Name)
+			return web.Question{
+				Title: "Remove " + n + " of " + group.DisplayName + "?", Lines: append(lines, lost),
+				Button: "Remove " + n,
+			}, err
+		}
+		one := users[ids[0]]
+		return web.Question{
+			Title: "Remove " + one.DisplayName + " (" + one.UserName + ") from " + group.DisplayName + "?",
+			Lines: []string{lost}, Button: "Remove the member",
+		}, nil
+	}); !sure {
 		return err
 	}
-	at := "/console/groups/" + string(group.ID)
-	for before, id := range ids {
-		if err := p.h.Center.DeleteMembership(p.Context(), p.by, center.MembershipID(id)); err != nil {
-			_, lines := explain(err)
-			if before == 0 || lines == nil {
-				return err
-			}
-			return p.Failed(at, fmt.Sprintf(
-				"%d of %s were removed, and then one was refused: %s", before, n, strings.Join(lines, " ")))
-		}
+	if done, err := all.Do(p.Visit); !done {
+		return err
 	}
-	return p.Done(at, done)
+	done := names.Counted("%d {member|members} removed.", len(ids))
+	if len(ids) == 1 {
+		done = "The member is removed."
+	}
+	return p.Done(all.Back, done)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"time"
@@ -331,10 +332,9 @@ func deleteUser(p page) error {
 		),
 		Button: "Delete the user",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteUser(p.Context(), p.by, id); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteUser(ctx, p.by, id)
+	}); !done {
 		return err
 	}
 	return p.ended(id, "/console/users", "The user is deleted.")
@@ -552,10 +552,9 @@ func deleteGroup(p page) error {
 		Lines:  []string{names.Counted("Its %d {member loses|members lose} what is assigned to the group.", n)},
 		Button: "Delete the group",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteGroup(p.Context(), p.by, id); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteGroup(ctx, p.by, id)
+	}); !done {
 		return err
 	}
 	return p.Done("/console/groups", "The group is deleted.")

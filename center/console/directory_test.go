@@ -117,7 +117,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 		url.Values{"where": {"999988887777"}, "set": {path.Base(set)}, "who": {"GROUP:" + path.Base(group)}},
 		"The assignment is created.",
 	)
-	v.IsSure(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
+	v.Does(console+"/permission-sets/delete", url.Values{"arn": {set}}, "is assigned")
 
 	// The person signs in with the password, and sees the role.
 	p := webtest.New(t, nil)

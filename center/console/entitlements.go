@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -233,14 +234,13 @@ func disableAccountAccess(p page) error {
 		Lines:  []string{"Nobody can be entitled to a role until it is made again, then with another ARN."},
 		Button: "Delete the application",
 	}
-	if sure, err := p.Sure(question); !sure {
+	arn, err := p.accountAccess()
+	if err != nil {
 		return err
 	}
-	arn, err := p.accountAccess()
-	if err == nil {
-		err = p.h.Center.DeleteAccessManager(p.Context(), p.by, arn)
-	}
-	if err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteAccessManager(ctx, p.by, arn)
+	}); !done {
 		return err
 	}
 	return p.Done(entitlementsPath, "The application is deleted.")
@@ -284,10 +284,9 @@ func deleteEntitlement(p page) error {
 		return err
 	}
 	question := web.Question{Title: "Delete the entitlement?", Lines: lines, Button: "Delete the entitlement"}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteEntitlement(p.Context(), p.by, arn, e.ID); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteEntitlement(ctx, p.by, arn, e.ID)
+	}); !done {
 		return err
 	}
 	return p.Done(p.back(entitlementsPath), "The entitlement is deleted.")

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -87,10 +88,9 @@ func deleteLabel(p page) error {
 		},
 		Button: "Delete the label",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteAccountLabel(p.Context(), p.by, placeOf(p.PostFormValue("account"))); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteAccountLabel(ctx, p.by, placeOf(p.PostFormValue("account")))
+	}); !done {
 		return err
 	}
 	return p.Done(p.back("/console/accounts"), "The label is deleted.")

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/web"
 )
+
+const leaversPath = "/console/leavers"
 
 // leaversData is the first page of both lists, or another one of either. A search is in both.
 type leaversData struct {
@@ -55,7 +58,7 @@ func leavers(p page) error {
 	if d.Disabled != nil && d.Deleted != nil {
 		d.Disabled.Pager.Label, d.Deleted.Pager.Label = "Pages of the disabled", "Pages of the deleted"
 	}
-	return p.Render("leavers", "Leavers", "/console/leavers", d)
+	return p.Render("leavers", "Leavers", leaversPath, d)
 }
 
 // disabled are the users who are disabled and have something left.
@@ -124,34 +127,33 @@ func removeLeavers(p page) error {
 	if err != nil {
 		return err
 	}
-	list := make([]center.Principal, len(picks))
-	lines := []string{"It is not given back when they are enabled again, or come back.", membershipsToo}
-	for i, pick := range picks {
-		of, id, both := strings.Cut(pick, " ")
-		if !both { // of the list of those who are disabled
-			of, id = string(center.PrincipalUser), pick
-		}
-		list[i] = center.Principal{Type: center.PrincipalType(of), ID: id}
-		if i < heldShown {
-			name, err := p.leaverName(list[i])
+	each := web.Several{IDs: picks, Back: leaversPath,
+		Name: func(pick string) (string, error) { return p.leaverName(ofPick(pick)) },
+		Deed: func(ctx context.Context, pick string) error {
+			return p.h.Center.CheckRemoveAccess(ctx, ofPick(pick))
+		}}
+	if sure, err := each.SureOf(p.Visit, func(picks []string) (q web.Question, err error) {
+		q.Title = "Remove what is assigned to " +
+			names.Counted("%d {user or group|users and groups}", len(picks)) + "?"
+		q.Lines = []string{"It is not given back when they are enabled again, or come back.", membershipsToo}
+		q.Button = "Remove it"
+		for _, pick := range picks[:min(len(picks), heldShown)] {
+			name, err := each.Name(pick)
 			if err != nil {
-				return err
+				return q, err
 			}
-			lines = append(lines, name+" ("+id+")")
+			q.Lines = append(q.Lines, name+" ("+ofPick(pick).ID+")")
 		}
-	}
-	if more := len(list) - heldShown; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	n := names.Counted("%d {user or group|users and groups}", len(list))
-	if sure, err := p.Sure(web.Question{
-		Title: "Remove what is assigned to " + n + "?", Lines: lines, Button: "Remove it",
+		if more := len(picks) - heldShown; more > 0 {
+			q.Lines = append(q.Lines, fmt.Sprintf("and %d more", more))
+		}
+		return q, nil
 	}); !sure {
 		return err
 	}
 	var all center.Moved
-	for _, of := range list {
-		m, err := p.h.Center.RemoveAccess(p.Context(), p.by, of)
+	for _, pick := range picks {
+		m, err := p.h.Center.RemoveAccess(p.Context(), p.by, ofPick(pick))
 		if err != nil {
 			_, lines := explain(err)
 			if lines == nil {
@@ -166,17 +168,23 @@ func removeLeavers(p page) error {
 	return p.told("removed", all)
 }
 
+// ofPick is whom a box of the page names: of the list of those who are disabled by an id.
+func ofPick(pick string) center.Principal {
+	of, id, both := strings.Cut(pick, " ")
+	if !both {
+		return center.Principal{Type: center.PrincipalUser, ID: pick}
+	}
+	return center.Principal{Type: center.PrincipalType(of), ID: id}
+}
+
 // leaverName is what somebody is called, or was called before they were deleted.
 func (p page) leaverName(of center.Principal) (string, error) {
 	name, err := p.principalName(center.Assignment{PrincipalType: of.Type, PrincipalID: of.ID})
 	if err != nil || name != deletedUser && name != deletedGroup {
 		return name, err
 	}
-	gone, _, err := p.h.Center.Orphans(p.Context(), center.OrphanQuery{Search: of.ID, Limit: 1})
-	if len(gone) == 1 {
-		name = cmp.Or(gone[0].Name, name)
-	}
-	return name, err
+	gone, err := p.h.Center.Departed(p.Context(), of)
+	return cmp.Or(gone.Name, name), err
 }
 
 const membershipsToo = "Memberships of groups that are kept here, and not by the identity provider, go too."
@@ -186,13 +194,19 @@ func removeLeaver(p page) error {
 		return removeLeavers(p)
 	}
 	of := p.leaver()
+	if err := p.h.Center.CheckRemoveAccess(p.Context(), of); err != nil { // before the question
+		return err
+	}
 	lines, err := p.held(of)
 	if err != nil {
 		return err
 	}
-	who := cmp.Or(p.PostFormValue("name"), of.ID)
+	who, err := p.leaverName(of)
+	if err != nil {
+		return err
+	}
 	question := web.Question{
-		Title:  "Remove what is assigned to " + who + "?",
+		Title:  "Remove what is assigned to " + who + " (" + of.ID + ")?",
 		Lines:  append(lines, membershipsToo),
 		Button: "Remove it",
 	}
@@ -208,6 +222,9 @@ func removeLeaver(p page) error {
 
 func relinkLeaver(p page) error {
 	of, to := p.leaver(), p.PostFormValue("to")
+	if err := p.h.Center.CheckRelink(p.Context(), of, to); err != nil { // before the question
+		return err
+	}
 	lines, err := p.held(of)
 	if err != nil {
 		return err
@@ -281,9 +298,9 @@ func (p page) told(done string, m center.Moved) error {
 			"are %s.", m.Assignments, m.Applications, m.Rules, m.Memberships, done,
 	)
 	if m.Left > 0 || len(m.Problems) > 0 {
-		return p.Failed("/console/leavers", strings.TrimSpace(
+		return p.Failed(leaversPath, strings.TrimSpace(
 			text+names.Counted(" %d {is|are} left. ", m.Left)+strings.Join(m.Problems[:min(len(m.Problems), 3)], " ")),
 		)
 	}
-	return p.Done("/console/leavers", text)
+	return p.Done(leaversPath, text)
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"path"
 	"slices"
@@ -103,6 +104,18 @@ func (p page) changeOAuth(action center.Action, notice string, edit func(*center
 	return p.Done(applicationURL(p.applicationARN()), notice)
 }
 
+// changeOAuthIfSure asks before that.
+func (p page) changeOAuthIfSure(
+	q web.Question, action center.Action, notice string, edit func(*center.Application) error,
+) error {
+	if done, err := p.SureOf(q, func(ctx context.Context) error {
+		return p.h.Center.UpdateApplication(ctx, p.by, action, p.applicationARN(), edit)
+	}); !done {
+		return err
+	}
+	return p.Done(applicationURL(p.applicationARN()), notice)
+}
+
 // saveActorPolicy says who may ask for tokens of the application, or that nobody may.
 func saveActorPolicy(p page) error {
 	if p.PostFormValue("do") != "remove" {
@@ -120,11 +133,8 @@ func saveActorPolicy(p page) error {
 		Lines:  []string{"Nobody can ask for tokens of the application any more, and none can be renewed."},
 		Button: "Remove the actor policy",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	return p.changeOAuth(
-		center.ActionDeleteApplicationAuthenticationMethod, "The actor policy is removed.",
+	return p.changeOAuthIfSure(
+		question, center.ActionDeleteApplicationAuthenticationMethod, "The actor policy is removed.",
 		func(a *center.Application) error { a.ActorPolicy = ""; return nil },
 	)
 }
@@ -199,23 +209,24 @@ func saveGrants(p page) error {
 	if err != nil {
 		return err
 	}
-	if gone := lost(a.Grants, next); len(gone) > 0 {
-		question := web.Question{Title: "Change the grants of " + a.Name + "?", Lines: gone, Button: "Save the grants"}
-		if sure, err := p.Sure(question); !sure {
-			return err
-		}
-	}
 	action := center.ActionPutApplicationGrant
 	if len(next) < len(a.Grants) {
 		action = center.ActionDeleteApplicationGrant
 	}
-	return p.changeOAuth(action, "The grants are saved.", func(a *center.Application) error {
+	const saved = "The grants are saved."
+	put := func(a *center.Application) error {
 		a.Grants = nil
 		for _, g := range next {
 			a.SetGrant(g)
 		}
 		return nil
-	})
+	}
+	gone := lost(a.Grants, next)
+	if len(gone) == 0 {
+		return p.changeOAuth(action, saved, put)
+	}
+	question := web.Question{Title: "Change the grants of " + a.Name + "?", Lines: gone, Button: "Save the grants"}
+	return p.changeOAuthIfSure(question, action, saved, put)
 }
 
 // saveScope adds a scope, or replaces the targets of one.
@@ -244,11 +255,8 @@ func deleteScope(p page) error {
 		Lines:  []string{"Tokens that have it lose it at once, and other applications no longer take them by it."},
 		Button: "Remove the scope",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	return p.changeOAuth(
-		center.ActionDeleteApplicationAccessScope, "The scope is removed.",
+	return p.changeOAuthIfSure(
+		question, center.ActionDeleteApplicationAccessScope, "The scope is removed.",
 		func(a *center.Application) error { return a.RemoveScope(name) },
 	)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"path"
 	"strconv"
@@ -74,13 +75,12 @@ func deletePermissionSet(p page) error {
 	}
 	question := web.Question{
 		Title:  "Delete the permission set " + name + "?",
-		Lines:  []string{"Its policies and settings are lost. One that is assigned somewhere is not deleted."},
+		Lines:  []string{"Its policies and settings are lost. It is assigned nowhere."},
 		Button: "Delete the permission set",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeletePermissionSet(p.Context(), p.by, p.PostFormValue("arn")); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeletePermissionSet(ctx, p.by, p.PostFormValue("arn"))
+	}); !done {
 		return err
 	}
 	return p.Done("/console/permission-sets", "The permission set is deleted.")

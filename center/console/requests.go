@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -189,10 +190,9 @@ func deletePolicy(p page) error {
 		Lines:  []string{"What waits for approval by it is denied. Windows that are open go on to their end."},
 		Button: "Delete the policy",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteRequestPolicy(p.Context(), p.by, p.PostFormValue("id")); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteRequestPolicy(ctx, p.by, p.PostFormValue("id"))
+	}); !done {
 		return err
 	}
 	return p.Done(requestsPath, "The policy is deleted.")

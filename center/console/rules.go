@@ -1,6 +1,10 @@
 package console
 
-import "github.com/gatehouse-id/gatehouse/web"
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/web"
+)
 
 func deleteRule(p page) error {
 	question := web.Question{
@@ -8,10 +12,9 @@ func deleteRule(p page) error {
 		Lines:  []string{"Its assignments are removed in all its accounts, unless another rule wants them."},
 		Button: "Delete the rule",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteAssignmentRule(p.Context(), p.by, p.PostFormValue("id")); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteAssignmentRule(ctx, p.by, p.PostFormValue("id"))
+	}); !done {
 		return err
 	}
 	return p.Done("/console/assignments", "The rule is deleted, and its assignments are removed.")

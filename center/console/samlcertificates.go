@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 
@@ -48,10 +49,10 @@ func changeCertificates(p page) error {
 			},
 			Button: "Make it active",
 		}
-		if sure, err := p.Sure(question); !sure {
+		if done, err := p.SureOf(question, func(ctx context.Context) error {
+			_, err := c.ActivateSAMLCertificate(ctx, p.by, arn, thumbprint)
 			return err
-		}
-		if _, err := c.ActivateSAMLCertificate(ctx, p.by, arn, thumbprint); err != nil {
+		}); !done {
 			return err
 		}
 		return p.Done(page, "The certificate is active: the application's sign-ins are signed with it.")
@@ -61,10 +62,10 @@ func changeCertificates(p page) error {
 			Lines:  []string{"Thumbprint " + thumbprint + ".", "Its key is lost, so that you cannot go back to it."},
 			Button: "Delete the certificate",
 		}
-		if sure, err := p.Sure(question); !sure {
+		if done, err := p.SureOf(question, func(ctx context.Context) error {
+			_, err := c.DeleteSAMLCertificate(ctx, p.by, arn, thumbprint)
 			return err
-		}
-		if _, err := c.DeleteSAMLCertificate(ctx, p.by, arn, thumbprint); err != nil {
+		}); !done {
 			return err
 		}
 		return p.Done(page, "The certificate is deleted.")

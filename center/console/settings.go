@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,14 +240,14 @@ func about(p page) error {
 
 // openNetworks is the way back for administrators who have shut themselves out.
 func openNetworks(p page) error {
-	if sure, err := p.Sure(web.Question{
+	question := web.Question{
 		Title:  "Remove the network controls?",
 		Lines:  []string{"Requests are let in from everywhere from then on. The networks are not kept."},
 		Button: "Remove the network controls",
-	}); !sure {
-		return err
 	}
-	if err := p.h.Center.OpenNetworks(p.Context(), p.by); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.OpenNetworks(ctx, p.by)
+	}); !done {
 		return err
 	}
 	return p.Done(networkPath, "The network controls are removed. Requests are let in from everywhere.")
@@ -313,12 +314,14 @@ func deleteToken(p page) error {
 			"to the identity provider.")
 	}
 	question := web.Question{Title: "Delete the access token?", Lines: lines, Button: "Delete the access token"}
-	if !rotated {
-		if sure, err := p.Sure(question); !sure {
-			return err
-		}
+	deletes := func(ctx context.Context) error { return p.h.Center.DeleteBearerToken(ctx, p.by, id) }
+	done := rotated
+	if rotated {
+		err = deletes(p.Context())
+	} else {
+		done, err = p.SureOf(question, deletes)
 	}
-	if err := p.h.Center.DeleteBearerToken(p.Context(), p.by, id); err != nil {
+	if !done || err != nil {
 		return err
 	}
 	return p.Done(provisioningPath, "The access token is deleted. Requests that use it are refused from now on.")

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"path"
 	"slices"
 	"strings"
@@ -95,6 +96,9 @@ func updateIssuer(p page) error {
 	}
 	next := i
 	p.issuerForm(&next)
+	update := func(ctx context.Context) error {
+		return p.h.Center.UpdateTokenIssuer(ctx, p.by, i.ARN, p.issuerForm)
+	}
 	if next.ClaimAttributePath != i.ClaimAttributePath ||
 		next.IdentityStoreAttributePath != i.IdentityStoreAttributePath {
 		question := web.Question{
@@ -107,11 +111,10 @@ func updateIssuer(p page) error {
 			},
 			Button: "Save",
 		}
-		if sure, err := p.Sure(question); !sure {
+		if done, err := p.SureOf(question, update); !done {
 			return err
 		}
-	}
-	if err := p.h.Center.UpdateTokenIssuer(p.Context(), p.by, i.ARN, p.issuerForm); err != nil {
+	} else if err := update(p.Context()); err != nil {
 		return err
 	}
 	return p.Done(issuerURL(i.ARN), "The trusted token issuer is changed.")
@@ -127,10 +130,9 @@ func deleteIssuer(p page) error {
 		Lines:  []string{"Tokens of " + i.IssuerURL + " are no longer taken. A new one has another ARN."},
 		Button: "Delete the trusted token issuer",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Center.DeleteTokenIssuer(p.Context(), p.by, i.ARN); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Center.DeleteTokenIssuer(ctx, p.by, i.ARN)
+	}); !done {
 		return err
 	}
 	return p.Done("/console/applications", "The trusted token issuer is deleted.")

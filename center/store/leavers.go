@@ -52,6 +52,12 @@ func (t tx) HoldsAssignments(of center.PrincipalType, id string) (bool, error) {
 	return n > 0, err
 }
 
+func (t tx) Departed(of center.PrincipalType, id string) (center.Departed, error) {
+	return one[center.Departed](
+		t, `SELECT doc FROM departed WHERE principal_id = $1 AND principal_type = $2`, id, string(of),
+	)
+}
+
 func (t tx) PutDeparted(d center.Departed) error {
 	return t.Do(
 		`INSERT INTO departed (principal_type, principal_id, doc) VALUES ($1, $2, $3)

@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -97,6 +98,11 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Update implements center.Store.
 func (s *Store) Update(ctx context.Context, fn func(center.Tx) error) error {
+	if ends := refusal.EndOf(ctx); ends != nil {
+		return known(s.db.View(ctx, func(t sqldb.Tx) error {
+			return cmp.Or(fn(tx{t.Ending(ends), &s.writes, s.db.Shared()}), ends)
+		}))
+	}
 	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, &s.writes, s.db.Shared()}) }))
 }
 

@@ -2,6 +2,7 @@ package admincenter
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -54,18 +55,12 @@ func few(list []string, most int, none string) ([]string, error) {
 	return list, nil
 }
 
-// each does something to each of the chosen, and goes back with what was done. One that is refused
-// ends it, and says how many were done before.
+// each does something to each of the chosen, and goes back with what was done.
 func (p page) each(ids []string, back, done string, do func(id string) error) error {
-	for n, id := range ids {
-		if err := do(id); err != nil {
-			_, lines := explain(err)
-			if n == 0 || lines == nil {
-				return err
-			}
-			return p.Failed(back, fmt.Sprintf(
-				"Done: %d of %d. Then one was refused: %s", n, len(ids), strings.Join(lines, " ")))
-		}
+	all := web.Several{IDs: ids, Back: back, Name: func(id string) (string, error) { return id, nil },
+		Deed: func(_ context.Context, id string) error { return do(id) }}
+	if done, err := all.Do(p.Visit); !done {
+		return err
 	}
 	return p.Done(back, done)
 }
@@ -77,15 +72,13 @@ func (p page) back(otherwise string) string { return web.LocalPath(p.PostFormVal
 type deed struct {
 	ask, done string   // done follows how many they are
 	lines     []string // without any, the chosen rows are not asked about
-	do        func(p page, id string) error
+	do        func(ctx context.Context, p page, id string) error
 }
 
 // setEnabled enables or disables a user.
-func setEnabled(enabled bool) func(page, string) error {
-	return func(p page, id string) error {
-		_, err := p.h.Tenant.UpdateUser(
-			p.Context(), p.by, tenant.UserID(id), func(u *tenant.User) { u.Enabled = enabled },
-		)
+func setEnabled(enabled bool) func(context.Context, page, string) error {
+	return func(ctx context.Context, p page, id string) error {
+		_, err := p.h.Tenant.UpdateUser(ctx, p.by, tenant.UserID(id), func(u *tenant.User) { u.Enabled = enabled })
 		return err
 	}
 }
@@ -108,7 +101,9 @@ var listedUsers = listed{tenant.KindUser, "%d {user|users}", "/admin/users", pag
 	},
 	"delete": {
 		ask: "Delete", done: " deleted. You can restore them for 30 days.", lines: []string{usersGo},
-		do: func(p page, id string) error { return p.h.Tenant.DeleteUser(p.Context(), p.by, tenant.UserID(id)) },
+		do: func(ctx context.Context, p page, id string) error {
+			return p.h.Tenant.DeleteUser(ctx, p.by, tenant.UserID(id))
+		},
 	},
 }}
 
@@ -116,7 +111,9 @@ var listedGroups = listed{tenant.KindGroup, "%d {group|groups}", "/admin/groups"
 	"delete": {
 		ask: "Delete", done: " deleted. You can restore them for 30 days.",
 		lines: []string{"Their members lose what the groups give.", groupsGo},
-		do:    func(p page, id string) error { return p.h.Tenant.DeleteGroup(p.Context(), p.by, tenant.GroupID(id)) },
+		do: func(ctx context.Context, p page, id string) error {
+			return p.h.Tenant.DeleteGroup(ctx, p.by, tenant.GroupID(id))
+		},
 	},
 }}
 
@@ -136,34 +133,40 @@ func (p page) change(list listed) error {
 	if err != nil {
 		return err
 	}
-	n := names.Counted(list.noun, len(ids))
-	marks := make([]tenant.Mark, len(ids))
-	for i, id := range ids {
-		marks[i] = tenant.Mark{Kind: list.kind, ID: tenant.PrincipalID(id)}
+	name := func(id string) (string, error) {
+		return p.called(tenant.Mark{Kind: list.kind, ID: tenant.PrincipalID(id)})
 	}
 	if p.PostFormValue("do") == "assign" {
-		return p.assignPicked(marks, n, list.back)
+		return p.assignPicked(ids, name, names.Counted(list.noun, len(ids)), list.back)
 	}
 	d, known := list.deeds[p.PostFormValue("do")]
 	if !known {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "say what to do with the chosen"}
 	}
+	all := web.Several{IDs: ids, Back: p.back(list.back), Name: name,
+		Deed: func(ctx context.Context, id string) error { return d.do(ctx, p, id) }}
 	if d.lines != nil || p.Every() {
-		who, err := p.calledAll(marks)
-		if err != nil {
+		if _, err := calledAll(ids, name); err != nil { // one that is not there is no part of an answer
 			return err
 		}
-		if sure, err := p.Sure(web.Question{
-			Title: d.ask + " " + n + "?", Lines: append(who, d.lines...), Button: d.ask + " " + n,
+		if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
+			n := names.Counted(list.noun, len(ids))
+			who, err := calledAll(ids, name)
+			return web.Question{
+				Title: d.ask + " " + n + "?", Lines: append(who, d.lines...), Button: d.ask + " " + n,
+			}, err
 		}); !sure {
 			return err
 		}
 	}
-	return p.each(ids, p.back(list.back), n+d.done, func(id string) error { return d.do(p, id) })
+	if done, err := all.Do(p.Visit); !done {
+		return err
+	}
+	return p.Done(all.Back, names.Counted(list.noun, len(ids))+d.done)
 }
 
 // assignPicked gives an application to the chosen users or groups.
-func (p page) assignPicked(marks []tenant.Mark, n, back string) error {
+func (p page) assignPicked(ids []string, name func(id string) (string, error), n, back string) error {
 	a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(p.PostFormValue("application")))
 	if err != nil {
 		return err
@@ -172,7 +175,7 @@ func (p page) assignPicked(marks []tenant.Mark, n, back string) error {
 		return &refusal.Error{Code: tenant.NotAllowed, Subject: at, Detail: "no directory role of yours allows it"}
 	}
 	if p.Every() {
-		who, err := p.calledAll(marks)
+		who, err := calledAll(ids, name)
 		if err != nil {
 			return err
 		}
@@ -182,9 +185,9 @@ func (p page) assignPicked(marks []tenant.Mark, n, back string) error {
 			return err
 		}
 	}
-	list := make([]tenant.PrincipalID, len(marks))
-	for i, m := range marks {
-		list[i] = m.ID
+	list := make([]tenant.PrincipalID, len(ids))
+	for i, id := range ids {
+		list[i] = tenant.PrincipalID(id)
 	}
 	return p.assignAll(a, list, p.back(back))
 }

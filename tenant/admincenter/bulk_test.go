@@ -65,7 +65,8 @@ func TestSeveralUsersAreChangedAtOnce(t *testing.T) {
 		t.Errorf("one of two is not there: %d", code)
 	}
 	status("user-005", tenant.User{Enabled: true})
-	v.Does(chosen, form("enable", "user-010", "user-003"), "Done: 1 of 2. Then one was refused")
+	v.Does(chosen, form("enable", "user-010", "user-003"),
+		"Done: 1 of 2. Not done for user-003: the user does not exist. What to do: ")
 	status("user-010", tenant.User{Enabled: true})
 	other, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
 	if err != nil {

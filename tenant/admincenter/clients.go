@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"context"
 	"encoding/pem"
 	"strings"
 	"time"
@@ -76,10 +77,9 @@ func deleteClient(p page) error {
 		Lines:  []string{"The program's tokens are refused from then on, and its secret is lost."},
 		Button: "Delete the registration",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Tenant.DeleteClient(p.Context(), p.by, tenant.ClientID(p.PathValue("id"))); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.DeleteClient(ctx, p.by, tenant.ClientID(p.PathValue("id")))
+	}); !done {
 		return err
 	}
 	return p.Done("/admin/clients", "The registration is deleted. Its tokens are refused from now on.")

@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"context"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -135,10 +136,9 @@ func hardDeleteItem(p page) error {
 		Lines:  []string{"It cannot be restored. Who was provisioned is deleted at the target too."},
 		Button: "Delete permanently",
 	}
-	if sure, err := p.Sure(question); !sure {
-		return err
-	}
-	if err := p.h.Tenant.HardDelete(p.Context(), p.by, item.ID); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.HardDelete(ctx, p.by, item.ID)
+	}); !done {
 		return err
 	}
 	return p.Done(list, item.Name()+" is permanently deleted.")

@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,9 +34,9 @@ func (p page) called(m tenant.Mark) (string, error) {
 }
 
 // calledAll is what it calls several, of whom some stand for all.
-func (p page) calledAll(list []tenant.Mark) (called []string, err error) {
-	for _, m := range list[:min(len(list), maxNamed)] {
-		name, err := p.called(m)
+func calledAll(list []string, name func(id string) (string, error)) (called []string, err error) {
+	for _, id := range list[:min(len(list), maxNamed)] {
+		name, err := name(id)
 		if err != nil {
 			return nil, err
 		}
@@ -66,9 +67,8 @@ func unassign(p page) error {
 	if err != nil {
 		return err
 	}
-	var marks []tenant.Mark
+	marks := map[string]tenant.Mark{}
 	if err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		marks = nil
 		for _, id := range ids {
 			x, err := r.Assignment(tenant.AssignmentID(id))
 			if err == nil && x.ServicePrincipalID != a.ServicePrincipalID {
@@ -77,31 +77,39 @@ func unassign(p page) error {
 			if err != nil {
 				return refusal.IfNoRow(err, tenant.AssignmentNotFound, id)
 			}
-			marks = append(marks, tenant.Mark{Kind: x.PrincipalKind, ID: x.PrincipalID})
+			marks[id] = tenant.Mark{Kind: x.PrincipalKind, ID: x.PrincipalID}
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	called, err := p.calledAll(marks)
-	if err != nil {
-		return err
-	}
-	n := names.Counted("%d {assignment|assignments}", len(ids))
-	if sure, err := p.Sure(removal(
-		called, n, a.DisplayName,
+	all := web.Several{IDs: ids, Back: p.back(addressOf(a, "assignments")),
+		Name: func(id string) (string, error) { return p.called(marks[id]) },
+		Deed: func(ctx context.Context, id string) error {
+			return p.h.Tenant.Unassign(ctx, p.by, a.ServicePrincipalID, tenant.AssignmentID(id))
+		}}
+	return p.removeAll(all, "assignment", a.DisplayName,
 		"Whoever has "+a.DisplayName+" by this alone cannot sign in to it any more, and provisioning disables them "+
-			"there. You can assign it again.",
-	)); !sure {
+			"there. You can assign it again.")
+}
+
+// removeAll asks before some are taken out of something, and does it. What is one assignment or
+// member.
+func (p page) removeAll(all web.Several, what, from, loss string) error {
+	counted := func(n int) string { return names.Counted("%d {"+what+"|"+what+"s}", n) }
+	if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
+		called, err := calledAll(ids, all.Name)
+		return removal(called, counted(len(ids)), from, loss), err
+	}); !sure {
 		return err
 	}
-	done := n + " removed."
-	if len(ids) == 1 {
-		done = "The assignment is removed."
+	if done, err := all.Do(p.Visit); !done {
+		return err
 	}
-	return p.each(ids, p.back(addressOf(a, "assignments")), done, func(id string) error {
-		return p.h.Tenant.Unassign(p.Context(), p.by, a.ServicePrincipalID, tenant.AssignmentID(id))
-	})
+	if len(all.IDs) == 1 {
+		return p.Done(all.Back, "The "+what+" is removed.")
+	}
+	return p.Done(all.Back, counted(len(all.IDs))+" removed.")
 }
 
 // removeMembers takes the chosen, or one, out of a group.
@@ -114,43 +122,32 @@ func removeMembers(p page) error {
 	if err != nil {
 		return err
 	}
-	var marks []tenant.Mark
+	marks := map[string]tenant.Mark{}
 	if err := p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		marks = nil
 		for _, id := range ids {
 			m, err := r.Member(g.ID, tenant.PrincipalID(id))
 			if err != nil {
 				return refusal.IfNoRow(err, tenant.MemberNotFound, id)
 			}
-			marks = append(marks, tenant.Mark{Kind: m.Kind, ID: tenant.PrincipalID(id)})
+			marks[id] = tenant.Mark{Kind: m.Kind, ID: tenant.PrincipalID(id)}
 		}
 		return nil
 	}); err != nil {
-		return err
-	}
-	called, err := p.calledAll(marks)
-	if err != nil {
 		return err
 	}
 	gives, err := p.given(g)
 	if err != nil {
 		return err
 	}
-	n := names.Counted("%d {member|members}", len(ids))
 	loss := "They lose what the group gives: " + gives + ". You can add them again."
 	if gives == "" {
 		loss = "No application is assigned to the group. You can add them again."
 	}
-	if sure, err := p.Sure(removal(called, n, g.DisplayName, loss)); !sure {
-		return err
-	}
-	done := n + " removed."
-	if len(ids) == 1 {
-		done = "The member is removed."
-	}
-	return p.each(ids, p.back("/admin/groups/"+string(g.ID)), done, func(id string) error {
-		return p.h.Tenant.RemoveMember(p.Context(), p.by, g.ID, tenant.PrincipalID(id))
-	})
+	return p.removeAll(web.Several{IDs: ids, Back: p.back("/admin/groups/" + string(g.ID)),
+		Name: func(id string) (string, error) { return p.called(marks[id]) },
+		Deed: func(ctx context.Context, id string) error {
+			return p.h.Tenant.RemoveMember(ctx, p.by, g.ID, tenant.PrincipalID(id))
+		}}, "member", g.DisplayName, loss)
 }
 
 // given names the applications that are assigned to a group, of which some stand for all.
@@ -180,15 +177,15 @@ func deleteUser(p page) error {
 	if err != nil {
 		return err
 	}
-	if sure, err := p.Sure(web.Question{
+	question := web.Question{
 		Title: "Delete " + u.DisplayName + " (" + u.UserPrincipalName + ")?",
 		Lines: append([]string{usersGo},
 			"For 30 days you can restore them under Deleted items, with memberships, assignments and password."),
 		Button: "Delete " + u.DisplayName,
-	}); !sure {
-		return err
 	}
-	if err := p.h.Tenant.DeleteUser(p.Context(), p.by, u.ID); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.DeleteUser(ctx, p.by, u.ID)
+	}); !done {
 		return err
 	}
 	return p.Done("/admin/users", "The user is deleted. You can restore them for 30 days, under Deleted items.")
@@ -210,12 +207,12 @@ func deleteGroup(p page) error {
 	if gives != "" {
 		lines = append([]string{"Its members lose what the group gives: " + gives + "."}, lines...)
 	}
-	if sure, err := p.Sure(web.Question{
+	question := web.Question{
 		Title: "Delete the group " + g.DisplayName + "?", Lines: lines, Button: "Delete " + g.DisplayName,
-	}); !sure {
-		return err
 	}
-	if err := p.h.Tenant.DeleteGroup(p.Context(), p.by, g.ID); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.DeleteGroup(ctx, p.by, g.ID)
+	}); !done {
 		return err
 	}
 	return p.Done("/admin/groups", "The group is deleted. You can restore it for 30 days, under Deleted items.")
@@ -226,17 +223,17 @@ func deleteApp(p page) error {
 	if err != nil {
 		return err
 	}
-	if sure, err := p.Sure(web.Question{
+	question := web.Question{
 		Title: "Delete " + a.DisplayName + "?",
 		Lines: []string{
 			"Nobody can sign in to it any more, and provisioning stops. Users at the target stay as they are.",
 			"For 30 days you can restore it under Deleted items. Its provisioning is off then.",
 		},
 		Button: "Delete " + a.DisplayName,
-	}); !sure {
-		return err
 	}
-	if err := p.h.Tenant.DeleteApplication(p.Context(), p.by, tenant.AnyApplicationID(a.ID)); err != nil {
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.DeleteApplication(ctx, p.by, tenant.AnyApplicationID(a.ID))
+	}); !done {
 		return err
 	}
 	return p.Done("/admin/apps", a.DisplayName+" is deleted. You can restore it for 30 days, under Deleted items.")

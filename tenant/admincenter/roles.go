@@ -295,15 +295,16 @@ func unassignRole(p page) error {
 		if err := errors.Join(err, unknown); err != nil {
 			return err
 		}
-		if sure, err := p.Sure(web.Question{
+		question := web.Question{
 			Title: "Take the role " + role.DisplayName + " from " + name + "?",
 			Lines: []string{"What they do by it ends at once. You can assign it again."}, Button: "Take it away",
-		}); !sure {
+		}
+		if done, err := p.SureOf(question, func(ctx context.Context) error {
+			return p.h.Tenant.UnassignRole(ctx, p.by, id)
+		}); !done {
 			return err
 		}
+		return p.Done(p.back(rolesPath), "The role is taken away.")
 	}
-	if err := p.h.Tenant.UnassignRole(p.Context(), p.by, id); err != nil {
-		return err
-	}
-	return p.Done(p.back(rolesPath), "The role is taken away.")
+	return &refusal.Error{Code: tenant.RoleAssignmentNotFound, Subject: id}
 }

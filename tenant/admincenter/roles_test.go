@@ -107,6 +107,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 		}
 	}
 	uma, _ := signIn("uma")
+	asksNot(t, s, uma, joe, gale)
 	ctx := context.Background()
 	list, err := s.RoleAssignments(ctx)
 	if err != nil {
@@ -120,6 +121,39 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	if _, page := uma.Send(http.MethodGet, s.URL+"/admin/users", nil); strings.Contains(page, "joe@northwind.example") {
 		t.Error("a session outlives the role")
 	}
+}
+
+// asksNot looks at what a User Administrator is asked about somebody and a Global Administrator.
+func asksNot(t *testing.T, s *tenanttest.Server, uma webtest.Visitor, joe, gale string) {
+	t.Helper()
+	const gales, joes = "gale@northwind.example", "joe@northwind.example)"
+	const stronger = "only somebody with a stronger one may do this"
+	status, page := uma.Send(http.MethodPost, s.URL+"/admin/users/"+gale+"/delete", nil)
+	if status != http.StatusForbidden || !strings.Contains(page, stronger) {
+		t.Errorf("what will be refused is asked: %d %s", status, page)
+	}
+	for _, do := range []string{"Disable", "Delete"} {
+		form := url.Values{"do": {strings.ToLower(do)}, "pick": {gale, joe}}
+		page := uma.Does(s.URL+"/admin/users/chosen", form, do+" 1 user?")
+		if !strings.Contains(page, "Not done for "+gales) || !strings.Contains(page, stronger) ||
+			!strings.Contains(page, joes) {
+			t.Errorf("the question before several: %s", page)
+		}
+		for _, id := range []string{joe, gale} {
+			if u, err := s.UserByIDOrName(context.Background(), id); err != nil || !u.Enabled {
+				t.Errorf("a question has done it: %+v, %v", u, err)
+			}
+		}
+		form.Del("pick")
+		form.Set("pick", gale)
+		if status, _ := uma.Send(http.MethodPost, s.URL+"/admin/users/chosen", form); status != http.StatusForbidden {
+			t.Errorf("%s of all who are chosen would be refused: %d", do, status)
+		}
+	}
+	form := url.Values{"do": {"disable"}, "pick": {gale, joe}, "sure": {"yes"}}
+	uma.Does(s.URL+"/admin/users/chosen", form, "Done: 1 of 2. Not done for "+gales)
+	form = url.Values{"do": {"enable"}, "pick": {joe}}
+	uma.Does(s.URL+"/admin/users/chosen", form, "1 user enabled.")
 }
 
 // TestAPageOffersWhatARoleOpens: no link of a page leads to a refusal, nor does a form of an

@@ -2,8 +2,8 @@ package admincenter
 
 import (
 	"cmp"
+	"context"
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -227,36 +227,42 @@ func removeFromGroups(p page) error {
 	if err != nil {
 		return err
 	}
-	var lines []string
-	for _, id := range ids {
-		g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(id))
-		if err != nil {
-			return err
-		}
-		gives, err := p.given(g)
-		if err != nil {
-			return err
-		}
-		line := g.DisplayName
-		if gives != "" {
-			line += ", which gives " + gives
-		}
-		lines = append(lines, line)
-	}
-	if more := len(lines) - maxNamed; more > 0 {
-		lines = append(lines[:maxNamed], fmt.Sprintf("and %d more", more))
-	}
-	n := names.Counted("%d {group|groups}", len(ids))
-	if sure, err := p.Sure(web.Question{
-		Title:  "Remove " + u.DisplayName + " (" + u.UserPrincipalName + ") from " + n + "?",
-		Lines:  append(lines, "They lose what these groups give. You can add them again."),
-		Button: "Remove from " + n,
+	all := web.Several{IDs: ids, Back: p.back(userAddress(u.ID, "groups")),
+		Name: func(id string) (string, error) {
+			g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(id))
+			return g.DisplayName, err
+		},
+		Deed: func(ctx context.Context, id string) error {
+			return p.h.Tenant.RemoveMember(ctx, p.by, tenant.GroupID(id), tenant.PrincipalID(u.ID))
+		}}
+	if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
+		lines, err := calledAll(ids, p.whatItGives)
+		n := names.Counted("%d {group|groups}", len(ids))
+		return web.Question{
+			Title:  "Remove " + u.DisplayName + " (" + u.UserPrincipalName + ") from " + n + "?",
+			Lines:  append(lines, "They lose what these groups give. You can add them again."),
+			Button: "Remove from " + n,
+		}, err
 	}); !sure {
 		return err
 	}
-	return p.each(ids, p.back(userAddress(u.ID, "groups")), "Removed from "+n+".", func(id string) error {
-		return p.h.Tenant.RemoveMember(p.Context(), p.by, tenant.GroupID(id), tenant.PrincipalID(u.ID))
-	})
+	if done, err := all.Do(p.Visit); !done {
+		return err
+	}
+	return p.Done(all.Back, "Removed from "+names.Counted("%d {group|groups}", len(ids))+".")
+}
+
+// whatItGives is what a question calls a group, with the applications that it gives.
+func (p page) whatItGives(id string) (string, error) {
+	g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(id))
+	if err != nil {
+		return "", err
+	}
+	gives, err := p.given(g)
+	if gives == "" {
+		return g.DisplayName, err
+	}
+	return g.DisplayName + ", which gives " + gives, err
 }
 
 // heldApplication is an application that somebody has, in a role and by a way.

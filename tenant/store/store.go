@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -69,6 +70,9 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Update implements tenant.Store.
 func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
+	if ends := refusal.EndOf(ctx); ends != nil {
+		return known(s.db.View(ctx, func(t sqldb.Tx) error { return cmp.Or(fn(tx{t.Ending(ends)}), ends) }))
+	}
 	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
 }
 

@@ -56,6 +56,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"clients, grants, policies, factors and notes", small},
 		{"marks are numbered once, also by concurrent writers", marks},
 		{"an update that fails leaves nothing behind", failedUpdate},
+		{"an update that is only tried leaves nothing behind, and says what refuses it", triedUpdate},
 		{"small nouns round trip", nouns},
 		{"administrators go with password and factors", administrators},
 		{"events are kept for as long as they are to be", retention},
