@@ -21,6 +21,8 @@ var (
 	bashScript string
 	//go:embed fish.fish
 	fishScript string
+	//go:embed zsh.zsh
+	zshScript string
 )
 
 const examples = `  gatehouse completion bash > ~/.gatehouse.bash   # in ~/.bashrc: . ~/.gatehouse.bash
@@ -39,7 +41,7 @@ func Scripts(root *cobra.Command) {
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // after the settings are read
 		terminal.Examples(cmd)
 	}
-	for shell, script := range map[string]string{"bash": bashScript, "fish": fishScript} {
+	for shell, script := range map[string]string{"bash": bashScript, "fish": fishScript, "zsh": zshScript} {
 		cmd, _, err := root.Find([]string{"completion", shell})
 		if err != nil || cmd.Name() != shell {
 			continue
