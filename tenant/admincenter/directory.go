@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -101,67 +100,6 @@ func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error 
 			return nil
 		}
 	}
-}
-
-// userList is the list of users.
-type userList struct {
-	listing[tenant.User]
-	Back string
-	Apps []tenant.Application // that can be assigned
-}
-
-// userQuery is what the address of the list selects.
-func (p page) userQuery() (l userList, q tenant.Query) {
-	l.Listing, l.Back = p.Listing("name", "upn"), p.URL.RequestURI()
-	l.Status = l.Filter("status", "enabled", "disabled")
-	q = tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
-	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
-	if l.Status != "" {
-		enabled := l.Status == "enabled"
-		q.Enabled = &enabled
-	}
-	return l, q
-}
-
-// usersListed are the ids of the users of the list.
-func (p page) usersListed(limit int) (ids []string, err error) {
-	_, q := p.userQuery()
-	q.Offset, q.Limit = 0, limit
-	list, err := p.h.Tenant.Users(p.Context(), q)
-	for _, u := range list {
-		ids = append(ids, string(u.ID))
-	}
-	return ids, err
-}
-
-func users(p page) error {
-	ctx, t := p.Context(), p.h.Tenant
-	l, q := p.userQuery()
-	if p.Exports() {
-		columns := []string{"id", "userPrincipalName", "displayName", "givenName", "surname", "mail", "jobTitle",
-			"department", "userType", "accountEnabled", "createdDateTime"}
-		return p.Export("users", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]tenant.User, error) {
-				q.Offset, q.Limit = offset, exportSize
-				return t.Users(ctx, q)
-			}, func(u tenant.User) error {
-				return row(string(u.ID), u.UserPrincipalName, u.DisplayName, u.GivenName, u.Surname, u.Mail, u.JobTitle,
-					u.Department, u.UserType, strconv.FormatBool(u.Enabled), u.CreatedAt.UTC().Format(time.RFC3339))
-			})
-		})
-	}
-	list, err := t.FindUsers(ctx, q)
-	if err != nil {
-		return err
-	}
-	l.Items = list.Items
-	l.Pager = l.Listing.Pager(len(l.Items), pageSize, list.Total)
-	if p.Sends("/admin/users/chosen") {
-		if l.Apps, err = p.assignable(); err != nil {
-			return err
-		}
-	}
-	return p.Render("users", "Users", "/admin/users", l)
 }
 
 // assignable are the applications that can be given to people from a list.

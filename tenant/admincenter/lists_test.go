@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestNoListIsCutOff: of a directory that is larger than a page, every list shows how much there
@@ -82,6 +83,71 @@ func TestNoListIsCutOff(t *testing.T) {
 	disabled := v.Get(admin + "/users?status=disabled")
 	if !strings.Contains(disabled, "1–12 of 12<") || strings.Contains(disabled, ">Enabled</span>") {
 		t.Errorf("who is disabled: %s", disabled)
+	}
+}
+
+// TestWhichColumnsTheListOfUsersShowsIsInItsAddress: and it stays when the list is searched, put in
+// order, turned to another page, and for a file.
+func TestWhichColumnsTheListOfUsersShowsIsInItsAddress(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	fill(t, s)
+	list := s.URL + "/admin/users"
+	if _, err := s.UpdateUser(context.Background(), tenanttest.Actor, "user-007", func(u *tenant.User) {
+		u.City, u.Mail = "Osaka", "seven@x.example"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	head := func(page string) string {
+		t.Helper()
+		var names []string
+		table, _, _ := strings.Cut(page, "</thead>")
+		for _, m := range regexp.MustCompile(`(?s)<th scope="col"[^>]*>(.*?)</th>`).FindAllStringSubmatch(table, -1) {
+			names = append(names, strings.TrimSpace(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[1], "")))
+		}
+		return strings.Join(names[1:], ", ")
+	}
+	plain := v.Get(list)
+	if got := head(plain); got != "Display name, User principal name, Job title, Department, Account" {
+		t.Errorf("at the beginning: %s", got)
+	}
+	if strings.Contains(plain, `type="hidden" name="column" value="city"`) {
+		t.Errorf("a choice that nobody has made: %s", plain)
+	}
+	chosen := "column=displayName&column=city&column=mail&column=id&column=nonsense"
+	page := v.Get(list + "?q=number&status=enabled&sort=-upn&" + chosen)
+	if got := head(page); got != "Display name, Email, City, Object ID" {
+		t.Errorf("chosen: %s", got)
+	}
+	for _, want := range []string{
+		`name="column" value="city" checked`, `type="hidden" name="column" value="city"`,
+		`type="hidden" name="sort" value="-upn"`, `href="?q=number&amp;sort=-upn&amp;status=enabled"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("want %s on %s", want, page)
+		}
+	}
+	for what, link := range map[string]*regexp.Regexp{
+		"the next page": regexp.MustCompile(`href="([^"]+)" rel="next"`),
+		"another order": regexp.MustCompile(`href="(\?[^"]*sort=name[^"]*)"`),
+	} {
+		if got := head(v.Get(list + webtest.Match(t, page, link))); got != "Display name, Email, City, Object ID" {
+			t.Errorf("%s has %s", what, got)
+		}
+	}
+	file := v.Get(list + webtest.Match(t, page, regexp.MustCompile(`href="([^"]+)" download>CSV`)))
+	lines := strings.Split(strings.ReplaceAll(file, "\r", ""), "\n")
+	if lines[0] != "id,displayName,mail,city" ||
+		!strings.Contains(file, "user-007,'=Number 007,seven@x.example,Osaka") {
+		t.Errorf("the file: %s", file)
+	}
+	one := v.Get(list + "?chosen=csv&pick=user-007&" + chosen)
+	if strings.Count(one, "\n") != 2 || !strings.Contains(one, "Osaka") {
+		t.Errorf("the file of one row: %s", one)
+	}
+	if none := head(v.Get(list + "?column=displayName")); none != "Display name" {
+		t.Errorf("no other column: %s", none)
 	}
 }
 
