@@ -39,9 +39,19 @@ type EntitlementQuery struct {
 	PrincipalID   string
 	RoleARN       string
 	AccountID     string
-	HeldBy        UserID // only those of the user and of the user's groups
-	After         string // only those whose id sorts after this one; empty: all
-	Limit         int    // 0: all
+	HeldBy        UserID          // only those of the user and of the user's groups
+	By            AssignmentOrder // where a role's name stands for a permission set's
+	Descending    bool            // the other way round, unless they are in the order of ids
+	After         string          // only those whose id sorts after this one; empty: all
+	Offset        int
+	Limit         int // 0: all
+}
+
+// EntitlementPage is a page of entitlements, and how many there are in all.
+type EntitlementPage struct {
+	Items   []Entitlement
+	Total   int
+	Ordered bool // as the query says; otherwise there are too many, and they are in the order of ids
 }
 
 // EntitledQuery selects roles that a user is entitled to, in the order of their ARNs, which is that
@@ -67,6 +77,7 @@ func (r EntitledRole) Name() string { return NameOfRole(r.RoleARN) }
 type entitlementReader interface {
 	Entitlement(id string) (Entitlement, error)
 	Entitlements(EntitlementQuery) ([]Entitlement, error)
+	CountEntitlements(EntitlementQuery) (int, error)
 	// EntitledRoles has each role once, however a user has it.
 	EntitledRoles(EntitledQuery) ([]EntitledRole, error)
 }
@@ -236,6 +247,28 @@ func (c *Center) Entitlements(
 		return err
 	})
 	return list, err
+}
+
+// FindEntitlements lists entitlements, of which at most MaxOrderedAssignments are put in the order
+// of names. It fails with AccessManagerNotFound.
+func (c *Center) FindEntitlements(
+	ctx context.Context, application string, q EntitlementQuery,
+) (p EntitlementPage, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		if _, err := c.accessManager(r, application); err != nil {
+			return err
+		}
+		if p.Total, err = r.CountEntitlements(q); err != nil {
+			return err
+		}
+		of := q
+		if p.Ordered = p.Total <= MaxOrderedAssignments; !p.Ordered {
+			of.By, of.Descending = ByAccountID, false
+		}
+		p.Items, err = r.Entitlements(of)
+		return err
+	})
+	return p, err
 }
 
 // DeleteEntitlement takes a role from a user or a group. Sessions of the role that are open go on.

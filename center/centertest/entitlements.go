@@ -65,18 +65,15 @@ func entitlements(t *testing.T, s center.Store) {
 			"e3 e4":       {After: "e2"},
 			"e1":          {Limit: 1},
 			"e1 e2":       {RoleARN: reader},
+			"e3 e1":       {By: center.ByPrincipalName, Descending: true, Limit: 2, Offset: 1},
+			"e4 e1 e2 e3": {By: center.ByPrincipalName},
+			"e3 e4 e1 e2": {By: center.ByAccountName, Descending: true},
+			"e3 e4 e1":    {By: center.BySetName, Limit: 3},
 			"e3":          {AccountID: two, PrincipalType: center.PrincipalGroup, PrincipalID: group},
 			"e1 e2 e3":    {HeldBy: ada},
 			"":            {HeldBy: group},
 		} {
-			list, err := r.Entitlements(q)
-			got := ""
-			for _, e := range list {
-				got += " " + e.ID
-			}
-			if err != nil || got != "" && got[1:] != want || got == "" && want != "" {
-				t.Errorf("%+v: %s, want %s, %v", q, got, want, err)
-			}
+			wantEntitlements(t, r, q, want)
 		}
 		for want, q := range map[string]center.EntitledQuery{
 			reader + deployer: {},
@@ -112,4 +109,20 @@ func entitlements(t *testing.T, s center.Store) {
 		}
 		return nil
 	})
+}
+
+// wantEntitlements wants the ids of those that a query selects, and as many counted.
+func wantEntitlements(t *testing.T, r center.Reader, q center.EntitlementQuery, want string) {
+	t.Helper()
+	list, err := r.Entitlements(q)
+	got := ""
+	for _, e := range list {
+		got += " " + e.ID
+	}
+	if err != nil || got != "" && got[1:] != want || got == "" && want != "" {
+		t.Errorf("%+v: %s, want %s, %v", q, got, want, err)
+	}
+	if n, err := r.CountEntitlements(q); q.Limit == 0 && q.After == "" && (n != len(list) || err != nil) {
+		t.Errorf("%+v: %d, counted %d, %v", q, len(list), n, err)
+	}
 }

@@ -41,6 +41,7 @@ type entitlementTable struct {
 	Lines []entitlementLine
 	Back  string // where a deletion comes back to
 	None  string
+	Sort  *web.Listing // by whose columns it can be put in order; nil: it cannot
 }
 
 type entitlementsData struct {
@@ -50,6 +51,8 @@ type entitlementsData struct {
 	ARN                string
 	Account, Who, Role string // filters
 	Nobody             bool   // what a filter names is not there
+	Sorted             string // the order, for the form of the filters
+	Unordered          bool   // there are too many to be put in order
 	Pager              web.Pager
 	Asks               bool // IAM is asked whether a role trusts the center
 }
@@ -71,30 +74,34 @@ func entitlements(p page) error {
 		return err
 	}
 	d.On, d.ARN = true, c.AccessManagerARN(d.Application)
-	l := p.Listing("")
+	l := p.Listing("account", "set", "who")
 	query, err := p.entitlementQuery(&d)
 	if err != nil {
 		return err
 	}
-	s := seeking[center.Entitlement]{
-		Read: func(after string, limit int) ([]center.Entitlement, error) {
-			if d.Nobody {
-				return nil, nil
-			}
-			query.After, query.Limit = after, limit
-			return c.Entitlements(ctx, d.ARN, query)
-		},
-		Name: func(e center.Entitlement) string { return e.ID },
-		Keep: func(center.Entitlement) bool { return true },
+	query.By, query.Descending = center.AssignmentOrder(l.Sort), l.Descending
+	read := func(offset, limit int) (found center.EntitlementPage, err error) {
+		if d.Nobody {
+			return center.EntitlementPage{Ordered: true}, nil
+		}
+		query.Offset, query.Limit = offset, limit
+		return c.FindEntitlements(ctx, d.ARN, query)
 	}
 	if p.Exports() {
-		return p.exportEntitlements(s)
+		return p.exportEntitlements(func(offset int) ([]center.Entitlement, error) {
+			found, err := read(offset, exportSize)
+			return found.Items, err
+		})
 	}
-	found, err := s.page(q.Get("after"))
+	found, err := read(l.Offset, pageSize)
 	if err != nil {
 		return err
 	}
-	d.Pager = l.After(found.Next, len(found.Items))
+	d.Pager = l.Pager(len(found.Items), pageSize, found.Total)
+	d.Sorted, d.Unordered = l.Sorted(), !found.Ordered
+	if found.Ordered {
+		d.Sort = &l
+	}
 	if d.Lines, err = p.entitlementLines(found.Items); err != nil {
 		return err
 	}
@@ -104,14 +111,17 @@ func entitlements(p page) error {
 	return p.Render("entitlements", "Existing roles", entitlementsPath, d)
 }
 
-func (p page) exportEntitlements(s seeking[center.Entitlement]) error {
+// Most is how many can be put in order.
+func (d entitlementsData) Most() int { return center.MaxOrderedAssignments }
+
+func (p page) exportEntitlements(read func(offset int) ([]center.Entitlement, error)) error {
 	columns := []string{"id", "accountId", "account", "roleArn", "principalType", "principalId", "principal"}
 	return p.Export("existing-roles", columns, func(row func(...string) error) error {
 		line, err := p.entitlementNames()
 		if err != nil {
 			return err
 		}
-		return s.all(func(e center.Entitlement) error {
+		return rowsOf(read, func(e center.Entitlement) error {
 			l, err := line(e)
 			if err != nil {
 				return err

@@ -17,18 +17,44 @@ func (t tx) Entitlement(id string) (center.Entitlement, error) {
 	return one[center.Entitlement](t, `SELECT doc FROM entitlements WHERE id = $1`, id)
 }
 
-func (t tx) Entitlements(q center.EntitlementQuery) ([]center.Entitlement, error) {
+func entitlementsWhere(q center.EntitlementQuery) *sqldb.Where {
 	w := &sqldb.Where{}
 	w.Equal("principal_type", string(q.PrincipalType))
 	w.Equal("principal_id", q.PrincipalID)
 	w.Equal("role_arn", q.RoleARN)
 	w.Equal("account_id", q.AccountID)
 	heldOnlyBy(w, q.HeldBy)
+	return w
+}
+
+// entitlementOrders are the names by which entitlements are put in order. What is there no more has
+// none. A role's name is what follows the last slash of its ARN.
+var entitlementOrders = map[center.AssignmentOrder]string{
+	center.ByAccountName: `COALESCE((SELECT name FROM accounts WHERE accounts.id = entitlements.account_id), '')`,
+	center.BySetName:     `lower(substr(role_arn, length(rtrim(role_arn, replace(role_arn, '/', ''))) + 1))`,
+	center.ByPrincipalName: `COALESCE((SELECT user_name FROM users WHERE users.id = entitlements.principal_id),
+		(SELECT display_name FROM user_groups WHERE user_groups.id = entitlements.principal_id), '')`,
+}
+
+func (t tx) CountEntitlements(q center.EntitlementQuery) (int, error) {
+	w := entitlementsWhere(q)
+	return t.Count(`SELECT COUNT(*) FROM entitlements`+w.Text(), w.Args...)
+}
+
+func (t tx) Entitlements(q center.EntitlementQuery) ([]center.Entitlement, error) {
+	w := entitlementsWhere(q)
 	if q.After != "" {
 		w.And("id > ?", q.After)
 	}
+	order := entitlementOrders[q.By]
+	switch {
+	case order != "" && q.Descending:
+		order += ` DESC, `
+	case order != "":
+		order += `, `
+	}
 	return list[center.Entitlement](
-		t, `SELECT doc FROM entitlements`+w.Text()+` ORDER BY id`+w.Limit(q.Limit, 0), w.Args...,
+		t, `SELECT doc FROM entitlements`+w.Text()+` ORDER BY `+order+`id`+w.Limit(q.Limit, q.Offset), w.Args...,
 	)
 }
 
