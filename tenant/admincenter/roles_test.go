@@ -29,6 +29,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	for _, name := range []string{"uma", "carl", "rita", "gale", "joe", "pia"} {
 		people[name] = s.NewPerson(name + "@northwind.example")
 	}
+	s.NewPerson("and/or@northwind.example")
 	for name, role := range map[string]tenant.RoleTemplateID{
 		"uma": tenant.UserAdministrator, "carl": tenant.CloudApplicationAdministrator, "rita": tenant.ReportsReader,
 		"gale": tenant.GlobalAdministrator, "pia": tenant.PrivilegedRoleAdministrator,
@@ -67,6 +68,10 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 			{app + "/saml", form, no}, {app + "/delete", form, no}, {app + "/deprovisioning", form, no},
 			{"apps", url.Values{"template": {tenant.NonGallery.ID}, "name": {"Mine"}}, no},
 			{"audit", nil, no}, {"clients", nil, no}, {"roles", nil, yes},
+			{"users/" + joe + "/groups", nil, yes}, {"users/" + joe + "/authentication", nil, yes},
+			{"users/" + joe + "/applications", nil, yes}, {"users/" + joe + "/audit", nil, no},
+			{"users/" + joe + "/sign-ins", nil, no}, {"users/and%2For@northwind.example/audit", nil, no},
+			{"users/and%2For@northwind.example", nil, yes},
 			{"users/" + gale + "/password", url.Values{"password": {"Another horse 2!"}}, no},
 			{"users/" + gale + "/delete", form, no}, {"users/" + gale, url.Values{"enabled": {"false"}}, no},
 			{"roles", url.Values{
@@ -84,8 +89,12 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 			{"clients", url.Values{"name": {"robot"}, "permission": {"Directory.ReadWrite.All"}}, no},
 			{"clients", url.Values{"name": {"harmless"}}, yes}, {"users/" + joe + "/delete", form, no},
 		},
-		"rita": {{"audit", nil, yes}, {"sign-in-logs", nil, yes}, {"apps", nil, no},
-			{app + "/assignments", nil, no}, {app + "/assignments", form, no}, {"users/" + joe, form, no}},
+		"rita": {
+			{"users/" + joe + "/audit", nil, yes}, {"users/" + joe + "/sign-ins", nil, yes},
+			{"users/" + joe + "/authentication", nil, no}, {"users/" + joe + "/applications", nil, no},
+			{"audit", nil, yes}, {"sign-in-logs", nil, yes}, {"apps", nil, no},
+			{app + "/assignments", nil, no}, {app + "/assignments", form, no}, {"users/" + joe, form, no},
+		},
 		"gale": {
 			{"users/" + joe, url.Values{"title": {"Chief"}}, yes}, {"audit", nil, yes}, {"clients", nil, yes},
 			{"administrators", url.Values{"name": {"another"}}, yes},

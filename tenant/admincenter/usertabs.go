@@ -65,6 +65,10 @@ func (p page) tab(section string, read func(tenant.User) (any, error)) error {
 	if err != nil {
 		return err
 	}
+	at := userAddress(u.ID, section)
+	if !p.Opens(at) { // a name with a slash makes the path another than the areas have
+		return &refusal.Error{Code: tenant.NotAllowed, Subject: at, Detail: "no directory role of yours allows it"}
+	}
 	data, err := read(u)
 	if errors.Is(err, errSent) {
 		return nil
