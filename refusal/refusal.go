@@ -138,6 +138,9 @@ func (e *Error) Error() string {
 	return text
 }
 
+// About says what is concerned: the attribute, and the object's id or name.
+func (e *Error) About() (field, subject string) { return e.Field, e.Subject }
+
 // CodeOf returns the code of a refusal, or None for any other error.
 func CodeOf(err error) Code {
 	if err == nil { // most often: nothing is allocated

@@ -290,7 +290,7 @@ func (v Visit) fail(err error) {
 	}
 	status, lines := v.desk.Explain(err)
 	if len(lines) > 0 &&
-		v.retype(status, flash("bad", "alert", append(slices.Clone(lines), "Reference: "+m.Reference)...)) {
+		v.retype(status, flash("bad", "alert", append(slices.Clone(lines), "Reference: "+m.Reference)...), err) {
 		return
 	}
 	if len(lines) == 0 {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,16 +41,16 @@ func (v Visit) askedFrom() string {
 // script may take the notice alone, and leave in place what is never shown again. Where the form
 // cannot be found, the browser goes on to target.
 func (v Visit) Stay(target, notice string) error {
-	if v.retype(http.StatusOK, flash("good", "status", notice)) {
+	if v.retype(http.StatusOK, flash("good", "status", notice), nil) {
 		return nil
 	}
 	return v.Done(target, notice)
 }
 
 // retype shows a form again, on its own page and with all that was typed but passwords and files,
-// and a box above it. It reports whether it could: the form may be gone, or the browser may not
-// have said where it is.
-func (v Visit) retype(status int, box *html.Node) bool {
+// and a box above it. The focus is in the field that a refusal is about, or else at the box. It
+// reports whether it could: the form may be gone, or the browser may not have said where it is.
+func (v Visit) retype(status int, box *html.Node, refused error) bool {
 	if v.Method != http.MethodPost || v.PostForm == nil || v.desk.mux == nil {
 		return false
 	}
@@ -71,6 +72,19 @@ func (v Visit) retype(status int, box *html.Node) bool {
 			setAttribute(up, "open", "")
 		}
 	}
+	for n := range page.Descendants() {
+		turn(n, "autofocus", false)
+	}
+	focus := box
+	if field, sure := atFault(form, refused); field != nil {
+		setAttribute(box, "id", refusedID)
+		setAttribute(field, "aria-describedby", refusedID)
+		if sure {
+			setAttribute(field, "aria-invalid", "true")
+		}
+		focus = field
+	}
+	turn(focus, "autofocus", true)
 	form.InsertBefore(box, form.FirstChild)
 	var b bytes.Buffer
 	if html.Render(&b, page) != nil {
@@ -109,11 +123,7 @@ func (v Visit) again(from *url.URL) (page *html.Node, headers http.Header) {
 func (v Visit) sent(page *html.Node, from *url.URL) (form *html.Node) {
 	most := 0
 	for n := range page.Descendants() {
-		if n.DataAtom != atom.Form || !strings.EqualFold(attribute(n, "method"), http.MethodPost) {
-			continue
-		}
-		action, err := from.Parse(attribute(n, "action"))
-		if err != nil || action.Path != v.URL.Path {
+		if n.DataAtom != atom.Form || !posts(n, from, v.URL.Path) {
 			continue
 		}
 		if has := has(n, v.PostForm); has > most {
@@ -121,6 +131,25 @@ func (v Visit) sent(page *html.Node, from *url.URL) (form *html.Node) {
 		}
 	}
 	return form
+}
+
+// posts says whether a form or one of its buttons posts to an address.
+func posts(form *html.Node, from *url.URL, path string) bool {
+	to := func(method, action string) bool {
+		u, err := from.Parse(action)
+		return err == nil && u.Path == path && strings.EqualFold(method, http.MethodPost)
+	}
+	action := attribute(form, "action")
+	if to(attribute(form, "method"), action) {
+		return true
+	}
+	for n := range form.Descendants() {
+		if n.DataAtom == atom.Button &&
+			to(attribute(n, "formmethod"), cmp.Or(attribute(n, "formaction"), action)) {
+			return true
+		}
+	}
+	return false
 }
 
 // has counts the fields of a form that were sent; 0 when it would have sent something else.
@@ -200,14 +229,15 @@ func fillInput(n *html.Node, values []string, next map[string]int) {
 	}
 }
 
-// flash is a box of lines, which gets the focus: whoever reads or hears the page comes there first.
+// flash is a box of lines, which can have the focus: whoever reads or hears the page comes there
+// first.
 func flash(class, role string, lines ...string) *html.Node {
 	element := func(a atom.Atom, attributes ...html.Attribute) *html.Node {
 		return &html.Node{Type: html.ElementNode, DataAtom: a, Data: a.String(), Attr: attributes}
 	}
 	box := element(
 		atom.Div, html.Attribute{Key: "class", Val: "flash " + class}, html.Attribute{Key: "role", Val: role},
-		html.Attribute{Key: "tabindex", Val: "-1"}, html.Attribute{Key: "autofocus"},
+		html.Attribute{Key: "tabindex", Val: "-1"},
 	)
 	for _, line := range lines {
 		p := element(atom.P)

@@ -353,7 +353,20 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 	)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(labelled(b.Bytes())) // the client has gone away
+	_, _ = w.Write(labelled(yields(b.Bytes()))) // the client has gone away
+}
+
+// focused is what a notice has at the top of a page: the focus, for whoever has sent a form goes on
+// from there.
+var focused = []byte(` tabindex="-1" autofocus`)
+
+// yields leaves the focus to the field of a page that wants it, such as that of a sign-in, which
+// comes after the notice.
+func yields(page []byte) []byte {
+	if bytes.Count(page, []byte(" autofocus")) > 1 {
+		return bytes.Replace(page, focused, nil, 1)
+	}
+	return page
 }
 
 // StaticPath is where the style sheet and the script are served.

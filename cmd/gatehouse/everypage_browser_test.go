@@ -100,6 +100,7 @@ func (b browser) everyPage(site string, begin []string) int {
 		seen[kind] = true
 		b.open(u.String())
 		b.looks(site + kind)
+		b.walksByKeyboard(site + kind)
 		waiting = append(waiting, do(b, "read the links", chromedp.Evaluate[[]string](
 			// of links in a plot, href is an object
 			`[...document.querySelectorAll('a[href]:not([download])')].map(a =>

@@ -1,81 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
-
 	"github.com/gatehouse-id/gatehouse/center/proof"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
-
-// clicks counts what somebody presses for one job. It is done by the keyboard alone: what is
-// pressed is reached by Tab and pressed by Enter, and a mouse needs as many clicks.
-type clicks struct {
-	browser
-	n int
-}
-
-// maxTabs is how often somebody presses Tab to get to something, at the most.
-const maxTabs = 400
-
-// focus goes on with Tab until something has the focus, and wants that to be seen.
-func (c *clicks) focus(selector string) {
-	c.t.Helper()
-	c.until("find "+selector, `!!document.querySelector(`+quoteJS(selector)+`)`)
-	for range maxTabs {
-		if do(c.browser, "look where the focus is", chromedp.Evaluate[bool](
-			`document.activeElement === document.querySelector(`+quoteJS(selector)+`)`)) {
-			if do(c.browser, "look at the focus", chromedp.Evaluate[bool](
-				`getComputedStyle(document.activeElement).outlineStyle === 'none'`)) {
-				c.t.Errorf("%s has the focus, and nobody sees it", selector)
-			}
-			return
-		}
-		do(c.browser, "press Tab", chromedp.KeyEvent(kb.Tab))
-	}
-	c.t.Fatalf("%s cannot be reached by Tab", selector)
-}
-
-// enter presses what has the focus.
-func (c *clicks) enter(selector string) {
-	c.t.Helper()
-	c.n++
-	c.focus(selector)
-	do(c.browser, "press Enter", chromedp.KeyEvent(kb.Enter))
-}
-
-func (c *clicks) press(selector string) {
-	c.t.Helper()
-	do(c.browser, "mark the page", chromedp.Evaluate[bool](`window.leaving = true`))
-	c.enter(selector)
-	c.until("leave the page", `!window.leaving && document.readyState === 'complete'`)
-}
-
-// paste puts a text into a field.
-func (c *clicks) paste(selector, text string) {
-	c.t.Helper()
-	c.focus(selector)
-	do(c.browser, "paste", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-		_, err := cdp.Call(ctx, tab, input.InsertText, input.InsertTextParams{Text: text})
-		return err
-	}))
-}
-
-func (c *clicks) most(n int, job string) {
-	c.t.Helper()
-	c.t.Logf("%s: %d clicks", job, c.n)
-	if c.n > n {
-		c.t.Errorf("%s takes %d clicks, more than %d", job, c.n, n)
-	}
-}
 
 // TestAPersonIsOffBoardedWithProof: from the list of users, three clicks end all that a person has
 // open and save the proof, which the center has signed.

@@ -1,6 +1,32 @@
 // Everything works without this script; it only saves steps.
 "use strict";
 
+// What happens without a new page is said to those who hear this one.
+const hears = document.createElement("div");
+hears.setAttribute("role", "status");
+hears.className = "hidden";
+document.body.append(hears);
+function say(text) {
+  hears.textContent = "";
+  setTimeout(() => { hears.textContent = text; }, 50);
+}
+
+// A part of the page is replaced. Whoever had the focus in it keeps it: at the same thing, or at the one that has come
+// to its place.
+function replace(old, now) {
+  const reachable = "a, button, input, select, textarea, summary, [tabindex]";
+  const at = document.activeElement, had = old.contains(at);
+  const index = [...old.querySelectorAll(reachable)].indexOf(at);
+  old.replaceWith(now);
+  if (!had) return;
+  const all = [...now.querySelectorAll(reachable)];
+  const same = (e) => e.tagName === at.tagName && e.name === at.name && e.value === at.value && e.href === at.href &&
+    e.form?.action === at.form?.action;
+  const next = (at.name || at.href ? all.find(same) : null) ?? all[Math.min(index, all.length - 1)] ?? now;
+  if (next === now) now.tabIndex = -1;
+  next.focus();
+}
+
 // Copy buttons.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
@@ -9,12 +35,14 @@ document.addEventListener("click", async (event) => {
   try {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
+    say("Copied");
   } catch {
     const range = document.createRange();
     range.selectNodeContents(button.parentElement.querySelector("pre, code"));
     getSelection().removeAllRanges();
     getSelection().addRange(range);
     button.textContent = "Press Ctrl+C";
+    say("Selected. Press Ctrl+C to copy.");
   }
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 });
@@ -50,6 +78,7 @@ document.addEventListener("keydown", (event) => {
 // The question mark says which keys there are.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
   event.preventDefault();
   const keys = [["/", "search this page"], ["?", "this help"], ["Esc", "close this help"]];
@@ -103,10 +132,7 @@ for (const form of document.querySelectorAll("form[data-live]")) {
     if (mine !== latest || !answer.ok) return;
     const now = document.adoptNode(page.querySelector(form.dataset.live));
     localize(now);
-    const old = document.querySelector(form.dataset.live), { name, value } = document.activeElement ?? {};
-    const pressed = old.contains(document.activeElement);
-    old.replaceWith(now);
-    if (pressed) [...now.querySelectorAll("input")].find((i) => i.name === name && i.value === value)?.focus();
+    replace(document.querySelector(form.dataset.live), now);
     history.replaceState(null, "", address);
     showStars();
   };
@@ -205,9 +231,9 @@ document.addEventListener("submit", async (event) => {
   if (!said.textContent) {
     said.className = "flash bad";
     said.setAttribute("role", "alert");
-    said.tabIndex = -1;
     said.textContent = "There was no answer. Try again.";
   }
+  said.tabIndex = -1;
   form.querySelector(":scope > .flash")?.remove();
   form.prepend(document.adoptNode(said));
   said.focus();
@@ -226,10 +252,7 @@ function renew(page) {
     if (now) localize(now);
     if (!now || old.isEqualNode(now)) continue;
     if (old.querySelector("details[open], :active")) continue; // somebody reads or presses there
-    const reachable = "a, button, input, summary";
-    const at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
-    old.replaceWith(now);
-    if (at >= 0) now.querySelectorAll(reachable)[at]?.focus();
+    replace(old, now);
   }
 }
 
