@@ -161,7 +161,7 @@ func (d *Desk) addAdministrator(v Visit) error {
 	if err != nil {
 		return err
 	}
-	return d.administrators(v, name, password)
+	return d.administrators(v.At(d.administratorsPage()), name, password)
 }
 
 func (d *Desk) removeAdministrator(v Visit) error {
@@ -182,7 +182,7 @@ func (d *Desk) changeAdministrator(v Visit) error {
 		if err != nil {
 			return err
 		}
-		return d.administrators(v, name, password)
+		return d.administrators(v.At(d.administratorsPage()), name, password)
 	case "factors":
 		done = "The second factors of " + name + " are deleted, and the sessions have ended."
 		err = d.Administrators.ResetFactors(v, name)

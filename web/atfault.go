@@ -12,14 +12,16 @@ import (
 const refusedID = "refused"
 
 // shortName is the least of a field's name that stands for a longer one of a rule.
-const shortName = 3
+const shortName = 3 //bound:none it only says what is alike
 
 // atFault is the field of a form that a refusal is about; nil: none, or nobody knows which. A rule
 // names an attribute, such as name.familyName, of which a form may have the beginning; or it names
 // what it did not find, which is what was typed. Of a form with one field to type in, it is that
 // one, but nobody is sure.
 func atFault(form *html.Node, refused error) (field *html.Node, sure bool) {
-	var about interface{ About() (field, subject string) }
+	var about interface {
+		About() (field, subject string)
+	}
 	if !errors.As(refused, &about) {
 		return nil, false
 	}

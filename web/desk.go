@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
@@ -28,6 +29,7 @@ type Desk struct {
 	Log      *slog.Logger
 	own      *Pages // those that both halves share
 	mux      *http.ServeMux
+	alone    sync.Mutex // held by whoever makes what is shown once
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.
@@ -58,7 +60,8 @@ type Visit struct {
 	*http.Request
 	Admin string
 	desk  *Desk
-	may   May // nil: everything
+	may   May    // nil: everything
+	at    string // see At
 }
 
 // Header disambiguates: a Visit embeds both a writer and a request.
@@ -194,7 +197,7 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 			return
 		}
 		w.Header()["Referrer-Policy"] = sameOrigin
-		v := Visit{w, everyAsFile(r), name, d, nil}
+		v := Visit{w, everyAsFile(r), name, d, nil, ""}
 		if err == nil && d.Admits != nil {
 			v.may, err = d.Admits(r.Context(), name)
 		}
@@ -240,8 +243,16 @@ func (v Visit) view(title, active string, data any) View {
 		Notice:   notice,
 		Problem:  problem,
 		Banner:   banner,
+		At:       v.at,
 		Data:     data,
 	}
+}
+
+// At is the visit whose answer to a form is shown at the address of a page: what is shown once has
+// no address, and reloading it sends nothing a second time.
+func (v Visit) At(address string) Visit {
+	v.at = address
+	return v
 }
 
 // Render writes a page. active is the URL of the navigation entry that it belongs to.

@@ -25,7 +25,7 @@ func opened(items []NavItem, may May) []NavItem {
 // offer writes a page without what somebody would be refused: a page offers what it opens, and no
 // more. Templates need not say any of this.
 func (v Visit) offer(pages *Pages, status int, name string, view View) {
-	if v.may == nil {
+	if v.may == nil && view.At == "" {
 		pages.Render(v.ResponseWriter, status, name, view)
 		return
 	}
@@ -34,10 +34,15 @@ func (v Visit) offer(pages *Pages, status int, name string, view View) {
 	pages.Render(kept, status, name, view)
 	page, err := html.Parse(&kept.Body)
 	var b bytes.Buffer
-	if err == nil {
+	if at, wrong := url.Parse(view.At); err == nil && wrong == nil && view.At != "" {
+		settle(page, at)
+	}
+	if err == nil && v.may != nil {
 		o := offering{may: v.may, at: v.URL}
 		o.forms(page)
 		o.links(page)
+	}
+	if err == nil {
 		err = html.Render(&b, page)
 	}
 	if err != nil { // neither fails on what a template has written

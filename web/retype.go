@@ -86,6 +86,7 @@ func (v Visit) retype(status int, box *html.Node, refused error) bool {
 	}
 	turn(focus, "autofocus", true)
 	form.InsertBefore(box, form.FirstChild)
+	settle(page, from)
 	var b bytes.Buffer
 	if html.Render(&b, page) != nil {
 		return false

@@ -204,6 +204,7 @@ type View struct {
 	Notice   string // shown once, at the top: what was just done
 	Problem  string // shown at the top: what was refused, and what to do
 	Banner   Banner // shown at the top of every page until the problem is fixed
+	At       string // where the page can be opened, of one that answers a form
 	Narrow   bool   // a small card, for sign-in and messages
 	Mark     string // the site's; Render fills it in
 	Data     any

@@ -16,6 +16,14 @@ type keysData struct {
 	Roles     []center.KeyRole
 	Region    string
 	Endpoint  string
+	Seen      string // of all keys
+}
+
+func keyIDs(list []center.AccessKey) (ids []string) {
+	for _, k := range list {
+		ids = append(ids, k.ID)
+	}
+	return ids
 }
 
 func showKeys(p page, made center.AccessKey, secret string) error {
@@ -24,6 +32,7 @@ func showKeys(p page, made center.AccessKey, secret string) error {
 	if err != nil {
 		return err
 	}
+	seen := web.Seen(keyIDs(keys))
 	l := listing[center.AccessKey]{Listing: p.Listing("for", "used")}
 	keys = web.Found(l.Listing, keys, func(k center.AccessKey) []string {
 		return []string{k.ID, k.Principal, string(k.EffectiveRole())}
@@ -44,6 +53,7 @@ func showKeys(p page, made center.AccessKey, secret string) error {
 		[]center.KeyRole{center.RoleUserAdministrator, center.RoleReadOnly, center.RoleAdministrator},
 		c.Instance.Region,
 		c.URL,
+		seen,
 	})
 }
 
@@ -70,12 +80,24 @@ func accessKeys(p page) error { return showKeys(p, center.AccessKey{}, "") }
 // createKey shows the new secret in the answer to the POST and nowhere else: not in a URL, and not
 // when the page is loaded again.
 func createKey(p page) error {
-	k, err := p.h.Center.CreateAccessKey(
-		p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")),
-	)
-	if err != nil {
+	var k center.OpenedKey
+	again, err := p.Once(func() ([]string, error) {
+		list, err := p.h.Center.AccessKeys(p.Context())
+		return keyIDs(list), err
+	}, func() (err error) {
+		k, err = p.h.Center.CreateAccessKey(
+			p.Context(), p.by, p.PostFormValue("name"), center.KeyRole(p.PostFormValue("role")),
+		)
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return p.Failed("/console/access-keys", "Nothing was done: the keys are not those that the page had when you "+
+			"pressed the button. A key whose secret you do not have can be deleted below.")
 	}
+	p.Visit = p.At("/console/access-keys")
 	return showKeys(p, k.AccessKey, k.SecretAccessKey.Reveal())
 }
 

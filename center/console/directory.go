@@ -184,6 +184,9 @@ type userData struct {
 func user(p page) error { return showUser(p, center.UserID(p.PathValue("id")), "") }
 
 func showUser(p page, id center.UserID, oneTime string) error {
+	if oneTime != "" {
+		p.Visit = p.At("/console/users/" + string(id))
+	}
 	ctx, c := p.Context(), p.h.Center
 	d := userData{Mail: c.Mailer != nil, OneTime: oneTime}
 	var err error

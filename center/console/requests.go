@@ -211,6 +211,7 @@ func putWebhook(p page) error {
 	if err != nil {
 		return err
 	}
+	p.Visit = p.At(requestsPath)
 	return p.showRequests(secret.Reveal())
 }
 

@@ -137,6 +137,16 @@ type provisioningData struct {
 	NewToken     string
 }
 
+// Seen is the tokens that the page has.
+func (d provisioningData) Seen() string { return web.Seen(tokenIDs(d.Tokens)) }
+
+func tokenIDs(list []center.BearerToken) (ids []string) {
+	for _, t := range list {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}
+
 // provisioningOf collects it. newToken is set once, right after it was made.
 func provisioningOf(p page, newToken string) (provisioningData, error) {
 	c, ctx := p.h.Center, p.Context()
@@ -283,10 +293,22 @@ func disableProvisioning(p page) error {
 // createToken shows the new token in the answer to the POST and nowhere else: not in a URL, and not
 // when the page is loaded again.
 func createToken(p page) error {
-	token, err := p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
-	if err != nil {
+	var token center.NewBearerToken
+	again, err := p.Once(func() ([]string, error) {
+		list, err := p.h.Center.BearerTokens(p.Context())
+		return tokenIDs(list), err
+	}, func() (err error) {
+		token, err = p.h.Center.CreateBearerToken(p.Context(), p.by, center.Profile(p.PostFormValue("profile")))
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return p.Failed(provisioningPath, "Nothing was done: the tokens are not those that the page had when you "+
+			"pressed the button. A token that you do not have can be deleted below.")
 	}
+	p.Visit = p.At(provisioningPath)
 	return showProvisioning(p, token.Secret.Reveal())
 }
 

@@ -122,7 +122,7 @@ func TestAnAdministratorManagesProvisioning(t *testing.T) {
 	b.accessible("the registrations")
 	b.click(`input[value="User.Read.All"]`)
 	b.submit(`form[action="/admin/clients"]`, "button", map[string]string{"name": "reporting"})
-	b.sees("Client secret, shown once")
+	b.sees("Copy the client secret now. It is not shown again")
 	b.open(d.Tenant.AdminCenterURL + "sign-in-logs")
 	b.sees("Sign-in logs")
 	b.accessible("the sign-in log")

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -44,6 +46,14 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)
 	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Run(ctx, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{
+			Enabled: true, // a page in a window keeps the focus when Tab goes past its end
+		})
+		return err
+	})); err != nil {
 		t.Fatal(err)
 	}
 	wrong := make(chan string, 20)

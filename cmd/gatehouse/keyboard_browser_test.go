@@ -26,6 +26,22 @@ func (b browser) strike(key string, with ...chromedp.KeyOption) {
 	do(b, "press a key", chromedp.KeyEvent(key, with...))
 }
 
+// key strikes a key that a page may keep from being typed, as that of a keyboard.
+func (b browser) key(char string) {
+	b.t.Helper()
+	do(b, "press "+char, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for _, event := range []input.DispatchKeyEventParams{
+			{Type: input.DispatchKeyEventTypeKeyDown, Key: char, Text: char},
+			{Type: input.DispatchKeyEventTypeKeyUp, Key: char},
+		} {
+			if _, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // isAt says whether something has the focus.
 func (b browser) isAt(selector string) bool {
 	b.t.Helper()
@@ -47,6 +63,7 @@ const unseen = `(e => {
 // focusIsSeen wants the focus to be somewhere where it can be seen.
 func (b browser) focusIsSeen(what string) {
 	b.t.Helper()
+	b.until("scroll to where the focus is: "+what, unseen+`(document.activeElement) !== 'it is out of sight'`)
 	if why := do(b, "look at the focus", chromedp.Evaluate[string](unseen+`(document.activeElement)`)); why != "" {
 		b.t.Errorf("%s: %s", what, why)
 	}
@@ -78,11 +95,11 @@ func (c *clicks) enter(selector string) {
 // what came of it.
 func (c *clicks) press(selector string) {
 	c.t.Helper()
-	do(c.browser, "mark the page", chromedp.Evaluate[bool](`window.leaving = true`))
-	c.enter(selector)
-	does := do(c.browser, "look what it is", chromedp.Evaluate[bool](
-		`(b => !!b && ((b.getAttribute('formmethod') ?? b.form?.method) === 'post'))(`+
-			`document.activeElement?.closest('button'))`)) // on the new page, when it is there already
+	c.n++
+	c.focus(selector)
+	does := do(c.browser, "look what it is", chromedp.Evaluate[bool](`window.leaving = true,
+		(e => (e.getAttribute('formmethod') ?? e.form?.method) === 'post')(document.activeElement)`))
+	c.strike(kb.Enter)
 	c.until("leave the page", `!window.leaving && document.readyState === 'complete'`)
 	if does {
 		c.focusIsSeen("after " + selector)

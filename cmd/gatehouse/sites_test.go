@@ -32,6 +32,7 @@ type sites struct {
 	center *center.Center
 	tenant *tenant.Tenant
 	hosts  string // Chromium's --host-resolver-rules
+	log    *buffer
 }
 
 // startSites serves both halves by the same functions as the subcommands, with a certificate made
@@ -41,7 +42,8 @@ func startSites(t *testing.T) sites {
 	dir := t.TempDir()
 	certFile, keyFile, pool := webtest.Certificate(t, dir, centerHost, tenantHost)
 	ctx, cancel := context.WithCancel(context.Background())
-	log := slog.New(slog.DiscardHandler)
+	logged := &buffer{}
+	log := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var ended []chan struct{}
 	start := func(host string) (*half, *inbound.Listener) {
 		h := &half{
@@ -103,5 +105,5 @@ func startSites(t *testing.T) sites {
 	jobs := syncjobs.New(tn, log, client)
 	serve(ch, cl, centerserver.Handler(c, centerserver.Config{Targets: outbound.Policy{Loopback: true}}), c.Run)
 	serve(th, tl, tenantserver.Handler(tn, tenantserver.Config{Jobs: jobs}), tn.Run)
-	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1"}
+	return sites{c, tn, "MAP " + centerHost + " 127.0.0.1,MAP " + tenantHost + " 127.0.0.1", logged}
 }

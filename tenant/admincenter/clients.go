@@ -68,6 +68,7 @@ func createClient(p page) error {
 	if err != nil {
 		return err
 	}
+	p.Visit = p.At("/admin/clients")
 	return p.showClients(clientsData{Made: &made.Client, Secret: made.Secret.Reveal()})
 }
 

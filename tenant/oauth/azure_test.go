@@ -223,7 +223,7 @@ func (s *secureTenant) register(form url.Values) string {
 	s.t.Helper()
 	s.post("/admin/login", url.Values{"username": {"admin"}, "password": {s.admin}, "return": {"/admin/"}})
 	res, page := s.post("/admin/clients", form)
-	m := regexp.MustCompile(`client-id">([0-9a-f-]{36})<`).FindStringSubmatch(page)
+	m := regexp.MustCompile(`id="new-client"[\s\S]*?<pre tabindex="0">([0-9a-f-]{36})<`).FindStringSubmatch(page)
 	if m == nil {
 		s.t.Fatalf("%d %s", res.StatusCode, page)
 	}

@@ -11,6 +11,9 @@ function say(text) {
   setTimeout(() => { hears.textContent = text; }, 50);
 }
 
+// The answer to a form is shown at the address where its page can be opened: reloading it sends nothing again.
+if (document.body.dataset.at) history.replaceState(null, "", document.body.dataset.at);
+
 // A part of the page is replaced. Whoever had the focus in it keeps it: at the same thing, or at the one that has come
 // to its place.
 function replace(old, now) {
@@ -65,11 +68,14 @@ localize(document);
 // On a phone the sections lie in a row: it begins where this page is.
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+// Where a letter is typed and is no command.
+const typedIn = "input:not([type=checkbox], [type=radio]), textarea, select";
+
 // The slash leads to the search of the page.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
-  const box = document.querySelector("main input[type=search]");
+  if (document.activeElement.matches(typedIn)) return;
+  const box = [...document.querySelectorAll("main input[type=search]")].find((e) => e.checkVisibility());
   if (!box) return;
   event.preventDefault();
   box.focus();
@@ -79,7 +85,7 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
-  if (/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) return;
+  if (document.activeElement.matches(typedIn)) return;
   event.preventDefault();
   const keys = [["/", "search this page"], ["?", "this help"], ["Esc", "close this help"]];
   const element = (tag, ...inside) => {
@@ -237,6 +243,21 @@ document.addEventListener("submit", async (event) => {
   form.querySelector(":scope > .flash")?.remove();
   form.prepend(document.adoptNode(said));
   said.focus();
+});
+
+// Whoever presses a button twice means it once.
+const twice = 2000;
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (event.defaultPrevented || (submitter?.getAttribute("formmethod") ?? form.method) !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => { delete form.dataset.sent; }, twice);
+});
+
+// What is shown once is gone when somebody comes back to its page, also out of the memory of the browser.
+addEventListener("pageshow", (event) => {
+  if (event.persisted && document.querySelector("[data-once]")) location.replace(location.href);
 });
 
 for (const button of document.querySelectorAll("[data-print]")) {
