@@ -38,9 +38,26 @@ type HeldAccessQuery struct {
 	Account        string
 	User           UserID
 	Administrative bool // only where the set administers the account, or may
+	By             HeldOrder
+	Descending     bool // the other way round, where they are in an order of By
 	Offset         int
 	Limit          int
 }
+
+// HeldOrder is what ways are in order of, if they are not more than MaxOrderedWays.
+type HeldOrder string
+
+// The orders. What is equal in one is in the order of HeldAccess.
+const (
+	ByReach     HeldOrder = "" // of HeldAccess
+	ByHolder    HeldOrder = "user"
+	ByPlace     HeldOrder = "account"
+	ByHeldSet   HeldOrder = "set"
+	ByHeldGroup HeldOrder = "way" // what is assigned to the user comes first
+)
+
+// MaxOrderedWays bounds how many ways are put in the order of names: each is looked up for that.
+const MaxOrderedWays = 5_000 //bound:list ways to accounts that are put in the order of names
 
 const heldAccessAtOnce = 1_000 //bound:list ways to an account, or of a user, in one answer
 
@@ -56,6 +73,16 @@ func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []Held
 		f := newHeldFinder(r, q)
 		if err := f.read(); err != nil {
 			return err
+		}
+		ordered, err := f.inOrder()
+		if err != nil {
+			return err
+		}
+		if ordered {
+			total = f.total
+			f.cut(q.Offset, q.Limit)
+			list = f.found
+			return f.complete()
 		}
 		for _, a := range f.assigned {
 			if err := f.take(a); err != nil {
@@ -74,6 +101,11 @@ func (c *Center) HeldAccess(ctx context.Context, q HeldAccessQuery) (list []Held
 func (c *Center) EachHeldAccess(ctx context.Context, q HeldAccessQuery, row func(HeldAccess) error) error {
 	if q.Limit <= 0 || q.Limit > heldAccessAtOnce {
 		q.Limit = heldAccessAtOnce
+	}
+	if q.By != ByReach {
+		if sent, err := c.eachInOrder(ctx, q, row); sent || err != nil {
+			return err
+		}
 	}
 	var f *heldFinder
 	for next, offset := 0, 0; f == nil || next < len(f.assigned); {

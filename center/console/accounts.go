@@ -105,10 +105,9 @@ func putAccount(p page) error {
 
 // accountData is the page of one account. Its ways are those that the table of ways shows.
 type accountData struct {
-	Account  center.Account
-	User     center.User // nobody: the ways are those of all
-	Lines    []center.HeldAccess
-	Pager    web.Pager
+	Account center.Account
+	User    center.User // nobody: the ways are those of all
+	waysTable
 	Only     bool // what administers it
 	Assigned int
 	Roles    entitlementTable    // that are in it already
@@ -130,11 +129,11 @@ func account(p page) error {
 	}
 	d.Label, d.Colors = d.Labels.Of(d.Account), center.AccountColors
 	d.Own = d.Label.AccountID != ""
-	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: d.Account.ID, Administrative: d.Only})
-	if done || err != nil {
+	if d.waysTable, err = p.ways(
+		center.HeldAccessQuery{Account: d.Account.ID, Administrative: d.Only},
+	); d.sent || err != nil {
 		return err
 	}
-	d.Lines, d.Pager = list, pager
 	assigned, err := c.FindAssignments(ctx, center.AssignmentQuery{AccountID: d.Account.ID, Limit: 1}, "")
 	if err != nil {
 		return err

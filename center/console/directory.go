@@ -160,12 +160,11 @@ func createUser(p page) error {
 }
 
 type userData struct {
-	User      center.User
-	Account   center.Account // none: the ways are those to all accounts
-	Labels    center.AccountLabels
-	Groups    []center.Group
-	Lines     []center.HeldAccess
-	Pager     web.Pager // of the ways
+	User    center.User
+	Account center.Account // none: the ways are those to all accounts
+	Labels  center.AccountLabels
+	Groups  []center.Group
+	waysTable
 	History   web.History
 	Directory bool
 	Told      []told // what the identity provider says
@@ -210,11 +209,9 @@ func showUser(p page, id center.UserID, oneTime string) error {
 		}
 		d.Groups = append(d.Groups, g)
 	}
-	list, pager, done, err := p.ways(center.HeldAccessQuery{User: d.User.ID})
-	if done || err != nil {
+	if d.waysTable, err = p.ways(center.HeldAccessQuery{User: d.User.ID}); d.sent || err != nil {
 		return err
 	}
-	d.Lines, d.Pager = list, pager
 	if d.Labels, err = c.AccountLabels(ctx); err != nil {
 		return err
 	}

@@ -16,9 +16,8 @@ type whoHasData struct {
 	User    center.User
 	All     bool   // every permission set, not only what administers
 	Other   string // address of the page with the other of the two
-	Lines   []center.HeldAccess
+	waysTable
 	People  int // on the page
-	Pager   web.Pager
 	Picture picture
 	List    listing[center.Account] // of those to choose from
 	Labels  center.AccountLabels
@@ -51,16 +50,16 @@ func whoHas(p page) error {
 		}
 		return p.Render("whohas", title, whoHasPath, d)
 	}
-	list, pager, done, err := p.ways(center.HeldAccessQuery{Account: account, User: user, Administrative: !d.All})
-	if done || err != nil {
+	if d.waysTable, err = p.ways(
+		center.HeldAccessQuery{Account: account, User: user, Administrative: !d.All},
+	); d.sent || err != nil {
 		return err
 	}
 	people := map[center.UserID]struct{}{}
-	for _, h := range list {
+	for _, h := range d.Lines {
 		people[h.User.ID] = struct{}{}
 	}
-	d.Lines, d.People = list, len(people)
-	d.Pager, d.Picture = pager, draw(list)
+	d.People, d.Picture = len(people), draw(d.Lines)
 	other := url.Values{"all": {map[bool]string{true: "no", false: "yes"}[d.All]}}
 	if account != "" {
 		other.Set("account", account)
@@ -73,16 +72,39 @@ func whoHas(p page) error {
 
 const whoHasPath = "/console/access"
 
-// ways shows a page of the ways in which people have access, or sends all of them as a file: then
-// it is done.
-func (p page) ways(q center.HeldAccessQuery) (list []center.HeldAccess, pager web.Pager, done bool, err error) {
-	if p.Exports() {
-		return nil, pager, true, p.exportWays(q)
+// waysTable is a page of the ways in which people have access.
+type waysTable struct {
+	Lines []center.HeldAccess
+	Pager web.Pager
+	Sort  *web.Listing // by whose columns they can be put in order; nil: they cannot
+	sent  bool         // as a file: there is no page
+}
+
+// MostWays is how many can be put in order.
+func (waysTable) MostWays() int { return center.MaxOrderedWays }
+
+// ways reads a page of the ways in which people have access, or sends all of them as a file. They
+// begin with what administers an account.
+func (p page) ways(q center.HeldAccessQuery) (t waysTable, err error) {
+	first := center.ByHolder
+	if q.User != "" {
+		first = center.ByPlace
 	}
-	l := p.Listing("")
+	l := p.Listing(
+		string(center.ByReach), string(first), string(center.ByHeldSet), string(center.ByHeldGroup),
+	)
+	q.By, q.Descending = center.HeldOrder(l.Sort), l.Descending
+	if p.Exports() {
+		t.sent = true
+		return t, p.exportWays(q)
+	}
 	q.Offset, q.Limit = l.Offset, pageSize
 	list, total, err := p.h.Center.HeldAccess(p.Context(), q)
-	return list, l.Pager(len(list), pageSize, total), false, err
+	t.Lines, t.Pager = list, l.Pager(len(list), pageSize, total)
+	if total <= center.MaxOrderedWays {
+		t.Sort = &l
+	}
+	return t, err
 }
 
 func (p page) exportWays(q center.HeldAccessQuery) error {
