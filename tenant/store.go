@@ -81,10 +81,14 @@ type Tx interface {
 
 // Query selects users or groups.
 type Query struct {
-	After      string
-	Limit      int    // 0: no limit
-	Search     string // words that are parts of a name, ignoring letter case
-	Enabled    *bool  // only users who are enabled, or disabled
+	After   string
+	Limit   int    // 0: no limit
+	Search  string // words that are parts of a name, ignoring letter case
+	Enabled *bool  // only users who are enabled, or disabled
+	Guests  *bool  // only users who are guests, or who are not
+	// Assigned narrows to those that an application is assigned to, or none is: to a user also by a
+	// group that they are a direct member of.
+	Assigned   *bool
 	By         Order
 	Descending bool
 	Offset     int

@@ -79,6 +79,16 @@ type listing[T any] struct {
 	Items  []T
 	Pager  web.Pager
 	Status string
+	Has    string // with or without applications
+}
+
+// oneOf reads a filter that has two values; nil is any of both.
+func oneOf(value, first string) *bool {
+	if value == "" {
+		return nil
+	}
+	is := value == first
+	return &is
 }
 
 // exportSize is how many rows are read at a time for a file.
@@ -195,8 +205,10 @@ type groupList struct {
 // groupQuery is what the address of the list selects.
 func (p page) groupQuery() (l groupList, q tenant.Query) {
 	l.Listing, l.Back = p.Listing("name"), p.URL.RequestURI()
+	l.Has = l.Filter("applications", "with", "without")
 	return l, tenant.Query{
 		Search: l.Search, By: tenant.ByName, Descending: l.Descending, Offset: l.Offset, Limit: pageSize,
+		Assigned: oneOf(l.Has, "with"),
 	}
 }
 

@@ -84,6 +84,15 @@ func TestNoListIsCutOff(t *testing.T) {
 	if !strings.Contains(disabled, "1–12 of 12<") || strings.Contains(disabled, ">Enabled</span>") {
 		t.Errorf("who is disabled: %s", disabled)
 	}
+	for query, total := range map[string]string{
+		"/users?applications=with": "of 120<", "/users?applications=without": "No users are like that",
+		"/users?type=Guest": "No users are like that", "/users?type=Member&status=disabled": "of 12<",
+		"/groups?applications=without&q=number": "of 120<", "/groups?applications=with": "No groups are like that",
+	} {
+		if page := v.Get(admin + query); !strings.Contains(page, total) || !strings.Contains(page, " selected>") {
+			t.Errorf("%s: want %s on %s", query, total, page)
+		}
+	}
 }
 
 // TestWhichColumnsTheListOfUsersShowsIsInItsAddress: and it stays when the list is searched, put in

@@ -12,6 +12,7 @@ import (
 // userList is the list of users.
 type userList struct {
 	listing[tenant.User]
+	Type   string // Member, Guest or any
 	Choice web.ColumnChoice
 	Lines  []userLine
 	Back   string
@@ -99,12 +100,12 @@ func (p page) userQuery() (l userList, q tenant.Query) {
 	l.Listing, l.Back = p.Listing("name", "upn"), p.URL.RequestURI()
 	l.Choice = l.ChooseColumns(userColumns...)
 	l.Status = l.Filter("status", "enabled", "disabled")
-	q = tenant.Query{Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize}
-	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
-	if l.Status != "" {
-		enabled := l.Status == "enabled"
-		q.Enabled = &enabled
+	l.Type, l.Has = l.Filter("type", "Member", "Guest"), l.Filter("applications", "with", "without")
+	q = tenant.Query{
+		Search: l.Search, Descending: l.Descending, Offset: l.Offset, Limit: pageSize,
+		Enabled: oneOf(l.Status, "enabled"), Guests: oneOf(l.Type, "Guest"), Assigned: oneOf(l.Has, "with"),
 	}
+	q.By = map[string]tenant.Order{"name": tenant.ByName, "upn": tenant.ByPrincipalName}[l.Sort]
 	return l, q
 }
 

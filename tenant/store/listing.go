@@ -19,22 +19,32 @@ func containsWords(w *sqldb.Where, column, search string) {
 func userWhere(q tenant.Query) *sqldb.Where {
 	w := &sqldb.Where{}
 	containsWords(w, "search", q.Search)
-	if q.Enabled != nil { // documents leave out what is false; quotes in values are escaped
-		condition := `doc LIKE '%"Enabled":true%'`
-		if !*q.Enabled {
-			condition = "NOT " + condition
-		}
-		w.And(condition)
-	}
+	// documents leave out what is false; quotes in values are escaped
+	either(w, q.Enabled, `doc LIKE '%"Enabled":true%'`)
+	either(w, q.Guests, `doc LIKE '%"UserType":"Guest"%'`)
+	either(w, q.Assigned, `id IN (SELECT principal_id FROM assignments
+		UNION SELECT m.member_id FROM assignments a JOIN members m ON m.group_id = a.principal_id)`)
 	if q.After != "" {
 		w.And("id > ?", q.After)
 	}
 	return w
 }
 
+// either narrows to what a condition holds for, or to what it does not; nil: to neither.
+func either(w *sqldb.Where, holds *bool, condition string) {
+	switch {
+	case holds == nil:
+	case *holds:
+		w.And(condition)
+	default:
+		w.And("NOT " + condition)
+	}
+}
+
 func groupWhere(q tenant.Query) *sqldb.Where {
 	w := &sqldb.Where{}
 	containsWords(w, "display_name", q.Search)
+	either(w, q.Assigned, `id IN (SELECT principal_id FROM assignments)`)
 	if q.After != "" {
 		w.And("id > ?", q.After)
 	}

@@ -22,6 +22,7 @@ func lists(t *testing.T, s tenant.Store) {
 			all = append(all, tx.PutUser(tenant.User{
 				ID: tenant.UserID(id), UserPrincipalName: fmt.Sprintf("p%02d@x.example", i),
 				DisplayName: fmt.Sprintf("Tanaka Mei %02d", 22-i), Enabled: i%5 != 0, JobTitle: `"Enabled":true`,
+				UserType: []string{"Member", "", "Guest"}[i%3],
 			}), tx.PutMember(tenant.Member{GroupID: "g0", MemberID: tenant.PrincipalID(id), Kind: tenant.KindUser}),
 				tx.PutAssignment(tenant.Assignment{
 					ID: tenant.AssignmentID("a" + id), ServicePrincipalID: "sp", PrincipalID: tenant.PrincipalID(id),
@@ -50,6 +51,8 @@ func lists(t *testing.T, s tenant.Store) {
 		{tenant.Query{Enabled: &no}, 5, "u00 u05 u10 u15 u20"},
 		{tenant.Query{Enabled: &yes, Search: "p05"}, 0, ""},
 		{tenant.Query{Enabled: &yes, After: "u20"}, 2, "u21 u22"},
+		{tenant.Query{Guests: &yes, Limit: 2}, 7, "u02 u05"},
+		{tenant.Query{Guests: &no, Enabled: &no}, 3, "u00 u10 u15"},
 	} {
 		view(t, s, func(r tenant.Reader) error {
 			list, e1 := r.Users(x.q)
@@ -66,6 +69,7 @@ func lists(t *testing.T, s tenant.Store) {
 	}
 	principals(t, s)
 	standings(t, s)
+	assigned(t, s)
 	loggedNames(t, s)
 }
 
@@ -172,6 +176,49 @@ func standings(t *testing.T, s tenant.Store) {
 				t.Errorf("%+v: %s of %d, want %s", x.q, got, total, x.want)
 			}
 			return errors.Join(e1, e2)
+		})
+	}
+}
+
+// assigned finds users and groups that an application is assigned to, and others.
+func assigned(t *testing.T, s tenant.Store) {
+	update(t, s, func(tx tenant.Tx) error {
+		var all []error
+		for _, id := range []string{"has-1", "has-2", "none-1", "none-2"} {
+			upn := id + "@assigned.example"
+			all = append(all, tx.PutUser(tenant.User{ID: tenant.UserID(id), UserPrincipalName: upn, DisplayName: "A"}))
+		}
+		for _, id := range []string{"has-3", "none-3"} {
+			all = append(all, tx.PutGroup(tenant.Group{ID: tenant.GroupID(id), DisplayName: "assigned " + id}))
+		}
+		for group, member := range map[tenant.GroupID]tenant.PrincipalID{"has-3": "has-2", "none-3": "none-2"} {
+			all = append(all, tx.PutMember(tenant.Member{GroupID: group, MemberID: member, Kind: tenant.KindUser}))
+		}
+		for _, id := range []tenant.PrincipalID{"has-1", "has-3"} {
+			all = append(all, tx.PutAssignment(tenant.Assignment{
+				ID: tenant.AssignmentID(id), ServicePrincipalID: "sp3", PrincipalID: id,
+			}))
+		}
+		return errors.Join(all...)
+	})
+	for assigned, want := range map[bool]string{true: "has-1 has-2 has-3", false: "none-1 none-2 none-3"} {
+		view(t, s, func(r tenant.Reader) error {
+			q := tenant.Query{Search: "assigned", Assigned: &assigned}
+			users, e1 := r.Users(q)
+			groups, e2 := r.Groups(q)
+			us, e3 := r.CountUsers(q)
+			gs, e4 := r.CountGroups(q)
+			var ids []string
+			for _, u := range users {
+				ids = append(ids, string(u.ID))
+			}
+			for _, g := range groups {
+				ids = append(ids, string(g.ID))
+			}
+			if got := strings.Join(ids, " "); got != want || us+gs != len(ids) {
+				t.Errorf("assigned %v: %s, %d and %d, want %s", assigned, got, us, gs, want)
+			}
+			return errors.Join(e1, e2, e3, e4)
 		})
 	}
 }
