@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,45 +69,71 @@ func (o offering) allows(method, address string) bool {
 	return err != nil || u.Host != o.at.Host || o.may(method, u.Path)
 }
 
-// forms takes out those that would be refused. Settings stay, as they can be read.
+// refuses says whether what a form or one of its buttons sends would be refused.
+func (o offering) refuses(form, sender *html.Node) bool {
+	address := cmp.Or(attribute(sender, "formaction"), attribute(form, "action"))
+	return sends(form, sender) && !o.allows(http.MethodPost, address)
+}
+
+// sends says whether a form, or one of its buttons, posts.
+func sends(form, sender *html.Node) bool {
+	return strings.EqualFold(cmp.Or(attribute(sender, "formmethod"), attribute(form, "method")), http.MethodPost)
+}
+
+// forms takes out those that would be refused, and those of their buttons. Settings stay, as they
+// can be read.
 func (o offering) forms(page *html.Node) {
-	for _, form := range elements(page, func(n *html.Node) bool {
-		return n.DataAtom == atom.Form && strings.EqualFold(attribute(n, "method"), http.MethodPost)
-	}) {
-		if o.allows(http.MethodPost, attribute(form, "action")) {
+	for _, form := range elements(page, func(n *html.Node) bool { return n.DataAtom == atom.Form }) {
+		refused := func(n *html.Node) bool { return o.refuses(form, n) }
+		buttons := elements(form, func(n *html.Node) bool { return n.DataAtom == atom.Button })
+		left := slices.DeleteFunc(slices.Clone(buttons), refused)
+		if len(left) == len(buttons) && (len(buttons) > 0 || !refused(form)) {
 			continue
 		}
-		buttons := elements(form, func(n *html.Node) bool { return n.DataAtom == atom.Button })
-		gets := func(n *html.Node) bool { return attribute(n, "formmethod") == "get" }
+		posts := func(n *html.Node) bool { return sends(form, n) }
 		fields := elements(form, isField)
 		switch {
-		case slices.ContainsFunc(buttons, gets): // it asks for a file too
+		case slices.ContainsFunc(left, posts):
+			removeAll(slices.DeleteFunc(buttons, func(n *html.Node) bool { return slices.Contains(left, n) }))
+		case len(left) > 0 && posts(form): // it asks for a file too
 			setAttribute(form, "method", "get")
-			removeAll(slices.DeleteFunc(buttons, gets))
-		case len(fields) > 0 && closest(form, atom.Details) == nil:
+			removeAll(slices.DeleteFunc(buttons, func(n *html.Node) bool { return slices.Contains(left, n) }))
+		case len(fields) > 0 && posts(form) && closest(form, atom.Details) == nil:
 			form.DataAtom, form.Data = atom.Fieldset, "fieldset"
 			form.Attr = slices.DeleteFunc(form.Attr, func(a html.Attribute) bool { return a.Key != "class" })
 			setAttribute(form, "disabled", "")
 			removeAll(buttons)
-		default:
+		default: // a search is there for what is done to those whom it finds
 			remove(form)
 		}
 	}
 }
 
-// remove takes out a form, and what was there for it alone.
+// remove takes out a form, and what was there for it alone. A heading goes with its section.
 func remove(form *html.Node) {
-	at := form.Parent
-	at.RemoveChild(form)
-	for at.Parent != nil && (at.DataAtom == atom.Details || at.DataAtom == atom.Section || at.DataAtom == atom.Div) {
-		if len(elements(at, says)) > 0 {
-			return
+	gone := form
+	for at := form.Parent; at.Parent != nil; at = at.Parent {
+		frame := at.DataAtom == atom.Details || at.DataAtom == atom.Section || at.DataAtom == atom.Div
+		if !frame || slices.ContainsFunc(elements(at, says), func(n *html.Node) bool { return !within(n, gone) }) {
+			break
 		}
-		up := at.Parent
-		up.RemoveChild(at)
-		at = up
+		if at.DataAtom != atom.Div || len(elements(at, heads)) == 0 {
+			gone = at
+		}
 	}
+	gone.Parent.RemoveChild(gone)
 }
+
+// within says whether an element is another, or below it.
+func within(n, other *html.Node) bool {
+	for n != nil && n != other {
+		n = n.Parent
+	}
+	return n != nil
+}
+
+// heads says whether an element is the heading of a part of a page.
+func heads(n *html.Node) bool { return n.DataAtom == atom.H2 || n.DataAtom == atom.H3 }
 
 // says says whether an element is more than a heading or a frame.
 func says(n *html.Node) bool {

@@ -19,8 +19,9 @@ import (
 
 var (
 	links = regexp.MustCompile(`href="(/admin[^"#]*)`)
-	forms = regexp.MustCompile(`(?is)<form\b[^>]*method="post"[^>]*>.*?</form>`)
-	sends = regexp.MustCompile(`(?is)^<form[^>]*action="([^"]+)"`)
+	forms = regexp.MustCompile(`(?is)<form\b[^>]*>.*?</form>`)
+	heads = regexp.MustCompile(`(?is)^<form\b[^>]*>|<button\b[^>]*>`)
+	tells = regexp.MustCompile(`(?is)\s(form)?(method|action|name|value)="([^"]*)"`)
 	ids   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9A-F]{40}`)
 )
 
@@ -57,8 +58,41 @@ func TestWhatIsOfferedIsAllowed(t *testing.T) {
 			t.Errorf("%s is offered %d forms, want %d: %v", role, offered[role], least, offered)
 		}
 	}
-	if offered[tenant.GlobalReader] > 1 || offered[tenant.ReportsReader] > 1 { // they can sign out
+	if offered[tenant.GlobalReader] > 0 || offered[tenant.ReportsReader] > 0 { // but to sign out
 		t.Errorf("who only reads is offered forms: %v", offered)
+	}
+}
+
+// TestAPageWithoutItsFormsKeepsItsHeadings: who only reads sees no search for whom to add, and what
+// is left of the page still says what it is.
+func TestAPageWithoutItsFormsKeepsItsHeadings(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := offering(t, s, tenant.GlobalReader)
+	ann := s.NewPerson("ann@northwind.example")
+	all, err := s.Groups(context.Background(), tenant.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	apps, err := s.Applications(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wiki := "/admin/apps/" + string(apps[slices.IndexFunc(apps, func(a tenant.Application) bool {
+		return a.DisplayName == "Wiki"
+	})].ID)
+	for at, x := range map[string]struct{ gone, stays string }{
+		"/admin/roles": {"Assign a role", "<h1>Roles</h1>"},
+		"/admin/users/" + string(ann.ID) + "/groups": {"Add to groups", "<h2>Groups</h2>"},
+		"/admin/groups/" + string(all[0].ID):         {"Add member", "<h2>Direct members (1)</h2>"},
+		wiki + "/assignments":                        {"Add user or group", "<h2>Users and groups</h2>"},
+		wiki + "/provisioning":                       {"Provision on demand", "<h2>Current cycle status</h2>"},
+	} {
+		page := v.Get(s.URL + at)
+		offers := strings.Contains(page, x.gone) || strings.Contains(page, `formmethod="post"`)
+		if offers || !strings.Contains(page, x.stays) {
+			t.Errorf("%s offers %q or does not have %s: %s", at, x.gone, x.stays, page)
+		}
 	}
 }
 
@@ -134,16 +168,40 @@ func walk(t *testing.T, v webtest.Visitor, site string) (pages int, actions map[
 			waiting = append(waiting, html.UnescapeString(link[1]))
 		}
 		for _, form := range forms.FindAllString(page, -1) {
-			action := path
-			if m := sends.FindStringSubmatch(form); m != nil {
-				action, _, _ = strings.Cut(html.UnescapeString(m[1]), "?")
-			}
-			kind := ids.ReplaceAllString(action, "{id}") + strings.TrimPrefix(at, path)
-			if !strings.HasSuffix(action, "/logout") && !kinds[kind] {
-				kinds[kind] = true
-				actions[action] = webtest.Hidden(form)
+			for action, fields := range posts(form, path) {
+				kind := ids.ReplaceAllString(action, "{id}") + strings.TrimPrefix(at, path)
+				if !strings.HasSuffix(action, "/logout") && !kinds[kind] {
+					kinds[kind] = true
+					actions[action] = fields
+				}
 			}
 		}
 	}
 	return len(seen), actions
+}
+
+// posts are the addresses that a form of a page posts to, by itself or by a button that says so,
+// each with what it sends.
+func posts(form, page string) map[string]url.Values {
+	all := map[string]url.Values{}
+	of := map[string]string{"action": page}
+	for n, tag := range heads.FindAllString(form, -1) {
+		button := maps.Clone(of)
+		delete(button, "name")
+		for _, m := range tells.FindAllStringSubmatch(tag, -1) {
+			button[m[2]] = html.UnescapeString(m[3])
+		}
+		if n == 0 {
+			of = button
+		}
+		action, _, _ := strings.Cut(button["action"], "?")
+		if all[action] != nil || !strings.EqualFold(button["method"], http.MethodPost) {
+			continue
+		}
+		all[action] = webtest.Hidden(form)
+		if n > 0 && button["name"] != "" {
+			all[action].Set(button["name"], button["value"])
+		}
+	}
+	return all
 }

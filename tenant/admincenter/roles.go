@@ -70,6 +70,7 @@ var areas = []area{
 	{"/admin/apps/gallery", seeApplications, ofApplications},
 	{"/admin/apps/*/assignments", seeAssignments, ofAssigning},
 	{"/admin/apps/*/assignments/delete", seeAssignments, ofAssigning},
+	{"/admin/apps/*/provisioning/ondemand", ofApplications, ofApplications}, // there is nothing to look at
 	{"/admin/apps/*", seeAssignments, ofApplications},
 	{"/admin/apps/", seeApplications, ofApplications},
 	{"/admin/apps", seeAssignments, ofApplications},
