@@ -353,6 +353,9 @@ func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d pr
 
 func group(p page) error {
 	var d struct {
+		heldTable
+
+		SeesHeld  bool
 		Group     tenant.Group
 		Members   principals
 		Standings []standing
@@ -372,6 +375,12 @@ func group(p page) error {
 	}
 	if d.Standings, err = p.standings(tenant.KindGroup, tenant.PrincipalID(d.Group.ID)); err != nil {
 		return err
+	}
+	if d.SeesHeld = p.holds(seeAssignments); d.SeesHeld {
+		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned to the group."
+		if d.Held, err = p.applicationsOf(tenant.PrincipalID(d.Group.ID)); err != nil {
+			return err
+		}
 	}
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
 }

@@ -280,17 +280,25 @@ type heldApplication struct {
 // At is the address of the page where the application is given.
 func (h heldApplication) At() string { return addressOf(h.App, "assignments") }
 
+// heldTable is the table of what somebody or a group has.
+type heldTable struct {
+	Held     []heldApplication
+	Back     string
+	NoneHeld string // what it says when it is empty
+}
+
 type applicationsData struct {
-	Held []heldApplication
+	heldTable
+
 	Apps []tenant.Application // that can be assigned
-	Back string
 }
 
 func applicationsOfUser(p page) error {
 	return p.tab("applications", func(u tenant.User) (any, error) {
-		d := applicationsData{Back: p.URL.RequestURI()}
+		var d applicationsData
 		var err error
-		if d.Held, err = p.applicationsOf(u.ID); err != nil {
+		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned, neither directly nor by a group."
+		if d.Held, err = p.applicationsOf(tenant.PrincipalID(u.ID)); err != nil {
 			return nil, err
 		}
 		if p.Sends("/admin/users/chosen") {
@@ -300,16 +308,23 @@ func applicationsOfUser(p page) error {
 	})
 }
 
-// applicationsOf are those that somebody has, by name. Groups in groups give none.
-func (p page) applicationsOf(id tenant.UserID) (list []heldApplication, err error) {
+// applicationsOf are those that somebody or a group has, by name. Groups in groups give none.
+func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, err error) {
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		list = nil
-		in, err := r.MemberOf(tenant.PrincipalID(id))
-		if err != nil {
+		holders := []tenant.Member{{}}
+		if _, err := r.User(tenant.UserID(id)); err == nil {
+			in, err := r.MemberOf(id)
+			if err != nil {
+				return err
+			}
+			holders = append(holders, in...)
+		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
-		for _, holder := range append([]tenant.Member{{}}, in...) {
-			by, of := tenant.Group{}, tenant.PrincipalID(id)
+		for _, holder := range holders {
+			by, of := tenant.Group{}, id
+			var err error
 			if holder.GroupID != "" {
 				of = tenant.PrincipalID(holder.GroupID)
 				if by, err = r.Group(holder.GroupID); err != nil {

@@ -75,6 +75,8 @@ func TestAPersonHasATabForEachThing(t *testing.T) {
 		t.Errorf("the direct ones: %s", direct)
 	}
 	has(page+"/applications", ">AWS</a>", `>Team</a>`, app.AppRoles()[0].DisplayName)
+	has(s.URL+"/admin/groups/"+string(team), ">AWS</a>", `aria-label="Remove AWS"`)
+	has(s.URL+"/admin/groups/"+string(groups["Division"]), "No application is assigned to the group.")
 	give := url.Values{
 		"pick": {string(mei.ID)}, "do": {"assign"}, "application": {string(app.ID)},
 		"back": {"/admin/users/" + string(mei.ID) + "/applications"},
