@@ -1,6 +1,7 @@
 package center
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -45,7 +46,7 @@ type Principal struct {
 // leaverReader reads who left with something.
 type leaverReader interface {
 	// DisabledWithAccess are disabled users who have something, and those of ids who are disabled,
-	// in the order of ids.
+	// in the order of the query.
 	DisabledWithAccess(now int64, ids []UserID, q LeaverQuery) ([]User, error)
 	// OrphansOfAssignments are principals of assignments to accounts and applications that are
 	// neither users nor groups, with what is known of them.
@@ -54,16 +55,39 @@ type leaverReader interface {
 
 // LeaverQuery selects leavers.
 type LeaverQuery struct {
-	Search string // words that are all in the user's name, display name and id
-	After  UserID
-	Limit  int
+	Search     string // words that are all in the user's name, display name and id
+	After      UserID
+	ByName     bool   // in the order of user names, which AfterName pages, instead of that of ids
+	Descending bool   // the other way round, where they are in the order of names
+	AfterName  string // only those whose user name comes after this one; empty: all
+	Limit      int
 }
 
 // OrphanQuery selects orphans.
 type OrphanQuery struct {
-	Search string // words that are all in the name and the id
-	After  Principal
-	Limit  int
+	Search     string // words that are all in the name and the id
+	After      Principal
+	By         OrphanOrder
+	Descending bool // the other way round, where they are in an order of By
+	Offset     int  // in an order of By
+	Limit      int
+}
+
+// OrphanOrder is what orphans are in order of, if they are not more than OrphansSought.
+type OrphanOrder string
+
+// The orders. What is equal in one is in the order of type and id.
+const (
+	ByPrincipal   OrphanOrder = ""
+	ByOrphanName  OrphanOrder = "name"
+	ByDeletedTime OrphanOrder = "deleted"
+)
+
+// OrphanPage is a page of orphans in an order.
+type OrphanPage struct {
+	Items   []Orphan
+	Total   int  // that the search finds
+	Ordered bool // otherwise there are too many, and nothing is read: page them in the order of ids
 }
 
 // like says whether the search of a query finds who is deleted.
@@ -86,7 +110,7 @@ const (
 // OrphansSought is how many orphans a search looks through for a page.
 const OrphansSought = 5_000 //bound:list who is deleted that a search in leavers looks through
 
-// Leavers lists disabled users with what they have left, in the order of ids.
+// Leavers lists disabled users with what they have left, in the order of ids or names.
 func (c *Center) Leavers(ctx context.Context, q LeaverQuery) (list []Leaver, err error) {
 	q.Limit = min(max(q.Limit, 1), leaversShown)
 	err = c.Store.View(ctx, func(r Reader) error {
@@ -214,6 +238,40 @@ func (c *Center) Orphans(ctx context.Context, q OrphanQuery) (list []Orphan, nex
 		return nil
 	})
 	return list, next, err
+}
+
+// OrphansInOrder lists orphans in an order of names or times. All of them are read for it.
+func (c *Center) OrphansInOrder(ctx context.Context, q OrphanQuery) (p OrphanPage, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		p = OrphanPage{}
+		all, e1 := r.OrphansOfAssignments(Principal{}, OrphansSought+1)
+		rules, e2 := r.AssignmentRules()
+		if err := errors.Join(e1, e2); err != nil || len(all) > OrphansSought {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(d Departed) bool { return !q.like(d) })
+		slices.SortStableFunc(all, func(a, b Departed) int {
+			order := cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+			if q.By == ByDeletedTime {
+				order = a.At.Compare(b.At)
+			}
+			if q.Descending {
+				return -order
+			}
+			return order
+		})
+		p.Total, p.Ordered = len(all), true
+		from := min(q.Offset, len(all))
+		for _, d := range all[from:min(from+q.Limit, len(all))] {
+			o, err := orphan(r, d, rules)
+			if err != nil {
+				return err
+			}
+			p.Items = append(p.Items, o)
+		}
+		return nil
+	})
+	return p, err
 }
 
 // orphan says what is assigned to who is deleted, and who came back.

@@ -193,6 +193,12 @@ func reported(t *testing.T, s center.Store) {
 			{ids(10, center.LeaverQuery{Search: "u u3", Limit: 10}), []center.UserID{"u3"}},
 			{ids(10, center.LeaverQuery{Search: "u u3", After: "u3", Limit: 10}), nil},
 			{ids(10, center.LeaverQuery{Search: "u_", Limit: 10}), nil},
+			{ids(10, center.LeaverQuery{ByName: true, Descending: true, Limit: 2}), []center.UserID{"u6", "u5"}},
+			{
+				ids(10, center.LeaverQuery{ByName: true, Descending: true, AfterName: "U5", Limit: 9}),
+				[]center.UserID{"u3", "u1"},
+			},
+			{ids(10, center.LeaverQuery{ByName: true, AfterName: "u3", Limit: 2}), []center.UserID{"u5", "u6"}},
 		} {
 			if !slices.Equal(c.is, c.want) {
 				t.Errorf("disabled with access: %v, want %v", c.is, c.want)

@@ -20,14 +20,19 @@ type leaversData struct {
 	web.Listing
 	Disabled *listing[center.Leaver]
 	Deleted  *listing[center.Orphan]
+
+	Unordered bool // too many are deleted to be put in order
 }
+
+// Most is how many of those who are deleted can be put in order.
+func (leaversData) Most() int { return center.OrphansSought }
 
 // What the parameter "of" of the page's address says where only one of its lists is meant.
 const ofDeleted = "deleted"
 
 func leavers(p page) error {
-	l := p.Listing("")
-	disabled, deleted := p.disabled(l.Search), p.deleted(l.Search)
+	l, gone := p.Listing("user"), p.Listing(string(center.ByOrphanName), string(center.ByDeletedTime))
+	disabled, deleted := p.disabled(l), p.deleted(gone)
 	q := p.URL.Query()
 	after, onlyDeleted := q.Get("after"), q.Get("of") == ofDeleted
 	if p.Exports() {
@@ -37,6 +42,9 @@ func leavers(p page) error {
 		return p.exportDisabled(disabled)
 	}
 	d := leaversData{Listing: l}
+	if gone.Sorted() != "" { // the order of the form of the search
+		d.Listing = gone
+	}
 	if after == "" || !onlyDeleted {
 		found, err := disabled(after, pageSize)
 		if err != nil {
@@ -52,8 +60,9 @@ func leavers(p page) error {
 			return err
 		}
 		d.Deleted = &listing[center.Orphan]{
-			Listing: l, Items: found.Items, Pager: l.With("of", ofDeleted).After(found.Next, len(found.Items)),
+			Listing: gone, Items: found.Items, Pager: gone.With("of", ofDeleted).After(found.Next, len(found.Items)),
 		}
+		d.Unordered = found.Unordered
 	}
 	if d.Disabled != nil && d.Deleted != nil {
 		d.Disabled.Pager.Label, d.Deleted.Pager.Label = "Pages of the disabled", "Pages of the deleted"
@@ -62,14 +71,14 @@ func leavers(p page) error {
 }
 
 // disabled are the users who are disabled and have something left.
-func (p page) disabled(search string) pages[center.Leaver] {
+func (p page) disabled(l web.Listing) pages[center.Leaver] {
 	return func(after string, limit int) (found sought[center.Leaver], err error) {
 		found.Items, err = p.h.Center.Leavers(p.Context(), center.LeaverQuery{
-			Search: search, After: center.UserID(after), Limit: limit + 1,
+			Search: l.Search, ByName: true, Descending: l.Descending, AfterName: after, Limit: limit + 1,
 		})
 		if len(found.Items) > limit {
 			found.Items = found.Items[:limit]
-			found.Next = string(found.Items[limit-1].User.ID)
+			found.Next = found.Items[limit-1].User.UserName
 		}
 		return found, err
 	}
@@ -91,13 +100,29 @@ func (p page) exportDisabled(list pages[center.Leaver]) error {
 	})
 }
 
-// deleted are the users and groups that are deleted and assigned to something.
-func (p page) deleted(search string) pages[center.Orphan] {
+// deleted are the users and groups that are deleted and assigned to something. In an order, a page
+// begins after so many; where there are too many for that, after one of them.
+func (p page) deleted(l web.Listing) pages[center.Orphan] {
 	return func(after string, limit int) (found sought[center.Orphan], err error) {
-		of, id, _ := strings.Cut(after, "/")
-		list, next, err := p.h.Center.Orphans(p.Context(), center.OrphanQuery{
-			Search: search, After: center.Principal{Type: center.PrincipalType(of), ID: id}, Limit: limit,
-		})
+		of, id, unordered := strings.Cut(after, "/")
+		q := center.OrphanQuery{
+			Search: l.Search, By: center.OrphanOrder(l.Sort), Descending: l.Descending, Limit: limit,
+		}
+		if !unordered {
+			if n, err := strconv.Atoi(after); err == nil && n > 0 {
+				q.Offset = n
+			}
+			in, err := p.h.Center.OrphansInOrder(p.Context(), q)
+			if next := q.Offset + len(in.Items); next < in.Total && len(in.Items) > 0 {
+				found.Next = strconv.Itoa(next)
+			}
+			if found.Items = in.Items; in.Ordered || err != nil {
+				return found, err
+			}
+		}
+		q.After = center.Principal{Type: center.PrincipalType(of), ID: id}
+		list, next, err := p.h.Center.Orphans(p.Context(), q)
+		found.Unordered = true
 		if found.Items = list; next.ID != "" {
 			found.Next = string(next.Type) + "/" + next.ID
 		}

@@ -166,3 +166,63 @@ func TestTooManyWaysHaveNoOrder(t *testing.T) {
 		t.Errorf("the file has %d lines", strings.Count(file, "\n"))
 	}
 }
+
+// TestLeaversAreInTheOrderOfAColumn: the disabled by name, the deleted by name or time; their pages
+// and files too.
+func TestLeaversAreInTheOrderOfAColumn(t *testing.T) {
+	t.Parallel()
+	ctx, a := context.Background(), newAssigning(t)
+	people := map[string]center.User{}
+	for _, name := range []string{"d-zoe", "d-Bob", "g-zac", "g-Amy"} { // amy is deleted after zac
+		people[name] = a.NewPerson(name)
+		if _, err := a.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+			AccountID: "111122223333", PermissionSetARN: a.set.ARN, PrincipalType: "USER",
+			PrincipalID: string(people[name].ID),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{"g-zac", "g-Amy"} {
+		at := time.Now().Add(time.Duration(i) * time.Hour)
+		if err := a.DeleteUser(ctx, centertest.Actor, people[name].ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Store.Update(ctx, func(tx center.Tx) error {
+			return tx.PutDeparted(center.Departed{
+				PrincipalType: "USER", PrincipalID: string(people[name].ID), Name: name, At: at,
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"d-zoe", "d-Bob"} {
+		if err := a.SetUserActive(ctx, centertest.Actor, people[name].ID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := a.URL + "/console/leavers"
+	for sort, want := range map[string][]string{
+		"": {"d-Bob", "d-zoe", "g-Amy", "g-zac"}, "shoe": {"d-Bob", "d-zoe", "g-Amy", "g-zac"},
+		"-user": {"d-zoe", "d-Bob", "g-Amy", "g-zac"}, "-name": {"d-Bob", "d-zoe", "g-zac", "g-Amy"},
+		"deleted": {"d-Bob", "d-zoe", "g-zac", "g-Amy"}, "-deleted": {"d-Bob", "d-zoe", "g-Amy", "g-zac"},
+	} {
+		page := a.v.Get(list + "?sort=" + sort)
+		if got := inOrder(page, want); !slices.Equal(got, want) || strings.Count(page, "aria-sort=") != 2 {
+			t.Errorf("%q: %v, want %v on %s", sort, got, want, page)
+		}
+		for of, part := range map[string][]string{"": want[:2], "deleted": want[2:]} {
+			file := a.v.Get(list + "?format=csv&sort=" + sort + "&of=" + of)
+			if got := inOrder(file, part); !slices.Equal(got, part) || strings.Count(file, "\n") != 3 {
+				t.Errorf("%q of %q: %v, want %v in %s", sort, of, got, part, file)
+			}
+		}
+	}
+	if page := a.v.Get(list + "?sort=-user&after=d-zoe"); !strings.Contains(page, ">d-Bob<") ||
+		strings.Contains(page, ">d-zoe<") || strings.Contains(page, "g-Amy") {
+		t.Errorf("the page after one: %s", page)
+	}
+	page := a.v.Get(list + "?sort=-deleted&of=deleted&after=1")
+	if strings.Contains(page, "g-Amy") || !strings.Contains(page, "g-zac") || strings.Contains(page, "d-Bob") {
+		t.Errorf("the page after the first: %s", page)
+	}
+}

@@ -22,6 +22,8 @@ type seeking[T any] struct {
 type sought[T any] struct {
 	Items []T
 	Next  string // after which row the next page begins; empty: there is no more
+
+	Unordered bool // there are too many to be put in order
 }
 
 // pages reads the page of a list after a row, with at most so many rows.

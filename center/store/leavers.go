@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
@@ -153,7 +154,19 @@ func (t tx) DisabledWithAccess(now int64, ids []center.UserID, q center.LeaverQu
 		args = append(args, string(id))
 	}
 	w.And(has+`)`, args...)
-	return list[center.User](t, `SELECT u.doc FROM users u`+w.Text()+` ORDER BY u.id`+w.Limit(q.Limit, 0), w.Args...)
+	order, after := `u.id`, `u.user_name > ?`
+	switch {
+	case q.ByName && q.Descending:
+		order, after = `u.user_name DESC`, `u.user_name < ?`
+	case q.ByName:
+		order = `u.user_name`
+	}
+	if q.ByName && q.AfterName != "" {
+		w.And(after, names.Fold(q.AfterName))
+	}
+	return list[center.User](
+		t, `SELECT u.doc FROM users u`+w.Text()+` ORDER BY `+order+w.Limit(q.Limit, 0), w.Args...,
+	)
 }
 
 func (t tx) OrphansOfAssignments(after center.Principal, limit int) ([]center.Departed, error) {
