@@ -26,6 +26,8 @@ type Site struct {
 type Wrong struct {
 	Title string
 	Lines []string // for people
+	// Link is where people can go on; empty: at the start page.
+	Link, LinkText string
 	// Status, Answer and ContentType are for programs, in the form of their protocol.
 	Status      int
 	Answer      any // as JSON
@@ -100,7 +102,10 @@ func (b *bare) write(w http.ResponseWriter, r *http.Request, status int, words s
 	}
 	switch {
 	case known:
-		m = Message{Title: wrong.Title, Lines: wrong.Lines, Link: m.Link, LinkText: m.LinkText}
+		m = Message{
+			Title: wrong.Title, Lines: wrong.Lines,
+			Link: cmp.Or(wrong.Link, m.Link), LinkText: cmp.Or(wrong.LinkText, m.LinkText),
+		}
 		status = cmp.Or(wrong.Status, status)
 	case kind != "text/plain":
 		m.Title, m.Lines = "This address is for programs", []string{

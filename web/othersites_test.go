@@ -65,3 +65,30 @@ func TestPagesResistOtherSites(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAddressOfTheOtherSiteLeadsThere: to the tenant by which people sign in, and nowhere else.
+func TestAnAddressOfTheOtherSiteLeadsThere(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	v := webtest.New(t, nil)
+	for path, want := range map[string]string{
+		"/admin/users":                  e.Tenant.URL + "/admin/users",
+		"/admin/users?return=//evil":    e.Tenant.URL + "/admin/users",
+		"/admin/%2e%2e//evil.example/":  e.Tenant.URL + "/admin/",
+		"/admin@evil.example/":          e.Tenant.URL + "/admin@evil.example/",
+		"/login/%22%3E%3Cscript%3Ex%3C": e.Tenant.URL + "/login/%22%3E%3Cscript%3Ex%3C",
+		"/nothing":                      "",
+	} {
+		page := v.Do(http.MethodGet, e.Center.URL+path, nil, "Accept: text/html,application/xhtml+xml")
+		_, link, _ := strings.Cut(page.Text, `<a class="button" href="`)
+		link, _, _ = strings.Cut(link, `"`)
+		if page.Status != http.StatusNotFound || !strings.HasPrefix(link, want) ||
+			want == "" && link != "/start" {
+			t.Errorf("%s: %d, leads to %q, want %q", path, page.Status, link, want)
+		}
+	}
+	sent := v.Do(http.MethodPost, e.Center.URL+"/admin/users", nil, "Accept: text/html,application/xhtml+xml")
+	if strings.Contains(sent.Text, e.Tenant.URL) {
+		t.Errorf("what is posted leads on: %s", sent.Text)
+	}
+}

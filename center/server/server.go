@@ -97,7 +97,7 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		Trace:   cfg.Trace,
 		Site: web.Site{
 			Product: "Gatehouse identity center", Theme: "center", Home: "/start", Desk: "/console/",
-			Mark: c.Instance.Mark(), Wrong: wrong(programs),
+			Mark: c.Instance.Mark(), Wrong: wrong(c, programs),
 		},
 	})
 }

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
 )
 
@@ -17,7 +20,7 @@ var (
 
 // wrong says what is wrong with an address that a center does not have: mostly it is the tenant's.
 // programs has the addresses of AWS's APIs.
-func wrong(programs *http.ServeMux) func(*http.Request, int) (web.Wrong, bool) {
+func wrong(c *center.Center, programs *http.ServeMux) func(*http.Request, int) (web.Wrong, bool) {
 	return func(r *http.Request, status int) (web.Wrong, bool) {
 		switch {
 		case status == http.StatusMethodNotAllowed && serves(programs, r):
@@ -33,7 +36,11 @@ func wrong(programs *http.ServeMux) func(*http.Request, int) (web.Wrong, bool) {
 				},
 			}, true
 		case status == http.StatusNotFound && isTenants(r.URL.Path):
-			return tenants(r.URL.Path), true
+			x := tenants(r.URL.Path)
+			if there := atTenant(r, c); there != "" {
+				x.Link, x.LinkText = there, "Open it at the tenant"
+			}
+			return x, true
 		default:
 			return web.Wrong{}, false
 		}
@@ -65,6 +72,25 @@ func isTenants(path string) bool {
 		}
 	}
 	return false
+}
+
+// atTenant is the address of the same page at the tenant by which people sign in; "" when none is
+// known. Only its path comes from the request: the host is the one that an administrator has
+// configured, to which every sign-in leads anyway.
+func atTenant(r *http.Request, c *center.Center) string {
+	if r.Method != http.MethodGet {
+		return ""
+	}
+	source, err := c.Source(r.Context())
+	if err != nil || source.Type != center.ExternalIdP || source.IdP == nil { // the page is worth more than its link
+		return ""
+	}
+	at, err := url.Parse(cmp.Or(source.IdP.SignInURL, source.IdP.SignInPOST))
+	if err != nil || at.Scheme != "https" && at.Scheme != "http" || at.Host == "" ||
+		!strings.HasSuffix(at.Path, "/saml2") || strings.Contains(at.Host, "microsoftonline") {
+		return "" // Microsoft has its admin center elsewhere
+	}
+	return (&url.URL{Scheme: at.Scheme, Host: at.Host, Path: r.URL.Path}).String()
 }
 
 // tenants is said of an address of the tenant.
