@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestEveryPageIsForEverybody follows every link of both halves' pages and of the portal. Each page
@@ -30,6 +32,7 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 		sqldbtest.Skip(t, "axe-core is not installed (scripts/deps fetches it)")
 	}
 	d, _ := startDemo(t)
+	hasOneOfEach(t, d)
 	for name, site := range map[string]struct {
 		sign  func() browser
 		begin []string
@@ -49,8 +52,14 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 			t.Parallel()
 			b := site.sign()
 			b.t = t
-			if n := b.everyPage(name, site.begin); n < site.least {
-				t.Errorf("only %d pages were found", n)
+			seen := b.everyPage(name, site.begin)
+			if len(seen) < site.least {
+				t.Errorf("only %d pages were found", len(seen))
+			}
+			for _, route := range pagesOf(t, name) {
+				if !seen[route] {
+					t.Errorf("%s is a page, and nothing that was looked at leads to it", route)
+				}
 			}
 		})
 	}
@@ -71,11 +80,75 @@ var (
 	anID = regexp.MustCompile(`[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|ps-[0-9a-f]{16}|apl-[0-9a-f]{16}|tti-[0-9a-f-]+|` +
 		`\b[0-9]{12}\b|\b[0-9A-F]{40}\b`)
 	// notPages are files, ways out, and what is another state of the same page.
-	notPages = regexp.MustCompile(`\.xml|\.json|format=|/certificates/|/logout|/outbox|/start/console|/platform/login`)
+	notPages = regexp.MustCompile(`\.xml|/\.well-known/|\.json|format=|/certificates/|/logout|/outbox|/start/console|/platform/login`)
 )
 
-// everyPage looks at each kind of page that the pages lead to, and says how many there were.
-func (b browser) everyPage(site string, begin []string) int {
+// hasOneOfEach makes of what a demo has none of one, so that its page can be looked at.
+func hasOneOfEach(t *testing.T, d demoOutput) {
+	t.Helper()
+	e := of(t, d)
+	e.SignIn(pairtest.Amara)
+	console := d.Center.ConsoleURL
+	v, _ := webtest.Office(strings.TrimSuffix(console, "/")).Enter(t, d.Admin.UserName, d.Admin.Password)
+	kind := webtest.Match(
+		t, v.Get(console+"applications"), regexp.MustCompile(`<option value="(arn:[^"]+applicationProvider/[^"]+)"`),
+	)
+	set := webtest.Match(t, v.Get(console+"access-reviews"), regexp.MustCompile(`<option value="(arn:[^"]+/ps-[^"]+)"`))
+	person := e.Find("/Users", "userName", pairtest.Amara).String("id")
+	for _, made := range []struct{ at, name, value, want string }{
+		{"applications", "name=Wiki&url=https://wiki.example.com/&provider=", kind, "The application is created"},
+		{"token-issuers", "name=Issuer&claim=sub&attribute=userName&issuer=", "https://tokens.example.com", "Issuer"},
+		{"access-reviews/owners", "type=USER&owner=" + pairtest.Amara + "&set=", set, "reviews it"},
+		{"access-reviews", "name=Year&until=", time.Now().AddDate(0, 0, 20).UTC().Format(time.DateOnly), "has begun"},
+		{"users/" + person + "/revoke", "x=", "", "has ended"},
+	} {
+		form, err := url.ParseQuery(made.name + url.QueryEscape(made.value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Does(console+made.at, form, made.want)
+	}
+}
+
+// pagesOf reads from a site's code which pages it has.
+func pagesOf(t *testing.T, site string) (list []string) {
+	t.Helper()
+	folder, ok := map[string]string{
+		"console": "../../center/console", "admincenter": "../../tenant/admincenter",
+	}[site]
+	if !ok {
+		return nil
+	}
+	files, err := filepath.Glob(folder + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := regexp.MustCompile(`"GET (/(?:console|admin)[^"]*)"`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, m := range routes.FindAllStringSubmatch(string(text), -1) {
+			route := regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(strings.TrimSuffix(m[1], "/{$}"), "{id}")
+			if !notPages.MatchString(route) && !elsewhere.MatchString(route) {
+				list = append(list, route)
+			}
+		}
+	}
+	if len(list) < 20 {
+		t.Errorf("only %v are read from %s", list, folder)
+	}
+	return list
+}
+
+// elsewhere are pages that a demo cannot have, which other tests look at: the review of another
+// identity source, and the device of somebody whose password is the center's; and what is asked
+// with a choice in the address.
+var elsewhere = regexp.MustCompile(`/review$|/device$|/assign$|/saml/certificate$`)
+
+// everyPage looks at each kind of page that the pages lead to, and says which there were.
+func (b browser) everyPage(site string, begin []string) map[string]bool {
 	b.t.Helper()
 	home, err := url.Parse(begin[0])
 	if err != nil {
@@ -106,7 +179,7 @@ func (b browser) everyPage(site string, begin []string) int {
 			`[...document.querySelectorAll('a[href]:not([download])')].map(a =>
 				new URL(a.getAttribute('href'), location).href)`))...)
 	}
-	return len(seen)
+	return seen
 }
 
 // look is a way in which somebody sees a page.
