@@ -80,7 +80,8 @@ var (
 	anID = regexp.MustCompile(`[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|ps-[0-9a-f]{16}|apl-[0-9a-f]{16}|tti-[0-9a-f-]+|` +
 		`\b[0-9]{12}\b|\b[0-9A-F]{40}\b`)
 	// notPages are files, ways out, and what is another state of the same page.
-	notPages = regexp.MustCompile(`\.xml|/\.well-known/|\.json|format=|/certificates/|/logout|/outbox|/start/console|/platform/login`)
+	notPages = regexp.MustCompile(`\.xml|/\.well-known/|\.json|format=|/certificates/|/logout|/outbox|` +
+		`/start/console|/platform/login`)
 )
 
 // hasOneOfEach makes of what a demo has none of one, so that its page can be looked at.
