@@ -87,10 +87,16 @@ func TestAnApplicationIsAssignedAndProvisionedByThePages(t *testing.T) {
 	v.Does(provisioning, form, "The provisioning settings are saved.")
 
 	onDemand := provisioning + "/ondemand"
-	v.Does(onDemand, url.Values{"do": {"preview"}, "who": {mei}}, "Determine if user is in scope")
-	v.Does(onDemand, url.Values{"who": {"Finance", "thabo.dlamini@northwind.example"}},
-		"Determine if group is in scope")
-	refused(v, onDemand, url.Values{"who": {mei, mei}}, "only groups have members")
+	found := func(name string) string {
+		t.Helper()
+		page := v.Get(onDemand + "?find=" + name)
+		return webtest.Match(t, page, regexp.MustCompile(`name="who" value="([^"]+)"`))
+	}
+	one := found(mei)
+	v.Does(onDemand, url.Values{"do": {"preview"}, "who": {one}}, "Determine if user is in scope")
+	v.Does(onDemand, url.Values{"who": {found("Finance"), found("thabo.dlamini")}}, "Determine if group is in scope")
+	refused(v, onDemand, url.Values{"who": {one, one}}, "only groups have members")
+	refused(v, onDemand, url.Values{"who": {"Finance"}}, "search again")
 	refused(v, onDemand, url.Values{"who": {"nobody@northwind.example"}}, "")
 	refused(v, provisioning+"/explode", nil, "")
 

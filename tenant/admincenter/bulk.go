@@ -229,13 +229,18 @@ func (p page) named() (list []tenant.PrincipalID, err error) {
 			lines = append(lines, line)
 		}
 	}
+	typed := len(lines)
 	lines = append(lines, p.PostForm[web.Picked]...)
 	if lines, err = few(lines, maxPicked, "name a user or a group"); err != nil {
 		return nil, err
 	}
 	seen := map[tenant.PrincipalID]bool{}
-	for _, name := range lines {
-		x, err := p.principal(name)
+	for n, name := range lines {
+		find := p.principal
+		if n >= typed {
+			find = p.pickedMark
+		}
+		x, err := find(name)
 		if err != nil {
 			return nil, err
 		}

@@ -186,6 +186,51 @@ func TestNamesArePickedFromASearch(t *testing.T) {
 	}
 }
 
+// TestWhoWasPickedIsNotTakenForAName: when one who was chosen is deleted before the form is sent,
+// nobody else comes in by a name that is the id.
+func TestWhoWasPickedIsNotTakenForAName(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	ctx, v := context.Background(), s.AdminCenter()
+	wiki, err := s.Instantiate(ctx, tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := s.CreateJob(ctx, tenanttest.Actor, wiki.ServicePrincipalID, "scim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, token := "https://scim.example/", "secret"
+	settings := tenant.JobSettings{BaseAddress: &target, SecretToken: &token}
+	if err := s.ConfigureJob(ctx, tenanttest.Actor, job.ID, settings); err != nil {
+		t.Fatal(err)
+	}
+	ann := s.NewPerson("ann@northwind.example")
+	group := func(name string) string {
+		t.Helper()
+		g, err := s.CreateGroup(ctx, tenanttest.Actor, tenant.Group{DisplayName: name, SecurityEnabled: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(g.ID)
+	}
+	team := group("Team")
+	group(string(ann.ID))
+	if err := s.DeleteUser(ctx, tenanttest.Actor, ann.ID); err != nil {
+		t.Fatal(err)
+	}
+	app := s.URL + "/admin/apps/" + string(wiki.ID)
+	for _, at := range []string{
+		app + "/assignments", s.URL + "/admin/groups/" + team + "/members", app + "/provisioning/ondemand",
+	} {
+		form := url.Values{"who": {string(ann.ID)}, "do": {"preview"}}
+		status, page := v.Send(http.MethodPost, at, form)
+		if status != http.StatusNotFound || !strings.Contains(page, "search again") {
+			t.Errorf("%s: %d %s", at, status, page)
+		}
+	}
+}
+
 // TestWhoHasOneRoleCanBePickedForAnother: of an application with several roles, the search marks
 // who has the role that the form would give.
 func TestWhoHasOneRoleCanBePickedForAnother(t *testing.T) {

@@ -385,7 +385,8 @@ func group(p page) error {
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
 }
 
-// principal finds a user by user principal name or a group by its exact name.
+// principal finds whom a line names: a user by user principal name, or a group by its exact name.
+// The id of something that is there is no name of something else.
 func (p page) principal(name string) (tenant.Mark, error) {
 	u, err := p.h.Tenant.UserByIDOrName(p.Context(), name)
 	if err == nil {
@@ -394,7 +395,7 @@ func (p page) principal(name string) (tenant.Mark, error) {
 	if refusal.KindOf(err) != refusal.NotFound {
 		return tenant.Mark{}, err
 	}
-	if g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(name)); err == nil { // chosen by its id
+	if g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(name)); err == nil {
 		return tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)}, nil
 	}
 	var groups []tenant.Group

@@ -60,8 +60,8 @@ func (p page) chosenOnDemand() (what tenant.Mark, members []tenant.UserID, err e
 		return what, nil, err
 	}
 	groups := 0
-	for _, name := range chosen {
-		x, err := p.principal(strings.TrimSpace(name))
+	for _, id := range chosen {
+		x, err := p.pickedMark(id)
 		switch {
 		case err != nil:
 			return what, nil, err

@@ -71,6 +71,22 @@ func ofGroup(g tenant.Group) web.Pickable {
 	return web.Pickable{ID: string(g.ID), Name: g.DisplayName, Detail: "group"}
 }
 
+// pickedMark is whom a form chose. Only an id stands for them: whoever makes groups could give one
+// the id as its name, and the one who was chosen may be gone.
+func (p page) pickedMark(id string) (tenant.Mark, error) {
+	u, err := p.h.Tenant.User(p.Context(), tenant.UserID(id))
+	if refusal.KindOf(err) != refusal.NotFound {
+		return tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}, err
+	}
+	g, err := p.h.Tenant.Group(p.Context(), tenant.GroupID(id))
+	if refusal.KindOf(err) == refusal.NotFound {
+		err = &refusal.Error{
+			Code: tenant.UserNotFound, Subject: id, Detail: "whom you chose is not there any more: search again",
+		}
+	}
+	return tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)}, err
+}
+
 // pickable is the user or the group of an id; one without an id where it was deleted since.
 func (p page) pickable(id string) (web.Pickable, error) {
 	u, err := p.h.Tenant.User(p.Context(), tenant.UserID(id))
