@@ -55,9 +55,16 @@ func few(list []string, most int, none string) ([]string, error) {
 	return list, nil
 }
 
-// each does something to each of the chosen, and goes back with what was done.
-func (p page) each(ids []string, back, done string, do func(id string) error) error {
-	all := web.Several{IDs: ids, Back: back, Name: func(id string) (string, error) { return id, nil },
+// each does something to each of the chosen, users or groups, and goes back with what was done.
+func (p page) each(of tenant.ObjectKind, ids []string, back, done string, do func(id string) error) error {
+	name := func(id string) (string, error) {
+		called, err := p.called(tenant.Mark{Kind: of, ID: tenant.PrincipalID(id)})
+		if refusal.KindOf(err) == refusal.NotFound {
+			called, err = p.calledBefore(id)
+		}
+		return called, err
+	}
+	all := web.Several{IDs: ids, Back: back, Name: name,
 		Deed: func(_ context.Context, id string) error { return do(id) }}
 	if done, err := all.Do(p.Visit); !done {
 		return err

@@ -33,6 +33,21 @@ func (p page) called(m tenant.Mark) (string, error) {
 	return u.DisplayName + " (" + u.UserPrincipalName + ")", err
 }
 
+// calledBefore is what a user or a group was called who is deleted by now.
+func (p page) calledBefore(id string) (string, error) {
+	x, err := p.h.Tenant.DeletedItem(p.Context(), id)
+	switch {
+	case err != nil:
+		return "", err
+	case x.Group != nil:
+		return "the group " + x.Group.DisplayName, nil
+	case x.User != nil:
+		return x.User.DisplayName + " (" + x.User.UserPrincipalName + ")", nil
+	default:
+		return id, nil
+	}
+}
+
 // calledAll is what it calls several, of whom some stand for all.
 func calledAll(list []string, name func(id string) (string, error)) (called []string, err error) {
 	for _, id := range list[:min(len(list), maxNamed)] {

@@ -261,7 +261,7 @@ func assignRole(p page) error {
 	if len(ids) > 1 {
 		done = names.Counted("%d {user has|users have} the role ", len(ids)) + role.DisplayName + " now."
 	}
-	return p.each(ids, p.back(rolesPath), done, func(id string) error {
+	return p.each(tenant.KindUser, ids, p.back(rolesPath), done, func(id string) error {
 		_, err := p.h.Tenant.AssignRole(p.Context(), p.by, tenant.UserID(id), role.ID)
 		if refusal.CodeOf(err) == tenant.RoleAssignmentExists && len(ids) > 1 {
 			return nil

@@ -212,7 +212,7 @@ func addToGroups(p page) error {
 	}
 	member := tenant.PrincipalID(p.userID())
 	const done = "The user is in every group that you chose."
-	return p.each(ids, p.back(userAddress(p.userID(), "groups")), done, func(id string) error {
+	return p.each(tenant.KindGroup, ids, p.back(userAddress(p.userID(), "groups")), done, func(id string) error {
 		err := p.h.Tenant.AddMember(p.Context(), p.by, tenant.GroupID(id), member)
 		if refusal.CodeOf(err) == tenant.MemberExists && len(ids) > 1 {
 			return nil

@@ -115,3 +115,25 @@ func TestAPersonHasATabForEachThing(t *testing.T) {
 		t.Errorf("nobody has groups: %d", status)
 	}
 }
+
+// TestWhatWasNotDoneIsSaidByName: of several that were chosen, one that is refused has its name in
+// the answer, also when it is gone by now.
+func TestWhatWasNotDoneIsSaidByName(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	ctx, v := context.Background(), s.AdminCenter()
+	joe := s.NewPerson("joe@x.example")
+	var who []string
+	for _, name := range []string{"Team", "Other"} {
+		g, err := s.CreateGroup(ctx, tenanttest.Actor, tenant.Group{DisplayName: name, SecurityEnabled: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who = append(who, string(g.ID))
+	}
+	if err := s.DeleteGroup(ctx, tenanttest.Actor, tenant.GroupID(who[1])); err != nil {
+		t.Fatal(err)
+	}
+	v.Does(s.URL+"/admin/users/"+string(joe.ID)+"/groups", url.Values{"who": who},
+		"Done: 1 of 2. Not done for the group Other: ")
+}
