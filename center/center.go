@@ -259,6 +259,9 @@ func (c *Center) changeBy(
 	if refusal.Tried(err) {
 		return refused
 	}
+	if refusal.Glanced(ctx) {
+		return errors.Join(err, refused)
+	}
 	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, c.record(ctx, c.event(*by, action.name, subject, err)))
 	}

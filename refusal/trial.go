@@ -11,24 +11,44 @@ import (
 
 type trialKey struct{}
 
+// trial is how a change is only tried.
+type trial uint8
+
+const (
+	really trial = iota
+	tried
+	glanced
+)
+
 // errTrial is what ends a change that was only tried.
 var errTrial = errors.New("a trial ends here, before anything is written")
 
 // Try says whether a deed would be refused, and why. A deed is one change: of a second one it would
 // ask what that does without the first. A refusal is recorded as always.
-func Try(ctx context.Context, deed func(context.Context) error) error {
-	if err := deed(context.WithValue(ctx, trialKey{}, true)); !Tried(err) {
+func Try(ctx context.Context, deed func(context.Context) error) error { return tried.of(ctx, deed) }
+
+// Glance is Try for a look at each of several. No refusal is recorded: of what is asked about one
+// thing a log has one line, and not one for each of a list.
+func Glance(ctx context.Context, deed func(context.Context) error) error {
+	return glanced.of(ctx, deed)
+}
+
+// Glanced says whether a refusal is only looked for, so that it is not recorded.
+func Glanced(ctx context.Context) bool { return ctx.Value(trialKey{}) == glanced }
+
+func (t trial) of(ctx context.Context, deed func(context.Context) error) error {
+	if err := deed(context.WithValue(ctx, trialKey{}, t)); !Tried(err) {
 		return err
 	}
 	return nil
 }
 
 // Really is the context of what is written although it is part of a trial: the record of a refusal.
-func Really(ctx context.Context) context.Context { return context.WithValue(ctx, trialKey{}, false) }
+func Really(ctx context.Context) context.Context { return context.WithValue(ctx, trialKey{}, really) }
 
 // EndOf is what ends a change instead of its first write, if it is only tried; nil: it is not.
 func EndOf(ctx context.Context) error {
-	if trial, _ := ctx.Value(trialKey{}).(bool); trial {
+	if t, _ := ctx.Value(trialKey{}).(trial); t != really {
 		return errTrial
 	}
 	return nil

@@ -383,6 +383,9 @@ func (t *Tenant) changeIf(
 	if refusal.Tried(err) {
 		return refused
 	}
+	if refusal.Glanced(ctx) {
+		return errors.Join(err, refused)
+	}
 	if code := refusal.CodeOf(err); code != refusal.None && code.Kind() != refusal.Unavailable {
 		return errors.Join(err, t.record(ctx, t.event(by, action.name, subject, err)))
 	}

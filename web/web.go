@@ -464,8 +464,16 @@ func LocalPath(target, fallback string) string {
 
 const noticeCookie = "gatehouse_notice"
 
-// SetNotice leaves a notice for the next page of a site at publicURL.
+// maxNotice bounds a notice: browsers drop a cookie of more than 4,096 bytes, and with it all that
+// it says.
+const maxNotice = 2700 //bound:text bytes of a notice of what was done, on the next page
+
+// SetNotice leaves a notice for the next page of a site at publicURL. Of one that is too long it is
+// the beginning.
 func SetNotice(w http.ResponseWriter, publicURL, text string) {
+	if len(text) > maxNotice {
+		text = strings.ToValidUTF8(text[:maxNotice-len("…")], "") + "…"
+	}
 	http.SetCookie(w, Cookie(publicURL, noticeCookie, base64.RawURLEncoding.EncodeToString([]byte(text)), time.Minute))
 }
 

@@ -232,10 +232,10 @@ func unassignApplication(p page) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	if len(picks) == 1 {
+	if len(all.IDs) == 1 {
 		return p.Done(all.Back, "The assignment is removed.")
 	}
-	return p.Done(all.Back, names.Counted("%d {assignment|assignments} removed.", len(picks)))
+	return p.Done(all.Back, names.Counted("%d {assignment|assignments} removed.", len(all.IDs)))
 }
 
 // unassigning asks before an application is taken from some who are called so.

@@ -79,7 +79,7 @@ func deletePicked(p page) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	return p.Done(all.Back, names.Counted("%d {assignment|assignments} deleted.", len(keys)))
+	return p.Done(all.Back, names.Counted("%d {assignment|assignments} deleted.", len(all.IDs)))
 }
 
 // deleteOne deletes an assignment, and says why where it stays.
@@ -152,11 +152,11 @@ func setSeveralActive(p page) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	n := names.Counted("%d {user|users}", len(ids))
+	n := names.Counted("%d {user|users}", len(all.IDs))
 	if active {
 		return p.Done(all.Back, n+" enabled.")
 	}
-	rest, err := p.rolesLeft(ids...)
+	rest, err := p.rolesLeft(all.IDs...)
 	if err != nil {
 		return err
 	}
@@ -244,8 +244,8 @@ func removeMembers(p page) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	done := names.Counted("%d {member|members} removed.", len(ids))
-	if len(ids) == 1 {
+	done := names.Counted("%d {member|members} removed.", len(all.IDs))
+	if len(all.IDs) == 1 {
 		done = "The member is removed."
 	}
 	return p.Done(all.Back, done)

@@ -177,7 +177,11 @@ func removeLeavers(p page) error {
 		return err
 	}
 	var all center.Moved
-	for _, pick := range picks {
+	for i, pick := range each.IDs { // those of whom was asked
+		if i > 0 && !p.HasTime() {
+			all.Problems = append([]string{web.NoTime(len(each.IDs) - i)}, all.Problems...)
+			break
+		}
 		m, err := p.h.Center.RemoveAccess(p.Context(), p.by, ofPick(pick))
 		if err != nil {
 			_, lines := explain(err)

@@ -169,7 +169,7 @@ func (p page) change(list listed) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	return p.Done(all.Back, names.Counted(list.noun, len(ids))+d.done)
+	return p.Done(all.Back, names.Counted(list.noun, len(all.IDs))+d.done)
 }
 
 // assignPicked gives an application to the chosen users or groups.

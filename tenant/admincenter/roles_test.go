@@ -141,7 +141,15 @@ func asksNot(t *testing.T, s *tenanttest.Server, uma webtest.Visitor, joe, gale 
 	if status != http.StatusForbidden || !strings.Contains(page, stronger) {
 		t.Errorf("what will be refused is asked: %d %s", status, page)
 	}
+	logged := func() string {
+		events, err := s.Events(context.Background(), 1)
+		if err != nil || len(events) == 0 {
+			t.Fatal(events, err)
+		}
+		return events[0].ID
+	}
 	for _, do := range []string{"Disable", "Delete"} {
+		before := logged()
 		form := url.Values{"do": {strings.ToLower(do)}, "pick": {gale, joe}}
 		page := uma.Does(s.URL+"/admin/users/chosen", form, do+" 1 user?")
 		if !strings.Contains(page, "Not done for "+gales) || !strings.Contains(page, stronger) ||
@@ -153,10 +161,15 @@ func asksNot(t *testing.T, s *tenanttest.Server, uma webtest.Visitor, joe, gale 
 				t.Errorf("a question has done it: %+v, %v", u, err)
 			}
 		}
-		form.Del("pick")
+		if logged() != before {
+			t.Error("a question about several stands in the log")
+		}
 		form.Set("pick", gale)
 		if status, _ := uma.Send(http.MethodPost, s.URL+"/admin/users/chosen", form); status != http.StatusForbidden {
 			t.Errorf("%s of all who are chosen would be refused: %d", do, status)
+		}
+		if logged() == before {
+			t.Error("what would be refused for all is not in the log")
 		}
 	}
 	form := url.Values{"do": {"disable"}, "pick": {gale, joe}, "sure": {"yes"}}

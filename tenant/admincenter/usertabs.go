@@ -253,7 +253,7 @@ func removeFromGroups(p page) error {
 	if done, err := all.Do(p.Visit); !done {
 		return err
 	}
-	return p.Done(all.Back, "Removed from "+names.Counted("%d {group|groups}", len(ids))+".")
+	return p.Done(all.Back, "Removed from "+names.Counted("%d {group|groups}", len(all.IDs))+".")
 }
 
 // whatItGives is what a question calls a group, with the applications that it gives.

@@ -121,16 +121,31 @@ var (
 )
 
 // Hidden returns the hidden fields of a page's forms, as a script or a submit button would send
-// them.
+// them. Of those that have one name it has the last.
 func Hidden(page string) url.Values {
+	form := hiddenIn(page)
+	for name, values := range form {
+		form[name] = values[len(values)-1:]
+	}
+	return form
+}
+
+func hiddenIn(page string) url.Values {
 	form := url.Values{}
 	for _, input := range inputs.FindAllString(page, -1) {
 		name := inputName.FindStringSubmatch(input)
 		value := inputValue.FindStringSubmatch(input)
 		if hidden.MatchString(input) && name != nil && value != nil {
-			form.Set(html.UnescapeString(name[1]), html.UnescapeString(value[1]))
+			form.Add(html.UnescapeString(name[1]), html.UnescapeString(value[1]))
 		}
 	}
+	return form
+}
+
+// Answer is a yes to the question that a page asks, which it must.
+func (v Visitor) Answer(page string) url.Values {
+	v.T.Helper()
+	_, form := v.Form(page, "sure")
 	return form
 }
 
@@ -140,7 +155,7 @@ func (v Visitor) Form(page, field string) (action string, form url.Values) {
 	v.T.Helper()
 	for _, text := range forms.FindAllString(page, -1) {
 		to := formAction.FindStringSubmatch(text)
-		if form := Hidden(text); to != nil && form.Get(field) != "" {
+		if form := hiddenIn(text); to != nil && form.Get(field) != "" {
 			return html.UnescapeString(to[1]), form
 		}
 	}
