@@ -60,6 +60,9 @@ var (
 		"there is no such permission grant", "use the id of one in the list of grants")
 	MemberExists = Refusals.New("member-exists", refusal.Conflict,
 		"the object is already a member", "no action needed")
+	OwnAccount = Refusals.New("own-account", refusal.Conflict,
+		"this is your own account, and without it the others would be refused to you",
+		"do the others first, and this on the page of the account")
 	LastOwner = Refusals.New("last-owner", refusal.Invalid,
 		"the last owner of a group cannot be removed", "add another owner first")
 )

@@ -26,6 +26,14 @@ type listing[T any] struct {
 	Mail   bool // whether users can be invited by email
 }
 
+// MaxAssigned is how many of a list the path of an assignment takes, where the list has more.
+func (l listing[T]) MaxAssigned() int {
+	if l.Pager.Partly() && l.Pager.Total > maxChosen {
+		return maxChosen
+	}
+	return 0
+}
+
 // oneOf reads a filter that has two values; nil is any of both.
 func oneOf(value, first string) *bool {
 	if value == "" {

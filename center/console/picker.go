@@ -90,26 +90,30 @@ func (p page) isAssigned(arn string) func(center.Principal) (string, error) {
 // chosenToAdd are those who were chosen in a picker, and those whom lines of the form name. It
 // fails before anything is done when one of them is not there.
 func (p page) chosenToAdd(of center.PrincipalType, field string) (list []choice, err error) {
-	keys := []string{}
+	var lines []string
 	for line := range strings.Lines(p.PostFormValue(field)) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
 		}
+	}
+	picked := p.PostForm[web.Picked]
+	switch n := len(lines) + len(picked); {
+	case n == 0:
+		return nil, &refusal.Error{Code: center.MissingValue, Field: field, Detail: "choose or name somebody"}
+	case n > maxChosen:
+		return nil, &refusal.Error{
+			Code: center.InvalidValue, Field: field, Detail: fmt.Sprintf("choose at most %d", maxChosen),
+		}
+	}
+	var keys []string
+	for _, line := range lines {
 		id, err := p.principalByName(of, line)
 		if err != nil {
 			return nil, err
 		}
 		keys = append(keys, principalKey(center.Principal{Type: of, ID: id}))
 	}
-	keys = append(keys, p.PostForm[web.Picked]...)
-	switch {
-	case len(keys) == 0:
-		return nil, &refusal.Error{Code: center.MissingValue, Field: field, Detail: "choose or name somebody"}
-	case len(keys) > maxChosen:
-		return nil, &refusal.Error{
-			Code: center.InvalidValue, Field: field, Detail: fmt.Sprintf("choose at most %d", maxChosen),
-		}
-	}
+	keys = append(keys, picked...)
 	seen := map[string]bool{}
 	for _, key := range keys {
 		if seen[key] {

@@ -128,3 +128,28 @@ func TestWhatBecameOfManyIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAPathTakesIsSaidBeside: all that a list has can be more than the path of an assignment
+// takes.
+func TestWhatAPathTakesIsSaidBeside(t *testing.T) {
+	t.Parallel()
+	ctx, a := context.Background(), newAssigning(t)
+	const bound = "Assign takes at most 100 at once."
+	for i := range 101 {
+		name := fmt.Sprintf("Crowd %03d", i)
+		if _, err := a.CreateGroup(ctx, centertest.Actor, center.Group{DisplayName: name}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.CreateUser(ctx, centertest.Actor, centertest.Person(fmt.Sprintf("crowd-%03d", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, list := range []string{"users", "groups"} {
+		if page := a.v.Get(a.URL + "/console/" + list + "?q=crowd"); !strings.Contains(page, bound) {
+			t.Errorf("%s do not say it: %s", list, page)
+		}
+		if few := a.v.Get(a.URL + "/console/" + list + "?q=00"); strings.Contains(few, bound) {
+			t.Errorf("a few %s: %s", list, few)
+		}
+	}
+}

@@ -80,6 +80,16 @@ type deed struct {
 	ask, done string   // done follows how many they are
 	lines     []string // without any, the chosen rows are not asked about
 	do        func(ctx context.Context, p page, id string) error
+	ends      bool // the session of whoever it is done to, too
+}
+
+// to does it to one of several. Whoever asks is none of them where it would take what they ask by:
+// what comes after them would be refused, and nobody there to be told.
+func (d deed) to(ctx context.Context, p page, id string) error {
+	if d.ends && id == p.by.Person {
+		return &refusal.Error{Code: tenant.OwnAccount, Subject: id}
+	}
+	return d.do(ctx, p, id)
 }
 
 // setEnabled enables or disables a user.
@@ -102,12 +112,13 @@ var listedUsers = listed{tenant.KindUser, "%d {user|users}", "/admin/users", pag
 	"enable": {ask: "Enable", done: " enabled.", do: setEnabled(true)},
 	"disable": {
 		ask: "Disable", done: " disabled: sign-in is refused, and applications are told.", do: setEnabled(false),
+		ends: true,
 		lines: []string{
 			"They cannot sign in, and provisioning disables them at applications. You can enable them again.",
 		},
 	},
 	"delete": {
-		ask: "Delete", done: " deleted. You can restore them for 30 days.", lines: []string{usersGo},
+		ask: "Delete", done: " deleted. You can restore them for 30 days.", lines: []string{usersGo}, ends: true,
 		do: func(ctx context.Context, p page, id string) error {
 			return p.h.Tenant.DeleteUser(ctx, p.by, tenant.UserID(id))
 		},
@@ -151,7 +162,7 @@ func (p page) change(list listed) error {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "say what to do with the chosen"}
 	}
 	all := web.Several{IDs: ids, Back: p.back(list.back), Name: name,
-		Deed: func(ctx context.Context, id string) error { return d.do(ctx, p, id) }}
+		Deed: func(ctx context.Context, id string) error { return d.to(ctx, p, id) }}
 	if d.lines != nil || p.Every() {
 		if _, err := calledAll(ids, name); err != nil { // one that is not there is no part of an answer
 			return err

@@ -306,3 +306,28 @@ func TestWhoIsProvisionedOrGivenARoleIsSearchedFor(t *testing.T) {
 	}
 	v.Does(admin+"/roles", url.Values{"role": {role}}, "choose a user")
 }
+
+// TestWhoeverAsksIsNoneOfSeveral: who deletes or disables all of a list, and is in it, keeps what
+// they do it by, and is told so.
+func TestWhoeverAsksIsNoneOfSeveral(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	fill(t, s)
+	name := s.NewPerson("gale@northwind.example").UserPrincipalName
+	role := url.Values{"who": {name}, "role": {string(tenant.GlobalAdministrator)}}
+	s.AdminCenter().Does(s.URL+"/admin/roles", role, " now.")
+	gale := s.Visitor()
+	form := url.Values{"username": {name}, "password": {tenanttest.Password}}
+	gale.Send(http.MethodPost, s.URL+"/admin/login", form)
+	chosen := s.URL + "/admin/users/chosen"
+	for _, x := range []struct{ do, title, done string }{
+		{"disable", "Disable 120 users?", "120 users disabled"}, {"delete", "Delete 120 users?", "120 users deleted."},
+	} {
+		all := url.Values{"do": {x.do}, "every": {"121"}, "matching": {"q="}}
+		asked := gale.Does(chosen, all, x.title)
+		if !strings.Contains(asked, "Not done for gale") || !strings.Contains(asked, "this is your own account") {
+			t.Errorf("it asks: %s", asked)
+		}
+		gale.Does(chosen, gale.Answer(asked), x.done)
+	}
+}
