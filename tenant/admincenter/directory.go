@@ -378,9 +378,12 @@ func group(p page) error {
 	}
 	if d.SeesHeld = p.holds(seeAssignments); d.SeesHeld {
 		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned to the group."
-		if d.Held, err = p.applicationsOf(tenant.PrincipalID(d.Group.ID)); err != nil {
+		all, more, err := p.applicationsOf(tenant.PrincipalID(d.Group.ID))
+		if err != nil {
 			return err
 		}
+		d.More = more || len(all) > pageSize
+		d.Held = all[:min(len(all), pageSize)]
 	}
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
 }

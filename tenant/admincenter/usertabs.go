@@ -102,8 +102,12 @@ func (g groupOfUser) Way() string {
 	return "Group " + g.By.DisplayName
 }
 
+// maxHeld bounds how many groups of somebody, or applications that they have, a page reads.
+const maxHeld = 1_000 //bound:list groups, or assignments, of somebody that a page of the admin center reads
+
 type groupsData struct {
 	listing[groupOfUser]
+	Most   int // more are not read; 0: there are no more
 	Back   string
 	Way    string
 	Picker web.Picker
@@ -113,9 +117,12 @@ func groupsOfUser(p page) error {
 	return p.tab("groups", func(u tenant.User) (any, error) {
 		d := groupsData{listing: listing[groupOfUser]{Listing: p.Listing("name", "way")}, Back: p.URL.RequestURI()}
 		d.Way = d.Filter("way", "direct", "group")
-		all, err := p.groupsOf(u.ID)
+		all, more, err := p.groupsOf(u.ID)
 		if err != nil {
 			return nil, err
+		}
+		if more {
+			d.Most = maxHeld
 		}
 		all = slices.DeleteFunc(all, func(g groupOfUser) bool {
 			return d.Way != "" && (d.Way == "direct") != (g.By.ID == "")
@@ -147,10 +154,10 @@ func (p page) exportGroupsOf(list []groupOfUser) error {
 	})
 }
 
-// groupsOf are the groups that somebody is in, and those that these are in.
-func (p page) groupsOf(id tenant.UserID) (all []groupOfUser, err error) {
+// groupsOf are the groups that somebody is in, the direct ones first, and those that these are in.
+func (p page) groupsOf(id tenant.UserID) (all []groupOfUser, more bool, err error) {
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		all = nil
+		all, more = nil, false
 		seen := map[tenant.GroupID]bool{}
 		for next := []groupOfUser{{Group: tenant.Group{ID: tenant.GroupID(id)}}}; len(next) > 0; next = next[1:] {
 			in, err := r.MemberOf(tenant.PrincipalID(next[0].ID))
@@ -160,6 +167,10 @@ func (p page) groupsOf(id tenant.UserID) (all []groupOfUser, err error) {
 			for _, m := range in {
 				if seen[m.GroupID] {
 					continue
+				}
+				if len(all) == maxHeld {
+					more = true
+					return nil
 				}
 				seen[m.GroupID] = true
 				x := groupOfUser{}
@@ -174,7 +185,7 @@ func (p page) groupsOf(id tenant.UserID) (all []groupOfUser, err error) {
 		}
 		return nil
 	})
-	return all, err
+	return all, more, err
 }
 
 // groupPicker finds groups to put somebody into.
@@ -283,6 +294,8 @@ func (h heldApplication) At() string { return addressOf(h.App, "assignments") }
 // heldTable is the table of what somebody or a group has.
 type heldTable struct {
 	Held     []heldApplication
+	Pager    web.Pager
+	More     bool // that are not shown
 	Back     string
 	NoneHeld string // what it says when it is empty
 }
@@ -296,11 +309,15 @@ type applicationsData struct {
 func applicationsOfUser(p page) error {
 	return p.tab("applications", func(u tenant.User) (any, error) {
 		var d applicationsData
-		var err error
 		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned, neither directly nor by a group."
-		if d.Held, err = p.applicationsOf(tenant.PrincipalID(u.ID)); err != nil {
+		all, more, err := p.applicationsOf(tenant.PrincipalID(u.ID))
+		if err != nil {
 			return nil, err
 		}
+		d.More = more
+		name := func(x heldApplication, _ string) string { return x.App.DisplayName }
+		d.Held, d.Pager = web.Page(p.Listing("name"), all, pageSize, name)
+		d.Pager.CSV, d.Pager.JSON = "", ""
 		if p.Sends("/admin/users/chosen") {
 			d.Apps, err = p.assignable()
 		}
@@ -309,16 +326,18 @@ func applicationsOfUser(p page) error {
 }
 
 // applicationsOf are those that somebody or a group has, by name. Groups in groups give none.
-func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, err error) {
+func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, more bool, err error) {
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
-		list = nil
+		list, more = nil, false
+		known := map[tenant.ServicePrincipalID]tenant.Application{}
 		holders := []tenant.Member{{}}
 		if _, err := r.User(tenant.UserID(id)); err == nil {
 			in, err := r.MemberOf(id)
 			if err != nil {
 				return err
 			}
-			holders = append(holders, in...)
+			more = len(in) > maxHeld
+			holders = append(holders, in[:min(len(in), maxHeld)]...)
 		} else if !errors.Is(err, refusal.ErrNoRow) {
 			return err
 		}
@@ -336,9 +355,15 @@ func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, err
 				return err
 			}
 			for _, x := range assigned {
-				a, err := r.Application(tenant.AnyApplicationID(x.ServicePrincipalID))
-				if err != nil {
-					return err
+				a, read := known[x.ServicePrincipalID]
+				if !read {
+					if a, err = r.Application(tenant.AnyApplicationID(x.ServicePrincipalID)); err != nil {
+						return err
+					}
+					known[x.ServicePrincipalID] = a
+				}
+				if more = more || len(list) == maxHeld; len(list) == maxHeld {
+					return nil
 				}
 				list = append(list, heldApplication{a, roleName(a, x.RoleID), by, x})
 			}
@@ -348,7 +373,7 @@ func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, err
 	slices.SortStableFunc(list, func(a, b heldApplication) int {
 		return strings.Compare(strings.ToLower(a.App.DisplayName), strings.ToLower(b.App.DisplayName))
 	})
-	return list, err
+	return list, more, err
 }
 
 type userRolesData struct {

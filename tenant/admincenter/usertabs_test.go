@@ -2,8 +2,10 @@ package admincenter_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -136,4 +138,37 @@ func TestWhatWasNotDoneIsSaidByName(t *testing.T) {
 	}
 	v.Does(s.URL+"/admin/users/"+string(joe.ID)+"/groups", url.Values{"who": who},
 		"Done: 1 of 2. Not done for the group Other: ")
+}
+
+// TestTheApplicationsOfSomebodyHavePages: each row once, in the order of the names, however many.
+func TestTheApplicationsOfSomebodyHavePages(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	ctx, v := context.Background(), s.AdminCenter()
+	joe := s.NewPerson("joe@x.example")
+	for i := range 60 {
+		app, err := s.Instantiate(ctx, tenanttest.Actor, tenant.NonGallery, fmt.Sprintf("App %02d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		role := app.AppRoles()[0].ID
+		who := tenant.PrincipalID(joe.ID)
+		if _, err := s.Assign(ctx, tenanttest.Actor, app.ServicePrincipalID, who, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := s.URL + "/admin/users/" + string(joe.ID) + "/applications"
+	for at, want := range map[string]struct {
+		first, last, text string
+		rows              int
+	}{
+		list: {"App 00", "App 49", "1–50 of 60", 50}, list + "?offset=50": {"App 50", "App 59", "51–60 of 60", 10},
+	} {
+		page := v.Get(at)
+		rows := regexp.MustCompile(`aria-label="Remove (App \d\d)"`).FindAllStringSubmatch(page, -1)
+		if len(rows) != want.rows || rows[0][1] != want.first || rows[len(rows)-1][1] != want.last ||
+			!strings.Contains(page, want.text) || strings.Contains(page, "format=csv") {
+			t.Errorf("%s: %d rows: %v on %s", at, len(rows), rows, page)
+		}
+	}
 }
