@@ -88,6 +88,9 @@ func Middleware(next http.Handler, o Options) http.Handler {
 		// ids in the order of time: the audit log is indexed by them
 		i := Info{ID: uuid.Must(uuid.NewV7()).String(), Address: o.Proxies.client(r)}
 		ctx := &requestContext{Context: r.Context(), info: i, deadline: started.Add(requestTimeout)}
+		if end, ends := r.Context().Deadline(); ends && end.Before(ctx.deadline) {
+			ctx.deadline = end
+		}
 		if o.Trace != nil {
 			ctx.follow(w, r, o)
 		}

@@ -133,7 +133,11 @@ func (p page) chosenToAdd(of center.PrincipalType, field string) (list []choice,
 // the others go on; one that is refused ends it, and the page says how far it came.
 func (p page) addAll(list []choice, back, were string, add func(center.Principal) (added bool, err error)) error {
 	added, had := 0, 0
-	for _, x := range list {
+	for n, x := range list {
+		if n > 0 && !p.HasTime() {
+			return p.Failed(back, fmt.Sprintf(
+				"Added: %d of %d. %s", added, len(list), web.NoTime(len(list)-n)))
+		}
 		did, err := add(ofKey(x.Key))
 		switch {
 		case err == nil && did:

@@ -214,6 +214,10 @@ func (p page) assignPicked(ids []string, name func(id string) (string, error), n
 func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back string) error {
 	role, had := p.roleOf(a, cmp.Or(p.PostFormValue("give"), p.PostFormValue("role"))), 0
 	for n, id := range list {
+		if n > 0 && !p.HasTime() {
+			return p.Failed(back, fmt.Sprintf(
+				"Assigned: %d of %d. %s", n-had, len(list), web.NoTime(len(list)-n)))
+		}
 		_, err := p.h.Tenant.Assign(p.Context(), p.by, a.ServicePrincipalID, id, role)
 		switch {
 		case refusal.CodeOf(err) == tenant.AssignmentExists && len(list) > 1:

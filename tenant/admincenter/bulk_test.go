@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -305,6 +307,64 @@ func TestWhoIsProvisionedOrGivenARoleIsSearchedFor(t *testing.T) {
 		t.Errorf("who has it: %s", page)
 	}
 	v.Does(admin+"/roles", url.Values{"role": {role}}, "choose a user")
+}
+
+// TestWhatThereIsNoTimeForIsLeftAndSaid: a deed to several ends before its request must, and what
+// it has not begun stays as it was.
+func TestWhatThereIsNoTimeForIsLeftAndSaid(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	v := s.AdminCenter()
+	fill(t, s)
+	wiki, err := s.Instantiate(context.Background(), tenanttest.Actor, tenant.NonGallery, "Wiki")
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, err := url.Parse(s.URL + "/admin/users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := func(form url.Values) string { // by a request that must end soon
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/admin/users/chosen",
+			strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for _, c := range v.Client.Jar.Cookies(site) {
+			r.AddCookie(c)
+		}
+		answer := httptest.NewRecorder()
+		s.HTTP.Config.Handler.ServeHTTP(answer, r)
+		if answer.Code != http.StatusSeeOther {
+			return answer.Body.String()
+		}
+		v.Client.Jar.SetCookies(site, answer.Result().Cookies())
+		return v.Get(site.String())
+	}
+	form := url.Values{"pick": {"user-001", "user-002", "user-003"}, "application": {string(wiki.ID)}}
+	for _, x := range []struct{ do, sure, want string }{
+		{"delete", "", "There is no time for 2 of them at once: do them afterwards."},
+		{"disable", "yes", "Done: 1 of 3. There was no time for 2 more, which are as they were: do it again."},
+		{"assign", "", "Assigned: 1 of 3. There was no time for 2 more, which are as they were: do it again."},
+	} {
+		form.Set("do", x.do)
+		form.Set("sure", x.sure)
+		page := late(form)
+		if !strings.Contains(page, x.want) {
+			t.Errorf("%s: want %q on %s", x.do, x.want, page)
+		}
+		if x.do == "delete" {
+			if left := v.Answer(page)["leave"]; len(left) != 2 {
+				t.Errorf("the question leaves %v", left)
+			}
+		}
+	}
+	for id, want := range map[string]bool{"user-001": false, "user-002": true, "user-003": true} {
+		if u, err := s.UserByIDOrName(context.Background(), id); err != nil || u.Enabled != want {
+			t.Errorf("%s: %+v, %v", id, u, err)
+		}
+	}
 }
 
 // TestWhoeverAsksIsNoneOfSeveral: who deletes or disables all of a list, and is in it, keeps what
