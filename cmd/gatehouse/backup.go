@@ -199,14 +199,14 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 		return remedyOf(err, r.accept)
 	}
 	serve := map[string]string{datafolder.Center: "gatehouse serve", datafolder.Tenant: "gatehouse tenant"}[b.file]
-	words := "Restored into %s. Start it with: %s --data %s"
+	words := "Restored into SQLite in %s. Start it with: %s --data %s"
 	args := []any{h.data, serve, h.data}
 	if kept != "" {
 		words += "\nWhat was there is kept as %s"
 		args = append(args, kept)
 	}
 	if h.database != "" {
-		words, args = "Restored into the database. Start it with: %s --data %s --database …", []any{serve, h.data}
+		words, args = "Restored into PostgreSQL. Start it with: %s --data %s --database …", []any{serve, h.data}
 	}
 	return w.result(asJSON, map[string]any{"data": h.data, "kept": kept}, words, args...)
 }
