@@ -300,6 +300,9 @@ func (v Visit) fail(err error) {
 		LinkText:  "Back",
 	}
 	status, lines := v.desk.Explain(err)
+	if len(lines) > 0 {
+		lines = append([]string{capital(lines[0])}, lines[1:]...)
+	}
 	if len(lines) > 0 &&
 		v.retype(status, flash("bad", "alert", append(slices.Clone(lines), "Reference: "+m.Reference)...), err) {
 		return

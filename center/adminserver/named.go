@@ -114,13 +114,13 @@ func (h *Handler) applicationNamed(ctx context.Context, text string) (arn string
 	if err != nil {
 		return "", err
 	}
-	arn, err = center.OnlyNamed(all, text, "applications", func(a center.Application) (id, name string) {
-		return a.ARN, a.Name
+	id, err := center.OnlyNamed(all, text, "applications", func(a center.Application) (id, name string) {
+		return a.ID(), a.Name
 	})
-	if arn == text {
-		arn = h.Center.ApplicationARN(text)
+	if err != nil {
+		return "", err
 	}
-	return arn, err
+	return h.Center.ApplicationARN(id), nil
 }
 
 // namesAtOnce bounds ListNames: who completes a word looks at a screen of them.

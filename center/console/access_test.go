@@ -210,9 +210,9 @@ func TestAssignmentsAndRulesInTheConsole(t *testing.T) {
 
 	own := url.Values{"account": {"111122223333"}, "set": {set.ARN}, "type": {"USER"}, "principal": {string(ada.ID)}}
 	v.IsSure(assignments+"/delete", own, "The assignment is deleted.")
-	refused(v, assignments+"/delete", own, http.StatusNotFound, "there is no such assignment")
+	refused(v, assignments+"/delete", own, http.StatusNotFound, "There is no such assignment")
 	own.Set("sure", "yes")
-	refused(v, assignments+"/delete", own, http.StatusNotFound, "there is no such assignment")
+	refused(v, assignments+"/delete", own, http.StatusNotFound, "There is no such assignment")
 	refused(v, s.URL+"/console/accounts/organization", nil, http.StatusConflict, "")
 
 	last := s.LastEvent()

@@ -32,10 +32,10 @@ func (p page) picked(all rows) ([]string, error) {
 	}
 	switch {
 	case len(list) == 0:
-		return nil, &refusal.Error{Code: center.MissingValue, Field: web.Pick, Detail: "choose at least one row"}
+		return nil, &refusal.Error{Code: center.MissingValue, Detail: "choose at least one row"}
 	case len(list) > most:
 		return nil, &refusal.Error{
-			Code: center.InvalidValue, Field: web.Pick, Detail: fmt.Sprintf("choose at most %d rows", most),
+			Code: center.InvalidValue, Detail: fmt.Sprintf("choose at most %d rows", most),
 		}
 	}
 	if every {

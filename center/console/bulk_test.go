@@ -46,7 +46,7 @@ func TestSeveralRowsAreChangedAtOnce(t *testing.T) {
 	if list := a.all(t); len(list) != 0 {
 		t.Errorf("there are still %+v", list)
 	}
-	refused(a.v, console+"/assignments/delete", keys, http.StatusNotFound, "there is no such assignment")
+	refused(a.v, console+"/assignments/delete", keys, http.StatusNotFound, "There is no such assignment")
 	refused(a.v, console+"/assignments/delete", url.Values{"pick": {"x"}}, http.StatusBadRequest, "")
 
 	bob, eve := a.NewPerson("bob"), a.NewPerson("eve")
@@ -59,7 +59,7 @@ func TestSeveralRowsAreChangedAtOnce(t *testing.T) {
 	}
 	both.Set("active", "true")
 	a.v.Does(console+"/users/active", both, "2 users enabled.")
-	refused(a.v, console+"/users/active", nil, http.StatusBadRequest, "choose at least one")
+	refused(a.v, console+"/users/active", nil, http.StatusBadRequest, "Choose at least one")
 }
 
 // TestAllThatAListHasIsChangedAtOnce: on every page, as the list is filtered, and only what the

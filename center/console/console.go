@@ -143,16 +143,16 @@ func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 
 // explain says what a refusal means and what to do.
 func explain(err error) (int, []string) {
-	code := refusal.CodeOf(err)
-	if code == refusal.None {
+	lines := refusal.ForPeople(err)
+	if lines == nil {
 		return 0, nil
 	}
 	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
-		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[code.Kind()]
+		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refusal.KindOf(err)]
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	return status, []string{refusal.Detail(err) + ".", "What to do: " + code.Remedy() + "."}
+	return status, lines
 }
 
 // Mount adds the pages to mux.

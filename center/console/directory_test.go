@@ -37,7 +37,7 @@ func TestTheConsoleManagesTheBuiltInDirectory(t *testing.T) {
 	user := console + "/users/" + idInPath.FindStringSubmatch(page)[1]
 	v.Does(
 		console+"/users", url.Values{"username": {"GRACE"}, "given": {"G"}, "family": {"H"}, "display": {"G"}},
-		"another user has this user name",
+		"Another user has this user name",
 	)
 	if _, page := v.Send(http.MethodGet, console+"/users", nil); strings.Contains(page, "The user is created.") {
 		t.Error("a notice is shown twice")
@@ -161,11 +161,11 @@ func TestTheConsoleIsReadOnlyUnderProvisioning(t *testing.T) {
 		console + "/groups": {"display": {"X"}},
 		group + "/members":  {"username": {"mei.tanaka@northwind.example"}}, group + "/delete": {"sure": {"yes"}},
 	} {
-		v.Does(address, form, "automatic provisioning manages users and groups")
+		v.Does(address, form, "Automatic provisioning manages users and groups")
 	}
 	v.Does(
 		console+"/settings/provisioning/disable",
 		url.Values{"confirmation": {"DISABLE"}},
-		"access tokens still exist",
+		"Access tokens still exist",
 	)
 }

@@ -57,7 +57,7 @@ func TestTheIdentitySourceIsRehearsedOnThePages(t *testing.T) {
 		t.Errorf("%d lines: %s", lines, csv)
 	}
 	watchMetadata(t, admin, settings, metadata)
-	admin.Does(settings+"/identity-source/undo", url.Values{"confirmation": {"UNDO"}}, "the change was not confirmed")
+	admin.Does(settings+"/identity-source/undo", url.Values{"confirmation": {"UNDO"}}, "The change was not confirmed")
 	if page := admin.Get(settings + "/provisioning"); !strings.Contains(page, `id="provisioning"`) ||
 		!strings.Contains(page, "SCIM endpoint") {
 		t.Errorf("an undo that was refused took provisioning with it: %s", page)

@@ -33,19 +33,20 @@ func TestPoliciesAndRequestsInTheConsole(t *testing.T) {
 			t.Errorf("no %q on %s", text, page)
 		}
 	}
-	for field, wrong := range map[string]string{
-		"eligible": "nobody", "approvers": "", "set": "x", "account": "999999999999", "longest": "1s", "approvals": "3",
-		"name": "",
+	for field, c := range map[string]struct{ wrong, said string }{
+		"eligible": {"nobody", "What to do"}, "approvers": {"", "What to do"}, "set": {"x", "What to do"},
+		"account": {"999999999999", "What to do"}, "longest": {"1s", "Longest"}, "approvals": {"3", "Approvals"},
+		"name": {"", "Name is missing."},
 	} {
 		bad := url.Values{}
 		for k, values := range form {
 			bad[k] = values
 		}
 		bad.Set("name", "another")
-		bad.Set(field, wrong)
+		bad.Set(field, c.wrong)
 		if status, page := v.Send(http.MethodPost, at("request-policies"), bad); status < 400 || status >= 500 ||
-			!strings.Contains(page, "What to do") {
-			t.Errorf("%s=%q: %d %s", field, wrong, status, page)
+			!strings.Contains(page, c.said) {
+			t.Errorf("%s=%q: %d %s", field, c.wrong, status, page)
 		}
 	}
 	ask := w.Ask()

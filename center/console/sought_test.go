@@ -240,7 +240,7 @@ func TestWhatSeveralLeaversHaveIsRemovedAtOnce(t *testing.T) {
 		t.Errorf("who is deleted is not named: %s", asked)
 	}
 	if status, text := v.Send(http.MethodPost, list+"/remove", nil); status != http.StatusBadRequest ||
-		!strings.Contains(text, "choose at least one row") {
+		!strings.Contains(text, "Choose at least one row") {
 		t.Errorf("with no row chosen: %d %s", status, text)
 	}
 	v.IsSure(list+"/remove", both, "2 assignments")

@@ -255,6 +255,5 @@ func refused(err error) (status int, text string, known bool) {
 	if code == refusal.None || !known {
 		return 0, "", false
 	}
-	text = refusal.Detail(err)
-	return status, strings.ToUpper(text[:1]) + text[1:] + ". What to do: " + code.Remedy() + ".", true
+	return status, refusal.Sentence(strings.Join(refusal.ForPeople(err), " ")), true
 }

@@ -140,7 +140,7 @@ func TestTheFormForAccessRefuses(t *testing.T) {
 		}, http.StatusBadRequest, "use a date and a time"},
 		"for nothing": {func(f url.Values) {
 			f.Del("what")
-		}, http.StatusBadRequest, "A required attribute is missing"},
+		}, http.StatusBadRequest, "Permission set ARN is missing."},
 		"by no policy": {func(f url.Values) {
 			f.Set("what", "none/111122223333")
 		}, http.StatusForbidden, "policy lets this person ask"},
@@ -148,7 +148,7 @@ func TestTheFormForAccessRefuses(t *testing.T) {
 		form := p.asks("1h0m0s", "because I type well")
 		c.change(form)
 		status, page := p.ada.Send(http.MethodPost, p.page(), form)
-		if status != c.status || !strings.Contains(page, c.text) || !strings.Contains(page, "What to do:") ||
+		if status != c.status || !strings.Contains(page, c.text) ||
 			!strings.Contains(page, `value="OPS-1"`) {
 			t.Errorf("%s: %d, want %d and %q on %s", name, status, c.status, c.text, page)
 		}

@@ -59,7 +59,7 @@ func TestOwnersReviewInThePortal(t *testing.T) {
 		text    string
 	}{
 		{"confirm", []string{"0002"}, http.StatusForbidden, "Nobody confirms access of their own"},
-		{"burn", []string{"0001"}, http.StatusBadRequest, "What to do"},
+		{"burn", []string{"0001"}, http.StatusBadRequest, "Verdict: use CONFIRM"},
 		{"confirm", nil, http.StatusBadRequest, "ame a line"},
 		{"remove", []string{"0001"}, http.StatusOK, "1 removed."},
 		{"restore", []string{"0001"}, http.StatusOK, "1 given back."},

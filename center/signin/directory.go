@@ -137,7 +137,7 @@ func explain(err error) string {
 	case center.SignInLocked:
 		return "Too many wrong codes. Wait a few minutes and try again."
 	default:
-		return strings.ToUpper(refusal.Detail(err)[:1]) + refusal.Detail(err)[1:] + "."
+		return refusal.Sentence(refusal.Detail(err))
 	}
 }
 

@@ -8,7 +8,6 @@ package admincenter
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -125,16 +124,16 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 
 // explain says what a refusal means and what to do.
 func explain(err error) (int, []string) {
-	var refused *refusal.Error
-	if !errors.As(err, &refused) {
+	lines := refusal.ForPeople(err)
+	if lines == nil {
 		return 0, nil
 	}
 	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
-		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refused.Code.Kind()]
+		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refusal.KindOf(err)]
 	if !ok {
 		status = http.StatusBadRequest
 	}
-	return status, []string{refused.Error() + ".", "What to do: " + refused.Code.Remedy() + "."}
+	return status, lines
 }
 
 // Mount adds the door to mux.

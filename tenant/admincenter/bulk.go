@@ -46,10 +46,10 @@ func (p page) picked(all rows) ([]string, error) {
 func few(list []string, most int, none string) ([]string, error) {
 	switch {
 	case len(list) == 0:
-		return nil, &refusal.Error{Code: tenant.InvalidValue, Subject: web.Pick, Detail: none}
+		return nil, &refusal.Error{Code: tenant.InvalidValue, Detail: none}
 	case len(list) > most:
 		return nil, &refusal.Error{
-			Code: tenant.InvalidValue, Subject: web.Pick, Detail: fmt.Sprintf("take at most %d at once", most),
+			Code: tenant.InvalidValue, Detail: fmt.Sprintf("take at most %d at once", most),
 		}
 	}
 	return list, nil

@@ -306,7 +306,7 @@ func TestWhoIsProvisionedOrGivenARoleIsSearchedFor(t *testing.T) {
 	if page := v.Get(admin + "/roles?find=tanaka&role=" + role); !strings.Contains(page, "has the role already") {
 		t.Errorf("who has it: %s", page)
 	}
-	v.Does(admin+"/roles", url.Values{"role": {role}}, "choose a user")
+	v.Does(admin+"/roles", url.Values{"role": {role}}, "Choose a user")
 }
 
 // TestWhatThereIsNoTimeForIsLeftAndSaid: a deed to several ends before its request must, and what

@@ -24,7 +24,7 @@ func TestTheAdminCenterManagesTheDirectory(t *testing.T) {
 	}
 	page := v.Does(admin+"/users", form, "The user is created.")
 	user := admin + "/users/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
-	v.Does(admin+"/users", form, "another object has this user principal name")
+	v.Does(admin+"/users", form, "Another object has this user principal name")
 	v.Does(user, url.Values{"title": {"Rear admiral"}, "enabled": {"false"}}, "The user is saved.")
 	page = v.Does(admin+"/groups", url.Values{"display": {"Admirals"}}, "The group is created.")
 	group := admin + "/groups/" + regexp.MustCompile(`object ID <code>([0-9a-f-]{36})`).FindStringSubmatch(page)[1]
@@ -84,12 +84,12 @@ func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
 	v.Does(admin+"/users", url.Values{
 		"upn": {mei}, "display": {"Another Mei"}, "password": {"a long password"},
 	}, "The user is created.")
-	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "another object has this user principal name")
+	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "Another object has this user principal name")
 	v.Does(admin+"/deleted/"+user.ID+"/restore", url.Values{"upn": {"mei.2@northwind.example"}}, "is restored")
 	if page := v.Get(admin + "/groups/" + group.ID); !strings.Contains(page, "mei.2@northwind.example") {
 		t.Error("the restored user is not a member of the restored group")
 	}
-	v.Does(app+"/saml", nil, "the application does not exist")
+	v.Does(app+"/saml", nil, "The application does not exist")
 	v.Does(admin+"/deleted/"+e.Tenant.ApplicationID+"/restore", nil, "Its provisioning is off")
 	if page := v.Get(app + "/assignments"); !strings.Contains(page, "Platform Engineering") {
 		t.Error("the restored application has lost its assignments")
@@ -100,5 +100,5 @@ func TestTheAdminCenterRestoresWhatWasDeleted(t *testing.T) {
 	}
 	v.IsSure(admin+"/users/"+user.ID+"/delete", nil, "The user is deleted.")
 	v.IsSure(admin+"/deleted/"+user.ID+"/delete", nil, "is permanently deleted.")
-	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "no deleted object with this ID")
+	v.Does(admin+"/deleted/"+user.ID+"/restore", nil, "No deleted object with this ID")
 }

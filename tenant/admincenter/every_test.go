@@ -68,7 +68,7 @@ func TestAllThatAListHasIsChangedAtOnce(t *testing.T) {
 	}
 	enabled(0)
 	form.Set("do", "enable")
-	v.Does(chosen, form, "the list is empty now")
+	v.Does(chosen, form, "The list is empty now")
 	form.Set("matching", "q=Number")
 	form.Set("sure", "yes") // nobody was asked about these
 	asked = v.Does(chosen, form, "Enable 120 users?")
@@ -76,7 +76,7 @@ func TestAllThatAListHasIsChangedAtOnce(t *testing.T) {
 	v.Does(chosen, webtest.Hidden(asked), "120 users enabled.")
 	enabled(120)
 	form.Set("matching", "q=number&status=%zz") // to leave a filter out would mean more
-	v.Does(chosen, form, "the list is empty now")
+	v.Does(chosen, form, "The list is empty now")
 }
 
 // TestAllThatAListHasIsTakenOut: members and assignments, and groups are deleted; all of a list
@@ -140,7 +140,7 @@ func TestAllThatAListHasIsTakenOut(t *testing.T) {
 	}
 	give.Set("matching", "")
 	if status, page := v.Send(http.MethodPost, s.URL+"/admin/users/chosen", give); status != http.StatusBadRequest ||
-		!strings.Contains(page, "take at most 1000 at once") {
+		!strings.Contains(page, "Take at most 1000 at once") {
 		t.Errorf("too many: %d %s", status, page)
 	}
 }

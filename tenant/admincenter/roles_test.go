@@ -40,7 +40,7 @@ func TestDirectoryRolesOpenTheAdminCenter(t *testing.T) {
 	}
 	admin.Does(s.URL+"/admin/roles", url.Values{
 		"who": {"uma@northwind.example"}, "role": {string(tenant.UserAdministrator)},
-	}, "a role assignment with these values already exists")
+	}, "A role assignment with these values already exists")
 	signIn := func(name string) (webtest.Visitor, int) {
 		v := s.Visitor()
 		status, _ := v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{

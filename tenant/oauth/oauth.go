@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -214,7 +213,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if grant := r.PostForm.Get("grant_type"); name == "expired_token" && grant != grantDeviceCode {
 		name = "invalid_grant"
 	}
-	text := strings.ToUpper(code.What()[:1]) + code.What()[1:] + "."
+	text := refusal.Sentence(code.What())
 	if detail := new(refusal.Error); errors.As(err, &detail) && detail.Detail != "" {
 		text += " " + detail.Detail + "."
 	}
