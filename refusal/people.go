@@ -14,9 +14,9 @@ const (
 	missingValue = "missing-value"
 )
 
-// ForPeople says a refusal on a page: what is wrong, and in most cases what to do. It begins with a
-// small letter, since it may stand in a sentence. Where the code says only that a value is wrong, it
-// is the detail that tells. There are no lines of what is no refusal.
+// ForPeople says a refusal on a page: what is wrong, and in most cases what to do. It begins
+// with a small letter, since it may stand in a sentence. Where the code says only that a value
+// is wrong, it is the detail that tells. There are no lines of what is no refusal.
 func ForPeople(err error) []string {
 	var e *Error
 	if !errors.As(err, &e) {
