@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,7 +70,7 @@ func order(column string, descending bool) string {
 }
 
 // principalFrom is a query's tables: members or assignments as p, with the user u or the group g
-// that each of them is, and its link l to the target of the query's job.
+// that each of them is, and where the links decide, its link l to the target of the query's job.
 func principalFrom(q tenant.PrincipalQuery) (from string, w *sqldb.Where) {
 	w = &sqldb.Where{}
 	id := principalColumn(q)
@@ -78,7 +79,7 @@ func principalFrom(q tenant.PrincipalQuery) (from string, w *sqldb.Where) {
 		table = "members"
 	}
 	from = ` FROM ` + table + ` p LEFT JOIN users u ON u.id = ` + id + ` LEFT JOIN user_groups g ON g.id = ` + id
-	if q.JobID != "" {
+	if byState(q) {
 		w.Args = append(w.Args, string(q.JobID), string(tenant.KindGroup), string(tenant.KindUser))
 		from += ` LEFT JOIN links l ON l.job_id = $1 AND l.source_id = ` + id + `
 			AND l.kind = CASE WHEN g.id IS NULL THEN $3 ELSE $2 END`
@@ -102,6 +103,12 @@ func principalFrom(q tenant.PrincipalQuery) (from string, w *sqldb.Where) {
 		w.And(stateOf(q)+" = ?", string(q.State))
 	}
 	return from, w
+}
+
+// byState says whether the links decide which rows there are, or their order. Otherwise those of
+// the rows that were found are enough.
+func byState(q tenant.PrincipalQuery) bool {
+	return q.JobID != "" && (q.State != "" || q.By == tenant.ByLinkState)
 }
 
 // principalColumn is that of the id of a user or group.
@@ -174,7 +181,11 @@ func (t tx) Principals(q tenant.PrincipalQuery) (all []tenant.Principal, err err
 	if q.GroupID != "" {
 		doc = "''"
 	}
-	query := `SELECT ` + principalColumn(q) + `, ` + doc + `, COALESCE(u.doc, ''), COALESCE(g.doc, ''), ` + stateOf(q) +
+	state := "''"
+	if byState(q) {
+		state = stateOf(q)
+	}
+	query := `SELECT ` + principalColumn(q) + `, ` + doc + `, COALESCE(u.doc, ''), COALESCE(g.doc, ''), ` + state +
 		from + w.Text() + principalOrder(q, w) + w.Limit(q.Limit, q.Offset)
 	err = t.Query(query, w.Args, func(rows sqldb.Row) error {
 		var p tenant.Principal
@@ -196,7 +207,35 @@ func (t tx) Principals(q tenant.PrincipalQuery) (all []tenant.Principal, err err
 		all = append(all, p)
 		return nil
 	})
+	if err == nil && len(all) > 0 && q.JobID != "" && !byState(q) {
+		err = t.readStates(q, all)
+	}
 	return all, err
+}
+
+// readStates reads what the links of some say of their state.
+func (t tx) readStates(q tenant.PrincipalQuery, all []tenant.Principal) error {
+	ids := make([]string, len(all))
+	for i, p := range all {
+		ids[i] = string(p.ID)
+	}
+	w := &sqldb.Where{}
+	w.And("l.job_id = ?", string(q.JobID))
+	w.In("l.kind", []string{string(tenant.KindUser), string(tenant.KindGroup)}) // as the key begins
+	w.In("l.source_id", ids)
+	states := map[tenant.Mark]tenant.LinkState{}
+	query := `SELECT l.kind, l.source_id, ` + stateOf(q) + ` FROM links l` + w.Text()
+	err := t.Query(query, w.Args, func(rows sqldb.Row) error {
+		var of tenant.Mark
+		var state tenant.LinkState
+		err := rows.Scan((*string)(&of.Kind), (*string)(&of.ID), (*string)(&state))
+		states[of] = state
+		return err
+	})
+	for i, p := range all {
+		all[i].State = cmp.Or(states[tenant.Mark{Kind: p.Kind, ID: p.ID}], tenant.LinkNone)
+	}
+	return err
 }
 
 // decode reads a document, if there is one.

@@ -129,7 +129,12 @@ func standings(t *testing.T, s tenant.Store) {
 			l.Kind = cmp.Or(l.Kind, tenant.KindUser)
 			other := *l
 			other.JobID, other.Failure = "another", "fails"
-			all = append(all, tx.PutLink(*l), tx.PutLink(other))
+			alike := *l // the same id, of the other kind
+			alike.Kind, alike.Failure = tenant.KindGroup, "fails"
+			if l.Kind == tenant.KindGroup {
+				alike.Kind = tenant.KindUser
+			}
+			all = append(all, tx.PutLink(*l), tx.PutLink(other), tx.PutLink(alike))
 		}
 		return errors.Join(all...)
 	})
