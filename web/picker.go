@@ -7,6 +7,7 @@ import "strings"
 type Picker struct {
 	Of   string // what is looked for, such as users and groups
 	Find string
+	One  bool // only one can be chosen
 	Rows []Pickable
 }
 
@@ -32,7 +33,7 @@ type PickFrom struct {
 // Picker finds whom the page's address searches for.
 func (v Visit) Picker(from PickFrom) (Picker, error) {
 	q := v.URL.Query()
-	d := Picker{Of: from.Of, Find: strings.TrimSpace(q.Get("find"))}
+	d := Picker{Of: from.Of, Find: strings.TrimSpace(q.Get("find")), One: from.Most == 1}
 	var all []Pickable
 	for _, id := range q[Picked][:min(len(q[Picked]), from.Most)] {
 		x, err := from.Named(id)

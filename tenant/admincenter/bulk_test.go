@@ -297,6 +297,19 @@ func TestWhoIsProvisionedOrGivenARoleIsSearchedFor(t *testing.T) {
 			t.Errorf("%s: %s", by, page)
 		}
 	}
+	builder := v.Get(tried + "&find=mei&try=yes&who=" + mei)
+	for _, want := range []string{
+		"</code> for Mei Tanaka (mei.tanaka@northwind.example)", `type="radio" name="who" value="` + mei + `" checked`,
+		`formnovalidate>Find</button>`,
+	} {
+		if !strings.Contains(builder, want) {
+			t.Errorf("the expression builder has no %q: %s", want, builder)
+		}
+	}
+	if _, form, _ := strings.Cut(builder, `name="expression"`); strings.Index(form, "<button") !=
+		strings.Index(form, `<button name="try"`) {
+		t.Errorf("Enter does not test the expression: %s", builder)
+	}
 	role := string(tenant.GlobalReader)
 	page = v.Get(admin + "/roles?find=tanaka&role=" + role)
 	if again := found(page); again[0] != mei {

@@ -38,6 +38,7 @@ type mappingsData struct {
 	Rows     [3]int   // of the form of a filter
 	Tried    string   // an expression
 	TriedFor string   // id or user principal name
+	Of       string   // what the user is called
 	Picker   web.Picker
 	Result   string
 	Problem  string
@@ -110,6 +111,7 @@ func (p page) try(d *mappingsData, j appJob) error {
 		if err != nil {
 			return err
 		}
+		d.Of = u.DisplayName + " (" + u.UserPrincipalName + ")"
 		mark := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}
 		scope, err := p.h.Tenant.ScopedObject(p.Context(), j.Job, mark)
 		if err != nil {
