@@ -23,8 +23,16 @@ func userWhere(q tenant.Query) *sqldb.Where {
 	// documents leave out what is false; quotes in values are escaped
 	either(w, q.Enabled, `doc LIKE '%"Enabled":true%'`)
 	either(w, q.Guests, `doc LIKE '%"UserType":"Guest"%'`)
-	either(w, q.Assigned, `id IN (SELECT principal_id FROM assignments
-		UNION SELECT m.member_id FROM assignments a JOIN members m ON m.group_id = a.principal_id)`)
+	// each of a user: all that is assigned, as a list, is looked through anew for each of them
+	const themselves = `EXISTS (SELECT 1 FROM assignments a WHERE a.principal_id = users.id)`
+	const byGroup = `EXISTS (SELECT 1 FROM members m JOIN assignments a ON a.principal_id = m.group_id
+		WHERE m.member_id = users.id)`
+	if q.Assigned != nil && *q.Assigned {
+		w.And("(" + themselves + " OR " + byGroup + ")")
+	} else {
+		either(w, q.Assigned, themselves)
+		either(w, q.Assigned, byGroup)
+	}
 	if q.After != "" {
 		w.And("id > ?", q.After)
 	}
@@ -45,7 +53,7 @@ func either(w *sqldb.Where, holds *bool, condition string) {
 func groupWhere(q tenant.Query) *sqldb.Where {
 	w := &sqldb.Where{}
 	containsWords(w, "display_name", q.Search)
-	either(w, q.Assigned, `id IN (SELECT principal_id FROM assignments)`)
+	either(w, q.Assigned, `EXISTS (SELECT 1 FROM assignments a WHERE a.principal_id = user_groups.id)`)
 	if q.After != "" {
 		w.And("id > ?", q.After)
 	}
