@@ -83,10 +83,11 @@ type deed struct {
 	ends      bool // the session of whoever it is done to, too
 }
 
-// to does it to one of several. Whoever asks is none of them where it would take what they ask by:
-// what comes after them would be refused, and nobody there to be told.
-func (d deed) to(ctx context.Context, p page, id string) error {
-	if d.ends && id == p.by.Person {
+// to does it to one of those who were chosen. Where these are several, whoever asks is none of them
+// if it would take what they ask by: what comes after them would be refused, and nobody there to be
+// told.
+func (d deed) to(ctx context.Context, p page, id string, chosen int) error {
+	if d.ends && chosen > 1 && id == p.by.Person {
 		return &refusal.Error{Code: tenant.OwnAccount, Subject: id}
 	}
 	return d.do(ctx, p, id)
@@ -162,7 +163,7 @@ func (p page) change(list listed) error {
 		return &refusal.Error{Code: tenant.InvalidRequest, Detail: "say what to do with the chosen"}
 	}
 	all := web.Several{IDs: ids, Back: p.back(list.back), Name: name,
-		Deed: func(ctx context.Context, id string) error { return d.to(ctx, p, id) }}
+		Deed: func(ctx context.Context, id string) error { return d.to(ctx, p, id, len(ids)) }}
 	if d.lines != nil || p.Every() {
 		if _, err := calledAll(ids, name); err != nil { // one that is not there is no part of an answer
 			return err

@@ -381,12 +381,13 @@ func TestWhatThereIsNoTimeForIsLeftAndSaid(t *testing.T) {
 }
 
 // TestWhoeverAsksIsNoneOfSeveral: who deletes or disables all of a list, and is in it, keeps what
-// they do it by, and is told so.
+// they do it by, and is told so. Who chooses only themselves is asked, and it is done.
 func TestWhoeverAsksIsNoneOfSeveral(t *testing.T) {
 	t.Parallel()
 	s := tenanttest.Serve(t)
 	fill(t, s)
-	name := s.NewPerson("gale@northwind.example").UserPrincipalName
+	person := s.NewPerson("gale@northwind.example")
+	name := person.UserPrincipalName
 	role := url.Values{"who": {name}, "role": {string(tenant.GlobalAdministrator)}}
 	s.AdminCenter().Does(s.URL+"/admin/roles", role, " now.")
 	gale := s.Visitor()
@@ -402,5 +403,10 @@ func TestWhoeverAsksIsNoneOfSeveral(t *testing.T) {
 			t.Errorf("it asks: %s", asked)
 		}
 		gale.Does(chosen, gale.Answer(asked), x.done)
+	}
+	alone := url.Values{"do": {"delete"}, "pick": {string(person.ID)}}
+	gale.Send(http.MethodPost, chosen, gale.Answer(gale.Does(chosen, alone, "Delete 1 user?")))
+	if page := s.AdminCenter().Get(s.URL + "/admin/deleted?q=gale"); !strings.Contains(page, name) {
+		t.Errorf("who deletes only themselves is not deleted: %s", page)
 	}
 }
