@@ -2,9 +2,13 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/web"
@@ -21,6 +25,7 @@ var (
 // wrong says what is wrong with an address that a center does not have: mostly it is the tenant's.
 // programs has the addresses of AWS's APIs.
 func wrong(c *center.Center, programs *http.ServeMux) func(*http.Request, int) (web.Wrong, bool) {
+	site := &tenantSite{center: c}
 	return func(r *http.Request, status int) (web.Wrong, bool) {
 		switch {
 		case status == http.StatusMethodNotAllowed && serves(programs, r):
@@ -37,7 +42,7 @@ func wrong(c *center.Center, programs *http.ServeMux) func(*http.Request, int) (
 			}, true
 		case status == http.StatusNotFound && isTenants(r.URL.Path):
 			x := tenants(r.URL.Path)
-			if there := atTenant(r, c); there != "" {
+			if there := site.same(r); there != "" {
 				x.Link, x.LinkText = there, "Open it at the tenant"
 			}
 			return x, true
@@ -74,23 +79,75 @@ func isTenants(path string) bool {
 	return false
 }
 
-// atTenant is the address of the same page at the tenant by which people sign in; "" when none is
+// sitePatience is for a link that the page can do without.
+const sitePatience = time.Second //bound:wait the database, for the link on the page of a wrong address
+
+// siteKept is how long a new source of identities may take to be in the link.
+const siteKept = 10 * time.Second //bound:none it is read again then
+
+// tenantSite is where the tenant is by which people sign in. It is remembered: whoever tries
+// addresses, also while the database is away, is answered without it.
+type tenantSite struct {
+	center  *center.Center
+	reading sync.Mutex // held by the one who reads; others take what is remembered
+	known   atomic.Pointer[knownSite]
+}
+
+type knownSite struct {
+	url    url.URL // without a host: none is known
+	readAt time.Time
+}
+
+// same is the address of the same page at the tenant, for a browser that opens it; "" when none is
 // known. Only its path comes from the request: the host is the one that an administrator has
 // configured, to which every sign-in leads anyway.
-func atTenant(r *http.Request, c *center.Center) string {
-	if r.Method != http.MethodGet {
+func (s *tenantSite) same(r *http.Request) string {
+	if r.Method != http.MethodGet || !web.Opens(r) {
 		return ""
 	}
-	source, err := c.Source(r.Context())
-	if err != nil || source.Type != center.ExternalIdP || source.IdP == nil { // the page is worth more than its link
+	at := s.read(r.Context())
+	if at.Host == "" {
 		return ""
+	}
+	at.Path = r.URL.Path
+	return at.String()
+}
+
+// read is the site as it was a moment ago.
+func (s *tenantSite) read(ctx context.Context) (at url.URL) {
+	known := s.known.Load()
+	if known != nil {
+		at = known.url
+	}
+	if !s.reading.TryLock() {
+		return at
+	}
+	defer s.reading.Unlock()
+	now := s.center.Now()
+	if known = s.known.Load(); known != nil && now.Sub(known.readAt) < siteKept {
+		return known.url
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sitePatience)
+	defer cancel()
+	source, err := s.center.Source(ctx)
+	if err == nil { // the page is worth more than its link
+		at = siteOf(source)
+	}
+	s.known.Store(&knownSite{at, now})
+	return at
+}
+
+// siteOf is where a tenant is that is the source of identities.
+func siteOf(source center.IdentitySource) (none url.URL) {
+	if source.Type != center.ExternalIdP || source.IdP == nil {
+		return none
 	}
 	at, err := url.Parse(cmp.Or(source.IdP.SignInURL, source.IdP.SignInPOST))
 	if err != nil || at.Scheme != "https" && at.Scheme != "http" || at.Host == "" ||
 		!strings.HasSuffix(at.Path, "/saml2") || strings.Contains(at.Host, "microsoftonline") {
-		return "" // Microsoft has its admin center elsewhere
+		return none // Microsoft has its admin center elsewhere
 	}
-	return (&url.URL{Scheme: at.Scheme, Host: at.Host, Path: r.URL.Path}).String()
+	return url.URL{Scheme: at.Scheme, Host: at.Host}
 }
 
 // tenants is said of an address of the tenant.

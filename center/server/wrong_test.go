@@ -1,10 +1,18 @@
 package server_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/store"
 )
 
 // TestWhatIsRefusedIsAPageInABrowser asks every route of a center, by each method and with more
@@ -63,5 +71,61 @@ func TestAWrongAddressIsToldApart(t *testing.T) {
 				t.Errorf("%s %s for a program: %d %v %s", c.method, c.path, got.Status, got.Header, got.Text)
 			}
 		}
+	}
+}
+
+// seen is a store that counts how often it is read, and may fail to be.
+type seen struct {
+	center.Store
+	views atomic.Int64
+	away  atomic.Bool
+}
+
+func (s *seen) View(ctx context.Context, fn func(center.Reader) error) error {
+	s.views.Add(1)
+	if s.away.Load() {
+		return errors.New("the database is away")
+	}
+	return s.Store.View(ctx, fn)
+}
+
+// TestWhoTriesAddressesDoesNotReadTheDatabase: programs are never shown the link to the tenant, and
+// where a browser's page has it, it is remembered. Where it cannot be read, the page is there
+// without it.
+func TestWhoTriesAddressesDoesNotReadTheDatabase(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, accept string
+		away         bool
+		tries, views int64
+	}{
+		{"a program", "*/*", false, 20, 0},
+		{"a program in Java", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", false, 20, 0},
+		{"a browser", "text/html,application/xhtml+xml", false, 20, 1},
+		{"a browser, without the database", "text/html,application/xhtml+xml", true, 20, 1},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			opened, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "center.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = opened.Close() })
+			db := &seen{Store: opened}
+			s := centertest.ServeOn(t, db)
+			now := s.Now()
+			s.Center.Now = func() time.Time { return now }
+			db.away.Store(c.away)
+			before := db.views.Load()
+			for range c.tries {
+				page := s.Visitor().Do(http.MethodGet, s.URL+"/admin/users", nil, "Accept: "+c.accept)
+				if page.Status != http.StatusNotFound || !strings.Contains(page.Text, "the tenant") {
+					t.Fatalf("%d %s", page.Status, page.Text)
+				}
+			}
+			if n := db.views.Load() - before; n != c.views {
+				t.Errorf("the database was read %d times, want %d", n, c.views)
+			}
+		})
 	}
 }
