@@ -87,11 +87,12 @@ func (f *heldFinder) nameOf(h HeldAccess) string {
 	return ""
 }
 
-// cut leaves a page of what was found.
+// cut leaves a page of what was found. To complete it leaves the rest as it was: a transaction may
+// run again, from what there was before.
 func (f *heldFinder) cut(offset, limit int) {
 	from := min(offset, len(f.found))
 	to := min(from+limit, len(f.found))
-	f.found, f.origins = f.found[from:to], f.origins[from:to]
+	f.found, f.origins = slices.Clone(f.found[from:to]), slices.Clone(f.origins[from:to])
 }
 
 // eachInOrder hands over all ways in the order of a query; nothing is sent where there are too many

@@ -134,3 +134,41 @@ func TestWhoCanAdministerAndByWhichWay(t *testing.T) {
 		}
 	}
 }
+
+// again is a store whose transactions run twice, as PostgreSQL may ask for it.
+type again struct{ center.Store }
+
+func (s again) View(ctx context.Context, fn func(center.Reader) error) error {
+	if err := s.Store.View(ctx, fn); err != nil {
+		return err
+	}
+	return s.Store.View(ctx, fn)
+}
+
+// TestWaysInOrderAreTheSameWhenTheyAreReadAgain: a rule by which somebody has access is named once.
+func TestWaysInOrderAreTheSameWhenTheyAreReadAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	o := newOffice(t)
+	_, err := o.CreateMembership(ctx, centertest.Actor, o.platform.ID, o.ada.ID)
+	o.ok(err)
+	rule, err := o.CreateAssignmentRule(ctx, centertest.Actor, center.AssignmentRule{
+		Tag: &center.Tag{Key: "env", Value: "prod"}, PermissionSetARN: o.set.ARN,
+		PrincipalType: center.PrincipalGroup, PrincipalID: string(o.platform.ID),
+	})
+	o.ok(err)
+	o.Store = again{o.Store}
+	q := center.HeldAccessQuery{Account: production, By: center.ByHolder}
+	var each []center.HeldAccess
+	o.ok(o.EachHeldAccess(ctx, q, func(h center.HeldAccess) error {
+		each = append(each, h)
+		return nil
+	}))
+	page, _, err := o.HeldAccess(ctx, q)
+	o.ok(err)
+	for what, ways := range map[string][]center.HeldAccess{"the file": each, "the page": page} {
+		if len(ways) != 1 || !slices.Equal(ways[0].Rules, []string{rule.ID}) {
+			t.Errorf("%s: %+v, want the rule %s once", what, ways, rule.ID)
+		}
+	}
+}
