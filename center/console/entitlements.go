@@ -80,20 +80,17 @@ func entitlements(p page) error {
 		return err
 	}
 	query.By, query.Descending = center.AssignmentOrder(l.Sort), l.Descending
-	read := func(offset, limit int) (found center.EntitlementPage, err error) {
+	read := func(q center.EntitlementQuery) (found center.EntitlementPage, err error) {
 		if d.Nobody {
 			return center.EntitlementPage{Ordered: true}, nil
 		}
-		query.Offset, query.Limit = offset, limit
-		return c.FindEntitlements(ctx, d.ARN, query)
+		return c.FindEntitlements(ctx, d.ARN, q)
 	}
 	if p.Exports() {
-		return p.exportEntitlements(func(offset int) ([]center.Entitlement, error) {
-			found, err := read(offset, exportSize)
-			return found.Items, err
-		})
+		return p.exportEntitlements(d.ARN, query, read)
 	}
-	found, err := read(l.Offset, pageSize)
+	query.Offset, query.Limit = l.Offset, pageSize
+	found, err := read(query)
 	if err != nil {
 		return err
 	}
@@ -114,14 +111,17 @@ func entitlements(p page) error {
 // Most is how many can be put in order.
 func (d entitlementsData) Most() int { return center.MaxOrderedAssignments }
 
-func (p page) exportEntitlements(read func(offset int) ([]center.Entitlement, error)) error {
+// entitlementReader reads a page of entitlements.
+type entitlementReader func(center.EntitlementQuery) (center.EntitlementPage, error)
+
+func (p page) exportEntitlements(application string, q center.EntitlementQuery, read entitlementReader) error {
 	columns := []string{"id", "accountId", "account", "roleArn", "principalType", "principalId", "principal"}
 	return p.Export("existing-roles", columns, func(row func(...string) error) error {
 		line, err := p.entitlementNames()
 		if err != nil {
 			return err
 		}
-		return rowsOf(read, func(e center.Entitlement) error {
+		return p.eachEntitlement(application, q, read, func(e center.Entitlement) error {
 			l, err := line(e)
 			if err != nil {
 				return err
@@ -129,6 +129,29 @@ func (p page) exportEntitlements(read func(offset int) ([]center.Entitlement, er
 			return row(e.ID, l.Account.ID, l.Account.Name, e.RoleARN, string(e.PrincipalType), e.PrincipalID, l.Subject)
 		})
 	})
+}
+
+// eachEntitlement hands over those of a query: all at once where they have an order, and otherwise
+// each part after the last of the one before. So none is left out because another one goes.
+func (p page) eachEntitlement(
+	application string, q center.EntitlementQuery, read entitlementReader, row func(center.Entitlement) error,
+) error {
+	q.Limit = center.MaxOrderedAssignments
+	found, err := read(q)
+	for err == nil && len(found.Items) > 0 {
+		for _, e := range found.Items {
+			if err := row(e); err != nil {
+				return err
+			}
+		}
+		if found.Ordered {
+			return nil
+		}
+		q.By, q.Descending = center.ByAccountID, false
+		q.Limit, q.After = exportSize, found.Items[len(found.Items)-1].ID
+		found.Items, err = p.h.Center.Entitlements(p.Context(), application, q)
+	}
+	return err
 }
 
 // entitlementQuery finds those that the filters name.

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -100,8 +101,13 @@ func (p page) exportDisabled(list pages[center.Leaver]) error {
 	})
 }
 
+// errOrderLost ends a file whose beginning is in an order that there is no longer: what follows
+// would have the same again.
+var errOrderLost = errors.New("more are deleted now than can be put in order")
+
 // deleted are the users and groups that are deleted and assigned to something. In an order, a page
-// begins after so many; where there are too many for that, after one of them.
+// begins after so many; where there are too many for that, after one of them. Where they have
+// become too many meanwhile, a page begins anew.
 func (p page) deleted(l web.Listing) pages[center.Orphan] {
 	return func(after string, limit int) (found sought[center.Orphan], err error) {
 		of, id, unordered := strings.Cut(after, "/")
@@ -119,6 +125,10 @@ func (p page) deleted(l web.Listing) pages[center.Orphan] {
 			if found.Items = in.Items; in.Ordered || err != nil {
 				return found, err
 			}
+			if q.Offset > 0 && p.Exports() {
+				return found, errOrderLost
+			}
+			of = "" // it was a number
 		}
 		q.After = center.Principal{Type: center.PrincipalType(of), ID: id}
 		list, next, err := p.h.Center.Orphans(p.Context(), q)
