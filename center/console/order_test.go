@@ -44,7 +44,7 @@ func ordered(t *testing.T, v webtest.Visitor, list string, orders map[string][]s
 				"page": table, "csv": v.Get(with(url.Values{"sort": {sort}, "format": {"csv"}})),
 				"json": v.Get(with(url.Values{"sort": {sort}, "format": {"json"}})),
 			} {
-				if got := inOrder(text, names); !slices.Equal(got, want) {
+				if got := inOrder(t, text, names); !slices.Equal(got, want) {
 					t.Errorf("%s, %s: %v, want %v in %s", sort, at, got, want, text)
 				}
 			}
@@ -58,8 +58,14 @@ func ordered(t *testing.T, v webtest.Visitor, list string, orders map[string][]s
 	}
 }
 
-// inOrder are names in the order in which a text has them first.
-func inOrder(text string, names []string) []string {
+// inOrder are names in the order in which a text has them first. It has all of them.
+func inOrder(t *testing.T, text string, names []string) []string {
+	t.Helper()
+	for _, name := range names {
+		if !strings.Contains(text, name) {
+			t.Errorf("%q is not in %s", name, text)
+		}
+	}
 	got := slices.Clone(names)
 	slices.SortStableFunc(got, func(a, b string) int { return strings.Index(text, a) - strings.Index(text, b) })
 	return got
@@ -207,12 +213,12 @@ func TestLeaversAreInTheOrderOfAColumn(t *testing.T) {
 		"deleted": {"d-Bob", "d-zoe", "g-zac", "g-Amy"}, "-deleted": {"d-Bob", "d-zoe", "g-Amy", "g-zac"},
 	} {
 		page := a.v.Get(list + "?sort=" + sort)
-		if got := inOrder(page, want); !slices.Equal(got, want) || strings.Count(page, "aria-sort=") != 2 {
+		if got := inOrder(t, page, want); !slices.Equal(got, want) || strings.Count(page, "aria-sort=") != 2 {
 			t.Errorf("%q: %v, want %v on %s", sort, got, want, page)
 		}
 		for of, part := range map[string][]string{"": want[:2], "deleted": want[2:]} {
 			file := a.v.Get(list + "?format=csv&sort=" + sort + "&of=" + of)
-			if got := inOrder(file, part); !slices.Equal(got, part) || strings.Count(file, "\n") != 3 {
+			if got := inOrder(t, file, part); !slices.Equal(got, part) || strings.Count(file, "\n") != 3 {
 				t.Errorf("%q of %q: %v, want %v in %s", sort, of, got, part, file)
 			}
 		}
