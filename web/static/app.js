@@ -14,15 +14,21 @@ function say(text) {
 // The answer to a form is shown at the address where its page can be opened: reloading it sends nothing again.
 if (document.body.dataset.at) history.replaceState(null, "", document.body.dataset.at);
 
+// What the focus can be at.
+function reachable(part) {
+  const all = part.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]");
+  return [...all].filter((e) => e.tabIndex >= 0 && !e.disabled && e.type !== "hidden" &&
+    e.checkVisibility({ visibilityProperty: true }));
+}
+
 // A part of the page is replaced. Whoever had the focus in it keeps it: at the same thing, or at the one that has come
 // to its place.
 function replace(old, now) {
-  const reachable = "a, button, input, select, textarea, summary, [tabindex]";
   const at = document.activeElement, had = old.contains(at);
-  const index = [...old.querySelectorAll(reachable)].indexOf(at);
+  const index = had ? reachable(old).indexOf(at) : -1;
   old.replaceWith(now);
   if (!had) return;
-  const all = [...now.querySelectorAll(reachable)];
+  const all = reachable(now);
   const same = (e) => e.tagName === at.tagName && e.name === at.name && e.value === at.value && e.href === at.href &&
     e.form?.action === at.form?.action;
   const next = (at.name || at.href ? all.find(same) : null) ?? all[Math.min(index, all.length - 1)] ?? now;
