@@ -19,10 +19,15 @@ func Seen(ids []string) string {
 
 // Once makes what is shown only once, unless it was made already: a button that is pressed twice,
 // or in two tabs, makes one. That is known by the list that the page had, which is not the one that
-// there is. A program that sends no such list gets what it asks for.
+// there is. Presses wait for each other on one node; two that two nodes take at the same moment may
+// make two. A program that sends no such list gets what it asks for.
 func (v Visit) Once(list func() ([]string, error), create func() error) (again bool, err error) {
-	v.desk.alone.Lock()
-	defer v.desk.alone.Unlock()
+	select {
+	case v.desk.alone <- struct{}{}:
+		defer func() { <-v.desk.alone }()
+	case <-v.Context().Done():
+		return false, v.Context().Err()
+	}
 	if seen := v.PostFormValue(seenField); seen != "" {
 		ids, err := list()
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
@@ -29,7 +28,7 @@ type Desk struct {
 	Log      *slog.Logger
 	own      *Pages // those that both halves share
 	mux      *http.ServeMux
-	alone    sync.Mutex // held by whoever makes what is shown once
+	alone    chan struct{} // is full while somebody makes what is shown once
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.
@@ -117,7 +116,7 @@ func NotGranted(status int, reference, text string) Message {
 
 // MountSignIn adds the sign-in and sign-out of the desk to mux.
 func (d *Desk) MountSignIn(mux *http.ServeMux) {
-	d.mux = mux
+	d.mux, d.alone = mux, make(chan struct{}, 1)
 	mux.Handle("GET "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.showSignIn(w, http.StatusOK, LocalPath(r.URL.Query().Get("return"), d.Prefix+"/"), "")
 	})))
