@@ -18,6 +18,14 @@ type clientsData struct {
 	Made        *tenant.Client
 	Secret      string
 	TokenURL    string
+	Seen        string // of all registrations
+}
+
+func clientIDs(list []tenant.Client) (ids []string) {
+	for _, c := range list {
+		ids = append(ids, string(c.ID))
+	}
+	return ids
 }
 
 func clients(p page) error { return p.showClients(clientsData{}) }
@@ -28,6 +36,7 @@ func (p page) showClients(d clientsData) (err error) {
 	if err != nil {
 		return err
 	}
+	d.Seen = web.Seen(clientIDs(all))
 	all = web.Found(d.Listing, all, func(c tenant.Client) []string { return []string{c.DisplayName, string(c.ID)} })
 	d.Items, d.Pager = web.Page(d.Listing, all, pageSize, func(c tenant.Client, _ string) string {
 		return c.DisplayName
@@ -64,9 +73,20 @@ func createClient(p page) error {
 		}
 		c.Certificates = [][]byte{der}
 	}
-	made, err := p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
-	if err != nil {
+	var made tenant.NewClient
+	again, err := p.Once(func() ([]string, error) {
+		list, err := p.h.Tenant.Clients(p.Context())
+		return clientIDs(list), err
+	}, func() (err error) {
+		made, err = p.h.Tenant.RegisterClient(p.Context(), p.by, c, !c.Public && len(c.Certificates) == 0)
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case again:
+		return p.Failed("/admin/clients", "Nothing was done: the registrations are not those that the page had when "+
+			"you pressed the button. A registration whose secret you do not have can be deleted below.")
 	}
 	p.Visit = p.At("/admin/clients")
 	return p.showClients(clientsData{Made: &made.Client, Secret: made.Secret.Reveal()})
