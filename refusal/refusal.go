@@ -138,8 +138,14 @@ func (e *Error) Error() string {
 	return text
 }
 
-// About says what is concerned: the attribute, and the object's id or name.
-func (e *Error) About() (field, subject string) { return e.Field, e.Subject }
+// About says what is concerned: the attribute, and the object's id or name. Some rules whose code
+// says only that a value is wrong name the attribute as the subject.
+func (e *Error) About() (field, subject string) {
+	if e.Field == "" && (e.Code.String() == invalidValue || e.Code.String() == missingValue) {
+		return e.Subject, e.Subject
+	}
+	return e.Field, e.Subject
+}
 
 // CodeOf returns the code of a refusal, or None for any other error.
 func CodeOf(err error) Code {

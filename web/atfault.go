@@ -14,10 +14,13 @@ const refusedID = "refused"
 // shortName is the least of a field's name that stands for a longer one of a rule.
 const shortName = 3 //bound:none it only says what is alike
 
+// ruleName is of a field whose name is not that which the rules have for it.
+const ruleName = "data-attribute"
+
 // atFault is the field of a form that a refusal is about; nil: none, or nobody knows which. A rule
-// names an attribute, such as name.familyName, of which a form may have the beginning; or it names
-// what it did not find, which is what was typed. Of a form with one field to type in, it is that
-// one, but nobody is sure.
+// names an attribute, such as name.familyName, of which a form may have the beginning, or which it
+// says of a field; or it names what it did not find, which is what was typed. Of a form with one
+// field to type in, it is that one, but nobody is sure.
 func atFault(form *html.Node, refused error) (field *html.Node, sure bool) {
 	var about interface {
 		About() (field, subject string)
@@ -26,12 +29,16 @@ func atFault(form *html.Node, refused error) (field *html.Node, sure bool) {
 		return nil, false
 	}
 	path, subject := about.About()
-	wanted := plain(path[strings.LastIndexByte(path, '.')+1:])
+	whole := plain(path)
+	wanted := whole[strings.LastIndexByte(whole, '.')+1:]
 	var named, typed, last *html.Node
 	most, texts := 0, 0
 	for n := range form.Descendants() {
 		if !isField(n) || attribute(n, "name") == "" {
 			continue
+		}
+		if whole != "" && plain(attribute(n, ruleName)) == whole {
+			return n, true
 		}
 		name := plain(attribute(n, "name"))
 		if len(name) > most && (name == wanted || len(name) >= shortName && strings.HasPrefix(wanted, name)) {

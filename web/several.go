@@ -152,7 +152,9 @@ func (s *Several) each(v Visit, do func(context.Context, string) error) (o outco
 		var said refusal.Error // without the id, which the name stands for
 		if refused := (*refusal.Error)(nil); errors.As(err, &refused) {
 			said = *refused
-			said.Subject = ""
+			if attribute, _ := said.About(); attribute != said.Subject || attribute == id {
+				said.Subject = ""
+			}
 			_, lines = v.desk.Explain(&said)
 		}
 		why := strings.Join(lines, " ")

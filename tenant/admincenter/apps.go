@@ -338,7 +338,7 @@ func saveProvisioning(p page) error {
 		if threshold, err = strconv.Atoi(p.PostFormValue("threshold")); err != nil || threshold < 1 {
 			return &refusal.Error{
 				Code:    tenant.InvalidValue,
-				Subject: "accidental deletion threshold",
+				Subject: "deletion threshold",
 				Detail:  "it must be 1 or more",
 			}
 		}
