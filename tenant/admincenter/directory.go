@@ -356,6 +356,7 @@ func group(p page) error {
 		heldTable
 
 		SeesHeld  bool
+		HeldOnly  bool // the page is the list of all applications
 		Group     tenant.Group
 		Members   principals
 		Standings []standing
@@ -364,6 +365,17 @@ func group(p page) error {
 	var err error
 	if d.Group, err = p.h.Tenant.Group(p.Context(), tenant.GroupID(p.PathValue("id"))); err != nil {
 		return err
+	}
+	l := p.Listing("name")
+	d.SeesHeld = p.holds(seeAssignments)
+	if d.HeldOnly = d.SeesHeld && l.Filter("show", "applications") != ""; d.HeldOnly {
+		if d.heldTable, err = p.heldByGroup(d.Group.ID, maxHeld); err != nil {
+			return err
+		}
+		name := func(x heldApplication, _ string) string { return x.App.DisplayName }
+		d.Held, d.Pager = web.Page(l, d.Held, pageSize, name)
+		d.Pager.CSV, d.Pager.JSON = "", ""
+		return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
 	}
 	q := tenant.PrincipalQuery{GroupID: d.Group.ID}
 	d.Members, err = p.principals(q, "members", extra{})
@@ -376,16 +388,20 @@ func group(p page) error {
 	if d.Standings, err = p.standings(tenant.KindGroup, tenant.PrincipalID(d.Group.ID)); err != nil {
 		return err
 	}
-	if d.SeesHeld = p.holds(seeAssignments); d.SeesHeld {
-		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned to the group."
-		all, more, err := p.applicationsOf(tenant.PrincipalID(d.Group.ID))
-		if err != nil {
+	if d.SeesHeld {
+		if d.heldTable, err = p.heldByGroup(d.Group.ID, pageSize); err != nil {
 			return err
 		}
-		d.More = more || len(all) > pageSize
-		d.Held = all[:min(len(all), pageSize)]
+		d.Rest = p.URL.Path + "?show=applications"
 	}
 	return p.Render("group", d.Group.DisplayName, "/admin/groups", d)
+}
+
+// heldByGroup is so many at most of the applications that a group has.
+func (p page) heldByGroup(id tenant.GroupID, most int) (h heldTable, err error) {
+	h.Back, h.NoneHeld = p.URL.RequestURI(), "No application is assigned to the group."
+	h.Held, h.More, err = p.applicationsOf(tenant.PrincipalID(id), most)
+	return h, err
 }
 
 // principal finds whom a line names: a user by user principal name, or a group by its exact name.

@@ -295,7 +295,8 @@ func (h heldApplication) At() string { return addressOf(h.App, "assignments") }
 type heldTable struct {
 	Held     []heldApplication
 	Pager    web.Pager
-	More     bool // that are not shown
+	More     bool   // that are not shown
+	Rest     string // where these are; empty: nowhere
 	Back     string
 	NoneHeld string // what it says when it is empty
 }
@@ -310,7 +311,7 @@ func applicationsOfUser(p page) error {
 	return p.tab("applications", func(u tenant.User) (any, error) {
 		var d applicationsData
 		d.Back, d.NoneHeld = p.URL.RequestURI(), "No application is assigned, neither directly nor by a group."
-		all, more, err := p.applicationsOf(tenant.PrincipalID(u.ID))
+		all, more, err := p.applicationsOf(tenant.PrincipalID(u.ID), maxHeld)
 		if err != nil {
 			return nil, err
 		}
@@ -325,8 +326,9 @@ func applicationsOfUser(p page) error {
 	})
 }
 
-// applicationsOf are those that somebody or a group has, by name. Groups in groups give none.
-func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, more bool, err error) {
+// applicationsOf are so many at most of those that somebody or a group has, by name. Groups in
+// groups give none.
+func (p page) applicationsOf(id tenant.PrincipalID, most int) (list []heldApplication, more bool, err error) {
 	err = p.h.Tenant.Store.View(p.Context(), func(r tenant.Reader) error {
 		list, more = nil, false
 		known := map[tenant.ServicePrincipalID]tenant.Application{}
@@ -355,15 +357,16 @@ func (p page) applicationsOf(id tenant.PrincipalID) (list []heldApplication, mor
 				return err
 			}
 			for _, x := range assigned {
+				if len(list) == most {
+					more = true
+					return nil
+				}
 				a, read := known[x.ServicePrincipalID]
 				if !read {
 					if a, err = r.Application(tenant.AnyApplicationID(x.ServicePrincipalID)); err != nil {
 						return err
 					}
 					known[x.ServicePrincipalID] = a
-				}
-				if more = more || len(list) == maxHeld; len(list) == maxHeld {
-					return nil
 				}
 				list = append(list, heldApplication{a, roleName(a, x.RoleID), by, x})
 			}
