@@ -55,7 +55,7 @@ func TestAnAdministratorSetsUpApplicationsInTheConsole(t *testing.T) {
 	b.open(page)
 	b.sees("Nobody may yet")
 	b.submit("form[action$='/actor-policy']", "button", map[string]string{"policy": `{"Statement":[{"Effect":"Al`})
-	b.sees("What to do")
+	b.sees("Actor policy: ")
 	if typed := do(b, "what was typed", chromedp.Evaluate[string](
 		`document.querySelector('textarea[name=policy]').value`,
 	)); !strings.HasSuffix(typed, `"Al`) {
