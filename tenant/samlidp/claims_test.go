@@ -96,7 +96,7 @@ func TestClaimsAndSigningOptions(t *testing.T) {
 		}, "duplicate name": {"do": {"claim"}, "name": {"costcenter"}, "source": {"mail"}},
 		"at character":        {"do": {"claim"}, "name": {"x"}, "expression": {"Join("}},
 		"cannot be made from": {"do": {"nameid"}, "attribute": {"jobTitle"}},
-		"signing option":      {"do": {"signing"}, "signing": {"none"}},
+		"Signing option":      {"do": {"signing"}, "signing": {"none"}},
 	} {
 		admin.Does(app+"/claims", form, want)
 	}
