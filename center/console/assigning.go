@@ -108,10 +108,10 @@ const maxMarked = 200 //bound:list assignments that a step of the console's path
 func (d *assignData) markThere(p page) error {
 	for i := range d.Found {
 		plan, one := chosenPlan{Who: d.Who, Where: d.Where, What: d.What}, d.Found[i:i+1]
-		switch {
-		case d.Step == stepWho:
+		switch d.Step {
+		case stepWho:
 			plan.Who = one
-		case d.Step == stepWhere:
+		case stepWhere:
 			plan.Where = one
 		default:
 			plan.What = one

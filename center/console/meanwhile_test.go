@@ -66,7 +66,7 @@ func TestAnEntitlementThatGoesTakesNoOtherOutOfTheFile(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			a.Center.Store = &meanwhile{Store: a.Store, change: func(tx center.Tx) error {
+			a.Store = &meanwhile{Store: a.Store, change: func(tx center.Tx) error {
 				return tx.DeleteEntitlement(id(0))
 			}}
 			file := a.v.Get(a.URL + "/console/account-access?sort=set&format=csv")
@@ -101,7 +101,7 @@ func TestAFileOfTheDeletedThatLosesItsOrderBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := a.Store
-	a.Center.Store = &meanwhile{Store: whole, change: func(tx center.Tx) error {
+	a.Store = &meanwhile{Store: whole, change: func(tx center.Tx) error {
 		return give(tx, 150, center.OrphansSought+1)
 	}}
 	// a connection of its own: a broken one that was used before is tried again

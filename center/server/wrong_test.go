@@ -114,7 +114,7 @@ func TestWhoTriesAddressesDoesNotReadTheDatabase(t *testing.T) {
 			db := &seen{Store: opened}
 			s := centertest.ServeOn(t, db)
 			now := s.Now()
-			s.Center.Now = func() time.Time { return now }
+			s.Now = func() time.Time { return now }
 			db.away.Store(c.away)
 			before := db.views.Load()
 			for range c.tries {

@@ -140,7 +140,7 @@ func (o onceShown) fill(job *clicks) {
 		job.opens(o.fold)
 	}
 	form := strings.TrimSuffix(o.button, " button")
-	job.browser.fill(form, o.fields)
+	job.fill(form, o.fields)
 }
 
 // isGone wants a secret nowhere in a text of the page.
