@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
@@ -60,13 +62,20 @@ const unseen = `(e => {
 	return '';
 })`
 
-// focusIsSeen wants the focus to be somewhere where it can be seen.
+// focusIsSeen wants the focus to be somewhere where it can be seen, once the page is there and has
+// scrolled to it.
 func (b browser) focusIsSeen(what string) {
 	b.t.Helper()
-	b.until("scroll to where the focus is: "+what, unseen+`(document.activeElement) !== 'it is out of sight'`)
-	if why := do(b, "look at the focus", chromedp.Evaluate[string](unseen+`(document.activeElement)`)); why != "" {
-		b.t.Errorf("%s: %s", what, why)
+	why := ""
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](unseen+`(document.activeElement)`))
+		if err == nil && now == "" {
+			return
+		}
+		why = cmp.Or(now, fmt.Sprint(err))
+		time.Sleep(20 * time.Millisecond) // between two looks at the condition
 	}
+	b.t.Errorf("%s: %s", what, why)
 }
 
 // focus goes on with Tab until something has the focus, and wants that to be seen.
