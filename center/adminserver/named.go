@@ -62,7 +62,7 @@ func (h *Handler) accountNamed(ctx context.Context, text string) (id string, err
 	if err != nil {
 		return "", err
 	}
-	id, err = center.OnlyNamed(all, text, "accounts", func(a center.Account) (id, name string) { return a.ID, a.Name })
+	id, err = center.OnlyNamed(all, text, "accounts", nameOfAccount)
 	if err == nil && !adminapi.IsAccountID(id) {
 		return "", &refusal.Error{Code: center.AccountNotFound, Subject: text}
 	}
@@ -74,9 +74,7 @@ func (h *Handler) keyNamed(ctx context.Context, text string) (id string, err err
 	if err != nil {
 		return "", err
 	}
-	return center.OnlyNamed(all, text, "access keys", func(k center.AccessKey) (id, name string) {
-		return k.ID, k.Principal
-	})
+	return center.OnlyNamed(all, text, "access keys", nameOfKey)
 }
 
 func (h *Handler) deviceNamed(ctx context.Context, principal, text string) (id string, err error) {
@@ -92,9 +90,7 @@ func (h *Handler) policyNamed(ctx context.Context, text string) (id string, err 
 	if err != nil {
 		return "", err
 	}
-	return center.OnlyNamed(all, text, "policies", func(p center.RequestPolicy) (id, name string) {
-		return p.ID, p.Name
-	})
+	return center.OnlyNamed(all, text, "policies", nameOfPolicy)
 }
 
 func (h *Handler) reviewNamed(ctx context.Context, text string) (id string, err error) {
@@ -102,7 +98,7 @@ func (h *Handler) reviewNamed(ctx context.Context, text string) (id string, err 
 	if err != nil {
 		return "", err
 	}
-	return center.OnlyNamed(all, text, "reviews", func(v center.AccessReview) (id, name string) { return v.ID, v.Name })
+	return center.OnlyNamed(all, text, "reviews", nameOfReview)
 }
 
 // applicationNamed takes the last part of an ARN as well.
@@ -132,65 +128,60 @@ func (h *Handler) listNames(
 	ctx context.Context, _ awsapi.Caller, in adminapi.NamesInput,
 ) (out adminapi.Names, err error) {
 	out.Names = []adminapi.Name{}
-	add := func(id, name string) {
-		if len(out.Names) < namesAtOnce && (adminapi.Begins(name, in.Prefix) || adminapi.Begins(id, in.Prefix)) {
-			out.Names = append(out.Names, adminapi.Name{ID: id, Name: name})
-		}
-	}
 	switch in.Kind {
 	case adminapi.NamesOfUsers:
 		var list []center.User
 		list, err = h.Center.Users(ctx, center.UserQuery{Search: in.Prefix, By: center.ByName, Limit: namesSearched})
-		for _, u := range list {
-			add(string(u.ID), u.UserName)
-		}
+		begun(list, in.Prefix, &out, func(u center.User) (id, name string) { return string(u.ID), u.UserName })
 	case adminapi.NamesOfGroups:
 		var list []center.Group
 		list, err = h.Center.Groups(ctx, center.GroupQuery{Search: in.Prefix, By: center.ByName, Limit: namesSearched})
-		for _, g := range list {
-			add(string(g.ID), g.DisplayName)
-		}
+		begun(list, in.Prefix, &out, func(g center.Group) (id, name string) { return string(g.ID), g.DisplayName })
 	case adminapi.NamesOfAccounts:
 		var list []center.Account
 		list, err = h.Center.Accounts(ctx)
-		for _, a := range list {
-			add(a.ID, a.Name)
-		}
+		begun(list, in.Prefix, &out, nameOfAccount)
 	case adminapi.NamesOfPermissionSets:
 		var list []center.PermissionSet
 		list, err = h.Center.PermissionSets(ctx, center.PermissionSetQuery{})
-		for _, s := range list {
-			add(s.ARN, s.Name)
-		}
+		begun(list, in.Prefix, &out, func(s center.PermissionSet) (id, name string) { return s.ARN, s.Name })
 	case adminapi.NamesOfApplications:
 		var list []center.Application
 		list, err = h.Center.Applications(ctx, "", 0)
-		for _, a := range list {
-			add(a.ARN, a.Name)
-		}
+		begun(list, in.Prefix, &out, func(a center.Application) (id, name string) { return a.ARN, a.Name })
 	case adminapi.NamesOfAccessKeys:
 		var list []center.AccessKey
 		list, err = h.Center.AccessKeys(ctx)
-		for _, k := range list {
-			add(k.ID, k.Principal)
-		}
+		begun(list, in.Prefix, &out, nameOfKey)
 	case adminapi.NamesOfPolicies:
 		var list []center.RequestPolicy
 		list, err = h.Center.RequestPolicies(ctx)
-		for _, p := range list {
-			add(p.ID, p.Name)
-		}
+		begun(list, in.Prefix, &out, nameOfPolicy)
 	case adminapi.NamesOfReviews:
 		var list []center.AccessReview
 		list, err = h.Center.AccessReviews(ctx)
-		for _, v := range list {
-			add(v.ID, v.Name)
-		}
+		begun(list, in.Prefix, &out, nameOfReview)
 	default:
 		err = &refusal.Error{Code: center.InvalidValue, Field: "Kind", Detail: adminapi.KindsOfNames}
 	}
 	return out, err
 }
+
+// begun adds those of a list that begin with a text.
+func begun[T any](list []T, text string, to *adminapi.Names, of func(T) (id, name string)) {
+	for _, one := range list {
+		id, name := of(one)
+		if len(to.Names) < namesAtOnce && (adminapi.Begins(name, text) || adminapi.Begins(id, text)) {
+			to.Names = append(to.Names, adminapi.Name{ID: id, Name: name})
+		}
+	}
+}
+
+// How one of a kind is named.
+func nameOfAccount(a center.Account) (id, name string)      { return a.ID, a.Name }
+func nameOfKey(k center.AccessKey) (id, name string)        { return k.ID, k.Principal }
+func nameOfPolicy(p center.RequestPolicy) (id, name string) { return p.ID, p.Name }
+func nameOfReview(v center.AccessReview) (id, name string)  { return v.ID, v.Name }
 
 // namesSearched is more than are listed: some have the text elsewhere than at the beginning.
 const namesSearched = 500 //bound:rows users or groups that a word which was begun is looked for in

@@ -163,11 +163,20 @@ func assignmentsWhere(q center.AssignmentQuery) *sqldb.Where {
 // assignmentOrders are the names by which assignments are put in order. What is there no more has
 // none.
 var assignmentOrders = map[center.AssignmentOrder]string{
-	center.ByAccountName: `COALESCE((SELECT name FROM accounts WHERE accounts.id = assignments.account_id), '')`,
+	center.ByAccountName: accountNameOf("assignments"),
 	center.BySetName: `COALESCE(
 		(SELECT lower(name) FROM permission_sets WHERE permission_sets.arn = assignments.permission_set), '')`,
-	center.ByPrincipalName: `COALESCE((SELECT user_name FROM users WHERE users.id = assignments.principal_id),
-		(SELECT display_name FROM user_groups WHERE user_groups.id = assignments.principal_id), '')`,
+	center.ByPrincipalName: principalNameOf("assignments"),
+}
+
+// accountNameOf and principalNameOf are the names that stand behind the ids of a table.
+func accountNameOf(table string) string {
+	return `COALESCE((SELECT name FROM accounts WHERE accounts.id = ` + table + `.account_id), '')`
+}
+
+func principalNameOf(table string) string {
+	return `COALESCE((SELECT user_name FROM users WHERE users.id = ` + table + `.principal_id),
+		(SELECT display_name FROM user_groups WHERE user_groups.id = ` + table + `.principal_id), '')`
 }
 
 func (t tx) CountAssignments(q center.AssignmentQuery) (int, error) {

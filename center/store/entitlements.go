@@ -30,10 +30,9 @@ func entitlementsWhere(q center.EntitlementQuery) *sqldb.Where {
 // entitlementOrders are the names by which entitlements are put in order. What is there no more has
 // none. A role's name is what follows the last slash of its ARN.
 var entitlementOrders = map[center.AssignmentOrder]string{
-	center.ByAccountName: `COALESCE((SELECT name FROM accounts WHERE accounts.id = entitlements.account_id), '')`,
-	center.BySetName:     `lower(substr(role_arn, length(rtrim(role_arn, replace(role_arn, '/', ''))) + 1))`,
-	center.ByPrincipalName: `COALESCE((SELECT user_name FROM users WHERE users.id = entitlements.principal_id),
-		(SELECT display_name FROM user_groups WHERE user_groups.id = entitlements.principal_id), '')`,
+	center.ByAccountName:   accountNameOf("entitlements"),
+	center.BySetName:       `lower(substr(role_arn, length(rtrim(role_arn, replace(role_arn, '/', ''))) + 1))`,
+	center.ByPrincipalName: principalNameOf("entitlements"),
 }
 
 func (t tx) CountEntitlements(q center.EntitlementQuery) (int, error) {
