@@ -115,7 +115,9 @@ document.addEventListener("change", ({ target }) => {
   if (!target.matches("[data-all], [data-every], table [name=pick]")) return;
   const boxes = (selector) => target.closest("#list, section").querySelectorAll(selector);
   const all = target.matches("[data-all]"), whole = target.matches("[data-every]");
-  if (all) for (const box of target.closest("table").querySelectorAll("tbody [type=checkbox]")) box.checked = target.checked;
+  if (all) {
+    for (const box of target.closest("table").querySelectorAll("tbody [type=checkbox]")) box.checked = target.checked;
+  }
   if (whole) for (const box of boxes("[data-all], [name=pick]")) box.checked = target.checked;
   if (!whole && !target.checked) for (const box of boxes("[data-every], [data-all]")) box.checked = false;
 });
