@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Administrators is what a half does for and with its administrators. Whatever changes something
-// records who did it, and fails with an error that Desk.Explain explains.
+// records who did it, and fails with an error that Explain explains.
 type Administrators interface {
 	administratorSignIn
 	administratorList
@@ -219,11 +220,11 @@ func (d *Desk) done(v Visit, err error, notice string) error {
 	if err == nil {
 		return v.Done(d.Prefix+"/account", notice)
 	}
-	_, lines := d.Explain(err)
+	_, lines := Explain(err)
 	if len(lines) == 0 || d.unavailable(err) {
 		return err
 	}
-	return d.showAccount(v, http.StatusBadRequest, capital(strings.Join(lines, " ")))
+	return d.showAccount(v, http.StatusBadRequest, refusal.Sentence(strings.Join(lines, " ")))
 }
 
 func (d *Desk) changePassword(v Visit) error {

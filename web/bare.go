@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Site is what a page needs to say of the site it belongs to.
@@ -216,10 +218,7 @@ func recorded(w http.ResponseWriter) *recorder {
 // stands on its own on the page, is taken out.
 func sentence(words string) string {
 	words, _, _ = strings.Cut(strings.TrimSpace(words), " Reference: ")
-	if words == "" {
-		return ""
-	}
-	return strings.TrimSuffix(capital(words), ".") + "."
+	return refusal.Sentence(words)
 }
 
 // hold keeps an answer until its end.

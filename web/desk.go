@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Desk is a site's pages for administrators: a sign-in page, and pages for those who have signed
@@ -48,9 +50,6 @@ type Desk struct {
 	// Admits is what an administrator may ask for, by which pages are offered; nil, or a function
 	// that is nil: everything.
 	Admits func(ctx context.Context, name string) (May, error)
-	// Explain says what a refusal means, in sentences for an administrator; no lines for an error
-	// that is none.
-	Explain func(err error) (status int, lines []string)
 }
 
 // Visit is one request of a signed-in administrator.
@@ -179,7 +178,7 @@ func (d *Desk) failed(w http.ResponseWriter, r *http.Request, returnTo string, e
 
 // unavailable says whether an error is the machine's and may pass.
 func (d *Desk) unavailable(err error) bool {
-	status, _ := d.Explain(err)
+	status, _ := Explain(err)
 	return status == http.StatusServiceUnavailable
 }
 
@@ -298,9 +297,9 @@ func (v Visit) fail(err error) {
 		Link:      cmp.Or(v.from(), v.desk.Prefix+"/"),
 		LinkText:  "Back",
 	}
-	status, lines := v.desk.Explain(err)
+	status, lines := Explain(err)
 	if len(lines) > 0 {
-		lines = append([]string{capital(lines[0])}, lines[1:]...)
+		lines = append([]string{refusal.Sentence(lines[0])}, lines[1:]...)
 	}
 	if len(lines) > 0 &&
 		v.retype(status, flash("bad", "alert", append(slices.Clone(lines), "Reference: "+m.Reference)...), err) {

@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // Entry is what a sign-in of an administrator has come to: what the browser is to keep, and for how
@@ -108,7 +108,7 @@ func (d *Desk) next(w http.ResponseWriter, r *http.Request, status int, problem 
 
 // begin leads back to the sign-in page, with what went wrong.
 func (d *Desk) begin(w http.ResponseWriter, r *http.Request, returnTo string, err error) {
-	if _, lines := d.Explain(err); len(lines) == 0 || d.unavailable(err) {
+	if _, lines := Explain(err); len(lines) == 0 || d.unavailable(err) {
 		d.failed(w, r, returnTo, err)
 		return
 	}
@@ -130,7 +130,7 @@ func (d *Desk) takeProof(w http.ResponseWriter, r *http.Request) {
 		d.enter(w, r, e, returnTo)
 		return
 	}
-	switch _, lines := d.Explain(err); {
+	switch _, lines := Explain(err); {
 	case errors.Is(err, ErrBusy):
 		d.next(w, r, http.StatusServiceUnavailable, Busy)
 	case len(lines) == 0 || d.unavailable(err) || d.Administrators.Ended(err):
@@ -139,15 +139,6 @@ func (d *Desk) takeProof(w http.ResponseWriter, r *http.Request) {
 		d.next(w, r, http.StatusUnauthorized, "That did not match. Try again. If you use an authenticator app, "+
 			"wait for the next code. After several failed attempts, wait a few minutes.")
 	default:
-		d.next(w, r, http.StatusBadRequest, capital(lines[0]))
+		d.next(w, r, http.StatusBadRequest, refusal.Sentence(lines[0]))
 	}
-}
-
-// capital begins a sentence.
-func capital(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	if size == 0 {
-		return text
-	}
-	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -83,7 +83,7 @@ func (s *Several) recorded(v Visit, o outcome) error {
 // back with how it went.
 func (s *Several) Do(v Visit) (all bool, err error) {
 	o, err := s.each(v, s.Deed)
-	_, lines := v.desk.Explain(err)
+	_, lines := Explain(err)
 	switch {
 	case err != nil && (lines == nil || len(o.done) == 0):
 		return false, err
@@ -97,6 +97,24 @@ func (s *Several) Do(v Visit) (all bool, err error) {
 		said = append(said, NoTime(len(o.late)))
 	}
 	return false, v.Failed(s.Back, strings.Join(append(said, o.left...), " "))
+}
+
+// MaxCalled bounds how many of several are named in a question.
+const MaxCalled = 10 //bound:list names in a question about several rows
+
+// Called are what several are called, of whom some stand for all.
+func Called(ids []string, name func(id string) (string, error)) (list []string, err error) {
+	for _, id := range ids[:min(len(ids), MaxCalled)] {
+		one, err := name(id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	if more := len(ids) - MaxCalled; more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return list, nil
 }
 
 // How much is said of those to whom nothing is done.
@@ -135,7 +153,7 @@ func (s *Several) each(v Visit, do func(context.Context, string) error) (o outco
 			o.done = append(o.done, id)
 			continue
 		}
-		_, lines := v.desk.Explain(err)
+		_, lines := Explain(err)
 		if lines == nil || refusal.KindOf(err) == refusal.Unavailable {
 			return o, err
 		}
@@ -155,7 +173,7 @@ func (s *Several) each(v Visit, do func(context.Context, string) error) (o outco
 			if attribute, _ := said.About(); attribute != said.Subject || attribute == id {
 				said.Subject = ""
 			}
-			_, lines = v.desk.Explain(&said)
+			_, lines = Explain(&said)
 		}
 		why := strings.Join(lines, " ")
 		if named[why] == nil {

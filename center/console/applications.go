@@ -224,7 +224,7 @@ func unassignApplication(p page) error {
 			return p.h.Center.UnassignApplication(ctx, p.by, of(pick))
 		}}
 	if sure, err := all.SureOf(p.Visit, func(picks []string) (web.Question, error) {
-		lines, err := called(picks, all.Name)
+		lines, err := web.Called(picks, all.Name)
 		return unassigning(a, picks, lines), err
 	}); !sure {
 		return err

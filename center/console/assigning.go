@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/web"
 )
 
 // work is what a plan makes: assignments, and rules for places that are more than one account.
@@ -167,7 +168,7 @@ func createAssignments(p page) error {
 		return err
 	}
 	err = w.carryOut(p, arn)
-	_, lines := explain(err)
+	_, lines := web.Explain(err)
 	if err != nil && (lines == nil || w.done == 0 && arn == "") {
 		return err
 	}

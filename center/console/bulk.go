@@ -142,7 +142,7 @@ func setSeveralActive(p page) error {
 	}
 	if !active || p.Every() {
 		if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
-			called, err := called(ids, p.userName)
+			called, err := web.Called(ids, p.userName)
 			n := names.Counted("%d {user|users}", len(ids))
 			return web.Question{Title: ask + n + "?", Lines: append([]string{line}, called...), Button: ask + n}, err
 		}); !sure {
@@ -166,24 +166,6 @@ func setSeveralActive(p page) error {
 func (p page) userName(id string) (string, error) {
 	u, err := p.h.Center.User(p.Context(), center.UserID(id))
 	return u.UserName, err
-}
-
-// calledAtOnce bounds how many of several are named in a question.
-const calledAtOnce = 10 //bound:list names in a question of the console about several rows
-
-// called are what several are called, of whom some stand for all.
-func called(ids []string, name func(id string) (string, error)) (list []string, err error) {
-	for _, id := range ids[:min(len(ids), calledAtOnce)] {
-		one, err := name(id)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, one)
-	}
-	if more := len(ids) - calledAtOnce; more > 0 {
-		list = append(list, fmt.Sprintf("and %d more", more))
-	}
-	return list, nil
 }
 
 // removeMembers takes several people out of a group, or the one whom the address names.
@@ -227,7 +209,7 @@ func removeMembers(p page) error {
 		n := names.Counted("%d {member|members}", len(ids))
 		lost := "They lose the access that the group gives. You can add them again."
 		if len(ids) > 1 {
-			lines, err := called(ids, all.Name)
+			lines, err := web.Called(ids, all.Name)
 			return web.Question{
 				Title: "Remove " + n + " of " + group.DisplayName + "?", Lines: append(lines, lost),
 				Button: "Remove " + n,

@@ -94,8 +94,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 			_, err := c.SignOut(r.Context(), actor(r, audit.User, name), secret)
 			return err
 		},
-		Banner:  h.banner,
-		Explain: explain,
+		Banner: h.banner,
 	}
 }
 
@@ -139,20 +138,6 @@ func (h *Handler) ownBanner(ctx context.Context, name string) web.Banner {
 		Link:     "/console/account",
 		LinkText: "Register a second factor",
 	}
-}
-
-// explain says what a refusal means and what to do.
-func explain(err error) (int, []string) {
-	lines := refusal.ForPeople(err)
-	if lines == nil {
-		return 0, nil
-	}
-	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
-		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refusal.KindOf(err)]
-	if !ok {
-		status = http.StatusBadRequest
-	}
-	return status, lines
 }
 
 // Mount adds the pages to mux.

@@ -194,7 +194,7 @@ func removeLeavers(p page) error {
 		}
 		m, err := p.h.Center.RemoveAccess(p.Context(), p.by, ofPick(pick))
 		if err != nil {
-			_, lines := explain(err)
+			_, lines := web.Explain(err)
 			if lines == nil {
 				return err
 			}

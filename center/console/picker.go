@@ -145,7 +145,7 @@ func (p page) addAll(list []choice, back, were string, add func(center.Principal
 		case err == nil:
 			had++
 		default:
-			_, lines := explain(err)
+			_, lines := web.Explain(err)
 			if added == 0 || lines == nil {
 				return err
 			}

@@ -98,8 +98,7 @@ func (h *Handler) desk(pages *web.Pages) *web.Desk {
 		SignOut: func(r *http.Request, name, secret string) error {
 			return t.SignOut(r.Context(), actor(r, audit.Administrator, name), secret)
 		},
-		Admits:  h.admits,
-		Explain: explain,
+		Admits: h.admits,
 	}
 }
 
@@ -120,20 +119,6 @@ func (h *Handler) banner(ctx context.Context, name string) web.Banner {
 		Link:     "/admin/account",
 		LinkText: "Register a second factor",
 	}
-}
-
-// explain says what a refusal means and what to do.
-func explain(err error) (int, []string) {
-	lines := refusal.ForPeople(err)
-	if lines == nil {
-		return 0, nil
-	}
-	status, ok := map[refusal.Kind]int{refusal.NotFound: http.StatusNotFound, refusal.Conflict: http.StatusConflict,
-		refusal.Denied: http.StatusForbidden, refusal.Unavailable: http.StatusServiceUnavailable}[refusal.KindOf(err)]
-	if !ok {
-		status = http.StatusBadRequest
-	}
-	return status, lines
 }
 
 // Mount adds the door to mux.

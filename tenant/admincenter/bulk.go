@@ -16,10 +16,7 @@ import (
 // What is done to several rows of a list, or for several names, at once. The question before it
 // says to how many.
 
-const (
-	maxPicked = 200 //bound:list rows or names that one form of the admin center changes
-	maxNamed  = 10  //bound:list names in a question about several rows
-)
+const maxPicked = 200 //bound:list rows or names that one form of the admin center changes
 
 // rows reads the names of so many rows of a list, as the visit of its page has it.
 type rows func(list page, limit int) ([]string, error)
@@ -165,12 +162,12 @@ func (p page) change(list listed) error {
 	all := web.Several{IDs: ids, Back: p.back(list.back), Name: name,
 		Deed: func(ctx context.Context, id string) error { return d.to(ctx, p, id, len(ids)) }}
 	if d.lines != nil || p.Every() {
-		if _, err := calledAll(ids, name); err != nil { // one that is not there is no part of an answer
+		if _, err := web.Called(ids, name); err != nil { // one that is not there is no part of an answer
 			return err
 		}
 		if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
 			n := names.Counted(list.noun, len(ids))
-			who, err := calledAll(ids, name)
+			who, err := web.Called(ids, name)
 			return web.Question{
 				Title: d.ask + " " + n + "?", Lines: append(who, d.lines...), Button: d.ask + " " + n,
 			}, err
@@ -194,7 +191,7 @@ func (p page) assignPicked(ids []string, name func(id string) (string, error), n
 		return &refusal.Error{Code: tenant.NotAllowed, Subject: at, Detail: "no directory role of yours allows it"}
 	}
 	if p.Every() {
-		who, err := calledAll(ids, name)
+		who, err := web.Called(ids, name)
 		if err != nil {
 			return err
 		}
@@ -224,7 +221,7 @@ func (p page) assignAll(a tenant.Application, list []tenant.PrincipalID, back st
 		case refusal.CodeOf(err) == tenant.AssignmentExists && len(list) > 1:
 			had++
 		case err != nil:
-			_, lines := explain(err)
+			_, lines := web.Explain(err)
 			if n == had || lines == nil {
 				return err
 			}

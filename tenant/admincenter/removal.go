@@ -48,21 +48,6 @@ func (p page) calledBefore(id string) (string, error) {
 	}
 }
 
-// calledAll is what it calls several, of whom some stand for all.
-func calledAll(list []string, name func(id string) (string, error)) (called []string, err error) {
-	for _, id := range list[:min(len(list), maxNamed)] {
-		name, err := name(id)
-		if err != nil {
-			return nil, err
-		}
-		called = append(called, name)
-	}
-	if more := len(list) - maxNamed; more > 0 {
-		called = append(called, fmt.Sprintf("and %d more", more))
-	}
-	return called, nil
-}
-
 // removal asks before somebody is taken out of something. One is named in the title, several below
 // it.
 func removal(called []string, n, from, loss string) web.Question {
@@ -113,7 +98,7 @@ func unassign(p page) error {
 func (p page) removeAll(all web.Several, what, from, loss string) error {
 	counted := func(n int) string { return names.Counted("%d {"+what+"|"+what+"s}", n) }
 	if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
-		called, err := calledAll(ids, all.Name)
+		called, err := web.Called(ids, all.Name)
 		return removal(called, counted(len(ids)), from, loss), err
 	}); !sure {
 		return err
@@ -172,7 +157,7 @@ func (p page) given(g tenant.Group) (string, error) {
 		return "", err
 	}
 	var called []string
-	for _, x := range all[:min(len(all), maxNamed)] {
+	for _, x := range all[:min(len(all), web.MaxCalled)] {
 		a, err := p.h.Tenant.Application(p.Context(), tenant.AnyApplicationID(x.ServicePrincipalID))
 		if err != nil {
 			return "", err
@@ -181,7 +166,7 @@ func (p page) given(g tenant.Group) (string, error) {
 			called = append(called, a.DisplayName)
 		}
 	}
-	if more := len(all) - maxNamed; more > 0 {
+	if more := len(all) - web.MaxCalled; more > 0 {
 		called = append(called, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(called, ", "), nil

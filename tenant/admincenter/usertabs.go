@@ -251,7 +251,7 @@ func removeFromGroups(p page) error {
 			return p.h.Tenant.RemoveMember(ctx, p.by, tenant.GroupID(id), tenant.PrincipalID(u.ID))
 		}}
 	if sure, err := all.SureOf(p.Visit, func(ids []string) (web.Question, error) {
-		lines, err := calledAll(ids, p.whatItGives)
+		lines, err := web.Called(ids, p.whatItGives)
 		n := names.Counted("%d {group|groups}", len(ids))
 		return web.Question{
 			Title:  "Remove " + u.DisplayName + " (" + u.UserPrincipalName + ") from " + n + "?",
