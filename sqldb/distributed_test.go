@@ -78,39 +78,57 @@ func TestACommitWithoutAnAnswerIsNotRepeated(t *testing.T) {
 		fault sqldbtest.Fault
 		kept  int
 		err   error
+		whole bool // whether what is written travels with the commit
 	}{
-		{"an earlier statement is lost", "INSERT", sqldbtest.CutBefore, 1, nil},
-		{"the commit is lost", "commit", sqldbtest.CutBefore, 0, ErrUnknownOutcome},
-		{"the answer to the commit is lost", "commit", sqldbtest.CutAfter, 1, ErrUnknownOutcome},
-		{"the answer to the beginning is lost", "begin", sqldbtest.CutAfter, 1, nil},
+		{"an earlier statement is lost", "INSERT", sqldbtest.CutBefore, 1, nil, false},
+		{"the commit is lost", "commit", sqldbtest.CutBefore, 0, ErrUnknownOutcome, false},
+		{"the answer to the commit is lost", "commit", sqldbtest.CutAfter, 1, ErrUnknownOutcome, false},
+		{"the answer to the beginning is lost", "begin", sqldbtest.CutAfter, 1, nil, false},
+		{"the answers to all of it are lost", "commit", sqldbtest.CutAfter, 1, ErrUnknownOutcome, true},
+		{"a pooler has lost an earlier statement", "INSERT", sqldbtest.Crashed, 1, nil, false},
+		{"a pooler has lost the answer to the commit", "commit", sqldbtest.Crashed, 1, ErrUnknownOutcome, false},
+		{"a pooler has lost the answers to all of it", "commit", sqldbtest.Crashed, 1, ErrUnknownOutcome, true},
 	} {
-		var armed atomic.Bool
-		dsn := sqldbtest.Proxy(t, direct, func(sql string) sqldbtest.Fault {
-			if strings.HasPrefix(sql, c.at) && armed.CompareAndSwap(true, false) {
-				return c.fault
-			}
-			return sqldbtest.Pass
-		})
-		db := openOn(t, dsn)
-		armed.Store(true)
-		err := db.Update(context.Background(), func(t Tx) error {
-			if _, err := t.Exec(`INSERT INTO notes (id, text) VALUES ($1, '')`, c.what); err != nil {
+		for _, mode := range []string{"", "&default_query_exec_mode=exec"} {
+			var armed atomic.Bool
+			dsn := sqldbtest.Proxy(t, direct, func(sql string) sqldbtest.Fault {
+				if strings.HasPrefix(sql, c.at) && armed.CompareAndSwap(true, false) {
+					return c.fault
+				}
+				return sqldbtest.Pass
+			})
+			what, ran := c.what+mode, 0
+			db := openOn(t, dsn+mode)
+			armed.Store(true)
+			err := db.Update(context.Background(), func(t Tx) error {
+				ran++
+				id := fmt.Sprintf("%s %d", what, ran) // nothing else would keep it from being made twice
+				if c.whole {
+					return t.Do(`INSERT INTO notes (id, text) VALUES ($1, '')`, id)
+				}
+				if _, err := t.Exec(`INSERT INTO notes (id, text) VALUES ($1, '')`, id); err != nil {
+					return err
+				}
+				_, err := t.Count(`SELECT COUNT(*) FROM notes`) // the commit travels alone
 				return err
+			})
+			if !errors.Is(err, c.err) || armed.Load() {
+				t.Errorf("%s: %v, want %v; the fault was met: %t", what, err, c.err, !armed.Load())
 			}
-			_, err := t.Count(`SELECT COUNT(*) FROM notes`) // the commit travels alone
-			return err
-		})
-		if !errors.Is(err, c.err) || armed.Load() {
-			t.Errorf("%s: %v, want %v; the fault was met: %t", c.what, err, c.err, !armed.Load())
-		}
-		if err := db.View(context.Background(), func(tx Tx) error {
-			n, err := tx.Count(`SELECT COUNT(*) FROM notes WHERE id = $1`, c.what)
-			if n != c.kept {
-				t.Errorf("%s: kept %d times, want %d", c.what, n, c.kept)
+			if n := countOf(t, db, what+" %"); n != c.kept {
+				t.Errorf("%s: kept %d times, want %d", what, n, c.kept)
 			}
-			return err
-		}); err != nil {
-			t.Error(err)
 		}
 	}
+}
+
+func countOf(t *testing.T, db *DB, pattern string) (n int) {
+	t.Helper()
+	if err := db.View(context.Background(), func(tx Tx) (err error) {
+		n, err = tx.Count(`SELECT COUNT(*) FROM notes WHERE id LIKE $1`, pattern)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -77,6 +78,28 @@ func fateOfCode(pg *pgconn.PgError) fate {
 		}
 	}
 	return refused
+}
+
+// goesOn says whether the connection goes on after a failure. Severity itself is in the language of
+// the server's administrators; servers since PostgreSQL 9.6 say it in English too.
+func goesOn(pg *pgconn.PgError) bool {
+	return cmp.Or(pg.SeverityUnlocalized, pg.Severity) == "ERROR"
+}
+
+// isOfServer says whether a failure is the word of the server that has the data, and not of a
+// pooler between us: that one says something of its own when it has lost the server, in place of
+// the first answer that it has not passed on, whatever has become of the statements. PgBouncer's is
+// a FATAL 08P01, of others an 08006 or 58000. One that ends a connection says so with a code of the
+// server's, and PostgreSQL's own tell the routine that they come from.
+func isOfServer(pg *pgconn.PgError) bool {
+	switch {
+	case strings.HasPrefix(pg.Code, "08"), pg.Code == "58000":
+		return false
+	case goesOn(pg):
+		return true
+	}
+	f, known := fates[pg.Code]
+	return known && f == lost && pg.Routine != ""
 }
 
 // fateOf classifies a failure. One to connect joins those of every host and every way to it: that

@@ -147,7 +147,7 @@ func (c *pgTx) takeBack() {
 // culprit is the number of the update whose statement the server did not take, or -1.
 func (c *pgTx) culprit(err error) int {
 	var said *pgconn.PgError
-	if c.answered < len(c.whose) && errors.As(err, &said) && said.Severity == "ERROR" {
+	if c.answered < len(c.whose) && errors.As(err, &said) && goesOn(said) {
 		return c.whose[c.answered]
 	}
 	return -1
@@ -232,10 +232,10 @@ func mayBeKept(err error, reached bool) bool {
 		return false
 	}
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
+	if !errors.As(err, &pg) || fateOfCode(pg) == unanswered || !isOfServer(pg) {
 		return true
 	}
-	return fateOfCode(pg) == unanswered || (reached && pg.Severity != "ERROR")
+	return reached && !goesOn(pg)
 }
 
 // countingConn counts what is written, so that what was never sent is known.

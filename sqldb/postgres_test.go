@@ -454,3 +454,32 @@ func TestATransactionThatFailedIsNotKept(t *testing.T) {
 		t.Errorf("%d notes are kept", n)
 	}
 }
+
+// TestWhoseWordAFailureIs: a commit after which a failure came is made again only when the server
+// itself said that nothing was kept.
+func TestWhoseWordAFailureIs(t *testing.T) {
+	for _, c := range []struct {
+		what             string
+		said             pgconn.PgError
+		atOnce, atCommit bool // whether the commit may be kept: in place of an earlier answer, or of its own
+	}{
+		{"a conflict", pgconn.PgError{Severity: "ERROR", Code: "40001"}, false, false},
+		{"a conflict, said in German", pgconn.PgError{
+			Severity: "FEHLER", SeverityUnlocalized: "ERROR", Code: "40001",
+		}, false, false},
+		{"a full disk", pgconn.PgError{Severity: "ERROR", Code: "53100"}, false, false},
+		{"a shutdown", pgconn.PgError{Severity: "FATAL", Code: "57P01", Routine: "ProcessInterrupts"}, false, true},
+		{"a shutdown, by a pooler", pgconn.PgError{Severity: "FATAL", Code: "57P01"}, true, true},
+		{"PgBouncer's", pgconn.PgError{Severity: "FATAL", Code: "08P01"}, true, true},
+		{"a proxy's, as an error", pgconn.PgError{Severity: "ERROR", Code: "08006"}, true, true},
+		{"an end that nobody knows", pgconn.PgError{Severity: "FATAL", Code: "XX000", Routine: "any"}, true, true},
+		{"the server's doubt", pgconn.PgError{Severity: "ERROR", Code: "40003"}, true, true},
+	} {
+		if got := mayBeKept(&c.said, false); got != c.atOnce {
+			t.Errorf("%s, in place of an earlier answer: may be kept is %t", c.what, got)
+		}
+		if got := mayBeKept(&c.said, true); got != c.atCommit {
+			t.Errorf("%s, in place of the commit's answer: may be kept is %t", c.what, got)
+		}
+	}
+}

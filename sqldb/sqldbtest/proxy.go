@@ -27,6 +27,9 @@ const (
 	CutBefore
 	// CutAfter ends the connection after the server has carried it out, without the answer.
 	CutAfter
+	// Crashed is CutAfter with what PgBouncer says then, and when it has waited for longer than its
+	// query_timeout: an error of its own, in place of the answers of which it has passed none on.
+	Crashed
 )
 
 // Proxy is a way to a PostgreSQL server that does to statements what fault says, and hands on no
@@ -134,7 +137,7 @@ func (p *proxied) serve() error {
 
 // exchange passes on what the client sends up to the point where it waits, and the answers.
 func (p *proxied) exchange() error {
-	cut := false
+	cut, crashed := false, false
 	for {
 		m, err := p.client.Receive()
 		if err != nil {
@@ -157,7 +160,8 @@ func (p *proxied) exchange() error {
 		case Restart:
 			return p.restart(m)
 		}
-		cut = cut || fault == CutAfter
+		crashed = crashed || fault == Crashed
+		cut = cut || fault == CutAfter || crashed
 		p.server.Send(m)
 		switch m.(type) {
 		case *pgproto3.Sync, *pgproto3.Query:
@@ -165,10 +169,10 @@ func (p *proxied) exchange() error {
 				return err
 			}
 			if cut {
-				if err := p.discard(); err != nil {
-					return err
+				if err := p.discard(); err != nil || !crashed {
+					return errors.Join(err, errCut)
 				}
-				return errCut
+				return p.crash()
 			}
 			return p.answer(true)
 		}
@@ -201,6 +205,14 @@ func (p *proxied) restart(m pgproto3.FrontendMessage) error {
 		String: "DO $$ BEGIN RAISE EXCEPTION 'restart transaction' USING ERRCODE = '40001'; END $$",
 	})
 	return p.answer(true)
+}
+
+// crash tells the client what PgBouncer tells it when its connection to the server is gone.
+func (p *proxied) crash() error {
+	p.client.Send(&pgproto3.ErrorResponse{
+		Severity: "FATAL", SeverityUnlocalized: "FATAL", Code: "08P01", Message: "server conn crashed?",
+	})
+	return errors.Join(p.client.Flush(), errCut)
 }
 
 // answer passes the server's messages on until it waits; whether that itself is passed on is said.
