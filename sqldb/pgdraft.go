@@ -248,7 +248,8 @@ var statementForms = sync.OnceValue(func() forms {
 		deletesBy: regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`),
 		updatesBy: regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`),
 		insertsBy: regexp.MustCompile(
-			`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,|SELECT CAST\(\$1 AS TEXT\),)[^;]*$`,
+			`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,[^;]*|SELECT CAST\(\$1 AS TEXT\),[^;]*|` +
+				`VALUES \(COALESCE\([^;]*, CAST\(\$1 AS TEXT\)\),[^;]* ON CONFLICT DO NOTHING)$`,
 		),
 	}
 })

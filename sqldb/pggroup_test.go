@@ -439,6 +439,10 @@ func TestWhatAWriteMayChange(t *testing.T) {
 		{`DELETE FROM users`, "", byID, "b", true},
 		{`INSERT INTO users (id, doc) VALUES ($1, $2)`, "a", byID, "b", false},
 		{`INSERT INTO users (id, doc) SELECT CAST($1 AS TEXT), $2 ON CONFLICT DO NOTHING`, "a", byID, "b", false},
+		{`INSERT INTO users (id, doc) VALUES (COALESCE((SELECT id FROM users WHERE name = $2), CAST($1 AS TEXT)), $2)
+			ON CONFLICT DO NOTHING`, "a", byID, "b", false},
+		{`INSERT INTO users (id, doc) VALUES (COALESCE((SELECT id FROM users WHERE name = $2), CAST($1 AS TEXT)), $2)
+			ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, "a", byID, "b", true},
 		{`INSERT INTO users (id, doc) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc`, "a",
 			byID, "b", false},
 		{`INSERT INTO users (id, doc) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET doc = excluded.doc`, "a",

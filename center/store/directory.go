@@ -92,17 +92,19 @@ func userColumns(u center.User) []any {
 	}
 	return []any{
 		string(u.ID), name, sqldb.OrNull(email), same, sqldb.OrNull(u.ExternalID),
-		strings.ToLower(u.UserName + " " + u.DisplayName), sqldb.Encode(u),
+		strings.ToLower(u.UserName + " " + u.DisplayName), writeUser(u),
 	}
 }
 
-// AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name.
+// AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name: then
+// the new row has that one's id, so that it conflicts too. A SELECT in place of the VALUES would make
+// SQLite keep the row in a temporary table, since it reads the table that it writes.
 func (t tx) AddUser(u center.User) (bool, error) {
 	n, err := t.Assume(1, `INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
-		SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER),
-			CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT)
-		WHERE NOT EXISTS (SELECT 1 FROM users WHERE (user_name = $3 AND name_is_email = 1) OR (email = $2
-		AND CAST($4 AS INTEGER) = 1))
+		VALUES (COALESCE((SELECT id FROM users WHERE user_name = CAST($3 AS TEXT) AND name_is_email = 1),
+			(SELECT id FROM users WHERE email = CAST($2 AS TEXT) AND CAST($4 AS INTEGER) = 1), CAST($1 AS TEXT)),
+			CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS INTEGER), CAST($5 AS TEXT), CAST($6 AS TEXT),
+			CAST($7 AS TEXT))
 		ON CONFLICT DO NOTHING`, userColumns(u)...)
 	return n > 0, err
 }
@@ -115,7 +117,7 @@ func (t tx) PutUser(u center.User) error {
 }
 
 func (t tx) PutUserKeepingKeys(u center.User) error {
-	return t.Do(`UPDATE users SET doc = $2 WHERE id = $1`, string(u.ID), sqldb.Encode(u))
+	return t.Do(`UPDATE users SET doc = $2 WHERE id = $1`, string(u.ID), writeUser(u))
 }
 
 func (t tx) DeleteUser(id center.UserID) error {

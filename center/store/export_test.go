@@ -22,6 +22,9 @@ func (s *Store) Damage(ctx context.Context, statement string) error {
 	return s.db.Update(ctx, func(t sqldb.Tx) error { return t.Do(statement) })
 }
 
+// WritePlainUser writes a user's document; ok is false for what sqldb.Encode must write.
+var WritePlainUser = writePlainUser
+
 // ReadPlainUser reads a document of the usual shape.
 var ReadPlainUser = readPlainUser
 

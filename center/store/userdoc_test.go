@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -32,9 +33,9 @@ func BenchmarkReadUser(b *testing.B) {
 	}
 }
 
-// TestTheQuickReaderKnowsEveryField would notice that users fall back to the general decoder: the
-// quick reader must read whatever the store writes, in every field, and as the decoder does.
-func TestTheQuickReaderKnowsEveryField(t *testing.T) {
+// TestTheQuickOnesKnowEveryField would notice that users fall back to the general decoder and
+// encoder: the quick ones must read and write every field, and as those do.
+func TestTheQuickOnesKnowEveryField(t *testing.T) {
 	for name, u := range map[string]center.User{
 		"every field": centertest.FullUser(2),
 		"no field":    {},
@@ -43,7 +44,37 @@ func TestTheQuickReaderKnowsEveryField(t *testing.T) {
 		if got, ok := store.ReadPlainUser(doc); !ok || !reflect.DeepEqual(got, u) {
 			t.Errorf("%s: the quick reader reads (%t) from %s\n%+v\nwant\n%+v", name, ok, doc, got, u)
 		}
+		if got, ok := store.WritePlainUser(u); !ok || got != doc {
+			t.Errorf("%s: the quick writer writes (%t)\n%s\nwant\n%s", name, ok, got, doc)
+		}
 	}
+}
+
+func BenchmarkWriteUser(b *testing.B) {
+	b.ReportAllocs()
+	u, err := store.ReadUser(usual)
+	for b.Loop() {
+		if doc, ok := store.WritePlainUser(u); !ok || doc != usual {
+			b.Fatal(doc, ok, err)
+		}
+	}
+}
+
+// FuzzWriteUser compares the quick writer with the general encoder.
+func FuzzWriteUser(f *testing.F) {
+	f.Add("ada@example.com", "Ada \"the\" Countess\n", "Lovelace", "home\u2028", int64(1), int64(1800000000), 0)
+	f.Add("<&>\x7f", "\xff", "", "", int64(-1), int64(-99999999999), 3600)
+	f.Fuzz(func(t *testing.T, name, title, family, kind string, version, at int64, zone int) {
+		u := center.User{
+			ID: "1", UserName: name, Title: title, Name: center.PersonName{FamilyName: family}, Version: version,
+			Emails: []center.Value{}, Roles: []center.Value{{Value: name, Type: kind}, {}}, Active: version > 0,
+			Addresses: []center.Address{{}, {Locality: title, Type: kind, Primary: true}},
+			CreatedAt: time.Unix(at, version), UpdatedAt: time.Unix(at, 0).In(time.FixedZone("", zone%86400)),
+		}
+		if doc, ok := store.WritePlainUser(u); ok && doc != sqldb.Encode(u) {
+			t.Errorf("written as\n%s\nwant\n%s", doc, sqldb.Encode(u))
+		}
+	})
 }
 
 // TestADocumentOfAUser reads and writes one as earlier releases wrote it.
