@@ -76,11 +76,11 @@ var mayImport = []struct{ pkg, imports string }{
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
 	{"internal/realsp", "sqldb/sqldbtest web/webtest"},
 	{"demo", "adminapi audit authn awsconfig center connect graph mail refusal tenant web"},
-	{"audit/chain", "authn"}, {"audit/chainsql", "audit/chain sqldb"}, {"audit/outlet", "audit/chain"},
+	{"audit/chain", "authn"}, {"audit/chainsql", "audit audit/chain plainjson sqldb"}, {"audit/outlet", "audit/chain"},
 	{"center/cloudtrail", "audit audit/chain center"}, {"tenant/entralogs", "audit audit/chain tenant"},
-	{"center/store", "audit audit/chain audit/chainsql center names refusal sqldb"},
+	{"center/store", "audit audit/chain audit/chainsql center names plainjson refusal sqldb"},
 	{"tenant/store", "audit audit/chain audit/chainsql names refusal sqldb tenant"},
-	{"center/scimserver", "audit authn center refusal scim"},
+	{"center/scimserver", "audit authn center plainjson refusal scim"},
 	{
 		"center/server", "audit awsapi center center/accountaccess center/accountaccessruntime center/adminserver " +
 			"center/awsdoor center/awslogin center/broker " +
@@ -159,7 +159,7 @@ var mayImport = []struct{ pkg, imports string }{
 	{"awsapi/trail", ""},
 	// shared packages
 	{"audit", ""}, {"audit/audittest", "audit"},
-	{"names", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
+	{"names", ""}, {"plainjson", ""}, {"refusal", ""}, {"authn", ""}, {"sqldb", ""}, {"mail", ""}, {"outbound", ""},
 	{"sqldb/sqldbtest", ""},
 	{"web", "audit authn names refusal"},
 }

@@ -1,7 +1,7 @@
 // Package chainsql keeps the chain of an audit log in SQL, for the stores of both halves. It
 // decides nothing; each method is one statement.
 //
-// It may import audit/chain and sqldb.
+// It may import audit, audit/chain, plainjson and sqldb.
 package chainsql
 
 import (

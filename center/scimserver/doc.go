@@ -4,5 +4,5 @@
 // 7643 and RFC 7644. It serves /{tenant}/scim/v2/, and writes and reads users and groups as JSON
 // lines.
 //
-// It may import audit, authn, center, refusal and scim.
+// It may import audit, authn, center, plainjson, refusal and scim.
 package scimserver

@@ -39,6 +39,12 @@ func ReadPlainUser(body []byte) (center.User, bool) {
 	return u.User, ok
 }
 
+// ReadGeneralUser reads a user by the general schema.
+func ReadGeneralUser(body []byte) (center.User, error) {
+	u, err := readGeneralUser(&request{profile: aws, body: body})
+	return u.User, err
+}
+
 // WriteUser writes a user as tokens of a profile see one.
 func WriteUser(b []byte, profile center.Profile, u *center.User) []byte {
 	r := &request{profile: profileOf(center.BearerToken{Profile: profile})}

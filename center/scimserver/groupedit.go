@@ -57,6 +57,8 @@ func (r *request) groupChanges(patch scim.PatchRequest) (groupEdit, error) {
 	return edit, r.fewEnough(edit.named)
 }
 
+var plainOptions = json.JoinOptions(json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true))
+
 // plain makes the change that most requests ask for: to add members, or to remove them by name. ok
 // is false, and nothing is changed, for any other.
 func (e *groupEdit) plain(op scim.Operation) (ok bool) {

@@ -1,65 +1,10 @@
 package scimserver
 
 import (
-	"reflect"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/plainjson"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
-
-// plainUser is a user as nearly all clients send one: texts, names and the enterprise extension by
-// center's table, and the rest. A body that is anything else, from "active": "False" to an
-// attribute that is refused, goes through scim.UserSchema, which knows every quirk and has the
-// right words for each mistake.
-var plainUser = reflect.StructOf([]reflect.StructField{
-	{Name: "Texts", Type: plainUserTexts.Type, Tag: `json:",embed"`},
-	{Name: "Name", Type: plainNameTexts.Type, Tag: `json:"name"`},
-	{
-		Name: "Enterprise",
-		Tag:  `json:"` + scim.EnterpriseURN + `"`,
-		Type: reflect.StructOf([]reflect.StructField{
-			{Name: "Texts", Type: plainEnterpriseTexts.Type, Tag: `json:",embed"`},
-			{Name: "Manager", Type: reflect.TypeFor[plainManager](), Tag: `json:"manager"`},
-		}),
-	},
-	{Name: "Rest", Type: reflect.TypeFor[plainRest](), Tag: `json:",embed"`},
-})
-
-type plainManager struct {
-	Value string `json:"value"`
-	Ref   string `json:"$ref"`
-}
-
-type plainRest struct {
-	Schemas      []string       `json:"schemas"`
-	ID           string         `json:"id"`
-	Meta         jsontext.Value `json:"meta"`
-	Active       *bool          `json:"active"`
-	Emails       []plainValue   `json:"emails"`
-	PhoneNumbers []plainValue   `json:"phoneNumbers"`
-	Roles        []plainValue   `json:"roles"`
-	Addresses    []struct {
-		Formatted     string `json:"formatted"`
-		StreetAddress string `json:"streetAddress"`
-		Locality      string `json:"locality"`
-		Region        string `json:"region"`
-		PostalCode    string `json:"postalCode"`
-		Country       string `json:"country"`
-		Type          string `json:"type"`
-		Primary       bool   `json:"primary"`
-	} `json:"addresses"`
-}
-
-type plainValue struct {
-	Value   string `json:"value"`
-	Type    string `json:"type"`
-	Primary bool   `json:"primary"`
-}
-
-var plainOptions = json.JoinOptions(json.MatchCaseInsensitiveNames(true), json.RejectUnknownMembers(true))
 
 // wholeUser is a user as a client sends one.
 type wholeUser struct {
@@ -67,47 +12,139 @@ type wholeUser struct {
 	saysActive bool // whether it says if the user is active
 }
 
-// readPlainUser reads a plain user; ok is false for every other body.
+// readPlainUser reads a user as nearly all clients send one: texts, names and the enterprise
+// extension by center's table, and a few lists. ok is false for every other body: from
+// "active": "False" to an attribute that is refused, it goes through scim.UserSchema, which knows
+// every quirk and has the right words for each mistake.
 func readPlainUser(r *request) (u wholeUser, ok bool) {
-	body := reflect.New(plainUser)
-	if json.Unmarshal(r.body, body.Interface(), plainOptions) != nil {
-		return u, false
-	}
-	p := body.Elem()
-	rest, _ := p.Field(3).Addr().Interface().(*plainRest) // its type is plainRest
-	if rest.ID != "" && r.id != "" && rest.ID != r.id {
-		return u, false
-	}
-	texts, enterprise := u.TextAttributes(), p.Field(2)
-	plainUserTexts.Read(p.Field(0), texts[:])
-	plainNameTexts.Read(p.Field(1), texts[:])
-	plainEnterpriseTexts.Read(enterprise.Field(0), texts[:])
-	u.Enterprise.Manager = enterprise.Field(1).Field(0).String()
-	u.saysActive = rest.Active != nil
-	u.Active = !u.saysActive || *rest.Active
-	u.Emails = plainValues(rest.Emails)
-	u.PhoneNumbers = plainValues(rest.PhoneNumbers)
-	u.Roles = plainValues(rest.Roles)
-	for _, a := range rest.Addresses {
-		u.Addresses = append(u.Addresses, center.Address(a))
-	}
-	return u, true
+	texts := u.TextAttributes()
+	p := plainUserReader{Reader: plainjson.NewStrictReader(string(r.body)), user: &u, texts: texts[:]}
+	u.Active = true
+	p.Object(p.member)
+	return u, p.Done() && (p.id == "" || r.id == "" || p.id == r.id)
 }
 
-func plainValues(list []plainValue) []center.Value {
-	out := make([]center.Value, len(list))
-	for i, v := range list {
-		out[i] = center.Value{Value: v.Value, Type: v.Type, Primary: v.Primary}
-	}
-	return out
+// plainUserReader reads the body of a plain user.
+type plainUserReader struct {
+	plainjson.Reader
+
+	user  *wholeUser
+	texts []center.TextAttribute
+	id    string
 }
 
-// readUser reads a whole user. AWS refuses attributes that it does not know or support; the
-// standard profile ignores them (RFC 7644 §3.3).
+func (p *plainUserReader) member(key string) {
+	switch key {
+	case "schemas":
+		p.List(func() { p.Text() })
+	case "id":
+		p.id = p.Text()
+	case "meta":
+		p.Skip()
+	case "name":
+		p.Object(func(key string) { p.text(nameTexts, key) })
+	case "active":
+		p.user.saysActive = true
+		p.user.Active = p.Flag()
+	case "emails":
+		p.user.Emails = p.values()
+	case "phoneNumbers":
+		p.user.PhoneNumbers = p.values()
+	case "roles":
+		p.user.Roles = p.values()
+	case "addresses":
+		p.List(func() { p.user.Addresses = append(p.user.Addresses, p.address()) })
+	case scim.EnterpriseURN:
+		p.Object(p.enterprise)
+	default:
+		p.text(plainUserTexts, key)
+	}
+}
+
+func (p *plainUserReader) enterprise(key string) {
+	if key != "manager" {
+		p.text(enterpriseTexts, key)
+		return
+	}
+	p.Object(func(key string) {
+		switch text := p.Text(); key {
+		case "value":
+			p.user.Enterprise.Manager = text
+		case "$ref":
+		default:
+			p.Unusual = true
+		}
+	})
+}
+
+// text reads one of some texts.
+func (p *plainUserReader) text(of []wireText, key string) {
+	for _, t := range of {
+		if t.name == key {
+			*p.texts[t.place].Value = p.Text()
+			return
+		}
+	}
+	p.Unusual = true
+}
+
+func (p *plainUserReader) values() (list []center.Value) {
+	p.List(func() {
+		var v center.Value
+		p.Object(func(key string) {
+			switch key {
+			case "value":
+				v.Value = p.Text()
+			case "type":
+				v.Type = p.Text()
+			case "primary":
+				v.Primary = p.Flag()
+			default:
+				p.Unusual = true
+			}
+		})
+		list = append(list, v)
+	})
+	return list
+}
+
+func (p *plainUserReader) address() (a center.Address) {
+	p.Object(func(key string) {
+		switch key {
+		case "formatted":
+			a.Formatted = p.Text()
+		case "streetAddress":
+			a.StreetAddress = p.Text()
+		case "locality":
+			a.Locality = p.Text()
+		case "region":
+			a.Region = p.Text()
+		case "postalCode":
+			a.PostalCode = p.Text()
+		case "country":
+			a.Country = p.Text()
+		case "type":
+			a.Type = p.Text()
+		case "primary":
+			a.Primary = p.Flag()
+		default:
+			p.Unusual = true
+		}
+	})
+	return a
+}
+
+// readUser reads a whole user.
 func readUser(r *request) (wholeUser, error) {
 	if u, ok := readPlainUser(r); ok {
 		return u, nil
 	}
+	return readGeneralUser(r)
+}
+
+// readGeneralUser reads a user however it is written. AWS refuses attributes that it does not know
+// or support; the standard profile ignores them (RFC 7644 §3.3).
+func readGeneralUser(r *request) (wholeUser, error) {
 	var body scim.Resource
 	if err := scim.Decode(r.body, &body); err != nil {
 		return wholeUser{}, err

@@ -1,7 +1,6 @@
 package scimserver
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -71,20 +70,12 @@ var awsLists = func() (supported []bool) {
 	return supported
 }()
 
-// The parts of a plainUser that go by center's table.
-var (
-	plainUserTexts = center.NewTextStruct("", func(name string) reflect.StructTag { return tagOf(name, name) })
-	plainNameTexts = center.NewTextStruct(center.NamePrefix, func(name string) reflect.StructTag {
-		return tagOf(center.NamePrefix+name, name)
-	})
-	plainEnterpriseTexts = center.NewTextStruct(center.EnterprisePrefix, func(name string) reflect.StructTag {
-		return tagOf(center.EnterprisePrefix+name, name)
-	})
-)
-
-func tagOf(path, name string) reflect.StructTag {
-	if !inSchema(path) {
-		return ""
+// plainUserTexts are the texts of a body that stand at its top.
+var plainUserTexts = func() (all []wireText) {
+	for i, t := range new(center.User).TextAttributes() {
+		if t.Path == "userName" || t.Path == "externalId" {
+			all = append(all, wireText{t.Path, i})
+		}
 	}
-	return reflect.StructTag(`json:"` + name + `"`)
-}
+	return append(all, plainTexts...)
+}()

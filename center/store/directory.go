@@ -96,9 +96,9 @@ func userColumns(u center.User) []any {
 	}
 }
 
-// AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name: then
-// the new row has that one's id, so that it conflicts too. A SELECT in place of the VALUES would make
-// SQLite keep the row in a temporary table, since it reads the table that it writes.
+// AddUser leaves the keys to the unique indexes, but for an address that is somebody's user name:
+// then the new row has that one's id, so that it conflicts too. A SELECT in place of the VALUES
+// would make SQLite keep the row in a temporary table, since it reads the table that it writes.
 func (t tx) AddUser(u center.User) (bool, error) {
 	n, err := t.Assume(1, `INSERT INTO users (id, user_name, email, name_is_email, external_id, search, doc)
 		VALUES (COALESCE((SELECT id FROM users WHERE user_name = CAST($3 AS TEXT) AND name_is_email = 1),

@@ -2,7 +2,8 @@
 // nothing; each method is one statement. Objects are kept whole as JSON beside the columns that
 // they are found by.
 //
-// It may import audit, audit/chain, audit/chainsql, center, names, refusal and sqldb.
+// It may import audit, audit/chain, audit/chainsql, center, names, plainjson, refusal and
+// sqldb.
 package store
 
 import (
@@ -404,7 +405,7 @@ func (t tx) AppendEvent(e audit.Event) error {
 	e = e.Bounded()
 	return t.Tx.Do(
 		`INSERT INTO events (time, request_id, stranger, doc) VALUES ($1, $2, $3, $4)`, e.Time.UnixMilli(),
-		e.Actor.RequestID, stranger, sqldb.Encode(e),
+		e.Actor.RequestID, stranger, chainsql.Document(e),
 	)
 }
 

@@ -2,19 +2,17 @@ package store
 
 import (
 	"reflect"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/plainjson"
 	"github.com/gatehouse-id/gatehouse/sqldb"
 )
 
 // Users are read far more often than anything else, a hundred at a time in lists. Their documents
 // are the JSON that sqldb.Encode writes of center.User; readUser takes the values out of a document
-// that has the usual shape, without copying its texts, and leaves every other document to
-// sqldb.Decode.
+// that is plain, without copying its texts, and leaves every other document to sqldb.Decode.
+// writeUser writes one, byte for byte as sqldb.Encode does, in a third of the time.
 
 func readUser(doc string) (center.User, error) {
 	if u, ok := readPlainUser(doc); ok {
@@ -23,57 +21,64 @@ func readUser(doc string) (center.User, error) {
 	return sqldb.Decode[center.User](doc)
 }
 
+func writeUser(u center.User) string {
+	if doc, ok := writePlainUser(u); ok {
+		return doc
+	}
+	return sqldb.Encode(u)
+}
+
 // readPlainUser reads a document of the usual shape; ok is false for every other one.
 func readPlainUser(doc string) (u center.User, ok bool) {
 	texts, lists := u.TextAttributes(), u.ListAttributes()
-	p, fields := plainReader{s: doc}, cursor{fields: userFields}
-	p.object(func(key string) {
+	r, fields := plainjson.NewReader(doc), cursor{fields: userFields}
+	r.Object(func(key string) {
 		switch f := fields.find(key); f.kind {
 		case textField:
-			*texts[f.place].Value = p.text()
+			*texts[f.place].Value = r.Text()
 		case listField:
-			*lists[f.place].Values = p.values()
+			*lists[f.place].Values = readValues(&r)
 		case structField:
 			parts := cursor{fields: f.parts}
-			p.object(func(key string) {
+			r.Object(func(key string) {
 				if part := parts.find(key); part.kind == textField {
-					*texts[part.place].Value = p.text()
+					*texts[part.place].Value = r.Text()
 				} else {
-					p.unusual = true
+					r.Unusual = true
 				}
 			})
 		case otherField:
-			p.other(&u, key)
+			readOther(&r, &u, key)
 		}
 	})
-	return u, !p.unusual && p.i == len(doc)
+	return u, r.Done()
 }
 
-// other reads what is no attribute that center's tables have.
-func (p *plainReader) other(u *center.User, key string) {
+// readOther reads what is no attribute that center's tables have.
+func readOther(r *plainjson.Reader, u *center.User, key string) {
 	switch key {
 	case "ID":
-		u.ID = center.UserID(p.text())
+		u.ID = center.UserID(r.Text())
 	case "Active":
-		u.Active = p.flag()
+		u.Active = r.Flag()
 	case "Addresses":
-		p.list(func() { u.Addresses = append(u.Addresses, p.address()) })
+		r.List(func() { u.Addresses = append(u.Addresses, readAddress(r)) })
 	case "CreatedAt":
-		u.CreatedAt = p.time()
+		u.CreatedAt = r.Time()
 	case "CreatedBy":
-		u.CreatedBy = p.text()
+		u.CreatedBy = r.Text()
 	case "UpdatedAt":
-		u.UpdatedAt = p.time()
+		u.UpdatedAt = r.Time()
 	case "UpdatedBy":
-		u.UpdatedBy = p.text()
+		u.UpdatedBy = r.Text()
 	case "AddressChangedAt":
-		u.AddressChangedAt = p.time()
+		u.AddressChangedAt = r.Time()
 	case "RolesSince":
-		u.RolesSince = p.time()
+		u.RolesSince = r.Time()
 	case "Version":
-		u.Version = p.number()
+		u.Version = r.Number()
 	default:
-		p.unusual = true
+		r.Unusual = true
 	}
 }
 
@@ -143,21 +148,21 @@ func (c *cursor) find(key string) *docField {
 // unknownField is what a newer release has written, or an older one: no case of other knows it.
 var unknownField docField
 
-func (p *plainReader) values() (list []center.Value) {
-	p.list(func() {
+func readValues(r *plainjson.Reader) (list []center.Value) {
+	r.List(func() {
 		var v center.Value
-		p.object(func(key string) {
+		r.Object(func(key string) {
 			switch key {
 			case "Value":
-				v.Value = p.text()
+				v.Value = r.Text()
 			case "Display":
-				v.Display = p.text()
+				v.Display = r.Text()
 			case "Type":
-				v.Type = p.text()
+				v.Type = r.Text()
 			case "Primary":
-				v.Primary = p.flag()
+				v.Primary = r.Flag()
 			default:
-				p.unusual = true
+				r.Unusual = true
 			}
 		})
 		list = append(list, v)
@@ -165,151 +170,28 @@ func (p *plainReader) values() (list []center.Value) {
 	return list
 }
 
-func (p *plainReader) address() (a center.Address) {
-	p.object(func(key string) {
+func readAddress(r *plainjson.Reader) (a center.Address) {
+	r.Object(func(key string) {
 		switch key {
 		case "Formatted":
-			a.Formatted = p.text()
+			a.Formatted = r.Text()
 		case "StreetAddress":
-			a.StreetAddress = p.text()
+			a.StreetAddress = r.Text()
 		case "Locality":
-			a.Locality = p.text()
+			a.Locality = r.Text()
 		case "Region":
-			a.Region = p.text()
+			a.Region = r.Text()
 		case "PostalCode":
-			a.PostalCode = p.text()
+			a.PostalCode = r.Text()
 		case "Country":
-			a.Country = p.text()
+			a.Country = r.Text()
 		case "Type":
-			a.Type = p.text()
+			a.Type = r.Text()
 		case "Primary":
-			a.Primary = p.flag()
+			a.Primary = r.Flag()
 		default:
-			p.unusual = true
+			r.Unusual = true
 		}
 	})
 	return a
-}
-
-// plainReader reads JSON without blanks. Whatever it does not expect sets unusual, and
-// what it returned then means nothing.
-type plainReader struct {
-	s       string
-	i       int
-	unusual bool
-}
-
-// next takes one character when it is the next.
-func (p *plainReader) next(c byte) bool {
-	if p.i < len(p.s) && p.s[p.i] == c {
-		p.i++
-		return true
-	}
-	return false
-}
-
-func (p *plainReader) want(c byte) {
-	if !p.next(c) {
-		p.unusual = true
-	}
-}
-
-func (p *plainReader) text() string {
-	if !p.next('"') {
-		p.unusual = true
-		return ""
-	}
-	n := strings.IndexByte(p.s[p.i:], '"')
-	if n < 0 {
-		p.unusual = true
-		return ""
-	}
-	t := p.s[p.i : p.i+n]
-	if strings.IndexByte(t, '\\') >= 0 {
-		return p.escaped()
-	}
-	p.i += n + 1
-	return t
-}
-
-// escaped reads the rest of a text that has escapes, such as the lines of an address.
-func (p *plainReader) escaped() string {
-	from := p.i - 1
-	for p.i < len(p.s) && p.s[p.i] != '"' {
-		if p.s[p.i] == '\\' {
-			p.i++
-		}
-		p.i++
-	}
-	p.i++
-	t, err := jsontext.AppendUnquote(nil, p.s[from:min(p.i, len(p.s))])
-	if err != nil {
-		p.unusual = true
-	}
-	return string(t)
-}
-
-func (p *plainReader) flag() bool {
-	if strings.HasPrefix(p.s[p.i:], "true") {
-		p.i += 4
-		return true
-	}
-	if strings.HasPrefix(p.s[p.i:], "false") {
-		p.i += 5
-	} else {
-		p.unusual = true
-	}
-	return false
-}
-
-func (p *plainReader) number() (n int64) {
-	from := p.i
-	for p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '9' && p.i-from < 18 {
-		n = n*10 + int64(p.s[p.i]-'0')
-		p.i++
-	}
-	if p.i == from {
-		p.unusual = true
-	}
-	return n
-}
-
-func (p *plainReader) time() time.Time {
-	t, err := time.Parse(time.RFC3339Nano, p.text())
-	if err != nil {
-		p.unusual = true
-	}
-	return t
-}
-
-// object calls member for each member, whose value it must read.
-func (p *plainReader) object(member func(key string)) {
-	p.want('{')
-	if p.next('}') {
-		return
-	}
-	for !p.unusual {
-		key := p.text()
-		p.want(':')
-		member(key)
-		if !p.next(',') {
-			break
-		}
-	}
-	p.want('}')
-}
-
-// list calls entry for each entry, which it must read.
-func (p *plainReader) list(entry func()) {
-	p.want('[')
-	if p.next(']') {
-		return
-	}
-	for !p.unusual {
-		entry()
-		if !p.next(',') {
-			break
-		}
-	}
-	p.want(']')
 }

@@ -424,7 +424,7 @@ func (t tx) AppendEvent(e audit.Event) error {
 	e = e.Bounded()
 	return t.Do(
 		`INSERT INTO events (id, time, stranger, doc) VALUES ($1, $2, $3, $4)`, e.ID, e.Time.UnixMilli(), stranger,
-		sqldb.Encode(e),
+		chainsql.Document(e),
 	)
 }
 func (t tx) DeleteEvents(before time.Time, strangers bool, limit int) (int, error) {
