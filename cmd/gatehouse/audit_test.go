@@ -78,6 +78,7 @@ func (c *collector) has(text string) (n int) {
 // TestAnAuditReceiverThatFailsHasEveryEvent kills either half again and again while administrators
 // are added, and then changes a line of its log behind its back.
 func TestAnAuditReceiverThatFailsHasEveryEvent(t *testing.T) {
+	t.Parallel()
 	program := build(t)
 	for _, half := range []struct {
 		name           string
@@ -88,6 +89,7 @@ func TestAnAuditReceiverThatFailsHasEveryEvent(t *testing.T) {
 		{"tenant", []string{"tenant"}, []string{"tenant"}, "tenant.db", "Add administrator"},
 	} {
 		t.Run(half.name, func(t *testing.T) {
+			t.Parallel()
 			to, folder := newCollector(t), t.TempDir()
 			serve := append(half.serve, "--data", folder, "--audit-to", to.URL, "--listen", "127.0.0.1:0")
 			added := 0
