@@ -231,7 +231,7 @@ func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, s
 	if now.Sub(last) < lastUsedStep {
 		return nil
 	}
-	err := c.Store.Update(ctx, func(tx Tx) error {
+	return c.noteUse(ctx, func(tx Tx) error {
 		fresh, err := tx.AccessKey(id)
 		if err != nil {
 			return refusal.IfNoRow(err, NotAllowed, id)
@@ -241,8 +241,6 @@ func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, s
 		fresh.LastUsedService = service
 		return tx.PutAccessKey(fresh)
 	})
-	c.remembered.forget()
-	return err
 }
 
 // AccessKeys lists the keys, without their secrets.

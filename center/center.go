@@ -57,6 +57,7 @@ type Center struct {
 
 	// What is remembered between requests, where no other process changes the store.
 	remembered              credentials
+	uses                    lastUses
 	users                   memory.Records[userKeys]
 	userPlaces, groupPlaces memory.Places
 	// granted has the roles that were opened last, for as long as nothing but events is written:

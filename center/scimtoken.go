@@ -263,7 +263,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 	case now.Sub(token.LastUsedAt) < lastUsedStep:
 		return token, nil
 	}
-	err = c.Store.Update(ctx, func(tx Tx) error {
+	return token, c.noteUse(ctx, func(tx Tx) error {
 		fresh, err := tx.BearerToken(token.ID)
 		if err != nil {
 			return refusal.IfNoRow(err, TokenInvalid, token.ID)
@@ -271,8 +271,6 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 		fresh.LastUsedAt, fresh.LastUsedAddress = now, address
 		return tx.PutBearerToken(fresh)
 	})
-	c.remembered.forget()
-	return token, err
 }
 
 func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {

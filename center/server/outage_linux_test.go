@@ -466,3 +466,60 @@ func TestNoRouteBlamesTheClient(t *testing.T) {
 		walk(t, e, func() {}, sqldbtest.RefuseWrites(t, file))
 	})
 }
+
+// TestReadsGoOnWhereNothingCanBeWritten asks what only reads, twice, when the last use of all
+// that was used is due to be noted and cannot be.
+func TestReadsGoOnWhereNothingCanBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "center.db")
+	e := newEverywhere(t, file)
+	healthy := map[string]webtest.Answer{}
+	for _, route := range e.routes {
+		if !onlyReads(route) {
+			continue
+		}
+		if a := e.Call(t, route); a.Status < http.StatusBadRequest {
+			healthy[route] = a
+		}
+	}
+	if t.Logf("%d routes only read", len(healthy)); len(healthy) < 80 {
+		t.Errorf("only %d routes are read from", len(healthy))
+	}
+	later := time.Now().Add(61 * time.Second).UTC().Truncate(time.Millisecond)
+	e.center.Now = func() time.Time { return later }
+	mend := sqldbtest.RefuseWrites(t, file)
+	for range 2 {
+		for route, before := range healthy {
+			if a := e.Call(t, route); a.Status != before.Status {
+				t.Errorf("%s: %d %.200s, want %d", route, a.Status, a.Body, before.Status)
+			}
+		}
+	}
+	mend()
+	later = later.Add(time.Minute)
+	for _, route := range []string{"GET scim Users", awsRoute + "identitystore AWSIdentityStore.ListUsers"} {
+		e.Call(t, route)
+	}
+	tokens, e1 := e.center.BearerTokens(t.Context())
+	keys, e2 := e.center.AccessKeys(t.Context())
+	if err := errors.Join(e1, e2); err != nil {
+		t.Fatal(err)
+	}
+	if !tokens[0].LastUsedAt.Equal(later) || !keys[0].LastUsedAt.Equal(later) {
+		t.Errorf("last used %s and %s, want %s", tokens[0].LastUsedAt, keys[0].LastUsedAt, later)
+	}
+}
+
+// onlyReads says whether a route changes nothing, by its name. Some pages and one route begin
+// something with which the next request goes on.
+func onlyReads(route string) bool {
+	if name, ok := strings.CutPrefix(route, awsRoute); ok {
+		_, operation, _ := strings.Cut(name, ".")
+		return strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe") ||
+			strings.HasPrefix(operation, "Get")
+	}
+	begins := []string{
+		"GET /console/account", "GET /console/users/{id}/device", "GET /platform/account/device", "GET /start/console",
+		"GET /federation/credentials",
+	}
+	return strings.HasPrefix(route, "GET ") && !slices.Contains(begins, route) || strings.HasSuffix(route, ".search")
+}

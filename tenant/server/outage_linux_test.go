@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
@@ -261,4 +262,33 @@ func TestNoRouteBlamesTheClient(t *testing.T) {
 		e := newEverywhere(t, file)
 		walk(t, e, func() {}, sqldbtest.RefuseWrites(t, file))
 	})
+}
+
+// TestReadsGoOnWhereNothingCanBeWritten asks what only reads, twice, a minute later.
+func TestReadsGoOnWhereNothingCanBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tenant.db")
+	e := newEverywhere(t, file)
+	healthy := map[string]webtest.Answer{}
+	for _, route := range e.routes {
+		signsIn := strings.HasSuffix(route, "/saml2") || strings.HasPrefix(route, "GET /signin/") // with an event
+		if !strings.HasPrefix(route, "GET ") || signsIn {
+			continue
+		}
+		if a := e.Call(t, route); a.Status < http.StatusBadRequest {
+			healthy[route] = a
+		}
+	}
+	if t.Logf("%d routes only read", len(healthy)); len(healthy) < 50 {
+		t.Errorf("only %d routes are read from", len(healthy))
+	}
+	later := time.Now().Add(61 * time.Second)
+	e.Now = func() time.Time { return later }
+	defer sqldbtest.RefuseWrites(t, file)()
+	for range 2 {
+		for route, before := range healthy {
+			if a := e.Call(t, route); a.Status != before.Status {
+				t.Errorf("%s: %d %.200s, want %d", route, a.Status, a.Body, before.Status)
+			}
+		}
+	}
 }
