@@ -72,6 +72,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if doubtful && c.deaf(o.Kind) {
 		c.shake(o.Ref)
 	}
+	if err == nil {
+		c.release(ctx, o, link)
+	}
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
 	if err == nil {

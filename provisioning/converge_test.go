@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -35,6 +36,7 @@ func newDirectory(objects ...entry) *directory {
 
 func (d *directory) add(objects ...entry) {
 	for _, o := range objects {
+		o.directory = maps.Clone(o.directory) // a tale is told more than once
 		d.objects[o.Ref] = &o
 		d.journal = append(d.journal, o.Ref)
 	}

@@ -219,11 +219,11 @@ func (c *cycle) oneMember(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return announced(ctx, c, 1, []candidate{member}, c.planned, c.provision)
+	return c.provisionAll(ctx, []candidate{member})
 }
 
 func (c *cycle) act(ctx context.Context, o candidate, members []string) error {
-	if err := announced(ctx, c, 1, []candidate{o}, c.planned, c.provision); err != nil {
+	if err := c.provisionAll(ctx, []candidate{o}); err != nil {
 		return err
 	}
 	if o.Kind == User {

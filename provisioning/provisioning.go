@@ -367,6 +367,10 @@ type cycle struct {
 	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	doubts bool            // whatever is looked at may have been deleted at the target
 
+	yielded  map[Ref]bool               // objects that were to give a name up
+	renamed  []*knot                    // those that have, and are to get another one
+	escrowed []Ref                      // objects that failed, and whose time comes later
+	released map[string]bool            // names that somebody has given up; guarded by mu
 	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
 	listing  sync.Mutex                 // guards values
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
@@ -413,6 +417,9 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		counted: map[Ref]bool{},
 		seen:    map[string]bool{},
 		lost:    map[Ref]string{},
+		yielded: map[Ref]bool{},
+
+		released: map[string]bool{},
 	}
 }
 
@@ -469,6 +476,7 @@ func (c *cycle) run(ctx context.Context) error {
 		func() error {
 			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
 		},
+		func() error { return c.awaited(ctx, users, groups) },
 		func() error { return c.anew(ctx, changes.Watermark) },
 	} {
 		if err := phase(); err != nil {
@@ -502,12 +510,19 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	failing, err := c.Memory.Failed(ctx)
 	now := c.Now()
 	for _, f := range failing {
-		if f.Now || !now.Before(f.RetryAt) {
+		switch wait := f.RetryAt.Sub(now); {
+		case f.Now || wait <= 0:
 			refs = append(refs, f.Ref)
+		case wait > MaxPause && len(c.escrowed) < maxEscrowed:
+			c.escrowed = append(c.escrowed, f.Ref)
 		}
 	}
 	return refs, err
 }
+
+// maxEscrowed is how many objects that failed are looked through for one that wants a name which
+// somebody gives up.
+const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
 
 // earliest is when the first of the objects that failed is to be tried again.
 func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {

@@ -1,0 +1,240 @@
+package provisioning_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// swapped gives each of some objects what the next one has of an attribute, and the last one what
+// the first one had.
+func swapped(attributes []string, refs ...provisioning.Ref) func(*directory) {
+	return func(d *directory) {
+		for _, name := range attributes {
+			first := d.objects[refs[0]].directory[name]
+			for i, ref := range refs {
+				value := first
+				if i+1 < len(refs) {
+					value = d.objects[refs[i+1]].directory[name]
+				}
+				d.edit(ref, func(e *entry) { e.directory[name] = value })
+			}
+		}
+	}
+}
+
+var (
+	zoe      = provisioning.Ref{Kind: provisioning.User, ID: "zoe"}
+	theNames = []string{"userPrincipalName", "mail"}
+)
+
+func init() {
+	tales["two who swap names"] = tale{adding(user("eve")), swapped(theNames, ada, eve)}
+	tales["two who swap names, and back"] = tale{
+		adding(user("eve")), swapped(theNames, ada, eve), swapped(theNames, ada, eve),
+	}
+	tales["a ring of three"] = tale{adding(user("eve"), user("zoe")), swapped(theNames, ada, eve, zoe)}
+	tales["two groups that swap names"] = tale{
+		adding(group("Ops", "ada")), swapped([]string{"displayName"}, eng, ops),
+	}
+	tales["a leaver's name is given on"] = tale{
+		active(ada, false), named(ada, "ada.left"), adding(newcomer("zoe", "ada")),
+	}
+	tales["a leaver's name is given on, and the leaver comes back"] = tale{
+		func(d *directory) {
+			d.edit(ada, func(e *entry) { e.Active = false })
+			named(ada, "ada.left")(d)
+			d.add(newcomer("zoe", "ada"))
+		},
+		active(ada, true),
+	}
+}
+
+// TestWhoSwapsNamesGetsThem: a target takes one change after the other, so one of a ring is called
+// something else for a moment, and no longer.
+func TestWhoSwapsNamesGetsThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*directory)
+		most   int // requests that change something, refused ones included
+	}{
+		"two people":           {swapped(theNames, ada, eve), 5},
+		"three people":         {swapped(theNames, ada, eve, zoe), 7},
+		"addresses only":       {swapped([]string{"mail"}, ada, eve), 5},
+		"user names only":      {swapped([]string{"userPrincipalName"}, ada, eve, zoe), 7},
+		"external ids":         {swapped([]string{"objectId"}, ada, eve), 5},
+		"two groups":           {swapped([]string{"displayName"}, eng, ops), 5},
+		"groups' external ids": {swapped([]string{"objectId"}, eng, ops), 5},
+		"names, and a new name": {func(d *directory) {
+			swapped(theNames, ada, eve)(d)
+			d.add(newcomer("new", "zoe"))
+			named(zoe, "zoe2")(d)
+		}, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			d := newDirectory(user("ada"), user("eve"), user("zoe"), group("Eng", "ada"), group("Ops", "eve"))
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, m, &now)
+			x.misbehave(nil)
+			c.change(d)
+			x.sound(t, d, m, &now)
+			reads := func(r string) bool { return strings.HasPrefix(r, "GET ") }
+			writes := slices.DeleteFunc(slices.Clone(x.requests), reads)
+			if len(writes) > c.most {
+				t.Errorf("%d requests that change something, more than %d: %v", len(writes), c.most, writes)
+			}
+			x.isAs(t, d)
+			x.misbehave(nil)
+			if result, err := x.mortal(t, d, m, &now); err != nil || !result.RetryAt.IsZero() || len(x.requests) > 0 {
+				t.Errorf("something is left to do: %+v, %v, %v", result, err, x.requests)
+			}
+		})
+	}
+}
+
+// isAs compares who is called what: names, addresses and external ids.
+func (x *target) isAs(t *testing.T, d *directory) {
+	t.Helper()
+	ctx := context.Background()
+	users, err := x.center.Users(ctx, center.UserQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range users {
+		i := 0
+		for ref, o := range d.objects {
+			if ref.Kind == provisioning.User && o.directory["objectId"] == u.ExternalID {
+				i++
+				if u.UserName != o.directory["userPrincipalName"] || len(u.Emails) != 1 ||
+					u.Emails[0].Value != o.directory["mail"] {
+					t.Errorf("%s is called %s with %v", ref.ID, u.UserName, u.Emails)
+				}
+			}
+		}
+		if i != 1 {
+			t.Errorf("%s has the external id %q, which is that of %d at the source", u.UserName, u.ExternalID, i)
+		}
+	}
+	groups, err := x.center.Groups(ctx, center.GroupQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		i := 0
+		for ref, o := range d.objects {
+			if ref.Kind == provisioning.Group && o.directory["objectId"] == g.ExternalID &&
+				o.directory["displayName"] == g.DisplayName {
+				i++
+			}
+		}
+		if i != 1 {
+			t.Errorf("the group %s has the external id %q", g.DisplayName, g.ExternalID)
+		}
+	}
+}
+
+// TestALeaversNameIsFree: whoever gets the name of one who has left arrives, in whatever order
+// that was said.
+func TestALeaversNameIsFree(t *testing.T) {
+	t.Parallel()
+	left := named(ada, "ada.left")
+	joins := adding(newcomer("zoe", "ada"))
+	all := func(steps ...func(*directory)) func(*directory) {
+		return func(d *directory) {
+			for _, step := range steps {
+				step(d)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		steps tale
+		want  []string
+	}{
+		"disabled, renamed, given on":    {tale{active(ada, false), left, joins}, []string{"ada.left", "ada*"}},
+		"disabled and renamed, given on": {tale{all(active(ada, false), left), joins}, []string{"ada.left", "ada*"}},
+		"all at once":                    {tale{all(active(ada, false), left, joins)}, []string{"ada.left", "ada*"}},
+		"unassigned, renamed, given on":  {tale{assigned(ada, false), left, joins}, []string{"ada.left", "ada*"}},
+		"deleted recoverably under another name": {tale{
+			all(left, editing(ada, func(e *entry) { e.Active, e.Deleted = false, true })), joins,
+		}, []string{"ada.left", "ada*"}},
+		"the leaver's name is taken, too": {tale{
+			active(ada, false), all(left, joins), all(named(zoe, "ada.left"), named(ada, "ada")),
+		}, []string{"ada@renamed.invalid", "ada.left*"}},
+		"with the name of one who has left in turn": {tale{
+			all(active(ada, false), active(eve, false)), all(named(ada, "old"), named(eve, "ada")), all(
+				named(ada, "older"), named(eve, "ada"), adding(newcomer("zoe", "eve")),
+			),
+		}, []string{"ada", "eve*"}},
+		"an address only": {tale{
+			active(ada, false), having(ada, "mail", "left@example.com"), all(
+				adding(user("zoe")), having(zoe, "mail", "ada@example.com"),
+			),
+		}, []string{"ada", "zoe*"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			d := newDirectory(user("ada"), user("eve"))
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, m, &now)
+			for _, change := range c.steps {
+				change(d)
+				x.sound(t, d, m, &now)
+			}
+			have := x.state(t)
+			for _, want := range c.want {
+				if !slices.Contains(have, want) {
+					t.Errorf("%s is not among %v", want, have)
+				}
+			}
+			x.equals(t, d, m)
+		})
+	}
+}
+
+// TestWhoWaitsForANameGetsItAtOnce: a conflict is tried again when the name is given up, not when
+// the time of the next try comes, which may be in a day.
+func TestWhoWaitsForANameGetsItAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, frees := range map[string]func(*directory){
+		"renamed":                   having(ada, "mail", "countess@example.com"),
+		"renamed while disabled":    having(bob, "mail", "left@example.com"),
+		"deleted":                   removing(ada),
+		"the name is none any more": having(ada, "mail", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			d := newDirectory(user("ada"), user("bob"))
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, m, &now)
+			active(bob, false)(d)
+			holder := "ada"
+			if strings.HasSuffix(name, "disabled") {
+				holder = "bob"
+			}
+			d.add(user("zoe"))
+			having(zoe, "mail", holder+"@example.com")(d)
+			for range 6 {
+				if result, err := x.mortal(t, d, m, &now); err != nil || result.Failed != 1 {
+					t.Fatalf("both have the address: %+v, %v", result, err)
+				}
+				now = now.Add(25 * time.Hour)
+			}
+			now = now.Add(-25 * time.Hour) // her time has not come
+			frees(d)
+			x.sound(t, d, m, &now)
+			x.equals(t, d, m)
+		})
+	}
+}
