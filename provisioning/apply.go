@@ -80,17 +80,20 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)
 	}
+	if made := err == nil && done.action == Create; p.link.TargetID != "" && c.wasLost(o.Ref, p.link.TargetID) && !made {
+		link.Doubt = link.Doubt.lost(c.Now(), c.sentKeys(p.link), p.link.Members)
+	}
 	if stop := stops(err); stop != nil {
 		if link.Doubt != nil {
 			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
 		}
 		return stop
 	}
-	if err == nil && len(c.withMembers([]candidate{o})) == 0 {
+	if err == nil && (len(c.withMembers([]candidate{o})) == 0 || link.TargetID == "") {
 		link.Doubt = link.Doubt.resent(c.Now()) // nobody will send its members
 	}
 	if c.postpone(o, err) {
-		if doubtful {
+		if doubtful || link.Doubt != p.link.Doubt {
 			return c.keep(ctx, link)
 		}
 		return nil
@@ -117,7 +120,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	case err == nil && link.TargetID == "" && link.Doubt == nil:
 		return c.forget(ctx, o.Ref, entry)
 	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed &&
-		!doubtful && manager == o.Manager:
+		!doubtful && manager == o.Manager && link.TargetID != "":
 		return nil // nothing has changed
 	}
 	return c.keep(ctx, link, entry)
@@ -240,7 +243,11 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		return c.matchOrCreate(ctx, o, link, s)
 	case Update, Disable:
 		err := c.update(ctx, link, s.changes)
-		if isNotFound(err) { // somebody deleted it at the target: match again
+		if isNotFound(err) {
+			if err := c.isGone(ctx, *link, err); err != nil {
+				return s, err
+			}
+			// somebody deleted it at the target: match again
 			c.lose(o.Ref, link.TargetID)
 			*link = Link{Ref: o.Ref, Doubt: link.Doubt, Batch: link.Batch}
 			if again := c.plan(o, *link); again.action == Create {
@@ -261,7 +268,9 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 	case Delete:
 		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, link.TargetID) })
 		if isNotFound(err) {
-			err = nil
+			if err = c.isGone(ctx, *link, err); err == nil {
+				c.lose(o.Ref, link.TargetID)
+			}
 		}
 		return s, err
 	}
@@ -317,7 +326,7 @@ func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err 
 		case throttled(err) && waits < maxThrottled: // the pace waits
 			waits++
 			continue
-		case !MayPass(err) || garbled(err) || try == maxTries:
+		case !MayPass(err) || garbled(err) || misdirected(err) || try == maxTries:
 			return unsure, err
 		case errors.As(err, &silent) && (try > 1 || timedOut(err)): // it would keep others waiting
 			return unsure, err

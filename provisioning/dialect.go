@@ -38,8 +38,7 @@ const (
 func Probe(ctx context.Context, target *scim.Client) (Dialect, error) {
 	var config scim.Resource
 	err := target.Do(ctx, http.MethodGet, "/ServiceProviderConfig", nil, nil, &config)
-	if p := new(scim.Problem); errors.As(err, &p) && p.Status != http.StatusUnauthorized &&
-		p.Status != http.StatusForbidden {
+	if p := new(scim.Problem); errors.As(err, &p) && (refuses(err) || p.Status/100 == 2) {
 		return Plain, nil // it does not say
 	}
 	if err != nil {

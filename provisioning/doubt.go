@@ -81,6 +81,15 @@ func (d *Doubt) looked(at time.Time) *Doubt {
 	return &out
 }
 
+// lost is a doubt about an object that the target did not find, in two ways, at a time, and that
+// was not made anew: it is looked for once more, since not all of a target's servers may have known
+// it. If it is found, nobody knows which members it has.
+func (d *Doubt) lost(at time.Time, keys map[string]string, members []string) *Doubt {
+	out := d.doubted(at, Intent{Keys: keys, Members: members})
+	out.Looked = len(out.Members) == 0 && (d == nil || d.Looked)
+	return out
+}
+
 // deleted is a doubt after the object was deleted: whether another creation of it is still under
 // way.
 func (d *Doubt) deleted() *Doubt {

@@ -28,10 +28,19 @@ const (
 )
 
 // MayPass says whether a failure may be over soon, although nobody does anything about it: the
-// target was not reached, did not answer or answered half, is throttled, or has failed itself.
+// target was not reached, did not answer or answered half, is throttled, has failed itself, or
+// somebody else has answered.
 func MayPass(err error) bool {
 	var silent *scim.Unanswered
-	return errors.As(err, &silent) || throttled(err) || uncertain(err)
+	var there *contradiction
+	return errors.As(err, &silent) || errors.As(err, &there) || throttled(err) || uncertain(err) || misdirected(err)
+}
+
+// misdirected says that something is not found, in words that are not those of a SCIM service: a
+// proxy in between knows nobody who answers, or the service is sparing of words.
+func misdirected(err error) bool {
+	var p *scim.Problem
+	return isNotFound(err) && errors.As(err, &p) && p.Foreign
 }
 
 // uncertain says that nobody knows whether a request that changes something was carried out: its
@@ -53,7 +62,7 @@ func uncertain(err error) bool {
 // isRefusal says that the target does not want what was sent, for a reason that is in it.
 func isRefusal(err error) bool {
 	var p *scim.Problem
-	return errors.As(err, &p) && p.Status/100 == 4 && !MayPass(err) && stops(err) == nil
+	return errors.As(err, &p) && p.Status/100 == 4 && (!MayPass(err) || misdirected(err)) && stops(err) == nil
 }
 
 // refuses is isRefusal for what has not been through the engine yet: credentials that are refused

@@ -90,7 +90,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 		case throttled(err):
 			again = waits < maxThrottled
 			waits++
-		case garbled(err) || !MayPass(err) || timedOut(err):
+		case garbled(err) || misdirected(err) || !MayPass(err) || timedOut(err):
 		default:
 			again = try < maxTries && (try == 1 || !errors.As(err, &silent))
 			try++
@@ -163,7 +163,10 @@ func (c *cycle) withoutFreed(
 func (c *cycle) endGrace(ctx context.Context, link Link, attribute string, o candidate) error {
 	id := link.TargetID
 	err := c.send(ctx, &link, nil, func() error { return c.Target.Delete(ctx, link.Kind, id) })
-	if err != nil && !isNotFound(err) {
+	if isNotFound(err) {
+		err = c.isGone(ctx, link, err)
+	}
+	if err != nil {
 		if stops(err) == nil {
 			err = errors.Join(err, c.keep(ctx, link))
 		}

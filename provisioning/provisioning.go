@@ -363,6 +363,7 @@ type cycle struct {
 	counted map[Ref]bool // objects that are in the result
 
 	seen   map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
+	absent map[Ref]bool    // by kind and id at the target: what it does not find in two ways; guarded by mu
 	lost   map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
 	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	doubts bool            // whatever is looked at may have been deleted at the target
@@ -416,6 +417,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		found:   map[Ref]bool{},
 		counted: map[Ref]bool{},
 		seen:    map[string]bool{},
+		absent:  map[Ref]bool{},
 		lost:    map[Ref]string{},
 		yielded: map[Ref]bool{},
 

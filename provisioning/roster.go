@@ -248,7 +248,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 			is, err = c.Target.HasMember(ctx, link.TargetID, id)
 			return err
 		})
-		if err != nil && !isNotFound(err) { // a member that does not exist any more is none
+		if err != nil && (!isNotFound(err) || misdirected(err)) { // a member that does not exist any more is none
 			return nil, err
 		}
 		if is {

@@ -87,14 +87,13 @@ func (t *scimTarget) Get(ctx context.Context, kind Kind, id string) (there scim.
 	if kind == Group {
 		query = url.Values{"excludedAttributes": {membersPath}}
 	}
-	err = t.client.Do(ctx, http.MethodGet, scim.Item(kind.path(), id), query, nil, &there)
-	return there, err
+	return t.client.Get(ctx, scim.Item(kind.path(), id), query)
 }
 
 // Members implements Target.
 func (t *scimTarget) Members(ctx context.Context, group string) (ids []string, told bool, err error) {
-	var there scim.Resource
-	if err := t.client.Do(ctx, http.MethodGet, scim.Item(Group.path(), group), nil, nil, &there); err != nil {
+	there, err := t.client.Get(ctx, scim.Item(Group.path(), group), nil)
+	if err != nil {
 		return nil, false, err
 	}
 	_, told = there[membersPath]
@@ -106,9 +105,8 @@ func (t *scimTarget) Members(ctx context.Context, group string) (ids []string, t
 
 // HasMember implements Target, with the filter that AWS documents.
 func (t *scimTarget) HasMember(ctx context.Context, group, id string) (bool, error) {
-	var found scim.ListResponse
 	query := url.Values{"filter": {"id eq " + scim.Quote(group) + " and members eq " + scim.Quote(id)}}
-	err := t.client.Do(ctx, http.MethodGet, Group.path(), query, nil, &found)
+	found, err := t.client.Search(ctx, Group.path(), query)
 	return len(found.Resources) > 0, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -20,13 +21,76 @@ func (c *cycle) at(ctx context.Context, kind Kind, id string) (there scim.Resour
 		there, err = c.Target.Get(ctx, kind, id)
 		return err
 	})
-	if isNotFound(err) {
-		return nil, nil
+	if !isNotFound(err) {
+		return there, err
 	}
-	if err == nil && there == nil {
-		there = scim.Resource{}
+	link := Link{Ref: Ref{Kind: kind}, TargetID: id}
+	owner, unread := c.Memory.Owner(ctx, kind, id)
+	if unread == nil {
+		link, unread = c.Memory.Link(ctx, owner)
 	}
-	return there, err
+	if unread != nil && !errors.Is(unread, ErrUnknown) {
+		return nil, unread
+	}
+	return nil, c.isGone(ctx, link, err)
+}
+
+// contradiction means that a target does not find an object, and finds it, or is not there to say.
+type contradiction struct{ id, what string }
+
+func (x *contradiction) Error() string { return "the target does not find " + x.id + ", " + x.what }
+
+// isGone makes sure that an object is not at the target any more, after a request about it was
+// answered by "not found". That may be a proxy without a backend, or a server that does not know
+// the object yet: it is believed when a search does not find the object either. The error says why
+// it cannot be believed.
+func (c *cycle) isGone(ctx context.Context, link Link, answer error) error {
+	at := Ref{link.Kind, link.TargetID}
+	c.mu.Lock()
+	sure := c.absent[at]
+	c.mu.Unlock()
+	if sure {
+		return nil
+	}
+	searched := false
+	keys := c.sentKeys(link)
+	for _, path := range slices.Sorted(maps.Keys(keys)) {
+		found, err := c.ask(ctx, link.Kind, path, keys[path])
+		switch {
+		case misdirected(err):
+			return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + err.Error()}
+		case isRefusal(err): // it is not searched by that
+			continue
+		case err != nil:
+			return err
+		}
+		searched = true
+		if slices.ContainsFunc(found, func(r scim.Resource) bool { return r.String("id") == link.TargetID }) {
+			return &contradiction{link.TargetID, "though it has it"}
+		}
+	}
+	if !searched && misdirected(answer) {
+		return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + answer.Error()}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.absent[at] = true
+	return nil
+}
+
+// sentKeys are the values by which an object is found that was sent.
+func (c *cycle) sentKeys(link Link) map[string]string {
+	keys := map[string]string{}
+	m := c.Mappings.of(link.Kind)
+	if m == nil {
+		return keys
+	}
+	for _, path := range append(slices.Clone(m.Matching()), externalID) {
+		if value := link.Sent[path]; value != "" {
+			keys[path] = value
+		}
+	}
+	return keys
 }
 
 // vanished returns those ids that are not at the target any more.

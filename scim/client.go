@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -32,6 +33,9 @@ type Problem struct {
 	Status     int
 	Detail     string
 	RetryAfter time.Duration // zero: not said
+	// Foreign says that the answer has no SCIM error in it (RFC 7644 §3.12): it may be that of a
+	// proxy or a gateway, which does not know what the service has.
+	Foreign bool
 }
 
 func (p *Problem) Error() string {
@@ -127,13 +131,19 @@ func (c *Client) do(
 		return "", problem(res, data)
 	}
 	location = res.Header.Get("Location")
-	if out == nil || len(bytes.TrimSpace(data)) == 0 {
+	switch {
+	case len(bytes.TrimSpace(data)) == 0:
+		return location, nil
+	case out == nil && json.Valid(data), out != nil && json.Unmarshal(data, out) == nil:
 		return location, nil
 	}
-	if err := json.Unmarshal(data, out); err != nil {
-		return location, &Problem{Status: res.StatusCode, Detail: "the answer is not SCIM JSON"}
-	}
-	return location, nil
+	// A page that asks to sign in, or tells of maintenance, comes with status 200 too.
+	return location, unread(res.StatusCode, "JSON")
+}
+
+// unread means that an answer is called a success, and is not what a SCIM service answers.
+func unread(status int, what string) *Problem {
+	return &Problem{Status: status, Detail: "the answer is not SCIM " + what, Foreign: true}
 }
 
 // client follows no redirect: whoever answers would choose where the token, and what is written,
@@ -163,14 +173,20 @@ func words(text string) string {
 }
 
 func problem(res *http.Response, data []byte) error {
-	p := &Problem{Status: res.StatusCode}
+	p := &Problem{Status: res.StatusCode, Foreign: true}
 	var body struct {
-		Detail string `json:"detail"`
+		Schemas []string `json:"schemas"`
+		Schema  []string `json:"schema"` // so AWS called it, and still does
+		Detail  string   `json:"detail"`
+	}
+	err := json.Unmarshal(data, &body)
+	for _, schema := range slices.Concat(body.Schemas, body.Schema) {
+		p.Foreign = p.Foreign && !strings.EqualFold(schema, ErrorURN)
 	}
 	switch {
 	case res.StatusCode/100 == 3:
 		p.Detail = "redirects are not followed, since the token would go there: give the address that answers"
-	case json.Unmarshal(data, &body) == nil:
+	case err == nil:
 		p.Detail = words(body.Detail)
 	}
 	p.RetryAfter = retryAfter(res.Header)
@@ -211,9 +227,31 @@ func (c *Client) Find(ctx context.Context, path, attribute, value string) ([]Res
 	if path == "/Groups" {
 		query.Set("excludedAttributes", "members")
 	}
-	var list ListResponse
-	err := c.Do(ctx, http.MethodGet, path, query, nil, &list)
+	list, err := c.Search(ctx, path, query)
 	return list.Resources, err
+}
+
+// Search asks for the resources under path. What is no list is a Problem: nobody may take it for an
+// empty one.
+func (c *Client) Search(ctx context.Context, path string, query url.Values) (list ListResponse, err error) {
+	if err := c.Do(ctx, http.MethodGet, path, query, nil, &list); err != nil {
+		return list, err
+	}
+	if list.TotalResults == nil && list.Resources == nil {
+		return list, unread(http.StatusOK, "list")
+	}
+	return list, nil
+}
+
+// Get reads the resource at path, such as /Users/ID.
+func (c *Client) Get(ctx context.Context, path string, query url.Values) (there Resource, err error) {
+	if err := c.Do(ctx, http.MethodGet, path, query, nil, &there); err != nil {
+		return nil, err
+	}
+	if there.String("id") == "" { // which every resource has (RFC 7643 §3.1)
+		return nil, unread(http.StatusOK, "resource")
+	}
+	return there, nil
 }
 
 // List returns a page of the resources under path, such as /Users, from the start-th on (1 is the
@@ -223,8 +261,7 @@ func (c *Client) List(ctx context.Context, path string, start, count int) (list 
 	if path == "/Groups" {
 		query.Set("excludedAttributes", "members")
 	}
-	err = c.Do(ctx, http.MethodGet, path, query, nil, &list)
-	return list, err
+	return c.Search(ctx, path, query)
 }
 
 // Create makes a resource under path and returns it as the provider has it. Of one that answers

@@ -85,7 +85,7 @@ func TestTextArrivesAsItIs(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		said = fmt.Sprintf("%s %s %s %s", r.Method, r.URL.EscapedPath(), r.URL.Query().Get("filter"), body)
-		_, _ = io.WriteString(w, `{}`)
+		_, _ = io.WriteString(w, `{"totalResults":0}`)
 	})
 	ctx := context.Background()
 	if _, err := c.Find(ctx, "/Groups", "displayName", `R&D <"x"> \ ü`); err != nil ||
@@ -98,5 +98,69 @@ func TestTextArrivesAsItIs(t *testing.T) {
 	if want := `PATCH /scim/v2/Groups/a%2Fb%3Fc&d  {"schemas":["` + scim.PatchURN +
 		`"],"Operations":[{"op":"add","path":"members[value eq \"<1>\"]","value":"R&D"}]}`; err != nil || said != want {
 		t.Errorf("%s, %v; want %s", said, err, want)
+	}
+}
+
+// TestOnlyAnAnswerOfAServiceCounts: a page of somebody in between is neither a success nor a list
+// in which nobody is, whatever its status.
+func TestOnlyAnAnswerOfAServiceCounts(t *testing.T) {
+	t.Parallel()
+	const page = "<!doctype html><title>Sign in</title>"
+	ctx := context.Background()
+	change := func(c *scim.Client) error { return c.Patch(ctx, "/Users/1") }
+	remove := func(c *scim.Client) error { return c.Delete(ctx, "/Users/1") }
+	search := func(c *scim.Client) error { _, err := c.Find(ctx, "/Users", "userName", "ada"); return err }
+	list := func(c *scim.Client) error { _, err := c.List(ctx, "/Users", 1, 10); return err }
+	read := func(c *scim.Client) error { _, err := c.Get(ctx, "/Users/1", nil); return err }
+	for name, x := range map[string]struct {
+		do     func(*scim.Client) error
+		status int
+		body   string
+		want   int // the status of the problem; 0: it is a success
+	}{
+		"a change, done":                    {change, http.StatusNoContent, "", 0},
+		"a change, done without a word":     {change, http.StatusOK, "", 0},
+		"a change, with what it makes":      {change, http.StatusOK, `{"id":"1"}`, 0},
+		"a change, and a page":              {change, http.StatusOK, page, 200},
+		"a deletion, done":                  {remove, http.StatusNoContent, "", 0},
+		"a deletion, and a page":            {remove, http.StatusOK, page, 200},
+		"a search that finds nobody":        {search, http.StatusOK, `{"totalResults":0}`, 0},
+		"a search without a number":         {search, http.StatusOK, `{"Resources":[]}`, 0},
+		"a search, and a page":              {search, http.StatusOK, page, 200},
+		"a search, and nothing":             {search, http.StatusOK, "", 200},
+		"a search, and no list":             {search, http.StatusOK, `{"message":"welcome"}`, 200},
+		"a list, and no list":               {list, http.StatusOK, `{}`, 200},
+		"one that is there":                 {read, http.StatusOK, `{"id":"1"}`, 0},
+		"one that is there, and is nobody":  {read, http.StatusOK, `{}`, 200},
+		"one that is there, without a word": {read, http.StatusOK, "", 200},
+		"one that is not there":             {read, http.StatusNotFound, "", 404},
+		"one that is not there, and a page": {read, http.StatusNotFound, page, 404},
+		"one that is gone":                  {remove, http.StatusGone, "", 410},
+	} {
+		err := x.do(serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(x.status)
+			_, _ = io.WriteString(w, x.body)
+		}))
+		p := new(scim.Problem)
+		if errors.As(err, &p); p.Status != x.want || (err == nil) != (x.want == 0) || p.Foreign == (x.want == 0) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	for body, foreign := range map[string]bool{
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"404"}`: false,
+		`{"schema":["urn:ietf:params:scim:api:messages:2.0:Error"],"detail":"no"}`:   false, // AWS
+		`{"detail":"Not Found"}`:                   true,
+		`{"status":404,"error":"Not Found"}`:       true,
+		`{"schemas":"urn:ietf:params:scim:api:m"}`: true,
+		"404 page not found":                       true,
+	} {
+		p := new(scim.Problem)
+		err := read(serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, body)
+		}))
+		if !errors.As(err, &p) || p.Foreign != foreign {
+			t.Errorf("%s: %+v", body, err)
+		}
 	}
 }

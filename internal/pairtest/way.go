@@ -42,10 +42,12 @@ const (
 	Unavailable Break = "answer 503"
 	Failing     Break = "answer 500"
 	Throttled   Break = "answer 429"
+	Unrouted    Break = "answer as a proxy without a backend"
+	Maintained  Break = "answer a page"
 )
 
 // Breaks are all of them.
-var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled}
+var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained}
 
 // NewWay makes a way to a SCIM endpoint, which is whole and ends with the test.
 func NewWay(t testing.TB, endpoint string) *Way {
@@ -128,5 +130,11 @@ func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 		answer(http.StatusInternalServerError)
 	case Throttled:
 		answer(http.StatusTooManyRequests)
+	case Unrouted:
+		answer(http.StatusNotFound)
+		_, _ = io.WriteString(out, "404 page not found\n")
+	case Maintained:
+		answer(http.StatusOK)
+		_, _ = io.WriteString(out, "<!doctype html><title>Maintenance</title>")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -77,13 +78,18 @@ func (c *cluster) newUser(t *testing.T, name string) tenant.User {
 	return u
 }
 
-// center answers as a SCIM service in which nobody is, and calls post before it creates somebody.
+// center answers as a SCIM service in which nobody is found, and calls post before it creates
+// somebody.
 func center(post func()) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/scim+json")
 		if r.Method == http.MethodPost {
 			post()
 			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, `{"id":"1"}`)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/1") {
 			_, _ = io.WriteString(w, `{"id":"1"}`)
 			return
 		}

@@ -224,8 +224,9 @@ func judge(failure error) (code, reason string) {
 		return "SystemForCrossDomainIdentityManagementInvalidCredentials", tenant.QuarantineException
 	case errors.As(failure, &deletes):
 		return "TooManyDeletes", tenant.QuarantineDeletes
-	// a query that finds nobody must be answered with an empty list
-	case errors.As(failure, &problem) && problem.Status == http.StatusNotFound:
+	// A query that finds nobody must be answered with an empty list. Where no service has said that
+	// it has none, a proxy may be without a backend for a moment.
+	case errors.As(failure, &problem) && problem.Status == http.StatusNotFound && !problem.Foreign:
 		return "SystemForCrossDomainIdentityManagementServiceIncompatible", tenant.QuarantineException
 	}
 	return "SystemForCrossDomainIdentityManagementServiceIncompatible", ""
