@@ -80,7 +80,8 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)
 	}
-	if made := err == nil && done.action == Create; p.link.TargetID != "" && c.wasLost(o.Ref, p.link.TargetID) && !made {
+	made := err == nil && done.action == Create
+	if was := p.link.TargetID; was != "" && c.wasLost(o.Ref, was) && !made {
 		link.Doubt = link.Doubt.lost(c.Now(), c.sentKeys(p.link), p.link.Members)
 	}
 	if stop := stops(err); stop != nil {
