@@ -65,6 +65,12 @@ type assignmentLine struct {
 	Account, Set, Subject string
 }
 
+// key is what the line is known by.
+func (l assignmentLine) key() string {
+	a := l.Assignment
+	return strings.Join([]string{a.AccountID, a.PermissionSetARN, string(a.PrincipalType), a.PrincipalID}, " ")
+}
+
 // ruleLine is a rule with names.
 type ruleLine struct {
 	Rule                center.AssignmentRule
@@ -263,14 +269,14 @@ func (p page) exportAssignments(q center.AssignmentQuery, search string, names m
 	columns := []string{"accountId", "account", "permissionSetArn", "permissionSet", "principalType", "principalId",
 		"principal"}
 	return p.Export("assignments", columns, func(row func(...string) error) error {
-		return rowsOf(func(offset int) ([]assignmentLine, error) {
-			q.Offset, q.Limit = offset, exportSize
+		return web.EachRow(func(offset, limit int) ([]assignmentLine, error) {
+			q.Offset, q.Limit = offset, limit
 			found, err := p.h.Center.FindAssignments(p.Context(), q, search)
 			if err != nil {
 				return nil, err
 			}
 			return p.assignmentLines(found.Items, names)
-		}, func(l assignmentLine) error {
+		}, assignmentLine.key, func(l assignmentLine) error {
 			a := l.Assignment
 			return row(
 				a.AccountID, l.Account, a.PermissionSetARN, l.Set, string(a.PrincipalType), a.PrincipalID, l.Subject,

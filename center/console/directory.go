@@ -43,27 +43,6 @@ func oneOf(value, first string) *bool {
 	return &is
 }
 
-// exportSize is how many rows are read at a time for a file.
-const exportSize = 1000 //bound:none they are read one part after the other
-
-// rowsOf hands a list over as the rows of a file, part by part.
-func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error {
-	for offset := 0; ; offset += exportSize {
-		items, err := read(offset)
-		if err != nil {
-			return err
-		}
-		for _, x := range items {
-			if err := row(x); err != nil {
-				return err
-			}
-		}
-		if len(items) < exportSize {
-			return nil
-		}
-	}
-}
-
 func (p page) offset() int {
 	n, err := strconv.Atoi(p.URL.Query().Get("offset"))
 	if err != nil || n < 0 {
@@ -111,10 +90,10 @@ func users(p page) error {
 		columns := []string{"userId", "userName", "displayName", "givenName", "familyName", "email", "status",
 			"externalId", "createdAt", "updatedAt"}
 		return p.Export("users", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]center.User, error) {
-				q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(func(offset, limit int) ([]center.User, error) {
+				q.Offset, q.Limit = offset, limit
 				return c.Users(ctx, q)
-			}, func(u center.User) error {
+			}, func(u center.User) string { return string(u.ID) }, func(u center.User) error {
 				status := "DISABLED"
 				if u.Active {
 					status = "ENABLED"
@@ -375,10 +354,10 @@ func groups(p page) error {
 	if p.Exports() {
 		columns := []string{"groupId", "displayName", "description", "externalId", "createdAt"}
 		return p.Export("groups", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]center.Group, error) {
-				q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(func(offset, limit int) ([]center.Group, error) {
+				q.Offset, q.Limit = offset, limit
 				return c.Groups(ctx, q)
-			}, func(g center.Group) error {
+			}, func(g center.Group) string { return string(g.ID) }, func(g center.Group) error {
 				created := g.CreatedAt.UTC().Format(time.RFC3339)
 				return row(string(g.ID), g.DisplayName, g.Description, g.ExternalID, created)
 			})
@@ -483,10 +462,10 @@ func group(p page) error {
 	if p.Exports() {
 		columns := []string{"membershipId", "userId", "userName", "displayName", "email", "since"}
 		return p.Export("members", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]member, error) {
-				q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(func(offset, limit int) ([]member, error) {
+				q.Offset, q.Limit = offset, limit
 				return p.members(q)
-			}, func(m member) error {
+			}, func(m member) string { return string(m.ID) }, func(m member) error {
 				return row(string(m.ID), string(m.User.ID), m.User.UserName, m.User.DisplayName, m.User.PrimaryEmail(),
 					m.Since.UTC().Format(time.RFC3339))
 			})

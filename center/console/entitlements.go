@@ -131,6 +131,9 @@ func (p page) exportEntitlements(application string, q center.EntitlementQuery, 
 	})
 }
 
+// exportSize is how many rows are read at a time for a file.
+const exportSize = 1000 //bound:none they are read one part after the other
+
 // eachEntitlement hands over those of a query: all at once where they have an order, and otherwise
 // each part after the last of the one before. So none is left out because another one goes.
 func (p page) eachEntitlement(

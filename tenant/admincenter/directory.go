@@ -91,27 +91,6 @@ func oneOf(value, first string) *bool {
 	return &is
 }
 
-// exportSize is how many rows are read at a time for a file.
-const exportSize = 1000 //bound:none they are read one part after the other
-
-// rowsOf hands a list over as the rows of a file, part by part.
-func rowsOf[T any](read func(offset int) ([]T, error), row func(T) error) error {
-	for offset := 0; ; offset += exportSize {
-		items, err := read(offset)
-		if err != nil {
-			return err
-		}
-		for _, x := range items {
-			if err := row(x); err != nil {
-				return err
-			}
-		}
-		if len(items) < exportSize {
-			return nil
-		}
-	}
-}
-
 // assignable are the applications that can be given to people from a list.
 func (p page) assignable() ([]tenant.Application, error) {
 	all, err := p.h.Tenant.Applications(p.Context())
@@ -229,10 +208,10 @@ func groups(p page) error {
 	if p.Exports() {
 		columns := []string{"id", "displayName", "description", "createdDateTime"}
 		return p.Export("groups", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]tenant.Group, error) {
-				q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(func(offset, limit int) ([]tenant.Group, error) {
+				q.Offset, q.Limit = offset, limit
 				return t.Groups(ctx, q)
-			}, func(g tenant.Group) error {
+			}, func(g tenant.Group) string { return string(g.ID) }, func(g tenant.Group) error {
 				return row(string(g.ID), g.DisplayName, g.Description, g.CreatedAt.UTC().Format(time.RFC3339))
 			})
 		})
@@ -328,12 +307,13 @@ func (p page) principals(q tenant.PrincipalQuery, name string, more extra) (d pr
 		columns := append([]string{"id", "type", "displayName", "userPrincipalName"}, more.columns...)
 		d.sent = true
 		return d, p.Export(name, columns, func(row func(...string) error) error {
-			return rowsOf(
-				func(offset int) ([]tenant.Principal, error) {
-					q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(
+				func(offset, limit int) ([]tenant.Principal, error) {
+					q.Offset, q.Limit = offset, limit
 					list, err := t.FindPrincipals(ctx, q)
 					return list.Items, err
 				},
+				func(x tenant.Principal) string { return string(x.ID) },
 				func(x tenant.Principal) error {
 					cells := []string{string(x.ID), string(x.Kind), x.Name(), x.User.UserPrincipalName}
 					if more.cells != nil {

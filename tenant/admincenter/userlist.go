@@ -126,10 +126,10 @@ func users(p page) error {
 	if p.Exports() {
 		columns := l.exported()
 		return p.Export("users", columns, func(row func(...string) error) error {
-			return rowsOf(func(offset int) ([]tenant.User, error) {
-				q.Offset, q.Limit = offset, exportSize
+			return web.EachRow(func(offset, limit int) ([]tenant.User, error) {
+				q.Offset, q.Limit = offset, limit
 				return t.Users(ctx, q)
-			}, func(u tenant.User) error {
+			}, func(u tenant.User) string { return string(u.ID) }, func(u tenant.User) error {
 				cells := make([]string, len(columns))
 				for i, c := range columns {
 					cells[i] = userText(u, c)
