@@ -22,7 +22,7 @@ type Administrator struct {
 	CreatedAt         time.Time
 	CreatedBy         string    // empty: made before this was noted
 	LastSignInAt      time.Time // zero: never, or before this was noted
-	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
+	SessionsValidFrom time.Time // of sign-ins and tokens; another one at each end of all sessions
 }
 
 // administratorReader reads administrators.
@@ -50,7 +50,7 @@ func AdministratorAccount(name string) Account {
 type holder struct {
 	Account
 	enabled   bool
-	validFrom time.Time // sign-ins from before are good for nothing
+	validFrom time.Time // what is opened now is opened under it
 }
 
 func holderOf(r Reader, id AccountID) (holder, error) {
@@ -131,21 +131,20 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 		if err != nil {
 			return name, err
 		}
-		return a.Name, t.setAdministratorPassword(tx, a, hash, false)
+		return a.Name, t.setAdministratorPassword(tx, &a, hash, false)
 	})
 }
 
 // setAdministratorPassword replaces a password and ends what was opened with it: sessions, sign-ins
 // on their way, and what programs were allowed.
-func (t *Tenant) setAdministratorPassword(tx Tx, a Administrator, hash string, oneTime bool) error {
+func (t *Tenant) setAdministratorPassword(tx Tx, a *Administrator, hash string, oneTime bool) error {
 	id := administratorID(a.Name)
 	return errors.Join(putPassword(tx, id, hash, oneTime), t.endAdministrator(tx, a))
 }
 
 // endAdministrator ends everything that an administrator has open.
-func (t *Tenant) endAdministrator(tx Tx, a Administrator) error {
-	a.SessionsValidFrom = t.now()
-	return errors.Join(tx.DeleteSessionsOf(administratorID(a.Name)), tx.PutAdministrator(a))
+func (t *Tenant) endAdministrator(tx Tx, a *Administrator) error {
+	return errors.Join(t.endOpened(tx, administratorID(a.Name), &a.SessionsValidFrom), tx.PutAdministrator(*a))
 }
 
 // NewPassword makes a password that fulfils the rule.
@@ -171,7 +170,7 @@ func (t *Tenant) AddAdministrator(ctx context.Context, by audit.Actor, name stri
 			return name, err
 		}
 		a := Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}
-		return name, t.setAdministratorPassword(tx, a, hash, true)
+		return name, t.setAdministratorPassword(tx, &a, hash, true)
 	})
 	return authn.Secret(password), err
 }
@@ -206,7 +205,7 @@ func (t *Tenant) ResetAdministratorPassword(ctx context.Context, by audit.Actor,
 		if actsOnSelf(by, a) {
 			return &refusal.Error{Code: OwnAdministrator, Subject: a.Name}
 		}
-		return t.setAdministratorPassword(tx, a, hash, true)
+		return t.setAdministratorPassword(tx, &a, hash, true)
 	})
 	return authn.Secret(password), err
 }
@@ -235,14 +234,16 @@ func (t *Tenant) RemoveAdministrator(ctx context.Context, by audit.Actor, name s
 // the next sign-in takes the password alone. It fails with AdministratorNotFound.
 func (t *Tenant) ResetAdministratorMFA(ctx context.Context, by audit.Actor, name string) error {
 	return t.changeAdministrator(ctx, by, ActionResetAdministratorFactors, name, func(tx Tx, a Administrator) error {
-		return errors.Join(tx.PutFactors(Factors{Account: administratorID(a.Name)}), t.endAdministrator(tx, a))
+		return errors.Join(tx.PutFactors(Factors{Account: administratorID(a.Name)}), t.endAdministrator(tx, &a))
 	})
 }
 
 // SignOutAdministrator ends all sessions of an administrator, and what programs were allowed. It
 // fails with AdministratorNotFound.
 func (t *Tenant) SignOutAdministrator(ctx context.Context, by audit.Actor, name string) error {
-	return t.changeAdministrator(ctx, by, ActionSignOutAdministrator, name, t.endAdministrator)
+	return t.changeAdministrator(ctx, by, ActionSignOutAdministrator, name, func(tx Tx, a Administrator) error {
+		return t.endAdministrator(tx, &a)
+	})
 }
 
 // opensNothing says whether a session has ended, or has only begun.

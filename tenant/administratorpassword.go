@@ -31,7 +31,7 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 			return Session{}, administratorID(name), err
 		},
 	}
-	return t.verifyPassword(ctx, a, func(stored Password) error {
+	return t.verifyPassword(ctx, a, func(stored Password, _ signInBegan) error {
 		hash, err := newChoice(stored, password)
 		if err != nil {
 			return t.Refuse(ctx, by, ActionChangePassword.name, name, err)
@@ -45,7 +45,9 @@ func (t *Tenant) ChangeAdministratorPassword(ctx context.Context, by audit.Actor
 			if err != nil {
 				return err
 			}
-			return errors.Join(tx.PutPassword(p), t.setAdministratorPassword(tx, a, hash, false), tx.PutSession(kept))
+			err = errors.Join(tx.PutPassword(p), t.setAdministratorPassword(tx, &a, hash, false))
+			kept.Under = under(a.SessionsValidFrom)
+			return errors.Join(err, tx.PutSession(kept))
 		})
 	})
 }
@@ -106,10 +108,10 @@ func (t *Tenant) ReplaceOneTime(ctx context.Context, by audit.Actor, ticket, pas
 		if err != nil {
 			return err
 		}
-		if err := t.setAdministratorPassword(tx, a, hash, false); err != nil {
+		if err := t.setAdministratorPassword(tx, &a, hash, false); err != nil {
 			return err
 		}
-		s.SetsPassword = false
+		s.SetsPassword, s.Under = false, under(a.SessionsValidFrom)
 		e, err = t.openSession(tx, secret, s, false, Password{})
 		return errors.Join(err, tx.AppendEvent(t.event(by, ActionAdministratorLoggedIn.name, a.Name, nil)))
 	})
@@ -140,7 +142,7 @@ func (t *Tenant) replaceUsersOneTime(
 		if err != nil {
 			return by.Name, err
 		}
-		s.SetsPassword = false
+		s.SetsPassword, s.Under = false, under(u.SessionsValidFrom)
 		e, err = t.openSession(tx, secret, s, false, Password{})
 		return by.Name, errors.Join(err, tx.AppendEvent(t.event(by, ActionUserLoggedIn.name, u.UserPrincipalName, nil)))
 	})
@@ -148,12 +150,8 @@ func (t *Tenant) replaceUsersOneTime(
 }
 
 // settingPassword finds the session that is good for nothing but replacing a one-time password.
-func (t *Tenant) settingPassword(r sessionReader, secret string) (Session, error) {
-	s, err := r.Session(authn.Digest(secret))
-	if err == nil && (!s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
-		err = refusal.ErrNoRow
-	}
-	return s, refusal.IfNoRow(err, SessionInvalid, "")
+func (t *Tenant) settingPassword(r sessionClock, secret string) (Session, error) {
+	return t.livingSession(r, secret, true)
 }
 
 // maxUserAgent bounds what is kept of a browser's name, in bytes.
@@ -162,20 +160,24 @@ const maxUserAgent = 200 //bound:text the name of a browser that the tenant keep
 // openSession opens a session for somebody whose password was p, or asks for another in place of a
 // one-time one.
 func (t *Tenant) openSession(tx Tx, secret string, s Session, persistent bool, p Password) (Entry, error) {
-	s = t.newSession(secret, s, persistent)
+	now, err := t.clock(tx)
+	if err != nil {
+		return Entry{}, err
+	}
+	s = newSession(secret, s, persistent, now)
 	s.UserAgent = s.UserAgent[:min(len(s.UserAgent), maxUserAgent)]
 	if p.OneTime {
-		s.SetsPassword, s.ExpiresAt = true, t.now().Add(codeLifetime)
+		s.SetsPassword, s.ExpiresAt = true, now.Add(codeLifetime)
 		return Entry{Challenge: Challenge{Ticket: secret, Lifetime: codeLifetime, NewPassword: true}},
 			errors.Join(makeRoom(tx, s.Account), tx.PutSession(s))
 	}
-	err := errors.Join(makeRoom(tx, s.Account), tx.PutSession(s))
+	err = errors.Join(makeRoom(tx, s.Account), tx.PutSession(s))
 	if s.Administrator != "" {
 		a, failed := tx.Administrator(s.Administrator)
 		if failed != nil {
 			return Entry{}, refusal.IfNoRow(failed, SignInFailed, "")
 		}
-		a.LastSignInAt = t.now()
+		a.LastSignInAt = now
 		err = errors.Join(err, tx.PutAdministrator(a))
 	}
 	return Entry{Session: authn.Secret(secret), Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, err

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"strconv"
 	"time"
 )
@@ -9,9 +10,15 @@ import (
 const askedPurpose = "asked/"
 
 // SealAsked remembers, in a text that only this tenant can make, that a person is asked now to sign
-// in again for a request. It is in the address that the browser comes back to.
-func (t *Tenant) SealAsked(request string) string {
-	return t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, t.Now().UnixMilli(), 10))
+// in again for a request. It is in the address that the browser comes back to. Sessions begin by
+// the same clock, at whatever node.
+func (t *Tenant) SealAsked(ctx context.Context, request string) (sealed string, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		now, err := t.clock(r)
+		sealed = t.Sealer.Seal(askedPurpose+request, strconv.AppendInt(nil, now.UnixMilli(), 10))
+		return err
+	})
+	return sealed, err
 }
 
 // AskedAt is when the person was asked to sign in again for a request; zero: not yet, or for

@@ -33,7 +33,7 @@ type attempt struct {
 //
 // A name that does not exist costs the same: a place, a mistake that is counted for nobody, a hash,
 // and an event, which is refused with the same codes.
-func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password) error) error {
+func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Password, signInBegan) error) error {
 	if !plainText(a.name, maxText) { // before anything is looked for or hashed
 		return t.Refuse(
 			ctx,
@@ -69,7 +69,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	case !right:
 		err = &refusal.Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
-		if err = then(stored); err != nil { // the password was no mistake
+		if err = then(stored, counted.began); err != nil { // the password was no mistake
 			err = errors.Join(err, t.forgiveAttempt(context.WithoutCancel(ctx), a, stored))
 		}
 		return err
@@ -132,14 +132,27 @@ func unknownAccount(name string) AccountID {
 type countedAttempt struct {
 	password Password
 	until    time.Time
+	began    signInBegan
+}
+
+// signInBegan is when a sign-in began, before its password was looked at, and under which
+// SessionsValidFrom: what ends all sessions while it waits for a second factor ends it too.
+type signInBegan struct {
+	at    time.Time
+	under *int64
 }
 
 // countAttempt counts an attempt.
 func (t *Tenant) countAttempt(ctx context.Context, a attempt) (counted countedAttempt, err error) {
 	err = t.Store.Update(ctx, func(tx Tx) error {
+		now, err := t.clock(tx)
+		if err != nil {
+			return err
+		}
 		counted.until = time.Time{}
 		p := &counted.password
-		_, id, err := a.find(tx)
+		s, id, err := a.find(tx)
+		counted.began = signInBegan{now, s.Under}
 		if err == nil {
 			*p, err = tx.Password(id)
 		}

@@ -262,6 +262,7 @@ type Account struct {
 	Roles         []RoleTemplateID `json:"-"` // directory roles of a person
 	MustRegister  bool             `json:"-"` // a second factor, before they get anywhere
 	SignedInAt    time.Time        `json:"-"` // when the person signed in for what is allowed
+	Under         *int64           `json:"-"` // the SessionsValidFrom that this was under; nil: it says none
 }
 
 // Account is a user as second factors know people.
@@ -307,9 +308,13 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 		if err != nil {
 			return err
 		}
-		a, err = accountNow(
-			r, Account{ID: s.Account, Name: s.Administrator, Administrator: s.Administrator != ""}, s.CreatedAt,
-		)
+		a, err = accountNow(r, Account{
+			ID:            s.Account,
+			Name:          s.Administrator,
+			Administrator: s.Administrator != "",
+			SignedInAt:    s.CreatedAt,
+			Under:         s.Under,
+		})
 		if refusal.CodeOf(err) == GrantRevoked { // it was to end with the others
 			return &refusal.Error{Code: SessionInvalid, Subject: a.Name}
 		}
@@ -322,33 +327,26 @@ func (t *Tenant) SessionAccount(ctx context.Context, secret string) (a Account, 
 }
 
 // account completes an account as it is now: SessionInvalid for a person who is gone or disabled,
-// GrantRevoked for one whose sessions were revoked since signedIn.
-func (t *Tenant) account(ctx context.Context, a Account, signedIn time.Time) (Account, error) {
-	err := t.Store.View(ctx, func(r Reader) (err error) {
-		a, err = accountNow(r, a, signedIn)
-		return err
-	})
-	return a, err
-}
-
-func accountNow(r Reader, a Account, signedIn time.Time) (Account, error) {
-	a.SignedInAt = signedIn
+// GrantRevoked for one whose sessions were revoked since the sign-in.
+func accountNow(r Reader, a Account) (Account, error) {
 	if a.Administrator {
 		now, err := r.Administrator(a.Name)
-		if err == nil && signedIn.Before(now.SessionsValidFrom) {
+		if err == nil && !isUnder(a.Under, a.SignedInAt, now.SessionsValidFrom) {
 			return a, &refusal.Error{Code: GrantRevoked, Subject: a.Name}
 		}
 		a.ID, a.DisplayName = administratorID(a.Name), a.Name
+		a.Under = under(now.SessionsValidFrom)
 		return a, refusal.IfNoRow(err, SessionInvalid, a.Name)
 	}
 	u, err := r.User(UserID(a.ID))
 	if err == nil && !u.Enabled {
 		return a, &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 	}
-	if err == nil && signedIn.Before(u.SessionsValidFrom) {
+	if err == nil && !isUnder(a.Under, a.SignedInAt, u.SessionsValidFrom) {
 		return a, &refusal.Error{Code: GrantRevoked, Subject: u.UserPrincipalName}
 	}
 	a.Name, a.DisplayName = u.UserPrincipalName, u.DisplayName
+	a.Under = under(u.SessionsValidFrom)
 	return a, refusal.IfNoRow(err, SessionInvalid, string(a.ID))
 }
 
@@ -360,6 +358,8 @@ func (t *Tenant) StillGranted(ctx context.Context, a Account) error {
 	if !a.Administrator && len(a.Roles) == 0 {
 		return nil
 	}
-	_, err := t.account(ctx, a, a.SignedInAt)
-	return err
+	return t.Store.View(ctx, func(r Reader) error {
+		_, err := accountNow(r, a)
+		return err
+	})
 }

@@ -123,7 +123,6 @@ func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id UserID) erro
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
 		}
-		u.SessionsValidFrom = t.now() // what was opened before stays closed after a restoration
 		item := DeletedItem{ID: string(id), Kind: KindUser, DeletedAt: t.now(), User: &u}
 		password, e1 := tx.Password(AccountID(id))
 		if e1 == nil {
@@ -141,9 +140,12 @@ func (t *Tenant) DeleteUser(ctx context.Context, by audit.Actor, id UserID) erro
 		if err := mayLockOut(tx, by, roles); err != nil {
 			return string(id), err
 		}
+		if err := t.endSessions(tx, &u); err != nil { // what was opened before stays closed after a restoration
+			return string(id), err
+		}
 		touched.add(KindUser, PrincipalID(id))
 		return string(id), errors.Join(
-			putAside(tx, touched, item), tx.DeleteSessionsOf(AccountID(id)), tx.DeleteGrantsOf(AccountID(id)),
+			putAside(tx, touched, item), tx.DeleteGrantsOf(AccountID(id)),
 			tx.PutRoleAssignmentsOf(id, nil), tx.DeleteUser(id),
 		)
 	})

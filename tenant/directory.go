@@ -49,7 +49,7 @@ type User struct {
 	ManagerID         UserID
 	Extensions        [15]string // extensionAttribute1 to extensionAttribute15
 	Enabled           bool
-	SessionsValidFrom time.Time // sign-ins and tokens from before are good for nothing; zero: all are
+	SessionsValidFrom time.Time // of sign-ins and tokens; another one at each end of all sessions
 	CreatedAt         time.Time
 }
 
@@ -362,8 +362,7 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) 
 // endSessions removes the sessions, and has the user refuse what programs were given before: the
 // caller puts it.
 func (t *Tenant) endSessions(tx Tx, u *User) error {
-	u.SessionsValidFrom = t.now()
-	return tx.DeleteSessionsOf(AccountID(u.ID))
+	return t.endOpened(tx, AccountID(u.ID), &u.SessionsValidFrom)
 }
 
 // removeObject takes an object out of all groups and assignments.

@@ -294,6 +294,7 @@ func (t *Tenant) SignInRoleHolder(
 			}
 			s := Session{
 				Account:   AccountID(u.ID),
+				Under:     under(u.SessionsValidFrom),
 				Address:   by.Address,
 				UserAgent: from.UserAgent,
 				Methods:   []string{MethodPassword},
@@ -319,7 +320,7 @@ func (t *Tenant) SessionRoleHolder(ctx context.Context, secret string) (h RoleHo
 	if in.MustRegister {
 		return h, &refusal.Error{Code: FactorMissing, Subject: in.User.UserPrincipalName}
 	}
-	if in.Session.CreatedAt.Before(in.User.SessionsValidFrom) {
+	if !in.Session.IsOf(in.User) {
 		return h, &refusal.Error{Code: SessionInvalid}
 	}
 	roles, err := t.RolesOf(ctx, AccountID(in.User.ID))

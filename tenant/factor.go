@@ -217,7 +217,7 @@ type waiting struct {
 
 // challenge begins to ask for a second factor, of a sign-in that began when the password was read.
 func (t *Tenant) challenge(
-	ctx context.Context, a Account, f Factors, began time.Time, persistent bool,
+	ctx context.Context, a Account, f Factors, began signInBegan, persistent bool,
 ) (Challenge, error) {
 	w := waiting{Account: a.ID, Persistent: persistent}
 	c, err := t.offerFactors(a, f, &w)
@@ -232,7 +232,8 @@ func (t *Tenant) challenge(
 		ctx,
 		Grant{
 			Kind:       grantSignIn,
-			SignedInAt: began,
+			SignedInAt: began.at,
+			Under:      began.under,
 			Account:    Account{ID: a.ID},
 			Nonce:      t.Sealer.Seal(signInPurpose(a.ID), data),
 		},
@@ -293,7 +294,7 @@ func (t *Tenant) VerifyFactor(
 			return by.Name, keeping(&refusal.Error{Code: FactorWrong}, tx.PutPassword(p))
 		}
 		p.CodeLockout = authn.Lockout{}
-		s := Session{Account: a.ID, Methods: []string{MethodPassword, MethodMultiple}}
+		s := Session{Account: a.ID, Under: pending.grant.Under, Methods: []string{MethodPassword, MethodMultiple}}
 		if a.Administrator {
 			s.Administrator = a.Name
 			s.Address = by.Address
@@ -320,8 +321,12 @@ type pendingSignIn struct {
 
 // pendingSignIn finds a sign-in that waits for its second factor, or fails with SessionInvalid.
 func (t *Tenant) pendingSignIn(r Reader, digest string) (s pendingSignIn, err error) {
+	now, err := t.clock(r)
+	if err != nil {
+		return s, err
+	}
 	g, err := r.Grant(digest)
-	if err == nil && (g.Kind != grantSignIn || !t.now().Before(g.ExpiresAt)) {
+	if err == nil && (g.Kind != grantSignIn || !now.Before(g.ExpiresAt)) {
 		err = refusal.ErrNoRow
 	}
 	if err != nil {
@@ -336,9 +341,10 @@ func (t *Tenant) pendingSignIn(r Reader, digest string) (s pendingSignIn, err er
 	}
 	h, err := holderOf(r, s.waiting.Account)
 	// with a password that is not theirs any more
-	if err == nil && (!h.enabled || g.SignedInAt.Before(h.validFrom)) {
+	if err == nil && (!h.enabled || !isUnder(g.Under, g.SignedInAt, h.validFrom)) {
 		err = refusal.ErrNoRow
 	}
+	g.Under = under(h.validFrom)
 	s.grant, s.account = g, h.Account
 	return s, refusal.IfNoRow(err, SessionInvalid, "")
 }

@@ -48,15 +48,19 @@ type Grant struct {
 	Allowed     bool
 	LastPoll    time.Time
 	SignedInAt  time.Time // when the person signed in for it; zero when issued: as the account says
-	ExpiresAt   time.Time
-	Family      string // of a code: what it was redeemed for; empty: it was not
-	Generation  int    // of a family: how often it was renewed
+	// Under is the person's SessionsValidFrom then; nil: as the account says, or of an earlier
+	// release.
+	Under      *int64 `json:",omitempty"`
+	ExpiresAt  time.Time
+	Family     string // of a code: what it was redeemed for; empty: it was not
+	Generation int    // of a family: how often it was renewed
 }
 
 // grantReader reads what people granted to programs.
 type grantReader interface {
 	Grant(digest string) (Grant, error)
 	GrantByUserCode(code string) (Grant, error)
+	GrantsOf(AccountID) ([]Grant, error)
 	GrantsAfter(digest string, limit int) ([]Grant, error) // families, in the order of their digests
 }
 
@@ -81,7 +85,7 @@ const (
 	DeviceLifetime  = 15 * time.Minute     //bound:life a device code of the tenant
 	refreshLifetime = 90 * 24 * time.Hour  //bound:life a refresh token of the tenant that is not used
 	familyLifetime  = 365 * 24 * time.Hour //bound:life the refresh tokens of the tenant that follow one another
-	accessLifetime  = time.Hour            //bound:life the memory that the access tokens of a family were ended
+	endedLifetime   = 24 * time.Hour       //bound:life the memory that the access tokens of a family were ended
 	DeviceInterval  = 5 * time.Second      //bound:rate time between two questions for a device code at the tenant
 )
 
@@ -92,13 +96,7 @@ const grantsKept = time.Hour //bound:life a grant of the tenant after its end
 // grantsOver is before when a grant must have ended to be forgotten. Where the clock was moved
 // forward the real time counts, since access tokens live by it: the end of a family must outlast
 // them.
-func (t *Tenant) grantsOver() time.Time {
-	now := t.now()
-	if t.Clock != nil {
-		now = now.Add(-t.Clock.Ahead())
-	}
-	return now.Add(-grantsKept)
-}
+func (t *Tenant) grantsOver(now time.Time) time.Time { return now.Add(-t.ahead() - grantsKept) }
 
 // Shares. If there are too many, the oldest of the holder with the most go: nobody is refused
 // because of others, or loses a code to somebody who asks for more. Source: our own choice.
@@ -120,11 +118,11 @@ func (g Grant) Holder() string {
 }
 
 // keepShare makes room for a grant.
-func (t *Tenant) keepShare(tx Tx, g Grant) error {
+func keepShare(tx Tx, g Grant, now time.Time) error {
 	if g.Waits() {
 		return errors.Join(
 			tx.KeepGrantsOf(g.Holder(), maxDevicesEach-1),
-			tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10, t.now()),
+			tx.KeepWaitingGrants(maxDevices-1, maxDevices*9/10, now),
 		)
 	}
 	return tx.KeepGrantsOf(g.Holder(), maxGrantsEach-1)
@@ -132,6 +130,13 @@ func (t *Tenant) keepShare(tx Tx, g Grant) error {
 
 // userCodeLetters leaves out what is easily mistaken.
 const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+// grantLife is how long a grant that was issued can be redeemed.
+var grantLife = map[GrantKind]time.Duration{
+	GrantCode:   codeLifetime,
+	GrantDevice: DeviceLifetime,
+	grantSignIn: codeLifetime,
+}
 
 // IssuedGrant is a grant with its secret.
 type IssuedGrant struct {
@@ -144,16 +149,6 @@ type IssuedGrant struct {
 func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (IssuedGrant, error) {
 	secret := authn.NewSecret(32)
 	g.Digest = authn.Digest(secret)
-	if g.SignedInAt.IsZero() {
-		g.SignedInAt = t.signedInAt(g.Account)
-	}
-	g.ExpiresAt = t.now().Add(
-		map[GrantKind]time.Duration{
-			GrantCode:   codeLifetime,
-			GrantDevice: DeviceLifetime,
-			grantSignIn: codeLifetime,
-		}[g.Kind],
-	)
 	if g.Kind == GrantDevice {
 		code := make([]byte, 9)
 		_, _ = rand.Read(code) // it never fails
@@ -163,7 +158,15 @@ func (t *Tenant) IssueGrant(ctx context.Context, g Grant) (IssuedGrant, error) {
 		g.UserCode = string(code)
 	}
 	err := t.Store.Update(ctx, func(tx Tx) error {
-		return errors.Join(tx.DeleteGrants(t.grantsOver()), t.keepShare(tx, g), tx.PutGrant(g))
+		now, err := t.clock(tx)
+		if err != nil {
+			return err
+		}
+		if g.SignedInAt.IsZero() {
+			g.SignedInAt, g.Under = signedInAt(g.Account, now), g.Account.Under
+		}
+		g.ExpiresAt = now.Add(grantLife[g.Kind])
+		return errors.Join(tx.DeleteGrants(t.grantsOver(now)), keepShare(tx, g, now), tx.PutGrant(g))
 	})
 	return IssuedGrant{g, authn.Secret(secret)}, err
 }
@@ -179,9 +182,9 @@ func (t *Tenant) Families(ctx context.Context, after string, limit int) (list []
 
 // signedInAt is when an account signed in for what it allows: what ended the sign-in since then
 // ends the grant too, also in the moment between the look at the session and the grant.
-func (t *Tenant) signedInAt(a Account) time.Time {
+func signedInAt(a Account, now time.Time) time.Time {
 	if a.SignedInAt.IsZero() {
-		return t.now()
+		return now
 	}
 	return a.SignedInAt
 }
@@ -194,6 +197,8 @@ type Redemption struct {
 	Check    func(Grant) error // what else the door checks; nil: nothing
 
 	Application *Application // that the program is; nil: none
+
+	now time.Time // by which codes and tokens are over
 }
 
 // Redeemed is what a redemption comes to.
@@ -217,6 +222,9 @@ func (t *Tenant) Redeem(ctx context.Context, by audit.Actor, r Redemption) (Rede
 	var out Redeemed
 	var refused error
 	err := t.Store.Update(ctx, func(tx Tx) (err error) {
+		if r.now, err = t.clock(tx); err != nil {
+			return err
+		}
 		switch r.Kind {
 		case GrantCode:
 			out, err = t.redeemCode(tx, r)
@@ -253,7 +261,7 @@ func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (Grant, err
 		return g, keeping(&refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID)}, nil)
 	case err != nil:
 		return g, err
-	case !t.now().Before(g.ExpiresAt):
+	case !r.now.Before(g.ExpiresAt):
 		return g, keeping(&refusal.Error{Code: GrantExpired, Subject: string(r.ClientID)}, tx.DeleteGrant(g.Digest))
 	}
 	return g, nil
@@ -261,13 +269,14 @@ func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (Grant, err
 
 // completeGrant completes a grant by the person as they are now.
 func (r Redemption) completeGrant(tx Tx, g Grant) (Grant, error) {
-	account, err := accountNow(tx, g.Account, g.SignedInAt)
+	g.Account.SignedInAt, g.Account.Under = g.SignedInAt, g.Under
+	account, err := accountNow(tx, g.Account)
 	if err == nil && !account.Administrator {
 		var held []RoleAssignment
 		held, err = tx.RoleAssignmentsOf(UserID(account.ID))
 		account.Roles = roleIDs(held)
 	}
-	g.Account = account
+	g.Account, g.Under = account, account.Under
 	if err == nil && r.Application != nil && r.Application.AssignmentRequired {
 		err = mustBeAssigned(tx, *r.Application, UserID(account.ID))
 	}
@@ -283,7 +292,7 @@ func (r Redemption) completeGrant(tx Tx, g Grant) (Grant, error) {
 // usedGrant ends a family whose secret has come a second time: somebody else has it too.
 func (t *Tenant) usedGrant(tx Tx, r Redemption, family, detail string) (Redeemed, error) {
 	refused := &refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID), Detail: detail}
-	return Redeemed{}, keeping(refused, t.endFamily(tx, family))
+	return Redeemed{}, keeping(refused, endFamily(tx, family, r.now))
 }
 
 func (t *Tenant) redeemCode(tx Tx, r Redemption) (Redeemed, error) {
@@ -301,7 +310,7 @@ func (t *Tenant) redeemCode(tx Tx, r Redemption) (Redeemed, error) {
 	if g, err = r.completeGrant(tx, g); err != nil {
 		return Redeemed{}, err
 	}
-	return t.beginFamily(tx, g)
+	return t.beginFamily(tx, g, r.now)
 }
 
 func (t *Tenant) redeemDevice(tx Tx, r Redemption) (Redeemed, error) {
@@ -310,10 +319,10 @@ func (t *Tenant) redeemDevice(tx Tx, r Redemption) (Redeemed, error) {
 		return Redeemed{}, err
 	}
 	if !g.Answered {
-		if t.now().Sub(g.LastPoll) < DeviceInterval-time.Second {
+		if since := r.now.Sub(g.LastPoll); since >= 0 && since < DeviceInterval-time.Second {
 			return Redeemed{}, keeping(&refusal.Error{Code: SlowDown}, nil)
 		}
-		g.LastPoll = t.now()
+		g.LastPoll = r.now
 		return Redeemed{}, keeping(&refusal.Error{Code: AuthorizationPending}, tx.PutGrant(g))
 	}
 	if err := tx.DeleteGrant(g.Digest); err != nil {
@@ -326,14 +335,14 @@ func (t *Tenant) redeemDevice(tx Tx, r Redemption) (Redeemed, error) {
 	if g, err = r.completeGrant(tx, g); err != nil {
 		return Redeemed{}, err
 	}
-	return t.beginFamily(tx, g)
+	return t.beginFamily(tx, g, r.now)
 }
 
 // offlineAccess is the scope by which a program asks for a refresh token.
 const offlineAccess = "offline_access"
 
 // beginFamily begins the family of a grant that was redeemed.
-func (t *Tenant) beginFamily(tx Tx, g Grant) (Redeemed, error) {
+func (t *Tenant) beginFamily(tx Tx, g Grant, now time.Time) (Redeemed, error) {
 	if !slices.Contains(g.Scopes, offlineAccess) {
 		return Redeemed{Grant: g}, nil
 	}
@@ -344,15 +353,16 @@ func (t *Tenant) beginFamily(tx Tx, g Grant) (Redeemed, error) {
 		Account:    g.Account,
 		Scopes:     g.Scopes,
 		SignedInAt: g.SignedInAt,
-		ExpiresAt:  t.renewedUntil(g),
+		Under:      g.Under,
+		ExpiresAt:  g.renewedUntil(now),
 	}
 	out := Redeemed{Grant: g, Refresh: t.sealRefresh(refreshToken{g.Family, 0})}
-	return out, errors.Join(t.keepShare(tx, family), tx.PutGrant(family))
+	return out, errors.Join(keepShare(tx, family, now), tx.PutGrant(family))
 }
 
 // renewedUntil is how long a family lasts that is renewed now.
-func (t *Tenant) renewedUntil(g Grant) time.Time {
-	until, end := t.now().Add(refreshLifetime), g.SignedInAt.Add(familyLifetime)
+func (g Grant) renewedUntil(now time.Time) time.Time {
+	until, end := now.Add(refreshLifetime), g.SignedInAt.Add(familyLifetime)
 	if until.Before(end) {
 		return until
 	}
@@ -360,7 +370,7 @@ func (t *Tenant) renewedUntil(g Grant) time.Time {
 }
 
 // RefreshLifetime is how long the refresh token of a grant that was redeemed now is good.
-func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return t.renewedUntil(g).Sub(t.now()) }
+func (t *Tenant) RefreshLifetime(g Grant) time.Duration { return g.renewedUntil(t.now()).Sub(t.now()) }
 
 // renew gives a family its next refresh token.
 func (t *Tenant) renew(tx Tx, r Redemption) (Redeemed, error) {
@@ -377,7 +387,8 @@ func (t *Tenant) renew(tx Tx, r Redemption) (Redeemed, error) {
 	if err != nil {
 		return Redeemed{}, err
 	}
-	renewed.Family, renewed.ExpiresAt = g.Digest, t.renewedUntil(g)
+	renewed.Family, renewed.ExpiresAt = g.Digest, g.renewedUntil(r.now)
+	g.Under = renewed.Under
 	if token.Generation == g.Generation { // else the same successor again
 		g.Generation, g.ExpiresAt = g.Generation+1, renewed.ExpiresAt
 		err = tx.PutGrant(g)
@@ -387,10 +398,10 @@ func (t *Tenant) renew(tx Tx, r Redemption) (Redeemed, error) {
 
 // endFamily ends the tokens of a family: the refresh tokens for good, and the access tokens until
 // the last of them has expired.
-func (t *Tenant) endFamily(tx Tx, family string) error {
+func endFamily(tx Tx, family string, now time.Time) error {
 	return errors.Join(
 		tx.DeleteGrant(family),
-		tx.PutGrant(Grant{Digest: family, Kind: grantEnded, ExpiresAt: t.now().Add(accessLifetime)}),
+		tx.PutGrant(Grant{Digest: family, Kind: grantEnded, ExpiresAt: now.Add(endedLifetime)}),
 	)
 }
 
@@ -443,8 +454,12 @@ func (t *Tenant) openRefresh(secret string) (r refreshToken) {
 // PendingDevice returns the device code that waits under what a person has typed, or GrantInvalid.
 func (t *Tenant) PendingDevice(ctx context.Context, userCode string) (g Grant, err error) {
 	err = t.Store.View(ctx, func(r Reader) (err error) {
+		now, err := t.clock(r)
+		if err != nil {
+			return err
+		}
 		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
-		if err == nil && (g.Answered || !t.now().Before(g.ExpiresAt)) {
+		if err == nil && (g.Answered || !now.Before(g.ExpiresAt)) {
 			err = refusal.ErrNoRow
 		}
 		return refusal.IfNoRow(err, GrantInvalid, "")
@@ -463,17 +478,21 @@ func (t *Tenant) Answer(ctx context.Context, by audit.Actor, userCode string, a 
 		action = ActionAllowDevice
 	}
 	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
-		now, err := tx.Grant(g.Digest)
-		if err == nil && now.Answered {
+		now, err := t.clock(tx)
+		if err != nil {
+			return string(g.ClientID), err
+		}
+		answered, err := tx.Grant(g.Digest)
+		if err == nil && answered.Answered {
 			err = refusal.ErrNoRow
 		}
 		if err != nil {
 			return string(g.ClientID), refusal.IfNoRow(err, GrantInvalid, "")
 		}
-		now.Answered = true
-		now.Allowed = allowed
-		now.Account = a
-		now.SignedInAt = t.signedInAt(a)
-		return string(g.ClientID), tx.PutGrant(now)
+		answered.Answered = true
+		answered.Allowed = allowed
+		answered.Account = a
+		answered.SignedInAt, answered.Under = signedInAt(a, now), a.Under
+		return string(g.ClientID), tx.PutGrant(answered)
 	})
 }

@@ -163,6 +163,10 @@ const familiesAtOnce = 500 //bound:none that are in memory at a time
 
 // endFamiliesOf ends the tokens of a program for a person, or for everybody.
 func (t *Tenant) endFamiliesOf(tx Tx, client ClientID, person UserID) error {
+	now, err := t.clock(tx)
+	if err != nil {
+		return err
+	}
 	for after := ""; ; {
 		all, err := tx.GrantsAfter(after, familiesAtOnce)
 		if err != nil {
@@ -174,7 +178,7 @@ func (t *Tenant) endFamiliesOf(tx Tx, client ClientID, person UserID) error {
 				(person != "" && g.Account.ID != AccountID(person)) {
 				continue
 			}
-			if err := t.endFamily(tx, g.Digest); err != nil {
+			if err := endFamily(tx, g.Digest, now); err != nil {
 				return err
 			}
 		}

@@ -41,7 +41,7 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 			}
 		}
 		for _, u := range page.Users {
-			if err := replicateUser(tx, touched, u); err != nil {
+			if err := t.replicateUser(tx, touched, u); err != nil {
 				return string(u.ID), err
 			}
 		}
@@ -72,17 +72,23 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 	})
 }
 
-func replicateUser(tx Tx, touched *Touched, u User) error {
+func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	if err := u.checkID(); err != nil {
 		return err
 	}
 	u.normalize()
 	old, err := tx.User(u.ID)
+	u.SessionsValidFrom = old.SessionsValidFrom // this tenant's own, as its sessions are
 	if err == nil && old == u {
 		return nil
 	}
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
+	}
+	if old.Enabled && !u.Enabled {
+		if err := t.endSessions(tx, &u); err != nil {
+			return err
+		}
 	}
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
@@ -113,7 +119,8 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 		return nilIfNoRow(err)
 	}
 	touched.add(KindUser, m.ID)
-	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteGrantsOf(AccountID(m.ID)),
+	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteSessionsOf(AccountID(m.ID)),
+		tx.DeleteGrantsOf(AccountID(m.ID)),
 		tx.PutRoleAssignmentsOf(UserID(m.ID), nil), tx.DeleteUser(UserID(m.ID)))
 }
 

@@ -55,9 +55,13 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 // are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	over := t.Store.Update(ctx, func(tx Tx) error {
-		_, e1 := tx.DeleteSessions(t.now())
-		_, e2 := tx.DeleteLog(t.now().Add(-logRetention))
-		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver()), t.sweepJournal(tx))
+		now, err := t.clock(tx) // a node whose clock is fast would forget what others go by
+		if err != nil {
+			return err
+		}
+		_, e1 := tx.DeleteSessions(now)
+		_, e2 := tx.DeleteLog(now.Add(-logRetention))
+		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now))
 	})
 	return errors.Join(over, t.sweepDeleted(ctx), t.sweepEvents(ctx))
 }
@@ -89,8 +93,8 @@ const DeltaLife = 7 * 24 * time.Hour //bound:life the state of a delta query
 // sweepJournal removes what is older than any state of a delta query. A job that has not read it
 // yet, since it is paused or its target has not answered for so long, looks at everything when it
 // goes on.
-func (t *Tenant) sweepJournal(tx Tx) error {
-	gone, err := tx.LastMark(t.now().Add(-DeltaLife - time.Hour))
+func sweepJournal(tx Tx, now time.Time) error {
+	gone, err := tx.LastMark(now.Add(-DeltaLife - time.Hour))
 	if err != nil || gone == 0 {
 		return err
 	}

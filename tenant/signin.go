@@ -20,6 +20,8 @@ type Session struct {
 	Methods       []string
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+	// Under is the SessionsValidFrom of the account when it was opened; nil: of an earlier release.
+	Under *int64 `json:",omitempty"`
 }
 
 // sessionReader reads sessions.
@@ -73,7 +75,7 @@ func (t *Tenant) SignInUser(
 				err = refusal.ErrNoRow
 			}
 			id := AccountID(u.ID)
-			return Session{Account: id, Methods: []string{MethodPassword}}, id, err
+			return Session{Account: id, Under: under(u.SessionsValidFrom), Methods: []string{MethodPassword}}, id, err
 		},
 	}, persistent)
 }
@@ -104,6 +106,7 @@ func (t *Tenant) SignInAdministrator(
 				id := administratorID(name)
 				return Session{
 					Account:       id,
+					Under:         under(a.SessionsValidFrom),
 					Administrator: a.Name,
 					Address:       by.Address,
 					UserAgent:     from.UserAgent,
@@ -118,8 +121,7 @@ func (t *Tenant) SignInAdministrator(
 // signIn checks a password outside any transaction, since hashing takes long, and records the
 // outcome in one.
 func (t *Tenant) signIn(ctx context.Context, a attempt, persistent bool) (e Entry, err error) {
-	began := t.now()
-	err = t.verifyPassword(ctx, a, func(stored Password) (err error) {
+	err = t.verifyPassword(ctx, a, func(stored Password, began signInBegan) (err error) {
 		if e.Challenge, err = t.secondFactorChallenge(ctx, stored.Account, began, persistent); err != nil {
 			return err
 		}
@@ -162,7 +164,7 @@ func (t *Tenant) enter(ctx context.Context, a attempt, stored Password, persiste
 
 // secondFactorChallenge asks for a second factor where there is one.
 func (t *Tenant) secondFactorChallenge(
-	ctx context.Context, id AccountID, began time.Time, persistent bool,
+	ctx context.Context, id AccountID, began signInBegan, persistent bool,
 ) (c Challenge, err error) {
 	f, err := t.Factors(ctx, id)
 	if err != nil || !f.Any() {
@@ -180,14 +182,14 @@ func (t *Tenant) secondFactorChallenge(
 }
 
 // newSession completes a session that begins now.
-func (t *Tenant) newSession(secret string, s Session, persistent bool) Session {
+func newSession(secret string, s Session, persistent bool, now time.Time) Session {
 	lifetime := sessionLifetime
 	if persistent {
 		lifetime = persistentLifetime
 	}
 	s.Digest = authn.Digest(secret)
-	s.CreatedAt = t.now()
-	s.ExpiresAt = t.now().Add(lifetime)
+	s.CreatedAt = now
+	s.ExpiresAt = now.Add(lifetime)
 	return s
 }
 
@@ -208,6 +210,9 @@ func (t *Tenant) SessionUser(ctx context.Context, secret string) (in SignedIn, e
 		if err == nil && !in.User.Enabled {
 			return &refusal.Error{Code: SessionInvalid, Detail: "the user is disabled"}
 		}
+		if err == nil {
+			err = in.Session.hasEnded(in.User.SessionsValidFrom)
+		}
 		if err != nil {
 			return refusal.IfNoRow(err, SessionInvalid, "")
 		}
@@ -225,23 +230,43 @@ func (t *Tenant) SessionAdministrator(ctx context.Context, secret string) (name 
 			return &refusal.Error{Code: SessionInvalid}
 		}
 		name = s.Administrator
+		var a Administrator
 		if err == nil {
-			_, err = r.Administrator(name)
+			a, err = r.Administrator(name)
+		}
+		if err == nil {
+			err = s.hasEnded(a.SessionsValidFrom)
 		}
 		return refusal.IfNoRow(err, SessionInvalid, name)
 	})
 	return name, err
 }
 
-func (t *Tenant) session(r sessionReader, secret string) (Session, error) {
+func (t *Tenant) session(r sessionClock, secret string) (Session, error) {
 	if secret == "" {
 		return Session{}, &refusal.Error{Code: SessionInvalid}
 	}
+	return t.livingSession(r, secret, false)
+}
+
+// sessionClock reads sessions, and tells whether they are over.
+type sessionClock interface {
+	sessionReader
+	clockReader
+}
+
+// livingSession finds a session that is not over: one that opens something, or one that is good for
+// nothing but replacing a one-time password.
+func (t *Tenant) livingSession(r sessionClock, secret string, setsPassword bool) (Session, error) {
 	s, err := r.Session(authn.Digest(secret))
-	if err == nil && (s.SetsPassword || !t.now().Before(s.ExpiresAt)) {
-		err = refusal.ErrNoRow
+	if err != nil {
+		return s, refusal.IfNoRow(err, SessionInvalid, "")
 	}
-	return s, refusal.IfNoRow(err, SessionInvalid, "")
+	now, err := t.clock(r)
+	if err == nil && (s.SetsPassword != setsPassword || !now.Before(s.ExpiresAt)) {
+		err = &refusal.Error{Code: SessionInvalid}
+	}
+	return s, err
 }
 
 // SignOut ends a session.

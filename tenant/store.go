@@ -23,6 +23,7 @@ type Store interface {
 // Reader reads. Every method is one statement and decides nothing; one that looks for a single row
 // returns refusal.ErrNoRow when there is none.
 type Reader interface {
+	clockReader
 	organizationReader
 	userReader
 	groupReader

@@ -30,7 +30,12 @@ func (h *Handler) account(w http.ResponseWriter, r *http.Request, a asked) (tena
 	if h.fresh(q, h.Tenant.AskedAt(request, q.Get(askedParameter)), account.SignedInAt) {
 		return account, true
 	}
-	q.Set(askedParameter, h.Tenant.SealAsked(request))
+	mark, err := h.Tenant.SealAsked(r.Context(), request)
+	if err != nil {
+		h.refuse(w, r, err)
+		return account, false
+	}
+	q.Set(askedParameter, mark)
 	back := *r.URL
 	back.RawQuery = q.Encode()
 	to := url.Values{"return": {back.RequestURI()}, "login_hint": {account.Name}}

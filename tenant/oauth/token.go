@@ -358,6 +358,9 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 	}
 	if len(wids) > 0 {
 		out["wids"], out[signedInClaim] = wids, a.SignedInAt.UnixMilli()
+		if a.Under != nil {
+			out[underClaim] = *a.Under
+		}
 	}
 	return out
 }
@@ -365,6 +368,10 @@ func (h *Handler) claims(c tenant.Client, a tenant.Account, scopes []string) map
 // signedInClaim says of the token of somebody who may change things when the sign-in was that it
 // goes back to, in milliseconds: so exactly is known from when on sign-ins are good.
 const signedInClaim = "gatehouse_signed_in"
+
+// underClaim says of such a token under which end of all sessions the sign-in was: nodes whose
+// clocks differ agree on that. Tokens of earlier releases have none.
+const underClaim = "gatehouse_under"
 
 func (h *Handler) sign(claims map[string]any) (string, error) {
 	key := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: h.Tenant.TokenKey, KeyID: keyID}}
@@ -399,6 +406,7 @@ func (h *Handler) authenticate(ctx context.Context, token string, audiences jwt.
 		Scopes   string                  `json:"scp"`
 		Wids     []tenant.RoleTemplateID `json:"wids"`
 		SignedIn int64                   `json:"gatehouse_signed_in"`
+		Under    *int64                  `json:"gatehouse_under"`
 		Family   string                  `json:"sid"`
 	}
 	if err := parsed.Claims(&h.Tenant.TokenKey.PublicKey, &c); err != nil {
@@ -429,6 +437,7 @@ func (h *Handler) authenticate(ctx context.Context, token string, audiences jwt.
 		Name:          c.Name,
 		Administrator: c.ObjectID.IsAdministrator() && len(c.Wids) > 0,
 		SignedInAt:    time.UnixMilli(c.SignedIn),
+		Under:         c.Under,
 	}
 	if c.SignedIn == 0 && c.IssuedAt != nil { // of an earlier release, good for an hour
 		account.SignedInAt = c.IssuedAt.Time()

@@ -34,8 +34,13 @@ func (h *Handler) person(
 	case request.ForceAuthn:
 		back := *r.URL
 		if asked.IsZero() {
+			mark, err := h.Tenant.SealAsked(r.Context(), request.ID)
+			if err != nil {
+				h.fail(w, r, in.User.UserPrincipalName, err)
+				return in, false
+			}
 			q := back.Query()
-			q.Set(askedParameter, h.Tenant.SealAsked(request.ID))
+			q.Set(askedParameter, mark)
 			back.RawQuery = q.Encode()
 		}
 		to := url.Values{"return": {back.RequestURI()}, "login_hint": {in.User.UserPrincipalName}}

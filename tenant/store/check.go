@@ -23,7 +23,7 @@ func (s *Store) Check(ctx context.Context, progress func(rows int)) ([]string, e
 	}
 	var found []string
 	err = s.db.View(ctx, func(db sqldb.Tx) error {
-		t, rows := tx{db}, 0
+		t, rows := tx{db, s.db.Shared()}, 0
 		found = slices.Clone(damage) // the view may begin again
 		looked := func() {
 			if rows++; rows%1000 == 0 {

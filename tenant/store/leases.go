@@ -23,6 +23,16 @@ func timeOf(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// Clock implements tenant.Reader.
+func (t tx) Clock(now time.Time) (time.Time, error) {
+	if !t.shared {
+		return now, nil
+	}
+	var ms int64
+	err := t.Row(`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)`, nil, &ms)
+	return timeOf(ms), err
+}
+
 func (t tx) JobLease(id tenant.JobID) (l tenant.JobLease, err error) {
 	var next int64
 	err = t.Row(

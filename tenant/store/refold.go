@@ -20,7 +20,7 @@ const due = "due"
 // normal form, the row keeps the one that it had.
 func (s *Store) refold(ctx context.Context) error {
 	return s.db.Update(ctx, func(db sqldb.Tx) error {
-		t := tx{db}
+		t := tx{db, s.db.Shared()}
 		n, err := t.Count(`SELECT COUNT(*) FROM documents WHERE kind = $1 AND id = 'names'`, due)
 		if err != nil || n == 0 {
 			return err

@@ -58,7 +58,7 @@ func (s *Store) Shared() bool { return s.db.Shared() }
 
 // View implements tenant.Store.
 func (s *Store) View(ctx context.Context, fn func(tenant.Reader) error) error {
-	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+	return known(s.db.View(ctx, func(t sqldb.Tx) error { return fn(tx{t, s.db.Shared()}) }))
 }
 
 // Ready implements tenant.Store.
@@ -71,9 +71,11 @@ func (s *Store) Ready(ctx context.Context) error {
 // Update implements tenant.Store.
 func (s *Store) Update(ctx context.Context, fn func(tenant.Tx) error) error {
 	if ends := refusal.EndOf(ctx); ends != nil {
-		return known(s.db.View(ctx, func(t sqldb.Tx) error { return cmp.Or(fn(tx{t.Ending(ends)}), ends) }))
+		return known(s.db.View(ctx, func(t sqldb.Tx) error {
+			return cmp.Or(fn(tx{t.Ending(ends), s.db.Shared()}), ends)
+		}))
 	}
-	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t}) }))
+	return known(s.db.Update(ctx, func(t sqldb.Tx) error { return fn(tx{t, s.db.Shared()}) }))
 }
 
 // The database's own failures, with the codes that doors answer with.
@@ -88,7 +90,10 @@ var (
 
 func known(err error) error { return sqldb.Known(err, unavailable, unknown, conflict) }
 
-type tx struct{ sqldb.Tx }
+type tx struct {
+	sqldb.Tx
+	shared bool // several processes share the database
+}
 
 var _ tenant.Tx = tx{}
 
@@ -167,6 +172,10 @@ func (t tx) Grant(digest string) (tenant.Grant, error) {
 }
 func (t tx) GrantByUserCode(code string) (tenant.Grant, error) {
 	return one[tenant.Grant](t, `SELECT doc FROM grants WHERE user_code = $1 AND user_code <> ''`, code)
+}
+func (t tx) GrantsOf(id tenant.AccountID) ([]tenant.Grant, error) {
+	return list[tenant.Grant](t,
+		`SELECT doc FROM grants WHERE account = $1 AND account <> '' ORDER BY digest`, string(id))
 }
 func (t tx) PutGrant(g tenant.Grant) error {
 	waiting := 0

@@ -3,6 +3,7 @@ package tenanttest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -45,4 +46,33 @@ func administrators(t *testing.T, s tenant.Store) {
 		}
 		return err
 	})
+}
+
+// clock tells one time to all nodes that share a store, whatever their own says.
+func clock(t *testing.T, s tenant.Store) {
+	view(t, s, func(r tenant.Reader) error {
+		told, e1 := r.Clock(at)
+		other, e2 := r.Clock(at.Add(-time.Hour))
+		if s.Shared() && (other.Before(told) || other.Sub(told) > time.Minute || told.Equal(at)) {
+			t.Errorf("nodes whose clocks differ are told %s and %s", told, other)
+		}
+		if !s.Shared() && (!told.Equal(at) || !other.Equal(at.Add(-time.Hour))) {
+			t.Errorf("the only node is told %s and %s", told, other)
+		}
+		return errors.Join(e1, e2)
+	})
+}
+
+// grantsOf finds what grantsAreFew has left of one account.
+func grantsOf(t *testing.T, r tenant.Reader) error {
+	t.Helper()
+	of, err := r.GrantsOf("u2")
+	if len(of) != 1 || of[0].Digest != "family2" {
+		t.Errorf("the grants of one account: %+v", of)
+	}
+	waiting, e2 := r.GrantsOf("") // whose account nobody knows yet
+	if len(waiting) != 0 {
+		t.Errorf("the grants of nobody: %+v", waiting)
+	}
+	return errors.Join(err, e2)
 }
