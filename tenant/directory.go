@@ -49,6 +49,7 @@ type User struct {
 	ManagerID         UserID
 	Extensions        [15]string // extensionAttribute1 to extensionAttribute15
 	Enabled           bool
+	Removed           bool      // of a copy: deleted at the original, where it can be restored
 	SessionsValidFrom time.Time // of sign-ins and tokens; another one at each end of all sessions
 	CreatedAt         time.Time
 }

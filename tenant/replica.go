@@ -11,9 +11,10 @@ import (
 
 // Replica is a page of another tenant's directory, as a delta query gives it.
 type Replica struct {
-	Users   []User
+	Users   []User // one without a user principal name keeps that which it has
 	Groups  []Group
 	Gone    []Mark
+	Removed []UserID // deleted so that they can be restored: they stay, disabled
 	Members []Change // that came to a group, or left it
 }
 
@@ -38,6 +39,11 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 		for _, m := range page.Gone {
 			if err := removeReplicated(tx, touched, m); err != nil {
 				return string(m.ID), err
+			}
+		}
+		for _, id := range page.Removed {
+			if err := t.disableReplicated(tx, touched, id); err != nil {
+				return string(id), err
 			}
 		}
 		for _, u := range page.Users {
@@ -79,6 +85,9 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	u.normalize()
 	old, err := tx.User(u.ID)
 	u.SessionsValidFrom = old.SessionsValidFrom // this tenant's own, as its sessions are
+	if u.UserPrincipalName == "" {
+		u.UserPrincipalName = old.UserPrincipalName
+	}
 	if err == nil && old == u {
 		return nil
 	}
@@ -92,8 +101,12 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	}
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
+	case err == nil && holder.ID != u.ID && holder.Removed: // the target has only one of a name
+		if err := removeReplicated(tx, touched, Mark{KindUser, PrincipalID(holder.ID)}); err != nil {
+			return err
+		}
 	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
-		holder.UserPrincipalName = string(holder.ID) + "@renamed.invalid"
+		holder.UserPrincipalName = holder.nameTaken()
 		touched.add(KindUser, PrincipalID(holder.ID))
 		if err := tx.PutUser(holder); err != nil {
 			return err
@@ -102,6 +115,29 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 		return err
 	}
 	touched.add(KindUser, PrincipalID(u.ID))
+	return tx.PutUser(u)
+}
+
+// NameTaken is how the name of somebody ends whose name another has by now: the id stands before.
+const NameTaken = "@renamed.invalid"
+
+func (u User) nameTaken() string { return string(u.ID) + NameTaken }
+
+// disableReplicated disables who was deleted at the original: that is how provisioning treats them.
+// A name comes with nobody who was deleted, so that one who has lost theirs meanwhile is gone.
+func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
+	u, err := tx.User(id)
+	if err != nil || u.Removed && !u.Enabled {
+		return nilIfNoRow(err)
+	}
+	if u.UserPrincipalName == u.nameTaken() {
+		return removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)})
+	}
+	if err := t.endSessions(tx, &u); err != nil {
+		return err
+	}
+	u.Enabled, u.Removed = false, true
+	touched.add(KindUser, PrincipalID(id))
 	return tx.PutUser(u)
 }
 

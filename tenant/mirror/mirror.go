@@ -29,7 +29,8 @@ type Mirror struct {
 	Graph    *graph.Client
 	Progress func(objects int) // how many have been read in this pull; may be nil
 
-	read int
+	read      int
+	lookedFor bool // who has lost their name, once
 }
 
 // Pulled is what a pull has found.
@@ -93,6 +94,9 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 			)
 		}
 		err := m.follow(ctx, c, link, nil)
+		if err == nil && c.kind == tenant.KindUser && !m.lookedFor {
+			m.lookedFor, err = m.readNameless(ctx)
+		}
 		var refused *graph.Error
 		if !errors.As(err, &refused) ||
 			(refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" &&
@@ -216,14 +220,14 @@ func (m *Mirror) translate(
 			seen.objects[id] = true
 		}
 		switch {
-		case kind == tenant.KindUser && reason != "deleted":
-			u, err := m.user(ctx, tenant.UserID(id), x, reason == "changed", seen != nil)
+		case kind == tenant.KindUser && reason == "changed":
+			r.Removed = append(r.Removed, tenant.UserID(id))
+		case kind == tenant.KindUser && reason == "":
+			u, err := m.user(ctx, tenant.UserID(id), x, seen != nil)
 			if err != nil {
 				return r, err
 			}
-			if u.ID != "" {
-				r.Users = append(r.Users, u)
-			}
+			r.Users = append(r.Users, u)
 		case reason != "":
 			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)})
 		default:
@@ -239,26 +243,18 @@ func (m *Mirror) translate(
 }
 
 // user merges what has come into the user as it is here; where everything is read anew, what has
-// not come is not there. Who was deleted but can be restored is kept, disabled: that is how
-// provisioning treats them.
-func (m *Mirror) user(
-	ctx context.Context, id tenant.UserID, x map[string]any, deleted, anew bool,
-) (tenant.User, error) {
+// not come is not there.
+func (m *Mirror) user(ctx context.Context, id tenant.UserID, x map[string]any, anew bool) (tenant.User, error) {
 	u, err := m.Tenant.User(ctx, id)
 	switch {
-	case refusal.KindOf(err) == refusal.NotFound && deleted:
-		return tenant.User{}, nil
 	case refusal.KindOf(err) == refusal.NotFound:
 		u = tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}
 	case err != nil:
 		return u, err
-	case anew && !deleted:
+	case anew:
 		u = tenant.User{ID: id, CreatedAt: u.CreatedAt}
 	}
-	if deleted {
-		u.Enabled = false
-		return u, nil
-	}
+	u.Removed = false // it is back
 	for _, t := range u.Texts() {
 		if v, come := x[t.Name]; come {
 			*t.Value, _ = v.(string)
@@ -297,7 +293,47 @@ func (m *Mirror) user(
 	if u.UserPrincipalName == "" {
 		return u, fmt.Errorf("user %s has no userPrincipalName", id)
 	}
+	if _, come := x["userPrincipalName"]; !come { // the page may give it to somebody else before
+		u.UserPrincipalName = ""
+	}
 	return u, nil
+}
+
+// readNameless reads those again whose name somebody else has taken here, and who have not come
+// with another one since: earlier releases took names of people who had them. Who is not there is
+// gone, and who cannot be read is left for later: read is false. A name that is given back may be
+// taken from somebody, hence the second look.
+func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
+	read = true
+	for range 2 {
+		users, err := m.Tenant.Users(ctx, tenant.Query{Search: tenant.NameTaken, Limit: keepSize})
+		if err != nil {
+			return false, err
+		}
+		for _, u := range users {
+			if u.UserPrincipalName != string(u.ID)+tenant.NameTaken {
+				continue
+			}
+			page := tenant.Replica{Gone: []tenant.Mark{{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}}}
+			var x map[string]any
+			properties := strings.TrimSuffix(userProperties, ",manager")
+			path := "/users/" + url.PathEscape(string(u.ID)) + "?$select=" + properties
+			err := m.Graph.Do(ctx, http.MethodGet, path, nil, &x)
+			if err == nil {
+				u, err = m.user(ctx, u.ID, x, false)
+				page = tenant.Replica{Users: []tenant.User{u}}
+			}
+			var refused *graph.Error
+			if err != nil && !(errors.As(err, &refused) && refused.Code == "Request_ResourceNotFound") {
+				read = false
+				continue
+			}
+			if err := m.keep(ctx, page, tenant.Note{}); err != nil {
+				return false, err
+			}
+		}
+	}
+	return read, nil
 }
 
 func (m *Mirror) group(ctx context.Context, id tenant.GroupID, x map[string]any, anew bool) (tenant.Group, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
@@ -164,6 +165,85 @@ func TestDeltasAreMerged(t *testing.T) {
 		},
 		"a=bob@x*(,,e,) g=G:",
 	)
+}
+
+// TestANameOfSomebodyDeletedGoesToWhoeverHasItNow, in whatever order they come: the joiner has it,
+// and the leaver, who stands in the way at a target, is gone.
+func TestANameOfSomebodyDeletedGoesToWhoeverHasItNow(t *testing.T) {
+	t.Parallel()
+	joiner := `{"id":"z","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true}`
+	leaver := `{"id":"a","@removed":{"reason":"changed"}}`
+	other := `{"id":"b","jobTitle":"Dr"}`
+	for name, deltas := range map[string][]string{
+		"the joiner first":               {joiner + "," + leaver},
+		"the leaver first":               {leaver + "," + joiner},
+		"the leaver in a pull before":    {leaver, joiner + "," + leaver},
+		"the joiner on a page before":    {joiner, leaver},
+		"and the leaver's once more":     {leaver, joiner, leaver},
+		"with somebody who only studies": {other + "," + joiner + "," + leaver},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			at := "/users/delta?p2"
+			p.want(map[string]string{"/users/delta?d1": `{"value":[],"@odata.deltaLink":"HOST` + at + `"}`}, began)
+			want := "b=bob@x* c=cy@x g=G:h h=H: z=ada@x*"
+			if strings.Contains(deltas[0], "Dr") {
+				want = strings.Replace(want, "bob@x*", "bob@x*(Dr,,,)", 1)
+			}
+			for i, delta := range deltas {
+				next := fmt.Sprint("/users/delta?n", i)
+				page := `{"value":[` + delta + `],"@odata.deltaLink":"HOST` + next + `"}`
+				state, err := p.pull(map[string]string{at: page})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if at = next; i == len(deltas)-1 && state != want {
+					t.Errorf("have %s\nwant %s", state, want)
+				}
+			}
+		})
+	}
+}
+
+// TestWhoHasLostTheirNameIsReadAgain, once: a state of an earlier release gave the joiner's name to
+// somebody who was deleted, who is gone then.
+func TestWhoHasLostTheirNameIsReadAgain(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	err := p.mirror.Tenant.Replicate(context.Background(), audit.SystemActor, tenant.Replica{Users: []tenant.User{
+		{ID: "z", UserPrincipalName: "z" + tenant.NameTaken, DisplayName: "Zoe", Enabled: true},
+		{ID: "c", UserPrincipalName: "cy@x", DisplayName: "Cy"},
+	}}, tenant.Note{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mirror = &mirror.Mirror{Tenant: p.mirror.Tenant, Graph: p.mirror.Graph} // of the next start
+	answer := map[string]string{
+		"/users/z": `{"id":"z","userPrincipalName":"cy@x","displayName":"Zoe","accountEnabled":true}`,
+		"/users/c": `404 {"error":{"code":"Request_ResourceNotFound","message":"no such user"}}`,
+	}
+	healed := strings.Replace(began, "c=cy@x ", "", 1) + " z=cy@x*"
+	p.want(answer, healed)
+	if p.want(answer, healed); len(p.asked) != 2 {
+		t.Errorf("they are read again and again: %v", p.asked)
+	}
+}
+
+// TestOnlyWhatHasComeIsChanged: somebody of whom a title comes does not take a name back that the
+// same page gives to another, and whose new name comes later.
+func TestOnlyWhatHasComeIsChanged(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	p.want(map[string]string{
+		"/users/delta?d1": `{"value":[{"id":"b","userPrincipalName":"ada@x"},{"id":"a","jobTitle":"Prof"}],
+			"@odata.nextLink":"HOST/users/delta?p9"}`,
+		"/users/delta?p9": `{"value":[{"id":"a","userPrincipalName":"ada.l@x"}],
+			"@odata.deltaLink":"HOST/users/delta?d9"}`,
+	}, "a=ada.l@x*(Prof,b,e,1) b=ada@x* c=cy@x g=G:ah h=H:")
 }
 
 func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
