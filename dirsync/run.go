@@ -51,7 +51,11 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 // pause is how long it is until the next cycle, if the target is not heard of meanwhile.
 func (s *Synchronizer) pause(w *waiting, every time.Duration, r provisioning.Result, err error) time.Duration {
 	if err != nil {
-		return min(every, w.failing.Next())
+		pause, gone := w.failing.After(err)
+		if gone {
+			w.missed.Store(true)
+		}
+		return min(every, pause)
 	}
 	w.failing = syncjobs.Streak{}
 	if r.RetryAt.IsZero() {

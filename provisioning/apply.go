@@ -283,6 +283,9 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 // was answered, since the first one may still be under way.
 func (c *cycle) send(ctx context.Context, link *Link, members []string, request func() error) error {
 	unsure, err := c.tries(ctx, request)
+	if err == nil {
+		c.accepted()
+	}
 	if unsure {
 		link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: link.Ref, Members: members})
 		link.Doubt.Looked = err == nil
@@ -351,10 +354,10 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 			return err
 		}
 		began := time.Now()
-		err := credentials(send())
+		err := send()
 		c.pace.leave(began, err)
 		if err == nil || !MayPass(err) {
-			return err
+			return c.refusal(ctx, err)
 		}
 		var silent *scim.Unanswered
 		unsent := errors.As(err, &silent) && !silent.Sent
@@ -365,7 +368,7 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 			if err := c.wait(ctx, firstWait); err != nil {
 				return err
 			}
-		case unsent || c.pace.silent(err):
+		case unsent || away(err) || c.pace.silent(err):
 			return &silence{err}
 		default:
 			return err

@@ -120,6 +120,8 @@ func errorCode(err error) string {
 		return "TooManyRequests"
 	case p.Status == http.StatusUnprocessableEntity:
 		return "UnprocessableEntity"
+	case p.Status == http.StatusForbidden:
+		return "InsufficientRights"
 	case p.Status == http.StatusMethodNotAllowed:
 		return "MethodNotAllowed"
 	case p.Status == http.StatusNotImplemented:

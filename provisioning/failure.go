@@ -85,10 +85,16 @@ func Pause(tries int, err error) time.Duration {
 		pause = time.Duration(longer * float64(firstPause))
 	}
 	pause = pause*17/20 + rand.N(pause*3/20+1) //nolint:gosec // nothing is to be kept secret
+	return max(pause, Asked(err))
+}
+
+// Asked is for how long a target that has failed wants to be left alone, a minute at most: whoever
+// says longer is often well much sooner, such as a proxy with the page of a maintenance.
+func Asked(err error) time.Duration {
 	if p := new(scim.Problem); errors.As(err, &p) {
-		pause = max(pause, min(p.RetryAfter, MaxPause))
+		return min(p.RetryAfter, MaxPause)
 	}
-	return pause
+	return 0
 }
 
 // silence ends a cycle: the target answers nothing any more.

@@ -75,6 +75,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 			return err
 		})
 		if err == nil {
+			c.accepted()
 			if link.TargetID = id; id != "" {
 				link.Sent = s.sent
 				return s, nil

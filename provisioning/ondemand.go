@@ -71,7 +71,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 	c.doubts = true // whoever asks for one object wants it as it should be, whatever was remembered
 	c.pace.most = 1 // entries come one after the other
 	if !x.add(
-		"connect", c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }),
+		"connect", c.test(ctx),
 		Detail{"target", c.Target.Address()},
 	) {
 		return x, ctx.Err()

@@ -137,6 +137,13 @@ func throttles(p *scim.Problem) bool {
 		(p.Status == http.StatusServiceUnavailable && p.RetryAfter > 0)
 }
 
+// away says that a target wants nothing for longer than a cycle waits: there is something better to
+// do than to stand still.
+func away(err error) bool {
+	p := new(scim.Problem)
+	return errors.As(err, &p) && throttles(p) && p.RetryAfter > maxThrottle
+}
+
 // silent says whether a target, which has just failed to answer, has done nothing else for so long
 // that a cycle should not go on asking it for every single object.
 func (p *pace) silent(err error) bool {

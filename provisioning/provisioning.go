@@ -350,6 +350,7 @@ type cycle struct {
 	there  map[Kind]*roster  // at the target, when the cycle began; nil: it must be asked
 	names  map[string]string // of objects, by their id at the target
 
+	door    door
 	unkept  atomic.Bool  // something could not be remembered
 	batches atomic.Int32 // that were begun
 	ended   []string     // batches that are over, and that the memory need not know any more; guarded by mu
@@ -461,7 +462,7 @@ func (c *cycle) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }); err != nil {
+	if err := c.test(ctx); err != nil {
 		return err
 	}
 	if c.total = c.result.Imported; c.Reread {

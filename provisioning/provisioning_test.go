@@ -406,11 +406,11 @@ func TestAHostileTarget(t *testing.T) {
 		"a refusal": {
 			forEver, answer(400, "", `{"detail":"no"}`), "SystemForCrossDomainIdentityManagementBadRequest", false,
 		},
-		"not found":                 {forEver, answer(404, "", `{}`), "InvalidAnchor", false},
-		"a conflict with nobody":    {forEver, answer(409, "", `{}`), "EntryConflict", false},
-		"not implemented":           {forEver, answer(501, "", `{}`), "NotImplemented", false},
-		"the token is revoked":      {forEver, answer(401, "", `{}`), "", true},
-		"the token may not do this": {forEver, answer(403, "", `{}`), "", true},
+		"not found":              {forEver, answer(404, "", `{}`), "InvalidAnchor", false},
+		"a conflict with nobody": {forEver, answer(409, "", `{}`), "EntryConflict", false},
+		"not implemented":        {forEver, answer(501, "", `{}`), "NotImplemented", false},
+		"the token is revoked":   {forEver, answer(401, "", `{}`), "", true},
+		"forbidden":              {forEver, answer(403, "", `{}`), "InsufficientRights", false},
 		"a redirect to nowhere": {
 			forEver, answer(302, "Location:http://127.0.0.1:1/", ``), "WebExceptionProtocolError", false,
 		},

@@ -44,10 +44,11 @@ const (
 	Throttled   Break = "answer 429"
 	Unrouted    Break = "answer as a proxy without a backend"
 	Maintained  Break = "answer a page"
+	AnHour      Break = "answer 503, for an hour"
 )
 
 // Breaks are all of them.
-var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained}
+var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained, AnHour}
 
 // NewWay makes a way to a SCIM endpoint, which is whole and ends with the test.
 func NewWay(t testing.TB, endpoint string) *Way {
@@ -125,6 +126,9 @@ func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(out, strings.NewReader(`{"schemas":`))
 		panic(http.ErrAbortHandler)
 	case Unavailable:
+		answer(http.StatusServiceUnavailable)
+	case AnHour:
+		out.Header().Set("Retry-After", "3600")
 		answer(http.StatusServiceUnavailable)
 	case Failing:
 		answer(http.StatusInternalServerError)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -231,7 +233,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		return
 	}
 	t.running, t.retryAt = false, n.done.RetryAt
-	silent := n.done.Silent
+	silent, gone := n.done.Silent, false
 	var failed *CycleError
 	switch {
 	case errors.Is(n.err, errElsewhere) || errors.Is(n.err, tenant.ErrLeaseLost): // which tries in its own time
@@ -241,7 +243,9 @@ func (l *loop) learn(ctx context.Context, n news) {
 	case n.err == nil:
 		t.failing, t.tryAt = Streak{}, time.Time{}
 	case errors.As(n.err, &failed): // the job's status has it
-		t.tryAt = time.Now().Add(t.failing.Next())
+		var pause time.Duration
+		pause, gone = t.failing.After(failed.Err)
+		t.tryAt = time.Now().Add(pause)
 		if provisioning.MayPass(failed.Err) {
 			silent = failed.Err
 		}
@@ -253,7 +257,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		t.probe.missed.Store(false)
 		return
 	}
-	l.startProbe(ctx, n.job, t, unreached(silent))
+	l.startProbe(ctx, n.job, t, gone || unreached(silent))
 }
 
 // failed logs an error that is the program's and not a target's, and says when to try again.
@@ -290,6 +294,16 @@ type Streak struct{ pause time.Duration }
 func (s *Streak) Next() time.Duration {
 	s.pause = min(max(time.Duration(float64(s.pause)*growth), shortest), longest)
 	return jittered(s.pause)
+}
+
+// After is Next for a cycle that failed by an error, with as long as the target wants to be left
+// alone. gone says that the target has just said that it is not available: then an answer to a
+// probe is a reason to try at once. It does not say so twice in a row, since a target that answers
+// probes and nothing else would be asked with every probe.
+func (s *Streak) After(err error) (pause time.Duration, gone bool) {
+	p := new(scim.Problem)
+	gone = s.pause == 0 && errors.As(err, &p) && p.Status == http.StatusServiceUnavailable
+	return max(s.Next(), provisioning.Asked(err)), gone
 }
 
 // jittered is a pause, a tenth shorter or longer.
