@@ -58,6 +58,7 @@ var (
 	ActionHardDeleteUser        = line("Hard Delete user", administrators)
 	ActionResetPassword         = line("Reset password", administrators)
 	ActionRevokeSessions        = line("Revoke sessions", administrators)
+	ActionDeleteSecurityInfo    = line("Admin deleted security info", administrators)
 	ActionAddGroup              = line("Add group", administrators)
 	ActionUpdateGroup           = line("Update group", administrators)
 	ActionDeleteGroup           = line("Delete group", administrators)

@@ -23,6 +23,7 @@ const (
 	PrivilegedRoleAdministrator   RoleTemplateID = "e8611ab8-c189-46e8-94e1-60213ab1f814"
 	UserAdministrator             RoleTemplateID = "fe930be7-5e62-47db-91af-98c3a49a38b1"
 	HelpdeskAdministrator         RoleTemplateID = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
+	AuthenticationAdministrator   RoleTemplateID = "c4e39bd9-1100-46d3-8c65-fb160da0071f"
 	GroupsAdministrator           RoleTemplateID = "fdd7a751-b60b-444a-984c-02652fe8fa1c"
 	ApplicationAdministrator      RoleTemplateID = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
 	CloudApplicationAdministrator RoleTemplateID = "158c047a-c907-4556-b7ef-446551a6b5f7"
@@ -85,6 +86,12 @@ var DirectoryRoles = []DirectoryRole{
 		HelpdeskAdministrator, "Helpdesk Administrator",
 		"Can reset the passwords and revoke the sessions of users who have no stronger role.",
 		[]Action{ActionResetPassword, ActionRevokeSessions}, []RoleTemplateID{HelpdeskAdministrator, ReportsReader},
+	},
+	{
+		AuthenticationAdministrator, "Authentication Administrator",
+		"Can reset the passwords, second factors and sessions of users who have no stronger role.",
+		[]Action{ActionResetPassword, ActionRevokeSessions, ActionDeleteSecurityInfo},
+		[]RoleTemplateID{AuthenticationAdministrator, ReportsReader},
 	},
 	{
 		GroupsAdministrator, "Groups Administrator", "Can manage groups and their members.",

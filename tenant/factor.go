@@ -182,6 +182,24 @@ func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, a Account, ke
 	})
 }
 
+// ResetFactors takes all second factors of a user away, who has lost them or no longer trusts them,
+// and ends what was opened with them. The next sign-in takes the password alone, and has them
+// register anew where the tenant requires a factor. It fails with UserNotFound.
+func (t *Tenant) ResetFactors(ctx context.Context, by audit.Actor, id UserID) error {
+	return t.change(ctx, by, ActionDeleteSecurityInfo, func(tx Tx, _ *Touched) (string, error) {
+		u, err := tx.User(id)
+		if err != nil {
+			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
+		}
+		if err := mayLockOutUser(tx, by, id); err != nil {
+			return string(id), err
+		}
+		return string(id), errors.Join(
+			tx.PutFactors(Factors{Account: AccountID(id)}), t.endSessions(tx, &u), tx.PutUser(u),
+		)
+	})
+}
+
 func (t *Tenant) changeFactors(
 	ctx context.Context, by audit.Actor, action Action, a Account, edit func(*Factors) error,
 ) error {

@@ -1,6 +1,7 @@
 package admincenter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -171,6 +172,30 @@ func revokeSessions(p page) error {
 	return p.Done(
 		userAddress(id, "authentication"),
 		"All sessions and the refresh tokens of programs are revoked. Access tokens expire within the hour.",
+	)
+}
+
+func resetFactors(p page) error {
+	u, err := p.h.Tenant.User(p.Context(), p.userID())
+	if err != nil {
+		return err
+	}
+	question := web.Question{
+		Title: "Remove all second factors of " + u.DisplayName + " (" + u.UserPrincipalName + ")?",
+		Lines: []string{
+			"Their sessions, and the refresh tokens of programs, end.",
+			"Until they have registered a new factor, their password alone lets somebody in: be sure who asks you.",
+		},
+		Button: "Remove second factors",
+	}
+	if done, err := p.SureOf(question, func(ctx context.Context) error {
+		return p.h.Tenant.ResetFactors(ctx, p.by, u.ID)
+	}); !done {
+		return err
+	}
+	return p.Done(
+		userAddress(u.ID, "authentication"),
+		"The second factors are removed. They register new ones under My Apps, Security info.",
 	)
 }
 

@@ -52,7 +52,7 @@ func TestWhatIsOfferedIsAllowed(t *testing.T) {
 	}
 	for role, least := range map[tenant.RoleTemplateID]int{
 		tenant.GlobalAdministrator: 25, tenant.UserAdministrator: 8, tenant.ApplicationAdministrator: 15,
-		tenant.HelpdeskAdministrator: 2, tenant.GroupsAdministrator: 3,
+		tenant.HelpdeskAdministrator: 2, tenant.AuthenticationAdministrator: 3, tenant.GroupsAdministrator: 3,
 	} {
 		if offered[role] < least {
 			t.Errorf("%s is offered %d forms, want %d: %v", role, offered[role], least, offered)
@@ -129,6 +129,11 @@ func offering(t *testing.T, s *tenanttest.Server, role tenant.RoleTemplateID) we
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.Store.Update(ctx, func(tx tenant.Tx) error {
+		return tx.PutFactors(tenant.Factors{Account: tenant.AccountID(joe.ID), SealedSecret: "sealed"})
+	}); err != nil {
+		t.Fatal(err)
 	}
 	app := s.URL + "/admin/apps/" + string(wiki.ID)
 	admin.Does(app+"/assignments", url.Values{"name": {"joe@northwind.example"}}, "is created.")

@@ -47,10 +47,13 @@ var (
 
 	ofApplications = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
 	ofLogs         = append([]tenant.RoleTemplateID{tenant.GlobalReader, tenant.ReportsReader}, ofApplications...)
-	ofPasswords    = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}
-	ofUsers        = []tenant.RoleTemplateID{tenant.UserAdministrator}
-	ofGroups       = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.GroupsAdministrator}
-	ofRoles        = []tenant.RoleTemplateID{tenant.PrivilegedRoleAdministrator}
+	ofFactors      = []tenant.RoleTemplateID{tenant.AuthenticationAdministrator}
+	ofPasswords    = append(
+		[]tenant.RoleTemplateID{tenant.UserAdministrator, tenant.HelpdeskAdministrator}, ofFactors...,
+	)
+	ofUsers  = []tenant.RoleTemplateID{tenant.UserAdministrator}
+	ofGroups = []tenant.RoleTemplateID{tenant.UserAdministrator, tenant.GroupsAdministrator}
+	ofRoles  = []tenant.RoleTemplateID{tenant.PrivilegedRoleAdministrator}
 	// ofAssigning give applications to people. Source: "Microsoft Entra built-in roles", who may
 	// update servicePrincipals/appRoleAssignedTo. Every member of a directory may see which
 	// applications there are.
@@ -76,6 +79,7 @@ var areas = []area{
 	{"/admin/apps", seeAssignments, ofApplications},
 	{"/admin/users/*/password", nil, ofPasswords},
 	{"/admin/users/*/revoke", nil, ofPasswords},
+	{"/admin/users/*/factors", nil, ofFactors},
 	{"/admin/users/*/groups", anyRole, ofGroups},
 	{"/admin/users/*/groups/remove", nil, ofGroups},
 	{"/admin/users/*/applications", seeAssignments, nil},

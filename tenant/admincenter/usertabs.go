@@ -26,6 +26,7 @@ var userTabs = map[string]action{
 	"GET /admin/users/{id}/applications":   applicationsOfUser,
 	"GET /admin/users/{id}/roles":          rolesOfUser,
 	"GET /admin/users/{id}/authentication": authenticationOfUser,
+	"POST /admin/users/{id}/factors":       resetFactors,
 	"GET /admin/users/{id}/provisioning":   provisioningOfUser,
 	"GET /admin/users/{id}/sign-ins":       signInsOfUser,
 	"GET /admin/users/{id}/audit":          auditOfUser,

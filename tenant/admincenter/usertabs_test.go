@@ -2,6 +2,7 @@ package admincenter_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
 // TestAPersonHasATabForEachThing: each tab has an address and is marked, and says by which way
@@ -115,6 +117,79 @@ func TestAPersonHasATabForEachThing(t *testing.T) {
 	}
 	if status, _ := v.Send(http.MethodGet, s.URL+"/admin/users/nobody/groups", nil); status != http.StatusNotFound {
 		t.Errorf("nobody has groups: %d", status)
+	}
+}
+
+// TestAnAdministratorRemovesLostFactors: of somebody whose phone is lost. The next sign-in takes
+// the password alone, and whoever found the phone has nothing that is open.
+func TestAnAdministratorRemovesLostFactors(t *testing.T) {
+	t.Parallel()
+	ctx, s := context.Background(), tenanttest.Serve(t)
+	joe, boss := s.NewPerson("joe@x.example"), s.NewPerson("boss@x.example")
+	app := s.Visitor()
+	signIn := url.Values{"username": {joe.UserPrincipalName}, "password": {tenanttest.Password}}
+	admin := s.AdminCenter()
+	for who, role := range map[string]tenant.RoleTemplateID{
+		"joe@x.example": tenant.GroupsAdministrator, "boss@x.example": tenant.GlobalAdministrator,
+		"auth@x.example": tenant.AuthenticationAdministrator, "help@x.example": tenant.HelpdeskAdministrator,
+	} {
+		if who[0] == 'a' || who[0] == 'h' {
+			s.NewPerson(who)
+		}
+		admin.Does(s.URL+"/admin/roles", url.Values{"who": {who}, "role": {string(role)}}, " now.")
+	}
+	mei := s.NewPerson("mei@x.example")
+	isOpen := func() bool {
+		_, page := app.Send(http.MethodGet, s.URL+"/admin/users", nil)
+		return strings.Contains(page, boss.UserPrincipalName)
+	}
+	if app.Send(http.MethodPost, s.URL+"/admin/login", signIn); !isOpen() {
+		t.Fatal("joe is not signed in")
+	}
+	if err := s.Store.Update(ctx, func(tx tenant.Tx) (err error) {
+		for _, id := range []tenant.UserID{joe.ID, boss.ID, mei.ID} {
+			err = errors.Join(err, tx.PutFactors(tenant.Factors{
+				Account: tenant.AccountID(id), SealedSecret: "sealed", Keys: []tenant.Key{{ID: "1", Name: "Blue key"}},
+			}))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	factors := func(id tenant.UserID) string { return s.URL + "/admin/users/" + string(id) + "/factors" }
+	for _, c := range []struct {
+		name, by string
+		of       tenant.UserID
+	}{
+		{"a helper", "help@x.example", mei.ID},
+		{"whoever manages sign-in methods, of a stronger role", "auth@x.example", boss.ID},
+		{"whoever manages sign-in methods, of another role", "auth@x.example", joe.ID},
+	} {
+		v := s.Visitor()
+		v.Send(http.MethodPost, s.URL+"/admin/login", url.Values{"username": {c.by}, "password": {tenanttest.Password}})
+		if status, _ := v.Send(http.MethodPost, factors(c.of), nil); status != http.StatusForbidden {
+			t.Errorf("%s: %d, want 403", c.name, status)
+		}
+		if f, err := s.Factors(ctx, tenant.AccountID(c.of)); err != nil || !f.Any() {
+			t.Errorf("%s has removed them: %v", c.name, err)
+		}
+	}
+	auth := s.Visitor()
+	auth.Send(http.MethodPost, s.URL+"/admin/login",
+		url.Values{"username": {"auth@x.example"}, "password": {tenanttest.Password}})
+	for v, id := range map[*webtest.Visitor]tenant.UserID{&auth: mei.ID, &admin: joe.ID} {
+		page := v.Get(s.URL + "/admin/users/" + string(id) + "/authentication")
+		if !strings.Contains(page, "Authenticator app") || !strings.Contains(page, "Blue key") {
+			t.Errorf("what is registered is not shown")
+		}
+		v.Does(factors(id), nil, "Remove all second factors of ")
+		v.IsSure(factors(id), nil, "Only a password.")
+	}
+	if isOpen() {
+		t.Error("a session that was opened with what is removed is still open")
+	}
+	if app.Send(http.MethodPost, s.URL+"/admin/login", signIn); !isOpen() {
+		t.Error("the password alone does not sign joe in")
 	}
 }
 

@@ -191,6 +191,7 @@ var kinds = []struct{ word, category, target, service string }{
 	{"authenticator", "UserManagement", "User", "Authentication Methods"},
 	{"security key", "UserManagement", "User", "Authentication Methods"},
 	{"sign-in method", "UserManagement", "User", "Authentication Methods"},
+	{"security info", "UserManagement", "User", "Authentication Methods"},
 	{"user", "UserManagement", "User", "Core Directory"},
 	{"password", "UserManagement", "User", "Core Directory"},
 	{"sessions", "UserManagement", "User", "Core Directory"},

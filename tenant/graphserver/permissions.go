@@ -31,6 +31,9 @@ func (n needs) orOf(roles ...tenant.RoleTemplateID) needs {
 func ofMembers(permissions ...string) needs { return needs{permissions: permissions, members: true} }
 
 var (
+	passwordRoles = []tenant.RoleTemplateID{
+		tenant.UserAdministrator, tenant.HelpdeskAdministrator, tenant.AuthenticationAdministrator,
+	}
 	applicationRoles = []tenant.RoleTemplateID{tenant.ApplicationAdministrator, tenant.CloudApplicationAdministrator}
 	// grantRoles may assign people to applications, and grant programs delegated permissions.
 	grantRoles = append(
@@ -54,11 +57,11 @@ var (
 
 	toReadUsers   = ofMembers("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
 	toChangeUsers = ofAdministrators("User.ReadWrite.All", "Directory.ReadWrite.All").
-			orOf(tenant.UserAdministrator, tenant.HelpdeskAdministrator)
+			orOf(passwordRoles...)
 	toDeleteUsers = ofAdministrators("User.DeleteRestore.All", "User.ReadWrite.All", "Directory.ReadWrite.All").
 			orOf(tenant.UserAdministrator)
 	toRevokeSessions = ofAdministrators("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All").
-				orOf(tenant.UserAdministrator, tenant.HelpdeskAdministrator)
+				orOf(passwordRoles...)
 
 	toReadGroups = ofMembers("GroupMember.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All",
 		"Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")

@@ -22,7 +22,8 @@ import (
 var officials = map[string]tenant.RoleTemplateID{
 	"GA": tenant.GlobalAdministrator, "GR": tenant.GlobalReader, "PR": tenant.PrivilegedRoleAdministrator,
 	"UA": tenant.UserAdministrator, "HA": tenant.HelpdeskAdministrator, "GrA": tenant.GroupsAdministrator,
-	"AA": tenant.ApplicationAdministrator, "CA": tenant.CloudApplicationAdministrator, "RR": tenant.ReportsReader,
+	"AuA": tenant.AuthenticationAdministrator,
+	"AA":  tenant.ApplicationAdministrator, "CA": tenant.CloudApplicationAdministrator, "RR": tenant.ReportsReader,
 	"M": "",
 }
 
@@ -162,7 +163,7 @@ type deed struct {
 	may          string // the letters of who may; all: everybody
 }
 
-const all = "GA GR PR UA HA GrA AA CA RR M"
+const all = "GA GR PR UA HA AuA GrA AA CA RR M"
 
 // onUser is a change of somebody who was made for it and has a role, or none.
 func onUser(role tenant.RoleTemplateID, body func(o *office) any) func(*office, string) (string, any) {
@@ -211,13 +212,13 @@ func deeds() []deed {
 			}
 		}, "GA UA"},
 		{"a member's title", patch, onUser("", title), "GA UA"},
-		{"a member's phone", patch, onUser("", phone), "GA UA HA"},
+		{"a member's phone", patch, onUser("", phone), "GA UA HA AuA"},
 		{"a member's phone and title", patch, onUser("", func(o *office) any {
 			body, _ := phone(o).(map[string]any)
 			body["jobTitle"] = "Clerk"
 			return body
 		}), "GA UA"},
-		{"a member's password", patch, onUser("", anotherPassword), "GA UA HA"},
+		{"a member's password", patch, onUser("", anotherPassword), "GA UA HA AuA"},
 		{"disable a member", patch, onUser("", func(*office) any {
 			return map[string]any{"accountEnabled": false}
 		}), "GA UA"},
@@ -234,11 +235,11 @@ func deeds() []deed {
 			o.made++
 			return map[string]any{"userPrincipalName": fmt.Sprint("renamed", o.made, "@northwind.example")}
 		}), "GA"},
-		{"a reports reader's password", patch, onUser(tenant.ReportsReader, anotherPassword), "GA UA HA"},
+		{"a reports reader's password", patch, onUser(tenant.ReportsReader, anotherPassword), "GA UA HA AuA"},
 		{"a helper's password", patch, onUser(tenant.HelpdeskAdministrator, anotherPassword), "GA UA HA"},
 		{"a groups administrator's password", patch, onUser(tenant.GroupsAdministrator, anotherPassword), "GA UA"},
 		{"a user administrator's password", patch, onUser(tenant.UserAdministrator, anotherPassword), "GA UA"},
-		{"revoke a member's sessions", post, sessionsOf(""), "GA UA HA"},
+		{"revoke a member's sessions", post, sessionsOf(""), "GA UA HA AuA"},
 		{"revoke an administrator's sessions", post, sessionsOf(tenant.GlobalAdministrator), "GA"},
 		{"delete a member", remove, onUser("", nothing), "GA UA"},
 		{"delete an administrator", remove, onUser(tenant.GlobalReader, nothing), "GA"},
