@@ -298,7 +298,7 @@ func TestWhatAReviewRemovesRefusesItsCredentials(t *testing.T) {
 	if err := w.Store.Update(ctx, func(tx center.Tx) error {
 		return errors.Join(tx.ExtendRoleSession(center.RoleSession{
 			UserID: w.Grace.ID, Name: "grace", AccountID: w.Account.ID, RoleName: roles[0].RoleName,
-			PermissionSetARN: w.Set.ARN, Until: w.now.Add(12 * time.Hour),
+			PermissionSetARN: w.Set.ARN, Until: w.now.Add(12 * time.Hour), Own: true,
 		}), tx.NoteRoleUse(center.RoleUse{
 			AccountID: w.Account.ID, PermissionSetARN: w.Set.ARN, UserID: w.Grace.ID, At: w.now,
 		}))

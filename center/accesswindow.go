@@ -66,15 +66,14 @@ func (c *Center) closeWindow(tx Tx, r *AccessRequest, state AccessState, by, rea
 
 // revokeRole has one role refuse the credentials that a person has of it.
 func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
-	if role.RoleName == "" || !c.OwnSTS && c.Roles == nil {
-		return nil // nobody can tell the role; the credentials run out
+	if role.RoleName == "" {
+		return nil
 	}
-	if !c.OwnSTS && !IsRoleARN(role.RoleName) {
+	goes := false // and all that its credentials allow with it
+	if !IsRoleARN(role.RoleName) {
 		there, err := tx.Provisioned(role.AccountID, role.PermissionSetARN)
-		if errors.Is(err, refusal.ErrNoRow) || (err == nil && there.RoleName != role.RoleName) {
-			return nil // it goes, and all that its credentials allow with it
-		}
-		if err != nil {
+		goes = errors.Is(err, refusal.ErrNoRow) || (err == nil && there.RoleName != role.RoleName)
+		if err != nil && !goes {
 			return err
 		}
 	}
@@ -86,23 +85,30 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 	if err != nil {
 		return err
 	}
-	before := now
-	if !c.OwnSTS {
-		before = before.Add(revocationSlack)
-	}
-	for _, s := range sessions {
+	for _, s := range slices.Backward(sessions) { // what IAM must be told stands in place of what is our own
 		if s.RoleName != role.RoleName || !s.Until.After(now) {
 			continue
 		}
+		switch {
+		case s.Own:
+		case !c.canBeTold(s) && c.OwnSTS: // an earlier release did not note whose they are: they may be ours
+			if err := tx.PutRoleRevocation(s.revocation(now, true)); err != nil {
+				return err
+			}
+			continue
+		case goes || !c.canBeTold(s): // nobody can tell the role; the credentials run out
+			continue
+		}
+		before := now
+		if !s.Own {
+			before = before.Add(revocationSlack)
+			if _, err := c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName); err != nil {
+				return err
+			}
+		}
 		if err := errors.Join(
-			tx.PutRoleRevocation(s.revocation(before, c.OwnSTS)), tx.DeleteRoleSession(s),
+			tx.PutRoleRevocation(s.revocation(before, s.Own)), tx.DeleteRoleSession(s),
 		); err != nil {
-			return err
-		}
-		if c.Roles != nil {
-			_, err = c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName)
-		}
-		if err != nil {
 			return err
 		}
 	}

@@ -295,7 +295,7 @@ func TestCredentialsEndWithTheWindow(t *testing.T) {
 			issued := w.now
 			session := center.RoleSession{
 				UserID: w.Ada.ID, Name: "ada", AccountID: w.Account.ID, RoleName: roles[0].RoleName,
-				PermissionSetARN: w.Set.ARN, Until: w.now.Add(12 * time.Hour),
+				PermissionSetARN: w.Set.ARN, Until: w.now.Add(12 * time.Hour), Own: true,
 			}
 			other := session
 			other.RoleName = "AWSReservedSSO_Other_0123456789abcdef"

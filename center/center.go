@@ -80,6 +80,8 @@ type Center struct {
 	// The code that assembles the doors sets it.
 	OwnSTS bool
 
+	setup map[string]string // what Begin was told; nil: it was not called
+
 	// Chain keeps the log of events in an order of which each line can be verified.
 	Chain    *chain.Keeper
 	couriers []*chain.Courier

@@ -40,7 +40,8 @@ func DenyRevoked(revoked []RoleRevocation) (string, error) {
 // DenyPolicy denies everything to the credentials that are open still, for roles that the center
 // does not keep: an administrator puts it into them. It is empty if there are none.
 func (c *Center) DenyPolicy(a RoleAccess) (string, error) {
-	if len(a.Open) == 0 || c.OwnSTS || c.Roles != nil {
+	a.Open = slices.DeleteFunc(slices.Clone(a.Open), func(s RoleSession) bool { return s.Own || c.canBeTold(s) })
+	if len(a.Open) == 0 {
 		return "", nil
 	}
 	var all []RoleRevocation

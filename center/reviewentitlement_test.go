@@ -36,7 +36,7 @@ func TestAReviewHasEntitlements(t *testing.T) {
 	})
 	session := center.RoleSession{
 		UserID: w.Ada.ID, Name: "ada", AccountID: w.Account.ID, RoleName: role, PermissionSetARN: role,
-		Until: w.now.Add(time.Hour),
+		Until: w.now.Add(time.Hour), Own: true,
 	}
 	e3 := w.Store.Update(ctx, func(tx center.Tx) error {
 		return errors.Join(tx.ExtendRoleSession(session), tx.NoteRoleUse(center.RoleUse{

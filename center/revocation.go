@@ -44,6 +44,7 @@ type EndedRole struct {
 	Until            time.Time
 	RefusedAt        time.Time `json:",omitzero"`  // when IAM, or the center's own STS, had it; zero: not yet
 	Gone             bool      `json:",omitempty"` // the role had been removed from IAM: its credentials allow nothing
+	Own              bool      `json:",omitempty"` // the center's own STS had issued the credentials
 }
 
 // RevocationQuery selects revocations, newest first.
@@ -192,7 +193,7 @@ func (c *Center) Proof(ctx context.Context, id string) (p Proof, err error) {
 	for _, role := range p.Roles {
 		switch role.State {
 		case RoleOpen:
-			open = append(open, RoleSession{Name: role.Name})
+			open = append(open, RoleSession{Name: role.Name, Own: role.Own})
 			p.Complete = false
 		case RolePending:
 			p.Complete = false
@@ -240,7 +241,7 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 		role := ProvedRole{EndedRole: ended, State: RoleOpen}
 		var stands *RoleRevocation
 		for i, v := range standing {
-			if v.RoleName == ended.RoleName && v.Name == ended.Name {
+			if v.RoleName == ended.RoleName && v.Name == ended.Name && !(ended.Own && v.Queued) {
 				stands = &standing[i]
 			}
 		}
@@ -258,10 +259,10 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 			role.Attempts, role.Reason = job.Attempts, job.Reason
 		case stands != nil:
 			role.State, role.By = RoleRefuses, "IAM"
-			if c.OwnSTS {
+			if ended.Own {
 				role.By = "the center's STS"
 			}
-		case !ended.RefusedAt.IsZero() && c.OwnSTS:
+		case !ended.RefusedAt.IsZero() && (ended.Own || c.OwnSTS): // an earlier release did not note whose they are
 			if err := c.rolesRefuse(r, p); err != nil {
 				role.Reason = err.Error()
 				break

@@ -113,8 +113,14 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	if err == nil {
 		err = tx.DeleteProvisioned(a.AccountID, a.PermissionSetARN)
 	}
-	if err != nil || c.Roles == nil {
+	if err != nil {
 		return err
+	}
+	if c.Roles == nil { // a node with other settings may keep them: it is left to that one, for which nobody waits
+		s, err := setup(tx)
+		if err != nil || !s.KeepsRoles {
+			return err
+		}
 	}
 	job, err := tx.RoleJob(p.RoleName)
 	if errors.Is(err, refusal.ErrNoRow) {
@@ -128,9 +134,12 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	); err != nil {
 		return err
 	}
-	request.Status = InProgress
 	job.Retire = true
 	job.Attempts = 0
+	if c.Roles == nil {
+		return c.putDueJob(tx, job)
+	}
+	request.Status = InProgress
 	return errors.Join(c.putDueJob(tx, job), tx.PutRoleWait(job.RoleName, request.ID))
 }
 

@@ -22,6 +22,11 @@ type RoleSession struct {
 	RoleName         string    // of a role that the user is entitled to: its ARN
 	PermissionSetARN string    // of such a role: its ARN
 	Until            time.Time // not before the last credentials have run out
+
+	// Who can refuse the credentials depends on who issued them, not on the settings of the node
+	// that is asked to: both false if AWS did, for a role that the center does not keep.
+	Own  bool `json:",omitempty"` // the center's own STS issued them, and asks RoleSessionOpen
+	Kept bool `json:",omitempty"` // AWS did, and the center keeps its roles in IAM
 }
 
 // RoleRevocation has a role deny everything to the credentials that a user got before a moment.
@@ -35,6 +40,7 @@ type RoleRevocation struct {
 	Before           time.Time
 	Until            time.Time
 	InForce          bool // IAM has it
+	Queued           bool `json:",omitempty"` // IAM was to have it
 }
 
 // roleSessionReader reads which roles users have opened.
@@ -118,6 +124,8 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		RoleName:         request.kept(),
 		PermissionSetARN: request.PermissionSet.ARN,
 		Until:            until,
+		Own:              c.OwnSTS,
+		Kept:             !c.OwnSTS && c.Roles != nil,
 	}))
 }
 
@@ -253,9 +261,14 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 	return ended, err
 }
 
+// canBeTold says whether IAM can be told to refuse a session's credentials: by this node, or by the
+// one that had the role opened, which keeps the roles even if this one has other settings.
+func (c *Center) canBeTold(s RoleSession) bool { return !s.Own && (s.Kept || c.Roles != nil) }
+
 // revokeRoles has the roles that a user has opened refuse the user's credentials, and returns them.
-// The center's own STS asks RoleSessionOpen; IAM must be told where the center keeps the roles.
-// Where it does neither, the sessions stay, so that an administrator sees what goes on.
+// The center's own STS asks RoleSessionOpen about what it has issued; IAM must be told where the
+// center keeps the roles. Where nobody can be told, the sessions stay, so that an administrator
+// sees what goes on.
 func (c *Center) revokeRoles(
 	tx Tx, user UserID, open Opened,
 ) (ended []EndedRole, err error) {
@@ -267,19 +280,25 @@ func (c *Center) revokeRoles(
 		if !s.Until.After(open.At) {
 			continue
 		}
-		role := EndedRole{s.AccountID, s.RoleName, s.PermissionSetARN, s.Name, s.Until, time.Time{}, false}
+		role := EndedRole{
+			AccountID: s.AccountID, RoleName: s.RoleName, PermissionSetARN: s.PermissionSetARN,
+			Name: s.Name, Until: s.Until, Own: s.Own,
+		}
 		switch {
-		case c.OwnSTS:
+		case s.Own:
 			role.RefusedAt = open.At
-		case c.Roles != nil:
+		case c.canBeTold(s):
 			if role.Gone, err = c.refuseSession(tx, s, before); err != nil {
 				return nil, err
 			}
+		default:
+			ended = append(ended, role)
+			continue
+		}
+		if err := tx.DeleteRoleSession(s); err != nil {
+			return nil, err
 		}
 		ended = append(ended, role)
-	}
-	if len(open.Roles) > 0 && (c.OwnSTS || c.Roles != nil) {
-		return ended, tx.DeleteRoleSessionsOf(user)
 	}
 	return ended, nil
 }
@@ -295,6 +314,7 @@ func (s RoleSession) revocation(before time.Time, inForce bool) RoleRevocation {
 		Before:           before,
 		Until:            s.Until.Add(revocationSlack),
 		InForce:          inForce,
+		Queued:           !inForce,
 	}
 }
 
@@ -336,9 +356,6 @@ func (c *Center) queueRole(tx Tx, account, permissionSet, name string) (there bo
 // endRevocations takes back what stands against credentials that have all run out. What was not in
 // force may go too.
 func (c *Center) endRevocations(ctx context.Context) error {
-	if c.Roles == nil && !c.OwnSTS {
-		return nil
-	}
 	ended := false
 	err := c.Store.Update(ctx, func(tx Tx) error {
 		now, err := c.clock(tx) // a node whose clock is fast would take back what is needed still
@@ -349,7 +366,7 @@ func (c *Center) endRevocations(ctx context.Context) error {
 		ended = len(list) > 0
 		for _, r := range list {
 			err = errors.Join(err, tx.DeleteRoleRevocation(r))
-			if c.Roles != nil {
+			if c.Roles != nil || r.Queued {
 				_, queued := c.queueRole(tx, r.AccountID, r.PermissionSetARN, r.RoleName)
 				err = errors.Join(err, queued)
 			}

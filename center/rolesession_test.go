@@ -95,6 +95,7 @@ func (w *roleWorld) opens(a center.Assignment) center.RoleSession {
 		RoleName:         known[0].RoleName,
 		PermissionSetARN: a.PermissionSetARN,
 		Until:            w.now.Add(12 * time.Hour),
+		Kept:             true,
 	}
 	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(s) }); err != nil {
 		w.t.Fatal(err)

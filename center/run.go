@@ -115,7 +115,7 @@ func (c *Center) Sweep(ctx context.Context) error {
 			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteAccessReviews(now.Add(-accessReviewKept), dueAtOnce),
 			tx.DeleteRevocations(now.Add(-revocationsKept), revocationsSwept))
-	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx))
+	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
 }
 
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so

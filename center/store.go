@@ -81,6 +81,7 @@ type Reader interface {
 	roleUseReader
 	instanceSettingsReader
 	instanceControlsReader
+	setupReader
 	historyReader
 	applicationReader
 	accessManagerReader
@@ -130,6 +131,7 @@ type Tx interface {
 	roleUseWriter
 	instanceSettingsWriter
 	instanceControlsWriter
+	setupWriter
 	historyWriter
 	applicationWriter
 	accessManagerWriter

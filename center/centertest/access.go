@@ -161,6 +161,7 @@ func applications(t *testing.T, s center.Store) {
 			}),
 			tx.PutTokenIssuer(center.TokenIssuer{ARN: "i1", Name: "I"}),
 			tx.PutInstanceSettings(center.InstanceSettings{Name: "Corp"}),
+			tx.PutSetup(center.Setup{Node: "one", KeepsRoles: true}),
 			tx.PutInstanceControls(center.InstanceControls{WithoutPermissionSets: true}),
 			tx.PutIdempotencyToken(center.IdempotencyToken{ID: "t", ARN: "a1", ExpiresAt: time.UnixMilli(5)}),
 		)
@@ -179,14 +180,15 @@ func applications(t *testing.T, s center.Store) {
 		settings, e8 := r.InstanceSettings()
 		token, e9 := r.IdempotencyToken("t")
 		controls, e10 := r.InstanceControls()
-		if !controls.WithoutPermissionSets {
-			t.Errorf("read back the controls %+v", controls)
+		setup, e11 := r.Setup()
+		if !controls.WithoutPermissionSets || setup.Node != "one" || !setup.KeepsRoles {
+			t.Errorf("read back the controls %+v and the setup %+v", controls, setup)
 		}
 		if one.Name != "One" || len(rest) != 1 || n != 2 || len(held) != 2 || len(next) != 1 || issuer.Name != "I" ||
 			len(issuers) != 1 || settings.Name != "Corp" || token.ARN != "a1" {
 			t.Errorf("read back %v %v %d %v %v %v %v %v %v", one, rest, n, held, next, issuer, issuers, settings, token)
 		}
-		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11)
 	})
 	update(t, s, func(tx center.Tx) error {
 		_, err := tx.DeleteExpired(time.UnixMilli(6))

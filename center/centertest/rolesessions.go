@@ -2,6 +2,7 @@ package centertest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -10,12 +11,14 @@ import (
 // roleSessions checks what is kept of the roles that users have opened, and of what stands against
 // them.
 func roleSessions(t *testing.T, s center.Store) {
-	session := center.RoleSession{UserID: "u1", Name: "ada", AccountID: two, RoleName: "R2", Until: at(50)}
+	session := center.RoleSession{UserID: "u1", Name: "ada", AccountID: two, RoleName: "R2", Until: at(50), Kept: true}
 	other := center.RoleSession{UserID: "u1", Name: "ada", AccountID: one, RoleName: "R1", Until: at(60)}
 	renamed := other
 	renamed.Name, renamed.Until = "countess", at(51)
 	shorter := other
 	shorter.Until = at(55)
+	own := renamed
+	own.Own, own.Until = true, at(50)
 	revoked := center.RoleRevocation{
 		RoleName: "R1", AccountID: one, UserID: "u1", Name: "ada", Before: at(40), Until: at(60),
 		PermissionSetARN: "ps1",
@@ -26,7 +29,7 @@ func roleSessions(t *testing.T, s center.Store) {
 		before := tx.Writes()
 		err := errors.Join(
 			tx.ExtendRoleSession(session), tx.ExtendRoleSession(other), tx.ExtendRoleSession(shorter),
-			tx.ExtendRoleSession(renamed),
+			tx.ExtendRoleSession(own), tx.ExtendRoleSession(renamed),
 		)
 		if tx.Writes() != before {
 			t.Error("a session of a role counts as a write")
@@ -45,7 +48,7 @@ func roleSessions(t *testing.T, s center.Store) {
 		ofUser, e3 := r.RoleRevocationsOf("u1")
 		ended, e4 := r.EndedRoleRevocations(at(60), 10)
 		none, e5 := r.EndedRoleRevocations(at(59), 10)
-		if len(sessions) != 3 || sessions[0] != other || sessions[1] != renamed || sessions[2] != session {
+		if !slices.Equal(sessions, []center.RoleSession{other, renamed, own, session}) {
 			t.Errorf("sessions %+v", sessions)
 		}
 		if len(ofRole) != 3 || ofRole[0] != revoked || ofRole[1] != asCountess || ofRole[2] != later ||

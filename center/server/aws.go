@@ -39,6 +39,13 @@ type AWS struct {
 	OrganizationsEach time.Duration
 }
 
+// Settings are those that all nodes of a center have to be given alike, by their flags.
+func (a AWS) Settings() map[string]string {
+	return map[string]string{
+		"credentials": a.From, "provisioning-role": a.ProvisioningRole, "hub-role": a.Hub, "role-path": a.RolePath,
+	}
+}
+
 // Connect has the center keep its roles in IAM and its accounts in step with its organization,
 // where the settings say so.
 func (a AWS) Connect(ctx context.Context, c *center.Center) error {

@@ -27,6 +27,9 @@ func (t tx) PutInstanceControls(v center.InstanceControls) error {
 	return t.putDocument(kindControls, theOnly, v)
 }
 
+func (t tx) Setup() (center.Setup, error)  { return document[center.Setup](t, kindSetup, theOnly) }
+func (t tx) PutSetup(v center.Setup) error { return t.putDocument(kindSetup, theOnly, v) }
+
 // samlKept is what a custom SAML application has, once more in a row of its own: a release that
 // knows nothing of SAML writes an application without it.
 type samlKept struct {

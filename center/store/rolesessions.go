@@ -20,8 +20,17 @@ func (t tx) ExtendRoleSession(s center.RoleSession) error {
 		ON CONFLICT (user_id, account_id, role_name, name)
 			DO UPDATE SET expires = excluded.expires, doc = excluded.doc
 			WHERE role_sessions.expires < excluded.expires`,
-		string(s.UserID), s.AccountID, s.RoleName, s.Name, s.Until.UnixMilli(), sqldb.Encode(s),
+		string(s.UserID), s.AccountID, s.RoleName, sessionKey(s), s.Until.UnixMilli(), sqldb.Encode(s),
 	)
+}
+
+// sessionKey tells sessions of a role apart: what the center's own STS has issued is refused by
+// that, and one of AWS beside it, which a node with other settings has opened, is not.
+func sessionKey(s center.RoleSession) string {
+	if s.Own {
+		return s.Name + " (own)" // AWS takes no space in a name
+	}
+	return s.Name
 }
 
 func (t tx) DeleteRoleSessionsOf(user center.UserID) error {
@@ -31,7 +40,7 @@ func (t tx) DeleteRoleSessionsOf(user center.UserID) error {
 func (t tx) DeleteRoleSession(s center.RoleSession) error {
 	return t.Do(
 		`DELETE FROM role_sessions WHERE user_id = $1 AND account_id = $2 AND role_name = $3 AND name = $4`,
-		string(s.UserID), s.AccountID, s.RoleName, s.Name,
+		string(s.UserID), s.AccountID, s.RoleName, sessionKey(s),
 	)
 }
 

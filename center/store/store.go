@@ -196,6 +196,7 @@ const (
 	kindAccountAccess  = "account-access"
 	kindHistory        = "history"
 	kindAccountLabel   = "account-label"
+	kindSetup          = "setup"
 )
 
 var kinds = []string{
@@ -204,7 +205,7 @@ var kinds = []string{
 	kindOrganization,
 	kindApplication, kindSAML, kindTokenIssuer, kindRequestPolicy, kindRequestWebhook,
 	kindAccessOwner,
-	kindAccountAccess, kindHistory, kindAccountLabel,
+	kindAccountAccess, kindHistory, kindAccountLabel, kindSetup,
 }
 
 const theOnly = "" // the id of a noun that exists once

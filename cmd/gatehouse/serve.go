@@ -142,6 +142,9 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if cfg.Roles, err = s.credentials.Broker(ctx, c); err != nil {
 		return err
 	}
+	if err := c.Begin(ctx, s.credentials.Settings()); err != nil {
+		return err
+	}
 	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 }
 

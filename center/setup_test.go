@@ -1,0 +1,181 @@
+package center_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+)
+
+// beside is a node on the same store that was started with other settings.
+func (w *roleWorld) beside(ownSTS bool) *center.Center {
+	node := centertest.On(w.t, w.Store, "https://center.example")
+	node.Now, node.OwnSTS = w.Now, ownSTS
+	return node
+}
+
+// TestANodeWithOtherSettingsRevokes: whoever is asked to end access, IAM is told of what AWS has
+// issued, and what the center's own STS has issued is refused.
+func TestANodeWithOtherSettingsRevokes(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, c := range []struct {
+		what   string
+		ownSTS bool // of the node that is asked
+		own    bool // credentials that the center's own STS has issued, beside AWS's
+	}{
+		{"a node whose credentials are the center's own", true, false},
+		{"such a node, where it has issued some too", true, true},
+		{"a node that keeps no roles", false, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			w := newRoleWorld(t)
+			w.create(w.ada)
+			w.work()
+			open := w.opens(w.ada)
+			if c.own {
+				own := open
+				own.Own, own.Kept = true, false
+				own.Until = open.Until.Add(time.Minute)
+				err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(own) })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			node := w.beside(c.ownSTS)
+			if err := node.SetUserActive(ctx, centertest.Actor, open.UserID, false); err != nil {
+				t.Fatal(err)
+			}
+			states := func() string {
+				t.Helper()
+				list, err := node.Revocations(ctx, center.RevocationQuery{UserID: open.UserID, Limit: 1})
+				if err != nil || len(list) != 1 {
+					t.Fatalf("%+v, %v", list, err)
+				}
+				p, err := node.Proof(ctx, list[0].ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var all []string
+				for _, r := range p.Roles {
+					all = append(all, strings.TrimSpace(string(r.State)+" "+r.By))
+				}
+				return strings.Join(all, ", ")
+			}
+			own := map[bool]string{true: ", " + string(center.RoleRefuses) + " the center's STS"}[c.own]
+			if got := states(); got != string(center.RolePending)+own {
+				t.Errorf("at once: %s", got)
+			}
+			w.work() // at the node that keeps the roles
+			if got := states(); got != string(center.RoleRefuses)+" IAM"+own {
+				t.Errorf("after the work: %s", got)
+			}
+			if denied := w.iam.there[open.RoleName].Revoked; len(denied) != 1 || denied[0].Name != open.Name {
+				t.Errorf("IAM denies %+v", denied)
+			}
+			w.now = open.Until.Add(time.Hour)
+			if err := node.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+			w.work()
+			if denied := w.iam.there[open.RoleName].Revoked; len(denied) != 0 {
+				t.Errorf("IAM denies %+v after the credentials have run out", denied)
+			}
+		})
+	}
+}
+
+// TestWhatNobodyCanBeToldStaysOpen: a node whose credentials are the center's own, beside one of
+// which AWS's are and that keeps no roles.
+func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.work()
+	open := w.opens(w.ada)
+	open.Kept = false
+	open.Until = open.Until.Add(time.Second)
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(open) }); err != nil {
+		t.Fatal(err)
+	}
+	node := w.beside(true)
+	ended, err := node.RevokeUser(ctx, centertest.Actor, open.UserID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := node.Proof(ctx, ended.ID)
+	if err != nil || len(p.Roles) != 1 || p.Roles[0].State != center.RoleOpen || p.Complete {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if a, err := node.RoleAccess(ctx, open.UserID); err != nil || len(a.Open) != 1 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// TestANodeWithOtherSettingsRetires: the last assignment of a permission set is deleted through a
+// node that keeps no roles.
+func TestANodeWithOtherSettingsRetires(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	if err := w.Begin(ctx, map[string]string{"provisioning-role": "X"}); err != nil {
+		t.Fatal(err)
+	}
+	w.create(w.ada)
+	w.work()
+	if len(w.iam.there) != 1 {
+		t.Fatalf("%+v", w.iam.there)
+	}
+	node := w.beside(true)
+	if err := node.Begin(ctx, map[string]string{"provisioning-role": ""}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := node.DeleteAssignment(ctx, centertest.Actor, w.ada); err != nil || r.Status != center.Succeeded {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	w.work()
+	if len(w.iam.there) != 0 {
+		t.Errorf("left in IAM: %+v", w.iam.there)
+	}
+}
+
+// shared is a store that other processes write to.
+type shared struct{ center.Store }
+
+func (shared) Shared() bool { return true }
+
+// TestNodesSayThatTheirSettingsDiffer: the one that starts, and those that were there before.
+func TestNodesSayThatTheirSettingsDiffer(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	first := centertest.New(t, "https://center.example")
+	var says [3]bytes.Buffer
+	first.Store, first.Log = shared{first.Store}, slog.New(slog.NewTextHandler(&says[0], nil))
+	second := centertest.On(t, first.Store, "https://center.example")
+	second.Log = slog.New(slog.NewTextHandler(&says[1], nil))
+	third := centertest.On(t, first.Store, "https://center.example")
+	third.Log = slog.New(slog.NewTextHandler(&says[2], nil))
+	role := map[string]string{"credentials": "assume-role", "provisioning-role": "X"}
+	other := map[string]string{"credentials": "sandbox", "provisioning-role": ""}
+	err := errors.Join(first.Begin(ctx, role), third.Begin(ctx, role), first.Sweep(ctx))
+	if says[0].Len() != 0 || says[2].Len() != 0 || err != nil {
+		t.Errorf("alike: %s, %s, %v", &says[0], &says[2], err)
+	}
+	err = errors.Join(second.Begin(ctx, other), first.Sweep(ctx))
+	for i, want := range []string{
+		"--credentials (assume-role here, sandbox there), --provisioning-role (X here, unset there)",
+		"--credentials (sandbox here, assume-role there), --provisioning-role (unset here, X there)",
+	} {
+		if !strings.Contains(says[i].String(), want) || err != nil {
+			t.Errorf("%d: %q, %v", i, &says[i], err)
+		}
+	}
+}
