@@ -462,3 +462,37 @@ func TestMappingsAreTheSameWhateverTheirVersion(t *testing.T) {
 		t.Error("mappings without an attribute are the same")
 	}
 }
+
+// TestARepairLeavesTheOtherSyncAlone: two syncs, each with its own state, provision a group of one
+// directory to one center. A repair of one takes nothing away from the other, and says what it has
+// found; and with a new state nothing changes about that.
+func TestARepairLeavesTheOtherSyncAlone(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileAWS)
+	one, two := between(from, to, newTenant(t, t.TempDir())), between(from, to, newTenant(t, t.TempDir()))
+	one.Groups, two.Groups = []string{"Engineering"}, []string{"Art"}
+	there := func(when string) {
+		t.Helper()
+		bob, err := to.center.UserByName(ctx, "bob@example.com")
+		users, groups, members := to.counts(t, "Art")
+		if err != nil || !bob.Active || users != 2 || groups != 2 || members != 1 {
+			t.Errorf("%s: %+v, %v; %d users, %d groups, %d in the group", when, bob, err, users, groups, members)
+		}
+	}
+	cycle(t, two, false)
+	cycle(t, one, false)
+	there("at first")
+	r := cycle(t, one, true)
+	if e := changes(t, r, "bob@example.com"); e.Code != "NotAdopted" || e.Outcome != provisioning.Skipped {
+		t.Errorf("of bob it says %+v", e)
+	}
+	there("after a repair")
+	again := one
+	again.State = newTenant(t, t.TempDir())
+	cycle(t, again, true)
+	there("after a repair without a state")
+	again.Adopt = true
+	if r := cycle(t, again, true); r.Disabled != 1 || r.Deleted != 0 {
+		t.Errorf("told to take over, it reports %+v", r)
+	}
+}

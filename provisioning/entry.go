@@ -90,6 +90,9 @@ func (c *cycle) tell(e Entry) {
 	}
 }
 
+// notAdopted is our own code of what is at the target and is not taken over.
+const notAdopted = "NotAdopted"
+
 // errorCode is Entra's code for a failure. Source: provisioning logs page.
 func errorCode(err error) string {
 	var p *scim.Problem
@@ -105,7 +108,7 @@ func errorCode(err error) string {
 	case errors.As(err, &d):
 		return "DuplicateTargetEntries"
 	case errors.As(err, &n):
-		return "NotAdopted"
+		return notAdopted
 	case !errors.As(err, &p), p.Status/100 == 3: // a redirect is not followed
 		return "WebExceptionProtocolError"
 	}

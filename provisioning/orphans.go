@@ -8,26 +8,45 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
-// Historian is a Memory that can say more of what it has no link of any more.
+// Claim is an object at the target whose external id is that of an object of the source, and that
+// no link knows.
+type Claim struct {
+	Ref
+	TargetID string
+}
+
+// Past is what a memory knows of a claim.
+type Past uint8
+
+// The pasts.
+const (
+	Unknown Past = iota
+	Seen         // the source had the object once
+	Written      // it has written the object at the target
+	Others       // another job of the same source has a link to it
+)
+
+// Historian is a Memory that can say more of what it has no link of any more. What it cannot say is
+// Unknown.
 type Historian interface {
-	// Remembers returns those of the objects that were provisioned once, or that the source once
-	// had.
-	Remembers(ctx context.Context, refs []Ref) (map[Ref]bool, error)
+	Remembers(ctx context.Context, claims []Claim) (map[Ref]Past, error)
 }
 
 // orphans are the objects of a kind at the target that have one of our externalIds, and that no
 // link knows: they were created by a request whose answer nobody remembers, and belong to somebody
-// who is gone, out of scope or disabled. They become links, to be disabled or deleted like any
-// other. What has an externalId that was never ours is left alone.
+// who is gone, out of scope or disabled. Those that the memory has written become links, to be
+// disabled or deleted like any other. The others may be those of another job or synchronization
+// that has the same source: they are reported, and taken over with Adopt.
 func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candidate, error) {
 	m := c.Mappings.of(kind)
 	if there == nil || m == nil || !m.Maps(externalID) {
 		return nil, nil
 	}
-	var unknown []Ref
+	var claims []Claim
 	found := map[Ref]scim.Resource{}
 	for _, id := range slices.Sorted(maps.Keys(there.byID)) {
 		ref := Ref{kind, there.byID[id].String(externalID)}
@@ -46,49 +65,90 @@ func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candid
 		} else if err != nil && !errors.Is(err, ErrUnknown) {
 			return nil, err
 		}
-		unknown = append(unknown, ref)
+		claims = append(claims, Claim{ref, id})
 		found[ref] = there.byID[id]
 	}
-	return c.adoptOrphans(ctx, unknown, found)
+	return c.adoptOrphans(ctx, claims, found)
 }
 
-func (c *cycle) adoptOrphans(ctx context.Context, unknown []Ref, found map[Ref]scim.Resource) (
+func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]scim.Resource) (
 	list []candidate, err error,
 ) {
-	if len(unknown) == 0 {
-		return nil, nil
-	}
-	once := map[Ref]bool{}
-	if h, ok := c.Memory.(Historian); ok {
-		if once, err = h.Remembers(ctx, unknown); err != nil {
+	past := map[Ref]Past{}
+	if h, ok := c.Memory.(Historian); ok && len(claims) > 0 {
+		if past, err = h.Remembers(ctx, claims); err != nil {
 			return nil, err
 		}
 	}
-	for _, ref := range unknown {
-		x, err := c.Source.Object(ctx, ref)
+	var strange []candidate
+	for _, claim := range claims {
+		x, err := c.Source.Object(ctx, claim.Ref)
 		if err != nil {
 			return nil, fmt.Errorf("read the source: %w", err)
 		}
-		o := evaluate(ctx, x, c.Mappings.of(ref.Kind))
-		link := Link{Ref: ref, TargetID: found[ref].String("id"), Sent: c.mapped(o, found[ref])}
-		ours := once[ref]
+		o := evaluate(ctx, x, c.Mappings.of(claim.Kind))
+		link := Link{Ref: claim.Ref, TargetID: claim.TargetID, Sent: c.mapped(o, found[claim.Ref])}
+		ofSource := past[claim.Ref] == Seen
 		if !x.Gone {
 			id, err := o.mapping.Value(ctx, externalID, x.Attributes)
-			ours = err == nil && id == ref.ID
-		}
-		controlled := c.Careful && ref.Kind == Group && strings.HasPrefix(link.Sent["displayName"], controlTower)
-		if action := c.plan(o, link).action; !ours || controlled || (action != Disable && action != Delete) {
-			continue
+			ofSource = err == nil && id == claim.ID
 		}
 		if o.Name == "" {
-			o.Name = ref.ID
+			o.Name = claim.ID
+		}
+		controlled := c.Careful && claim.Kind == Group && strings.HasPrefix(link.Sent["displayName"], controlTower)
+		ours := past[claim.Ref] == Written
+		link.Adopted = !ours
+		switch action := c.plan(o, link).action; {
+		case controlled || past[claim.Ref] == Others || !(ours || ofSource):
+			continue
+		case !ours && !c.Adopt:
+			link.Adopted = false
+			if action = c.plan(o, link).action; action == Disable || action == Delete {
+				strange = append(strange, o)
+			}
+			continue
+		case action != Disable && action != Delete:
+			continue
 		}
 		if err := c.keep(ctx, link); err != nil {
 			return nil, err
 		}
 		list = append(list, o)
 	}
-	return list, nil
+	return list, c.reportStrange(ctx, strange, found)
+}
+
+// reportStrange says what is at the target, of people and groups who should not be there, and left
+// alone.
+func (c *cycle) reportStrange(ctx context.Context, strange []candidate, found map[Ref]scim.Resource) error {
+	for i, o := range strange {
+		if i == fewObjects {
+			break
+		}
+		remedy := "if nothing else provisions it, disable or delete it at the target"
+		if c.Careful {
+			remedy = "if nothing else provisions it, take it over with --adopt"
+		}
+		reason := "it is at the target, though not to be, and nobody remembers that it was made from here; " + remedy
+		if more := len(strange) - fewObjects; more > 0 && i == fewObjects-1 {
+			reason += names.Counted(" (and %d more {object|objects})", more)
+		}
+		id := found[o.Ref].String("id")
+		e := c.entry(o, id, step{action: Other, code: notAdopted, reason: reason}, nil, 0)
+		c.tell(e)
+		link, err := c.Memory.Link(ctx, o.Ref)
+		switch {
+		case errors.Is(err, ErrUnknown):
+			err = c.forget(ctx, o.Ref, e) // there is nothing but the entry to be kept
+		case err == nil:
+			err = c.keep(ctx, link, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mapped is what a resource of the target has of an object's mapping, members apart: what is mapped

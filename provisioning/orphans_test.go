@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,14 +13,25 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning"
 )
 
-// historian is a memory that knows whom it once knew.
+// historian is a memory that knows what it once wrote.
 type historian struct {
 	*mortal
-	once map[provisioning.Ref]bool
+	past map[provisioning.Ref]provisioning.Past
 }
 
-func (h historian) Remembers(_ context.Context, refs []provisioning.Ref) (map[provisioning.Ref]bool, error) {
-	return h.once, nil
+func (h historian) Remembers(
+	context.Context, []provisioning.Claim,
+) (map[provisioning.Ref]provisioning.Past, error) {
+	return h.past, nil
+}
+
+// written is a past in which some objects were written.
+func written(refs ...provisioning.Ref) map[provisioning.Ref]provisioning.Past {
+	past := map[provisioning.Ref]provisioning.Past{}
+	for _, ref := range refs {
+		past[ref] = provisioning.Written
+	}
+	return past
 }
 
 // compare runs cycles that compare everything, until nothing is left to do.
@@ -130,12 +142,11 @@ func TestAComparisonPutsRightBothWays(t *testing.T) {
 			d.remove(kim)
 			d.edit(eve, func(e *entry) { e.Assigned = false })
 			d.remove(ops)
-			once := map[provisioning.Ref]bool{kim: true, ops: true}
 			if setting.forget {
 				m.Volatile = provisioning.NewVolatile()
 			}
 			x.misbehave(setting.trouble)
-			x.compare(t, d, historian{m, once}, nil)
+			x.compare(t, d, historian{m, written(kim, eve, ops)}, nil)
 			x.misbehave(nil)
 			x.want(t, "ada*", "bob*", "eve", "zoe*", "Eng=ada+bob", "stranger*", "local*")
 			if u, err := x.center.User(ctx, id("bob")); err != nil || u.DisplayName != "bob" {
@@ -159,7 +170,7 @@ func TestOrphansAreHeldBackLikeOthers(t *testing.T) {
 	}
 	d.remove(ada, bob)
 	m.Volatile = provisioning.NewVolatile()
-	memory := historian{m, map[provisioning.Ref]bool{ada: true, bob: true}}
+	memory := historian{m, written(ada, bob)}
 	engine := provisioning.Engine{
 		Source: d, Memory: memory, Mappings: mappings(t), Reread: true, MaxDeletions: 1,
 		Target: provisioning.SCIM(x.client, provisioning.Entra),
@@ -174,4 +185,68 @@ func TestOrphansAreHeldBackLikeOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.want(t, "eve*")
+}
+
+// TestAComparisonLeavesOthersAlone: another job has provisioned its part of the same source to the
+// same target. A comparison takes nothing of that away, and says what it has found.
+func TestAComparisonLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		past    provisioning.Past
+		set     func(*provisioning.Engine)
+		want    []string
+		reports int
+	}{
+		"nothing is remembered": {provisioning.Unknown, nil, []string{"bob*", "Ops=bob", "kim*"}, 2},
+		"the source had them":   {provisioning.Seen, nil, []string{"bob*", "Ops=bob", "kim*"}, 3},
+		"another job has them":  {provisioning.Others, nil, []string{"bob*", "Ops=bob", "kim*"}, 0},
+		"they were its own":     {provisioning.Written, nil, []string{"bob"}, 0},
+		"a careful one": {provisioning.Unknown, func(e *provisioning.Engine) {
+			e.Careful = true
+		}, []string{"bob*", "Ops=bob", "kim*"}, 2},
+		"a careful one that is told to take over": {provisioning.Unknown, func(e *provisioning.Engine) {
+			e.Careful, e.Adopt = true, true
+		}, []string{"bob", "Ops=bob", "kim*"}, 0},
+		"a dry run": {provisioning.Unknown, func(e *provisioning.Engine) {
+			e.DryRun = true
+		}, []string{"bob*", "Ops=bob", "kim*"}, 2},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			d := newDirectory(user("ada"), user("bob"), user("kim"), group("Eng", "ada"), group("Ops", "bob"))
+			scope := func(yes bool, refs ...provisioning.Ref) {
+				for _, ref := range refs {
+					assigned(ref, yes)(d)
+				}
+			}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			scope(false, ada, eng)
+			x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now) // the other one
+			d.remove(kim)
+			scope(true, ada, eng)
+			scope(false, bob, ops)
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			x.sound(t, d, m, &now)
+			past := map[provisioning.Ref]provisioning.Past{bob: c.past, ops: c.past, kim: c.past}
+			var mu sync.Mutex
+			reported := map[provisioning.Ref]bool{}
+			x.compare(t, d, historian{m, past}, func(e *provisioning.Engine) {
+				e.OnEntry = func(e provisioning.Entry) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e.Code == "NotAdopted" && e.Outcome == provisioning.Skipped {
+						reported[e.Ref] = true
+					}
+				}
+				if c.set != nil {
+					c.set(e)
+				}
+			})
+			x.want(t, append(c.want, "ada*", "Eng=ada")...)
+			if len(reported) != c.reports {
+				t.Errorf("it reports %v", reported)
+			}
+		})
+	}
 }

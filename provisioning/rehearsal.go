@@ -85,6 +85,14 @@ func (r *rehearsal) Forget(_ context.Context, ref Ref, _ ...Entry) error {
 	return nil
 }
 
+// Remembers implements Historian, where the real memory does.
+func (r *rehearsal) Remembers(ctx context.Context, claims []Claim) (map[Ref]Past, error) {
+	if h, ok := r.Memory.(Historian); ok {
+		return h.Remembers(ctx, claims)
+	}
+	return nil, nil
+}
+
 func (r *rehearsal) drop(ref Ref) {
 	delete(r.owners, Ref{ref.Kind, r.links[ref].TargetID})
 	delete(r.links, ref)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,13 +211,39 @@ type logReader interface {
 	// LogBeyond is the time of the entry that comes so many entries before a moment; the zero time
 	// if there are no more than that.
 	LogBeyond(at time.Time, entries int) (time.Time, error)
-	LoggedObjects(jobID JobID) ([]Mark, error) // each object that the log of a job names, once
+	Written() ([]Written, error) // what the log says was written, by all jobs that ever were, each once
 }
 
 // logWriter writes the provisioning log.
 type logWriter interface {
 	AppendLog([]LogEntry) error
 	DeleteLog(before time.Time) (rows int, err error)
+}
+
+// Written is an object at a target that a job has written. Without a TargetID it may have made it:
+// the answer says nothing.
+type Written struct {
+	JobID JobID
+	Mark
+	TargetID string
+}
+
+// Written is what an entry says was written. ok is false where that is nothing.
+func (e LogEntry) Written() (w Written, ok bool) {
+	w = Written{e.JobID, Mark{Kind: e.Kind, ID: e.SourceID}, e.TargetID}
+	switch e.Status {
+	case "success":
+		return w, e.TargetID != "" && e.Action != "other"
+	case "failure":
+		return w, e.TargetID == "" && e.Action == "create" && slices.Contains(unanswered, e.Code)
+	}
+	return w, false
+}
+
+// unanswered are the codes of failures after which nobody knows what was done. Source: provisioning
+// logs page.
+var unanswered = []string{
+	"InternalServerError", "WebExceptionProtocolError", "SystemForCrossDomainIdentityManagementServiceIncompatible",
 }
 
 // AttributeChange is an attribute at the target before and after.

@@ -61,9 +61,14 @@ const tokenIsElsewhere = "the saved secret token belongs to another tenant URL a
 
 // savedFor says whether the token was saved for an address.
 func (c Credentials) savedFor(address string) bool {
-	saved, err := outbound.Canonical(c.BaseAddress)
-	asked, wrong := outbound.Canonical(address)
-	return err == nil && wrong == nil && saved == asked
+	return c.SameTarget(Credentials{BaseAddress: address})
+}
+
+// SameTarget says whether two jobs write to the same target, by its address.
+func (c Credentials) SameTarget(other Credentials) bool {
+	here, err := outbound.Canonical(c.BaseAddress)
+	there, wrong := outbound.Canonical(other.BaseAddress)
+	return err == nil && wrong == nil && here == there
 }
 
 // tokenPurpose is what a secret token is sealed for: it does not open beside another address, even

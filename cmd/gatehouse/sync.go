@@ -89,8 +89,10 @@ added are reported by --repair, or removed with --strangers remove.
 The first run against a target that has users or groups already prints the difference and asks for
 ACCEPT. Without --state, every run is a first one. --accept skips the question.
 
-It changes only objects that it created, unless you add --adopt, and never deletes others. It never
-changes groups whose name starts with AWS, such as those of Control Tower. A cycle that would
+It changes only objects that it created, unless you add --adopt, and never deletes others. What
+--repair finds of the same directory, and does not remember, may be another sync's: it is reported,
+and disabled only with --adopt. It never changes groups whose name starts with AWS, such as those of
+Control Tower. A cycle that would
 disable or delete more than --max-deletions objects does nothing. When an attribute is cleared at
 the source, it is removed at the target.
 

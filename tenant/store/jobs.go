@@ -163,25 +163,22 @@ func (t tx) LogBeyond(at time.Time, entries int) (time.Time, error) {
 	return time.UnixMilli(ms), err
 }
 
-// LoggedObjects reads the whole log, an entry at a time: it is needed after disasters only.
-func (t tx) LoggedObjects(jobID tenant.JobID) (marks []tenant.Mark, err error) {
-	seen := map[tenant.Mark]bool{}
-	err = t.Query(
-		`SELECT doc FROM provisioning_log WHERE job_id = $1`, []any{string(jobID)},
-		func(rows sqldb.Row) error {
-			var doc string
-			if err := rows.Scan(&doc); err != nil {
-				return err
-			}
-			e, err := sqldb.Decode[tenant.LogEntry](doc)
-			if m := (tenant.Mark{Kind: e.Kind, ID: e.SourceID}); err == nil && !seen[m] {
-				seen[m] = true
-				marks = append(marks, m)
-			}
+// Written reads the whole log, an entry at a time: it is needed after disasters only.
+func (t tx) Written() (list []tenant.Written, err error) {
+	seen := map[tenant.Written]bool{}
+	err = t.Query(`SELECT doc FROM provisioning_log WHERE status <> 'skipped'`, nil, func(rows sqldb.Row) error {
+		var doc string
+		if err := rows.Scan(&doc); err != nil {
 			return err
-		},
-	)
-	return marks, err
+		}
+		e, err := sqldb.Decode[tenant.LogEntry](doc)
+		if w, ok := e.Written(); err == nil && ok && !seen[w] {
+			seen[w] = true
+			list = append(list, w)
+		}
+		return err
+	})
+	return list, err
 }
 
 // AppendMarks numbers the marks after the last one. The transaction is serializable, so numbers are

@@ -19,7 +19,7 @@ func TestWhatEarlierReleasesTookClearsNothing(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var sent []string
-	created := center(func() {})
+	created := nobody(func() {})
 	c := newCluster(t, sqldbtest.Postgres(t), func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			body, _ := io.ReadAll(r.Body)

@@ -78,9 +78,9 @@ func (c *cluster) newUser(t *testing.T, name string) tenant.User {
 	return u
 }
 
-// center answers as a SCIM service in which nobody is found, and calls post before it creates
+// nobody answers as a SCIM service in which nobody is found, and calls post before it creates
 // somebody.
-func center(post func()) http.HandlerFunc {
+func nobody(post func()) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/scim+json")
 		if r.Method == http.MethodPost {
@@ -102,7 +102,7 @@ func center(post func()) http.HandlerFunc {
 func TestOneNodeAtATimeRunsAJob(t *testing.T) {
 	t.Parallel()
 	var posts atomic.Int32
-	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), nobody(func() {
 		posts.Add(1)
 		time.Sleep(20 * time.Millisecond) // the target takes its time
 	}))
@@ -132,7 +132,7 @@ func TestANodeThatLostTheLeaseWritesNothing(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	posted, goOn := make(chan struct{}), make(chan struct{})
-	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), nobody(func() {
 		posted <- struct{}{}
 		<-goOn
 	}))
@@ -190,7 +190,7 @@ func TestOnDemandWaitsForACycleElsewhere(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	posted, goOn := make(chan struct{}, 10), make(chan struct{})
-	c := newCluster(t, sqldbtest.Postgres(t), center(func() {
+	c := newCluster(t, sqldbtest.Postgres(t), nobody(func() {
 		posted <- struct{}{}
 		<-goOn
 	}))
@@ -235,7 +235,7 @@ func TestBothNodesGoOnWhenTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	var down atomic.Bool
 	var posts atomic.Int32
-	answer := center(func() { posts.Add(1) })
+	answer := nobody(func() { posts.Add(1) })
 	postgres := sqldbtest.NewServer(t)
 	c := newCluster(t, postgres.URL(), func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {

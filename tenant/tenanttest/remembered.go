@@ -33,7 +33,7 @@ func batches(t *testing.T, s tenant.Store) {
 	})
 }
 
-// links is the contract of one link that is forgotten, and of what a log names.
+// links is the contract of one link that is forgotten, and of what a log says was written.
 func links(t *testing.T, s tenant.Store) {
 	update(t, s, func(tx tenant.Tx) error {
 		return errors.Join(
@@ -42,10 +42,15 @@ func links(t *testing.T, s tenant.Store) {
 			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u"}),
 			tx.DeleteLink("j", tenant.KindUser, "u"), tx.DeleteLink("j", tenant.KindUser, "none"),
 			tx.AppendLog([]tenant.LogEntry{
-				{ID: "1", JobID: "j", Kind: tenant.KindUser, SourceID: "u", Time: at},
-				{ID: "2", JobID: "j", Kind: tenant.KindUser, SourceID: "u", Time: at},
-				{ID: "3", JobID: "j", Kind: tenant.KindGroup, SourceID: "u", Time: at},
-				{ID: "4", JobID: "k", Kind: tenant.KindUser, SourceID: "v", Time: at},
+				logged("1", "j", tenant.KindUser, "create", "success", "1", ""),
+				logged("2", "j", tenant.KindUser, "update", "success", "1", ""),
+				logged("3", "j", tenant.KindGroup, "delete", "success", "2", ""),
+				logged("4", "k", tenant.KindUser, "disable", "success", "3", ""),
+				logged("5", "l", tenant.KindUser, "create", "failure", "", "InternalServerError"),
+				logged("6", "m", tenant.KindUser, "create", "failure", "", "EntryConflict"),
+				logged("7", "m", tenant.KindUser, "update", "failure", "4", "InternalServerError"),
+				logged("8", "m", tenant.KindUser, "other", "skipped", "4", "NotAdopted"),
+				logged("9", "m", tenant.KindUser, "stagedDelete", "skipped", "4", ""),
 			}),
 		)
 	})
@@ -54,17 +59,29 @@ func links(t *testing.T, s tenant.Store) {
 		wantNoRow(t, "a link that was deleted", gone)
 		_, e1 := r.Link("j", tenant.KindGroup, "u")
 		_, e2 := r.Link("k", tenant.KindUser, "u")
-		logged, e3 := r.LoggedObjects("j")
-		times := map[tenant.Mark]int{}
-		for _, m := range logged {
-			times[m]++
+		written, e3 := r.Written()
+		times := map[tenant.Written]int{}
+		for _, w := range written {
+			times[w]++
 		}
-		want := map[tenant.Mark]int{{Kind: tenant.KindUser, ID: "u"}: 1, {Kind: tenant.KindGroup, ID: "u"}: 1}
+		user, group := tenant.Mark{Kind: tenant.KindUser, ID: "u"}, tenant.Mark{Kind: tenant.KindGroup, ID: "u"}
+		want := map[tenant.Written]int{
+			{JobID: "j", Mark: user, TargetID: "1"}: 1, {JobID: "j", Mark: group, TargetID: "2"}: 1,
+			{JobID: "k", Mark: user, TargetID: "3"}: 1, {JobID: "l", Mark: user}: 1,
+		}
 		if !maps.Equal(times, want) {
-			t.Errorf("the log names %v, want each once: %v", logged, want)
+			t.Errorf("the log says that %v was written, want each once: %v", written, want)
 		}
 		return errors.Join(e1, e2, e3)
 	})
+}
+
+// logged is an entry of a provisioning log.
+func logged(id string, job tenant.JobID, kind tenant.ObjectKind, action, status, target, code string) tenant.LogEntry {
+	return tenant.LogEntry{
+		ID: id, JobID: job, Time: at, Kind: kind, SourceID: "u", TargetID: target, Action: action, Status: status,
+		Code: code,
+	}
 }
 
 // counts is the contract of what metrics count, and of members by pages and people by manager.

@@ -1,0 +1,200 @@
+package syncjobs_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// house is a tenant with Ada and Eva in Eng and Bob in Ops, and a center, without a connection.
+type house struct {
+	t      *testing.T
+	tenant *tenant.Tenant
+	runner *syncjobs.Runner
+	center *center.Center
+	users  map[string]tenant.UserID
+	groups map[string]tenant.GroupID
+
+	endpoint, token string
+}
+
+func newHouse(t *testing.T, profile center.Profile) *house {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tenant.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	h := &house{t: t, tenant: tenanttest.On(t, s)}
+	h.center, h.endpoint, h.token = aCenter(t, profile)
+	h.runner = syncjobs.New(h.tenant, slog.New(slog.DiscardHandler), http.DefaultClient)
+	h.users, h.groups = map[string]tenant.UserID{}, map[string]tenant.GroupID{}
+	for _, name := range []string{"ada", "bob", "eva"} {
+		h.hire(name)
+	}
+	for name, members := range map[string][]string{"Eng": {"ada", "eva"}, "Ops": {"bob"}} {
+		var ids []tenant.PrincipalID
+		for _, m := range members {
+			ids = append(ids, tenant.PrincipalID(h.users[m]))
+		}
+		g, err := h.tenant.CreateGroup(
+			t.Context(), tenanttest.Actor, tenant.Group{DisplayName: name, SecurityEnabled: true}, ids...,
+		)
+		h.must(err)
+		h.groups[name] = g.ID
+	}
+	return h
+}
+
+// aCenter is an empty center, with its SCIM endpoint and a token.
+func aCenter(t *testing.T, profile center.Profile) (c *center.Center, endpoint, token string) {
+	t.Helper()
+	c = centertest.New(t, "http://127.0.0.1")
+	centertest.ServeDoor(t, c, &scimserver.Handler{
+		Center: c, Log: slog.New(slog.DiscardHandler), RequestID: func(*http.Request) string { return "id" },
+		Address: func(*http.Request) string { return "" },
+	})
+	endpoint, token = centertest.Provisioned(t, c, profile)
+	return c, endpoint, token
+}
+
+func (h *house) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) hire(name string) {
+	h.t.Helper()
+	u, err := h.tenant.CreateUser(h.t.Context(), tenanttest.Actor, tenant.User{
+		UserPrincipalName: name + "@northwind.example", DisplayName: name, GivenName: name, Surname: "X", Enabled: true,
+	}, "")
+	h.must(err)
+	h.users[name] = u.ID
+}
+
+func (h *house) enable(name string, yes bool) {
+	h.t.Helper()
+	_, err := h.tenant.UpdateUser(
+		h.t.Context(), tenanttest.Actor, h.users[name], func(u *tenant.User) { u.Enabled = yes },
+	)
+	h.must(err)
+}
+
+// application makes an application with some groups assigned.
+func (h *house) application(groups ...string) tenant.ServicePrincipalID {
+	h.t.Helper()
+	app, err := h.tenant.Instantiate(h.t.Context(), tenanttest.Actor, tenant.Gallery[0], strings.Join(groups, " "))
+	h.must(err)
+	h.assign(app.ServicePrincipalID, groups...)
+	return app.ServicePrincipalID
+}
+
+// assign assigns groups to an application, and nothing else.
+func (h *house) assign(to tenant.ServicePrincipalID, groups ...string) {
+	h.t.Helper()
+	var holders []tenant.Holder
+	for _, g := range groups {
+		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(h.groups[g])})
+	}
+	h.must(h.tenant.SetAssigned(h.t.Context(), audit.SystemActor, to, holders, nil))
+}
+
+// job makes the job of an application, and starts it.
+func (h *house) job(of tenant.ServicePrincipalID) tenant.Job {
+	h.t.Helper()
+	j, err := h.tenant.CreateJob(h.t.Context(), tenanttest.Actor, of, tenant.Gallery[0].SyncTemplate)
+	h.must(err)
+	h.must(h.tenant.ConfigureJob(h.t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+		BaseAddress: &h.endpoint, SecretToken: &h.token,
+	}))
+	h.must(h.tenant.StartJob(h.t.Context(), tenanttest.Actor, j.ID))
+	h.run(j)
+	return j
+}
+
+// run runs a cycle of a job, in which nothing fails, and returns the job as it is afterwards.
+func (h *house) run(j tenant.Job) tenant.Job {
+	h.t.Helper()
+	h.must(h.runner.RunJob(h.t.Context(), j))
+	j, err := h.tenant.Job(h.t.Context(), j.ServicePrincipalID, j.ID)
+	h.must(err)
+	if j.Last == nil || j.Last.State != "Succeeded" {
+		h.t.Fatalf("the cycle: %+v", j.Last)
+	}
+	return j
+}
+
+func (h *house) want(want ...string) {
+	h.t.Helper()
+	slices.Sort(want)
+	if diff := cmp.Diff(want, has(h.t, h.center)); diff != "" {
+		h.t.Errorf("the center differs (-want +have):\n%s", diff)
+	}
+}
+
+// has is what a center has: who is active with a star, and groups with their members.
+func has(t *testing.T, c *center.Center) (out []string) {
+	t.Helper()
+	ctx := context.Background()
+	users, err := c.Users(ctx, center.UserQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[center.UserID]string{}
+	for _, u := range users {
+		names[u.ID], _, _ = strings.Cut(u.UserName, "@")
+		out = append(out, names[u.ID]+map[bool]string{true: "*"}[u.Active])
+	}
+	groups, err := c.Groups(ctx, center.GroupQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		members, err := c.Memberships(ctx, center.MembershipQuery{GroupID: g.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in []string
+		for _, m := range members {
+			in = append(in, names[m.UserID])
+		}
+		slices.Sort(in)
+		out = append(out, g.DisplayName+"="+strings.Join(in, "+"))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestAFullRestartLeavesTheOtherJobAlone: two applications provision their parts of the directory
+// to one center. A full restart of either takes nothing away from the other.
+func TestAFullRestartLeavesTheOtherJobAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileAWS)
+	jobs := []tenant.Job{h.job(h.application("Eng")), h.job(h.application("Ops"))}
+	h.enable("eva", false)
+	for _, j := range jobs {
+		h.run(j)
+		h.must(h.tenant.RestartJob(t.Context(), tenanttest.Actor, j.ID, tenant.Reset{Links: true}))
+		if j = h.run(j); j.ComparedAt.IsZero() {
+			t.Error("nothing was compared")
+		}
+		h.want("ada*", "bob*", "eva", "Eng=ada+eva", "Ops=bob")
+	}
+}
