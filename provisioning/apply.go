@@ -62,7 +62,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	began := time.Now()
 	o, link := p.candidate, p.link
 	manager := link.Manager
-	if c.compares(link) && c.compared && c.listed(link) == nil {
+	if c.compares(link) && c.compared[o.Kind] && c.listed(link) == nil {
 		link.Doubt = suspicion(link.Doubt)
 	}
 	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""

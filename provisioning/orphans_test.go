@@ -2,7 +2,9 @@ package provisioning_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -248,5 +250,62 @@ func TestAComparisonLeavesOthersAlone(t *testing.T) {
 				t.Errorf("it reports %v", reported)
 			}
 		})
+	}
+}
+
+// TestAListingThatFailsIsNoComparison: a page of the listing fails while everything else is well.
+// The cycle does what it can do without, and is tried again until it has compared.
+func TestAListingThatFailsIsNoComparison(t *testing.T) {
+	t.Parallel()
+	for what, answer := range map[string]func(http.ResponseWriter){
+		"an error":           func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+		"a page of a proxy":  func(w http.ResponseWriter) { _, _ = io.WriteString(w, "<html>") },
+		"a gateway's object": func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{}`) },
+		"nobody to route to": func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+	} {
+		for _, of := range []string{"/Users", "/Groups"} {
+			t.Run(what+" for "+of, func(t *testing.T) {
+				t.Parallel()
+				x := newTarget(t)
+				d := newDirectory(user("ada"), user("bob"), user("kim"), group("Eng", "ada"), group("Ops", "kim"))
+				m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+				now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+				x.sound(t, d, m, &now)
+				before, _ := m.Watermark(t.Context())
+				for _, ref := range []provisioning.Ref{kim, ops} {
+					d.remove(ref)
+					if err := m.Volatile.Forget(t.Context(), ref); err != nil {
+						t.Fatal(err)
+					}
+				}
+				active(ada, false)(d)
+				adding(user("eve"))(d)
+				x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+					lists := strings.HasSuffix(r.URL.Path, of) && r.URL.Query().Get("startIndex") != ""
+					if lists {
+						answer(w)
+					}
+					return lists
+				})
+				engine := provisioning.Engine{
+					Source: d, Memory: historian{m, written(kim, ops)}, Mappings: mappings(t), Reread: true,
+					Target: provisioning.SCIM(x.client, provisioning.Entra),
+					Now:    func() time.Time { return now }, NewID: func() string { return "id" },
+				}
+				engine.Hurry()
+				_, err := engine.Run(t.Context())
+				if now, _ := m.Watermark(t.Context()); !provisioning.MayPass(err) || now != before {
+					t.Errorf("it ends with %v, and is at %q after %q", err, now, before)
+				}
+				if has := x.state(t); !slices.Contains(has, "ada") || !slices.Contains(has, "eve*") {
+					t.Errorf("the rest is not done: %v", has)
+				}
+				x.misbehave(nil)
+				if _, err := engine.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				x.want(t, "ada", "bob*", "eve*", "Eng=ada")
+			})
+		}
 	}
 }

@@ -377,9 +377,10 @@ type cycle struct {
 	listing  sync.Mutex                 // guards values
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
 
-	compared  bool        // what is at the target was listed, where it lists
-	putOff    bool        // conflicts are collected, since the name may be freed by the time that all others are done
-	conflicts []candidate // guarded by mu too
+	compared  map[Kind]bool // what is at the target was listed, where it lists
+	unlisted  error         // why it was not
+	putOff    bool          // conflicts are collected, since the name may be freed by the time that all others are done
+	conflicts []candidate   // guarded by mu too
 }
 
 // Run runs one cycle. An error means that the cycle could not be done; single objects that fail are
@@ -423,6 +424,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		yielded: map[Ref]bool{},
 
 		released: map[string]bool{},
+		compared: map[Kind]bool{},
 	}
 }
 
@@ -485,6 +487,9 @@ func (c *cycle) run(ctx context.Context) error {
 		if err := phase(); err != nil {
 			return err
 		}
+	}
+	if c.unlisted != nil {
+		return c.unlisted
 	}
 	return c.Memory.SetWatermark(ctx, changes.Watermark, c.Reread)
 }

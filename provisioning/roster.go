@@ -36,7 +36,7 @@ type wantedValues map[string]map[string]bool
 
 // readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one
 // at a time. It is nil where it is not, or where the target does not list: then it is asked for
-// each object.
+// each object. Where everything is to be compared, a listing that may succeed another time fails.
 func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, objects int) (*roster, error) {
 	if objects <= fewObjects && !c.Reread {
 		return nil, nil
@@ -49,7 +49,9 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		page, err := c.page(ctx, kind, from)
 		p := new(scim.Problem)
 		switch {
-		case errors.Is(err, ErrNoPages), errors.As(err, &p) && stops(err) == nil: // it does not page as it should
+		case errors.Is(err, ErrNoPages): // it does not page as it should
+			return nil, nil
+		case errors.As(err, &p) && stops(err) == nil && !(c.Reread && MayPass(err)):
 			return nil, nil
 		case err != nil:
 			return nil, err
@@ -121,14 +123,19 @@ func (r *roster) drop(ids map[string]bool) {
 }
 
 // rosters reads what is needed to match the objects that are not linked yet, or to compare all of
-// them.
+// them. A cycle whose comparison fails does all else, and says in the end that it has failed.
 func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
 	for kind, values := range s.wanted {
-		if c.there[kind], err = c.readRoster(ctx, kind, values, s.unlinked[kind]); err != nil {
+		if c.Mappings.of(kind) == nil {
+			continue
+		}
+		if c.there[kind], err = c.readRoster(ctx, kind, values, s.unlinked[kind]); stops(err) != nil {
 			return err
 		}
+		if c.compared[kind] = c.Reread && err == nil; err != nil {
+			c.unlisted = fmt.Errorf("list what the target has, to compare with it: %w", err)
+		}
 	}
-	c.compared = c.Reread
 	return nil
 }
 
