@@ -85,6 +85,11 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 	if err != nil {
 		return err
 	}
+	since, err := refusedSince(tx, user, role.RoleName)
+	if err != nil {
+		return err
+	}
+	ours := another(now, since)
 	for _, s := range slices.Backward(sessions) { // what IAM must be told stands in place of what is our own
 		if s.RoleName != role.RoleName || !s.Until.After(now) {
 			continue
@@ -92,16 +97,16 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 		switch {
 		case s.Own:
 		case !c.canBeTold(s) && c.OwnSTS: // an earlier release did not note whose they are: they may be ours
-			if err := tx.PutRoleRevocation(s.revocation(now, true)); err != nil {
+			if err := tx.PutRoleRevocation(s.revocation(ours, true)); err != nil {
 				return err
 			}
 			continue
 		case goes || !c.canBeTold(s): // nobody can tell the role; the credentials run out
 			continue
 		}
-		before := now
+		before := ours
 		if !s.Own {
-			before = before.Add(revocationSlack)
+			before = now.Add(revocationSlack)
 			if _, err := c.queueRole(tx, s.AccountID, s.PermissionSetARN, s.RoleName); err != nil {
 				return err
 			}

@@ -409,6 +409,10 @@ func (c *Center) rotate(tx Tx, t sealedToken, clientID, name string) (r renewal,
 	if err != nil {
 		return r, err
 	}
+	now, err := c.clock(tx) // another node may have handed the successor out
+	if err != nil {
+		return r, err
+	}
 	r.Session = s
 	r.user, err = tx.User(s.UserID)
 	if err != nil {
@@ -419,8 +423,8 @@ func (c *Center) rotate(tx Tx, t sealedToken, clientID, name string) (r renewal,
 	case !r.user.Active:
 		return r, refuse(r.user.UserName, "the user is disabled")
 	case t.Generation == s.Generation:
-		r.Generation, r.RefreshedAt = s.Generation+1, c.now()
-	case t.Generation == s.Generation-1 && c.now().Sub(s.RefreshedAt) < s.grace(): // the same successor again
+		r.Generation, r.RefreshedAt = s.Generation+1, now
+	case t.Generation == s.Generation-1 && now.Sub(s.RefreshedAt) < s.grace(): // the same successor again
 	default:
 		r.stolen = true
 		return r, refuse(subject, "the refresh token was already used: its session ends")

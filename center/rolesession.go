@@ -107,7 +107,11 @@ const (
 
 // noteRoleSession keeps that a user opens a role, and returns until when that is known.
 func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (time.Time, error) {
-	ends := c.now().Add(request.Duration)
+	now, err := c.clock(tx) // revocations go by it: of a slow node's session they would think that it is over
+	if err != nil {
+		return known, err
+	}
+	ends := now.Add(request.Duration)
 	if !known.Before(ends) {
 		return known, nil
 	}
@@ -116,7 +120,7 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		AccountID:        request.Account.ID,
 		PermissionSetARN: request.PermissionSet.ARN,
 		UserID:           request.UserID,
-		At:               c.now(),
+		At:               now,
 	}), tx.ExtendRoleSession(RoleSession{
 		UserID:           request.UserID,
 		Name:             RoleSessionName(request.SessionName),
@@ -226,6 +230,15 @@ func refusedSince(r Reader, user UserID, roleName string) (since time.Time, err 
 	return since, err
 }
 
+// another is now as what stands against credentials: never what has stood before, which those carry
+// that were got since, also where the clock was ahead then.
+func another(now, before time.Time) time.Time {
+	if now.After(before) {
+		return now
+	}
+	return before.Add(time.Millisecond)
+}
+
 // refusesRoles says why credentials of roles that a user got are not good any more, or "".
 func (u User) refusesRoles(issued time.Time, under *time.Time) string {
 	switch {
@@ -254,7 +267,7 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 		if ended, err = c.revoke(tx, by, ActionRevokeUser, u, open); err != nil {
 			return string(id), err
 		}
-		u.RolesSince = ended.At
+		u.RolesSince = another(ended.At, u.RolesSince)
 		return string(id), errors.Join(tx.PutRevocation(ended), open.end(tx, string(id), ""), tx.PutUserKeepingKeys(u))
 	})
 	c.wakeRoleWorkers()

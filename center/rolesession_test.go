@@ -225,6 +225,52 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 	}
 }
 
+// TestTwoRevocationsAreNeverTheSame: what was got between them is refused, also where they come in
+// one millisecond, or the clock was set back by a day between, and what is got afterwards is good.
+func TestTwoRevocationsAreNeverTheSame(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, apart := range []time.Duration{0, -24 * time.Hour, time.Second} {
+		c := centertest.New(t, "https://center.example")
+		now := time.Now().Truncate(time.Millisecond)
+		c.Now = func() time.Time { return now }
+		u, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[time.Time]bool{}
+		for i, end := range []func() error{
+			func() error { _, err := c.RevokeUser(ctx, centertest.Actor, u.ID); return err },
+			func() error { _, err := c.RevokeUser(ctx, centertest.Actor, u.ID); return err },
+			func() error {
+				for _, active := range []bool{false, true} {
+					set := func(u *center.User) error { u.Active = active; return nil }
+					if _, err := c.UpdateUser(ctx, centertest.Actor, u.ID, set); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		} {
+			before := u.RolesSince
+			if err := end(); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.RoleSessionOpen(ctx, u.ID, now, &before); refusal.CodeOf(err) != center.NotAllowed {
+				t.Errorf("%s apart, the end %d: what was open is good still: %v", apart, i, err)
+			}
+			if u, err = c.User(ctx, u.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.RoleSessionOpen(ctx, u.ID, now, &u.RolesSince); err != nil || seen[u.RolesSince] {
+				t.Errorf("%s apart, the end %d: what is got afterwards: %v", apart, i, err)
+			}
+			seen[u.RolesSince] = true
+			now = now.Add(apart)
+		}
+	}
+}
+
 // TestAProofSaysWhatAnswers: the proof says that IAM refuses half of the roles only, and why, until
 // it refuses all; it keeps that when the denial has been taken back, and a role that is removed
 // meanwhile is gone.

@@ -240,8 +240,13 @@ const samlRequestLifetime = 15 * time.Minute //bound:life a sign-in request of a
 const samlRequestPurpose = "application-request"
 
 // SealSAMLRequest makes an address of a request that was checked. Nobody else can make one.
-func (c *Center) SealSAMLRequest(r SAMLRequest) (string, error) {
-	r.AskedAt = c.now()
+func (c *Center) SealSAMLRequest(ctx context.Context, r SAMLRequest) (string, error) {
+	if err := c.Store.View(ctx, func(tx Reader) (err error) {
+		r.AskedAt, err = c.clock(tx) // as sessions begin
+		return err
+	}); err != nil {
+		return "", err
+	}
 	if len(r.RelayState) > maxSAMLState {
 		return "", &refusal.Error{Code: SAMLRequestInvalid, Subject: r.ARN,
 			Detail: "the RelayState is longer than 1024 bytes"}

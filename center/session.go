@@ -85,7 +85,8 @@ const maxUserAgent = 200 //bound:text the name of a browser that is kept, in byt
 
 // newSession makes a portal session of the configured length.
 func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, from Browser) (Session, error) {
-	settings, err := signInSettings(r)
+	settings, e1 := signInSettings(r)
+	now, e2 := c.clock(r) // what asks for a new sign-in goes by it, at whatever node
 	agent := from.UserAgent[:min(len(from.UserAgent), maxUserAgent)]
 	return Session{
 		Digest:    authn.Digest(secret),
@@ -93,9 +94,9 @@ func (c *Center) newSession(r Reader, u User, secret string, by audit.Actor, fro
 		UserID:    u.ID,
 		Address:   by.Address,
 		UserAgent: agent,
-		CreatedAt: c.now(),
-		ExpiresAt: c.now().Add(settings.PortalSession),
-	}, err
+		CreatedAt: now,
+		ExpiresAt: now.Add(settings.PortalSession),
+	}, errors.Join(e1, e2)
 }
 
 // maxSessions bounds the portal sessions of a user: a script that signs in again and again would

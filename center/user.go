@@ -386,7 +386,7 @@ func (c *Center) followActive(tx Tx, by audit.Actor, action Action, was bool, u 
 		}
 		return errors.Join(tx.PutRevocation(ended), open.end(tx, string(u.ID), ""))
 	case !was && u.Active:
-		u.RolesSince = c.now()
+		u.RolesSince = another(c.now(), u.RolesSince)
 	}
 	return nil
 }

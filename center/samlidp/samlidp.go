@@ -167,13 +167,17 @@ func (h *Handler) requested(
 		h.refuse(w, r, &refusal.Error{Code: center.SAMLRequestInvalid, Subject: a.ARN, Detail: detail})
 		return
 	}
-	sealed, err := h.Center.SealSAMLRequest(center.SAMLRequest{
+	sealed, err := h.Center.SealSAMLRequest(r.Context(), center.SAMLRequest{
 		ARN:        a.ARN,
 		ID:         request.ID,
 		RelayState: relayState,
 		Passive:    request.IsPassive,
 		Force:      request.ForceAuthn,
 	})
+	if refusal.KindOf(err) == refusal.Unavailable {
+		h.fail(w, r, err)
+		return
+	}
 	if err != nil {
 		h.refuse(w, r, err)
 		return

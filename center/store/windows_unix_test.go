@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/broker"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -205,6 +207,43 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestARoleThatASlowNodeOpenedIsRevoked at another node, and known until its credentials have run
+// out, although by the slow node's clock that was long ago.
+func TestARoleThatASlowNodeOpenedIsRevoked(t *testing.T) {
+	dsn, ctx := sqldbtest.Postgres(t), context.Background()
+	node := centertest.On(t, open(t, dsn), "http://localhost")
+	right := centertest.On(t, open(t, dsn), "http://localhost")
+	w := centertest.Requests(t, right)
+	if _, err := w.CreateAssignment(ctx, centertest.Actor, center.Assignment{
+		PermissionSetARN: w.Set.ARN, AccountID: w.Account.ID,
+		PrincipalType: center.PrincipalUser, PrincipalID: string(w.Ada.ID),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	node.Now = func() time.Time { return time.Now().Add(-3 * time.Hour) }
+	secret := authn.Digest("secret")
+	if err := node.Store.Update(ctx, func(tx center.Tx) error {
+		return tx.PutSession(center.Session{
+			Digest: secret, Kind: center.PortalSession, UserID: w.Ada.ID, ExpiresAt: time.Now().Add(time.Hour),
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b := &broker.Sandbox{Sealer: node.Sealer, Now: time.Now}
+	choice := center.RoleChoice{Session: secret, Account: w.Account.ID, PermissionSet: w.Set.Name}
+	if _, err := node.RoleCredentials(ctx, w.By(w.Ada), b, choice); err != nil {
+		t.Fatal(err)
+	}
+	right.Roles = struct{ center.RoleKeeper }{} // nobody works on them here
+	if a, err := right.RoleAccess(ctx, w.Ada.ID); err != nil || len(a.Open) != 1 {
+		t.Errorf("what is open: %+v, %v", a, err)
+	}
+	ended, err := right.RevokeUser(ctx, centertest.Actor, w.Ada.ID)
+	if err != nil || len(ended.Roles) != 1 {
+		t.Errorf("the proof lists %+v, %v", ended.Roles, err)
 	}
 }
 
