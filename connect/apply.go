@@ -348,6 +348,9 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return err
 	}
 	replaced := p.State.Connected && len(before) == 1
+	if err := p.tokenSaved(replaced); err != nil {
+		return err
+	}
 	p.State.SCIMToken, p.State.Connected = token.Value, true
 	if replaced {
 		return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
@@ -426,11 +429,22 @@ func (p *Plan) quiesce(ctx context.Context) error {
 
 const maxTokens = 2 //bound:none the quota of SCIM tokens, as the guide has it
 
+// tokenSaved tells a side that does not see it that the tenant has the token that was made last.
+func (p *Plan) tokenSaved(before bool) error {
+	if keeper, remembers := p.cfg.Center.(TokenKeeper); remembers {
+		return keeper.TokenSaved(before)
+	}
+	return nil
+}
+
 // makeRoom returns the tokens that there are, after making sure that one more can be made.
 func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
 	if err != nil || len(tokens) < maxTokens {
 		return tokens, err
+	}
+	if _, remembers := p.cfg.Center.(TokenKeeper); remembers { // the person makes room, and knows which goes
+		return tokens[:1], nil
 	}
 	// The saved credentials do not work, or their settings change: of two tokens the one used
 	// longer ago is the one to go.

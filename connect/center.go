@@ -69,6 +69,14 @@ type SignIns struct {
 	At              time.Time // of the last one who succeeded
 }
 
+// TokenKeeper is a side that does not see which of its tokens the tenant has, and remembers it. Its
+// BearerTokens begins with that one.
+type TokenKeeper interface {
+	// TokenSaved says that the tenant has saved the token that was made last. before says that the
+	// one before works still: it is to be deleted.
+	TokenSaved(before bool) error
+}
+
 // Prover is a side where one real sign-in is made, and read back from the tenant's log.
 type Prover interface {
 	ProveSignIn(context.Context) (SignIns, error)

@@ -143,6 +143,9 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 	if len(tokens) == 1 {
 		return false, nil
 	}
+	if _, remembers := t.plan.cfg.Center.(TokenKeeper); remembers {
+		return t.sortKept(tokens[1]), nil
+	}
 	other, err := t.whose(ctx, tokens)
 	if err != nil {
 		return false, err
@@ -161,6 +164,38 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 		"the center has two access tokens, and another client uses %s: delete it (gatehouse scim-tokens delete), or "+
 			"let that client share the tenant's", other.TokenID,
 	)
+}
+
+// sortKept is sort where the side remembers which token the tenant has.
+func (t *tokenRotation) sortKept(other adminapi.BearerToken) (finished bool) {
+	if other.CreationTime.After(t.current.CreationTime) {
+		t.add("Left access token", "delete the one that an interrupted run had made, and the tenant did not save",
+			func(ctx context.Context) error { return t.deleteLeft(ctx, other) })
+		return false
+	}
+	t.add("Old access token", "delete the one that an interrupted run has replaced",
+		func(ctx context.Context) error { return t.revoke(ctx, other) })
+	return true
+}
+
+// deleteLeft deletes a token that the tenant did not save, as far as is known. If it did, and the
+// answer was lost, that shows now: the tenant gets another at once.
+func (t *tokenRotation) deleteLeft(ctx context.Context, left adminapi.BearerToken) error {
+	if err := t.revoke(ctx, left); err != nil {
+		return err
+	}
+	err := t.prove(ctx)
+	var refused *graph.Error
+	if err == nil || !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
+		return err
+	}
+	if err := t.replace(ctx); err != nil {
+		return err
+	}
+	if err := t.prove(ctx); err != nil {
+		return err
+	}
+	return t.revoke(ctx, t.current)
 }
 
 // Signs of an interrupted run.
@@ -258,7 +293,11 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	if err := p.cfg.Graph.Do(ctx, http.MethodPost, t.job("/validateCredentials"), in, nil); err != nil {
 		return fmt.Errorf("test the new token: %w", err)
 	}
-	return p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: credentials}, nil)
+	err = p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: credentials}, nil)
+	if err != nil {
+		return err
+	}
+	return p.tokenSaved(true)
 }
 
 // prove has the tenant send a request with the token that it has saved.

@@ -91,18 +91,6 @@ func (c *Center) Tenants(context.Context) ([]adminapi.Tenant, error) {
 	return []adminapi.Tenant{c.journal.SCIM}, nil
 }
 
-// BearerTokens has the one that was brought last: only the console lists them all. A token of AWS's
-// lives for a year.
-func (c *Center) BearerTokens(context.Context, string) ([]adminapi.BearerToken, error) {
-	made := c.journal.TokenAt
-	if made.IsZero() {
-		return nil, nil
-	}
-	return []adminapi.BearerToken{{
-		TenantID: c.journal.SCIM.TenantID, CreationTime: made, ExpirationTime: made.AddDate(1, 0, 0),
-	}}, nil
-}
-
 // maxIdPMetadata is what the console takes. Source: the quotas of IAM Identity Center.
 const maxIdPMetadata = 75_000 //bound:body the tenant's metadata, as AWS takes it
 
@@ -251,7 +239,7 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 		j.Tokenless = c.cfg.Tokenless
 		if c.hand.endpoint.TenantID != "" {
 			j.SCIM = c.hand.endpoint
-			j.TokenAt = time.Now().UTC()
+			j.pasted()
 		}
 	})
 }

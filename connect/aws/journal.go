@@ -27,7 +27,15 @@ type journal struct {
 	Tokenless bool            `json:"tokenless,omitempty"`
 	SCIM      adminapi.Tenant `json:"scim,omitzero"`
 	TokenAt   time.Time       `json:"token_made_at,omitzero"` // when the token in use was brought
+	// PastedAt is when one was that the tenant has not saved, as far as is known; ReplacedAt when
+	// the one was that had been in use, until it is deleted. There is one of them at most, since
+	// AWS has room for two.
+	PastedAt   time.Time `json:"token_pasted_at,omitzero"`
+	ReplacedAt time.Time `json:"token_replaced_made_at,omitzero"`
 }
+
+// pasted notes a token that was brought just now.
+func (j *journal) pasted() { j.PastedAt, j.ReplacedAt = time.Now().UTC(), time.Time{} }
 
 // begun is when something was begun that a sign-in is to prove.
 type begun struct {

@@ -196,42 +196,9 @@ func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
 	}
 	return c.journal.SCIM, c.note(func(j *journal) {
 		j.SCIM = c.hand.endpoint
-		j.TokenAt = time.Now().UTC()
+		j.pasted()
 		j.Tokenless = false
 	})
-}
-
-// CreateBearerToken gives the token that was brought, once, or has a person make another.
-func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.BearerToken, error) {
-	if !c.scimProved() {
-		c.hand.mu.Lock()
-		c.hand.endpoint = c.journal.SCIM
-		c.hand.mu.Unlock()
-		err := c.do(ctx, Task{
-			Title: "Generate an access token",
-			Why: "The tenant's token does not work, or its settings change, and nobody gives a saved token back. " +
-				ofSCP,
-			Link: c.settings(),
-			Clicks: []string{
-				"Identity source tab: Actions > Manage provisioning",
-				"Generate token (if there are two already, delete the older one first)",
-				"Copy the access token: AWS shows it only now",
-			},
-			Wants:  []Want{c.wantToken()},
-			Proved: func(context.Context) (bool, error) { return c.scimProved(), nil },
-		})
-		if err != nil {
-			return adminapi.BearerToken{}, err
-		}
-		if err := c.note(func(j *journal) { j.TokenAt = time.Now().UTC() }); err != nil {
-			return adminapi.BearerToken{}, err
-		}
-	}
-	c.hand.mu.Lock()
-	defer c.hand.mu.Unlock()
-	token := c.hand.token
-	c.hand.token = "" // the next one is another
-	return adminapi.BearerToken{Value: token}, nil
 }
 
 // DeleteTenant has a person disable automatic provisioning.
@@ -252,24 +219,8 @@ func (c *Center) DeleteTenant(ctx context.Context, _ string) error {
 	if err != nil {
 		return err
 	}
-	return c.note(func(j *journal) { j.SCIM, j.TokenAt = adminapi.Tenant{}, time.Time{} })
-}
-
-// DeleteBearerToken has a person delete a token. AWS names tokens in its console only.
-func (c *Center) DeleteBearerToken(ctx context.Context, _, id string) error {
-	if id == "" {
-		id = "the older one"
-	}
-	return c.do(ctx, Task{
-		Title: "Delete the older access token",
-		Why:   "The tenant has a new one, and it works.",
-		Link:  c.settings(),
-		Clicks: []string{
-			"Identity source tab: Actions > Manage provisioning", "Under Access tokens, select " + id + " and Delete",
-			"Type DELETE, and choose Delete access token", "Type DONE below",
-		},
-		Copy:   "DELETE",
-		Wants:  []Want{c.word()},
-		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
+	return c.note(func(j *journal) {
+		j.SCIM, j.TokenAt = adminapi.Tenant{}, time.Time{}
+		j.PastedAt, j.ReplacedAt = time.Time{}, time.Time{}
 	})
 }

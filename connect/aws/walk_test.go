@@ -35,6 +35,7 @@ type operator struct {
 	// late says that the person does not sign in for now; signedIn is told when they have.
 	late     bool
 	signedIn func()
+	clicks   []string // of all tasks
 }
 
 var errAway = errors.New("the person went away")
@@ -58,6 +59,7 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 		return errAway
 	}
 	o.did = append(o.did, t.Title)
+	o.clicks = append(o.clicks, t.Clicks...)
 	var err error
 	switch {
 	case strings.HasPrefix(t.Title, "Begin to change"):
@@ -106,6 +108,15 @@ func (o *operator) change(ctx context.Context, t aws.Task) error {
 	return nil
 }
 
+// oneOf is the older of two tokens, or the newer.
+func oneOf(tokens []adminapi.BearerToken, newer bool) adminapi.BearerToken {
+	byAge := func(a, b adminapi.BearerToken) int { return a.CreationTime.Compare(b.CreationTime) }
+	if newer {
+		return slices.MaxFunc(tokens, byAge)
+	}
+	return slices.MinFunc(tokens, byAge)
+}
+
 func (o *operator) token(ctx context.Context, t aws.Task) error {
 	tenants, err := o.Admin.Tenants(ctx)
 	if err == nil && len(tenants) == 0 {
@@ -118,10 +129,8 @@ func (o *operator) token(ctx context.Context, t aws.Task) error {
 	}
 	tokens, err := o.Admin.BearerTokens(ctx, tenants[0].TenantID)
 	if err == nil && len(tokens) == 2 { // as the guide says
-		older := slices.MinFunc(tokens, func(a, b adminapi.BearerToken) int {
-			return a.CreationTime.Compare(b.CreationTime)
-		})
-		err = o.Admin.DeleteBearerToken(ctx, tenants[0].TenantID, older.TokenID)
+		newer := strings.Contains(strings.Join(t.Clicks, "\n"), "delete the newer one")
+		err = o.Admin.DeleteBearerToken(ctx, tenants[0].TenantID, oneOf(tokens, newer).TokenID)
 	}
 	if err != nil {
 		return err
