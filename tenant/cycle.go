@@ -52,10 +52,14 @@ func quarantineReason(x Execution) string {
 // not be done; with a reason it puts the job in quarantine, as do too many objects that failed. The
 // people to notify get an email when that begins. The number of linked objects is counted again. It
 // fails with ErrLeaseLost where another node runs the job by now.
+//
+// began is the job as the cycle had it. What an administrator has done to it meanwhile, such as a
+// new token, the cycle knew nothing of: it judges that neither way, and the next one comes at once.
 func (t *Tenant) FinishCycle(
-	ctx context.Context, h Holding, id JobID, x Execution, failure error, reason string,
+	ctx context.Context, h Holding, began Job, x Execution, failure error, reason string,
 ) error {
 	var entered *Job
+	id := began.ID
 	err := t.Store.Update(ctx, func(tx Tx) error {
 		entered = nil
 		if err := h.Check(tx); err != nil {
@@ -84,7 +88,7 @@ func (t *Tenant) FinishCycle(
 			}
 			j.LastSuccess = &x
 			j.SteadyLast = x.Ended
-			j.AllowDeletes = false
+			j.AllowDeletes = j.AllowDeletes && j.Asked != began.Asked
 			if j.SteadyFirst.IsZero() {
 				j.SteadyFirst = x.Ended
 			}
@@ -92,7 +96,7 @@ func (t *Tenant) FinishCycle(
 				j.Quarantine = nil
 			}
 		}
-		if reason != "" {
+		if reason != "" && j.Asked == began.Asked {
 			if t.quarantine(&j, x, reason) {
 				entered = &j
 				if err := tx.AppendEvent(t.event(audit.SystemActor, "Quarantine", string(id), nil)); err != nil {

@@ -100,7 +100,9 @@ func (t *Tenant) TakeLease(
 	return h, of, err
 }
 
-// KeepLease notes what the holder does now. It fails with ErrLeaseLost.
+// KeepLease notes what the holder does now. A holder that gives the lease back may not know when
+// the next cycle is due, as one that is told to stop does not: then what is remembered of the job's
+// objects says so. It fails with ErrLeaseLost.
 func (t *Tenant) KeepLease(ctx context.Context, h Holding, state LeaseState, next time.Time) error {
 	return t.Store.Update(ctx, func(tx Tx) error {
 		if err := h.Check(tx); err != nil {
@@ -112,9 +114,29 @@ func (t *Tenant) KeepLease(ctx context.Context, h Holding, state LeaseState, nex
 		}
 		if l.State, l.Next = state, next; state == LeaseFree {
 			l.Owner = ""
+			if next.IsZero() {
+				l.Next, err = t.nextTry(tx, h.JobID)
+			}
 		}
-		return tx.PutJobLease(l)
+		return errors.Join(err, tx.PutJobLease(l))
 	})
+}
+
+// soonest is how soon objects of a job are tried again at the earliest.
+const soonest = time.Second / 2 //bound:none the shortest pause
+
+// nextTry is when the first of a job's objects is tried again; zero: none is.
+func (t *Tenant) nextTry(r Reader, id JobID) (at time.Time, err error) {
+	links, err := r.FailedLinks(id)
+	for _, l := range links {
+		if at.IsZero() || l.RetryAt.Before(at) {
+			at = l.RetryAt
+		}
+	}
+	if soon := t.now().Add(soonest); len(links) > 0 && at.Before(soon) {
+		at = soon
+	}
+	return at, err
 }
 
 // BeatLease notes that the holder lives, and how far it has come. It fails with ErrLeaseLost.

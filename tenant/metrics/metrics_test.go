@@ -85,7 +85,7 @@ func TestHowAJobStandsIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := tenant.Execution{State: "Succeeded", Began: x.Now(), Ended: x.Now(), Exported: len(links)}
-		if err := x.FinishCycle(ctx, tenant.Holding{}, j.ID, done, nil, ""); err != nil {
+		if err := x.FinishCycle(ctx, tenant.Holding{}, j, done, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

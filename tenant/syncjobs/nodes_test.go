@@ -282,3 +282,70 @@ func TestBothNodesGoOnWhenTheDatabaseIsBack(t *testing.T) {
 	c.newUser(t, "eve")
 	soon("eve", 5*time.Second, func() bool { return posts.Load() == 3 })
 }
+
+// TestWhenAJobIsDueIsNotForgotten: somebody has failed and is to be tried again soon. Whoever gives
+// the job back without a look at that, for whatever reason, leaves the time to the other nodes.
+func TestWhenAJobIsDueIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, gives := range map[string]func(t *testing.T, c *cluster, refuse *atomic.Bool, ada tenant.Mark){
+		"on demand, while the target cannot be reached": func(
+			t *testing.T, c *cluster, refuse *atomic.Bool, ada tenant.Mark,
+		) {
+			refuse.Store(true)
+			if x, err := c.jobs[1].OnDemand(context.Background(), c.job, ada, nil, false); err != nil ||
+				x.Outcome() != "failure" {
+				t.Errorf("%+v, %v", x, err)
+			}
+		},
+		"a node that is told to stop": func(t *testing.T, c *cluster, refuse *atomic.Bool, ada tenant.Mark) {
+			refuse.Store(true)
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = c.jobs[1].RunJob(ctx, c.job)
+		},
+		"a node that ends while it waits": func(t *testing.T, c *cluster, refuse *atomic.Bool, ada tenant.Mark) {
+			refuse.Store(true)
+			ctx, cancel := context.WithCancel(context.Background())
+			var running sync.WaitGroup
+			running.Go(func() { c.jobs[1].Run(ctx) })
+			for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+				if p, _ := c.tenants[0].Pulse(ctx); len(p.Leases) > 0 && p.Leases[0].State == tenant.LeaseWaiting {
+					break
+				}
+				time.Sleep(20 * time.Millisecond) // a poll
+			}
+			cancel()
+			running.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			var refuse atomic.Bool
+			found := nobody(func() {})
+			c := newCluster(t, sqldbtest.Postgres(t), func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case refuse.Load():
+					panic(http.ErrAbortHandler)
+				case r.Method == http.MethodPost:
+					w.WriteHeader(http.StatusInternalServerError)
+				default:
+					found(w, r)
+				}
+			})
+			ada := c.newUser(t, "ada")
+			if err := c.jobs[0].RunJob(ctx, c.job); err != nil {
+				t.Fatal(err)
+			}
+			if link := c.link(t, ada); link.Failure == "" || link.RetryAt.IsZero() {
+				t.Fatalf("ada has not failed: %+v", link)
+			}
+			gives(t, c, &refuse, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(ada.ID)})
+			p, err := c.tenants[0].Pulse(ctx)
+			if err != nil || len(p.Leases) != 1 || p.Leases[0].Owner != "" || p.Leases[0].Next.IsZero() ||
+				time.Until(p.Leases[0].Next) > time.Minute {
+				t.Errorf("%+v, %v", p.Leases, err)
+			}
+		})
+	}
+}

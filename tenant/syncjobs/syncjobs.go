@@ -204,7 +204,7 @@ func (r *Runner) cycle(
 		ctx, "synchronization cycle", "job", j.ID, "state", x.State, "imported", x.Imported, "exported", x.Exported,
 		"failed", x.Escrowed, "took", x.Ended.Sub(x.Began).Round(time.Millisecond), "error", x.ErrorMessage,
 	)
-	if err := r.Tenant.FinishCycle(ctx, h, j.ID, x, failure, reason); err != nil {
+	if err := r.Tenant.FinishCycle(ctx, h, j, x, failure, reason); err != nil {
 		return result, err
 	}
 	if failure != nil {
