@@ -132,7 +132,7 @@ type ParseExpression struct {
 			Key   string `json:"key"`
 			Value any    `json:"value"`
 		} `json:"properties"`
-	} `json:"testInputObject"`
+	} `json:"testInputObject,omitempty"`
 }
 
 // ParsedExpression is its answer.

@@ -284,39 +284,6 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 	return w.patch(ctx, principal(r), map[string]any{"preferredTokenSigningKeyThumbprint": thumbprint(der)})
 }
 
-// editMapping enables a mapping, maps an attribute, or removes what maps it.
-func (w *worker) editMapping(ctx context.Context, r doctor.Repair) error {
-	var schema graph.SynchronizationSchema
-	if err := w.Graph.Do(ctx, http.MethodGet, job(r)+"/schema", nil, &schema); err != nil {
-		return err
-	}
-	for i := range schema.Rules {
-		for k := range schema.Rules[i].ObjectMappings {
-			if o := &schema.Rules[i].ObjectMappings[k]; strings.EqualFold(o.SourceObjectName, r.With["object"]) {
-				edit(o, r.With["target"], r.With["expression"])
-			}
-		}
-	}
-	return w.Graph.Do(ctx, http.MethodPut, job(r)+"/schema", schema, nil)
-}
-
-func edit(o *graph.ObjectMapping, target, expression string) {
-	switch {
-	case target == "":
-		o.Enabled = true
-	case expression == "":
-		o.AttributeMappings = slices.DeleteFunc(o.AttributeMappings, func(m graph.AttributeMapping) bool {
-			return m.TargetAttributeName == target
-		})
-	default:
-		for i, m := range o.AttributeMappings {
-			if m.TargetAttributeName == target {
-				o.AttributeMappings[i].Source = graph.AttributeSource{Expression: expression}
-			}
-		}
-	}
-}
-
 func (w *worker) provisionPerson(ctx context.Context, r doctor.Repair) error {
 	var schema graph.SynchronizationSchema
 	if err := w.Graph.Do(ctx, http.MethodGet, job(r)+"/schema", nil, &schema); err != nil {
