@@ -85,7 +85,8 @@ func TestATokenThatWillNotDoIsNamedInThePlan(t *testing.T) {
 	e := pairtest.Start(t, gatehousetest.Unconnected())
 	ctx := context.Background()
 	own, err := graph.Tokens(
-		ctx, e.Tenant.TokenURL, e.Tenant.ClientID, e.Tenant.ClientSecret, http.DefaultClient,
+		ctx, graph.Scope(e.Tenant.GraphURL), e.Tenant.TokenURL, e.Tenant.ClientID, e.Tenant.ClientSecret,
+		http.DefaultClient,
 	).Token()
 	if err != nil {
 		t.Fatal(err)

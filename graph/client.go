@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,16 +28,31 @@ type Client struct {
 // NewClient returns a client that signs in with client credentials at tokenURL, once per token's
 // life.
 func NewClient(ctx context.Context, baseURL, tokenURL, clientID, clientSecret string, base *http.Client) *Client {
-	return ClientOf(ctx, baseURL, Tokens(ctx, tokenURL, clientID, clientSecret, base), base)
+	return ClientOf(ctx, baseURL, Tokens(ctx, Scope(baseURL), tokenURL, clientID, clientSecret, base), base)
 }
 
-// Tokens are those that client credentials get at tokenURL.
-func Tokens(ctx context.Context, tokenURL, clientID, clientSecret string, base *http.Client) oauth2.TokenSource {
+// nationalHosts are Graphs that take tokens for themselves only. Source: "Microsoft Graph national
+// cloud deployments".
+var nationalHosts = []string{"graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn"}
+
+// Scope is what a token is asked for that the Graph at baseURL takes. Ours take Microsoft's.
+func Scope(baseURL string) string {
+	host := "graph.microsoft.com"
+	if u, err := url.Parse(baseURL); err == nil && slices.Contains(nationalHosts, strings.ToLower(u.Hostname())) {
+		host = strings.ToLower(u.Hostname())
+	}
+	return "https://" + host + "/.default"
+}
+
+// Tokens are those that client credentials get at tokenURL for a scope.
+func Tokens(
+	ctx context.Context, scope, tokenURL, clientID, clientSecret string, base *http.Client,
+) oauth2.TokenSource {
 	config := clientcredentials.Config{
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
 		TokenURL:     tokenURL,
-		Scopes:       []string{"https://graph.microsoft.com/.default"},
+		Scopes:       []string{scope},
 		AuthStyle:    oauth2.AuthStyleInParams,
 	}
 	return config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, staying(base)))

@@ -63,6 +63,9 @@ func (g *gathering) clock(ctx context.Context) {
 var adminCenters = map[string]string{
 	"graph.microsoft.com": "https://entra.microsoft.com/",
 	"graph.microsoft.us":  "https://entra.microsoft.us/",
+
+	"dod-graph.microsoft.us":          "https://entra.microsoft.us/",
+	"microsoftgraph.chinacloudapi.cn": "https://entra.microsoftonline.cn/",
 }
 
 func (g *gathering) adminCenter() {

@@ -12,9 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 )
 
-// What a PUT of a schema does not have is gone. A real job's has more members than any type of ours:
-// which attributes refer to other objects, what fills an empty value, where groups are filtered. So
-// it is edited as it came. Source: "Update synchronizationSchema".
+// What a PUT of a schema does not have is gone. A real job's has more members than any type of
+// ours: which attributes refer to other objects, what fills an empty value, where groups are
+// filtered. So it is edited as it came. Source: "Update synchronizationSchema".
 
 // member is an object of a document, whose members nobody knows all of.
 type member = map[string]any
@@ -90,8 +90,8 @@ func editObject(object member, target string, source member) {
 	}
 	if !slices.ContainsFunc(list, to) {
 		object["attributeMappings"] = append(list, member{
-			"targetAttributeName": target, "source": source, "matchingPriority": 0,
-			"flowType": "Always", "flowBehavior": "FlowWhenChanged", "defaultValue": nil, "exportMissingReferences": false,
+			"targetAttributeName": target, "source": source, "matchingPriority": 0, "flowType": "Always",
+			"flowBehavior": "FlowWhenChanged", "defaultValue": nil, "exportMissingReferences": false,
 		})
 	}
 }

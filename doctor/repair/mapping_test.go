@@ -67,8 +67,10 @@ func TestAnEditedSchemaKeepsWhatNobodyAskedToChange(t *testing.T) {
 				})
 			},
 		},
-		"a kind that is not mapped":            {object: "Device", refused: "no objects of the kind Device"},
-		"an expression that is not understood": {object: "User", target: "userName", expression: "Lower(", refused: "a )"},
+		"a kind that is not mapped": {object: "Device", refused: "no objects of the kind Device"},
+		"an expression that is not understood": {
+			object: "User", target: "userName", expression: "Lower(", refused: "a )",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var put map[string]any
@@ -89,7 +91,9 @@ func TestAnEditedSchemaKeepsWhatNobodyAskedToChange(t *testing.T) {
 					data, _ := json.Marshal(map[string]any{"parsingSucceeded": true, "parsedExpression": source})
 					_, _ = w.Write(data)
 				default:
-					_, _ = io.WriteString(w, `{"parsingSucceeded":false,"error":{"code":"x","message":"a ) is missing"}}`)
+					_, _ = io.WriteString(
+						w, `{"parsingSucceeded":false,"error":{"code":"x","message":"a ) is missing"}}`,
+					)
 				}
 			}))
 			defer entra.Close()

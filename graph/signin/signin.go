@@ -45,7 +45,8 @@ type Settings struct {
 func (s Settings) Client(ctx context.Context, using *http.Client, say func(string)) (*graph.Client, error) {
 	if s.Token == "" && s.Method == Client {
 		return graph.ClientOf(ctx, s.GraphURL, &named{source: graph.Tokens(
-			ctx, strings.TrimRight(s.LoginURL, "/")+"/oauth2/v2.0/token", s.ClientID, s.ClientSecret, using,
+			ctx, graph.Scope(s.GraphURL), strings.TrimRight(s.LoginURL, "/")+"/oauth2/v2.0/token", s.ClientID,
+			s.ClientSecret, using,
 		)}, using), nil
 	}
 	if s.Token != "" {
@@ -56,7 +57,8 @@ func (s Settings) Client(ctx context.Context, using *http.Client, say func(strin
 	if err != nil {
 		return nil, fmt.Errorf("sign in by %s: %w", s.Method, err)
 	}
-	return graph.ClientOf(ctx, s.GraphURL, &named{source: azureTokens{ctx, credential}}, using), nil
+	tokens := azureTokens{ctx, credential, graph.Scope(s.GraphURL)}
+	return graph.ClientOf(ctx, s.GraphURL, &named{source: tokens}, using), nil
 }
 
 func (s Settings) credential(using *http.Client, say func(string)) (azcore.TokenCredential, error) {
@@ -107,13 +109,12 @@ func (s Settings) credential(using *http.Client, say func(string)) (azcore.Token
 type azureTokens struct {
 	ctx        context.Context //nolint:containedctx // oauth2's interface has none
 	credential azcore.TokenCredential
+	scope      string
 }
 
 // Token implements oauth2.TokenSource.
 func (a azureTokens) Token() (*oauth2.Token, error) {
-	t, err := a.credential.GetToken(
-		a.ctx, policy.TokenRequestOptions{Scopes: []string{"https://graph.microsoft.com/.default"}},
-	)
+	t, err := a.credential.GetToken(a.ctx, policy.TokenRequestOptions{Scopes: []string{a.scope}})
 	if err != nil {
 		return nil, err
 	}
