@@ -495,25 +495,9 @@ func (p *Plan) fetchMetadata(ctx context.Context) error {
 }
 
 func (p *Plan) download(ctx context.Context) error {
-	address := strings.TrimRight(
-		p.cfg.LoginURL, "/",
-	) + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + p.State.Principal.AppID
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	data, idp, err := p.metadataAt(ctx, "?appid="+p.State.Principal.AppID)
 	if err != nil {
 		return err
-	}
-	res, err := p.cfg.HTTP.Do(req)
-	if err != nil {
-		return fmt.Errorf("download the federation metadata: %w", err)
-	}
-	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata))
-	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("download the federation metadata: %s answered %s: %w", address, res.Status, errNotYet)
-	}
-	idp, err := saml.ParseIdentityProvider(data)
-	if err != nil {
-		return fmt.Errorf("the tenant's federation metadata: %w", err)
 	}
 	p.State.Metadata, p.State.IdP = data, idp
 	for _, note := range append(idp.Ignored, saml.Expired(idp.ValidUntil, p.cfg.Now())) {
@@ -523,6 +507,24 @@ func (p *Plan) download(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// get reads a document of the sign-in host.
+func (p *Plan) get(ctx context.Context, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := p.cfg.HTTP.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("download the federation metadata: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxMetadata))
+	if err != nil || res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("download the federation metadata: %s answered %s: %w", address, res.Status, errNotYet)
+	}
+	return data, nil
 }
 
 // matches says whether a configuration of the center is what the tenant's metadata says now: same

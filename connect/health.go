@@ -128,7 +128,7 @@ func (p *Plan) leftAlone(ctx context.Context) (bool, error) {
 	case adminapi.SourceDirectory:
 		return true, nil
 	case adminapi.SourceExternal:
-		_, ours, err := p.sourceByName(ctx)
+		_, ours, err := p.source(ctx)
 		return !ours, err
 	}
 	return false, nil

@@ -17,7 +17,7 @@ func GraphPermissions() []Permission {
 		{"User.Read.All", "compare everybody with the users at AWS"},
 		{"GroupMember.Read.All", "see whom the assigned groups reach, and who is in nested ones only"},
 		{"Policy.Read.All", "read the claim that names people, to compare it with the user name"},
-		{"Organization.Read.All", "see whether the license (Entra ID P1) lets groups be assigned"},
+		{"Organization.Read.All", "see which tenant it is, and whether its license (P1) lets groups be assigned"},
 		{"AuditLog.Read.All", "read the sign-in and the provisioning log back, as proof"},
 		{"Directory.Read.All", "read the provisioning log, which asks for both"},
 	}

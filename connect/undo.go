@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
@@ -49,6 +48,9 @@ type Undo struct {
 	lost      []Assignment
 	newUsers  []StoreUser
 	newGroups []StoreGroup
+	// doubter does not tell whether the tenant of this issuer is its identity source; else nil.
+	doubter Doubter
+	issuer  string
 }
 
 // ObserveUndo looks at both ends and says what is to be done to take a connection back. It changes
@@ -121,39 +123,6 @@ func (u *Undo) leaveOthers() {
 	)
 	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
 	s.Job = graph.SynchronizationJob{}
-}
-
-// observeSource finds out whether the identity source in force is the tenant. It is by its name: a
-// connection whose keys do not fit any more is taken back, too.
-func (u *Undo) observeSource(ctx context.Context) error {
-	p := u.plan
-	switch p.State.Directory.IdentitySource {
-	case adminapi.SourceExternal:
-	case "":
-		u.Notes = append(u.Notes, "AWS does not say whether the tenant is the identity source, and nothing proves it "+
-			"here: if it is, change it in the console under Settings")
-		return nil
-	default:
-		return nil
-	}
-	c, ours, err := p.sourceByName(ctx)
-	if ours {
-		p.State.Configuration, p.Changes = c, true
-	}
-	return err
-}
-
-// sourceByName is the identity provider in force, if it has the tenant's name.
-func (p *Plan) sourceByName(ctx context.Context) (source adminapi.Configuration, ours bool, err error) {
-	configurations, err := p.cfg.Center.Configurations(ctx)
-	tenant := path.Base(strings.TrimRight(p.cfg.LoginURL, "/"))
-	for _, c := range configurations {
-		known := tenant != "." && tenant != "/"
-		if c.Status == adminapi.StatusEnabled && known && strings.Contains(c.EntityID, tenant) {
-			source, ours = c, true
-		}
-	}
-	return source, ours, err
 }
 
 // compare finds what was lost and what is new since the snapshot.
@@ -243,9 +212,9 @@ func (u *Undo) steps(tokens []adminapi.BearerToken) {
 	if !u.toDirectory() {
 		to = "the identity provider before"
 	}
-	add(
-		p.Changes, "Identity source", "change it from the tenant to "+to, "it is not the tenant", u.restoreSource,
-	)
+	if u.doubter == nil {
+		add(p.Changes, sourceTitle, "change it from the tenant to "+to, "it is not the tenant", u.restoreSource)
+	}
 	if u.options.Before != nil {
 		add(
 			len(u.lost) > 0, "Assignments", fmt.Sprintf("give back %d that were there before", len(u.lost)),
@@ -357,6 +326,9 @@ func (u *Undo) disableProvisioning(ctx context.Context) error {
 }
 
 func (u *Undo) restoreSource(ctx context.Context) error {
+	if u.doubter != nil {
+		return u.doubter.ChangeBackFrom(ctx, u.issuer)
+	}
 	center := u.plan.cfg.Center
 	if undoer, ok := center.(Undoer); ok && u.plan.State.Directory.UndoUntil != nil {
 		return undoer.UndoIdentitySourceChange(ctx, Confirmation)

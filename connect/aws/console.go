@@ -18,6 +18,7 @@ import (
 var (
 	_ connect.Center  = (*Center)(nil)
 	_ connect.Learner = (*Center)(nil)
+	_ connect.Doubter = (*Center)(nil)
 )
 
 // brought is what a person has brought and no step has used yet.
@@ -338,19 +339,41 @@ func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err err
 	return seen, err
 }
 
-// DisableConfiguration has a person change back to the Identity Center directory.
+// DisableConfiguration has a person change back to the Identity Center directory. Somebody may have
+// changed to another identity provider since the last run.
 func (c *Center) DisableConfiguration(ctx context.Context, _ adminapi.ConfirmInput) error {
+	issuer := ""
+	if t := c.journal.Trust; t != nil {
+		issuer = t.EntityID
+	}
+	return c.changeBack(ctx, "Change the identity source back", issuer)
+}
+
+// HandedOver says whether a run on this machine has handed over a tenant's metadata.
+func (c *Center) HandedOver() bool { return c.journal.Trust != nil }
+
+// ChangeBackFrom has a person look what the identity source is, and change it back if it is of the
+// issuer.
+func (c *Center) ChangeBackFrom(ctx context.Context, issuer string) error {
+	return c.changeBack(ctx, "Change the identity source back, if it is your tenant", issuer)
+}
+
+func (c *Center) changeBack(ctx context.Context, title, issuer string) error {
+	word := c.word()
+	word.Label = "DONE, when the console says that it has succeeded, or that it is not your tenant"
 	err := c.do(ctx, Task{
-		Title: "Change the identity source back",
+		Title: title,
 		Why: "People sign in at AWS again: old passwords work, and users that SCIM made need one. Users, groups and " +
 			"assignments stay.",
 		Link: c.settings(),
 		Clicks: []string{
-			"Identity source tab: Actions > Change identity source", "Identity Center directory > Next",
+			"Identity source tab: Actions > Manage authentication. If the IdP issuer URL is another than " + issuer +
+				", or there is no external identity provider, change nothing and type DONE below",
+			"Actions > Change identity source", "Identity Center directory > Next",
 			"Type ACCEPT, and choose Change identity source", "Type DONE below",
 		},
 		Copy:   connect.Confirmation,
-		Wants:  []Want{c.word()},
+		Wants:  []Want{word},
 		Proved: func(context.Context) (bool, error) { return c.saidSo(), nil },
 	})
 	if err != nil {

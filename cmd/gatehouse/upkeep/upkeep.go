@@ -335,8 +335,9 @@ func (w World) undo() *cobra.Command {
 		`Stops the provisioning job, revokes the access tokens and removes the SCIM endpoint, brings the identity
 source back that was there before, and removes the job with its credentials from the tenant. The enterprise
 application stays unless you say --delete-application; the tenant can restore it for 30 days. At AWS itself it
-leads you through the console. It prints a plan and changes nothing until you type ACCEPT. An interrupted
-run is completed by the next.
+leads you through the console. Where no run on this machine has proved what AWS's identity source is, you look
+there first, and nothing else is taken away before. It prints a plan and changes nothing until you type ACCEPT.
+An interrupted run is completed by the next.
 
 With --snapshot, the file that connect wrote before it changed anything, assignments that a change removed are
 given back. Users and groups that provisioning created stay, unless you say --delete-provisioned: that deletes
