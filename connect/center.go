@@ -60,6 +60,19 @@ type Witness interface {
 	SignIns(ctx context.Context, since time.Time) (SignIns, error)
 }
 
+// CertificateProver is a side that does not tell which certificates it trusts: only a sign-in with
+// what the tenant signs with shows it.
+type CertificateProver interface {
+	// BeginCertificate notes that the tenant signs with a certificate from now on.
+	BeginCertificate(id string) error
+	// ProveCertificate has a person sign in, and reads what the side itself has recorded of it.
+	// After an error the certificate does not count as trusted.
+	ProveCertificate(ctx context.Context, id string) error
+	// CertificateSince is since when the tenant signs with a certificate, as far as runs remember,
+	// and whether a sign-in has yet to prove it.
+	CertificateSince(id string) (at time.Time, unproved bool)
+}
+
 // SignIns are how many sign-ins to an application the tenant's log has, and how many succeeded.
 type SignIns struct {
 	Seen, Succeeded int
@@ -67,6 +80,7 @@ type SignIns struct {
 	Who             string    // the last one who succeeded
 	Refused         string    // why the last one was refused, that was
 	At              time.Time // of the last one who succeeded
+	RefusedAt       time.Time // of the last one who was refused
 }
 
 // TokenKeeper is a side that does not see which of its tokens the tenant has, and remembers it. Its
@@ -86,6 +100,9 @@ type Prover interface {
 type Recorder interface {
 	RecordedSignIns(ctx context.Context, since time.Time) (SignIns, error)
 }
+
+// ErrUnrecorded says that a Recorder's record cannot be read, such as without the permission.
+var ErrUnrecorded = errors.New("AWS's own record of sign-ins cannot be read")
 
 // ErrUnseen says that the tenant does not let anybody see who signs in, such as without a license.
 // No proof will come then.

@@ -54,7 +54,9 @@ type certificateRotation struct {
 	all     []ofTenant
 	active  ofTenant
 	next    ofTenant // without a thumbprint: to be made
+	before  ofTenant // the one to go back to
 	trusted map[string]bool
+	prover  CertificateProver // nil where the center tells what it trusts
 }
 
 // ObserveCertificateRotation says what is to be done to replace the certificate that the tenant
@@ -72,6 +74,7 @@ func ObserveCertificateRotation(ctx context.Context, cfg Config, when time.Durat
 	c := &certificateRotation{
 		Rotation: &Rotation{plan: p, when: when}, keeper: keeper, trusted: map[string]bool{},
 	}
+	c.prover, _ = p.cfg.Center.(CertificateProver)
 	if p.State.Configuration.Status != adminapi.StatusEnabled {
 		return nil, errors.New(
 			"the center does not trust what the tenant signs with now: run gatehouse connect status, then repair",
@@ -152,6 +155,10 @@ func (c *certificateRotation) replacedOnes() []ofTenant {
 	})
 }
 
+// signInProof is what proves a certificate where a side does not tell what it trusts.
+const signInProof = "somebody signs in with the new one, as AWS's own record says; otherwise the tenant signs with " +
+	"the old one again"
+
 // steps replace the active certificate.
 func (c *certificateRotation) steps() {
 	if c.next.thumbprint == "" {
@@ -162,8 +169,13 @@ func (c *certificateRotation) steps() {
 	if c.next.thumbprint == "" || !c.trusted[c.next.id()] {
 		c.add("Trust in the center", "add the new certificate beside the old one", c.trust)
 	}
+	c.before = c.active
+	proof := "both sides agree on the new certificate, and the tenant takes a sign-in request"
+	if c.prover != nil {
+		proof = signInProof
+	}
 	c.add("Active certificate", "have the tenant sign with the new one", c.activate)
-	c.add("Proof", "both sides agree on the new certificate, and the tenant takes a sign-in request", c.prove)
+	c.add("Proof", proof, c.prove)
 	c.Notes = append(c.Notes, "the center trusts the old certificate until a later run, an hour or more from now, "+
 		"finds that somebody has signed in with the new one")
 }
@@ -188,12 +200,60 @@ func (c *certificateRotation) trust(ctx context.Context) error {
 }
 
 func (c *certificateRotation) activate(ctx context.Context) error {
-	c.plan.State.Principal.PreferredTokenSigningKeyThumbprint = &c.next.thumbprint
-	return c.plan.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": c.next.thumbprint})
+	if c.prover != nil {
+		if err := c.prover.BeginCertificate(c.next.id()); err != nil {
+			return err
+		}
+	}
+	err := c.sign(ctx, &c.next)
+	if err != nil && c.prover != nil { // the tenant may have done it
+		return c.goBack(ctx, err)
+	}
+	return err
 }
 
-// prove waits until the tenant publishes the new certificate, and has the trust checked.
+// sign has the tenant sign with a certificate.
+func (c *certificateRotation) sign(ctx context.Context, with *ofTenant) error {
+	c.plan.State.Principal.PreferredTokenSigningKeyThumbprint = &with.thumbprint
+	return c.plan.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": with.thumbprint})
+}
+
+// prove has both sides compared and, where one does not tell what it trusts, somebody sign in.
+// While that is not proved nobody may be able to, so everything but a proof brings the old
+// certificate back.
 func (c *certificateRotation) prove(ctx context.Context) error {
+	err := c.compare(ctx)
+	if c.prover == nil {
+		return err
+	}
+	if err == nil {
+		asking, stop := context.WithTimeout(ctx, c.plan.cfg.SignInWait)
+		defer stop()
+		err = c.prover.ProveCertificate(asking, c.next.id())
+	}
+	if err != nil {
+		return c.goBack(ctx, err)
+	}
+	return nil
+}
+
+const backTime = time.Minute //bound:wait a tenant to sign with the certificate before
+
+// goBack has the tenant sign with the certificate before, even when a person has stopped the run.
+func (c *certificateRotation) goBack(ctx context.Context, why error) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), backTime)
+	defer stop()
+	if err := c.sign(ctx, &c.before); err != nil {
+		return fmt.Errorf(
+			"%w. The tenant may still sign with the new certificate, and AWS may refuse it: in Entra, make %s the "+
+				"active one (SAML certificates). It could not be set back: %w", why, c.before.thumbprint, err,
+		)
+	}
+	return fmt.Errorf("%w. The tenant signs with the old certificate again", why)
+}
+
+// compare waits until the tenant publishes the new certificate, and has the trust checked.
+func (c *certificateRotation) compare(ctx context.Context) error {
 	p := c.plan
 	for deadline := time.Now().Add(p.cfg.Settle); ; {
 		if err := p.fetchMetadata(ctx); err != nil {
@@ -217,41 +277,80 @@ func (c *certificateRotation) prove(ctx context.Context) error {
 
 // finish ends the center's trust in what was replaced, once somebody has signed in.
 func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error {
-	since := c.active.start.Add(settled)
-	who := ""
-	log, tells := c.plan.cfg.Center.(SignInLog)
-	switch {
-	case c.plan.cfg.Now().Before(since):
-	case !tells: // the tenant does, of what it has signed
-		seen, err := c.plan.SignIns(ctx, since)
+	since := c.active.start
+	c.next, c.before = c.active, old[0]
+	for _, x := range old {
+		if x.end.After(c.before.end) {
+			c.before = x
+		}
+	}
+	if c.prover != nil {
+		at, unproved := c.prover.CertificateSince(c.active.id())
+		if at.After(since) { // it may have been made long before
+			since = at
+		}
+		if unproved {
+			c.add("Proof", signInProof, c.prove)
+			return nil
+		}
+	}
+	since = since.Add(settled)
+	var seen SignIns
+	if !c.plan.cfg.Now().Before(since) {
+		var err error
+		seen, err = c.signedIn(ctx, since)
+		if errors.Is(err, ErrUnseen) || errors.Is(err, ErrUnrecorded) {
+			c.Notes = append(c.Notes, err.Error())
+			c.endTrust(old, "nobody here can tell whether somebody has signed in with the new one since "+
+				clock(since)+": sign in first, in a private window")
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		who = seen.Who
-	default:
-		in := adminapi.SearchEvents{
-			EventName: "ExternalIdPDirectoryLogin", Result: "Granted", StartTime: &since, MaxResults: 1,
-		}
-		if err := log.LookupEvents(ctx, in, func(e adminapi.Event) bool {
-			who = e.ActorName
-			return false
-		}); err != nil {
-			return err
-		}
 	}
-	if who == "" {
+	switch {
+	case seen.Succeeded > 0:
+		c.endTrust(old, cmp.Or(seen.Who, "somebody")+" has signed in with the new one")
+	case seen.Refused != "":
+		c.add("Active certificate", "have the tenant sign with the old one again: AWS refuses what it sends ("+
+			seen.Refused+")", func(ctx context.Context) error { return c.sign(ctx, &c.before) })
+	default:
 		c.Notes = append(c.Notes, fmt.Sprintf(
 			"the center still trusts %d replaced certificate(s), until somebody has signed in after %s", len(old),
-			since.UTC().Format("2006-01-02 15:04 UTC"),
+			clock(since),
 		))
-		return nil
 	}
+	return nil
+}
+
+func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+
+// endTrust ends the center's trust in certificates that were replaced.
+func (c *certificateRotation) endTrust(old []ofTenant, because string) {
 	for _, x := range old {
 		c.add(
-			"Old certificate in the center",
-			"end the trust in "+x.thumbprint+"; "+who+" has signed in with the new one",
+			"Old certificate in the center", "end the trust in "+x.thumbprint+"; "+because,
 			func(ctx context.Context) error { return c.keeper.DeleteCertificate(ctx, x.id(), "DELETE") },
 		)
 	}
-	return nil
+}
+
+// signedIn says who came in since, as the side has it. The tenant's log does not say whether its
+// word was taken, so it is asked only where the side has no record of its own.
+func (c *certificateRotation) signedIn(ctx context.Context, since time.Time) (seen SignIns, err error) {
+	switch side := c.plan.cfg.Center.(type) {
+	case SignInLog:
+		in := adminapi.SearchEvents{
+			EventName: "ExternalIdPDirectoryLogin", Result: "Granted", StartTime: &since, MaxResults: 1,
+		}
+		err = side.LookupEvents(ctx, in, func(e adminapi.Event) bool {
+			seen.Succeeded, seen.Who = 1, e.ActorName
+			return false
+		})
+		return seen, err
+	case Recorder:
+		return side.RecordedSignIns(ctx, since)
+	}
+	return c.plan.SignIns(ctx, since)
 }

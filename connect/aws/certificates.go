@@ -6,13 +6,19 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
 
-var _ connect.CertificateKeeper = (*Center)(nil)
+var (
+	_ connect.CertificateKeeper = (*Center)(nil)
+	_ connect.CertificateProver = (*Center)(nil)
+)
 
 // ListCertificates has those that AWS was given, as far as runs remember. AWS does not tell.
 func (c *Center) ListCertificates(context.Context) ([]adminapi.Certificate, error) {
@@ -40,7 +46,9 @@ func (c *Center) ImportCertificate(ctx context.Context, text string) error {
 		Link:  c.settings(),
 		Clicks: []string{
 			"Identity source tab: Actions > Manage authentication", "Manage SAML 2.0 certificates > Import certificate",
-			"Choose file: the one below, and Import certificate", "Type DONE below",
+			"Choose file: the one below, and Import certificate. In another account or with another file, nobody " +
+				"could sign in",
+			"See that the list has two, and type DONE below",
 		},
 		Offer:  &File{Name: "gatehouse-" + id[:8] + ".pem", Data: []byte(text)},
 		Wants:  []Want{c.word()},
@@ -54,6 +62,103 @@ func (c *Center) ImportCertificate(ctx context.Context, text string) error {
 			j.Trust.Thumbprints = append(j.Trust.Thumbprints, id)
 		}
 	})
+}
+
+// BeginCertificate implements connect.CertificateProver.
+func (c *Center) BeginCertificate(id string) error {
+	return c.note(func(j *journal) { j.Signing = signing{ID: id, At: time.Now().UTC(), Unproved: true} })
+}
+
+// CertificateSince implements connect.CertificateProver.
+func (c *Center) CertificateSince(id string) (at time.Time, unproved bool) {
+	if s := c.journal.Signing; s.ID == id {
+		return s.At, s.Unproved
+	}
+	return time.Time{}, false
+}
+
+// What a person says of a sign-in that only they can see at once. AWS's record comes later.
+const (
+	refusedWord = "REFUSED"
+	inWord      = "IN"
+)
+
+// ProveCertificate has a person sign in, and waits for what CloudTrail says of it. A refusal ends
+// the wait, the person's word for one too. That they are in is believed for now when CloudTrail may
+// not be read, or has said nothing until ctx ends.
+func (c *Center) ProveCertificate(ctx context.Context, id string) error {
+	asking, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	since := time.Now().Truncate(time.Second) // as CloudTrail counts
+	recorded := false
+	err := c.do(asking, Task{
+		Title: "Sign in with the new certificate",
+		Why: "AWS does not tell which certificates it trusts. Your tenant signs with the new one now: if AWS does " +
+			"not have it, nobody can sign in, and the old one is set back as soon as that is known, or if you stop.",
+		Link: c.addresses.Portal,
+		Clicks: []string{
+			"Open " + c.addresses.Portal + " in a private window, and sign in as somebody who is assigned to the " +
+				"application",
+			"Type " + inWord + " below if you see the portal, and " + refusedWord + " if AWS shows an error. " +
+				"CloudTrail confirms it minutes later",
+		},
+		Wants: []Want{c.wantOutcome(refuse)},
+		Proved: func(ctx context.Context) (bool, error) {
+			seen, err := c.RecordedSignIns(ctx, since)
+			switch {
+			case errors.Is(err, connect.ErrUnrecorded) && c.saidSo():
+				return true, nil
+			case err != nil:
+				return false, err
+			case !seen.RefusedAt.IsZero() && !seen.At.After(seen.RefusedAt):
+				err = fmt.Errorf("AWS refused what the tenant sent: %s", seen.Refused)
+				refuse(err)
+				return false, err
+			}
+			recorded = seen.Succeeded > 0
+			return recorded, nil
+		},
+	})
+	if cause := context.Cause(asking); err != nil && cause != nil {
+		err = cause
+	}
+	if c.saidSo() && errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	return errors.Join(err, c.note(func(j *journal) {
+		j.Signing.Unproved = !recorded
+		if err != nil {
+			j.Signing = signing{}
+			j.untrust(id)
+		}
+	}))
+}
+
+// wantOutcome asks what a person saw.
+func (c *Center) wantOutcome(refuse context.CancelCauseFunc) Want {
+	w := c.word()
+	w.Label = inWord + " if you see the portal, " + refusedWord + " if AWS shows an error"
+	w.Take = func(_ context.Context, value []byte) error {
+		switch strings.ToUpper(strings.TrimSpace(string(value))) {
+		case refusedWord:
+			refuse(errors.New("AWS refused the sign-in with the new certificate: import it once more"))
+			return nil
+		case inWord:
+			c.hand.mu.Lock()
+			defer c.hand.mu.Unlock()
+			c.hand.proved = true
+			return nil
+		}
+		return fmt.Errorf("type %s or %s", inWord, refusedWord)
+	}
+	return w
+}
+
+// untrust forgets a certificate that AWS was given.
+func (j *journal) untrust(id string) {
+	if j.Trust != nil {
+		j.Trust.Thumbprints = slices.DeleteFunc(j.Trust.Thumbprints, func(x string) bool { return x == id })
+	}
 }
 
 // DeleteCertificate has a person delete one that is no longer used.
@@ -74,9 +179,5 @@ func (c *Center) DeleteCertificate(ctx context.Context, id, _ string) error {
 	if err != nil {
 		return err
 	}
-	return c.note(func(j *journal) {
-		if j.Trust != nil {
-			j.Trust.Thumbprints = slices.DeleteFunc(j.Trust.Thumbprints, func(x string) bool { return x == id })
-		}
-	})
+	return c.note(func(j *journal) { j.untrust(id) })
 }

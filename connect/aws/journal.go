@@ -32,6 +32,15 @@ type journal struct {
 	// AWS has room for two.
 	PastedAt   time.Time `json:"token_pasted_at,omitzero"`
 	ReplacedAt time.Time `json:"token_replaced_made_at,omitzero"`
+	// Signing is the certificate that a rotation has the tenant sign with.
+	Signing signing `json:"signing,omitzero"`
+}
+
+// signing is a certificate that the tenant signs with since a time.
+type signing struct {
+	ID       string    `json:"certificate"`
+	At       time.Time `json:"at"`
+	Unproved bool      `json:"unproved,omitempty"` // nobody has signed in with it yet
 }
 
 // pasted notes a token that was brought just now.

@@ -1,7 +1,9 @@
 package aws
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -16,10 +18,12 @@ var _ connect.Recorder = (*Center)(nil)
 // not be in it yet.
 func (c *Center) RecordedSignIns(ctx context.Context, since time.Time) (connect.SignIns, error) {
 	var out connect.SignIns
-	var last time.Time // of what was refused
 	for _, name := range []string{trail.ProviderLogin, trail.Authentication} {
 		events, err := trail.Look(ctx, c.trail, trail.Name, name, since, 1)
-		if err != nil {
+		switch code := codeOf(err); {
+		case code == "AccessDeniedException":
+			return connect.SignIns{}, fmt.Errorf("%w: %w", connect.ErrUnrecorded, explain("read CloudTrail", err))
+		case err != nil:
 			return connect.SignIns{}, explain("read CloudTrail", err)
 		}
 		for _, e := range events {
@@ -35,11 +39,14 @@ func (c *Center) RecordedSignIns(ctx context.Context, since time.Time) (connect.
 			switch {
 			case e.Succeeded():
 				out.Succeeded++
+				if e.EventTime.After(out.At) {
+					out.At = e.EventTime
+				}
 				if who := e.Additional("UserName"); out.Who == "" {
 					out.Who = who
 				}
-			case e.EventTime.After(last):
-				last, out.Refused = e.EventTime, e.ErrorMessage
+			case e.EventTime.After(out.RefusedAt):
+				out.RefusedAt, out.Refused = e.EventTime, cmp.Or(e.ErrorMessage, "it does not say why")
 			}
 		}
 	}

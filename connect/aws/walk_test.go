@@ -36,6 +36,9 @@ type operator struct {
 	late     bool
 	signedIn func()
 	clicks   []string // of all tasks
+	forgets  bool     // to import a certificate
+	quiet    bool     // CloudTrail has not heard of it yet
+	refused  func()   // how a refusal is learned; nil: the person says so
 }
 
 var errAway = errors.New("the person went away")
@@ -52,6 +55,29 @@ func (o *operator) bring(ctx context.Context, t aws.Task, name, value string) er
 		}
 	}
 	return t.Wants[i].Take(ctx, []byte(value))
+}
+
+// tries to sign in with a new certificate, and says what came of it.
+func (o *operator) tries(ctx context.Context, t aws.Task) error {
+	switch {
+	case !o.signsIn() && o.refused != nil:
+		o.refused()
+		return nil
+	case !o.signsIn():
+		return o.bring(ctx, t, "word", "refused")
+	case o.quiet:
+		return errors.Join(o.bring(ctx, t, "word", "IN"), context.DeadlineExceeded) // as after a long wait
+	}
+	o.signedIn()
+	return o.bring(ctx, t, "word", "IN")
+}
+
+// signsIn says whether AWS takes what the tenant signs.
+func (o *operator) signsIn() bool {
+	v := webtest.New(o.T, nil)
+	acs, form := o.Response(v, o.Center.PortalURL, pairtest.Amara)
+	status, _ := v.Send(http.MethodPost, acs, form)
+	return status == http.StatusOK
 }
 
 func (o *operator) Do(ctx context.Context, t aws.Task) error {
@@ -71,6 +97,8 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 		err = o.change(ctx, t)
 	case strings.HasPrefix(t.Title, "Enable automatic"), strings.HasPrefix(t.Title, "Generate"):
 		err = o.token(ctx, t)
+	case strings.HasPrefix(t.Title, "Sign in with the new"):
+		err = o.tries(ctx, t)
 	case strings.HasPrefix(t.Title, "Sign in once") && !o.late:
 		o.SignIn(pairtest.Amara)
 		o.signedIn()
@@ -156,9 +184,9 @@ type walk struct {
 	missing   bool           // --allow-missing
 }
 
-// trailEvent is one of CloudTrail about a sign-in now.
-func trailEvent(outcome, reason string) string {
-	return `{"eventName":"UserAuthentication","eventTime":"` + time.Now().UTC().Format(time.RFC3339) +
+// trailEvent is one of CloudTrail about a sign-in at a time from now.
+func trailEvent(ahead time.Duration, outcome, reason string) string {
+	return `{"eventName":"UserAuthentication","eventTime":"` + time.Now().Add(ahead).UTC().Format(time.RFC3339) +
 		`","errorMessage":"` + reason + `","serviceEventDetails":{"UserAuthentication":"` + outcome +
 		`"},"additionalEventData":{"CredentialType":"EXTERNAL_IDP","UserName":"` + pairtest.Amara + `"}}`
 }
@@ -168,7 +196,7 @@ func newWalk(t *testing.T) *walk {
 	e := pairtest.Start(t, gatehousetest.Unconnected())
 	client := &http.Client{Transport: graphmodel.Transport(t, http.DefaultTransport)}
 	w := &walk{&operator{Ends: e}, &limits{}, t.TempDir(), false, client, 0, 0, nil, false}
-	w.signedIn = func() { w.limits.trail = append(w.limits.trail, trailEvent("Success", "")) }
+	w.signedIn = func() { w.limits.trail = append(w.limits.trail, trailEvent(0, "Success", "")) }
 	return w
 }
 
@@ -460,7 +488,7 @@ func TestTheSignInIsReadBackFromBothSides(t *testing.T) {
 	}{
 		{signedIn: func() {}, want: "CloudTrail does not have the sign-in yet"},
 		{signedIn: func() {
-			w.limits.trail = []string{trailEvent("Failure", "Assertion is no longer valid")}
+			w.limits.trail = []string{trailEvent(0, "Failure", "Assertion is no longer valid")}
 		}, want: "AWS refused what the tenant sent: Assertion is no longer valid"},
 		{signedIn: func() {}, answer: func(operation string) (int, string) {
 			if operation != "LookupEvents" {

@@ -84,7 +84,11 @@ it, and revokes the old one once no cycle runs that began with it.`, connect.Obs
 			`Makes a new certificate in the tenant, has the center trust it beside the old one, makes it the active one,
 and checks that both sides agree. A later run, an hour or more after, ends the center's trust in the old
 certificate when somebody has signed in with the new one; the old one is inactive in the tenant, and ends there
-by itself.`, connect.ObserveCertificateRotation),
+by itself.
+
+AWS itself does not tell which certificates it trusts. There somebody signs in while the command waits, and
+CloudTrail says what came of it. If AWS refuses it, or the command is stopped, the tenant signs with the old
+one again.`, connect.ObserveCertificateRotation),
 	)
 	return cmd
 }
