@@ -45,13 +45,18 @@ func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	return c.recordAll(ctx, c.refusals.Ended(c.now()))
 }
 
+// recordWait bounds how long an event is written that outlasts its request.
+const recordWait = 5 * time.Second //bound:wait an event of the log whose request is over
+
 // recordAll keeps events in one transaction.
 func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	audit.Announce(ctx, c.Log, c.NewID, events)
-	return c.Store.Update(context.WithoutCancel(refusal.Really(ctx)), func(tx Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(refusal.Really(ctx)), recordWait)
+	defer cancel()
+	return c.Store.Update(ctx, func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})
 }

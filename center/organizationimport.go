@@ -181,7 +181,7 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 		}
 	})
 	if ctx.Err() != nil { // somebody else reads again, and need not wait until the lease ends
-		return false, errors.Join(ctx.Err(), c.giveBackImport(context.WithoutCancel(ctx), o.LeasedUntil))
+		return false, errors.Join(ctx.Err(), c.giveBackImport(ctx, o.LeasedUntil))
 	}
 	o.Changes = nil
 	o.Total = 0
@@ -199,6 +199,8 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 
 // giveBackImport ends the lease of an import that was not finished.
 func (c *Center) giveBackImport(ctx context.Context, leasedUntil time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWait)
+	defer cancel()
 	return c.Store.Update(ctx, func(tx Tx) error {
 		o, err := tx.OrganizationImport()
 		if err != nil || !o.LeasedUntil.Equal(leasedUntil) { // somebody else has it

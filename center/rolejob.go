@@ -236,13 +236,18 @@ func (c *Center) WorkOnRole(ctx context.Context) (bool, error) {
 		err = c.Roles.Keep(limited, role)
 	}
 	if ctx.Err() != nil { // somebody else does the job again, and need not wait until the lease ends
-		return false, errors.Join(ctx.Err(), c.giveBackRoleJob(context.WithoutCancel(ctx), job))
+		return false, errors.Join(ctx.Err(), c.giveBackRoleJob(ctx, job))
 	}
 	return true, c.concludeRoleJob(ctx, leased, err)
 }
 
+// giveBackWait bounds how long the end of the program waits for a lease to be given back.
+const giveBackWait = 3 * time.Second //bound:wait a lease that is given back, at the end
+
 // giveBackRoleJob ends the lease of a job that was not finished, as if it had not been taken.
 func (c *Center) giveBackRoleJob(ctx context.Context, taken RoleJob) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWait)
+	defer cancel()
 	return c.Store.Update(ctx, func(tx Tx) error {
 		job, err := tx.RoleJob(taken.RoleName)
 		if errors.Is(err, refusal.ErrNoRow) || (err == nil && !job.LeasedUntil.Equal(taken.LeasedUntil)) {

@@ -128,18 +128,24 @@ func (c *Center) sweepEvents(ctx context.Context) error {
 		})
 		return n, err
 	}
-	if err := c.Chain.Swept(c.Keep.Until(c.now())); err != nil {
+	before, strangers := c.Keep.Until(c.now())
+	if err := c.Chain.Swept(ctx, before, strangers); err != nil {
 		return err
 	}
 	return c.Keep.Sweep(ctx, c.now(), remove)
 }
 
+// closeWait bounds what is written at the end, where the database does not answer.
+const closeWait = 5 * time.Second //bound:wait what was only counted, at the end
+
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
 // is durable already.
 func (c *Center) Close() error {
-	flushed := c.FlushRefusals(context.Background(), true)
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	flushed := c.FlushRefusals(ctx, true)
 	if flushed == nil && c.Chain != nil && !c.Store.Shared() { // nobody else chains what was written last
-		flushed = c.Chain.Append(true)
+		flushed = c.Chain.Append(ctx, true)
 	}
 	return errors.Join(flushed, c.Store.Close())
 }

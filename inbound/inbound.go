@@ -118,3 +118,15 @@ func leaving(ending *atomic.Bool, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// EndsWithin says whether something ends in time. Otherwise it goes on, until the program ends.
+func EndsWithin(wait time.Duration, something func()) bool {
+	ended := make(chan struct{})
+	go func() { something(); close(ended) }()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(wait):
+		return false
+	}
+}

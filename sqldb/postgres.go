@@ -139,10 +139,22 @@ func set(ctx context.Context, c *pgx.Conn, setting string) error {
 	return err
 }
 
+// closeWait bounds the end of the connections to a server that does not answer.
+const closeWait = 5 * time.Second //bound:wait the connections of a node that ends
+
 func (p *postgres) close() error {
-	p.rounds.close()
-	p.pool.Close()
-	return nil
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.rounds.close()
+		p.pool.Close()
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-time.After(closeWait):
+		return fmt.Errorf("%w: it has not answered at the end", ErrUnavailable)
+	}
 }
 
 func (p *postgres) check(ctx context.Context) ([]string, error) {

@@ -13,13 +13,13 @@ import (
 type chained struct{ Store }
 
 // View implements chain.Store.
-func (s chained) View(fn func(chain.Log) error) error {
-	return s.Store.View(context.Background(), func(r Reader) error { return fn(r.EventChain()) })
+func (s chained) View(ctx context.Context, fn func(chain.Log) error) error {
+	return s.Store.View(ctx, func(r Reader) error { return fn(r.EventChain()) })
 }
 
 // Update implements chain.Store.
-func (s chained) Update(fn func(chain.Log) error) error {
-	return s.Store.Update(context.Background(), func(tx Tx) error { return fn(tx.EventChain()) })
+func (s chained) Update(ctx context.Context, fn func(chain.Log) error) error {
+	return s.Store.Update(ctx, func(tx Tx) error { return fn(tx.EventChain()) })
 }
 
 // newChain makes the keeper of the log's chain.

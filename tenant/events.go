@@ -44,13 +44,18 @@ func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	return t.recordAll(ctx, t.refusals.Ended(t.now()))
 }
 
+// recordWait bounds how long an event is written that outlasts its request.
+const recordWait = 5 * time.Second //bound:wait an event of the log whose request is over
+
 // recordAll keeps events in one transaction.
 func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	audit.Announce(ctx, t.Log, t.NewID, events)
-	return t.Store.Update(context.WithoutCancel(refusal.Really(ctx)), func(tx Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(refusal.Really(ctx)), recordWait)
+	defer cancel()
+	return t.Store.Update(ctx, func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})
 }

@@ -76,7 +76,8 @@ func (t *Tenant) sweepEvents(ctx context.Context) error {
 		})
 		return n, err
 	}
-	if err := t.Chain.Swept(t.Keep.Until(t.now())); err != nil {
+	before, strangers := t.Keep.Until(t.now())
+	if err := t.Chain.Swept(ctx, before, strangers); err != nil {
 		return err
 	}
 	return t.Keep.Sweep(ctx, t.now(), remove)
@@ -120,12 +121,17 @@ func number(watermark string) int64 {
 	return n
 }
 
+// closeWait bounds what is written at the end, where the database does not answer.
+const closeWait = 5 * time.Second //bound:wait what was only counted, at the end
+
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
 // is durable already.
 func (t *Tenant) Close() error {
-	flushed := t.FlushRefusals(context.Background(), true)
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	flushed := t.FlushRefusals(ctx, true)
 	if flushed == nil && t.Chain != nil && !t.Store.Shared() { // nobody else chains what was written last
-		flushed = t.Chain.Append(true)
+		flushed = t.Chain.Append(ctx, true)
 	}
 	return errors.Join(flushed, t.Store.Close())
 }

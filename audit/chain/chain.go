@@ -9,6 +9,7 @@
 package chain
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -94,8 +95,8 @@ type Log interface {
 
 // Store runs functions in transactions, as the stores of both halves do.
 type Store interface {
-	View(fn func(Log) error) error
-	Update(fn func(Log) error) error
+	View(ctx context.Context, fn func(Log) error) error
+	Update(ctx context.Context, fn func(Log) error) error
 }
 
 // The purposes of seals.

@@ -37,12 +37,12 @@ type database struct {
 	table chainsql.Table
 }
 
-func (d database) View(fn func(chain.Log) error) error {
-	return d.DB.View(context.Background(), func(tx sqldb.Tx) error { return fn(d.table.Log(tx)) })
+func (d database) View(ctx context.Context, fn func(chain.Log) error) error {
+	return d.DB.View(ctx, func(tx sqldb.Tx) error { return fn(d.table.Log(tx)) })
 }
 
-func (d database) Update(fn func(chain.Log) error) error {
-	return d.DB.Update(context.Background(), func(tx sqldb.Tx) error { return fn(d.table.Log(tx)) })
+func (d database) Update(ctx context.Context, fn func(chain.Log) error) error {
+	return d.DB.Update(ctx, func(tx sqldb.Tx) error { return fn(d.table.Log(tx)) })
 }
 
 // change runs statements as somebody at a prompt does.
@@ -186,7 +186,7 @@ func TestALineThatWasChangedOrIsMissingIsNamed(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				d := open(t)
 				k := d.keeper(t, func() time.Time { return first.Add(time.Minute) })
-				if err := errors.Join(d.append(many(0, 700)...), k.Append(false)); err != nil {
+				if err := errors.Join(d.append(many(0, 700)...), k.Append(t.Context(), false)); err != nil {
 					t.Fatal(err)
 				}
 				d.change(t, x.change)
@@ -240,7 +240,7 @@ func TestWritersAreNotWaitedFor(t *testing.T) {
 					default:
 					}
 					late := k.AppendLate(t.Context(), time.Now().Add(-time.Hour))
-					if err := errors.Join(late, k.Append(false)); err != nil {
+					if err := errors.Join(late, k.Append(t.Context(), false)); err != nil {
 						t.Error(err)
 						return
 					}
@@ -251,7 +251,7 @@ func TestWritersAreNotWaitedFor(t *testing.T) {
 		close(done)
 		chaining.Wait()
 		k := d.keeper(t, now)
-		if err := errors.Join(k.Append(false), k.AppendLate(t.Context(), time.UnixMilli(0))); err != nil {
+		if err := errors.Join(k.Append(t.Context(), false), k.AppendLate(t.Context(), time.UnixMilli(0))); err != nil {
 			t.Fatal(err)
 		}
 		r := verify(t, d)
@@ -279,7 +279,7 @@ func TestWhatIsRemovedByItsAgeIsNotMissing(t *testing.T) {
 			}
 			now = now.Add(time.Minute)
 			before, strangers := now.Add(-20*aDay), now.Add(-10*aDay)
-			if err := errors.Join(k.Append(false), k.Swept(before, strangers)); err != nil {
+			if err := errors.Join(k.Append(t.Context(), false), k.Swept(t.Context(), before, strangers)); err != nil {
 				t.Fatal(err)
 			}
 			d.change(t, fmt.Sprintf(`DELETE FROM events WHERE time < %d OR (stranger = 1 AND time < %d)`,
@@ -337,7 +337,7 @@ func TestEveryEventReachesAReceiverThatFailsHalfTheTime(t *testing.T) {
 		const events = 2000
 		node := 0
 		for i := 0; i < events; i += 100 {
-			if err := errors.Join(d.append(many(i, i+100)...), k.Append(false)); err != nil {
+			if err := errors.Join(d.append(many(i, i+100)...), k.Append(t.Context(), false)); err != nil {
 				t.Fatal(err)
 			}
 			node++ // the one before was killed
@@ -390,7 +390,7 @@ func TestAnotherNodeGoesOn(t *testing.T) {
 			return // one process has it
 		}
 		k := d.keeper(t, func() time.Time { return first.Add(time.Hour) })
-		if err := errors.Join(d.append(many(0, 5)...), k.Append(false)); err != nil {
+		if err := errors.Join(d.append(many(0, 5)...), k.Append(t.Context(), false)); err != nil {
 			t.Fatal(err)
 		}
 		courier := func(name string, o chain.Outlet) *chain.Courier {
@@ -408,7 +408,7 @@ func TestAnotherNodeGoesOn(t *testing.T) {
 		b := courier("b", to)
 		owner := ""
 		for !strings.Contains(owner, `"a"`) {
-			if err := d.View(func(l chain.Log) (err error) {
+			if err := d.View(t.Context(), func(l chain.Log) (err error) {
 				owner, err = l.EventNote("way/to")
 				return err
 			}); err != nil {
@@ -435,9 +435,9 @@ type cutOff struct {
 	ctx context.Context
 }
 
-func (c cutOff) Update(fn func(chain.Log) error) error {
+func (c cutOff) Update(ctx context.Context, fn func(chain.Log) error) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	return c.database.Update(fn)
+	return c.database.Update(ctx, fn)
 }

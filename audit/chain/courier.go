@@ -108,22 +108,22 @@ var errElsewhere = errors.New("another node hands on the audit log")
 
 // Work hands on all there is, unless another node does.
 func (c *Courier) Work(ctx context.Context) error {
-	w, err := c.take()
+	w, err := c.take(ctx)
 	if err != nil || w == nil {
 		return err
 	}
 	for {
-		next, err := c.next(*w)
+		next, err := c.next(ctx, *w)
 		if err != nil || len(next.parcels) == 0 {
-			return errors.Join(err, c.release(w))
+			return errors.Join(err, c.release(ctx, w))
 		}
 		if err = c.deliver(ctx, w, next.parcels); err != nil {
 			if errors.Is(err, errElsewhere) {
 				return nil
 			}
-			return errors.Join(err, c.release(w))
+			return errors.Join(err, c.release(ctx, w))
 		}
-		if err := c.save(w, func(w *way) { w.Position, w.Block = next.position, next.block }); err != nil {
+		if err := c.save(ctx, w, func(w *way) { w.Position, w.Block = next.position, next.block }); err != nil {
 			if errors.Is(err, errElsewhere) {
 				return nil
 			}
@@ -135,10 +135,10 @@ func (c *Courier) Work(ctx context.Context) error {
 
 // take looks whether there is something to hand on, and takes it upon this node where no other one
 // is at work; otherwise it returns nothing.
-func (c *Courier) take() (*way, error) {
+func (c *Courier) take(ctx context.Context) (*way, error) {
 	var w way
 	var behind, oldest int64
-	err := c.Store.View(func(l Log) error {
+	err := c.Store.View(ctx, func(l Log) error {
 		h, err := readHead(l, c.Sealer)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (c *Courier) take() (*way, error) {
 		return nil, nil
 	}
 	was := w
-	err = c.Store.Update(func(l Log) error {
+	err = c.Store.Update(ctx, func(l Log) error {
 		if w, err = c.read(l); err != nil {
 			return err
 		}
@@ -199,10 +199,16 @@ func (c *Courier) read(l Log) (w way, err error) {
 
 func (c *Courier) write(l Log, w way) error { return l.PutEventNote(c.note(), string(encode(w))) }
 
-// save writes down a change of the way, unless another node has taken over.
-func (c *Courier) save(w *way, change func(*way)) error {
+// saveWait bounds what is written after the end of the program has begun.
+const saveWait = 3 * time.Second //bound:wait the note of how far an outlet has come, at the end
+
+// save writes down a change of the way, unless another node has taken over. What was handed over is
+// written down at the end too.
+func (c *Courier) save(ctx context.Context, w *way, change func(*way)) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWait)
+	defer cancel()
 	changed := *w
-	err := c.Store.Update(func(l Log) error {
+	err := c.Store.Update(ctx, func(l Log) error {
 		now, err := c.read(l)
 		if err != nil {
 			return err
@@ -222,8 +228,8 @@ func (c *Courier) save(w *way, change func(*way)) error {
 }
 
 // release lets any node go on.
-func (c *Courier) release(w *way) error {
-	err := c.save(w, func(w *way) { w.Owner = "" })
+func (c *Courier) release(ctx context.Context, w *way) error {
+	err := c.save(ctx, w, func(w *way) { w.Owner = "" })
 	if errors.Is(err, errElsewhere) {
 		return nil
 	}
@@ -239,8 +245,8 @@ type load struct {
 
 // next reads what is to be handed over next. Lines that were removed because of their age before
 // they could be are left out.
-func (c *Courier) next(w way) (next load, err error) {
-	err = c.Store.View(func(l Log) error {
+func (c *Courier) next(ctx context.Context, w way) (next load, err error) {
+	err = c.Store.View(ctx, func(l Log) error {
 		next = load{position: w.Position, block: w.Block}
 		for len(next.parcels) < maxParcels && next.size < maxParcelSize {
 			blocks, err := l.EventBlock(next.block)
@@ -309,7 +315,7 @@ func (c *Courier) deliver(ctx context.Context, w *way, parcels []Parcel) error {
 			return nil
 		case <-beat.C:
 			if lost == nil {
-				if lost = c.save(w, func(*way) {}); lost != nil {
+				if lost = c.save(ctx, w, func(*way) {}); lost != nil {
 					cancel()
 				}
 			}

@@ -60,7 +60,7 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // work chains what is new, and now and then what came late.
 func (k *Keeper) work(ctx context.Context) error {
-	if err := k.Append(false); err != nil {
+	if err := k.Append(ctx, false); err != nil {
 		return err
 	}
 	now := k.Now()
@@ -83,7 +83,7 @@ var errMoved = errors.New("another node has chained more of the audit log")
 
 // Append chains all lines that nobody has chained yet and that are old enough for no other one to
 // come before them; or all there are.
-func (k *Keeper) Append(everything bool) error {
+func (k *Keeper) Append(ctx context.Context, everything bool) error {
 	settle := settleOwn
 	if k.Shared {
 		settle = settleMany
@@ -93,7 +93,7 @@ func (k *Keeper) Append(everything bool) error {
 		until = k.Now().Add(wholeEach).UnixMilli()
 	}
 	for {
-		more, err := k.append(until)
+		more, err := k.append(ctx, until)
 		if errors.Is(err, errMoved) {
 			continue // each time somebody has moved it on
 		}
@@ -104,11 +104,11 @@ func (k *Keeper) Append(everything bool) error {
 }
 
 // append makes one block, if there is something for it, and says whether there may be more.
-func (k *Keeper) append(until int64) (more bool, err error) {
+func (k *Keeper) append(ctx context.Context, until int64) (more bool, err error) {
 	var h head
 	var found []Line
 	var behind Place
-	err = k.Store.View(func(l Log) (err error) {
+	err = k.Store.View(ctx, func(l Log) (err error) {
 		if h, err = readHead(l, k.Sealer); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (k *Keeper) append(until int64) (more bool, err error) {
 		return err
 	})
 	if err == nil && len(found) > 0 {
-		err = k.write(h, found)
+		err = k.write(ctx, h, found)
 	}
 	if err == nil {
 		k.reached, k.begun = behind, true
@@ -162,7 +162,7 @@ func unchained(l Log, lines []Line) (found []Line, err error) {
 }
 
 // write writes the next block, unless somebody else has.
-func (k *Keeper) write(h head, lines []Line) error {
+func (k *Keeper) write(ctx context.Context, h head, lines []Line) error {
 	b := Block{
 		Number: h.Number + 1, First: h.Position + 1, At: k.Now().UTC().Truncate(time.Millisecond), Before: h.Hash,
 	}
@@ -173,7 +173,7 @@ func (k *Keeper) write(h head, lines []Line) error {
 	}
 	b.Seal = b.seal(k.Sealer)
 	first, last := b.span()
-	err := k.Store.Update(func(l Log) error {
+	err := k.Store.Update(ctx, func(l Log) error {
 		now, err := readHead(l, k.Sealer)
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (k *Keeper) AppendLate(ctx context.Context, from time.Time) error {
 		var h head
 		var found []Line
 		more := false
-		err := k.Store.View(func(l Log) (err error) {
+		err := k.Store.View(ctx, func(l Log) (err error) {
 			if h, err = readHead(l, k.Sealer); err != nil {
 				return err
 			}
@@ -218,9 +218,9 @@ func (k *Keeper) AppendLate(ctx context.Context, from time.Time) error {
 		})
 		for len(found) > 0 && err == nil {
 			n := min(len(found), maxEntries)
-			if err = k.write(h, found[:n]); err == nil {
+			if err = k.write(ctx, h, found[:n]); err == nil {
 				found = found[n:]
-				err = k.Store.View(func(l Log) (err error) { h, err = readHead(l, k.Sealer); return err })
+				err = k.Store.View(ctx, func(l Log) (err error) { h, err = readHead(l, k.Sealer); return err })
 			}
 		}
 		if errors.Is(err, errMoved) {
@@ -251,7 +251,7 @@ func whole(l Log, lines []Line) (all []Line, err error) {
 
 // Swept says that events from before a time, and refusals of strangers from before another, are
 // about to be removed; a zero time says that none are. Blocks of which nothing is left go too.
-func (k *Keeper) Swept(before, strangers time.Time) error {
+func (k *Keeper) Swept(ctx context.Context, before, strangers time.Time) error {
 	ms := func(t time.Time) int64 {
 		if t.IsZero() {
 			return 0
@@ -259,7 +259,7 @@ func (k *Keeper) Swept(before, strangers time.Time) error {
 		return t.UnixMilli()
 	}
 	for more := true; more; {
-		err := k.Store.Update(func(l Log) (err error) {
+		err := k.Store.Update(ctx, func(l Log) (err error) {
 			more, err = k.trim(l, ms(before), ms(strangers))
 			return err
 		})

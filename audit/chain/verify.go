@@ -61,7 +61,7 @@ func Verify(
 ) (r Result, err error) {
 	var h head
 	r.known = known
-	if err := store.View(func(l Log) error {
+	if err := store.View(ctx, func(l Log) error {
 		text, err := l.EventNote(headNote)
 		if err != nil || text == "" {
 			return err
@@ -86,7 +86,7 @@ func Verify(
 		}
 		var b Block
 		begins := h
-		err := store.View(func(l Log) error {
+		err := store.View(ctx, func(l Log) error {
 			now, err := readHead(l, s)
 			if errors.Is(err, errForged) { // what was read first is looked at
 				now, err = h, nil
@@ -194,7 +194,7 @@ func (r *Result) strays(ctx context.Context, store Store, h head) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := store.View(func(l Log) error {
+		err := store.View(ctx, func(l Log) error {
 			lines, err := l.EventLines(after, lastTime, false, linesEach)
 			if more = len(lines) == linesEach; err != nil || len(lines) == 0 {
 				return err

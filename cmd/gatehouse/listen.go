@@ -323,13 +323,21 @@ func (h *half) place(file, other string) error {
 	return h.folder().CheckPlace(file, other)
 }
 
+// ownWait is how long a half's own work has at the end, after the last request. What it writes is
+// done in steps that may be cut off anywhere, as by a kill.
+const ownWait = 10 * time.Second //bound:wait a half's own work, at the end
+
 // run serves a half and does its own work, which goes on until the last request has its answer. It
-// returns when both have ended.
+// returns when both have ended, or the work does not: a database that does not answer.
 func (h *half) run(ctx context.Context, l *inbound.Listener, doors http.Handler, work func(context.Context)) error {
 	during, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var own sync.WaitGroup
-	defer own.Wait()
-	defer stop()
+	defer func() {
+		stop()
+		if !inbound.EndsWithin(ownWait, own.Wait) {
+			h.log.WarnContext(ctx, "What goes on in the background does not end. Does the database answer?")
+		}
+	}()
 	for _, do := range append(h.background, work) {
 		own.Go(func() { do(during) })
 	}

@@ -151,6 +151,37 @@ func TestReadyMeansThatADatabaseCanBeWritten(t *testing.T) {
 	}
 }
 
+// TestTheEndIsBoundedWhereTheDatabaseStalls tells both halves to end while their database has all
+// connections open and answers nothing.
+func TestTheEndIsBoundedWhereTheDatabaseStalls(t *testing.T) {
+	t.Parallel()
+	path := build(t)
+	for _, half := range []string{"serve", "tenant"} {
+		t.Run(half, func(t *testing.T) {
+			t.Parallel()
+			postgres := sqldbtest.NewServer(t)
+			n := startNode(t, path, half, "--data", t.TempDir(), "--database", postgres.URL(), "--drain", "0s")
+			postgres.Stall(t)
+			n.until("it is not ready", func() bool {
+				status, _ := n.get(n.at, "/readyz")
+				return status == http.StatusServiceUnavailable
+			})
+			if err := n.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- n.Wait() }()
+			select {
+			case <-ended:
+			case <-time.After(time.Minute): // ownWait and what is written at the end, and much more
+				t.Errorf("it goes on a minute after it was told to end: %s", n.log)
+				_ = n.Process.Kill()
+				<-ended
+			}
+		})
+	}
+}
+
 // TestTheEndLetsRequestsFinish tells both halves to end while a body is on its way: they are not
 // ready at once, take requests for the drain time, let nobody in afterwards, answer the request,
 // and end in peace. A second signal ends them at once.
