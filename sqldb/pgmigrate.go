@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"regexp"
 	"strconv"
@@ -78,6 +79,15 @@ type migrator struct {
 	config     *pgxpool.Config
 	migrations fs.FS
 	tell       func(string) // the administrator
+	waits      bool         // for a server that cannot be reached: somebody is told
+}
+
+// cannotReach says whether no server was reached, such as one that starts later than we do. What a
+// server says, of a password for instance, is no such case.
+func cannotReach(err error) bool {
+	var connecting *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connecting) && len(pgErrors(err)) == 0 && errors.As(err, &network)
 }
 
 // run migrates, unless the schema is the newest one, or a newer one that this release can serve
@@ -97,7 +107,7 @@ func (m *migrator) run(ctx context.Context) error {
 		if err == nil || time.Since(began) > migratePatience {
 			return err
 		}
-		if f := fateOf(err); f != again && f != lost && f != full {
+		if f := fateOf(err); f != again && f != lost && f != full && !(m.waits && cannotReach(err)) {
 			return err
 		}
 		if time.Since(told) > tellEach {

@@ -139,6 +139,38 @@ func TestANodeSaysWhomItWaitsFor(t *testing.T) {
 	}
 }
 
+// TestANodeThatStartsBeforeItsServerWaits, and says so, where somebody is told. A server that
+// refuses it is not waited for.
+func TestANodeThatStartsBeforeItsServerWaits(t *testing.T) {
+	ctx := context.Background()
+	server := sqldbtest.NewServer(t)
+	server.Stop(t)
+	if db, err := Open(ctx, server.URL(), withMigrations(adds)); err == nil {
+		t.Errorf("where nobody is told: %v", errors.Join(err, db.Close()))
+	}
+	told := make(chan string, 16)
+	opened := make(chan error, 1)
+	open := func(dsn string) {
+		db, err := Open(ctx, dsn, withMigrations(adds), Tell(func(text string) { told <- text }))
+		if err == nil {
+			err = db.Close()
+		}
+		opened <- err
+	}
+	go open(server.URL())
+	if text := <-told; !strings.Contains(text, "not ready yet") {
+		t.Errorf("it says %q", text)
+	}
+	server.Start(t)
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+	open(strings.Replace(server.URL(), "/postgres?", "/nothing?", 1))
+	if err := <-opened; err == nil || len(told) != 0 {
+		t.Errorf("a database that is not there: %v, and was waited for %d times", err, len(told))
+	}
+}
+
 // TestAnOlderReleaseServesFromWhatWasAdded, and not from what it would miss.
 func TestAnOlderReleaseServesFromWhatWasAdded(t *testing.T) {
 	dsn, ctx := sqldbtest.Postgres(t), context.Background()

@@ -98,12 +98,14 @@ type Option func(*options)
 
 type options struct {
 	tell     func(string)
+	told     bool
 	patience time.Duration
 	watch    func(ctx context.Context, kind string) Witness
 }
 
-// Tell lets Open say, in sentences, what it waits for and what an administrator should know.
-func Tell(tell func(string)) Option { return func(o *options) { o.tell = tell } }
+// Tell lets Open say, in sentences, what it waits for and what an administrator should know. It
+// then waits for a PostgreSQL server that cannot be reached, too.
+func Tell(tell func(string)) Option { return func(o *options) { o.tell, o.told = tell, true } }
 
 // Patience sets how long a request waits for a PostgreSQL server that ends its connections.
 func Patience(d time.Duration) Option { return func(o *options) { o.patience = d } }

@@ -106,8 +106,14 @@ func TestAFailedSyncStopsCommitsUntilItIsMended(t *testing.T) {
 	db, engine := open(t)
 	syncLog := engine.syncLog
 	engine.syncLog = func() error { return errors.New("input/output error") }
-	if err := note(db, "lost or not"); !errors.Is(err, ErrUnavailable) {
+	if err := note(db, "lost or not"); !errors.Is(err, ErrUnknownOutcome) {
 		t.Fatalf("a commit that was not synced was answered with %v", err)
+	}
+	nothing := func(tx Tx) error { _, err := tx.Count(`SELECT COUNT(*) FROM notes`); return err }
+	engine.unsynced.Store(false)
+	err := db.Update(context.Background(), nothing)
+	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknownOutcome) {
+		t.Errorf("who has only read was answered with %v", err)
 	}
 	engine.syncLog = syncLog
 	if !engine.unsynced.Load() {

@@ -22,12 +22,27 @@ func (d *sqliteDB) syncCommits() {
 	defer close(d.done)
 	for b := range d.committed {
 		if b.err == nil {
-			b.err = d.makeDurable()
+			if err := d.makeDurable(); err != nil {
+				doubt(b.group, err)
+			}
 		}
 		answer(b.group, b.err)
 		select {
 		case d.idle <- struct{}{}:
 		default: // nobody took the last one
+		}
+	}
+}
+
+// doubt answers a group that is committed, and perhaps not durable: readers see it, and it is
+// folded into the file when the disk takes it.
+func doubt(group []*job, err error) {
+	for _, j := range group {
+		switch {
+		case j.err == nil && j.wrote:
+			j.err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		default: // what it has read, or what refused it, may not last
+			j.err = err
 		}
 	}
 }

@@ -226,11 +226,14 @@ func (k *tracker) tell(c Changes) {
 	}
 }
 
-// trim removes changes that nearly everybody has seen, and notes which. A failure is none: the next
-// one removes more.
+// trim removes changes that nearly everybody has seen, and notes which. Those of another server,
+// from which the data was moved, have numbers that no transaction of this one has yet: each round
+// would find them again. A failure is none: the next one removes more.
 func (k *tracker) trim(p *postgres) {
 	ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
 	defer cancel()
+	_, _ = p.pool.Exec(ctx, `DELETE FROM gatehouse_changes
+		WHERE at >= CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS TEXT) AS BIGINT)`)
 	_, _ = p.pool.Exec(ctx, fmt.Sprintf(
 		`WITH last AS (SELECT at FROM gatehouse_changes ORDER BY at DESC OFFSET %d LIMIT 1),
 			gone AS (DELETE FROM gatehouse_changes c USING last WHERE c.at < last.at RETURNING c.at)

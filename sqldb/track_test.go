@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -115,6 +116,33 @@ func TestAProofNamesWhatWasCommittedSinceTheLast(t *testing.T) {
 	early(`INSERT INTO things SELECT 'n' || n, 'k', '' FROM generate_series(1, 3000) n`, `UPDATE things SET doc = 'x'`)
 	w.hears("more changes than are read one by one", true)
 	w.hears("and none again", false)
+}
+
+// TestChangesOfAnotherServerAreNotFoundAgain: the data was moved, and with it changes whose numbers
+// no transaction of this server has reached.
+func TestChangesOfAnotherServerAreNotFoundAgain(t *testing.T) {
+	dsn := sqldbtest.Postgres(t)
+	w := newWatched(t, dsn)
+	prompt := w.session()
+	prompt(`INSERT INTO gatehouse_changes SELECT 1000000000 + n, 'x' FROM generate_series(1, 3000) n`)
+	w.hears("the first time", true)
+	w.hears("what was moved", true)
+	again := newWatched(t, dsn)                                                             // a node starts
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // between two looks
+		var left int
+		if err := again.View(context.Background(), func(tx Tx) (err error) {
+			left, err = tx.Count(`SELECT COUNT(*) FROM gatehouse_changes WHERE at > 1000000000`)
+			return err
+		}); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%d are left, %v", left, err)
+		}
+		if left == 0 {
+			break
+		}
+	}
+	w.hears("everybody is rid of them", false)
+	prompt(insert("a"), update("a"))
+	w.hears("and hears of what changes", false, "a")
 }
 
 // TestAProofEndsWithItsConnection: what another process of the server says cannot be compared.

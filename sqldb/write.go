@@ -13,6 +13,7 @@ type job struct {
 	ctx    context.Context
 	fn     func(Tx) error
 	err    error
+	wrote  bool
 	result chan error // capacity 1
 }
 
@@ -169,6 +170,7 @@ func gatherFor(took time.Duration) time.Duration { return min(took/2, maxGather)
 func (d *sqliteDB) runJob(j *job) bool {
 	d.writer.wrote = false
 	j.err = call(j, d.writer)
+	j.wrote = d.writer.wrote
 	return j.err == nil || !d.writer.wrote && !d.writer.AutocommitEnabled()
 }
 
@@ -209,7 +211,9 @@ func (d *sqliteDB) commitCarefully(group []*job) error {
 		if err := d.writer.run("SAVEPOINT one"); err != nil {
 			return errors.Join(err, d.rollback())
 		}
+		d.writer.wrote = false
 		j.err = call(j, d.writer)
+		j.wrote = d.writer.wrote
 		if errors.Is(j.err, ErrUnavailable) {
 			return errors.Join(j.err, d.rollback())
 		}
