@@ -98,12 +98,16 @@ func (s *Synchronizer) cycle(
 	if err != nil {
 		return report, done, nil, err
 	}
+	job, err := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
+	if err != nil {
+		return report, done, nil, err
+	}
 	engine, err := s.engine(retry)
 	if err != nil {
 		return report, done, nil, err
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
-	engine.Reread = repair
+	engine.Reread, engine.Unasked = repair || job.Compare, !repair && job.Compare
 	engine.DryRun = dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {
@@ -123,7 +127,7 @@ func (s *Synchronizer) cycle(
 	report = entries.report()
 	report.Cycle = done.Cycle
 	report.Full = pulled.Full
-	report.Compared = repair
+	report.Compared = engine.Reread
 	report.Read = pulled.Objects
 	report.Changes = done.Exported()+done.Failed > 0
 	report.Took = time.Since(began)

@@ -112,7 +112,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	entry := c.entry(o, target, done, err, time.Since(began))
 	c.tell(entry)
-	c.note(o, link, err == nil && done.action != Other)
+	c.note(o, link, err == nil && done.action != Other, made)
 	c.report(1)
 	switch {
 	case err == nil && !p.known && link.TargetID == "" && done.code == "":
@@ -165,7 +165,7 @@ func (c *cycle) shake(ref Ref) {
 
 // note remembers what an object at the target is called, for the log, whether it was just written,
 // and whether there is a manager to be sent or removed.
-func (c *cycle) note(o candidate, link Link, written bool) {
+func (c *cycle) note(o candidate, link Link, written, made bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if link.TargetID == "" {
@@ -173,6 +173,7 @@ func (c *cycle) note(o candidate, link Link, written bool) {
 	}
 	c.names[link.TargetID] = o.Name
 	c.seen[link.TargetID] = c.seen[link.TargetID] || written
+	c.made[o.Ref] = c.made[o.Ref] || made
 	if o.Manager != "" || link.Sent[managerPath] != "" {
 		c.managed[o.Ref] = true
 	}

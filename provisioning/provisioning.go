@@ -271,6 +271,9 @@ type Engine struct {
 	// Reread looks at everything, and compares it with what the target has now instead of what was
 	// last sent: what somebody changed there is put right.
 	Reread bool
+	// Unasked says that everything is compared since nothing is known of the target, and not since
+	// somebody wants it: members whom others have put into groups stay.
+	Unasked bool
 	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
 	// would be done.
 	DryRun bool
@@ -361,6 +364,8 @@ type cycle struct {
 	deleted map[Ref]bool // users who were deleted, and are nobody's manager
 	shaken  map[Ref]bool // users whose memberships may have ended at the target; guarded by mu
 	found   map[Ref]bool // objects that were at the target before
+	made    map[Ref]bool // objects that were not; guarded by mu
+	rolls   rolls
 	counted map[Ref]bool // objects that are in the result
 
 	seen   map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
@@ -417,6 +422,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		deleted: map[Ref]bool{},
 		shaken:  map[Ref]bool{},
 		found:   map[Ref]bool{},
+		made:    map[Ref]bool{},
 		counted: map[Ref]bool{},
 		seen:    map[string]bool{},
 		absent:  map[Ref]bool{},

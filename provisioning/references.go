@@ -39,7 +39,7 @@ func (c *cycle) managers(ctx context.Context, users []candidate) error {
 				}
 				looked[link.Ref] = true
 				report := evaluate(ctx, o, c.Mappings.Users)
-				c.note(report, link, false)
+				c.note(report, link, false, false)
 				users = append(users, report)
 			}
 		}
@@ -255,7 +255,10 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 	if err != nil {
 		return membership{}, false, err
 	}
-	asks := c.Reread || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)
+	c.mu.Lock()
+	compares := c.Reread && !c.made[o.Ref]
+	c.mu.Unlock()
+	asks := compares || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)
 	m = membership{candidate: o, link: link, asks: asks}
 	for _, id := range o.Members {
 		target, err := c.target(ctx, Ref{User, id})

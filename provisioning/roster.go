@@ -232,10 +232,15 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	}
 	if told {
 		others := without(without(ids, asked), wanted)
-		if c.KeepStrangers && len(others) > 0 {
+		if c.Unasked {
+			if others, err = c.strangers(ctx, link, others); err != nil {
+				return nil, err
+			}
+		}
+		if (c.KeepStrangers || c.Unasked) && len(others) > 0 {
 			c.tellStrangers(o, link, others)
 		}
-		if !c.Reread || c.KeepStrangers {
+		if !c.Reread || c.KeepStrangers || c.Unasked {
 			ids = without(ids, others)
 		}
 		if !c.Reread {
@@ -244,6 +249,8 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		return ids, nil
 	}
 	switch {
+	case c.found[o.Ref] && c.Unasked && !link.Adopted:
+		return c.linkedMembers(ctx, link.TargetID)
 	case c.found[o.Ref] && !c.DryRun:
 		return nil, nil
 	case !c.Reread && !c.found[o.Ref]:

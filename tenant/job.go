@@ -45,8 +45,10 @@ type Job struct {
 	// count as that
 	Evaluation    int
 	Compare       bool      // with what the target has, at the next look at everything
+	Unasked       bool      // since the job or its target is new, and not since somebody wants it
 	ComparedAt    time.Time // when that was last done
 	EqualSince    time.Time // since when the target has what the directory has; zero: it has not
+	LinkedTo      string    // the address of the target that its links are of; empty: not noted yet
 	Asked         int       // goes up with everything that an administrator does to the job
 	Failures      int       // cycles in a row that could not be done
 	Last          *Execution
@@ -74,7 +76,7 @@ type jobWriter interface {
 // compare makes the next cycle look at everything, and compare it with what the target has.
 func (j *Job) compare() {
 	j.reset()
-	j.Compare = true
+	j.Compare, j.Unasked = true, false
 }
 
 // reset makes the next cycle look at everything.
@@ -185,6 +187,7 @@ type linkReader interface {
 type linkWriter interface {
 	PutLink(Link) error
 	DeleteLink(jobID JobID, kind ObjectKind, sourceID PrincipalID) error
+	DeleteLinks(jobID JobID) error // all of a job, and its batches
 	PutBatch(Batch) error
 	DeleteBatch(jobID JobID, id string) error
 }
@@ -278,6 +281,8 @@ func (t *Tenant) createJob(
 		ServicePrincipalID: servicePrincipalID,
 		TemplateID:         templateID,
 		State:              JobPaused,
+		Compare:            true, // one before it may have left people at the target
+		Unasked:            true,
 		CreatedAt:          t.now(),
 		ID:                 JobID(templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()),
 	}

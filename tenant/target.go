@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -71,6 +72,58 @@ func (c Credentials) SameTarget(other Credentials) bool {
 	return err == nil && wrong == nil && here == there
 }
 
+// place is the address of the target, in one form; "" where there is none.
+func (c Credentials) place() string {
+	place, err := outbound.Canonical(c.BaseAddress)
+	if err != nil {
+		return ""
+	}
+	return place
+}
+
+// move has a job that has another target than before compare everything with it. What its links say
+// is true of the other target only.
+func (j *Job) move(before Credentials) {
+	if j.LinkedTo == "" {
+		j.LinkedTo = before.place()
+	}
+	if there := j.Credentials.place(); there != "" && j.LinkedTo != "" && there != j.LinkedTo {
+		j.compare()
+		j.Unasked, j.EqualSince = true, time.Time{}
+	}
+}
+
+// Moved says whether a job's links are of another target than its own.
+func (j Job) Moved() bool {
+	place := j.Credentials.place()
+	return place != "" && j.LinkedTo != "" && j.LinkedTo != place
+}
+
+// Arrive notes that a job is about to write to its target, and forgets what it knows of another
+// one. An id of that may be somebody else's at this one. Whoever works on the job calls it before.
+func (t *Tenant) Arrive(ctx context.Context, h Holding, j Job) error {
+	if place := j.Credentials.place(); place == "" || j.LinkedTo == place {
+		return nil
+	}
+	return t.Store.Update(ctx, func(tx Tx) error {
+		if err := h.Check(tx); err != nil {
+			return err
+		}
+		j, err := tx.Job(j.ID)
+		if errors.Is(err, refusal.ErrNoRow) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if j.Moved() {
+			err = tx.DeleteLinks(j.ID)
+		}
+		j.LinkedTo = j.Credentials.place()
+		return errors.Join(err, tx.PutJob(j))
+	})
+}
+
 // tokenPurpose is what a secret token is sealed for: it does not open beside another address, even
 // where somebody has written that into the store.
 func tokenPurpose(jobID JobID, address string) string {
@@ -94,6 +147,7 @@ func (t *Tenant) setCredentials(j *Job, address, token *string) error {
 			return err
 		}
 		saved.BaseAddress, j.Quarantine = *address, nil
+		j.move(before)
 	}
 	switch {
 	case token != nil:

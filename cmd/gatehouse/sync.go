@@ -87,14 +87,13 @@ deleted after --leaver-grace, since this API cannot disable anybody. Members of 
 added are reported by --repair, or removed with --strangers remove.
 
 The first run against a target that has users or groups already prints the difference and asks for
-ACCEPT. Without --state, every run is a first one. --accept skips the question.
+ACCEPT. --accept skips the question. Without --state, every run is a first one.
 
-It changes only objects that it created, unless you add --adopt, and never deletes others. What
---repair finds of the same directory, and does not remember, may be another sync's: it is reported,
-and disabled only with --adopt. It never changes groups whose name starts with AWS, such as those of
-Control Tower. A cycle that would
-disable or delete more than --max-deletions objects does nothing. When an attribute is cleared at
-the source, it is removed at the target.
+It changes only objects that it created, unless you add --adopt, and never deletes others. Who has
+left, and is not known from --state, may be another sync's: a first run and --repair report such
+people, and disable them only with --adopt. It never changes groups whose name starts with AWS, such
+as those of Control Tower. A cycle that would disable or delete more than --max-deletions objects
+does nothing. When an attribute is cleared at the source, it is removed at the target.
 
 --dry-run prints the exact difference and changes nothing. It also says what the target would
 refuse, and why: who has a name or an address already, which value is missing, too long or has

@@ -26,8 +26,7 @@ func (t tx) PutJob(j tenant.Job) error {
 }
 func (t tx) DeleteJob(id tenant.JobID) error {
 	return errors.Join(
-		t.Do(`DELETE FROM jobs WHERE id = $1`, string(id)), t.Do(`DELETE FROM links WHERE job_id = $1`, string(id)),
-		t.Do(`DELETE FROM documents WHERE kind = $1`, kindBatch(id)),
+		t.Do(`DELETE FROM jobs WHERE id = $1`, string(id)), t.DeleteLinks(id),
 		t.Do(`DELETE FROM job_leases WHERE job_id = $1`, string(id)),
 		t.Do(`DELETE FROM job_beats WHERE job_id = $1`, string(id)),
 	)
@@ -88,6 +87,13 @@ func (t tx) DeleteLink(jobID tenant.JobID, kind tenant.ObjectKind, sourceID tena
 	return t.Do(
 		`DELETE FROM links WHERE job_id = $1 AND kind = $2 AND source_id = $3`, string(jobID), string(kind),
 		string(sourceID),
+	)
+}
+
+func (t tx) DeleteLinks(jobID tenant.JobID) error {
+	return errors.Join(
+		t.Do(`DELETE FROM links WHERE job_id = $1`, string(jobID)),
+		t.Do(`DELETE FROM documents WHERE kind = $1`, kindBatch(jobID)),
 	)
 }
 

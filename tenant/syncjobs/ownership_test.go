@@ -198,3 +198,119 @@ func TestAFullRestartLeavesTheOtherJobAlone(t *testing.T) {
 		h.want("ada*", "bob*", "eva", "Eng=ada+eva", "Ops=bob")
 	}
 }
+
+// TestANewJobTakesAccessAway: a job was deleted, people have left meanwhile, and it is made again.
+// Its first cycle takes away what the one before it gave, by its log, whether the target tells who
+// the members of a group are or not. What somebody else did at the target stays.
+func TestANewJobTakesAccessAway(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+		t.Run(string(profile), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, profile)
+			h.hire("kim")
+			h.join("Eng", "bob", "kim")
+			app := h.application("Eng", "Ops")
+			j := h.job(app)
+			h.want("ada*", "bob*", "eva*", "kim*", "Eng=ada+bob+eva+kim", "Ops=bob")
+
+			h.must(h.tenant.DeleteJob(t.Context(), tenanttest.Actor, j.ID))
+			h.enable("ada", false)
+			h.must(h.tenant.RemoveMember(t.Context(), tenanttest.Actor, h.groups["Eng"], h.id("eva")))
+			h.must(h.tenant.RemoveMember(t.Context(), tenanttest.Actor, h.groups["Eng"], h.id("bob")))
+			stranger := centertest.Person("stranger@northwind.example")
+			made, err := h.center.CreateUser(t.Context(), centertest.Actor, stranger)
+			h.must(err)
+			groups, err := h.center.Groups(t.Context(), center.GroupQuery{})
+			h.must(err)
+			for _, g := range groups {
+				if g.DisplayName == "Eng" {
+					_, err := h.center.CreateMembership(t.Context(), centertest.Actor, g.ID, made.ID)
+					h.must(err)
+				}
+			}
+
+			j = h.job(app)
+			if j = h.run(j); j.ComparedAt.IsZero() || j.Compare {
+				t.Errorf("nothing was compared: %+v", j)
+			}
+			h.want("ada", "bob*", "eva", "kim*", "stranger*", "Eng=ada+kim+stranger", "Ops=bob")
+			h.hire("zoe")
+			h.join("Eng", "zoe")
+			h.run(j)
+			h.want("ada", "bob*", "eva", "kim*", "zoe*", "stranger*", "Eng=ada+kim+stranger+zoe", "Ops=bob")
+		})
+	}
+}
+
+func (h *house) id(name string) tenant.PrincipalID { return tenant.PrincipalID(h.users[name]) }
+
+func (h *house) join(group string, names ...string) {
+	h.t.Helper()
+	var ids []tenant.PrincipalID
+	for _, name := range names {
+		ids = append(ids, h.id(name))
+	}
+	h.must(h.tenant.AddMembers(h.t.Context(), tenanttest.Actor, h.groups[group], ids))
+}
+
+// TestANewJobLeavesTheOtherJobAlone: what the log of a job that is no more has written, and another
+// job has by now, is the other's.
+func TestANewJobLeavesTheOtherJobAlone(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	one := h.application("Eng", "Ops")
+	first := h.job(one)
+	h.job(h.application("Ops"))
+	h.must(h.tenant.DeleteJob(t.Context(), tenanttest.Actor, first.ID))
+	h.assign(one, "Eng")
+	h.job(one)
+	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
+}
+
+// TestAnotherTenantURLIsCompared: a job is given another center, and later the first one again, by
+// another spelling. Each has what the directory has after one cycle, and nobody is told that it had
+// before.
+func TestAnotherTenantURLIsCompared(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	j := h.job(h.application("Eng", "Ops"))
+	first := h.center
+	endpoint, token := h.endpoint, h.token
+	equal := func(want bool) {
+		t.Helper()
+		if s, err := h.tenant.InStep(t.Context(), j.ID); err != nil || s.Equal != want {
+			t.Errorf("in step: %+v, %v", s, err)
+		}
+	}
+	to := func(endpoint, token string) {
+		t.Helper()
+		h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+			BaseAddress: &endpoint, SecretToken: &token,
+		}))
+	}
+	equal(true)
+	to(strings.TrimSuffix(endpoint, "/")+"/?aadOptscim062020", token) // the same
+	equal(true)
+
+	second, there, its := aCenter(t, center.ProfileStandard)
+	to(there, its)
+	equal(false)
+	h.run(j)
+	equal(true)
+	h.center = second
+	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
+
+	h.enable("ada", false)
+	h.must(h.tenant.RemoveMember(t.Context(), tenanttest.Actor, h.groups["Ops"], h.id("bob")))
+	h.run(j)
+	h.want("ada", "bob", "eva*", "Eng=ada+eva", "Ops=")
+	h.center = first
+	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
+	to("", "")
+	to(endpoint, token)
+	equal(false)
+	h.run(j)
+	equal(true)
+	h.want("ada", "bob", "eva*", "Eng=ada+eva", "Ops=")
+}

@@ -115,6 +115,7 @@ type memory struct {
 	evaluation int // of the job when the cycle began
 	began      time.Time
 	retry      Retry
+	elsewhere  bool // the links are of another target, and count for nothing
 }
 
 // update writes, unless another node works on the job by now.
@@ -156,6 +157,9 @@ func (m memory) SetWatermark(ctx context.Context, watermark string, compared boo
 }
 
 func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioning.Link, err error) {
+	if m.elsewhere {
+		return link, provisioning.ErrUnknown
+	}
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		l, err := r.Link(m.job, tenant.ObjectKind(ref.Kind), tenant.PrincipalID(ref.ID))
 		if errors.Is(err, refusal.ErrNoRow) {
@@ -169,6 +173,9 @@ func (m memory) Link(ctx context.Context, ref provisioning.Ref) (link provisioni
 
 // Owner implements provisioning.Memory.
 func (m memory) Owner(ctx context.Context, kind provisioning.Kind, targetID string) (ref provisioning.Ref, err error) {
+	if m.elsewhere {
+		return ref, provisioning.ErrUnknown
+	}
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		l, err := r.LinkTo(m.job, tenant.ObjectKind(kind), targetID)
 		if errors.Is(err, refusal.ErrNoRow) {

@@ -135,6 +135,9 @@ func (r *Runner) runJob(
 	if err != nil {
 		return done, err
 	}
+	if err := r.Tenant.Arrive(working, h.Holding, j); err != nil {
+		return done, err
+	}
 	retry := RetryDue
 	if again {
 		retry = RetryPassing
@@ -297,6 +300,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compare,
+		Unasked:        j.Compare && j.Unasked,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
@@ -332,8 +336,13 @@ func (r *Runner) OnDemand(
 			r.Wake() // or what has failed would not be tried again before something changes
 		}()
 		ctx, h = working, claimed
+		if err := r.Tenant.Arrive(ctx, h.Holding, j); err != nil {
+			return x, err
+		}
 	}
-	e, err := r.engine(j, r.memory(h.Holding, j, RetryDue))
+	m := r.memory(h.Holding, j, RetryDue)
+	m.elsewhere = dryRun && j.Moved()
+	e, err := r.engine(j, m)
 	if err != nil {
 		return x, err
 	}

@@ -31,6 +31,23 @@ func batches(t *testing.T, s tenant.Store) {
 		}
 		return errors.Join(e1, e2, e3)
 	})
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(
+			tx.PutLink(tenant.Link{JobID: "j", Kind: tenant.KindUser, SourceID: "u"}),
+			tx.PutLink(tenant.Link{JobID: "k", Kind: tenant.KindUser, SourceID: "u"}),
+			tx.DeleteLinks("j"), tx.DeleteLinks("none"),
+		)
+	})
+	view(t, s, func(r tenant.Reader) error {
+		of, e1 := r.Batches("j")
+		others, e2 := r.Batches("k")
+		links, e3 := r.Links("j")
+		left, e4 := r.Links("k")
+		if len(of)+len(links) > 0 || len(others) != 1 || len(left) != 1 {
+			t.Errorf("after all was deleted: %+v, %+v, of another job %+v, %+v", of, links, others, left)
+		}
+		return errors.Join(e1, e2, e3, e4)
+	})
 }
 
 // links is the contract of one link that is forgotten, and of what a log says was written.

@@ -1,0 +1,77 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// Where nothing is known of a target, the first cycle compares everything although nobody has asked
+// for it: whoever has left while nobody looked loses the access. What an administrator of the
+// target has done by hand, or another job, is left alone.
+
+// strangers are those members of a group whom an unasked comparison leaves alone: in a group that
+// is of this source, those who are not. In any other, all are.
+func (c *cycle) strangers(ctx context.Context, link Link, members []string) (list []string, err error) {
+	for _, id := range members {
+		_, err := c.Memory.Owner(ctx, User, id)
+		switch {
+		case err != nil && !errors.Is(err, ErrUnknown):
+			return nil, err
+		case err != nil || link.Adopted:
+			list = append(list, id)
+		}
+	}
+	return list, nil
+}
+
+// rolls are which users that have links are in which group, by their ids at a target that does not
+// list members.
+type rolls struct {
+	mu    sync.Mutex
+	known bool
+	of    map[string][]string
+}
+
+// linkedMembers are the members of a group that have links, at a target that does not list members,
+// as AWS: it is asked for the groups of each user, once in a cycle. One that does not say which
+// groups those are leaves it unknown.
+func (c *cycle) linkedMembers(ctx context.Context, group string) ([]string, error) {
+	c.rolls.mu.Lock()
+	defer c.rolls.mu.Unlock()
+	if c.rolls.known {
+		return c.rolls.of[group], nil
+	}
+	refs, err := c.Memory.Known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
+	of := map[string][]string{}
+	var mu sync.Mutex
+	err = each(ctx, c.workers(), refs, func(ctx context.Context, ref Ref) error {
+		id, err := c.target(ctx, ref)
+		if err != nil || id == "" {
+			return err
+		}
+		groups, err := c.ask(ctx, Group, membersPath+".value", id)
+		if isNotFound(err) && !misdirected(err) { // somebody who is not there is in no group
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, g := range groups {
+			of[g.String("id")] = append(of[g.String("id")], id)
+		}
+		return err
+	})
+	if err != nil && !isRefusal(err) {
+		return nil, err
+	}
+	if err != nil {
+		of = nil
+	}
+	c.rolls.known, c.rolls.of = true, of
+	return of[group], nil
+}
