@@ -156,6 +156,10 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 		return err
 	}
 	p.applied = p.Pending() > 0
+	return p.goOn(ctx, p.applySteps(ctx, report))
+}
+
+func (p *Plan) applySteps(ctx context.Context, report func(step int, done bool)) error {
 	replay := p.cfg.Replay
 	if replay == nil {
 		return apply(ctx, p.Steps, report)
@@ -307,10 +311,10 @@ func (p *Plan) createJob(ctx context.Context) error {
 // interrupted run made and never used is deleted first when there is no room for another. One in
 // use is touched only when it is the job's own and the new one has taken its place: Graph does not
 // give a saved token back, so settings cannot be changed without a new one.
+//
+// The job is paused last of all: a person may take hours for a token, and people who leave must not
+// keep their access for so long.
 func (p *Plan) saveCredentials(ctx context.Context) error {
-	if err := p.quiesce(ctx); err != nil {
-		return err
-	}
 	before, err := p.makeRoom(ctx)
 	if err != nil {
 		return err
@@ -332,6 +336,9 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	); err != nil {
 		return fmt.Errorf("test the connection: %w", err)
 	}
+	if err := p.quiesce(ctx); err != nil {
+		return err
+	}
 	scope := "false"
 	if p.syncAll() {
 		scope = "true"
@@ -347,14 +354,14 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
 		return err
 	}
-	replaced := p.State.Connected && len(before) == 1
-	if err := p.tokenSaved(replaced); err != nil {
+	p.replacing = p.State.Connected && len(before) == 1
+	if p.replacing {
+		p.replaced = before[0].TokenID
+	}
+	if err := p.tokenSaved(p.replacing); err != nil {
 		return err
 	}
 	p.State.SCIMToken, p.State.Connected = token.Value, true
-	if replaced {
-		return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, before[0].TokenID)
-	}
 	return nil
 }
 
@@ -406,10 +413,14 @@ func (p *Plan) otherJobs(ctx context.Context) error {
 }
 
 // quiesce pauses a job that is on and waits until its running cycle is done, so that the next cycle
-// is the first with the new settings. The last step turns the job on again.
+// is the first with the new settings. The last step turns the job on again, or goOn.
 func (p *Plan) quiesce(ctx context.Context) error {
 	path := p.sync("/jobs/" + p.State.Job.ID)
+	if err := p.graph(ctx, http.MethodGet, path, nil, &p.State.Job); err != nil {
+		return err // the plan may be hours old
+	}
 	if s := p.State.Job.Schedule; s != nil && s.State == "Active" {
+		p.paused = true // also if only the answer is lost
 		if err := p.graph(ctx, http.MethodPost, path+"/pause", nil, nil); err != nil {
 			return err
 		}
@@ -466,9 +477,42 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	return tokens, p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
 }
 
+// start turns the job on. Then the token is deleted that another one has replaced: at AWS a person
+// does it, and provisioning goes on meanwhile.
 func (p *Plan) start(ctx context.Context) error {
 	if status := p.State.Job.Status; status != nil && status.LastExecution != nil {
 		p.State.OldCycle = status.LastExecution.ActivityIdentifier
 	}
-	return p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
+	if err := p.turnOn(ctx); err != nil || !p.replacing {
+		return err
+	}
+	p.replacing = false
+	return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, p.replaced)
 }
+
+func (p *Plan) turnOn(ctx context.Context) error {
+	err := p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
+	if err == nil {
+		p.paused = false
+	}
+	return err
+}
+
+// goingOn is how long starting a job again may take after an error, or after Ctrl-C.
+const goingOn = 30 * time.Second //bound:wait a job that this run has paused to be started again
+
+// goOn starts the job again that this run has paused, when it ends with an error. Otherwise people
+// who leave would keep their access until somebody runs it again.
+func (p *Plan) goOn(ctx context.Context, err error) error {
+	if err == nil || !p.paused {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingOn)
+	defer cancel()
+	if failed := p.turnOn(ctx); failed != nil {
+		return fmt.Errorf("%w\n%s this command or gatehouse connect repair turns it on (%w)", err, isOff, failed)
+	}
+	return fmt.Errorf("%w\nThe provisioning job, which this run had paused, goes on", err)
+}
+
+const isOff = "Provisioning is off: who leaves in the tenant keeps their access until"

@@ -108,7 +108,12 @@ type Plan struct {
 	writing  writing
 	kept     string // the file that has the snapshot
 	applied  bool   // this run has done a step
-	fresh    bool   // this run made the application: the tenant's replicas may not know it yet
+	paused   bool   // this run has paused the job, and not started it
+	// replaced is the token that is to be deleted when the job is on again, if replacing; a side
+	// may not tell its id.
+	replaced  string
+	replacing bool
+	fresh     bool // this run made the application: the tenant's replicas may not know it yet
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.

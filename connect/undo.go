@@ -302,7 +302,11 @@ func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step 
 	if confirmation != Confirmation {
 		return fmt.Errorf("to take the connection back, confirm with %s", Confirmation)
 	}
-	return apply(ctx, u.Steps, report)
+	err := apply(ctx, u.Steps, report)
+	if err != nil && u.plan.paused {
+		return fmt.Errorf("%w\n%s this is done, or gatehouse connect repair turns it on again", err, isOff)
+	}
+	return err
 }
 
 // disableProvisioning revokes the tokens where the center does not remove an endpoint that has
