@@ -497,7 +497,9 @@ func (c *cycle) run(ctx context.Context) error {
 	if c.unlisted != nil {
 		return c.unlisted
 	}
-	return c.Memory.SetWatermark(ctx, changes.Watermark, c.Reread)
+	// What failed, and is found later, would not be compared: nobody asks again.
+	compared := c.Reread && !(c.Unasked && c.result.Silent != nil)
+	return c.Memory.SetWatermark(ctx, changes.Watermark, compared)
 }
 
 // changes asks the source: for what has changed and what failed before, or for everything.

@@ -2,6 +2,7 @@ package provisioning
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -64,6 +65,18 @@ func (r *rehearsal) Reports(ctx context.Context, manager string) ([]Link, error)
 		}
 	}
 	return list, err
+}
+
+// Known are also those that only the rehearsal has.
+func (r *rehearsal) Known(ctx context.Context) ([]Ref, error) {
+	refs, err := r.Memory.Known(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	refs = slices.DeleteFunc(refs, func(ref Ref) bool {
+		_, here := r.links[ref]
+		return here || r.forgotten[ref]
+	})
+	return slices.AppendSeq(refs, maps.Keys(r.links)), err
 }
 
 func (r *rehearsal) Keep(_ context.Context, link Link, _ ...Entry) error {

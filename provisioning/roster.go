@@ -248,9 +248,12 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		}
 		return ids, nil
 	}
+	if c.Unasked && !link.Adopted && (c.found[o.Ref] || link.Tries > 0 || len(link.Members) == 0) {
+		if ids, told, err = c.linkedMembers(ctx, link); told || err != nil {
+			return ids, err
+		}
+	}
 	switch {
-	case c.found[o.Ref] && c.Unasked && !link.Adopted:
-		return c.linkedMembers(ctx, link.TargetID)
 	case c.found[o.Ref] && !c.DryRun:
 		return nil, nil
 	case !c.Reread && !c.found[o.Ref]:

@@ -29,26 +29,40 @@ func (c *cycle) strangers(ctx context.Context, link Link, members []string) (lis
 // rolls are which users that have links are in which group, by their ids at a target that does not
 // list members.
 type rolls struct {
-	mu    sync.Mutex
-	known bool
-	of    map[string][]string
+	mu      sync.Mutex
+	asked   bool
+	refused bool                // it does not say
+	users   map[string]bool     // who was asked for
+	of      map[string][]string // group → users
 }
 
 // linkedMembers are the members of a group that have links, at a target that does not list members,
-// as AWS: it is asked for the groups of each user, once in a cycle. One that does not say which
-// groups those are leaves it unknown.
-func (c *cycle) linkedMembers(ctx context.Context, group string) ([]string, error) {
+// as AWS: it is asked for the groups of each user, once in a cycle. told is false where it does not
+// say which groups those are. Whoever was sent, and has no link any more, counts as a member.
+func (c *cycle) linkedMembers(ctx context.Context, group Link) (ids []string, told bool, err error) {
 	c.rolls.mu.Lock()
 	defer c.rolls.mu.Unlock()
-	if c.rolls.known {
-		return c.rolls.of[group], nil
+	if !c.rolls.asked {
+		if err := c.callRolls(ctx); err != nil {
+			return nil, false, err
+		}
 	}
+	ids = slices.Clone(c.rolls.of[group.TargetID])
+	for _, id := range group.Members {
+		if !c.rolls.users[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, !c.rolls.refused, nil
+}
+
+func (c *cycle) callRolls(ctx context.Context) error {
 	refs, err := c.Memory.Known(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
-	of := map[string][]string{}
+	users, of := map[string]bool{}, map[string][]string{}
 	var mu sync.Mutex
 	err = each(ctx, c.workers(), refs, func(ctx context.Context, ref Ref) error {
 		id, err := c.target(ctx, ref)
@@ -61,17 +75,16 @@ func (c *cycle) linkedMembers(ctx context.Context, group string) ([]string, erro
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		users[id] = true
 		for _, g := range groups {
 			of[g.String("id")] = append(of[g.String("id")], id)
 		}
 		return err
 	})
 	if err != nil && !isRefusal(err) {
-		return nil, err
+		return err
 	}
-	if err != nil {
-		of = nil
-	}
-	c.rolls.known, c.rolls.of = true, of
-	return of[group], nil
+	c.rolls.asked, c.rolls.refused = true, err != nil
+	c.rolls.users, c.rolls.of = users, of
+	return nil
 }

@@ -1,0 +1,115 @@
+package provisioning_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// comparer is a memory that is told when everything was compared.
+type comparer struct {
+	*mortal
+	compared bool
+}
+
+func (c *comparer) SetWatermark(ctx context.Context, watermark string, compared bool) error {
+	err := c.mortal.SetWatermark(ctx, watermark, compared)
+	c.compared = c.compared || (compared && err == nil)
+	return err
+}
+
+// TestAFirstComparisonSurvivesWhateverDies: nothing is remembered of a target that has people and
+// groups of the source, one member too many among them. The first comparison dies at each of its
+// lines, or loses an answer there; whatever is repeated, it is the same in the end.
+func TestAFirstComparisonSurvivesWhateverDies(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+		for i, what := range faults {
+			t.Run(string(what)+"/"+string(profile), func(t *testing.T) {
+				t.Parallel()
+				x := newTargetOf(t, profile)
+				for when := 1 + i%stride(); ; when += stride() {
+					x.empty(t)
+					x.misbehave(nil)
+					d := newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"), group("Ops", "bob"))
+					now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+					x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+					members(eng, "ada")(d)
+					adding(user("eve"))(d)
+					m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+					m.expect(when, what)
+					x.misbehave(m.trouble)
+					told := &comparer{mortal: m}
+					for range 12 {
+						engine := provisioning.Engine{
+							Source: d, Memory: told, Mappings: mappings(t), Workers: 1,
+							Reread: !told.compared, Unasked: !told.compared,
+							Target: provisioning.SCIM(x.client, provisioning.Entra),
+							Now:    func() time.Time { return now },
+							NewID:  func() string { return now.String()[11:] },
+						}
+						engine.Hurry()
+						result, err := engine.Run(t.Context())
+						if waits := m.late(); waits != nil {
+							waits()
+						}
+						if err == nil && told.compared && result.RetryAt.IsZero() {
+							break
+						}
+						m.revive()
+						now = now.Add(2 * time.Minute)
+					}
+					x.misbehave(nil)
+					x.equals(t, d, m)
+					if t.Failed() {
+						t.Fatalf("at line %d", when)
+					}
+					if m.lines() < when {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestADryRunOfAFirstComparisonIsExact: at a target that does not list members, a dry run with
+// nothing remembered says who would be added to a group, and who removed, and no more.
+func TestADryRunOfAFirstComparisonIsExact(t *testing.T) {
+	t.Parallel()
+	x := newTarget(t)
+	d := newDirectory(user("ada"), user("bob"), user("eve"), group("Eng", "ada", "bob"))
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+	members(eng, "ada", "eve")(d)
+	for _, refused := range []bool{false, true} {
+		x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+			refuses := refused && strings.Contains(r.URL.Query().Get("filter"), "members.value")
+			if refuses {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+			return refuses
+		})
+		var added, removed []string
+		engine := provisioning.Engine{
+			Source: d, Memory: provisioning.NewVolatile(), Mappings: mappings(t), Reread: true, Unasked: true,
+			Target: provisioning.SCIM(x.client, provisioning.Entra), DryRun: true,
+			Now: time.Now, NewID: func() string { return "id" },
+			OnEntry: func(e provisioning.Entry) {
+				added, removed = append(added, e.Added...), append(removed, e.Removed...)
+			},
+		}
+		if result, err := engine.Run(t.Context()); err != nil || result.Failed > 0 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		if !slices.Equal(added, []string{"eve"}) || slices.Equal(removed, []string{"bob"}) == refused {
+			t.Errorf("added %v, removed %v (refused: %v)", added, removed, refused)
+		}
+	}
+}
