@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -29,11 +30,38 @@ func (p *Plan) keepSnapshot() error {
 	if p.cfg.SnapshotFile == "" || p.People == nil || p.Pending() == 0 {
 		return nil
 	}
-	err := WriteFile(p.cfg.SnapshotFile, p.Snapshot)
-	if err == nil {
-		p.kept = p.cfg.SnapshotFile
+	if err := WriteFile(p.cfg.SnapshotFile, p.Snapshot); err != nil {
+		return err
 	}
-	return err
+	p.kept = p.cfg.SnapshotFile
+	keeper, remembers := p.cfg.Center.(SnapshotKeeper)
+	if !remembers {
+		return nil
+	}
+	if first := p.firstSnapshot(); first != "" && p.begun() {
+		p.kept, p.keptNow = first, p.cfg.SnapshotFile
+		return nil
+	}
+	return keeper.RememberSnapshot(p.cfg.SnapshotFile)
+}
+
+// begun says whether there is something of a connection already.
+func (p *Plan) begun() bool {
+	s := p.State
+	return s.Principal.ID != "" || s.SCIM.TenantID != "" || s.Directory.IdentitySource == adminapi.SourceExternal
+}
+
+// firstSnapshot is the file of what was there before the connection, if runs remember one that is
+// there still.
+func (p *Plan) firstSnapshot() string {
+	keeper, remembers := p.cfg.Center.(SnapshotKeeper)
+	if !remembers || keeper.FirstSnapshot() == "" {
+		return ""
+	}
+	if _, err := os.Stat(keeper.FirstSnapshot()); err != nil {
+		return ""
+	}
+	return keeper.FirstSnapshot()
 }
 
 // plan makes the steps of the walk out of what was observed, each with whether it is done.

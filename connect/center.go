@@ -101,6 +101,13 @@ type Recorder interface {
 	RecordedSignIns(ctx context.Context, since time.Time) (SignIns, error)
 }
 
+// SnapshotKeeper is a side that remembers, until undo, which file has what was there before a
+// connection. A later run's snapshot has a store that is changed in part.
+type SnapshotKeeper interface {
+	FirstSnapshot() string // empty: none
+	RememberSnapshot(file string) error
+}
+
 // ErrUnrecorded says that a Recorder's record cannot be read, such as without the permission.
 var ErrUnrecorded = errors.New("AWS's own record of sign-ins cannot be read")
 

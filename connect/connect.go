@@ -106,7 +106,8 @@ type Plan struct {
 	cfg      Config
 	log      signInLog
 	writing  writing
-	kept     string // the file that has the snapshot
+	kept     string // the file that has what was there before the connection
+	keptNow  string // the one that has what was there before this run, if that is another
 	applied  bool   // this run has done a step
 	paused   bool   // this run has paused the job, and not started it
 	// replaced is the token that is to be deleted when the job is on again, if replacing; a side

@@ -21,7 +21,8 @@ type Output struct {
 	Notes    []string       `json:"notes,omitempty"`
 	Open     []string       `json:"open,omitempty"` // what is not proved yet
 	Expires  []Expiry       `json:"expires,omitempty"`
-	Next     []string       `json:"next,omitempty"` // what a person does so that it goes on
+	Next     []string       `json:"next,omitempty"`     // what a person does so that it goes on
+	Snapshot string         `json:"snapshot,omitempty"` // the file of what was there before
 }
 
 // Expiry is something that ends.
@@ -45,6 +46,7 @@ func (p *Plan) Describe(changes int, r *Result) Output {
 		out.Steps = append(out.Steps, StepOutput{s.Title, s.Detail, s.Done})
 	}
 	out.People, out.Notes = p.People, p.Notes
+	out.Snapshot = p.kept
 	if r == nil {
 		return out
 	}

@@ -100,8 +100,27 @@ func (p *Plan) printReport(out io.Writer) {
 	}
 }
 
-// StepPrinter tells a person of each step that is done.
-func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) { return stepPrinter(out, p.Steps) }
+// StepPrinter tells a person of each step that is done, and before the first of the snapshot: it is
+// needed most when a step fails.
+func (p *Plan) StepPrinter(out io.Writer) func(step int, done bool) {
+	told, each := false, stepPrinter(out, p.Steps)
+	return func(i int, done bool) {
+		if !told {
+			told = true
+			printSnapshot(out, p.kept, p.keptNow)
+		}
+		each(i, done)
+	}
+}
+
+func printSnapshot(out io.Writer, first, now string) {
+	if first != "" {
+		fmt.Fprintf(out, "What was there before is in %s.\n", oneLine(first))
+	}
+	if now != "" {
+		fmt.Fprintf(out, "What was there before this run is in %s.\n", oneLine(now))
+	}
+}
 
 // StepPrinter tells a person of each step that is done.
 func (u *Undo) StepPrinter(out io.Writer) func(step int, done bool) { return stepPrinter(out, u.Steps) }
@@ -124,13 +143,7 @@ func (r Result) PrintChecks(out io.Writer) {
 // Print shows what was proved, who failed and why, and what ends when. changes is how many steps
 // were to be done.
 func (r Result) Print(out io.Writer, changes int) {
-	r.PrintChecks(out)
-	for _, f := range r.Failures {
-		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", oneLine(f.Name), oneLine(f.Reason))
-	}
-	for _, text := range r.Open {
-		fmt.Fprintf(out, " ? %s\n", oneLine(text))
-	}
+	r.printProofs(out)
 	if changes == 0 {
 		fmt.Fprintln(out, "\nAlready connected: nothing to change.")
 	} else {
@@ -148,9 +161,28 @@ func (r Result) Print(out io.Writer, changes int) {
 	for _, line := range r.Next {
 		fmt.Fprintln(out, line)
 	}
-	if r.Snapshot != "" {
-		fmt.Fprintf(out, "What was there before is in %s.\n", r.Snapshot)
+	r.printAgain(out)
+}
+
+// PrintUnproved shows what was proved before a proof failed, and how it is taken back.
+func (r Result) PrintUnproved(out io.Writer) {
+	r.printProofs(out)
+	r.printAgain(out)
+}
+
+func (r Result) printProofs(out io.Writer) {
+	r.PrintChecks(out)
+	for _, f := range r.Failures {
+		fmt.Fprintf(out, " ! not provisioned: %s: %s\n", oneLine(f.Name), oneLine(f.Reason))
 	}
+	for _, text := range r.Open {
+		fmt.Fprintf(out, " ? %s\n", oneLine(text))
+	}
+}
+
+// printAgain names the snapshot and the commands that come later.
+func (r Result) printAgain(out io.Writer) {
+	printSnapshot(out, r.Snapshot, "")
 	flags := ""
 	for _, f := range r.Again {
 		if strings.ContainsAny(f, " \t'\"\\$&;|<>()*?!#~`") {

@@ -19,7 +19,9 @@ const (
 // says that AWS refuses and those whose failure is known, and the members of a sample of groups
 // must be those of the tenant. In a connection that this run has not changed, who is not there yet
 // may come with the next cycle.
-func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
+//
+// unnamed is how many failures are known without names.
+func (p *Plan) verifyPeople(ctx context.Context, r *Result, unnamed int) error {
 	found, err := p.cfg.Discover(ctx, p.cfg.Progress)
 	if err != nil {
 		return fmt.Errorf("read AWS's side back: %w", err)
@@ -50,13 +52,13 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result) error {
 	brought := p.applied && !p.writing.busy // everybody, by this run
 	text := names.Counted("%d {person|people} in scope {is|are} not at AWS's side: %s", len(missing), someOf(missing))
 	switch {
-	case len(missing) > 0 && brought:
+	case len(missing) > unnamed && brought:
 		return errors.New(text)
 	case len(missing) > 0:
 		r.Open = append(r.Open, text+". The next cycle may bring them; gatehouse explain says why not")
 	}
 	there, memberships, err := sample(d, found)
-	if err != nil && !brought {
+	if err != nil && (!brought || unnamed > 0) {
 		r.Open = append(r.Open, err.Error())
 		return nil
 	}

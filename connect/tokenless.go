@@ -209,5 +209,5 @@ func (p *Plan) verifyWriter(ctx context.Context, r *Result) error {
 	if p.cfg.Discover == nil {
 		return nil
 	}
-	return p.verifyPeople(ctx, r)
+	return p.verifyPeople(ctx, r, 0)
 }

@@ -86,6 +86,10 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 		return nil, err
 	}
 	u.steps(tokens)
+	if file := p.firstSnapshot(); file != "" && options.Before == nil {
+		u.Notes = append(u.Notes, "what was there before is in "+file+": with --snapshot, assignments that are lost "+
+			"are given back")
+	}
 	return u, nil
 }
 
@@ -306,7 +310,11 @@ func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step 
 	if err != nil && u.plan.paused {
 		return fmt.Errorf("%w\n%s this is done, or gatehouse connect repair turns it on again", err, isOff)
 	}
-	return err
+	keeper, remembers := u.plan.cfg.Center.(SnapshotKeeper)
+	if err != nil || !remembers {
+		return err
+	}
+	return keeper.RememberSnapshot("") // the next connection has one of its own
 }
 
 // disableProvisioning revokes the tokens where the center does not remove an endpoint that has

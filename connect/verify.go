@@ -36,7 +36,7 @@ type Result struct {
 	Job           graph.SynchronizationJob
 	Next          []string // what a person does so that it goes on
 	Again         []string // the flags by which a later command means the same connection
-	Snapshot      string   // the file of what was there, if this run has written it
+	Snapshot      string   // the file of what was there before, if this run has changed something
 }
 
 // Verify proves that the connection works: the credentials, the trust in both directions, the first
@@ -101,11 +101,15 @@ func (p *Plan) verifyCycle(ctx context.Context, r *Result, progress func(done, t
 			r.Groups = c.Value
 		}
 	}
-	if r.Failures, err = p.failures(ctx, done); err != nil {
+	unnamed := 0
+	if r.Failures, err = p.failures(ctx, done); errors.Is(err, errUnlogged) {
+		unnamed = done.Status.LastExecution.CountEscrowed
+		r.Open = append(r.Open, names.Counted("%d {object was|objects were} not provisioned: ", unnamed)+err.Error())
+	} else if err != nil {
 		return err
 	}
 	if _, counts := p.cfg.Center.(Previewer); p.cfg.Discover != nil && !counts {
-		return p.verifyPeople(ctx, r)
+		return p.verifyPeople(ctx, r, unnamed)
 	}
 	text, err := p.verifyCounts(ctx, r.Users, r.Groups)
 	if err == nil {
@@ -303,6 +307,12 @@ func (p *Plan) verifyCounts(ctx context.Context, users, groups int) (string, err
 	return names.Counted("%d {user|users} and %d {group|groups} on both sides", users, groups), nil
 }
 
+// errUnlogged says that nobody may read why objects were not provisioned.
+var errUnlogged = errors.New(
+	"the tenant's provisioning log, which names them, needs AuditLog.Read.All and Entra ID P1. See them in Entra, " +
+		"under the application's provisioning",
+)
+
 func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Failure, error) {
 	if j.Status.LastExecution.CountEscrowed == 0 {
 		return nil, nil
@@ -310,7 +320,12 @@ func (p *Plan) failures(ctx context.Context, j graph.SynchronizationJob) ([]Fail
 	var page graph.Page[graph.ProvisioningObjectSummary]
 	query := "/auditLogs/provisioning?$top=20&$filter=" + "jobId%20eq%20'" + j.ID +
 		"'%20and%20provisioningStatusInfo/status%20eq%20'failure'"
-	if err := p.graph(ctx, http.MethodGet, query, nil, &page); err != nil {
+	err := p.graph(ctx, http.MethodGet, query, nil, &page)
+	var refused *graph.Error
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
+		return nil, fmt.Errorf("%w (%w)", errUnlogged, err)
+	case err != nil:
 		return nil, err
 	}
 	seen := map[string]bool{}

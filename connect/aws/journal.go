@@ -32,6 +32,8 @@ type journal struct {
 	// AWS has room for two.
 	PastedAt   time.Time `json:"token_pasted_at,omitzero"`
 	ReplacedAt time.Time `json:"token_replaced_made_at,omitzero"`
+	// Snapshot is the file of what was there before the connection.
+	Snapshot string `json:"snapshot,omitempty"`
 	// Signing is the certificate that a rotation has the tenant sign with.
 	Signing signing `json:"signing,omitzero"`
 }
@@ -90,6 +92,14 @@ func (c *Center) note(change func(*journal)) error {
 // RememberTokenless has later runs know that the connection goes without SCIM, or that it does not.
 func (c *Center) RememberTokenless(tokenless bool) error {
 	return c.note(func(j *journal) { j.Tokenless = tokenless })
+}
+
+// FirstSnapshot implements connect.SnapshotKeeper.
+func (c *Center) FirstSnapshot() string { return c.journal.Snapshot }
+
+// RememberSnapshot implements connect.SnapshotKeeper.
+func (c *Center) RememberSnapshot(file string) error {
+	return c.note(func(j *journal) { j.Snapshot = file })
 }
 
 // TakenBack is when the connection was taken back; zero: it was not, or another one was begun.

@@ -334,10 +334,11 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 		}
 	}
 	result, err := plan.Verify(ctx, terminal.Bar(p.Err, "Provisioning"))
+	result.Again = s.again
 	if err != nil {
+		result.PrintUnproved(out)
 		return fmt.Errorf("verify: %w", err)
 	}
-	result.Again = s.again
 	result.Print(io.MultiWriter(out, &last), changes)
 	return errors.Join(s.json(p, plan.Describe(changes, &result)), s.files.Proved(result))
 }

@@ -312,6 +312,7 @@ func (u *upkeep) doRepair(ctx context.Context) error {
 	}
 	result, err := plan.Verify(ctx, terminal.Bar(u.Err, "Provisioning"))
 	if err != nil {
+		result.PrintUnproved(u.out())
 		return fmt.Errorf("verify: %w", err)
 	}
 	result.Print(u.out(), changes)
