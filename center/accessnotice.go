@@ -54,6 +54,7 @@ type Notice struct {
 	Review   *ReviewNotice `json:",omitempty"` // it is about a review, not about a request
 	Due      time.Time
 	Attempts int
+	Mailed   []UserID `json:",omitempty"` // who have it by mail already
 }
 
 // RequestWebhook is where notices are posted.
@@ -196,38 +197,6 @@ func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err erro
 		return tx.PutNotice(n)
 	})
 	return n, err
-}
-
-// MailNotice sends the next notice by mail, and says whether there was one.
-func (c *Center) MailNotice(ctx context.Context) (bool, error) {
-	if c.Mailer == nil {
-		return false, nil
-	}
-	n, err := c.takeNotice(ctx, ByMail)
-	if errors.Is(err, refusal.ErrNoRow) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	var to []User
-	err = c.Store.View(ctx, func(r Reader) (err error) {
-		to, err = readersOf(r, n)
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	for _, u := range to {
-		if u.Active && u.PrimaryEmail() != "" {
-			if n.Review != nil {
-				c.Mailer.Send(ctx, reviewMail(u, n.Kind, *n.Review, c.PortalURL()+"/reviews"))
-				continue
-			}
-			c.Mailer.Send(ctx, noticeMail(u, n, c.PortalURL()+"/requests"))
-		}
-	}
-	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.DeleteNotice(n.ID) })
 }
 
 // readersOf are those who are told by mail.

@@ -426,6 +426,18 @@ func TestOwnersAreReminded(t *testing.T) {
 	}
 }
 
-type mails struct{ all []center.Mail }
+type mails struct {
+	all     []center.Mail
+	refuses func(center.Mail) bool // nil: nothing
+}
 
 func (m *mails) Send(_ context.Context, mail center.Mail) { m.all = append(m.all, mail) }
+
+// Deliver fails where the mail server does.
+func (m *mails) Deliver(ctx context.Context, mail center.Mail) error {
+	if m.refuses != nil && m.refuses(mail) {
+		return errors.New("451 try again later")
+	}
+	m.Send(ctx, mail)
+	return nil
+}

@@ -11,9 +11,11 @@ type Mail struct {
 	To, Subject, Text string
 }
 
-// Mailer sends email. Send returns at once; the mailer's log has what cannot be sent.
+// Mailer sends email. Send returns at once; the mailer's log has what cannot be sent. Deliver
+// returns when the mail server has taken it, or says why not.
 type Mailer interface {
 	Send(ctx context.Context, m Mail)
+	Deliver(ctx context.Context, m Mail) error
 }
 
 // background runs fn after the request that it belongs to has been answered. How many run at once

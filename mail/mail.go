@@ -73,6 +73,15 @@ func (q *Queue) Send(ctx context.Context, m Message) {
 	}
 }
 
+// Deliver delivers a message past the queue, once, and returns when the server has taken it. It is
+// for what is kept elsewhere until then.
+func (q *Queue) Deliver(ctx context.Context, m Message) error {
+	m.At = time.Now()
+	limited, cancel := context.WithTimeout(ctx, deliverTimeout)
+	defer cancel()
+	return q.transport.Deliver(limited, m)
+}
+
 // Run delivers until ctx ends.
 func (q *Queue) Run(ctx context.Context) {
 	for {

@@ -19,7 +19,8 @@ import (
 
 type noMail struct{}
 
-func (noMail) Send(context.Context, center.Mail) {}
+func (noMail) Send(context.Context, center.Mail)          {}
+func (noMail) Deliver(context.Context, center.Mail) error { return nil }
 
 // openConsole serves the console of a center, to an administrator who has signed in.
 func openConsole(t *testing.T, c *center.Center) webtest.Visitor {

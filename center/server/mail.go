@@ -16,3 +16,8 @@ type mailer struct{ queue *mail.Queue }
 func (m mailer) Send(ctx context.Context, message center.Mail) {
 	m.queue.Send(ctx, mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
 }
+
+// Deliver implements center.Mailer.
+func (m mailer) Deliver(ctx context.Context, message center.Mail) error {
+	return m.queue.Deliver(ctx, mail.Message{To: message.To, Subject: message.Subject, Text: message.Text})
+}

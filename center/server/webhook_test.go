@@ -228,3 +228,9 @@ func TestAReasonDoesNotPassForTheCenter(t *testing.T) {
 		t.Errorf("posted %+v, %v", notice, err)
 	}
 }
+
+// Deliver implements center.Mailer.
+func (o *outbox) Deliver(ctx context.Context, m center.Mail) error {
+	o.Send(ctx, m)
+	return nil
+}

@@ -279,7 +279,8 @@ func TestNothingTellsWhoExists(t *testing.T) {
 type silent struct{}
 
 // Send implements center.Mailer.
-func (silent) Send(context.Context, center.Mail) {}
+func (silent) Send(context.Context, center.Mail)          {}
+func (silent) Deliver(context.Context, center.Mail) error { return nil }
 
 func TestAnotherLetterIsAnotherUser(t *testing.T) {
 	mux, c := door(t, func(s *center.SignInSettings) { s.MFA = center.MFANever })

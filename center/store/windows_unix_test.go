@@ -286,3 +286,9 @@ func TestAWindowThatEndsWhileNothingRuns(t *testing.T) {
 	}
 	w.wantEnded()
 }
+
+// Deliver implements center.Mailer.
+func (b *inbox) Deliver(ctx context.Context, m center.Mail) error {
+	b.Send(ctx, m)
+	return nil
+}

@@ -1,0 +1,99 @@
+package center
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/refusal"
+)
+
+const (
+	// mailFor is how long one node begins with the mails of a notice: the last one has as long as
+	// the mail server may take, and all of that is within the lease.
+	mailFor = 20 * time.Second //bound:wait the mails of one notice, before the rest waits for the next try
+	// mailTries is how often a notice is mailed, about a day in all: nobody can ask for it again.
+	mailTries = 28 //bound:depth tries to mail a notice
+)
+
+// MailNotice sends the next notice by mail, and says whether there was one. It is there until the
+// mail server has taken it for everybody; for whom it has not, it is tried again, each time later.
+func (c *Center) MailNotice(ctx context.Context) (bool, error) {
+	if c.Mailer == nil {
+		return false, nil
+	}
+	n, err := c.takeNotice(ctx, ByMail)
+	if errors.Is(err, refusal.ErrNoRow) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	var to []User
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		to, err = readersOf(r, n)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	to = slices.DeleteFunc(to, func(u User) bool {
+		return !u.Active || u.PrimaryEmail() == "" || slices.Contains(n.Mailed, u.ID)
+	})
+	lease := n.Due
+	left, failed := c.mailTo(ctx, &n, to)
+	return true, c.concludeMail(ctx, n, lease, left, failed)
+}
+
+// mailTo mails a notice to people, and notes who has it. left says that some were not tried.
+func (c *Center) mailTo(ctx context.Context, n *Notice, to []User) (left bool, failed error) {
+	for began, i := time.Now(), 0; i < len(to); i++ {
+		if ctx.Err() != nil || time.Since(began) > mailFor {
+			return true, failed
+		}
+		m := noticeMail(to[i], *n, c.PortalURL()+"/requests")
+		if n.Review != nil {
+			m = reviewMail(to[i], n.Kind, *n.Review, c.PortalURL()+"/reviews")
+		}
+		if err := c.Mailer.Deliver(ctx, m); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("to %s: %w", m.To, err))
+			continue
+		}
+		n.Mailed = append(n.Mailed, to[i].ID)
+	}
+	return false, failed
+}
+
+// concludeMail notes who has a notice by mail, at the end of the program too: otherwise they would
+// get it again.
+func (c *Center) concludeMail(ctx context.Context, n Notice, lease time.Time, left bool, failed error) error {
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWait)
+	defer cancel()
+	stopped := ctx.Err() != nil
+	given := failed != nil && !left && n.Attempts >= mailTries
+	err := c.Store.Update(writing, func(tx Tx) error {
+		if given || failed == nil && !left {
+			return tx.DeleteNotice(n.ID)
+		}
+		now, err := c.clock(tx)
+		if err != nil {
+			return err
+		}
+		if n.Due = now; stopped || failed == nil {
+			n.Attempts = max(0, n.Attempts-1) // it was no failure
+		} else {
+			n.Due = now.Add(min(2*time.Second<<min(n.Attempts, 20), maxNoticePause))
+		}
+		return tx.PutNotice(n)
+	})
+	switch {
+	case failed == nil || stopped:
+	case given:
+		c.Log.ErrorContext(ctx, "a notice was given up: the mail server does not take it", "error", failed)
+	default:
+		c.Log.WarnContext(ctx, "a notice could not be mailed: it is tried again", "try", n.Attempts, "error", failed)
+	}
+	return err
+}
