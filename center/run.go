@@ -34,6 +34,7 @@ func wake(work chan struct{}) {
 // provider's metadata, imports the organization and keeps the roles in IAM. Any number of processes
 // may run it on one store.
 func (c *Center) Run(ctx context.Context) {
+	c.doubtClock(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
@@ -78,6 +79,25 @@ func (c *Center) Run(ctx context.Context) {
 	}
 }
 
+// doubtClock looks at the start whether the clock may be wrong.
+func (c *Center) doubtClock(ctx context.Context) {
+	var now time.Time
+	var found audit.Found
+	err := c.Store.View(ctx, func(r Reader) (err error) {
+		if now, err = c.clock(r); err == nil {
+			found, err = r.FindEvents(audit.Query{Limit: 1})
+		}
+		return err
+	})
+	if err != nil || len(found.Events) == 0 {
+		return // what sweeps fails too, or there is nothing
+	}
+	if c.doubt.Begin(now, found.Events[0].Time) {
+		c.Log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
+			"because of its age", "newest", found.Events[0].Time, "clock", now)
+	}
+}
+
 // repeat calls once until ctx ends. When there was nothing to do it waits, for each at the longest.
 func (c *Center) repeat(
 	ctx context.Context, what string, work <-chan struct{}, each time.Duration,
@@ -105,22 +125,25 @@ func (c *Center) repeat(
 // Sweep removes what has expired and the events that are older than they are kept, and warns of
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
+	var now time.Time // a node whose clock is fast would forget what others go by
+	if err := c.Store.View(ctx, func(r Reader) (err error) {
+		now, err = c.clock(r)
+		return err
+	}); err != nil || c.doubt.Of(now) {
+		return errors.Join(err, c.WarnOfExpiry(ctx), c.lookAtSetup(ctx))
+	}
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
-		now, err := c.clock(tx) // a node whose clock is fast would forget what others go by
-		if err != nil {
-			return err
-		}
-		_, err = tx.DeleteExpired(now.Add(-clocksApart)) // a node whose clock is slow goes by its own
+		_, err := tx.DeleteExpired(now.Add(-clocksApart)) // a node whose clock is slow goes by its own
 		return errors.Join(err, tx.DeleteRequests(now.Add(-requestsKept)),
 			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteAccessReviews(now.Add(-accessReviewKept), dueAtOnce),
 			tx.DeleteRevocations(now.Add(-revocationsKept), revocationsSwept))
-	}), c.sweepEvents(ctx), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
+	}), c.sweepEvents(ctx, now), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
 }
 
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so
 // that none of them is ever missed.
-func (c *Center) sweepEvents(ctx context.Context) error {
+func (c *Center) sweepEvents(ctx context.Context, now time.Time) error {
 	remove := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
@@ -128,11 +151,11 @@ func (c *Center) sweepEvents(ctx context.Context) error {
 		})
 		return n, err
 	}
-	before, strangers := c.Keep.Until(c.now())
+	before, strangers := c.Keep.Until(now)
 	if err := c.Chain.Swept(ctx, before, strangers); err != nil {
 		return err
 	}
-	return c.Keep.Sweep(ctx, c.now(), remove)
+	return c.Keep.Sweep(ctx, now, remove)
 }
 
 // closeWait bounds what is written at the end, where the database does not answer.

@@ -50,5 +50,5 @@ func (t *Tenant) MoveClock(ctx context.Context, by audit.Actor, forward time.Dur
 	if t.Changed != nil {
 		t.Changed()
 	}
-	return t.sweepDeleted(ctx)
+	return t.sweepDeleted(ctx, t.now())
 }

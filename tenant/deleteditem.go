@@ -430,11 +430,11 @@ func (t *Tenant) hardDelete(ctx context.Context, by audit.Actor, item DeletedIte
 const sweptAtOnce = 100 //bound:none how many are read at a time
 
 // sweepDeleted deletes for good what can be restored no more.
-func (t *Tenant) sweepDeleted(ctx context.Context) error {
+func (t *Tenant) sweepDeleted(ctx context.Context, now time.Time) error {
 	for {
 		var over []DeletedItem
 		err := t.Store.View(ctx, func(r Reader) (err error) {
-			over, err = r.OverdueItems(t.deletedSince(), sweptAtOnce)
+			over, err = r.OverdueItems(now.Add(-DeletedLife), sweptAtOnce)
 			return err
 		})
 		if err != nil || len(over) == 0 {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/broker"
@@ -189,8 +191,13 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 			if _, err := node.RevokeUser(ctx, centertest.Actor, w.Ada.ID); err != nil {
 				t.Fatal(err)
 			}
-			if err := node.Sweep(ctx); err != nil {
-				t.Fatal(err)
+			eve, e1 := right.CreateUser(ctx, centertest.Actor, centertest.Person("eve"))
+			node.Keep = audit.Retention{Events: time.Hour, Refusals: time.Hour}
+			e2 := node.Sweep(ctx)
+			all, e3 := right.Events(ctx, center.EventQuery{})
+			kept := slices.ContainsFunc(all, func(e audit.Event) bool { return e.Subject == string(eve.ID) })
+			if err := errors.Join(e1, e2, e3); err != nil || !kept {
+				t.Errorf("what the other node has logged is there: %t, %v", kept, err)
 			}
 			if err := node.Store.View(ctx, func(r center.Reader) error {
 				denied, e1 := r.RoleRevocations(role)

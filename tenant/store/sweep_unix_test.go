@@ -1,0 +1,107 @@
+//go:build unix
+
+package store_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// aged gives a tenant what sweeps remove one day: an event, and somebody in the recycle bin.
+func aged(t *testing.T, tn *tenant.Tenant) (left func() (events, deleted int)) {
+	t.Helper()
+	ctx := context.Background()
+	u, err := tn.CreateUser(ctx, tenanttest.Actor, tenant.User{
+		UserPrincipalName: "ada@northwind.example", DisplayName: "Ada", MailNickname: "ada",
+	}, "")
+	if err == nil {
+		err = tn.DeleteUser(ctx, tenanttest.Actor, u.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() (int, int) {
+		t.Helper()
+		events, err := tn.Events(ctx, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deleted := 0
+		if err := tn.Store.View(ctx, func(r tenant.Reader) error {
+			deleted, err = r.CountDeletedItems(tenant.KindUser, time.Time{})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return len(events), deleted
+	}
+}
+
+// TestAFastNodeForgetsNothing that all nodes share: by its own clock all of it is too old.
+func TestAFastNodeForgetsNothing(t *testing.T) {
+	dsn := sqldbtest.Postgres(t)
+	left := aged(t, tenanttest.On(t, open(t, dsn)))
+	fast := tenanttest.On(t, open(t, dsn))
+	fast.Now = func() time.Time { return time.Now().AddDate(2, 0, 0) }
+	if err := fast.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if events, deleted := left(); events != 2 || deleted != 1 {
+		t.Errorf("%d events and %d users in the recycle bin are left", events, deleted)
+	}
+}
+
+// said passes on that something was logged.
+type said chan string
+
+func (said) Enabled(context.Context, slog.Level) bool { return true }
+func (s said) WithAttrs([]slog.Attr) slog.Handler     { return s }
+func (s said) WithGroup(string) slog.Handler          { return s }
+func (s said) Handle(_ context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		s <- r.Message
+	}
+	return nil
+}
+
+// TestAFastClockAtTheStartRemovesNothing, until it is put right: the only node has booted two years
+// ahead. What is too old by the right clock goes then.
+func TestAFastClockAtTheStartRemovesNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "tenant.db"))
+	left := aged(t, tenanttest.On(t, s))
+	ahead := 2 * 365 * 24 * time.Hour
+	tn := tenanttest.On(t, s)
+	tn.Now = func() time.Time { return time.Now().Add(ahead) }
+	warned := make(said, 100)
+	tn.Log = slog.New(warned)
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		tn.Run(ctx)
+		close(over)
+	}()
+	<-warned
+	if err := tn.Sweep(context.Background()); err != nil {
+		t.Error(err)
+	}
+	stop()
+	<-over
+	if events, deleted := left(); events != 2 || deleted != 1 {
+		t.Errorf("%d events and %d users in the recycle bin are left", events, deleted)
+	}
+	tn = tenanttest.On(t, s) // and where nobody doubts it
+	tn.Now = func() time.Time { return time.Now().Add(ahead) }
+	if err := tn.Sweep(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if _, deleted := left(); deleted != 0 {
+		t.Error("a clock that is not doubted removes nothing either: this test could not fail")
+	}
+}
