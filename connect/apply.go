@@ -210,20 +210,27 @@ func (p *Plan) applySteps(ctx context.Context, report func(step int, done bool))
 	return nil
 }
 
-// apply does the steps that are not done, in order.
+// apply does the steps that are not done, in order. What is left over of one stops none of the
+// others.
 func apply(ctx context.Context, steps []Step, report func(step int, done bool)) error {
+	var left []error
 	for i := range steps {
 		if steps[i].Done {
 			continue
 		}
 		report(i, false)
 		if err := steps[i].do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", steps[i].Title, explain(err))
+			left = append(left, fmt.Errorf("%s: %w", steps[i].Title, explain(err)))
+			var some leftover
+			if !errors.As(err, &some) {
+				break
+			}
+			continue
 		}
 		steps[i].Done = true
 		report(i, true)
 	}
-	return nil
+	return errors.Join(left...)
 }
 
 func (p *Plan) createApplication(ctx context.Context) error {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
-	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Undoer is a side that brings back the identity source before the last change with its settings.
@@ -48,6 +47,8 @@ type Undo struct {
 	lost      []Assignment
 	newUsers  []StoreUser
 	newGroups []StoreGroup
+	// staying are the names of what is new, and not made by provisioning as far as anything says
+	staying []string
 	// doubter does not tell whether the tenant of this issuer is its identity source; else nil.
 	doubter Doubter
 	issuer  string
@@ -127,53 +128,6 @@ func (u *Undo) leaveOthers() {
 	)
 	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
 	s.Job = graph.SynchronizationJob{}
-}
-
-// compare finds what was lost and what is new since the snapshot.
-func (u *Undo) compare(ctx context.Context) error {
-	before := u.options.Before
-	if before == nil {
-		return nil
-	}
-	if store := u.plan.State.Directory.IdentityStoreID; before.IdentityStoreID != store {
-		return fmt.Errorf("it is of the identity store %s, and this one is %s", before.IdentityStoreID, store)
-	}
-	if u.options.Restore == nil {
-		return errors.New("nothing can be given back here")
-	}
-	now, err := u.options.Restore.Discover(ctx, u.plan.cfg.Progress)
-	if err != nil {
-		return err
-	}
-	principals := map[string]bool{}
-	users, groups := map[string]bool{}, map[string]bool{}
-	for _, x := range now.Users {
-		principals[x.ID] = true
-	}
-	for _, x := range now.Groups {
-		principals[x.ID] = true
-	}
-	for _, a := range before.Assignments {
-		switch {
-		case slices.Contains(now.Assignments, a):
-		case principals[a.PrincipalID]:
-			u.lost = append(u.lost, a)
-		default:
-			u.Notes = append(u.Notes, fmt.Sprintf(
-				"the assignment of %s in account %s cannot be given back: its %s is gone", a.PermissionSetARN,
-				a.AccountID, strings.ToLower(a.PrincipalType),
-			))
-		}
-	}
-	for _, x := range before.Users {
-		users[x.ID] = true
-	}
-	for _, x := range before.Groups {
-		groups[x.ID] = true
-	}
-	u.newUsers = slices.DeleteFunc(now.Users, func(x StoreUser) bool { return users[x.ID] })
-	u.newGroups = slices.DeleteFunc(now.Groups, func(x StoreGroup) bool { return groups[x.ID] })
-	return nil
 }
 
 // pointsHere says whether the tenant's job provisions this center.
@@ -278,26 +232,6 @@ func (u *Undo) keptApplication() string {
 	return "“" + u.plan.State.Principal.DisplayName + "” stays"
 }
 
-func (u *Undo) peopleSteps(add func(bool, string, string, string, func(context.Context) error)) {
-	users, groups := len(u.newUsers), len(u.newGroups)
-	if u.options.DeleteProvisioned {
-		add(
-			users+groups > 0, "Users and groups",
-			names.Counted("delete %d {user|users} and %d {group|groups} that are new", users, groups), "none is new",
-			u.deleteProvisioned,
-		)
-		return
-	}
-	if users+groups > 0 {
-		u.Notes = append(u.Notes, names.Counted(
-			"%d {user|users} and %d {group|groups} that are new stay", users, groups,
-		))
-	}
-	if u.options.Before == nil && u.plan.Changes {
-		u.Notes = append(u.Notes, "users and groups that were provisioned stay")
-	}
-}
-
 // Pending is how many steps are left.
 func (u *Undo) Pending() int { return pending(u.Steps) }
 
@@ -348,29 +282,6 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 	return center.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: Confirmation})
 }
 
-func (u *Undo) giveBack(ctx context.Context) error {
-	for _, a := range u.lost {
-		if err := u.options.Restore.CreateAssignment(ctx, a); err != nil {
-			return fmt.Errorf("assign %s in %s: %w", a.PermissionSetARN, a.AccountID, err)
-		}
-	}
-	return nil
-}
-
-func (u *Undo) deleteProvisioned(ctx context.Context) error {
-	for _, x := range u.newGroups {
-		if err := u.options.Restore.DeleteGroup(ctx, x.ID); err != nil {
-			return fmt.Errorf("delete the group %s: %w", x.DisplayName, err)
-		}
-	}
-	for _, x := range u.newUsers {
-		if err := u.options.Restore.DeleteUser(ctx, x.ID); err != nil {
-			return fmt.Errorf("delete the user %s: %w", x.UserName, err)
-		}
-	}
-	return nil
-}
-
 // removeJob clears the credentials and deletes the job. A tenant that takes no empty credentials
 // keeps what is good for nothing: the token is revoked.
 func (u *Undo) removeJob(ctx context.Context) error {
@@ -381,7 +292,9 @@ func (u *Undo) removeJob(ctx context.Context) error {
 	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
 		return err
 	}
-	return p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
+	err = p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
+	p.paused = p.paused && err != nil // there is none to be turned on again
+	return err
 }
 
 func (u *Undo) deleteApplication(ctx context.Context) error {
@@ -392,6 +305,11 @@ func (u *Undo) deleteApplication(ctx context.Context) error {
 type UndoOutput struct {
 	Steps []StepOutput `json:"steps"`
 	Notes []string     `json:"notes"`
+	// DeleteUsers and DeleteGroups are the names of what is deleted, Staying of what is new and
+	// stays because nothing says that provisioning made it.
+	DeleteUsers  []string `json:"delete_users,omitempty"`
+	DeleteGroups []string `json:"delete_groups,omitempty"`
+	Staying      []string `json:"staying,omitempty"`
 }
 
 // Describe says which steps there are, and which are done.
@@ -399,6 +317,10 @@ func (u *Undo) Describe() UndoOutput {
 	out := UndoOutput{Steps: []StepOutput{}, Notes: append([]string{}, u.Notes...)}
 	for _, s := range u.Steps {
 		out.Steps = append(out.Steps, StepOutput{s.Title, s.Detail, s.Done})
+	}
+	if u.options.DeleteProvisioned {
+		out.DeleteUsers, out.DeleteGroups = u.newNames()
+		out.Staying = u.staying
 	}
 	return out
 }

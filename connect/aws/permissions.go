@@ -61,6 +61,7 @@ func UndoActions() []connect.Permission {
 	return []connect.Permission{
 		{Name: "sso:CreateAccountAssignment", Reason: "give assignments back that the snapshot has"},
 		{Name: "sso:DescribeAccountAssignmentCreationStatus", Reason: "see that it is done"},
+		{Name: "organizations:ListAccounts", Reason: "see which accounts are closed; without it that is tried"},
 		{Name: "identitystore:DeleteUser", Reason: "only with --delete-provisioned"},
 		{Name: "identitystore:DeleteGroup", Reason: "only with --delete-provisioned"},
 	}

@@ -11,10 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/awsapi/inventory"
 	"github.com/gatehouse-id/gatehouse/connect"
 )
 
-var _ connect.Restorer = (*Center)(nil)
+var (
+	_ connect.Restorer      = (*Center)(nil)
+	_ connect.AccountLister = (*Center)(nil)
+)
 
 // OfCenter reaches a Gatehouse center as AWS itself is reached, by AWS's public APIs.
 func OfCenter(ctx context.Context, c *adminapi.Client) (*Center, error) {
@@ -71,6 +75,19 @@ func (c *Center) CreateAssignment(ctx context.Context, a connect.Assignment) err
 		return fmt.Errorf("AWS could not assign the permission set: %s", sdk.ToString(status.FailureReason))
 	}
 	return nil
+}
+
+// Accounts lists the organization's accounts that are open.
+func (c *Center) Accounts(ctx context.Context) (ids []string, err error) {
+	for a, err := range inventory.Each(c.reader.Accounts(ctx)) {
+		if err != nil {
+			return nil, explain("list the accounts", err)
+		}
+		if a.Status != "SUSPENDED" {
+			ids = append(ids, sdk.ToString(a.Id))
+		}
+	}
+	return ids, nil
 }
 
 // gone is AWS's word about what somebody else has deleted.

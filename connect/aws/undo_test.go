@@ -215,18 +215,19 @@ func TestWhatAWSRefusesOfAnUndoIsCompletedByTheNext(t *testing.T) {
 	options := connect.UndoOptions{Before: &before, DeleteProvisioned: true, Restore: at}
 	const deny = `{"__type":"AccessDeniedException","Message":"User: x is not authorized to perform: ` +
 		`identitystore:DeleteUser with an explicit deny in a service control policy"}`
-	for _, c := range []struct{ operation, body, want string }{
-		{"DeleteGroup", `{"__type":"ConflictException","Message":"in use"}`, "run this again"},
-		{"DeleteUser", deny, "service control policy (SCP) of the organization denies identitystore:DeleteUser"},
-	} {
-		l.answer = func(operation string) (int, string) {
-			if operation != c.operation {
-				return 0, ""
-			}
-			return http.StatusBadRequest, c.body
+	refused := map[string]string{"DeleteGroup": `{"__type":"ConflictException","Message":"in use"}`, "DeleteUser": deny}
+	l.answer = func(operation string) (int, string) {
+		if refused[operation] == "" {
+			return 0, ""
 		}
-		if _, err := u.undo(http.DefaultClient, options); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", c.operation, err, c.want)
+		return http.StatusBadRequest, refused[operation]
+	}
+	_, err = u.undo(http.DefaultClient, options)
+	for _, want := range []string{
+		"run this again", "service control policy (SCP) of the organization denies identitystore:DeleteUser",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	l.answer = nil

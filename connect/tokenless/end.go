@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/sqldb"
+	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
 // ended is the file that says of a state's folder that the connection was taken back. A line of
@@ -49,6 +50,39 @@ func (w *Writer) Ending() (needed bool, byHand string, err error) {
 	}
 	return true, "what runs gatehouse sync on a schedule is yours to remove: systemctl disable --now gatehouse-sync, " +
 		"or cron's line with --state " + w.Folder + ". What is forgotten is refused and writes nothing", nil
+}
+
+var _ connect.Maker = (*Writer)(nil)
+
+// Made implements connect.Maker: whom the state has a link to.
+func (w *Writer) Made(ctx context.Context) (ids map[string]bool, err error) {
+	if _, err := os.Stat(w.Folder); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	state, err := w.OpenState(ctx, w.Folder)
+	if errors.Is(err, sqldb.ErrInUse) {
+		return nil, fmt.Errorf("%w: %s", connect.ErrWriterBusy, w.Folder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, state.Store.Close()) }()
+	ids = map[string]bool{}
+	return ids, state.Store.View(ctx, func(r tenant.Reader) error {
+		jobs, err := r.Jobs("")
+		for _, j := range jobs {
+			links, failed := r.Links(j.ID)
+			if failed != nil {
+				return failed
+			}
+			for _, l := range links {
+				if l.TargetID != "" {
+					ids[l.TargetID] = true
+				}
+			}
+		}
+		return err
+	})
 }
 
 // End implements connect.Writer.

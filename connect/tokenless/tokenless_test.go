@@ -93,6 +93,9 @@ func TestTheWriterWritesWhatItHasForeseen(t *testing.T) {
 	if err != nil || d.GroupCount != 2 || d.UserCount+d.GroupCount != foreseen.Created {
 		t.Errorf("there are %d users and %d groups, %v; foreseen %+v", d.UserCount, d.GroupCount, err, foreseen)
 	}
+	if made, err := w.Made(ctx); err != nil || len(made) != foreseen.Created {
+		t.Errorf("it remembers %d of %d, %v", len(made), foreseen.Created, err)
+	}
 	if again, err := w.Write(ctx, scope); err != nil || again.Changes() {
 		t.Errorf("again: %+v, %v", again, err)
 	}
@@ -108,6 +111,9 @@ func TestAnotherSyncKeepsTheState(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = state.Store.Close() })
 	if _, err := w.Preview(t.Context(), connect.Scope{}); !errors.Is(err, connect.ErrWriterBusy) {
+		t.Errorf("%v", err)
+	}
+	if _, err := w.Made(t.Context()); !errors.Is(err, connect.ErrWriterBusy) {
 		t.Errorf("%v", err)
 	}
 }

@@ -345,8 +345,9 @@ there first, and nothing else is taken away before. It prints a plan and changes
 An interrupted run is completed by the next.
 
 With --snapshot, the file that connect wrote before it changed anything, assignments that a change removed are
-given back. Users and groups that provisioning created stay, unless you say --delete-provisioned: that deletes
-those that are not in the snapshot.`,
+given back; what AWS refuses of them is named at the end and stops nothing else. Users and groups that
+provisioning created stay, unless you say --delete-provisioned: that deletes those that are not in the snapshot
+and that provisioning made, and names them first. Who has no sign of it, such as somebody added by hand, stays.`,
 		"  gatehouse connect undo --center-url https://sso.example.com --login-url … --client-id … --dry-run\n"+
 			"  gatehouse connect undo … --delete-application\n"+
 			"  gatehouse connect undo … --snapshot d-1234567890-20261129T010203Z.json --delete-provisioned",
@@ -356,7 +357,8 @@ those that are not in the snapshot.`,
 	f.BoolVar(&o.DeleteApplication, "delete-application", false, "delete the enterprise application")
 	f.StringVar(&snapshot, "snapshot", "", "`file` of what AWS's side had before")
 	f.BoolVar(
-		&o.DeleteProvisioned, "delete-provisioned", false, "delete users and groups that are not in the snapshot",
+		&o.DeleteProvisioned, "delete-provisioned", false,
+		"delete users and groups that provisioning made and that are not in the snapshot",
 	)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if o.DeleteProvisioned && snapshot == "" {
