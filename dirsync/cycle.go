@@ -124,6 +124,9 @@ func (s *Synchronizer) cycle(
 	} else {
 		done, err = s.runner.Cycle(ctx, s.job, engine)
 	}
+	if err == nil && engine.Reread && !dryRun {
+		err = s.repaired(ctx)
+	}
 	report = entries.report()
 	report.Cycle = done.Cycle
 	report.Full = pulled.Full

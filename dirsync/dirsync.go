@@ -91,8 +91,9 @@ type Synchronizer struct {
 
 // Names of the notes that a state keeps.
 const (
-	noteSource = "sync/source"
-	noteJob    = "sync/service-principal"
+	noteSource   = "sync/source"
+	noteJob      = "sync/service-principal"
+	noteRepaired = "sync/repaired" // when
 )
 
 // Close closes the state.

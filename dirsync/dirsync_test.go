@@ -423,6 +423,52 @@ func TestRunFollowsUntilItIsStopped(t *testing.T) {
 	}
 }
 
+// TestARepairIsDueWhateverHasBeenRestarted: a process that begins anew counts from the last repair.
+func TestARepairIsDueWhateverHasBeenRestarted(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	folder := t.TempDir()
+	start := func(since time.Duration) (compared bool) {
+		t.Helper()
+		state := newTenant(t, folder)
+		if since > 0 {
+			at := state.Now().Add(-since).UTC().Format(time.RFC3339Nano)
+			if err := state.SetNote(ctx, tenant.Note{Name: noteRepaired, Text: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := Open(ctx, between(from, to, state))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		running, stop := context.WithTimeout(ctx, time.Minute)
+		defer stop()
+		s.Run(running, Pace{Every: time.Hour, RepairEvery: time.Hour}, func(r Report, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			compared = r.Compared
+			stop()
+		})
+		return compared
+	}
+	start(0) // the first comparison
+	if start(0) {
+		t.Error("it repairs at once after a restart")
+	}
+	if !start(2 * time.Hour) {
+		t.Error("it counts from the restart")
+	}
+	if start(0) {
+		t.Error("it does not remember that it has repaired")
+	}
+}
+
 func TestOnePersonIsExplained(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileAWS)

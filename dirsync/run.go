@@ -9,14 +9,17 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
 // Pace says when Run runs cycles.
 type Pace struct {
-	Every       time.Duration // after the end of each cycle
-	Repair      bool          // each cycle repairs
-	RepairEvery time.Duration // a cycle repairs when this has passed since the last one; 0: none does
+	Every  time.Duration // after the end of each cycle
+	Repair bool          // each cycle repairs
+	// RepairEvery has a cycle repair when this has passed since the last one that did, of an
+	// earlier process too; 0: none does.
+	RepairEvery time.Duration
 }
 
 // Run runs cycles until ctx is done, and hands over what Cycle returns, of the one that ctx ended
@@ -28,11 +31,10 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 	defer own.Wait()
 	own.Go(func() { s.config.State.Run(ctx) })
 	w := &waiting{retry: syncjobs.RetryAll} // as whoever starts it expects
-	repaired, repair := time.Now(), pace.Repair
+	repair := pace.Repair
 	for ctx.Err() == nil {
-		if pace.RepairEvery > 0 && time.Since(repaired) >= pace.RepairEvery {
-			repair = true
-			repaired = time.Now()
+		if pace.RepairEvery > 0 && !repair {
+			repair = s.repairDue(ctx, pace.RepairEvery)
 		}
 		report, done, failed, err := s.cycle(ctx, repair, w.retry, false)
 		if err == nil {
@@ -46,6 +48,28 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 		each(report, err)
 		w.wait(ctx, s.pause(w, pace.Every, done, err), s.silent(silent))
 	}
+}
+
+// repairDue says whether so much time has passed since the last repair. A state that remembers none
+// begins to count.
+func (s *Synchronizer) repairDue(ctx context.Context, every time.Duration) bool {
+	text, err := s.config.State.Note(ctx, noteRepaired)
+	last, unread := time.Parse(time.RFC3339Nano, text)
+	if err == nil && unread != nil {
+		err = s.repaired(ctx)
+		last = s.config.State.Now()
+	}
+	if err != nil { // the cycle meets it too
+		s.config.Log.Warn("when the last repair was is not known", "error", err)
+		return false
+	}
+	return s.config.State.Now().Sub(last) >= every
+}
+
+// repaired remembers that a repair has ended now.
+func (s *Synchronizer) repaired(ctx context.Context) error {
+	now := s.config.State.Now().UTC().Format(time.RFC3339Nano)
+	return s.config.State.SetNote(ctx, tenant.Note{Name: noteRepaired, Text: now})
 }
 
 // pause is how long it is until the next cycle, if the target is not heard of meanwhile.

@@ -126,7 +126,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 	f.BoolVar(
 		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",
 	)
-	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every")
+	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every; a restart does not begin anew")
 	f.IntVar(
 		&s.maxDeletions, "max-deletions", dirsync.MaxDeletions,
 		"maximum number of objects that a cycle may disable or delete; 0: no limit",

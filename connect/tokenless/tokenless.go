@@ -144,6 +144,7 @@ func (w *Writer) Next(scope connect.Scope) ([]string, error) {
 	}
 	once := strings.Join(arguments, " ")
 	forever := once + " --every " + every + " --repair-every " + repairEvery
+	cron := strings.ReplaceAll(once, "%", `\%`) // which ends a line of cron's
 	unit := w.unit()
 	text := fmt.Appendf(nil, unitText, w.Folder, strings.TrimPrefix(forever, "gatehouse "))
 	if err := authn.WritePrivate(unit, text); err != nil {
@@ -152,8 +153,8 @@ func (w *Writer) Next(scope connect.Scope) ([]string, error) {
 	lines := []string{
 		"From now on, this keeps AWS in step with the tenant:",
 		"  " + forever,
-		"As a service of systemd: " + unit + " says where it goes. By cron:",
-		"  */10 * * * * " + strings.ReplaceAll(once, "%", `\%`), // which ends a line of cron's
+		"As a service of systemd: " + unit + " says where it goes. By cron, the second to undo what was changed there:",
+		"  */10 * * * * " + cron, "  5 3 * * * " + cron + " --repair",
 	}
 	if w.AsPerson {
 		lines = append(

@@ -130,7 +130,8 @@ func TestHowItGoesOn(t *testing.T) {
 	want := `gatehouse sync --to ` + "identitystore:" + w.Store + "@" + w.SDK.Region + ` --state "` + w.Folder +
 		`" --sign-in azure-cli --application "an id"`
 	if err != nil || !strings.Contains(text, want+" --every 10m --repair-every 24h") ||
-		!slices.Contains(lines, "  */10 * * * * "+want) || !strings.Contains(text, "sign-in to the tenant ends") {
+		!slices.Contains(lines, "  */10 * * * * "+want) || !slices.Contains(lines, "  5 3 * * * "+want+" --repair") ||
+		!strings.Contains(text, "sign-in to the tenant ends") {
 		t.Errorf("%v\n%s\nwant %s", err, text, want)
 	}
 	unit, err := os.ReadFile(w.Folder + ".service")

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -296,5 +298,31 @@ func (w *worker) provisionPerson(ctx context.Context, r doctor.Repair) error {
 	in := map[string]any{"parameters": []any{
 		map[string]any{"ruleId": schema.Rules[0].ID, "subjects": []graph.Subject{subject}},
 	}}
-	return w.post(ctx, job(r)+"/provisionOnDemand", in, nil)
+	var out graph.KeyValue
+	if err := w.post(ctx, job(r)+"/provisionOnDemand", in, &out); err != nil {
+		return err
+	}
+	return onDemand(out)
+}
+
+// onDemand reads what came of a provisioning on demand: Graph answers 200 whatever that is. Who is
+// in step already is skipped as redundant. Source: synchronizationJob: provisionOnDemand.
+func onDemand(answer graph.KeyValue) error {
+	var came struct {
+		Result  string `json:"result"`
+		Details struct {
+			ErrorCode    string `json:"errorCode"`
+			ErrorMessage string `json:"errorMessage"`
+		} `json:"details"`
+	}
+	if err := json.Unmarshal([]byte(answer.Key), &came); err != nil {
+		return fmt.Errorf("the tenant does not say what came of it: %w", err)
+	}
+	why := strings.TrimSpace(came.Details.ErrorCode + " " + came.Details.ErrorMessage)
+	switch {
+	case strings.EqualFold(came.Result, "Success"),
+		strings.EqualFold(came.Result, "Skipped") && strings.Contains(why, "Redundant"):
+		return nil
+	}
+	return fmt.Errorf("provisioning on demand ended with %s: %s", cmp.Or(came.Result, "no result"), why)
 }
