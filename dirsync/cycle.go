@@ -107,7 +107,7 @@ func (s *Synchronizer) cycle(
 		return report, done, nil, err
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
-	engine.Reread, engine.Unasked = repair || job.Compare, !repair && job.Compare
+	engine.Reread, engine.Unasked = repair || job.Unasked, !repair && job.Unasked
 	engine.DryRun = dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {

@@ -44,8 +44,8 @@ type Job struct {
 	// goes up whenever everything is to be looked at again, so that a cycle under way does not
 	// count as that
 	Evaluation    int
-	Compare       bool      // with what the target has, at the next look at everything
-	Unasked       bool      // since the job or its target is new, and not since somebody wants it
+	Compare       bool      // with what the target has, at the next look at everything: somebody wants it
+	Unasked       bool      // the same, since the job or its target is new; an older node does not know it
 	ComparedAt    time.Time // when that was last done
 	EqualSince    time.Time // since when the target has what the directory has; zero: it has not
 	LinkedTo      string    // the address of the target that its links are of; empty: not noted yet
@@ -281,8 +281,7 @@ func (t *Tenant) createJob(
 		ServicePrincipalID: servicePrincipalID,
 		TemplateID:         templateID,
 		State:              JobPaused,
-		Compare:            true, // one before it may have left people at the target
-		Unasked:            true,
+		Unasked:            true, // one before it may have left people at the target
 		CreatedAt:          t.now(),
 		ID:                 JobID(templateID + "." + strings.ReplaceAll(t.Organization.ID, "-", "") + "." + t.NewID()),
 	}

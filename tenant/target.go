@@ -88,8 +88,9 @@ func (j *Job) move(before Credentials) {
 		j.LinkedTo = before.place()
 	}
 	if there := j.Credentials.place(); there != "" && j.LinkedTo != "" && there != j.LinkedTo {
-		j.compare()
-		j.Unasked, j.EqualSince = true, time.Time{}
+		j.reset()
+		j.Compare, j.Unasked = false, true
+		j.EqualSince = time.Time{}
 	}
 }
 

@@ -2,6 +2,7 @@ package syncjobs_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -231,7 +232,7 @@ func TestANewJobTakesAccessAway(t *testing.T) {
 			}
 
 			j = h.job(app)
-			if j = h.run(j); j.ComparedAt.IsZero() || j.Compare {
+			if j = h.run(j); j.ComparedAt.IsZero() || j.Compare || j.Unasked {
 				t.Errorf("nothing was compared: %+v", j)
 			}
 			h.want("ada", "bob*", "eva", "kim*", "stranger*", "Eng=ada+kim+stranger", "Ops=bob")
@@ -313,4 +314,53 @@ func TestAnotherTenantURLIsCompared(t *testing.T) {
 	h.run(j)
 	equal(true)
 	h.want("ada", "bob", "eva*", "Eng=ada+eva", "Ops=")
+}
+
+// TestWhatNobodyAskedForIsNoRepairElsewhere: an older node of the same database drops what it does
+// not know of a job. A job that is new, or has another target, is then none whose target is to be
+// repaired: what others did there stays.
+func TestWhatNobodyAskedForIsNoRepairElsewhere(t *testing.T) {
+	t.Parallel()
+	for what, moved := range map[string]bool{"a new job": false, "another tenant URL": true} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, center.ProfileStandard)
+			app := h.application("Eng", "Ops")
+			if moved {
+				h.job(app)
+				h.center, h.endpoint, h.token = aCenter(t, center.ProfileStandard)
+			}
+			stranger, err := h.center.CreateUser(
+				t.Context(), centertest.Actor, centertest.Person("stranger@northwind.example"),
+			)
+			h.must(err)
+			eng, err := h.center.CreateGroup(t.Context(), centertest.Actor, center.Group{DisplayName: "Eng"})
+			h.must(err)
+			_, err = h.center.CreateMembership(t.Context(), centertest.Actor, eng.ID, stranger.ID)
+			h.must(err)
+
+			var j tenant.Job
+			if jobs, err := h.tenant.Jobs(t.Context(), app); moved {
+				h.must(err)
+				j = jobs[0]
+			} else {
+				j, err = h.tenant.CreateJob(t.Context(), tenanttest.Actor, app, tenant.Gallery[0].SyncTemplate)
+				h.must(err)
+			}
+			h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+				BaseAddress: &h.endpoint, SecretToken: &h.token,
+			}))
+			h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+			h.must(h.tenant.Store.Update(t.Context(), func(tx tenant.Tx) error {
+				j, err := tx.Job(j.ID)
+				j.Unasked, j.LinkedTo = false, ""
+				return errors.Join(err, tx.PutJob(j))
+			}))
+			h.run(j)
+			stays := func(s string) bool { return strings.HasPrefix(s, "Eng=") && strings.HasSuffix(s, "stranger") }
+			if there := has(t, h.center); !slices.ContainsFunc(there, stays) {
+				t.Errorf("whom somebody else has put into a group was taken out: %v", there)
+			}
+		})
+	}
 }

@@ -150,7 +150,8 @@ func (m memory) SetWatermark(ctx context.Context, watermark string, compared boo
 			watermark = ""
 		}
 		if j.Watermark = watermark; compared {
-			j.Compare, j.ComparedAt = false, m.tenant.Now().UTC()
+			j.Compare, j.Unasked = false, false
+			j.ComparedAt = m.tenant.Now().UTC()
 		}
 		return tx.PutJob(j)
 	})

@@ -299,8 +299,8 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		MaxDeletions:   j.DeleteThreshold,
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
-		Reread:         j.Compare,
-		Unasked:        j.Compare && j.Unasked,
+		Reread:         j.Compare || j.Unasked,
+		Unasked:        j.Unasked,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
