@@ -25,6 +25,7 @@ func TestALeaverIsDisabledSoonAfterTheWayIsWhole(t *testing.T) {
 			e.Soon("a title by the new way", func() bool {
 				return e.Find("/Users", "userName", mei).String("title") == "Wizard"
 			})
+			says(t, e, "Next cycle: when something changes") // a new tenant URL is compared
 
 			const outage = 10 * time.Second
 			before := way.Asked()
