@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -307,5 +308,39 @@ func TestAListingThatFailsIsNoComparison(t *testing.T) {
 				x.want(t, "ada", "bob*", "eve*", "Eng=ada")
 			})
 		}
+	}
+}
+
+// TestATargetThatPagesByCursorIsCompared: AWS gives the first page to whoever asks for another one
+// by its number. All is listed all the same.
+func TestATargetThatPagesByCursorIsCompared(t *testing.T) {
+	t.Parallel()
+	x := newTarget(t)
+	d := newDirectory()
+	var last provisioning.Ref
+	for i := range 2*100 + 10 {
+		u := user(fmt.Sprintf("u%03d", i))
+		last = u.Ref
+		d.add(u)
+	}
+	m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	x.sound(t, d, m, &now)
+	d.remove(last)
+	if err := m.Volatile.Forget(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	x.misbehave(func(_ int, r *http.Request, _ http.ResponseWriter) bool {
+		query := r.URL.Query()
+		query.Del("startIndex")
+		r.URL.RawQuery = query.Encode()
+		return false
+	})
+	x.compare(t, d, historian{m, written(last)}, nil)
+	if n := len(x.requests); n > 10 {
+		t.Errorf("%d requests: %v", n, x.requests)
+	}
+	if has := x.state(t); len(has) != 2*100+9 {
+		t.Errorf("%d users are left", len(has))
 	}
 }

@@ -58,6 +58,9 @@ func (t *scimTarget) Find(ctx context.Context, kind Kind, attribute, value strin
 
 // Page implements Target. A page begins at a number.
 func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, err error) {
+	if cursor, by := strings.CutPrefix(from, byCursor); by {
+		return t.cursorPage(ctx, kind, cursor)
+	}
 	start := 1
 	if from != "" {
 		if start, err = strconv.Atoi(from); err != nil {
@@ -70,13 +73,36 @@ func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, 
 	}
 	switch {
 	case list.StartIndex > 0 && list.StartIndex != start && len(list.Resources) > 0:
-		return p, ErrNoPages // it gives the first page again and again, as SCIMMY does
+		// It gives the first page again and again. AWS pages by cursor only; SCIMMY not at all.
+		return t.cursorPage(ctx, kind, "")
 	case list.TotalResults == nil, len(list.Resources) == 0 && start <= *list.TotalResults:
 		return p, ErrNoPages
 	}
 	p.Resources, p.Total = list.Resources, *list.TotalResults
 	if start += len(list.Resources); start <= p.Total {
 		p.Next = strconv.Itoa(start)
+	}
+	return p, nil
+}
+
+// byCursor begins where a page begins that a cursor names (RFC 9865).
+const byCursor = "cursor:"
+
+// cursorPage is Page for a service that pages by cursor, from the first page on.
+func (t *scimTarget) cursorPage(ctx context.Context, kind Kind, cursor string) (p Page, err error) {
+	query := url.Values{"cursor": {cursor}, "count": {strconv.Itoa(rosterPage)}}
+	if kind == Group {
+		query.Set("excludedAttributes", membersPath)
+	}
+	list, err := t.client.Search(ctx, kind.path(), query)
+	switch {
+	case err != nil && refuses(err) && cursor == "", err == nil && list.NextCursor == "" && cursor == "":
+		return p, ErrNoPages // it has more than a page, and knows no cursors
+	case err != nil:
+		return p, err
+	}
+	if p.Resources = list.Resources; list.NextCursor != "" && list.NextCursor != cursor {
+		p.Next = byCursor + list.NextCursor
 	}
 	return p, nil
 }
