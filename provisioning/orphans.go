@@ -40,7 +40,8 @@ type Historian interface {
 // link knows: they were created by a request whose answer nobody remembers, and belong to somebody
 // who is gone, out of scope or disabled. Those that the memory has written become links, to be
 // disabled or deleted like any other. The others may be those of another job or synchronization
-// that has the same source: they are reported, and taken over with Adopt.
+// that has the same source: they are reported, and taken over with Adopt where somebody has asked
+// for the comparison.
 func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candidate, error) {
 	m := c.Mappings.of(kind)
 	if there == nil || m == nil || !m.Maps(externalID) {
@@ -102,7 +103,7 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 		switch action := c.plan(o, link).action; {
 		case controlled || past[claim.Ref] == Others || !(ours || ofSource):
 			continue
-		case !ours && !c.Adopt:
+		case !ours && (!c.Adopt || c.Unasked):
 			link.Adopted = false
 			if action = c.plan(o, link).action; action == Disable || action == Delete {
 				strange = append(strange, o)
@@ -128,7 +129,7 @@ func (c *cycle) reportStrange(ctx context.Context, strange []candidate, found ma
 		}
 		remedy := "if nothing else provisions it, disable or delete it at the target"
 		if c.Careful {
-			remedy = "if nothing else provisions it, take it over with --adopt"
+			remedy = "if nothing else provisions it, take it over with --repair --adopt"
 		}
 		reason := "it is at the target, though not to be, and nobody remembers that it was made from here; " + remedy
 		if more := len(strange) - fewObjects; more > 0 && i == fewObjects-1 {

@@ -210,6 +210,12 @@ func TestAComparisonLeavesOthersAlone(t *testing.T) {
 		"a careful one that is told to take over": {provisioning.Unknown, func(e *provisioning.Engine) {
 			e.Careful, e.Adopt = true, true
 		}, []string{"bob", "Ops=bob", "kim*"}, 0},
+		"a careful one that is told to take over, in its first cycle": {
+			provisioning.Unknown, func(e *provisioning.Engine) {
+				e.Careful, e.Adopt = true, true
+				e.Unasked = true
+			}, []string{"bob*", "Ops=bob", "kim*"}, 2,
+		},
 		"a dry run": {provisioning.Unknown, func(e *provisioning.Engine) {
 			e.DryRun = true
 		}, []string{"bob*", "Ops=bob", "kim*"}, 2},

@@ -91,7 +91,7 @@ ACCEPT. --accept skips the question. Without --state, every run is a first one.
 
 It changes only objects that it created, unless you add --adopt, and never deletes others. Who has
 left, and is not known from --state, may be another sync's: a first run and --repair report such
-people, and disable them only with --adopt. It never changes groups whose name starts with AWS, such
+people, and --repair --adopt disables them. It never changes groups whose name starts with AWS, such
 as those of Control Tower. A cycle that would disable or delete more than --max-deletions objects
 does nothing. When an attribute is cleared at the source, it is removed at the target.
 
