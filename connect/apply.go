@@ -2,13 +2,11 @@ package connect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -168,7 +166,7 @@ func (p *Plan) samlDone() bool {
 
 func (p *Plan) settingsDone() bool {
 	return p.cfg.KeepSettings || p.syncedAll() == p.cfg.SyncAll &&
-		(p.cfg.Email == "" || p.State.Secrets[graph.KeyNotification] != "")
+		(p.cfg.Email == "" || notifies(p.State.Secrets[graph.KeyNotification]))
 }
 
 // Apply does what the plan says, in order, and calls report before and after each step.
@@ -350,6 +348,15 @@ func (p *Plan) createJob(ctx context.Context) error {
 // The job is paused last of all: a person may take hours for a token, and people who leave must not
 // keep their access for so long.
 func (p *Plan) saveCredentials(ctx context.Context) error {
+	// The plan may be old. Between a token and its PUT there are as few requests as can be.
+	if err := p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job); err != nil {
+		return err
+	}
+	if p.State.Secrets[graph.KeyBaseAddress] != "" { // else there is nothing to lose
+		if err := p.readSecrets(ctx); err != nil {
+			return err
+		}
+	}
 	before, err := p.makeRoom(ctx)
 	if err != nil {
 		return err
@@ -362,16 +369,11 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		return err
 	}
 	credentials := []graph.KeyValue{
-		{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint},
+		{Key: graph.KeyBaseAddress, Value: p.address()},
 		{Key: graph.KeySecretToken, Value: token.Value},
 	}
-	if err := p.graph(
-		ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
-		graph.ValidateCredentials{Credentials: credentials}, nil,
-	); err != nil {
-		return fmt.Errorf("test the connection: %w", err)
-	}
-	if err := p.quiesce(ctx); err != nil {
+	if err := p.readyFor(ctx, credentials); err != nil {
+		p.discard(ctx, token)
 		return err
 	}
 	scope := "false"
@@ -380,13 +382,14 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	}
 	settings := append(credentials, graph.KeyValue{Key: graph.KeySyncAll, Value: scope})
 	if p.cfg.Email != "" {
-		text, err := json.Marshal(map[string]any{"Enabled": true, "Recipients": p.cfg.Email})
+		text, err := notifying(p.State.Secrets[graph.KeyNotification], p.cfg.Email)
 		if err != nil {
 			return err
 		}
-		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: string(text)})
+		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: text})
 	}
-	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: settings}, nil); err != nil {
+	in := graph.Secrets{Value: p.withSaved(settings)}
+	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), in, nil); err != nil {
 		return err
 	}
 	p.replacing = p.State.Connected && len(before) == 1
@@ -398,6 +401,33 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	}
 	p.State.SCIMToken, p.State.Connected = token.Value, true
 	return nil
+}
+
+// readyFor tests credentials, and stops a job that runs so that they can be saved.
+func (p *Plan) readyFor(ctx context.Context, credentials []graph.KeyValue) error {
+	path := p.sync("/jobs/" + p.State.Job.ID + "/validateCredentials")
+	in := graph.ValidateCredentials{Credentials: credentials}
+	if err := p.graph(ctx, http.MethodPost, path, in, nil); err != nil {
+		return fmt.Errorf("test the connection: %w", err)
+	}
+	if !p.running() {
+		return nil
+	}
+	if err := p.quiesce(ctx); err != nil {
+		return err
+	}
+	return p.readSecrets(ctx) // a cycle, and a person before, may have taken hours
+}
+
+// discard deletes a token that this run has made and not saved, so that it does not pass for one in
+// use. A side that does not name its tokens remembers it itself.
+func (p *Plan) discard(ctx context.Context, token adminapi.BearerToken) {
+	if token.TokenID == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingOn)
+	defer cancel()
+	_ = p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, token.TokenID) // the first error tells
 }
 
 // running says whether the job is on, or a cycle of it goes on.
@@ -434,8 +464,7 @@ func (p *Plan) otherJobs(ctx context.Context) error {
 			}
 		}
 		for _, kv := range secrets.Value {
-			same := strings.TrimRight(kv.Value, "/") == strings.TrimRight(p.State.SCIM.ScimEndpoint, "/")
-			if kv.Key == graph.KeyBaseAddress && same {
+			if kv.Key == graph.KeyBaseAddress && sameEndpoint(kv.Value, p.State.SCIM.ScimEndpoint) {
 				return fmt.Errorf(
 					"another application, %q (%s), provisions the same SCIM endpoint, and each of the two would undo "+
 						"what the other does: delete its provisioning job, or connect that application with --name",
@@ -451,9 +480,6 @@ func (p *Plan) otherJobs(ctx context.Context) error {
 // is the first with the new settings. The last step turns the job on again, or goOn.
 func (p *Plan) quiesce(ctx context.Context) error {
 	path := p.sync("/jobs/" + p.State.Job.ID)
-	if err := p.graph(ctx, http.MethodGet, path, nil, &p.State.Job); err != nil {
-		return err // the plan may be hours old
-	}
 	if s := p.State.Job.Schedule; s != nil && s.State == "Active" {
 		p.paused = true // also if only the answer is lost
 		if err := p.graph(ctx, http.MethodPost, path+"/pause", nil, nil); err != nil {
@@ -528,6 +554,7 @@ func (p *Plan) start(ctx context.Context) error {
 func (p *Plan) turnOn(ctx context.Context) error {
 	err := p.graph(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/start"), nil, nil)
 	if err == nil {
+		p.started = true
 		p.paused = false
 	}
 	return err

@@ -110,6 +110,8 @@ type Plan struct {
 	keptNow  string // the one that has what was there before this run, if that is another
 	applied  bool   // this run has done a step
 	paused   bool   // this run has paused the job, and not started it
+	started  bool   // this run has started it
+	untested error  // why nobody knows whether the saved credentials pass Test Connection
 	// replaced is the token that is to be deleted when the job is on again, if replacing; a side
 	// may not tell its id.
 	replaced  string
@@ -162,6 +164,9 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 	}
 	if err := p.observeTenant(ctx); err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	if p.untested != nil {
+		return nil, p.untested
 	}
 	if err := p.observeTrust(ctx); err != nil {
 		return nil, err
@@ -367,13 +372,8 @@ func (p *Plan) sync(path string) string {
 }
 
 func (p *Plan) observeSecrets(ctx context.Context) error {
-	var secrets graph.Secrets
-	if err := p.cfg.Graph.Do(ctx, http.MethodGet, p.sync("/secrets"), nil, &secrets); err != nil {
+	if err := p.readSecrets(ctx); err != nil {
 		return err
-	}
-	p.State.Secrets = map[string]string{}
-	for _, kv := range secrets.Value {
-		p.State.Secrets[kv.Key] = kv.Value
 	}
 	learner, learns := p.cfg.Center.(Learner)
 	if address := p.State.Secrets[graph.KeyBaseAddress]; learns && p.State.SCIM.TenantID == "" && address != "" {
@@ -385,13 +385,8 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 			p.State.SCIM = tenant
 		}
 	}
-	if p.State.Secrets[graph.KeySecretToken] != "" &&
-		p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint && p.State.SCIM.ScimEndpoint != "" {
-		err := p.cfg.Graph.Do(
-			ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
-			graph.ValidateCredentials{UseSavedCredentials: true}, nil,
-		)
-		p.State.Connected = err == nil
+	if p.State.Secrets[graph.KeySecretToken] != "" && p.pointsHere() {
+		p.testSaved(ctx)
 	}
 	return nil
 }

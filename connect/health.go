@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
-	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
@@ -90,9 +89,15 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 // ErrNotConnected says that there is nothing that could be mended.
 var ErrNotConnected = errors.New("it is not connected")
 
-// observeConnected is Observe of what was connected once, with the settings that it has.
+// observeConnected is observeKept for what is not about people.
 func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
-	cfg.Groups, cfg.Discover = nil, nil
+	cfg.Discover = nil
+	return observeKept(ctx, cfg)
+}
+
+// observeKept is Observe of what was connected once, with the settings that it has.
+func observeKept(ctx context.Context, cfg Config) (*Plan, error) {
+	cfg.Groups = nil
 	cfg.KeepSettings = true
 	if side, remembers := cfg.Center.(interface{ TakenBack() time.Time }); remembers && !side.TakenBack().IsZero() {
 		return nil, fmt.Errorf(
@@ -120,8 +125,7 @@ func observeConnected(ctx context.Context, cfg Config) (*Plan, error) {
 // leftAlone says whether an application is all that there is of a connection, as it is after undo:
 // nothing provisions, and a center that tells says that its people do not sign in at the tenant.
 func (p *Plan) leftAlone(ctx context.Context) (bool, error) {
-	endpoint := p.State.SCIM.TenantID != "" && p.State.Secrets[graph.KeyBaseAddress] == p.State.SCIM.ScimEndpoint
-	if p.State.Job.ID != "" || endpoint || p.cfg.Writer != nil {
+	if p.State.Job.ID != "" || p.pointsHere() || p.cfg.Writer != nil {
 		return false, nil
 	}
 	switch p.State.Directory.IdentitySource {
@@ -279,13 +283,17 @@ func (h Health) Print(out io.Writer) {
 }
 
 // ObserveRepair is the plan that brings a connection back to what it should be. It changes neither
-// the job's scope nor its notifications, and makes no second application. It fails with
-// ErrNotConnected.
+// the job's scope nor its notifications, and makes no second application. Where it changes the
+// identity source, it says and keeps what Observe does. It fails with ErrNotConnected.
 func ObserveRepair(ctx context.Context, cfg Config) (*Plan, error) {
 	p, err := observeConnected(ctx, cfg)
+	if err == nil && p.Changes && cfg.Discover != nil {
+		p, err = observeKept(ctx, cfg)
+	}
 	if err != nil {
 		return nil, err
 	}
+	p.cfg.Discover = cfg.Discover // for Verify
 	if status := p.State.Job.Status; status != nil && status.Quarantine != nil {
 		p.Steps = append(p.Steps, Step{
 			Title:  "Quarantine",
@@ -302,5 +310,6 @@ func (p *Plan) release(ctx context.Context) error {
 		p.State.OldCycle = x.ActivityIdentifier
 	}
 	body := map[string]any{"criteria": map[string]string{"resetScope": "QuarantineState"}}
+	p.started = true
 	return p.cfg.Graph.Do(ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/restart"), body, nil)
 }

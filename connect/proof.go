@@ -49,7 +49,8 @@ func (p *Plan) verifyPeople(ctx context.Context, r *Result, unnamed int) error {
 			missing = append(missing, f.UserName)
 		}
 	}
-	brought := p.applied && !p.writing.busy // everybody, by this run
+	// everybody, by this run: of one that only mends settings, the last cycle may be of before
+	brought := p.applied && !p.writing.busy && (p.started || p.cfg.Writer != nil)
 	text := names.Counted("%d {person|people} in scope {is|are} not at AWS's side: %s", len(missing), someOf(missing))
 	switch {
 	case len(missing) > unnamed && brought:

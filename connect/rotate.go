@@ -286,15 +286,18 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 		return err
 	}
 	credentials := []graph.KeyValue{
-		{Key: graph.KeyBaseAddress, Value: p.State.SCIM.ScimEndpoint},
+		{Key: graph.KeyBaseAddress, Value: p.address()},
 		{Key: graph.KeySecretToken, Value: t.made.Value},
 	}
 	in := graph.ValidateCredentials{Credentials: credentials}
 	if err := p.cfg.Graph.Do(ctx, http.MethodPost, t.job("/validateCredentials"), in, nil); err != nil {
 		return fmt.Errorf("test the new token: %w", err)
 	}
-	err = p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), graph.Secrets{Value: credentials}, nil)
-	if err != nil {
+	if err := p.readSecrets(ctx); err != nil {
+		return err
+	}
+	saved := graph.Secrets{Value: p.withSaved(credentials)}
+	if err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), saved, nil); err != nil {
 		return err
 	}
 	return p.tokenSaved(true)

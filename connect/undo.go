@@ -120,7 +120,7 @@ func (u *Undo) leaveOthers() {
 	s := &u.plan.State
 	elsewhere := s.Secrets[graph.KeyBaseAddress]
 	if s.Principal.ID == "" || slices.Contains(s.Principal.ServicePrincipalNames, s.SP.EntityID) || elsewhere == "" ||
-		elsewhere == s.SCIM.ScimEndpoint {
+		sameEndpoint(elsewhere, s.SCIM.ScimEndpoint) {
 		return
 	}
 	u.Notes = append(
@@ -132,8 +132,7 @@ func (u *Undo) leaveOthers() {
 
 // pointsHere says whether the tenant's job provisions this center.
 func (u *Undo) pointsHere() bool {
-	s := u.plan.State
-	return s.Job.ID != "" && s.SCIM.TenantID != "" && s.Secrets[graph.KeyBaseAddress] == s.SCIM.ScimEndpoint
+	return u.plan.State.Job.ID != "" && u.plan.pointsHere()
 }
 
 // toDirectory says whether users will sign in with passwords of the center again. Automatic

@@ -220,10 +220,11 @@ func (c *Center) unreached(urls []string) (regions []string) {
 	return regions
 }
 
-// readEndpoint checks a SCIM endpoint and gives it without a slash at its end, as Entra wants it.
+// readEndpoint checks a SCIM endpoint and gives it without a slash at its end, as Entra wants it,
+// and without a query: a job's may have Entra's feature flags there.
 func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) {
 	u, err := url.Parse(strings.TrimSpace(text))
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return "", "", errors.New("this is no URL: copy the SCIM endpoint")
 	}
 	at := u.Scheme + "://" + u.Host

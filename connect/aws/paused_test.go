@@ -18,7 +18,7 @@ func (w *walk) everybody(ctx context.Context) error {
 	cfg.SyncAll = true
 	plan, err := connect.Observe(ctx, cfg)
 	if err != nil {
-		w.T.Fatal(err)
+		return err
 	}
 	return plan.Apply(ctx, connect.Confirmation, func(int, bool) {})
 }

@@ -271,22 +271,29 @@ func unfinished(err error) error {
 }
 
 func (w World) repair() *cobra.Command {
-	return w.command(
+	allowLockout := false
+	cmd := w.command(
 		"repair", "Bring a connection back to what it should be",
 		`Mends what "gatehouse connect status" finds: settings and certificates that differ, credentials that do not
 work, a job that is off or in quarantine. It leaves the job's scope, its mappings and notifications, and creates
-no second application. It prints a plan and changes nothing until you type ACCEPT.`,
+no second application. It prints a plan and changes nothing until you type ACCEPT. Where the plan changes the
+identity source, it says what becomes of everybody, and the same is refused and kept as by "gatehouse connect".`,
 		"  gatehouse connect repair --center-url https://sso.example.com --login-url … --client-id …\n"+
 			"  gatehouse connect repair … --dry-run",
-		(*upkeep).doRepair,
+		func(u *upkeep, ctx context.Context) error { return u.doRepair(ctx, allowLockout) },
 	)
+	cmd.Flags().BoolVar(
+		&allowLockout, "allow-lockout", false, "change the identity source though your own way in depends on it",
+	)
+	return cmd
 }
 
-func (u *upkeep) doRepair(ctx context.Context) error {
+func (u *upkeep) doRepair(ctx context.Context, allowLockout bool) error {
 	cfg, err := u.connection.Config(ctx)
 	if err != nil {
 		return err
 	}
+	cfg.AllowLockout = allowLockout
 	cfg.CycleWait = u.wait
 	plan, err := connect.ObserveRepair(ctx, cfg)
 	if errors.Is(err, connect.ErrNotConnected) {

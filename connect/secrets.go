@@ -1,0 +1,114 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// readSecrets reads what the tenant has saved for the job. Tokens are masked.
+func (p *Plan) readSecrets(ctx context.Context) error {
+	var secrets graph.Secrets
+	if err := p.graph(ctx, http.MethodGet, p.sync("/secrets"), nil, &secrets); err != nil {
+		return err
+	}
+	p.State.Secrets = map[string]string{}
+	for _, kv := range secrets.Value {
+		p.State.Secrets[kv.Key] = kv.Value
+	}
+	return nil
+}
+
+// testSaved is Test Connection with what is saved. Only a refusal as a bad request says that it
+// does not pass: a permission that is missing, or an answer that is lost, says nothing of it.
+func (p *Plan) testSaved(ctx context.Context) {
+	err := p.cfg.Graph.Do(
+		ctx, http.MethodPost, p.sync("/jobs/"+p.State.Job.ID+"/validateCredentials"),
+		graph.ValidateCredentials{UseSavedCredentials: true}, nil,
+	)
+	p.State.Connected, p.untested = err == nil, nil
+	var refused *graph.Error
+	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
+		p.untested = fmt.Errorf("test the tenant's saved endpoint and token: %w", err)
+	}
+}
+
+// sameEndpoint says whether two addresses are of one SCIM endpoint: a slash at the end, and Entra's
+// feature flags in the query, make no difference.
+func sameEndpoint(a, b string) bool { return a != "" && endpointOf(a) == endpointOf(b) }
+
+func endpointOf(address string) string {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil {
+		return address
+	}
+	return strings.ToLower(u.Scheme+"://"+u.Host) + strings.TrimRight(u.Path, "/")
+}
+
+// pointsHere says whether what the tenant has saved is this center's endpoint.
+func (p *Plan) pointsHere() bool {
+	return p.State.SCIM.TenantID != "" && sameEndpoint(p.State.Secrets[graph.KeyBaseAddress], p.State.SCIM.ScimEndpoint)
+}
+
+// address is what is saved as the endpoint: as it was written, if it is this one, since its query
+// decides how the tenant writes.
+func (p *Plan) address() string {
+	if p.pointsHere() {
+		return p.State.Secrets[graph.KeyBaseAddress]
+	}
+	return p.State.SCIM.ScimEndpoint
+}
+
+// withSaved adds to settings all others that are saved: a PUT replaces the whole list. What is
+// masked stays out, since the mask would be saved.
+func (p *Plan) withSaved(settings []graph.KeyValue) []graph.KeyValue {
+	out := slices.Clone(settings)
+	for _, key := range slices.Sorted(maps.Keys(p.State.Secrets)) {
+		value := p.State.Secrets[key]
+		given := slices.ContainsFunc(settings, func(kv graph.KeyValue) bool { return strings.EqualFold(kv.Key, key) })
+		if !given && strings.Trim(value, "*") != "" {
+			out = append(out, graph.KeyValue{Key: key, Value: value})
+		}
+	}
+	return out
+}
+
+// notifying is the saved settings of notifications with mails to an address. All else in them
+// stays, such as the protection against accidental deletions.
+func notifying(saved, email string) (string, error) {
+	settings := map[string]any{}
+	if saved != "" {
+		if err := json.Unmarshal([]byte(saved), &settings); err != nil || settings == nil {
+			return "", fmt.Errorf(
+				"the job's saved %s cannot be read, so --email does not change them: set the address in the tenant",
+				graph.KeyNotification,
+			)
+		}
+	}
+	for key := range settings {
+		if strings.EqualFold(key, "Enabled") || strings.EqualFold(key, "Recipients") {
+			delete(settings, key)
+		}
+	}
+	settings["Enabled"] = true
+	settings["Recipients"] = email
+	text, err := json.Marshal(settings)
+	return string(text), err
+}
+
+// notifies says whether saved settings of notifications have mails sent.
+func notifies(saved string) bool {
+	var settings struct {
+		Enabled    bool
+		Recipients string
+	}
+	return json.Unmarshal([]byte(saved), &settings) == nil && settings.Enabled && settings.Recipients != ""
+}
