@@ -99,7 +99,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		}
 		return nil
 	}
-	err = c.explained(ctx, o, link, err)
+	if err = c.explained(ctx, o, link, err); err != nil {
+		c.misnamed(ctx, o, link)
+	}
 	tries := link.Tries
 	c.judge(&link, err)
 	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {

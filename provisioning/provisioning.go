@@ -375,7 +375,7 @@ type cycle struct {
 	doubts bool            // whatever is looked at may have been deleted at the target
 
 	yielded  map[Ref]bool               // objects that were to give a name up
-	renamed  []*knot                    // those that have, and are to get another one
+	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
 	escrowed []Ref                      // objects that failed, and whose time comes later
 	released map[string]bool            // names that somebody has given up; guarded by mu
 	reserved map[string]Ref             // values that objects are to be made with; guarded by mu

@@ -348,7 +348,9 @@ func (c *cycle) yield(ctx context.Context, y yielding, batch string) error {
 			link.Sent[change.Path] = change.New
 		}
 		if y.to != "" && y.inScope && y.Active {
+			c.mu.Lock()
 			c.renamed = append(c.renamed, y.knot)
+			c.mu.Unlock()
 			link.Failure = "it has given its name up for " + y.to + ", and is to get another one"
 			link.RetryAt = c.Now()
 		}
@@ -362,25 +364,58 @@ func (c *cycle) yield(ctx context.Context, y yielding, batch string) error {
 	return c.keep(ctx, link, e)
 }
 
+// misnamed notes somebody who could not be brought into line, and who has a name for now: maybe
+// since a cycle that did not come to an end.
+func (c *cycle) misnamed(ctx context.Context, o candidate, link Link) {
+	if !o.inScope || !o.Active || o.mapping.Flows&mapping.Update == 0 || len(forNow(o.Kind, link.Sent)) == 0 {
+		return
+	}
+	if to, known := o.atSource(ctx, link); known {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.renamed = append(c.renamed, tie(o, link, to))
+	}
+}
+
+// forNow are the paths where an object has a name that nobody has.
+func forNow(kind Kind, sent map[string]string) (paths []string) {
+	for path, value := range sent {
+		if claimed(kind, path) != "" && strings.HasSuffix(value, forNowDomain) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // ownNames gives those their names who have given up others, and who were refused something else
-// that was sent with them.
+// that was sent with them: one name after the other, since one of them may be what is refused.
 func (c *cycle) ownNames(ctx context.Context) error {
+	c.mu.Lock()
 	renamed := c.renamed
 	c.renamed = nil
+	c.mu.Unlock()
+	tried := map[Ref]bool{}
 	for _, k := range renamed {
-		link, err := c.Memory.Link(ctx, k.Ref)
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
+		if tried[k.Ref] {
+			continue
 		}
-		k.link = link
-		values := map[string]string{}
-		for path, value := range link.Sent {
-			if own := k.to[path]; strings.HasSuffix(value, forNowDomain) && claimed(k.Kind, path) != "" && own != "" {
-				values[path] = own
+		tried[k.Ref] = true
+		for _, path := range slices.Sorted(maps.Keys(k.to)) {
+			own := k.to[path]
+			if own == "" || claimed(k.Kind, path) == "" {
+				continue
 			}
-		}
-		if _, err := c.makeYield(ctx, k, values, ""); err != nil {
-			return err
+			link, err := c.Memory.Link(ctx, k.Ref)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return err
+			}
+			if own == link.Sent[path] || !slices.Contains(forNow(k.Kind, link.Sent), path) {
+				continue
+			}
+			k.link = link
+			if _, err := c.makeYield(ctx, k, map[string]string{path: own}, ""); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,13 +1,17 @@
 package provisioning_test
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 )
 
@@ -237,4 +241,88 @@ func TestWhoWaitsForANameGetsItAtOnce(t *testing.T) {
 			x.equals(t, d, m)
 		})
 	}
+}
+
+// refusing is a target that refuses a title, and does not search by addresses, as AWS does not. It
+// says whether it has answered.
+func refusing(r *http.Request, w http.ResponseWriter) bool {
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	filter := r.URL.Query().Get("filter")
+	if !strings.Contains(filter, "emails") && !bytes.Contains(body, []byte("refused title")) {
+		return false
+	}
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"400"}`))
+	return true
+}
+
+// TestATemporaryNameDoesNotStay: whoever has given a name up, and is refused something else that is
+// sent with the new one, gets the new one, wherever the process dies or the target goes away, and
+// each name that is free although another one is not.
+func TestATemporaryNameDoesNotStay(t *testing.T) {
+	t.Parallel()
+	upn := []string{"userPrincipalName"}
+	taken := having(ada, "mail", "x@example.com") // by somebody whom nobody has provisioned
+	for name, change := range map[string]func(*directory){
+		"an address is taken": func(d *directory) { swapped(upn, ada, eve)(d); taken(d) },
+		"a title is refused": func(d *directory) {
+			swapped(upn, ada, eve)(d)
+			having(ada, "jobTitle", "refused title")(d)
+		},
+		"an address is taken, and the old one given on": func(d *directory) {
+			swapped(theNames, ada, eve)(d)
+			taken(d)
+		},
+	} {
+		for _, what := range []fault{diesBefore, diesAfter, outageAfter} {
+			t.Run(name+", "+string(what), func(t *testing.T) {
+				t.Parallel()
+				x := newTarget(t)
+				for when := 1 + stride()/2; ; when += stride() {
+					m := x.refusedSwap(t, change, when, what)
+					if t.Failed() {
+						t.Fatalf("at line %d", when)
+					}
+					if m.lines() < when {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+// refusedSwap has Ada and Eve swap their user names while something else of Ada is refused, and a
+// fault happens.
+func (x *target) refusedSwap(t *testing.T, change func(*directory), when int, what fault) *mortal {
+	t.Helper()
+	x.misbehave(nil)
+	x.empty(t)
+	byHand := centertest.Person("x@example.com")
+	byHand.Emails = []center.Value{{Value: "x@example.com", Type: "work", Primary: true}}
+	if _, err := x.center.CreateUser(context.Background(), centertest.Actor, byHand); err != nil {
+		t.Fatal(err)
+	}
+	d := newDirectory(user("ada"), user("eve"))
+	m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	x.sound(t, d, m, &now)
+	m.expect(when, what)
+	x.misbehave(func(n int, r *http.Request, w http.ResponseWriter) bool {
+		return refusing(r, w) || m.trouble(n, r, w)
+	})
+	change(d)
+	for range 4 {
+		_, _ = x.mortal(t, d, m, &now) // it may fail: the trouble is in it
+		m.revive()
+		now = now.Add(25 * time.Hour)
+	}
+	for id, name := range map[string]string{"ada": "eve@example.com", "eve": "ada@example.com"} {
+		u, err := x.center.User(context.Background(), center.UserID(m.link(t, id).TargetID))
+		if err != nil || u.UserName != name {
+			t.Errorf("%s is called %s, not %s: %v, %v", id, u.UserName, name, err, failures(m))
+		}
+	}
+	return m
 }
