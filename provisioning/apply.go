@@ -285,7 +285,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 // When a try of it has no answer, the object, or some members, are in doubt: also when another try
 // was answered, since the first one may still be under way.
 func (c *cycle) send(ctx context.Context, link *Link, members []string, request func() error) error {
-	unsure, err := c.tries(ctx, request)
+	unsure, err := c.tries(remembering(ctx, link), request)
 	if err == nil {
 		c.accepted()
 	}

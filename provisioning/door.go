@@ -14,7 +14,7 @@ import (
 type door struct {
 	mu     sync.Mutex
 	tested bool // it did when the cycle began
-	shut   int  // requests that it has forbidden since it carried one out
+	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
 }
 
 // maxForbidden is how many requests a target may forbid, one after the other, before that is taken
@@ -37,6 +37,18 @@ func (c *cycle) accepted() {
 	c.door.shut = 0
 }
 
+// failedBefore is in the context of requests about an object whose last attempt failed. What it is
+// forbidden once more says nothing of the credentials: ten people whom a service protects would
+// keep all others waiting for ever.
+type failedBefore struct{}
+
+func remembering(ctx context.Context, link *Link) context.Context {
+	if link.Failure == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, failedBefore{}, true)
+}
+
 // refusal says whether an answer is about the credentials, and so about everybody, or about one
 // object: a service may protect its owner, or a firewall dislike a name. A target that has let the
 // cycle in, and does so once more, has forbidden that one request only.
@@ -48,7 +60,10 @@ func (c *cycle) refusal(ctx context.Context, err error) error {
 	}
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock() // one asks at a time
-	if c.door.shut++; !c.door.tested || c.door.shut >= maxForbidden {
+	if ctx.Value(failedBefore{}) == nil {
+		c.door.shut++
+	}
+	if !c.door.tested || c.door.shut >= maxForbidden {
 		return credentials(err)
 	}
 	if enter := c.pace.enter(ctx); enter != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"sync/atomic"
 	"testing"
 
@@ -74,5 +75,43 @@ func TestWhatIsForbiddenForOneIsNotForAll(t *testing.T) {
 		if _, err := x.sync(t, d, m, nil); !errors.As(err, &refused) || asked.Load() > 80 {
 			t.Errorf("%s: %v after %d requests", name, err, asked.Load())
 		}
+	}
+}
+
+// TestWhomATargetProtectsKeepsNobodyWaitingForEver: more people than may be forbidden in a row end
+// one cycle, and not each after it.
+func TestWhomATargetProtectsKeepsNobodyWaitingForEver(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	d := newDirectory(user("zoe"))
+	var protected []provisioning.Ref
+	for i := range 12 {
+		u := user(fmt.Sprintf("owner%02d", i))
+		d.add(u)
+		protected = append(protected, u.Ref)
+	}
+	if _, err := x.sync(t, d, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	paths := map[string]bool{}
+	for _, ref := range protected {
+		paths[m.link(ref).TargetID] = true
+		active(ref, false)(d)
+	}
+	active(zoe, false)(d)
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		forbidden := r.Method != http.MethodGet && paths[path.Base(r.URL.Path)]
+		if forbidden {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return forbidden
+	})
+	one := func(e *provisioning.Engine) { e.Workers = 1 }
+	var refused *provisioning.CredentialsError
+	if _, err := x.sync(t, d, m, one); !errors.As(err, &refused) {
+		t.Errorf("ten in a row: %v", err)
+	}
+	if result, err := x.sync(t, d, m, one); err != nil || result.Failed != 12 || result.Disabled != 1 {
+		t.Errorf("once more: %+v, %v", result, err)
 	}
 }
