@@ -33,6 +33,7 @@ type pace struct {
 	hold      time.Duration // until the next try
 	heard     time.Time     // when the target last answered, other than that it cannot
 	missed    int           // requests since then
+	waited    bool          // for as long as the target asks, since then
 }
 
 const (
@@ -110,6 +111,7 @@ func (p *pace) leave(began time.Time, err error) {
 		p.missed++
 	} else {
 		p.heard, p.missed = now, 0
+		p.waited = false
 	}
 	if problem := new(scim.Problem); errors.As(err, &problem) && throttles(problem) {
 		p.throttle(now, began, problem.RetryAfter)
@@ -137,11 +139,12 @@ func throttles(p *scim.Problem) bool {
 		(p.Status == http.StatusServiceUnavailable && p.RetryAfter > 0)
 }
 
-// away says that a target wants nothing for longer than a cycle waits: there is something better to
-// do than to stand still.
+// away says that a target wants nothing for longer than until the next cycle: there is something
+// better to do than to stand still. One that limits by the minute says up to a minute as a matter
+// of course; a cycle that ended for that would begin anew each time, and never be done.
 func away(err error) bool {
 	p := new(scim.Problem)
-	return errors.As(err, &p) && throttles(p) && p.RetryAfter > maxThrottle
+	return errors.As(err, &p) && throttles(p) && p.RetryAfter > MaxPause
 }
 
 // silent says whether a target, which has just failed to answer, has done nothing else for so long
@@ -169,6 +172,9 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 		asked = p.interval + 100*time.Millisecond
 	}
 	p.notBefore = now.Add(asked)
+	if !p.waited { // it is not silent while it is left alone, once
+		p.heard, p.waited = p.notBefore, true
+	}
 	window := paceWindow
 	if !p.sure { // the rate has risen until now
 		window = longEnough

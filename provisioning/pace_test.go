@@ -4,15 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/center/scimserver"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // many are users u0 … and groups g0 … of whom each has all users.
@@ -259,4 +266,55 @@ func TestAnHourIsNotWaitedForInACycle(t *testing.T) {
 		}
 		x.want(t, "ada", "bob*")
 	}
+}
+
+// inside is a connection within the process, which a test's own clock goes with.
+type inside struct{ http.Handler }
+
+func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	i.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// TestATargetThatLimitsByTheMinuteIsDone: it says how long the rest of its minute is. A cycle waits
+// for that, or each would begin anew and come no further than the one before.
+func TestATargetThatLimitsByTheMinuteIsDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := centertest.New(t, "http://127.0.0.1")
+		nothing := func(*http.Request) string { return "" }
+		door := (&scimserver.Handler{
+			Center: c, Log: slog.New(slog.DiscardHandler), RequestID: nothing, Address: nothing,
+		}).Before(http.NotFoundHandler())
+		endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
+		var mu sync.Mutex
+		var began time.Time
+		left := 0
+		limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if time.Since(began) >= time.Minute {
+				began, left = time.Now(), 8
+			}
+			if left--; left >= 0 {
+				door.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil((time.Minute - time.Since(began)).Seconds()))))
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		client := &scim.Client{BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{limited}}}
+		engine := provisioning.Engine{
+			Source: many(20, 1), Memory: newMemory(), Target: provisioning.SCIM(client, provisioning.Entra),
+			Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }, Reread: true,
+		}
+		result, err := engine.Run(t.Context())
+		if err != nil || result.Created != 21 || result.Failed > 0 {
+			t.Errorf("%+v, %v", result, err)
+		}
+	})
 }
