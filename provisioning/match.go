@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -152,7 +153,14 @@ func (c *cycle) withoutFreed(
 		case link.Left.IsZero() || c.stays(link):
 			return nil, &taken{attribute, o.creating[attribute]}
 		default:
-			if err := c.endGrace(ctx, link, attribute, o); err != nil {
+			given, err := c.givenOn(ctx, link, attribute, o)
+			if err == nil && !given {
+				err = &taken{attribute, o.creating[attribute]}
+			}
+			if err == nil {
+				err = errors.Join(c.endGrace(ctx, link, attribute, o)) // a refusal is why the name is not free
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -160,24 +168,45 @@ func (c *cycle) withoutFreed(
 	return left, nil
 }
 
-// endGrace deletes a user who has left, since somebody else has that name now.
-func (c *cycle) endGrace(ctx context.Context, link Link, attribute string, o candidate) error {
-	id := link.TargetID
-	err := c.send(ctx, &link, nil, func() error { return c.Target.Delete(ctx, link.Kind, id) })
-	if isNotFound(err) {
-		err = c.isGone(ctx, link, err)
-	}
+// givenOn says whether the source has given a value of somebody who has left to somebody else:
+// whoever is back keeps the account, and so does whoever still has the value there.
+func (c *cycle) givenOn(ctx context.Context, link Link, attribute string, to candidate) (bool, error) {
+	x, err := c.Source.Object(ctx, link.Ref)
 	if err != nil {
-		if stops(err) == nil {
-			err = errors.Join(err, c.keep(ctx, link))
-		}
-		return err
+		return false, fmt.Errorf("read the source: %w", err)
+	}
+	o := evaluate(ctx, x, c.Mappings.of(link.Kind))
+	if o.Gone || o.Deleted || o.isBack() {
+		return !o.isBack(), nil
+	}
+	has, known := o.atSource(ctx, link)
+	return known && fold(has[attribute]) != fold(to.creating[attribute]), nil
+}
+
+// isBack says whether somebody who had left is to be at the target again.
+func (o candidate) isBack() bool { return o.inScope && o.Active }
+
+// endGrace deletes a user who has left, since somebody else has that name now. refused is why the
+// target has not; then the user is as before.
+func (c *cycle) endGrace(
+	ctx context.Context, link Link, attribute string, o candidate,
+) (refused, err error) {
+	id := link.TargetID
+	refused = c.send(ctx, &link, nil, func() error { return c.Target.Delete(ctx, link.Kind, id) })
+	if isNotFound(refused) {
+		refused = c.isGone(ctx, link, refused)
+	}
+	if stop := stops(refused); stop != nil {
+		return nil, stop
+	}
+	if refused != nil {
+		return refused, c.keep(ctx, link)
 	}
 	c.lose(link.Ref, id)
 	gone := candidate{Object: Object{Ref: link.Ref, Name: link.Sent[attribute]}}
 	e := c.entry(gone, id, step{action: Delete, reason: "has left, and " + o.Name + " has the name now"}, nil, 0)
 	c.tell(e)
-	return c.forget(ctx, link.Ref, e)
+	return nil, c.forget(ctx, link.Ref, e)
 }
 
 // taken means that the object that matches is another source object's.

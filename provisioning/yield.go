@@ -26,6 +26,16 @@ func tie(o candidate, link Link, to map[string]string) *knot {
 	return &knot{o, link, to, beyond(should, has), beyond(has, should)}
 }
 
+// hasGiven says whether one is to give up what another one is to get.
+func (k *knot) hasGiven(to *knot) bool {
+	for name := range to.wants {
+		if k.gives[name] != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // beyond is what a map has and another one does not.
 func beyond(list, other map[string]string) map[string]string {
 	out := maps.Clone(list)
@@ -164,13 +174,13 @@ func (c *cycle) freeNames(ctx context.Context, q *line) (others []candidate, fre
 			if h == nil {
 				continue
 			}
-			if !h.link.Left.IsZero() && !c.stays(h.link) {
-				err = c.endGrace(ctx, h.link, "userName", o)
+			if !h.link.Left.IsZero() && !c.stays(h.link) && !h.isBack() && (h.Deleted || h.hasGiven(k)) {
 				c.yielded[ref] = true
-				if stops(err) != nil {
+				refused, err := c.endGrace(ctx, h.link, "userName", o)
+				if err != nil {
 					return nil, false, err
 				}
-				freed = freed || err == nil
+				freed = freed || refused == nil
 				continue
 			}
 			values := map[string]string{}
@@ -185,7 +195,7 @@ func (c *cycle) freeNames(ctx context.Context, q *line) (others []candidate, fre
 			if err != nil {
 				return nil, false, err
 			}
-			if freed = freed || ok; ok && h.inScope && h.Active {
+			if freed = freed || ok; ok && h.isBack() {
 				others = append(others, h.candidate)
 			}
 		}
@@ -287,7 +297,7 @@ func (o candidate) atSource(ctx context.Context, link Link) (to map[string]strin
 	}
 	to = map[string]string{}
 	for path, sent := range link.Sent {
-		if claimed(o.Kind, path) == "" || o.Gone {
+		if o.Gone || (claimed(o.Kind, path) == "" && !slices.Contains(o.mapping.Matching(), path)) {
 			continue
 		}
 		whenNull, always := o.mapping.Keeps(path)

@@ -49,6 +49,13 @@ func init() {
 	tales["a leaver's name is given on"] = tale{
 		active(ada, false), named(ada, "ada.left"), adding(newcomer("zoe", "ada")),
 	}
+	tales["a leaver is back with another name, and the old one is given on"] = tale{
+		active(ada, false), func(d *directory) {
+			d.edit(ada, func(e *entry) { e.Active = true })
+			named(ada, "ada.back")(d)
+			d.add(newcomer("zoe", "ada"))
+		},
+	}
 	tales["a leaver's name is given on, and the leaver comes back"] = tale{
 		func(d *directory) {
 			d.edit(ada, func(e *entry) { e.Active = false })
@@ -325,4 +332,61 @@ func (x *target) refusedSwap(t *testing.T, change func(*directory), when int, wh
 		}
 	}
 	return m
+}
+
+// TestGraceEndsForNobodyWhoseNameIsNotGivenOn: at an identity store, somebody who has left is kept
+// for a while. A newcomer ends that with a name that the source has given on, and not with one that
+// it has given to both, nor when the leaver is back and cannot be written for another reason.
+func TestGraceEndsForNobodyWhoseNameIsNotGivenOn(t *testing.T) {
+	t.Parallel()
+	all := func(steps ...func(*directory)) func(*directory) {
+		return func(d *directory) {
+			for _, step := range steps {
+				step(d)
+			}
+		}
+	}
+	joins := adding(newcomer("zoe", "ada"))
+	sharing := all(adding(user("zoe")), having(zoe, "mail", "ada@example.com"))
+	back := all(active(ada, true), named(ada, "ada.back"), having(ada, "jobTitle", "refused title"))
+	for name, c := range map[string]struct {
+		change func(*directory)
+		stays  bool
+	}{
+		"both have the address":           {sharing, true},
+		"both have the user name":         {joins, true},
+		"the address is given on":         {all(having(ada, "mail", "left@example.com"), sharing), false},
+		"back, and the name is given on":  {all(back, joins), true},
+		"back, and the address is":        {all(back, sharing), true},
+		"gone, and the name is given on":  {all(removing(ada), joins), false},
+		"named anew, and the name is too": {all(named(ada, "left"), joins), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newStore(t)
+			x.grace = 30 * 24 * time.Hour
+			d := newDirectory(user("ada"))
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, m, &now)
+			id := center.UserID(m.link(t, "ada").TargetID)
+			active(ada, false)(d)
+			x.sound(t, d, m, &now)
+			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool { return refusing(r, w) })
+			c.change(d)
+			for range 3 {
+				now = now.Add(25 * time.Hour)
+				if _, err := x.mortal(t, d, m, &now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := x.center.User(context.Background(), id); (err == nil) != c.stays {
+				t.Errorf("ada is there: %v; want %v; %v", err, c.stays, failures(m))
+			}
+			_, err := x.center.UserByName(context.Background(), d.objects[zoe].directory["userPrincipalName"])
+			if wait := strings.HasPrefix(name, "both"); err != nil && !wait {
+				t.Errorf("zoe is not there: %v, %v", err, failures(m))
+			}
+		})
+	}
 }
