@@ -97,7 +97,7 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 		switch {
 		case s.Own:
 		case !c.canBeTold(s) && c.OwnSTS: // an earlier release did not note whose they are: they may be ours
-			if err := tx.PutRoleRevocation(s.revocation(ours, true)); err != nil {
+			if err := putRevocation(tx, s.revocation(ours, true)); err != nil {
 				return err
 			}
 			continue
@@ -112,7 +112,7 @@ func (c *Center) revokeRole(tx Tx, user UserID, role Provisioned) error {
 			}
 		}
 		if err := errors.Join(
-			tx.PutRoleRevocation(s.revocation(before, s.Own)), tx.DeleteRoleSession(s),
+			putRevocation(tx, s.revocation(before, s.Own)), tx.DeleteRoleSession(s),
 		); err != nil {
 			return err
 		}

@@ -115,6 +115,10 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 	if !known.Before(ends) {
 		return known, nil
 	}
+	kept, err := c.rolesAreKept(tx)
+	if err != nil {
+		return known, err
+	}
 	until := ends.Add(roleSessionSlack)
 	return until, errors.Join(tx.NoteRoleUse(RoleUse{
 		AccountID:        request.Account.ID,
@@ -129,8 +133,18 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		PermissionSetARN: request.PermissionSet.ARN,
 		Until:            until,
 		Own:              c.OwnSTS,
-		Kept:             !c.OwnSTS && c.Roles != nil,
+		Kept:             !c.OwnSTS && kept,
 	}))
+}
+
+// rolesAreKept says whether IAM can be told about roles: by this node, or by one with other
+// settings, which stays responsible for what this one opens.
+func (c *Center) rolesAreKept(r Reader) (bool, error) {
+	if c.OwnSTS || c.Roles != nil {
+		return c.Roles != nil, nil
+	}
+	s, err := setup(r)
+	return s.KeepsRoles, err
 }
 
 // RoleAccess is what credentials of roles a user has: those that open something, and those that are
@@ -211,7 +225,7 @@ func (c *Center) RoleStillOpen(
 ) error {
 	return c.Store.Get(ctx, func(r Reader) error {
 		since, err := refusedSince(r, user, roleName)
-		if under == nil && issued.Before(since) || under != nil && !since.IsZero() && !under.Equal(since) {
+		if under == nil && issued.Before(since) || under != nil && under.Before(since) {
 			return &refusal.Error{Code: NotAllowed, Subject: roleName, Detail: "the access has ended"}
 		}
 		return err
@@ -337,7 +351,31 @@ func (c *Center) refuseSession(tx Tx, s RoleSession, before time.Time) (gone boo
 	if err != nil || !queued {
 		return !queued, err
 	}
-	return false, tx.PutRoleRevocation(s.revocation(before, false))
+	return false, putRevocation(tx, s.revocation(before, false))
+}
+
+// putRevocation keeps a revocation in place of what stands for the same role, user and name. It
+// holds as long as the longer of both and against whatever either is against: an earlier one may
+// be about credentials that outlive those of the new one. What IAM was to have, it is still told.
+func putRevocation(tx Tx, r RoleRevocation) error {
+	list, err := tx.RoleRevocations(r.RoleName)
+	if err != nil {
+		return err
+	}
+	for _, old := range list {
+		if old.UserID != r.UserID || old.Name != r.Name {
+			continue
+		}
+		if old.Until.After(r.Until) {
+			r.Until = old.Until
+		}
+		if old.Before.After(r.Before) {
+			r.Before = old.Before
+		}
+		r.InForce = r.InForce && (old.InForce || !old.Queued)
+		r.Queued = r.Queued || old.Queued
+	}
+	return tx.PutRoleRevocation(r)
 }
 
 // queueRole has a role that exists brought to what it should be, and says whether it is there. One

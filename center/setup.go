@@ -53,6 +53,10 @@ func (c *Center) Begin(ctx context.Context, settings map[string]string) error {
 		}
 		return tx.PutSetup(Setup{c.setup, node, now, before.KeepsRoles || c.Roles != nil})
 	})
+	if refusal.KindOf(err) == refusal.Unavailable { // reads go on without it, and the next start notes it
+		c.Log.WarnContext(ctx, "What this node was told could not be noted for the others.", "error", err)
+		return nil
+	}
 	c.warnOfOther(ctx, before)
 	return err
 }

@@ -179,3 +179,81 @@ func TestNodesSayThatTheirSettingsDiffer(t *testing.T) {
 		}
 	}
 }
+
+// TestARevocationHoldsAsLongAsTheLongestCredentials: somebody is revoked again while credentials of
+// the first time would still be good, and the second time only short ones are open.
+func TestARevocationHoldsAsLongAsTheLongestCredentials(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.work()
+	long := w.opens(w.ada)
+	revoke := func() {
+		t.Helper()
+		if _, err := w.RevokeUser(ctx, centertest.Actor, long.UserID); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+	}
+	revoke()
+	w.now = w.now.Add(time.Hour)
+	short := long
+	short.Until = w.now.Add(15 * time.Minute)
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(short) }); err != nil {
+		t.Fatal(err)
+	}
+	revoke()
+	w.now = w.now.Add(time.Hour)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 1 {
+		t.Errorf("IAM denies %+v, and the first credentials run until %s", denied, long.Until)
+	}
+	w.now = long.Until.Add(time.Hour)
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.work()
+	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 0 {
+		t.Errorf("IAM denies %+v after all have run out", denied)
+	}
+}
+
+// TestOurOwnRevocationLeavesWhatIAMIsToHave: a window that closes at a node of our own STS, while
+// IAM has not taken what another node was asked for.
+func TestOurOwnRevocationLeavesWhatIAMIsToHave(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newRoleWorld(t)
+	w.create(w.ada)
+	w.work()
+	open := w.opens(w.ada)
+	if _, err := w.RevokeUser(ctx, centertest.Actor, open.UserID); err != nil { // IAM has not been told yet
+		t.Fatal(err)
+	}
+	node := w.beside(true)
+	own := open
+	own.Own, own.Kept = true, false
+	own.Until = w.now.Add(time.Hour)
+	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(own) }); err != nil {
+		t.Fatal(err)
+	}
+	known, err := w.Provisioned(ctx, center.ProvisionedQuery{})
+	if err == nil {
+		err = center.RevokeRole(node, open.UserID, known[0])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := node.RoleAccess(ctx, open.UserID)
+	if err != nil || access.Pending() != 1 {
+		t.Errorf("%+v, %v: nobody would tell IAM", access, err)
+	}
+	w.work()
+	if denied := w.iam.there[open.RoleName].Revoked; len(denied) != 1 {
+		t.Errorf("IAM denies %+v", denied)
+	}
+}

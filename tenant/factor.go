@@ -195,9 +195,20 @@ func (t *Tenant) ResetFactors(ctx context.Context, by audit.Actor, id UserID) er
 			return string(id), err
 		}
 		return string(id), errors.Join(
-			tx.PutFactors(Factors{Account: AccountID(id)}), t.endSessions(tx, &u), tx.PutUser(u),
+			tx.PutFactors(Factors{Account: AccountID(id)}), unlockCodes(tx, AccountID(id)),
+			t.endSessions(tx, &u), tx.PutUser(u),
 		)
 	})
+}
+
+// unlockCodes forgets wrong codes: they were of a factor that is not there any more.
+func unlockCodes(tx Tx, id AccountID) error {
+	p, err := tx.Password(id)
+	if err != nil {
+		return nilIfNoRow(err)
+	}
+	p.CodeLockout = authn.Lockout{}
+	return tx.PutPassword(p)
 }
 
 func (t *Tenant) changeFactors(

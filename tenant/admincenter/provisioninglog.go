@@ -110,10 +110,10 @@ func (p page) provisioningLog(id tenant.JobID) (provisioningLog, error) {
 	return l, nil
 }
 
-// exportLog sends what the address selects of the log as a file.
 // exportSize is how many rows are read at a time for a file.
 const exportSize = 1000 //bound:none they are read one part after the other
 
+// exportLog sends what the address selects of the log as a file.
 func (p page) exportLog(id tenant.JobID) error {
 	_, q := p.logQuery(id)
 	q.Limit, q.AfterTime = exportSize, time.Time{}
