@@ -107,7 +107,8 @@ func (s *Synchronizer) cycle(
 		return report, done, nil, err
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
-	engine.Reread, engine.Unasked = repair || job.Unasked, !repair && job.Unasked
+	compares := job.Unasked && job.Compares(s.config.State.Now())
+	engine.Reread, engine.Unasked = repair || compares, compares && !repair
 	engine.DryRun = dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {

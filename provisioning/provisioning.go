@@ -494,8 +494,8 @@ func (c *cycle) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.unlisted != nil {
-		return c.unlisted
+	if c.unlisted != nil { // what was done is done
+		return errors.Join(c.unlisted, c.Memory.SetWatermark(ctx, changes.Watermark, false))
 	}
 	// What failed, and is found later, would not be compared: nobody asks again.
 	compared := c.Reread && !(c.Unasked && c.result.Silent != nil)

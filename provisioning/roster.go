@@ -122,6 +122,17 @@ func (r *roster) drop(ids map[string]bool) {
 	}
 }
 
+// UnlistedError means that a target did not list what it has, so that nothing was compared. All
+// else was done.
+type UnlistedError struct{ Err error }
+
+func (e *UnlistedError) Error() string {
+	return "list what the target has, to compare with it: " + e.Err.Error()
+}
+
+// Unwrap returns the target's answer.
+func (e *UnlistedError) Unwrap() error { return e.Err }
+
 // rosters reads what is needed to match the objects that are not linked yet, or to compare all of
 // them. A cycle whose comparison fails does all else, and says in the end that it has failed.
 func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
@@ -133,7 +144,10 @@ func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
 			return err
 		}
 		if c.compared[kind] = c.Reread && err == nil; err != nil {
-			c.unlisted = fmt.Errorf("list what the target has, to compare with it: %w", err)
+			c.unlisted = &UnlistedError{err}
+			if err := c.test(ctx); err != nil { // it may search all the same, and is heard then
+				return err
+			}
 		}
 	}
 	return nil

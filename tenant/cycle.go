@@ -80,6 +80,10 @@ func (t *Tenant) FinishCycle(
 		j.Users = users
 		j.Groups = groups
 		j.Last = &x
+		if x.Unlisted {
+			j.Unlisted++
+			j.UnlistedAt = x.Ended
+		}
 		j.count(x)
 		if j.Failures++; failure == nil {
 			j.Failures = 0

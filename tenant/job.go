@@ -47,6 +47,8 @@ type Job struct {
 	Compare       bool      // with what the target has, at the next look at everything: somebody wants it
 	Unasked       bool      // the same, since the job or its target is new; an older node does not know it
 	ComparedAt    time.Time // when that was last done
+	Unlisted      int       // how often in a row it failed, since the target did not list
+	UnlistedAt    time.Time // when it last did
 	EqualSince    time.Time // since when the target has what the directory has; zero: it has not
 	LinkedTo      string    // the address of the target that its links are of; empty: not noted yet
 	Asked         int       // goes up with everything that an administrator does to the job
@@ -77,6 +79,18 @@ type jobWriter interface {
 func (j *Job) compare() {
 	j.reset()
 	j.Compare, j.Unasked = true, false
+	j.Unlisted = 0
+}
+
+// listsAgain is when a target that did not list what it has, a few times in a row, is to do so.
+const listsAgain = time.Hour //bound:none how often, not how much
+
+const fewLists = 3 //bound:none after which it is asked to more seldom
+
+// Compares says whether a cycle that begins now compares everything. One that is to, at a target
+// that has not listed what it has lately, does not: it would do everything, and fail, each minute.
+func (j Job) Compares(now time.Time) bool {
+	return (j.Compare || j.Unasked) && (j.Unlisted < fewLists || now.Sub(j.UnlistedAt) >= listsAgain)
 }
 
 // reset makes the next cycle look at everything.
@@ -89,6 +103,7 @@ type Execution struct {
 	Began, Ended                           time.Time
 	Imported, Exported, Escrowed, Entitled int
 	ErrorCode, ErrorMessage                string
+	Unlisted                               bool `json:",omitempty"` // the target did not list what it has
 }
 
 // Quarantine says why a job is held back.

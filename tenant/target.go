@@ -90,7 +90,7 @@ func (j *Job) move(before Credentials) {
 	if there := j.Credentials.place(); there != "" && j.LinkedTo != "" && there != j.LinkedTo {
 		j.reset()
 		j.Compare, j.Unasked = false, true
-		j.EqualSince = time.Time{}
+		j.Unlisted, j.EqualSince = 0, time.Time{}
 	}
 }
 

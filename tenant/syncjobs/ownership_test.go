@@ -5,10 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -363,4 +366,65 @@ func TestWhatNobodyAskedForIsNoRepairElsewhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unlisting is a way to a target that searches, and fails to list.
+type unlisting struct {
+	mu    sync.Mutex
+	lists int // how often it was to
+	well  bool
+}
+
+func (u *unlisting) RoundTrip(r *http.Request) (*http.Response, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if q := r.URL.Query(); r.Method != http.MethodGet || q.Get("startIndex")+q.Get("count") == "" || q.Has("filter") {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	if u.lists++; u.well {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	answer := httptest.NewRecorder()
+	answer.WriteHeader(http.StatusInternalServerError)
+	return answer.Result(), nil
+}
+
+// TestATargetThatNeverListsIsNotAskedToEachMinute: what a cycle has done although the listing
+// failed is done. After a few such cycles, others do what has changed, and one an hour compares.
+func TestATargetThatNeverListsIsNotAskedToEachMinute(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	var ahead time.Duration
+	h.tenant.Now = func() time.Time { return time.Now().Add(ahead) }
+	way := &unlisting{}
+	h.runner.HTTP = &http.Client{Transport: way}
+	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, h.application("Eng"), tenant.Gallery[0].SyncTemplate)
+	h.must(err)
+	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+		BaseAddress: &h.endpoint, SecretToken: &h.token,
+	}))
+	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	cycle := func(state string, tries bool) {
+		t.Helper()
+		before := way.lists
+		h.must(h.runner.RunJob(t.Context(), j))
+		j, err = h.tenant.Job(t.Context(), j.ServicePrincipalID, j.ID)
+		h.must(err)
+		if j.Last.State != state || (way.lists > before) != tries || j.Watermark == "" || j.Unasked == way.well {
+			t.Errorf("it ends as %s, lists: %v; %+v", j.Last.State, way.lists > before, j)
+		}
+	}
+	for range 3 {
+		cycle("Failed", true)
+	}
+	h.enable("ada", false)
+	cycle("Succeeded", false)
+	h.want("ada", "eva*", "Eng=ada+eva")
+	cycle("Succeeded", false)
+	ahead += time.Hour + time.Minute
+	cycle("Failed", true)
+	cycle("Succeeded", false)
+	way.well = true
+	h.must(h.tenant.RestartJob(t.Context(), tenanttest.Actor, j.ID, tenant.Reset{Links: true}))
+	cycle("Succeeded", true)
 }

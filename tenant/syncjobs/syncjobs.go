@@ -199,6 +199,7 @@ func (r *Runner) cycle(
 	if failure != nil {
 		x.State, x.ErrorMessage = "Failed", failure.Error()
 		x.ErrorCode, reason = judge(failure)
+		x.Unlisted = errors.As(failure, new(*provisioning.UnlistedError))
 	}
 	if r.Counted != nil {
 		r.Counted.Cycle(string(j.ID), x.State)
@@ -299,8 +300,8 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		MaxDeletions:   j.DeleteThreshold,
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
-		Reread:         j.Compare || j.Unasked,
-		Unasked:        j.Unasked,
+		Reread:         j.Compares(r.Tenant.Now()),
+		Unasked:        j.Unasked && j.Compares(r.Tenant.Now()),
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
