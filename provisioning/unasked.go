@@ -63,6 +63,14 @@ func (c *cycle) callRolls(ctx context.Context) error {
 	}
 	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
 	users, of := map[string]bool{}, map[string][]string{}
+	nobodys, err := c.ask(ctx, Group, membersPath+".value", c.NewID())
+	if len(nobodys) > 0 { // it ignores the question, and would put everybody into each group
+		c.rolls.asked, c.rolls.refused = true, true
+		return nil
+	}
+	if err != nil && !isRefusal(err) {
+		return err
+	}
 	var mu sync.Mutex
 	err = each(ctx, c.workers(), refs, func(ctx context.Context, ref Ref) error {
 		id, err := c.target(ctx, ref)

@@ -2,6 +2,7 @@ package provisioning_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -112,4 +113,34 @@ func TestADryRunOfAFirstComparisonIsExact(t *testing.T) {
 			t.Errorf("added %v, removed %v (refused: %v)", added, removed, refused)
 		}
 	}
+}
+
+// TestAnIgnoredFilterPutsNobodyIntoGroups: a target that does not list members answers the question
+// for the groups of a person with all of them. Whoever is to be a member is added all the same.
+func TestAnIgnoredFilterPutsNobodyIntoGroups(t *testing.T) {
+	t.Parallel()
+	x := newTarget(t)
+	d := newDirectory(user("ada"), user("bob"), group("Eng", "ada"))
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+	members(eng, "ada", "bob")(d)
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		ignores := strings.Contains(r.URL.Query().Get("filter"), "members.value") &&
+			!strings.Contains(r.URL.Query().Get("filter"), " and ")
+		if ignores {
+			groups, _ := x.center.Groups(t.Context(), center.GroupQuery{})
+			_, _ = fmt.Fprintf(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":1,
+				"Resources":[{"id":%q,"displayName":"Eng"}]}`, groups[0].ID)
+		}
+		return ignores
+	})
+	engine := provisioning.Engine{
+		Source: d, Memory: provisioning.NewVolatile(), Mappings: mappings(t), Reread: true, Unasked: true,
+		Target: provisioning.SCIM(x.client, provisioning.Entra), Now: time.Now, NewID: func() string { return "id" },
+	}
+	if result, err := engine.Run(t.Context()); err != nil || result.Failed > 0 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	x.misbehave(nil)
+	x.want(t, "ada*", "bob*", "Eng=ada+bob")
 }
