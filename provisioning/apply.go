@@ -428,6 +428,9 @@ func (c *cycle) forget(ctx context.Context, ref Ref, entries ...Entry) error {
 
 // moved notes where a user is at the target now.
 func (c *cycle) moved(ref Ref, targetID string) {
+	if c.main != nil {
+		c.main.moved(ref, targetID)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, asked := c.targets[ref]; asked {

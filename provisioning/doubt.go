@@ -305,6 +305,10 @@ func announced[T work](
 		id, err := c.begin(ctx, intents)
 		if err == nil {
 			err = each(ctx, workers, batch, func(ctx context.Context, x T) (err error) {
+				if !c.turns.begin(x.of().Ref) {
+					return nil
+				}
+				defer c.turns.end(x.of().Ref)
 				if c.Trace != nil {
 					var end func(error)
 					ctx, end = c.Trace(ctx, x.of())

@@ -279,6 +279,7 @@ type Engine struct {
 	DryRun bool
 
 	sleep func(context.Context, time.Duration) error // between two tries; nil: as long as it takes
+	look  time.Duration                              // lookMeanwhile, when zero
 }
 
 // DefaultWorkers is how many requests are under way at once, at most.
@@ -354,9 +355,11 @@ type cycle struct {
 	names  map[string]string // of objects, by their id at the target
 
 	door    door
-	unkept  atomic.Bool  // something could not be remembered
-	batches atomic.Int32 // that were begun
-	ended   []string     // batches that are over, and that the memory need not know any more; guarded by mu
+	turns   *turns        // nil: nobody else works on anything
+	main    *cycle        // beside which this one works; nil: none
+	unkept  atomic.Bool   // something could not be remembered
+	batches *atomic.Int32 // that were begun
+	ended   []string      // batches that are over, and that the memory need not know any more; guarded by mu
 
 	targets map[Ref]string // where users are at the target, as far as somebody asked; guarded by mu
 
@@ -427,6 +430,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		seen:    map[string]bool{},
 		absent:  map[Ref]bool{},
 		lost:    map[Ref]string{},
+		batches: &atomic.Int32{},
 		yielded: map[Ref]bool{},
 
 		released: map[string]bool{},
@@ -477,6 +481,7 @@ func (c *cycle) run(ctx context.Context) error {
 		c.total += len(seen.leaving)
 	}
 	c.report(c.result.Imported - len(users) - len(groups)) // of kinds that are not mapped
+	defer c.meanwhile(ctx, changes)()
 	for _, phase := range []func() error{
 		func() error { return c.removals(ctx, seen.leaving, groups) },
 		func() error { return c.rosters(ctx, seen) },

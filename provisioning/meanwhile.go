@@ -1,0 +1,178 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// lookMeanwhile is how often a cycle looks whether somebody is to lose access since it began.
+const lookMeanwhile = 2 * time.Second //bound:none how often, not how much
+
+// turns say who works on what, where two do: the cycle, and what it does meanwhile.
+type turns struct {
+	mu    sync.Mutex
+	busy  map[Ref]bool
+	taken map[Ref]bool // what the cycle knows of them is not the last word: the next one has their turn
+}
+
+// begin says whether an object may be worked on by the cycle. t may be nil.
+func (t *turns) begin(ref Ref) bool {
+	if t == nil {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.taken[ref] || t.busy[ref] {
+		return false
+	}
+	t.busy[ref] = true
+	return true
+}
+
+func (t *turns) end(ref Ref) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.busy, ref)
+}
+
+// take takes an object from the cycle, unless that is just working on it.
+func (t *turns) take(ref Ref) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy[ref] {
+		return false
+	}
+	t.taken[ref] = true
+	return true
+}
+
+// meanwhile takes away access from whoever is to lose it since the cycle has read the source, until
+// end is called: a cycle may last long, and a leaver does not wait for its end. All else does, and
+// the next cycle looks at everybody again.
+func (c *cycle) meanwhile(ctx context.Context, read Changes) (end func()) {
+	if c.DryRun {
+		return func() {}
+	}
+	members := map[Ref][]string{}
+	for _, g := range read.Groups {
+		members[g.Ref] = g.Members
+	}
+	c.turns = &turns{busy: map[Ref]bool{}, taken: map[Ref]bool{}}
+	each := lookMeanwhile
+	if c.look > 0 {
+		each = c.look
+	}
+	over := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for since := read.Watermark; ; {
+			select {
+			case <-time.After(each):
+			case <-over:
+				return
+			case <-ctx.Done():
+				return
+			}
+			// what fails, fails for the cycle too, which says so
+			if seen, err := c.takeAccess(ctx, since, members); err == nil {
+				since = seen
+			}
+		}
+	})
+	return func() {
+		close(over)
+		looking.Wait()
+	}
+}
+
+// takeAccess disables and deletes whoever is to lose access since a watermark, and removes members.
+// Nor does the cycle give such access any more: members are those of the groups that it has read.
+// It returns up to where that is done.
+func (c *cycle) takeAccess(
+	ctx context.Context, since string, members map[Ref][]string,
+) (seen string, err error) {
+	changes, err := c.Source.Changes(ctx, since, nil)
+	if err != nil || changes.Watermark == since {
+		return since, err
+	}
+	x := c.beside()
+	users, e1 := x.evaluate(ctx, changes.Users)
+	groups, e2 := x.evaluate(ctx, changes.Groups)
+	if err := errors.Join(e1, e2); err != nil {
+		return since, err
+	}
+	leaving, unwanted, err := x.losing(ctx, users, groups)
+	if err != nil {
+		return since, err
+	}
+	fewer := only(x.withMembers(groups), func(g candidate) bool { return len(without(members[g.Ref], g.Members)) > 0 })
+	c.mu.Lock()
+	removed := c.result.Disabled + c.result.Deleted
+	c.mu.Unlock()
+	if c.MaxDeletions > 0 && removed+len(leaving) > c.MaxDeletions { // the next cycle weighs that
+		return changes.Watermark, nil
+	}
+	seen = changes.Watermark
+	free := func(o candidate) bool {
+		ok := c.turns.take(o.Ref)
+		if !ok { // it is its turn another time
+			seen = since
+		}
+		return ok
+	}
+	leaving, fewer = only(leaving, free), only(fewer, free)
+	only(unwanted, free)
+	err = errors.Join(x.removals(ctx, leaving, fewer), x.end(ctx))
+	c.add(x)
+	return seen, err
+}
+
+// losing are those at the target who are to lose access, and those who are not there and are not
+// to come.
+func (c *cycle) losing(ctx context.Context, lists ...[]candidate) (leaving, unwanted []candidate, err error) {
+	for _, list := range lists {
+		for _, o := range list {
+			link, err := c.Memory.Link(ctx, o.Ref)
+			if err != nil && !errors.Is(err, ErrUnknown) {
+				return nil, nil, err
+			}
+			switch action := c.plan(o, link).action; {
+			case action == Disable || action == Delete:
+				leaving = append(leaving, o)
+			case (o.Gone || !o.inScope || !o.Active) && !o.unjudged:
+				unwanted = append(unwanted, o)
+			}
+		}
+	}
+	return leaving, unwanted, nil
+}
+
+// beside is a cycle of its own, which belongs to this one.
+func (c *cycle) beside() *cycle {
+	x := c.Engine.cycle(false)
+	own := *x.Engine
+	own.Reread, own.Progress = false, nil
+	x.Engine, x.main = &own, c
+	x.result.Cycle = c.result.Cycle
+	x.pace, x.batches = c.pace, c.batches
+	x.door.tested = true
+	return x
+}
+
+// add adds to a cycle what was done beside it.
+func (c *cycle) add(x *cycle) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.result.Disabled += x.result.Disabled
+	c.result.Deleted += x.result.Deleted
+	c.result.Updated += x.result.Updated
+	c.result.Failed += x.result.Failed
+	if x.result.Silent != nil {
+		c.result.Silent = x.result.Silent
+	}
+}
