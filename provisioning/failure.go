@@ -88,6 +88,11 @@ func Pause(tries int, err error) time.Duration {
 	return max(pause, Asked(err))
 }
 
+// LongestPause is the longest that Pause may say, or a doubt may last.
+func LongestPause(tries int) time.Duration {
+	return max(min(firstEscrow<<min(max(tries, 1)-1, 20), maxEscrow), MaxPause, lateness)
+}
+
 // Asked is for how long a target that has failed wants to be left alone, a minute at most: whoever
 // says longer is often well much sooner, such as a proxy with the page of a maintenance.
 func Asked(err error) time.Duration {

@@ -163,6 +163,20 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	return entered
 }
 
+// Wait is how long it is until a job in quarantine is tried again. A time that is further away than
+// any pause was noted by a clock that was ahead: it has come.
+func (q Quarantine) Wait(now time.Time) time.Duration {
+	wait := q.NextAttempt.Sub(now)
+	if wait > quarantineWaits[min(q.Tries, len(quarantineWaits)-1)]+ClockSlack {
+		return 0
+	}
+	return wait
+}
+
+// ClockSlack is by how much the clocks of nodes may differ without one of them being taken for one
+// that was set back.
+const ClockSlack = time.Minute //bound:none of a comparison
+
 // notify writes to whom the job's settings name. Source: quarantine page, "Provisioning
 // notification".
 func (t *Tenant) notify(ctx context.Context, j Job) {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
 func TestFortyMinutesPassInAMoment(t *testing.T) {
@@ -49,6 +52,41 @@ func TestFortyMinutesPassInAMoment(t *testing.T) {
 		)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", seconds, err, want)
+		}
+	}
+}
+
+// TestAClockThatIsSetBackStopsNoJob: the times that a clock noted which was a day ahead are not
+// waited for when it is right again: of somebody who failed, and of a quarantine.
+func TestAClockThatIsSetBackStopsNoJob(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusInternalServerError, http.StatusUnauthorized} {
+		var well, made atomic.Bool
+		found := nobody(func() { made.Store(true) })
+		c := newCluster(t, sqldbtest.Postgres(t), func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && !well.Load() {
+				w.WriteHeader(status)
+				return
+			}
+			found(w, r)
+		})
+		c.newUser(t, "ada")
+		ahead := func() time.Time { return time.Now().Add(26 * time.Hour) }
+		c.tenants[0].Now = ahead
+		if err := c.jobs[0].RunJob(context.Background(), c.job); err != nil {
+			t.Fatal(err)
+		}
+		well.Store(true)
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { c.jobs[1].Run(ctx) })
+		for deadline := time.Now().Add(20 * time.Second); !made.Load() && time.Now().Before(deadline); {
+			time.Sleep(20 * time.Millisecond) // a poll
+		}
+		cancel()
+		running.Wait()
+		if !made.Load() {
+			t.Errorf("after a %d, the job waits for the time of a clock that was ahead", status)
 		}
 	}
 }

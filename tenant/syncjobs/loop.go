@@ -184,8 +184,8 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 		t.changed, t.retryAt = l.nodes.last() > seen, lease.Next
 	}
 	switch {
-	case j.Quarantine != nil && j.Quarantine.NextAttempt.After(now): // that has times of its own
-		return j.Quarantine.NextAttempt.Sub(now)
+	case j.Quarantine != nil && j.Quarantine.Wait(now) > 0: // that has times of its own
+		return j.Quarantine.Wait(now)
 	case !t.tryAt.IsZero() && t.asked == j.Asked:
 		return time.Until(t.tryAt)
 	case !t.tryAt.IsZero():
@@ -196,6 +196,8 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 		return 0
 	}
 	switch {
+	case j.Last.Ended.Sub(now) > tenant.ClockSlack: // by a clock that was set back since
+		return 0
 	case l.Interval > 0:
 		return j.Last.Ended.Add(l.Interval).Sub(now)
 	case t.changed:

@@ -306,12 +306,13 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
 		list = nil
 		links, err := r.FailedLinks(m.job)
+		now := m.tenant.Now()
 		for _, l := range links {
-			list = append(list, provisioning.Failing{
-				Ref:     refOf(l),
-				RetryAt: l.RetryAt,
-				Now:     m.retry.takes(l, m.tenant.Now()),
-			})
+			at := l.RetryAt
+			if l.Left.IsZero() && at.Sub(now) > provisioning.LongestPause(l.Tries)+tenant.ClockSlack {
+				at = now // it was noted by a clock that was set back since
+			}
+			list = append(list, provisioning.Failing{Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now)})
 		}
 		return err
 	})
