@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -105,8 +106,26 @@ func (k MasterKey) write() error {
 		return err
 	}
 	err = os.Link(f.Name(), k.File)
-	if err == nil || errors.Is(err, fs.ErrExist) {
+	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
-	return os.Rename(f.Name(), k.File) // some file systems have no links
+	if err != nil { // some file systems have no links
+		if err := os.Rename(f.Name(), k.File); err != nil {
+			return err
+		}
+	}
+	return syncName(k.File)
+}
+
+// syncName has a new file's name outlast a power failure: what is sealed with a key may be
+// durable elsewhere at once. Windows has no such call, and needs none.
+func syncName(file string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

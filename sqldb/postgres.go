@@ -34,7 +34,7 @@ type postgres struct {
 	looked atomic.Int64
 }
 
-// applicationName is what the server calls our connections, unless the URL has another name. A
+// applicationName is what the server calls our connections, before the name that the URL has. A
 // restore looks for them.
 const applicationName = "gatehouse"
 
@@ -84,8 +84,8 @@ func (p *postgres) config(dsn string) (*pgxpool.Config, error) {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	dialServers(c)
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = applicationName
+	if name := c.RuntimeParams["application_name"]; !strings.HasPrefix(name, applicationName) {
+		c.RuntimeParams["application_name"] = strings.TrimSpace(applicationName + " " + name)
 	}
 	config.AfterConnect = p.prepare
 	return config, nil

@@ -466,7 +466,7 @@ func awaitAlone(ctx context.Context, conn *pgx.Conn) error {
 	for try := 1; ; try++ {
 		others := 0
 		err := conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-			AND pid <> pg_backend_pid() AND application_name = '`+applicationName+`'`).Scan(&others)
+			AND pid <> pg_backend_pid() AND application_name LIKE '`+applicationName+`%'`).Scan(&others)
 		if err != nil || others == 0 {
 			return err
 		}

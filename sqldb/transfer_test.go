@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -350,5 +352,28 @@ func TestARestoreIntoPostgreSQLThatIsKilledIsRepeated(t *testing.T) {
 	}
 	if steps < 10 {
 		t.Errorf("it has only %d steps", steps)
+	}
+}
+
+// TestARestoreSeesNodesByAnyName: the URL of a node may give its connections a name.
+func TestARestoreSeesNodesByAnyName(t *testing.T) {
+	ctx, dsn := context.Background(), sqldbtest.Postgres(t)
+	node := openOn(t, dsn+"&application_name=center-a")
+	if err := note(node, "it is connected"); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // the test is over
+	if err := awaitAlone(ctx, conn); !errors.Is(err, ErrInUse) {
+		t.Errorf("while a node serves: %v", err)
+	}
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := awaitAlone(ctx, conn); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
