@@ -89,7 +89,8 @@ const (
 func (c *Center) ProveCertificate(ctx context.Context, id string) error {
 	asking, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
-	since := time.Now().Truncate(time.Second) // as CloudTrail counts
+	since := time.Now().Truncate(time.Second)  // as CloudTrail counts
+	before, _ := c.RecordedSignIns(ctx, since) // in the same second: they prove nothing
 	recorded := false
 	err := c.do(asking, Task{
 		Title: "Sign in with the new certificate",
@@ -110,12 +111,12 @@ func (c *Center) ProveCertificate(ctx context.Context, id string) error {
 				return true, nil
 			case err != nil:
 				return false, err
-			case !seen.RefusedAt.IsZero() && !seen.At.After(seen.RefusedAt):
+			case seen.Seen-seen.Succeeded > before.Seen-before.Succeeded && !seen.At.After(seen.RefusedAt):
 				err = fmt.Errorf("AWS refused what the tenant sent: %s", seen.Refused)
 				refuse(err)
 				return false, err
 			}
-			recorded = seen.Succeeded > 0
+			recorded = seen.Succeeded > before.Succeeded
 			return recorded, nil
 		},
 	})
