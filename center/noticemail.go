@@ -42,9 +42,8 @@ func (c *Center) MailNotice(ctx context.Context) (bool, error) {
 	to = slices.DeleteFunc(to, func(u User) bool {
 		return !u.Active || u.PrimaryEmail() == "" || slices.Contains(n.Mailed, u.ID)
 	})
-	lease := n.Due
 	left, failed := c.mailTo(ctx, &n, to)
-	return true, c.concludeMail(ctx, n, lease, left, failed)
+	return true, c.concludeMail(ctx, n, left, failed)
 }
 
 // mailTo mails a notice to people, and notes who has it. left says that some were not tried.
@@ -68,7 +67,7 @@ func (c *Center) mailTo(ctx context.Context, n *Notice, to []User) (left bool, f
 
 // concludeMail notes who has a notice by mail, at the end of the program too: otherwise they would
 // get it again.
-func (c *Center) concludeMail(ctx context.Context, n Notice, lease time.Time, left bool, failed error) error {
+func (c *Center) concludeMail(ctx context.Context, n Notice, left bool, failed error) error {
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWait)
 	defer cancel()
 	stopped := ctx.Err() != nil

@@ -101,7 +101,7 @@ func (c *Center) revoke(
 			)
 		}
 	}
-	r.Roles, err = c.revokeRoles(tx, u.ID, open)
+	r.Roles, err = c.revokeRoles(tx, open)
 	return r, err
 }
 
@@ -241,7 +241,7 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 		role := ProvedRole{EndedRole: ended, State: RoleOpen}
 		var stands *RoleRevocation
 		for i, v := range standing {
-			if v.RoleName == ended.RoleName && v.Name == ended.Name && !(ended.Own && v.Queued) {
+			if v.RoleName == ended.RoleName && v.Name == ended.Name && (!ended.Own || !v.Queued) {
 				stands = &standing[i]
 			}
 		}

@@ -296,9 +296,7 @@ func (c *Center) canBeTold(s RoleSession) bool { return !s.Own && (s.Kept || c.R
 // The center's own STS asks RoleSessionOpen about what it has issued; IAM must be told where the
 // center keeps the roles. Where nobody can be told, the sessions stay, so that an administrator
 // sees what goes on.
-func (c *Center) revokeRoles(
-	tx Tx, user UserID, open Opened,
-) (ended []EndedRole, err error) {
+func (c *Center) revokeRoles(tx Tx, open Opened) (ended []EndedRole, err error) {
 	if err := c.endWindows(tx, open.Requests); err != nil { // which take back assignments too
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (s *Synchronizer) repairDue(ctx context.Context, every time.Duration) bool 
 		last = s.config.State.Now()
 	}
 	if err != nil { // the cycle meets it too
-		s.config.Log.Warn("when the last repair was is not known", "error", err)
+		s.config.Log.WarnContext(ctx, "when the last repair was is not known", "error", err)
 		return false
 	}
 	return s.config.State.Now().Sub(last) >= every

@@ -154,7 +154,7 @@ func (c *cycle) losing(ctx context.Context, lists ...[]candidate) (leaving, unwa
 
 // beside is a cycle of its own, which belongs to this one.
 func (c *cycle) beside() *cycle {
-	x := c.Engine.cycle(false)
+	x := c.cycle(false)
 	own := *x.Engine
 	own.Reread, own.Progress = false, nil
 	x.Engine, x.main = &own, c

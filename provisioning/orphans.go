@@ -101,7 +101,7 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 		ours := past[claim.Ref] == Written
 		link.Adopted = !ours
 		switch action := c.plan(o, link).action; {
-		case controlled || past[claim.Ref] == Others || !(ours || ofSource):
+		case controlled || past[claim.Ref] == Others || (!ours && !ofSource):
 			continue
 		case !ours && (!c.Adopt || c.Unasked):
 			link.Adopted = false

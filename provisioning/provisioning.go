@@ -503,7 +503,7 @@ func (c *cycle) run(ctx context.Context) error {
 		return errors.Join(c.unlisted, c.Memory.SetWatermark(ctx, changes.Watermark, false))
 	}
 	// What failed, and is found later, would not be compared: nobody asks again.
-	compared := c.Reread && !(c.Unasked && c.result.Silent != nil)
+	compared := c.Reread && (!c.Unasked || c.result.Silent == nil)
 	return c.Memory.SetWatermark(ctx, changes.Watermark, compared)
 }
 

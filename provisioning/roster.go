@@ -51,7 +51,7 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		switch {
 		case errors.Is(err, ErrNoPages): // it does not page as it should
 			return nil, nil
-		case errors.As(err, &p) && stops(err) == nil && !(c.Reread && MayPass(err)):
+		case errors.As(err, &p) && stops(err) == nil && (!c.Reread || !MayPass(err)):
 			return nil, nil
 		case err != nil:
 			return nil, err

@@ -107,7 +107,7 @@ func (m *migrator) run(ctx context.Context) error {
 		if err == nil || time.Since(began) > migratePatience {
 			return err
 		}
-		if f := fateOf(err); f != again && f != lost && f != full && !(m.waits && cannotReach(err)) {
+		if f := fateOf(err); f != again && f != lost && f != full && (!m.waits || !cannotReach(err)) {
 			return err
 		}
 		if time.Since(told) > tellEach {

@@ -169,8 +169,11 @@ func TestTheEndIsBoundedWhereTheDatabaseStalls(t *testing.T) {
 			if err := n.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			ended := make(chan error, 1)
-			go func() { ended <- n.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				_ = n.Wait()
+				close(ended)
+			}()
 			select {
 			case <-ended:
 			case <-time.After(time.Minute): // ownWait and what is written at the end, and much more

@@ -324,7 +324,8 @@ func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
 				page = tenant.Replica{Users: []tenant.User{u}}
 			}
 			var refused *graph.Error
-			if err != nil && !(errors.As(err, &refused) && refused.Code == "Request_ResourceNotFound") {
+			gone := errors.As(err, &refused) && refused.Code == "Request_ResourceNotFound"
+			if err != nil && !gone {
 				read = false
 				continue
 			}
