@@ -159,13 +159,22 @@ func openOrMake(path string) (f *os.File, err error) {
 	return f, nil
 }
 
+// lockPatience is for a lock that is just going: its process ends, or had begun to start another
+// one when it was closed, which has the file for a moment too.
+const lockPatience = 500 * time.Millisecond //bound:wait the lock of a data folder that another process has
+
 // lockBeside takes the lock of a database, whether its file is there or not.
 func lockBeside(path string) (*os.File, error) {
 	lock, err := openOrMake(path + lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", filepath.Dir(path), err)
 	}
-	if err := flock(lock); err != nil {
+	for began := time.Now(); ; time.Sleep(lockPatience / 20) {
+		if err = flock(lock); err == nil || time.Since(began) > lockPatience {
+			break
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, filepath.Dir(path)), lock.Close())
 	}
 	return lock, nil

@@ -287,7 +287,7 @@ func (p *typist) takesBack(o onward) {
 	}
 	_ = service.Wait() // told to stop
 	p.types("connect undo", undo...)
-	p.sees("delete 11 users and 2 groups that are new")
+	p.sees("delete 11 users and 2 groups that provisioning made")
 	p.accepts()
 	p.sees("Change the identity source back")
 	p.ChangeBack()
