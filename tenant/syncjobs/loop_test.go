@@ -62,7 +62,7 @@ func says(t *testing.T, e pairtest.Ends, text string) {
 	t.Helper()
 	admin := e.TenantAdministrator()
 	var page string
-	for range 50 {
+	for range 1000 { // a cycle may go on at the pace that the target has asked for
 		page = admin.Get(e.Tenant.AdminCenterURL + "apps/" + e.Tenant.ApplicationID + "/provisioning")
 		if strings.Contains(page, text) {
 			return
