@@ -116,11 +116,8 @@ func (c *Center) retireRole(tx Tx, request *AssignmentRequest) error {
 	if err != nil {
 		return err
 	}
-	if c.Roles == nil { // a node with other settings may keep them: it is left to that one, for which nobody waits
-		s, err := setup(tx)
-		if err != nil || !s.KeepsRoles {
-			return err
-		}
+	if kept, err := c.rolesAreKept(tx); err != nil || !kept {
+		return err
 	}
 	job, err := tx.RoleJob(p.RoleName)
 	if errors.Is(err, refusal.ErrNoRow) {

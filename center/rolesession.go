@@ -115,9 +115,11 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 	if !known.Before(ends) {
 		return known, nil
 	}
-	kept, err := c.rolesAreKept(tx)
-	if err != nil {
-		return known, err
+	kept := false
+	if !c.OwnSTS {
+		if kept, err = c.rolesAreKept(tx); err != nil {
+			return known, err
+		}
 	}
 	until := ends.Add(roleSessionSlack)
 	return until, errors.Join(tx.NoteRoleUse(RoleUse{
@@ -133,15 +135,15 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		PermissionSetARN: request.PermissionSet.ARN,
 		Until:            until,
 		Own:              c.OwnSTS,
-		Kept:             !c.OwnSTS && kept,
+		Kept:             kept,
 	}))
 }
 
-// rolesAreKept says whether IAM can be told about roles: by this node, or by one with other
-// settings, which stays responsible for what this one opens.
+// rolesAreKept says whether the roles are kept in IAM: by this node, or by one with other settings,
+// which is left to do it.
 func (c *Center) rolesAreKept(r Reader) (bool, error) {
-	if c.OwnSTS || c.Roles != nil {
-		return c.Roles != nil, nil
+	if c.Roles != nil {
+		return true, nil
 	}
 	s, err := setup(r)
 	return s.KeepsRoles, err

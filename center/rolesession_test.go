@@ -80,6 +80,16 @@ func TestCredentialsOfRolesEndWithTheUser(t *testing.T) {
 
 const denyS3 = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`
 
+// sweeps removes what is over at a moment, and does what follows from it.
+func (w *roleWorld) sweeps(at time.Time) {
+	w.t.Helper()
+	w.now = at
+	if err := w.Sweep(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.work()
+}
+
 // opens has a user open the role that there is.
 func (w *roleWorld) opens(a center.Assignment) center.RoleSession {
 	w.t.Helper()
@@ -157,11 +167,7 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	w.now = w.now.Add(13 * time.Hour)
-	if err := w.Sweep(ctx); err != nil {
-		t.Fatal(err)
-	}
-	w.work()
+	w.sweeps(w.now.Add(13 * time.Hour))
 	access, err = w.RoleAccess(ctx, ada.UserID)
 	if err != nil || len(access.Revoked)+len(w.iam.there[ada.RoleName].Revoked) != 0 {
 		t.Errorf("after the last credentials: %+v, %+v, %v", access, w.iam.there[ada.RoleName], err)

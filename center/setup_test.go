@@ -204,19 +204,11 @@ func TestARevocationHoldsAsLongAsTheLongestCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	revoke()
-	w.now = w.now.Add(time.Hour)
-	if err := w.Sweep(ctx); err != nil {
-		t.Fatal(err)
-	}
-	w.work()
+	w.sweeps(w.now.Add(time.Hour))
 	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 1 {
 		t.Errorf("IAM denies %+v, and the first credentials run until %s", denied, long.Until)
 	}
-	w.now = long.Until.Add(time.Hour)
-	if err := w.Sweep(ctx); err != nil {
-		t.Fatal(err)
-	}
-	w.work()
+	w.sweeps(long.Until.Add(time.Hour))
 	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 0 {
 		t.Errorf("IAM denies %+v after all have run out", denied)
 	}

@@ -127,22 +127,24 @@ func (u *Undo) compareNew(ctx context.Context, now Snapshot) error {
 			return err
 		}
 	}
-	for _, x := range now.Users {
+	fromProvisioning := func(id, name string, external []ExternalID) bool {
 		switch {
-		case there[x.ID]:
-		case made[x.ID] || provisioned(x.ExternalIDs):
+		case there[id]:
+			return false
+		case made[id] || provisioned(external):
+			return true
+		}
+		u.staying = append(u.staying, name)
+		return false
+	}
+	for _, x := range now.Users {
+		if fromProvisioning(x.ID, x.UserName, x.ExternalIDs) {
 			u.newUsers = append(u.newUsers, x)
-		default:
-			u.staying = append(u.staying, x.UserName)
 		}
 	}
 	for _, x := range now.Groups {
-		switch {
-		case there[x.ID]:
-		case made[x.ID] || provisioned(x.ExternalIDs):
+		if fromProvisioning(x.ID, x.DisplayName, x.ExternalIDs) {
 			u.newGroups = append(u.newGroups, x)
-		default:
-			u.staying = append(u.staying, x.DisplayName)
 		}
 	}
 	return nil

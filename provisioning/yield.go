@@ -49,6 +49,8 @@ type line struct {
 	knots map[Ref]*knot
 	held  map[string]*knot // claims, and who of those that wait gives each up
 	has   map[string]bool  // claims that one of them has at the target
+
+	claimants map[string][]Ref // who has which claim, as far as is remembered; nil: not looked up
 }
 
 // line puts objects that wait for names in an order in which each finds them free. Of those that
@@ -236,25 +238,40 @@ func (c *cycle) holdersOf(ctx context.Context, q *line, k *knot) (refs []Ref, er
 	if len(refs) > 0 || len(unasked) == 0 {
 		return refs, nil
 	}
-	known, err := c.Memory.Known(ctx) // the target does not search by it, as AWS by addresses
-	if err != nil || len(known) > knownLooked {
+	claimants, err := c.claimants(ctx, q, k.Kind) // the target does not search by it, as AWS by addresses
+	for _, name := range slices.Sorted(maps.Keys(unasked)) {
+		for _, ref := range claimants[name] {
+			note(ref)
+		}
+	}
+	return refs, err
+}
+
+// claimants looks once for each line, whose objects are of one kind, who has which claim: whoever
+// gives one up meanwhile is among the yielded. It knows nobody where there are too many.
+func (c *cycle) claimants(ctx context.Context, q *line, kind Kind) (map[string][]Ref, error) {
+	if q.claimants != nil {
+		return q.claimants, nil
+	}
+	known, err := c.Memory.Known(ctx)
+	if err != nil {
 		return nil, err
 	}
+	all := map[string][]Ref{}
 	for _, ref := range known {
-		if ref.Kind != k.Kind {
+		if ref.Kind != kind || len(known) > knownLooked {
 			continue
 		}
 		link, err := c.Memory.Link(ctx, ref)
 		if err != nil && !errors.Is(err, ErrUnknown) {
 			return nil, err
 		}
-		for name := range claims(ref.Kind, link.Sent) {
-			if unasked[name] {
-				note(ref)
-			}
+		for name := range claims(kind, link.Sent) {
+			all[name] = append(all[name], ref)
 		}
 	}
-	return refs, nil
+	q.claimants = all
+	return all, nil
 }
 
 // knownLooked is how many objects are looked through for who has a value, where the target is not

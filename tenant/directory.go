@@ -331,24 +331,21 @@ func (t *Tenant) SetPassword(ctx context.Context, by audit.Actor, id UserID, pas
 	if err != nil {
 		return t.Refuse(ctx, by, ActionResetPassword.name, string(id), err)
 	}
-	return t.change(ctx, by, ActionResetPassword, func(tx Tx, _ *Touched) (string, error) {
-		u, err := tx.User(id)
-		if err != nil {
-			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
-		}
-		if err := mayLockOutUser(tx, by, id); err != nil {
-			return string(id), err
-		}
-		return string(id), errors.Join(
-			putPassword(tx, AccountID(id), hash, false), t.endSessions(tx, &u), tx.PutUser(u),
-		)
+	return t.endAfter(ctx, by, ActionResetPassword, id, func(tx Tx) error {
+		return putPassword(tx, AccountID(id), hash, false)
 	})
 }
 
 // RevokeSessions ends a user's sessions, and the refresh tokens that programs have. Source: user:
 // revokeSignInSessions.
 func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) error {
-	return t.change(ctx, by, ActionRevokeSessions, func(tx Tx, _ *Touched) (string, error) {
+	return t.endAfter(ctx, by, ActionRevokeSessions, id, func(Tx) error { return nil })
+}
+
+// endAfter changes how a user signs in, and ends all that was begun before. It refuses whoever may
+// not lock the user out, and fails with UserNotFound.
+func (t *Tenant) endAfter(ctx context.Context, by audit.Actor, action Action, id UserID, edit func(Tx) error) error {
+	return t.change(ctx, by, action, func(tx Tx, _ *Touched) (string, error) {
 		u, err := tx.User(id)
 		if err != nil {
 			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
@@ -356,7 +353,7 @@ func (t *Tenant) RevokeSessions(ctx context.Context, by audit.Actor, id UserID) 
 		if err := mayLockOutUser(tx, by, id); err != nil {
 			return string(id), err
 		}
-		return string(u.ID), errors.Join(t.endSessions(tx, &u), tx.PutUser(u))
+		return string(id), errors.Join(edit(tx), t.endSessions(tx, &u), tx.PutUser(u))
 	})
 }
 

@@ -186,18 +186,8 @@ func (t *Tenant) RemoveFactor(ctx context.Context, by audit.Actor, a Account, ke
 // and ends what was opened with them. The next sign-in takes the password alone, and has them
 // register anew where the tenant requires a factor. It fails with UserNotFound.
 func (t *Tenant) ResetFactors(ctx context.Context, by audit.Actor, id UserID) error {
-	return t.change(ctx, by, ActionDeleteSecurityInfo, func(tx Tx, _ *Touched) (string, error) {
-		u, err := tx.User(id)
-		if err != nil {
-			return string(id), refusal.IfNoRow(err, UserNotFound, string(id))
-		}
-		if err := mayLockOutUser(tx, by, id); err != nil {
-			return string(id), err
-		}
-		return string(id), errors.Join(
-			tx.PutFactors(Factors{Account: AccountID(id)}), unlockCodes(tx, AccountID(id)),
-			t.endSessions(tx, &u), tx.PutUser(u),
-		)
+	return t.endAfter(ctx, by, ActionDeleteSecurityInfo, id, func(tx Tx) error {
+		return errors.Join(tx.PutFactors(Factors{Account: AccountID(id)}), unlockCodes(tx, AccountID(id)))
 	})
 }
 
