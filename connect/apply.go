@@ -388,7 +388,7 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 		}
 		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: text})
 	}
-	in := graph.Secrets{Value: p.withSaved(settings)}
+	in := p.withSaved(settings)
 	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), in, nil); err != nil {
 		return err
 	}

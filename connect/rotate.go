@@ -296,7 +296,7 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	if err := p.readSecrets(ctx); err != nil {
 		return err
 	}
-	saved := graph.Secrets{Value: p.withSaved(credentials)}
+	saved := p.withSaved(credentials)
 	if err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), saved, nil); err != nil {
 		return err
 	}

@@ -67,18 +67,13 @@ func (p *Plan) address() string {
 	return p.State.SCIM.ScimEndpoint
 }
 
-// withSaved adds to settings all others that are saved: a PUT replaces the whole list. What is
-// masked stays out, since the mask would be saved.
-func (p *Plan) withSaved(settings []graph.KeyValue) []graph.KeyValue {
-	out := slices.Clone(settings)
+// withSaved adds to settings all others that are saved.
+func (p *Plan) withSaved(settings []graph.KeyValue) graph.Secrets {
+	var saved graph.Secrets
 	for _, key := range slices.Sorted(maps.Keys(p.State.Secrets)) {
-		value := p.State.Secrets[key]
-		given := slices.ContainsFunc(settings, func(kv graph.KeyValue) bool { return strings.EqualFold(kv.Key, key) })
-		if !given && strings.Trim(value, "*") != "" {
-			out = append(out, graph.KeyValue{Key: key, Value: value})
-		}
+		saved.Value = append(saved.Value, graph.KeyValue{Key: key, Value: p.State.Secrets[key]})
 	}
-	return out
+	return saved.With(settings...)
 }
 
 // notifying is the saved settings of notifications with mails to an address. All else in them

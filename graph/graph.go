@@ -10,6 +10,8 @@ package graph
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -262,6 +264,19 @@ type KeyValue struct {
 // Secrets is the body of PUT …/synchronization/secrets.
 type Secrets struct {
 	Value []KeyValue `json:"value"`
+}
+
+// With adds to settings all others that are saved: a PUT replaces the whole list. What is masked
+// stays out, since the mask would be saved.
+func (s Secrets) With(settings ...KeyValue) Secrets {
+	out := slices.Clone(settings)
+	for _, saved := range s.Value {
+		given := slices.ContainsFunc(settings, func(kv KeyValue) bool { return strings.EqualFold(kv.Key, saved.Key) })
+		if !given && strings.Trim(saved.Value, "*") != "" {
+			out = append(out, saved)
+		}
+	}
+	return Secrets{out}
 }
 
 // ValidateCredentials is the body of validateCredentials, the portal's Test Connection.

@@ -117,12 +117,7 @@ func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) err
 		if err != nil {
 			return err
 		}
-		if err = w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", graph.Secrets{
-			Value: []graph.KeyValue{
-				{Key: graph.KeyBaseAddress, Value: tenant.ScimEndpoint},
-				{Key: graph.KeySecretToken, Value: token.Value},
-			},
-		}, nil); err != nil {
+		if err = w.putToken(ctx, r, tenant, token); err != nil {
 			return err
 		}
 		works := false
@@ -139,6 +134,26 @@ func (w *worker) giveToken(ctx context.Context, r doctor.Repair, job string) err
 		}
 	}
 	return err
+}
+
+// putToken saves an access token in a job, beside all else that is saved there.
+func (w *worker) putToken(
+	ctx context.Context, r doctor.Repair, tenant adminapi.Tenant, token adminapi.BearerToken,
+) error {
+	saved, err := w.saved(ctx, r)
+	if err != nil {
+		return err
+	}
+	return w.Graph.Do(ctx, http.MethodPut, principal(r)+"/synchronization/secrets", saved.With(
+		graph.KeyValue{Key: graph.KeyBaseAddress, Value: tenant.ScimEndpoint},
+		graph.KeyValue{Key: graph.KeySecretToken, Value: token.Value},
+	), nil)
+}
+
+// saved is what is saved for the application's job.
+func (w *worker) saved(ctx context.Context, r doctor.Repair) (saved graph.Secrets, err error) {
+	err = w.Graph.Do(ctx, http.MethodGet, principal(r)+"/synchronization/secrets", nil, &saved)
+	return saved, err
 }
 
 // makeToken makes an access token, in the place of an old one if that is named.
@@ -166,8 +181,7 @@ func (w *worker) lasts(ctx context.Context, r doctor.Repair, job string, tenant 
 
 // works says whether a job has saved the endpoint, with a token that passes Test Connection.
 func (w *worker) works(ctx context.Context, r doctor.Repair, job string, tenant adminapi.Tenant) (bool, error) {
-	var saved graph.Secrets
-	err := w.Graph.Do(ctx, http.MethodGet, principal(r)+"/synchronization/secrets", nil, &saved)
+	saved, err := w.saved(ctx, r)
 	if err != nil {
 		return false, err
 	}

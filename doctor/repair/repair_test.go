@@ -3,6 +3,7 @@ package repair_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +128,32 @@ func TestATokenThatDoesNotHelpStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	proves(t, e)
+}
+
+// TestANewTokenLeavesTheOtherSettings: a PUT replaces the whole list, and the protection against
+// accidental deletions is in it.
+func TestANewTokenLeavesTheOtherSettings(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	path := "/servicePrincipals/" + e.Tenant.ServicePrincipalID + "/synchronization/secrets"
+	const protects = `{"DeleteThresholdEnabled":true,"DeleteThresholdValue":5}`
+	var saved graph.Secrets
+	if err := e.Client.Do(t.Context(), http.MethodPut, path, graph.Secrets{Value: []graph.KeyValue{
+		{Key: graph.KeyBaseAddress, Value: e.Center.SCIMEndpoint}, {Key: graph.KeySecretToken, Value: "lost"},
+		{Key: graph.KeyNotification, Value: protects},
+	}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if why := apply(t, repair.Sides{Graph: e.Client, Admin: e.Admin}, save(e)); why != "" {
+		t.Fatal(why)
+	}
+	proves(t, e)
+	err := e.Client.Do(t.Context(), http.MethodGet, path, nil, &saved)
+	if err != nil || !slices.ContainsFunc(saved.Value, func(kv graph.KeyValue) bool {
+		return kv.Key == graph.KeyNotification && strings.Contains(kv.Value, `"DeleteThresholdValue":5`)
+	}) {
+		t.Errorf("saved are %+v, %v", saved, err)
+	}
 }
 
 func save(e pairtest.Ends) doctor.Repair {
