@@ -15,7 +15,9 @@ import (
 // the time that it asks for is over, and then requests go out evenly, a little slower than what it
 // took before. Where that was too short a time to tell, the rate rises each second until the target
 // throttles again, which then tells; afterwards a higher rate is tried every now and then, each
-// time after a longer while as long as that goes wrong, and a much higher one when it goes well.
+// time after a longer while as long as that goes wrong, and a much higher one when it goes well. A
+// target that takes nothing at all is asked ever less often, which says nothing of the rate that it
+// takes when it is back.
 type pace struct {
 	mu        sync.Mutex
 	wake      chan struct{} // closed when somebody may be let in
@@ -34,10 +36,14 @@ type pace struct {
 	heard     time.Time     // when the target last answered, other than that it cannot
 	missed    int           // requests since then
 	waited    bool          // for as long as the target asks, since then
+	pause     time.Duration // the last one, where the target does not say how long
 }
 
 const (
 	firstUnderWay = 4
+	shortPause    = 100 * time.Millisecond //bound:none the shortest pause
+	//bound:wait a target that throttles and does not say for how long, before it is asked again
+	longPause = time.Second
 	//bound:depth requests that a target does not answer, before a cycle ends
 	maxMissed = 2 * DefaultWorkers
 	fewMissed = 8 //bound:none below it, no silence is judged
@@ -168,12 +174,20 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 	if began.Before(p.notBefore) {
 		return
 	}
+	nothing := len(p.answered) == 0 && p.interval > 0
+	if p.pause = min(2*p.pause, longPause); !nothing {
+		p.pause = shortPause
+	}
 	if asked == 0 {
-		asked = p.interval + 100*time.Millisecond
+		asked = p.interval + p.pause
 	}
 	p.notBefore = now.Add(asked)
 	if !p.waited { // it is not silent while it is left alone, once
 		p.heard, p.waited = p.notBefore, true
+	}
+	if nothing {
+		p.next = p.notBefore
+		return
 	}
 	window := paceWindow
 	if !p.sure { // the rate has risen until now

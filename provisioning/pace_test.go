@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,6 +269,39 @@ func TestAnHourIsNotWaitedForInACycle(t *testing.T) {
 	}
 }
 
+// TestATargetThatTookNothingForAWhileIsNotSlowAfterwards: while it answers 429 to everything it is
+// asked ever less often. When it takes requests again, they go on as fast as before.
+func TestATargetThatTookNothingForAWhileIsNotSlowAfterwards(t *testing.T) {
+	t.Parallel()
+	for _, retryAfter := range []string{"", "1"} {
+		synctest.Test(t, func(t *testing.T) {
+			whole := time.Now().Add(10 * time.Second)
+			var refused atomic.Int64
+			client := behind(t, func(w http.ResponseWriter, r *http.Request, door http.Handler) {
+				if !time.Now().Before(whole) {
+					door.ServeHTTP(w, r)
+					return
+				}
+				refused.Add(1)
+				if retryAfter != "" {
+					w.Header().Set("Retry-After", retryAfter)
+				}
+				w.WriteHeader(http.StatusTooManyRequests)
+			})
+			result, err := once(t, client, many(5, 1), false)
+			if err != nil || result.Created != 6 || result.Failed > 0 {
+				t.Errorf("%+v, %v", result, err)
+			}
+			if took := time.Since(whole); took > 3*time.Second {
+				t.Errorf("with Retry-After %q the cycle ends %s after the target is back", retryAfter, took)
+			}
+			if n := refused.Load(); n < 5 || n > 60 {
+				t.Errorf("with Retry-After %q, %d requests were refused", retryAfter, n)
+			}
+		})
+	}
+}
+
 // inside is a connection within the process, which a test's own clock goes with.
 type inside struct{ http.Handler }
 
@@ -280,21 +314,37 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// behind is a client of a center within the process. What stands before the center's door is a
+// test's own.
+func behind(t *testing.T, before func(http.ResponseWriter, *http.Request, http.Handler)) *scim.Client {
+	c := centertest.New(t, "http://127.0.0.1")
+	nothing := func(*http.Request) string { return "" }
+	door := (&scimserver.Handler{
+		Center: c, Log: slog.New(slog.DiscardHandler), RequestID: nothing, Address: nothing,
+	}).Before(http.NotFoundHandler())
+	endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
+	way := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { before(w, r, door) })
+	return &scim.Client{BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{way}}}
+}
+
+// once runs a first cycle.
+func once(t *testing.T, client *scim.Client, c *company, reread bool) (provisioning.Result, error) {
+	engine := provisioning.Engine{
+		Source: c, Memory: newMemory(), Target: provisioning.SCIM(client, provisioning.Entra),
+		Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }, Reread: reread,
+	}
+	return engine.Run(t.Context())
+}
+
 // TestATargetThatLimitsByTheMinuteIsDone: it says how long the rest of its minute is. A cycle waits
 // for that, or each would begin anew and come no further than the one before.
 func TestATargetThatLimitsByTheMinuteIsDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := centertest.New(t, "http://127.0.0.1")
-		nothing := func(*http.Request) string { return "" }
-		door := (&scimserver.Handler{
-			Center: c, Log: slog.New(slog.DiscardHandler), RequestID: nothing, Address: nothing,
-		}).Before(http.NotFoundHandler())
-		endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
 		var mu sync.Mutex
 		var began time.Time
 		left := 0
-		limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := behind(t, func(w http.ResponseWriter, r *http.Request, door http.Handler) {
 			mu.Lock()
 			defer mu.Unlock()
 			if time.Since(began) >= time.Minute {
@@ -307,12 +357,7 @@ func TestATargetThatLimitsByTheMinuteIsDone(t *testing.T) {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil((time.Minute - time.Since(began)).Seconds()))))
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		client := &scim.Client{BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{limited}}}
-		engine := provisioning.Engine{
-			Source: many(20, 1), Memory: newMemory(), Target: provisioning.SCIM(client, provisioning.Entra),
-			Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }, Reread: true,
-		}
-		result, err := engine.Run(t.Context())
+		result, err := once(t, client, many(20, 1), true)
 		if err != nil || result.Created != 21 || result.Failed > 0 {
 			t.Errorf("%+v, %v", result, err)
 		}
