@@ -72,14 +72,18 @@ const (
 	idleTimeout    = 90 * time.Second //bound:wait the next request on a connection to a target
 	maxIdleByHost  = 64               //bound:queue idle connections to one target
 	maxHeaderBytes = 64 << 10         //bound:body the headers of a target's answer
+	// HTTP/2 has all requests on one connection: it is asked whether it lives, and closed if not.
+	pingAfter   = 5 * time.Second //bound:none how often, not how much
+	pingTimeout = 3 * time.Second //bound:wait the answer to a ping on a connection to a target
 )
 
 // Client returns a client that asks what the policy lets it ask, waits for timeout at most, and
 // follows no redirect.
 func (p Policy) Client(timeout time.Duration) *http.Client {
-	var sends http.RoundTripper = p.transport()
+	t := p.transport()
+	var sends http.RoundTripper = t
 	if p.Around != nil {
-		sends = p.Around(sends)
+		sends = &around{p.Around(t), t}
 	}
 	return &http.Client{Timeout: timeout, Transport: sends, CheckRedirect: Stay}
 }
@@ -122,6 +126,15 @@ func shorten(address string) string {
 	return fmt.Sprintf("%q", address)
 }
 
+// around is what stands around a transport. It may not know of its connections.
+type around struct {
+	http.RoundTripper
+	connections *transport
+}
+
+// CloseIdleConnections is that of http.Client.
+func (a *around) CloseIdleConnections() { a.connections.CloseIdleConnections() }
+
 // transport sends each request by the connections that are right for it.
 type transport struct {
 	policy                   Policy
@@ -159,6 +172,7 @@ func (p Policy) connections() *http.Transport {
 		IdleConnTimeout:        idleTimeout,
 		TLSHandshakeTimeout:    dialTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 }
 

@@ -22,6 +22,8 @@ type Client struct {
 	BaseURL string // the tenant URL; a trailing slash and a query string are allowed
 	Token   string
 	HTTP    *http.Client // http.DefaultClient when nil
+
+	attention attention
 }
 
 // maxAnswer bounds what is read of an answer.
@@ -53,8 +55,8 @@ func (u *Unanswered) Error() string { return u.Err.Error() }
 // Unwrap returns the connection's error.
 func (u *Unanswered) Unwrap() error { return u.Err }
 
-// Do sends one request. path begins with a slash, and its segments are escaped; in and out may be
-// nil.
+// Do sends one request, and gives it up when the service answers others and not this one. path
+// begins with a slash, and its segments are escaped; in and out may be nil.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	_, err := c.do(ctx, method, path, query, in, out)
 	return err
@@ -89,6 +91,15 @@ func encode(v any) ([]byte, error) {
 func (c *Client) do(
 	ctx context.Context, method, path string, query url.Values, in, out any,
 ) (location string, err error) {
+	ctx, end := c.attend(ctx)
+	defer end()
+	return c.send(ctx, method, path, query, in, out)
+}
+
+// send is do for one that waits for as long as its context and the HTTP client let it.
+func (c *Client) send(
+	ctx context.Context, method, path string, query url.Values, in, out any,
+) (location string, err error) {
 	base, err := url.Parse(c.BaseURL)
 	if err != nil || base.Host == "" {
 		return "", fmt.Errorf("the tenant URL %q is not a URL", c.BaseURL)
@@ -120,12 +131,12 @@ func (c *Client) do(
 	}
 	res, err := c.client().Do(req)
 	if err != nil {
-		return "", &Unanswered{connected.Load(), fmt.Errorf("reach the SCIM endpoint: %w", err)}
+		return "", &Unanswered{connected.Load(), lost(ctx, fmt.Errorf("reach the SCIM endpoint: %w", err))}
 	}
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return "", &Unanswered{true, fmt.Errorf("read the SCIM endpoint's answer: %w", err)}
+		return "", &Unanswered{true, lost(ctx, fmt.Errorf("read the SCIM endpoint's answer: %w", err))}
 	}
 	if res.StatusCode/100 != 2 {
 		return "", problem(res, data)

@@ -1,6 +1,7 @@
 package pairtest
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Way is the way from a tenant to a center: a proxy that a test can break.
@@ -24,6 +26,7 @@ type Way struct {
 	mu      sync.Mutex
 	how     Break
 	server  *httptest.Server
+	dead    time.Time // connections that were made before it are, for good
 }
 
 // Asked is how many requests have come so far. Those that no connection was made for do not count.
@@ -32,7 +35,8 @@ func (w *Way) Asked() int { return int(w.asked.Load()) }
 // Break is how a way is broken.
 type Break string
 
-// The ways of a way to be broken. Cut carries a request out and loses its answer.
+// The ways of a way to be broken. Cut carries a request out and loses its answer. Swallow loses
+// what is sent, and the connections that were there never carry anything again.
 const (
 	Whole       Break = ""
 	Refuse      Break = "refuse connections"
@@ -45,10 +49,13 @@ const (
 	Unrouted    Break = "answer as a proxy without a backend"
 	Maintained  Break = "answer a page"
 	AnHour      Break = "answer 503, for an hour"
+	Swallow     Break = "swallow requests"
 )
 
 // Breaks are all of them.
-var Breaks = []Break{Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained, AnHour}
+var Breaks = []Break{
+	Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained, AnHour, Swallow,
+}
 
 // NewWay makes a way to a SCIM endpoint, which is whole and ends with the test.
 func NewWay(t testing.TB, endpoint string) *Way {
@@ -77,17 +84,24 @@ func (w *Way) listen(address string) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
 	_ = s.Listener.Close()
 	s.Listener = l
+	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connected{}, time.Now())
+	}
 	s.Start()
 	w.server = s
 }
 
-// Break breaks the way, or makes it whole. Connections end.
+// Break breaks the way, or makes it whole. Connections end, unless they are to seem alive.
 func (w *Way) Break(how Break) {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.how == Swallow {
+		w.dead = time.Now()
+	}
+	silently := how == Swallow || (w.how == Swallow && how == Whole)
 	w.how = how
-	if w.server != nil {
+	if w.server != nil && !silently {
 		w.server.CloseClientConnections()
 	}
 	switch {
@@ -99,10 +113,16 @@ func (w *Way) Break(how Break) {
 	}
 }
 
+// connected is in the context of a request: when its connection was made.
+type connected struct{}
+
 func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 	w.asked.Add(1)
 	w.mu.Lock()
 	how := w.how
+	if made, _ := r.Context().Value(connected{}).(time.Time); made.Before(w.dead) {
+		how = Swallow
+	}
 	w.mu.Unlock()
 	answer := func(status int) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -125,6 +145,9 @@ func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 		out.Header().Set("Content-Length", "1000")
 		_, _ = io.Copy(out, strings.NewReader(`{"schemas":`))
 		panic(http.ErrAbortHandler)
+	case Swallow:
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done() // until who has asked gives up
 	case Unavailable:
 		answer(http.StatusServiceUnavailable)
 	case AnHour:
