@@ -24,10 +24,11 @@ type Past uint8
 
 // The pasts.
 const (
-	Unknown Past = iota
-	Seen         // the source had the object once
-	Written      // it has written the object at the target
-	Others       // another job of the same source has a link to it
+	Unknown   Past = iota
+	Seen           // the source had the object once
+	Written        // it has written the object at the target
+	TakenOver      // the same, and the object was there before
+	Others         // another job of the same source has a link to it
 )
 
 // Historian is a Memory that can say more of what it has no link of any more. What it cannot say is
@@ -98,8 +99,8 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 			o.Name = claim.ID
 		}
 		controlled := c.Careful && claim.Kind == Group && strings.HasPrefix(link.Sent["displayName"], controlTower)
-		ours := past[claim.Ref] == Written
-		link.Adopted = !ours
+		ours := past[claim.Ref] == Written || past[claim.Ref] == TakenOver
+		link.Adopted = past[claim.Ref] != Written
 		switch action := c.plan(o, link).action; {
 		case controlled || past[claim.Ref] == Others || (!ours && !ofSource):
 			continue

@@ -421,7 +421,7 @@ func (t *Tenant) hardDelete(ctx context.Context, by audit.Actor, item DeletedIte
 		}
 		jobs, err := tx.Jobs(item.Application.ServicePrincipalID)
 		for _, j := range jobs {
-			err = errors.Join(err, tx.DeleteJob(j.ID))
+			err = errors.Join(err, endJob(tx, j, t.now()))
 		}
 		return item.ID, errors.Join(err, tx.DeleteDeletedItem(item.ID))
 	})

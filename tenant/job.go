@@ -454,13 +454,14 @@ func (t *Tenant) RestartJob(ctx context.Context, by audit.Actor, id JobID, reset
 	})
 }
 
-// DeleteJob removes a job with its memory.
+// DeleteJob removes a job with its memory, apart from what proves who was written by it.
 func (t *Tenant) DeleteJob(ctx context.Context, by audit.Actor, id JobID) error {
 	return t.change(ctx, by, ActionDeleteProvisioningConfiguration, func(tx Tx, _ *Touched) (string, error) {
-		if _, err := tx.Job(id); err != nil {
+		j, err := tx.Job(id)
+		if err != nil {
 			return string(id), refusal.IfNoRow(err, JobNotFound, string(id))
 		}
-		return string(id), tx.DeleteJob(id)
+		return string(id), endJob(tx, j, t.now())
 	})
 }
 

@@ -86,7 +86,7 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 	over := t.Store.Update(ctx, func(tx Tx) error {
 		_, e1 := tx.DeleteSessions(now)
 		_, e2 := tx.DeleteLog(now.Add(-logRetention))
-		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now))
+		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now), sweepFormers(tx, now))
 	})
 	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now))
 }

@@ -35,6 +35,7 @@ type Reader interface {
 	securityReader
 	jobReader
 	linkReader
+	formerReader
 	leaseReader
 	logReader
 	changeReader
@@ -65,6 +66,7 @@ type Tx interface {
 	securityWriter
 	jobWriter
 	linkWriter
+	formerWriter
 	leaseWriter
 	logWriter
 	changeWriter

@@ -100,8 +100,9 @@ func (j Job) Moved() bool {
 	return place != "" && j.LinkedTo != "" && j.LinkedTo != place
 }
 
-// Arrive notes that a job is about to write to its target, and forgets what it knows of another
-// one. An id of that may be somebody else's at this one. Whoever works on the job calls it before.
+// Arrive notes that a job is about to write to its target, and puts aside what it knows of another
+// one. An id of that may be somebody else's at this one. Whoever works on the job calls it before,
+// and fails with ConcurrentChange where the job has been given another target meanwhile.
 func (t *Tenant) Arrive(ctx context.Context, h Holding, j Job) error {
 	if place := j.Credentials.place(); place == "" || j.LinkedTo == place {
 		return nil
@@ -110,18 +111,25 @@ func (t *Tenant) Arrive(ctx context.Context, h Holding, j Job) error {
 		if err := h.Check(tx); err != nil {
 			return err
 		}
-		j, err := tx.Job(j.ID)
+		now, err := tx.Job(j.ID)
 		if errors.Is(err, refusal.ErrNoRow) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if j.Moved() {
-			err = tx.DeleteLinks(j.ID)
+		if !now.Credentials.SameTarget(j.Credentials) {
+			return &refusal.Error{
+				Code:    ConcurrentChange,
+				Subject: string(j.ID),
+				Detail:  "the job was given another tenant URL; try again",
+			}
 		}
-		j.LinkedTo = j.Credentials.place()
-		return errors.Join(err, tx.PutJob(j))
+		if now.Moved() {
+			err = leave(tx, now.ID, now.LinkedTo, t.now())
+		}
+		now.LinkedTo = now.Credentials.place()
+		return errors.Join(err, tx.PutJob(now))
 	})
 }
 

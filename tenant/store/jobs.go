@@ -97,6 +97,32 @@ func (t tx) DeleteLinks(jobID tenant.JobID) error {
 	)
 }
 
+// MoveLinks implements tenant.Tx: a few statements, since a job may have a great many.
+func (t tx) MoveLinks(from, to tenant.JobID) error {
+	return errors.Join(
+		t.Do(
+			`DELETE FROM links WHERE job_id = $1 AND EXISTS (
+				SELECT 1 FROM links l WHERE l.job_id = $2 AND l.target_id <> ''
+				AND l.kind = links.kind AND l.source_id = links.source_id)`,
+			string(to), string(from),
+		),
+		t.Do(
+			`UPDATE links SET job_id = $1, failed = 0, manager = '' WHERE job_id = $2 AND target_id <> ''`,
+			string(to), string(from),
+		),
+		t.DeleteLinks(from),
+	)
+}
+
+// kindFormer is the kind of the documents that are targets which jobs have left.
+const kindFormer = "former target"
+
+func (t tx) Formers() ([]tenant.Former, error) { return documents[tenant.Former](t, kindFormer) }
+func (t tx) PutFormer(f tenant.Former) error   { return t.putDocument(kindFormer, string(f.Links()), f) }
+func (t tx) DeleteFormer(f tenant.Former) error {
+	return errors.Join(t.deleteDocument(kindFormer, string(f.Links())), t.DeleteLinks(f.Links()))
+}
+
 // kindBatch is the kind of the documents that are a job's batches.
 func kindBatch(jobID tenant.JobID) string { return "batch " + string(jobID) }
 

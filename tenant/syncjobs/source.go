@@ -3,7 +3,6 @@ package syncjobs
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
@@ -330,69 +329,6 @@ func (m memory) Known(ctx context.Context) (refs []provisioning.Ref, err error) 
 		return err
 	})
 	return refs, err
-}
-
-// Remembers implements provisioning.Historian: by the log of the job, and of jobs that are no more;
-// by the links of those that write to the same target; and by the journal of the directory.
-func (m memory) Remembers(
-	ctx context.Context, claims []provisioning.Claim,
-) (past map[provisioning.Ref]provisioning.Past, err error) {
-	err = m.tenant.Store.View(ctx, func(r tenant.Reader) error {
-		past = map[provisioning.Ref]provisioning.Past{}
-		jobs, e1 := r.Jobs("")
-		written, e2 := r.Written()
-		marks, _, e3 := r.Marks(0)
-		if err := errors.Join(e1, e2, e3); err != nil {
-			return err
-		}
-		seen, own := map[tenant.Mark]bool{}, map[tenant.Written]bool{}
-		for _, mark := range marks {
-			seen[mark] = true
-		}
-		others := map[tenant.JobID]bool{}
-		for _, j := range jobs {
-			others[j.ID] = j.ID != m.job
-		}
-		for _, w := range written {
-			// One that is no more may have written to another target: there, its ids are others.
-			if !others[w.JobID] && (w.JobID == m.job || w.TargetID != "") {
-				w.JobID = ""
-				own[w] = true
-			}
-		}
-		neighbors := m.neighbors(jobs)
-		for _, claim := range claims {
-			mark := markOf(claim.Ref)
-			switch {
-			case own[tenant.Written{Mark: mark, TargetID: claim.TargetID}], own[tenant.Written{Mark: mark}]:
-				past[claim.Ref] = provisioning.Written
-			case seen[mark]:
-				past[claim.Ref] = provisioning.Seen
-			}
-			for _, j := range neighbors {
-				_, unlinked := r.LinkTo(j.ID, mark.Kind, claim.TargetID)
-				switch {
-				case unlinked == nil:
-					past[claim.Ref] = provisioning.Others
-				case !errors.Is(unlinked, refusal.ErrNoRow):
-					return unlinked
-				}
-			}
-		}
-		return nil
-	})
-	return past, err
-}
-
-// neighbors are the other jobs that write to the same target.
-func (m memory) neighbors(jobs []tenant.Job) (list []tenant.Job) {
-	at := slices.IndexFunc(jobs, func(j tenant.Job) bool { return j.ID == m.job })
-	for i, j := range jobs {
-		if at >= 0 && i != at && j.Credentials.SameTarget(jobs[at].Credentials) {
-			list = append(list, j)
-		}
-	}
-	return list
 }
 
 // log keeps everything but what was skipped for a good reason: with all users in scope most entries

@@ -93,6 +93,55 @@ func links(t *testing.T, s tenant.Store) {
 	})
 }
 
+// formers is the contract of what is kept of a target that a job has left.
+func formers(t *testing.T, s tenant.Store) {
+	link := func(job tenant.JobID, id tenant.PrincipalID, target string) tenant.Link {
+		l := tenant.Link{JobID: job, Kind: tenant.KindUser, SourceID: id, TargetID: target}
+		if job == "j" {
+			l.Failure, l.Manager = "500", "m"
+		}
+		return l
+	}
+	old, kept := tenant.Former{JobID: "j", Place: "a", Left: at.UTC()}, tenant.Former{JobID: "j", Place: "b"}
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(
+			tx.PutFormer(old), tx.PutFormer(kept),
+			tx.PutLink(link(old.Links(), "both", "1")), tx.PutLink(link(old.Links(), "old", "2")),
+			tx.PutLink(link("j", "both", "3")), tx.PutLink(link("j", "new", "4")), tx.PutLink(link("j", "none", "")),
+			tx.PutLink(link("k", "both", "5")), tx.PutLink(link(kept.Links(), "both", "6")),
+			tx.PutBatch(tenant.Batch{JobID: "j", ID: "b"}),
+			tx.MoveLinks("j", old.Links()),
+		)
+	})
+	view(t, s, func(r tenant.Reader) error {
+		all, e1 := r.Formers()
+		of, e2 := r.Links(old.Links())
+		left, e3 := r.Links("j")
+		batches, e4 := r.Batches("j")
+		failed, e5 := r.FailedLinks(old.Links())
+		reports, e6 := r.LinksOfReports(old.Links(), "m")
+		has := ""
+		for _, l := range of {
+			has += string(l.SourceID) + "=" + l.TargetID + " "
+		}
+		if fmt.Sprint(all) != fmt.Sprint([]tenant.Former{old, kept}) || has != "both=3 new=4 old=2 " ||
+			len(left)+len(batches)+len(failed)+len(reports) > 0 {
+			t.Errorf("%v, links %q, left %v, %v, %v, %v", all, has, left, batches, failed, reports)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6)
+	})
+	update(t, s, func(tx tenant.Tx) error { return tx.DeleteFormer(old) })
+	view(t, s, func(r tenant.Reader) error {
+		all, e1 := r.Formers()
+		of, e2 := r.Links(old.Links())
+		others, e3 := r.Links(kept.Links())
+		if len(all) != 1 || len(of) != 0 || len(others) != 1 {
+			t.Errorf("after one was deleted: %v, %v, %v", all, of, others)
+		}
+		return errors.Join(e1, e2, e3)
+	})
+}
+
 // logged is an entry of a provisioning log.
 func logged(id string, job tenant.JobID, kind tenant.ObjectKind, action, status, target, code string) tenant.LogEntry {
 	return tenant.LogEntry{

@@ -51,6 +51,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"a job's memory goes with it", jobs},
 		{"what a job is about to send is kept until it is answered", batches},
 		{"one link is forgotten, and a log names each object once", links},
+		{"what is kept of a target that a job has left", formers},
 		{"open sessions are counted, members come by pages, and people by their manager", counts},
 		{"who works on a job", leases},
 		{"clients, grants, policies, factors and notes", small},
