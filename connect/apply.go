@@ -364,17 +364,41 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err := p.otherJobs(ctx); err != nil {
 		return err
 	}
-	token, err := p.cfg.Center.CreateBearerToken(ctx, p.State.SCIM.TenantID, "")
+	p.replacing, p.replaced = p.State.Connected && len(before) == 1, ""
+	if p.replacing {
+		p.replaced = before[0].TokenID
+	}
+	token, made, err := p.makeToken(ctx, "", p.replaced, before)
 	if err != nil {
 		return err
 	}
+	settings, err := p.testedSettings(ctx, token)
+	if err != nil {
+		p.discard(ctx, token)
+		return err
+	}
+	if err := p.putToken(ctx, token, made, settings); err != nil {
+		return err
+	}
+	if err := p.tokenSaved(p.replacing); err != nil {
+		return err
+	}
+	p.State.SCIMToken, p.State.Connected = token.Value, true
+	beside, err := p.keptBeside(ctx)
+	if beside != nil {
+		p.replacing, p.replaced = true, beside[1].TokenID
+	}
+	return err
+}
+
+// testedSettings are what is saved with a token that has passed Test Connection.
+func (p *Plan) testedSettings(ctx context.Context, token adminapi.BearerToken) (graph.Secrets, error) {
 	credentials := []graph.KeyValue{
 		{Key: graph.KeyBaseAddress, Value: p.address()},
 		{Key: graph.KeySecretToken, Value: token.Value},
 	}
 	if err := p.readyFor(ctx, credentials); err != nil {
-		p.discard(ctx, token)
-		return err
+		return graph.Secrets{}, err
 	}
 	scope := "false"
 	if p.syncAll() {
@@ -384,23 +408,11 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if p.cfg.Email != "" {
 		text, err := notifying(p.State.Secrets[graph.KeyNotification], p.cfg.Email)
 		if err != nil {
-			return err
+			return graph.Secrets{}, err
 		}
 		settings = append(settings, graph.KeyValue{Key: graph.KeyNotification, Value: text})
 	}
-	in := p.withSaved(settings)
-	if err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), in, nil); err != nil {
-		return err
-	}
-	p.replacing = p.State.Connected && len(before) == 1
-	if p.replacing {
-		p.replaced = before[0].TokenID
-	}
-	if err := p.tokenSaved(p.replacing); err != nil {
-		return err
-	}
-	p.State.SCIMToken, p.State.Connected = token.Value, true
-	return nil
+	return p.withSaved(settings), nil
 }
 
 // readyFor tests credentials, and stops a job that runs so that they can be saved.
@@ -417,17 +429,6 @@ func (p *Plan) readyFor(ctx context.Context, credentials []graph.KeyValue) error
 		return err
 	}
 	return p.readSecrets(ctx) // a cycle, and a person before, may have taken hours
-}
-
-// discard deletes a token that this run has made and not saved, so that it does not pass for one in
-// use. A side that does not name its tokens remembers it itself.
-func (p *Plan) discard(ctx context.Context, token adminapi.BearerToken) {
-	if token.TokenID == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goingOn)
-	defer cancel()
-	_ = p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, token.TokenID) // the first error tells
 }
 
 // running says whether the job is on, or a cycle of it goes on.
@@ -512,6 +513,9 @@ func (p *Plan) tokenSaved(before bool) error {
 // makeRoom returns the tokens that there are, after making sure that one more can be made.
 func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err == nil {
+		tokens, err = p.clearLeft(ctx, tokens)
+	}
 	if err != nil || len(tokens) < maxTokens {
 		return tokens, err
 	}
@@ -535,7 +539,8 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 				"Access tokens) and run this again",
 		)
 	}
-	return tokens, p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, oldest.TokenID)
+	rest := slices.DeleteFunc(tokens, func(t adminapi.BearerToken) bool { return t.TokenID == oldest.TokenID })
+	return rest, p.deleteToken(ctx, oldest.TokenID)
 }
 
 // start turns the job on. Then the token is deleted that another one has replaced: at AWS a person
@@ -548,7 +553,7 @@ func (p *Plan) start(ctx context.Context) error {
 		return err
 	}
 	p.replacing = false
-	return p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, p.replaced)
+	return p.deleteToken(ctx, p.replaced)
 }
 
 func (p *Plan) turnOn(ctx context.Context) error {

@@ -62,6 +62,9 @@ type Config struct {
 	AllowMissing bool
 	// Tokenless leaves provisioning to Writer instead of the tenant: no endpoint, token or job.
 	Tokenless bool
+	// Folder is where runs remember what they have begun at a center that names its tokens; empty:
+	// they do not.
+	Folder string
 	// Replay keeps a journal of what each step leaves, and compares it with a rehearsal's.
 	Replay *Replay
 	// Writer is nil where somebody else writes to AWS's side.
@@ -111,7 +114,9 @@ type Plan struct {
 	applied  bool   // this run has done a step
 	paused   bool   // this run has paused the job, and not started it
 	started  bool   // this run has started it
-	untested error  // why nobody knows whether the saved credentials pass Test Connection
+	// untouched are the tokens before the job's was tested, where which one that is may matter.
+	untouched []adminapi.BearerToken
+	untested  error // why nobody knows whether the saved credentials pass Test Connection
 	// replaced is the token that is to be deleted when the job is on again, if replacing; a side
 	// may not tell its id.
 	replaced  string
@@ -175,6 +180,9 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, err
 	}
 	p.plan()
+	if err := p.leftStep(ctx); err != nil {
+		return nil, fmt.Errorf("read the center: %w", err)
+	}
 	p.observeToken()
 	if p.cfg.Writer != nil && p.Changes && !p.cfg.AllowMissing {
 		p.Notes = append(p.Notes, missingNote)
@@ -386,6 +394,9 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 		}
 	}
 	if p.State.Secrets[graph.KeySecretToken] != "" && p.pointsHere() {
+		if err := p.keepTokens(ctx); err != nil {
+			return err
+		}
 		p.testSaved(ctx)
 	}
 	return nil

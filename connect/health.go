@@ -61,7 +61,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		if p.unproved(s) {
 			condition = Drifted // it may well work
 		}
-		if slices.Contains([]string{"Assigned groups", "Provisioning status", writerTitle}, s.Title) {
+		if slices.Contains([]string{"Assigned groups", "Provisioning status", writerTitle, leftTitle}, s.Title) {
 			condition = Drifted
 		}
 		detail, next := p.why(s), "gatehouse connect repair will "+s.Detail
@@ -194,6 +194,8 @@ func (p *Plan) why(s Step) string {
 	switch s.Title {
 	case writerTitle:
 		return p.writing.String()
+	case leftTitle:
+		return "a run that ended early has left one that the tenant does not use"
 	case "SAML settings in the tenant":
 		return p.samlDifference()
 	case "Identity provider metadata in the center":

@@ -54,14 +54,25 @@ func config(e pairtest.Ends, client *http.Client, groups ...string) connect.Conf
 
 // TestAnInterruptedConnectIsCompletedByTheNext kills connect at every single request, one after the
 // other, on the same two halves. Each run goes on where the last one was stopped, and in the end
-// everything is there once.
+// everything is there once. Where runs remember, no token is left of any of them.
 func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		folder string
+		tokens int
+	}{"forgetful": {"", 2}, "remembering": {t.TempDir(), 1}} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); connectInterrupted(t, test.folder, test.tokens) })
+	}
+}
+
+func connectInterrupted(t *testing.T, folder string, most int) {
+	t.Helper()
 	e := pairtest.Start(t, gatehousetest.Unconnected())
 	ctx := context.Background()
 	attempt := func(requests int) error {
-		client := &http.Client{Transport: &failing{requests}}
-		plan, err := connect.Observe(ctx, config(e, client, "Engineering"))
+		cfg := config(e, &http.Client{Transport: &failing{requests}}, "Engineering")
+		cfg.Folder = folder
+		plan, err := connect.Observe(ctx, cfg)
 		if err != nil {
 			return err
 		}
@@ -93,7 +104,7 @@ func TestAnInterruptedConnectIsCompletedByTheNext(t *testing.T) {
 		t.Fatalf("endpoints %+v, %v", tenants, err)
 	}
 	tokens, err := e.Admin.BearerTokens(ctx, tenants[0].TenantID)
-	if err != nil || len(tokens) > 2 {
+	if err != nil || len(tokens) > most {
 		t.Errorf("tokens %+v, %v", tokens, err)
 	}
 	directory, err := e.Admin.DescribeDirectory(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -146,13 +147,19 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 	if _, remembers := t.plan.cfg.Center.(TokenKeeper); remembers {
 		return t.sortKept(tokens[1]), nil
 	}
+	left := t.plan.leftOf(tokens)
+	if len(tokens) == maxTokens && len(left.unused) == 1 {
+		return t.sortLeft(tokens, left.unused[0]), nil
+	}
 	other, err := t.whose(ctx, tokens)
 	if err != nil {
 		return false, err
 	}
 	switch {
+	case slices.Contains(left.either, other.TokenID):
+		return t.sortLeft(tokens, other.TokenID), nil
 	case other.LastUsedTime == nil, unsaved(other, t.current):
-		t.add("Left access token", "revoke the one that an interrupted run made and never saved",
+		t.add(leftTitle, "revoke the one that an interrupted run made and never saved",
 			func(ctx context.Context) error { return t.revoke(ctx, other) })
 		return false, nil
 	case replaced(other, t.current):
@@ -166,10 +173,22 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 	)
 }
 
+// sortLeft is sort where runs remember which of two tokens is left.
+func (t *tokenRotation) sortLeft(tokens []adminapi.BearerToken, left string) (finished bool) {
+	t.current = tokens[0]
+	other := tokens[1]
+	if t.current.TokenID == left {
+		t.current, other = other, t.current
+	}
+	t.add(leftTitle, "revoke what an interrupted run made or replaced, and the tenant does not use",
+		func(ctx context.Context) error { return t.revoke(ctx, other) })
+	return other.CreationTime.Before(t.current.CreationTime)
+}
+
 // sortKept is sort where the side remembers which token the tenant has.
 func (t *tokenRotation) sortKept(other adminapi.BearerToken) (finished bool) {
 	if other.CreationTime.After(t.current.CreationTime) {
-		t.add("Left access token", "delete the one that an interrupted run had made, and the tenant did not save",
+		t.add(leftTitle, "delete the one that an interrupted run had made, and the tenant did not save",
 			func(ctx context.Context) error { return t.deleteLeft(ctx, other) })
 		return false
 	}
@@ -282,7 +301,12 @@ func (t *tokenRotation) job(path string) string {
 // replace saves a new token that has passed Test Connection.
 func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	p := t.plan
-	if t.made, err = p.cfg.Center.CreateBearerToken(ctx, p.State.SCIM.TenantID, t.current.Profile); err != nil {
+	before, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err != nil {
+		return err
+	}
+	made := madeToken{}
+	if t.made, made, err = p.makeToken(ctx, t.current.Profile, t.current.TokenID, before); err != nil {
 		return err
 	}
 	credentials := []graph.KeyValue{
@@ -291,13 +315,14 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	}
 	in := graph.ValidateCredentials{Credentials: credentials}
 	if err := p.cfg.Graph.Do(ctx, http.MethodPost, t.job("/validateCredentials"), in, nil); err != nil {
+		p.discard(ctx, t.made)
 		return fmt.Errorf("test the new token: %w", err)
 	}
 	if err := p.readSecrets(ctx); err != nil {
+		p.discard(ctx, t.made)
 		return err
 	}
-	saved := p.withSaved(credentials)
-	if err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), saved, nil); err != nil {
+	if err := p.putToken(ctx, t.made, made, p.withSaved(credentials)); err != nil {
 		return err
 	}
 	return p.tokenSaved(true)
@@ -320,7 +345,7 @@ func (t *tokenRotation) revoke(ctx context.Context, token adminapi.BearerToken) 
 			return err
 		}
 		if j.Status == nil || len(j.Status.Progress) == 0 {
-			return t.plan.cfg.Center.DeleteBearerToken(ctx, t.plan.State.SCIM.TenantID, token.TokenID)
+			return t.plan.deleteToken(ctx, token.TokenID)
 		}
 		if err := t.plan.pause(ctx); err != nil {
 			return err

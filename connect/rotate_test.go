@@ -20,6 +20,7 @@ type rotating struct {
 	t      *testing.T
 	ahead  time.Duration
 	tenant string
+	folder string // where runs remember, if they do
 }
 
 func newRotating(t *testing.T) *rotating {
@@ -29,7 +30,7 @@ func newRotating(t *testing.T) *rotating {
 	if err != nil || len(tenants) != 1 {
 		t.Fatal(tenants, err)
 	}
-	return &rotating{e, t, 0, tenants[0].TenantID}
+	return &rotating{e, t, 0, tenants[0].TenantID, ""}
 }
 
 func (r *rotating) forward(by time.Duration) {
@@ -42,6 +43,7 @@ type observer func(context.Context, connect.Config, time.Duration) (*connect.Rot
 // run does what an observer finds, and returns how many steps that were.
 func (r *rotating) run(observe observer, client *http.Client, when time.Duration) (int, error) {
 	cfg := config(r.Ends, client)
+	cfg.Folder = r.folder
 	cfg.Now = func() time.Time { return time.Now().Add(r.ahead) }
 	rotation, err := observe(r.t.Context(), cfg, when)
 	if err != nil {
@@ -99,7 +101,15 @@ func TestATokenIsReplacedBeforeItEnds(t *testing.T) {
 // The job has a token that works all the time.
 func TestAnInterruptedTokenRotationIsCompletedByTheNext(t *testing.T) {
 	t.Parallel()
+	for name, folder := range map[string]string{"forgetful": "", "remembering": t.TempDir()} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); tokenInterrupted(t, folder) })
+	}
+}
+
+func tokenInterrupted(t *testing.T, folder string) {
+	t.Helper()
 	r := newRotating(t)
+	r.folder = folder
 	before := r.tokens()
 	runs := 0
 	for requests := 1; ; requests++ {

@@ -66,6 +66,15 @@ type Assignment struct {
 	PrincipalID      string `json:"principal_id"`
 }
 
+// OwnFolder is where runs remember unless they are told otherwise: it is in the person's settings.
+func OwnFolder() (string, error) {
+	own, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(own, "gatehouse", "connect"), nil
+}
+
 // WriteFile writes v as JSON to a file that only its owner reads: whole, or not at all.
 func WriteFile(file string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")

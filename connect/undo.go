@@ -190,13 +190,21 @@ func (u *Undo) steps(tokens []adminapi.BearerToken) {
 	)
 }
 
-// tokenStep revokes the job's token where the endpoint stays. Which of two it is nobody can say.
+// tokenStep revokes the job's token where the endpoint stays, and what runs have left. Which of two
+// it is nobody can say unless runs remember.
 func (u *Undo) tokenStep(
 	add func(bool, string, string, string, func(context.Context) error), tokens []adminapi.BearerToken,
 ) {
-	if len(tokens) == 1 && u.plan.State.Connected {
+	left := u.plan.leftOf(tokens)
+	others := len(tokens) - len(left.unused) - len(left.either)
+	if u.plan.State.Connected && (others == 1 && len(left.either) == 0 || others == 0 && len(tokens) > 0) {
 		add(true, "Access token in the center", "revoke "+tokensText(tokens), "", func(ctx context.Context) error {
-			return u.plan.cfg.Center.DeleteBearerToken(ctx, u.plan.State.SCIM.TenantID, tokens[0].TokenID)
+			for _, t := range tokens {
+				if err := u.plan.deleteToken(ctx, t.TokenID); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	} else if len(tokens) > 0 {
 		u.Notes = append(u.Notes, "revoke the tenant's access token in the center; this run cannot tell which it is")
@@ -252,9 +260,14 @@ func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step 
 
 // disableProvisioning revokes the tokens where the center does not remove an endpoint that has
 // some. Where a person does it, they go in the same task.
-func (u *Undo) disableProvisioning(ctx context.Context) error {
+func (u *Undo) disableProvisioning(ctx context.Context) (err error) {
 	center, id := u.plan.cfg.Center, u.plan.State.SCIM.TenantID
-	err := center.DeleteTenant(ctx, id)
+	defer func() {
+		if err == nil {
+			u.plan.forgetAll()
+		}
+	}()
+	err = center.DeleteTenant(ctx, id)
 	if adminapi.ReasonOf(err) != "access-tokens-remain" {
 		return err
 	}

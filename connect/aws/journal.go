@@ -45,8 +45,17 @@ type signing struct {
 	Unproved bool      `json:"unproved,omitempty"` // nobody has signed in with it yet
 }
 
-// pasted notes a token that was brought just now.
-func (j *journal) pasted() { j.PastedAt, j.ReplacedAt = time.Now().UTC(), time.Time{} }
+// pasted notes a token that was brought just now. Beside one in use there was room for it only;
+// when none is, one that an earlier run had generated may be there still.
+func (j *journal) pasted() {
+	switch {
+	case !j.TokenAt.IsZero():
+		j.ReplacedAt = time.Time{}
+	case j.ReplacedAt.IsZero():
+		j.ReplacedAt = j.PastedAt
+	}
+	j.PastedAt = time.Now().UTC()
+}
 
 // begun is when something was begun that a sign-in is to prove.
 type begun struct {

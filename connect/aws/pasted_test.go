@@ -203,3 +203,61 @@ func TestSettingsChangeAfterATokenWasNotSaved(t *testing.T) {
 	}
 	w.hasOneToken(t)
 }
+
+// TestNoTokenOfAFirstConnectStays: two runs end before the tenant has saved what the person
+// brought. The third has the person delete the one that there was room beside.
+func TestNoTokenOfAFirstConnectStays(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	u := &unsaved{next: w.client.Transport}
+	w.client = &http.Client{Transport: u}
+	connects := func() error {
+		plan, err := connect.Observe(t.Context(), w.kept(t, 0))
+		if err == nil {
+			err = plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+		}
+		return err
+	}
+	u.on.Store(true)
+	for range 2 {
+		if err := connects(); !errors.Is(err, errNoAnswer) {
+			t.Fatalf("it is saved: %v", err)
+		}
+	}
+	u.on.Store(false)
+	if err := connects(); err != nil {
+		t.Fatal(err)
+	}
+	if last := w.did[len(w.did)-1]; last != "Delete the older access token" {
+		t.Errorf("the person did %q", w.did)
+	}
+	w.hasOneToken(t)
+	if h, err := connect.ObserveHealth(t.Context(), w.kept(t, 0)); err != nil || len(h.Expires) != 2 {
+		t.Errorf("a token and a certificate end, and status says %+v, %v", h.Expires, err)
+	}
+}
+
+// TestStatusNamesATokenThatIsLeft: a run ended before the person had deleted the one that was
+// replaced. repair has it deleted.
+func TestStatusNamesATokenThatIsLeft(t *testing.T) {
+	t.Parallel()
+	w, _ := newUnsaved(t)
+	w.leaves = "Delete the older access token"
+	if _, err := w.rotates(t, connect.ObserveTokenRotation, 0, 0); !errors.Is(err, errAway) {
+		t.Fatalf("nobody went away: %v", err)
+	}
+	w.leaves, w.did = "", nil
+	left := func(f connect.Finding) bool { return f.Part == "Left access token" && f.Condition == connect.Drifted }
+	h, err := connect.ObserveHealth(t.Context(), w.kept(t, 0))
+	if err != nil || !slices.ContainsFunc(h.Findings, left) {
+		t.Errorf("status says %+v, %v", h, err)
+	}
+	plan, err := connect.ObserveRepair(t.Context(), w.kept(t, 0))
+	if err == nil {
+		err = plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+	}
+	if err != nil || !slices.Equal(w.did, []string{"Delete the older access token"}) {
+		t.Errorf("the person did %q, %v", w.did, err)
+	}
+	w.hasOneToken(t)
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
@@ -37,11 +36,9 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 	}
 	folder := s.State
 	if folder == "" {
-		own, err := os.UserConfigDir()
-		if err != nil {
+		if folder, err = connect.OwnFolder(); err != nil {
 			return cfg, fmt.Errorf("say where journals and snapshots go, with --state: %w", err)
 		}
-		folder = filepath.Join(own, "gatehouse", "connect")
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {

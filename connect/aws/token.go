@@ -43,7 +43,6 @@ func (c *Center) replaced() string {
 // TokenSaved makes the token that was brought last that of the tenant.
 func (c *Center) TokenSaved(before bool) error {
 	return c.note(func(j *journal) {
-		j.ReplacedAt = time.Time{}
 		if before {
 			j.ReplacedAt = j.TokenAt
 		}

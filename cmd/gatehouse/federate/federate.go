@@ -188,7 +188,7 @@ func (s *settings) sides(cmd *cobra.Command) {
 		&s.aws.SignIn, "sign-in-host", "",
 		"with --center aws: scheme and host of the issuer URL, outside of the commercial Regions",
 	)
-	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember of AWS (default: one in your own)")
+	f.StringVar(&s.aws.State, "state", "", "folder of what runs remember (default: one in your own)")
 }
 
 // place fills in what depends on where the other side is: with AWS itself, the tenant is
@@ -254,6 +254,9 @@ func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config
 	}
 	if own, ok := center.(*adminapi.Client); ok {
 		cfg.Discover = aws.DiscovererOf(own)
+		if cfg.Folder = s.aws.State; cfg.Folder == "" {
+			cfg.Folder, _ = connect.OwnFolder() // where there is none, nothing is remembered
+		}
 		return cfg, nil
 	}
 	s.aws.Guide = s.guide.Guide(p.In, p.Err, p.Env)

@@ -1,0 +1,145 @@
+package connect_test
+
+import (
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// dying is a program that is killed at a request: nothing is sent after it.
+type dying struct {
+	at   func(*http.Request) bool
+	lost bool // the request at which it dies arrives, and its answer does not
+	dead bool
+}
+
+func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if d.dead {
+		return nil, errKilled
+	}
+	if d.dead = d.at(r); d.dead && d.lost {
+		if res, err := http.DefaultTransport.RoundTrip(r); err == nil {
+			_ = res.Body.Close()
+		}
+	}
+	if d.dead {
+		return nil, errKilled
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func puttingSecrets(r *http.Request) bool {
+	return r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/synchronization/secrets")
+}
+
+func makingToken(r *http.Request) bool {
+	return strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".CreateBearerToken")
+}
+
+func deletingToken(r *http.Request) bool {
+	return strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DeleteBearerToken")
+}
+
+// remembering is a pair whose runs on this machine remember.
+type remembering struct {
+	pairtest.Ends
+	t      *testing.T
+	folder string
+}
+
+// connect connects, with everybody in scope or who is assigned.
+func (m remembering) connect(transport http.RoundTripper, all bool) error {
+	cfg := config(m.Ends, &http.Client{Transport: transport}, "Engineering")
+	cfg.Folder, cfg.SyncAll = m.folder, all
+	plan, err := connect.Observe(m.t.Context(), cfg)
+	if err == nil {
+		err = plan.Apply(m.t.Context(), connect.Confirmation, func(int, bool) {})
+	}
+	if err == nil {
+		_, err = plan.Verify(m.t.Context(), func(int, int) {})
+	}
+	return err
+}
+
+// dies connects, and is killed.
+func (m remembering) dies(at func(*http.Request) bool, lost, all bool) {
+	m.t.Helper()
+	if err := m.connect(&dying{at: at, lost: lost}, all); !errors.Is(err, errKilled) {
+		m.t.Fatalf("it is not killed: %v", err)
+	}
+}
+
+func (m remembering) tokens() []adminapi.BearerToken {
+	m.t.Helper()
+	tenants, err := m.Admin.Tenants(m.t.Context())
+	if err != nil || len(tenants) != 1 {
+		m.t.Fatal(tenants, err)
+	}
+	tokens, err := m.Admin.BearerTokens(m.t.Context(), tenants[0].TenantID)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return tokens
+}
+
+// hasOne fails unless there is one token, which is the job's, and nothing is remembered.
+func (m remembering) hasOne() {
+	m.t.Helper()
+	health, err := connect.ObserveHealth(m.t.Context(), config(m.Ends, http.DefaultClient))
+	tokens := m.tokens()
+	if err != nil || len(tokens) != 1 || health.Condition == connect.Broken {
+		m.t.Errorf("%d tokens, and the connection is %+v, %v", len(tokens), health, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(m.folder, "*")); len(left) > 0 {
+		m.t.Errorf("runs remember still: %v", left)
+	}
+}
+
+// TestNoTokenOfAKilledRunIsInTheWay: AWS has room for two, and a run that dies leaves one that only
+// it has used. The next runs delete what nobody has, and never what the tenant may have saved.
+func TestNoTokenOfAKilledRunIsInTheWay(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		at         []func(*http.Request) bool
+		lost, over bool // over: a connection that works is changed
+	}{
+		"a first one, before they are saved":    {at: []func(*http.Request) bool{puttingSecrets, puttingSecrets}},
+		"a first one, not knowing if they were": {at: []func(*http.Request) bool{puttingSecrets}, lost: true},
+		"a first one, not knowing their ids": {
+			at: []func(*http.Request) bool{makingToken, makingToken}, lost: true,
+		},
+		"a change, before it is saved": {
+			at: []func(*http.Request) bool{puttingSecrets, puttingSecrets}, over: true,
+		},
+		"a change, not knowing if it was":   {at: []func(*http.Request) bool{puttingSecrets}, lost: true, over: true},
+		"a change, before the old one goes": {at: []func(*http.Request) bool{deletingToken}, over: true},
+		"a change, not knowing its id":      {at: []func(*http.Request) bool{makingToken}, lost: true, over: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+			if test.over {
+				if err := m.connect(http.DefaultTransport, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, at := range test.at {
+				m.Forward(2 * time.Minute) // the center records the uses of a token once a minute
+				m.dies(at, test.lost, test.over)
+			}
+			m.Forward(2 * time.Minute)
+			if err := m.connect(http.DefaultTransport, test.over); err != nil {
+				t.Fatal(err)
+			}
+			m.hasOne()
+		})
+	}
+}
