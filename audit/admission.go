@@ -42,6 +42,10 @@ func (a *Admission) Logged(ctx context.Context, log *slog.Logger) (ended []Event
 	return a.ended
 }
 
+// GiveBack holds the lines that ended with the minute, which nobody else writes where the
+// transaction was not kept.
+func (a *Admission) GiveBack(tally *Tally) { tally.Hold(a.ended) }
+
 // Announce gives events that have no id one of their own, and writes them into the program's log.
 func Announce(ctx context.Context, log *slog.Logger, newID func() string, events []Event) {
 	for i := range events {

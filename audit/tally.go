@@ -56,6 +56,7 @@ type Tally struct {
 	repeated  map[refusal]bool // kinds that had more than their lines in the minute before
 	left      int              // lines of their own that all strangers may still have
 	saved     map[sender]int   // lines of their own that who is known may still have; all, where it has none
+	held      held             // what could not be written yet
 }
 
 // sender is who was refused: a neighborhood, or somebody who is known.

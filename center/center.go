@@ -260,6 +260,9 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
+	if err != nil {
+		kept.GiveBack(&c.refusals)
+	}
 	if refusal.Tried(err) {
 		return refused
 	}

@@ -35,36 +35,57 @@ func (t *Tenant) record(ctx context.Context, e audit.Event) error {
 	return t.recordAll(ctx, ended)
 }
 
-// FlushRefusals writes down the refusals that were only counted: what was counted in
-// minutes that are over, or everything.
+// FlushRefusals writes down the refusals that could not be written before, and those that were only
+// counted: what was counted in minutes that are over, or everything.
 func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
+	lines := t.refusals.Ended
 	if everything {
-		return t.recordAll(ctx, t.refusals.Flush(t.now()))
+		lines = t.refusals.Flush
 	}
-	return t.recordAll(ctx, t.refusals.Ended(t.now()))
+	return errors.Join(t.recordHeld(ctx), t.recordAll(ctx, lines(t.now())))
 }
 
-// recordWait bounds how long an event is written that outlasts its request.
-const recordWait = 5 * time.Second //bound:wait an event of the log whose request is over
+// How long an event is written: at the most, and after its request or the program has ended.
+const (
+	recordFor  = 30 * time.Second //bound:wait an event of the log
+	recordWait = 5 * time.Second  //bound:wait an event of the log whose request is over
+)
 
-// recordAll keeps events in one transaction.
+// recordAll keeps events in one transaction. Refusals that cannot be written now are written when
+// the store takes writes again.
 func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	audit.Announce(ctx, t.Log, t.NewID, events)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(refusal.Really(ctx)), recordWait)
+	ctx, cancel := audit.Outlast(refusal.Really(ctx), recordFor, recordWait)
 	defer cancel()
-	return t.Store.Update(ctx, func(tx Tx) error {
+	err := t.Store.Update(ctx, func(tx Tx) error {
 		return audit.AppendAll(tx, events)
 	})
+	if failedStore(err) {
+		t.refusals.Hold(events)
+	}
+	return err
+}
+
+// recordHeld writes down what could not be written before.
+func (t *Tenant) recordHeld(ctx context.Context) error {
+	return t.refusals.WriteHeld(func(events []audit.Event) error {
+		audit.AnnounceHeld(ctx, t.Log, t.NewID, events)
+		err := t.Store.Update(ctx, func(tx Tx) error { return audit.AppendMissing(tx, events) })
+		if err == nil && t.Chain != nil {
+			t.Chain.CameLate(events[0].Time.Add(-time.Minute)) // of the same time, more or less
+		}
+		return err
+	}, failedStore)
 }
 
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It
 // returns err. What the database could not do is not recorded.
 func (t *Tenant) Refuse(ctx context.Context, by audit.Actor, action, subject string, err error) error {
 	// nobody was refused, and there is nowhere to record it
-	if code := refusal.CodeOf(err); code == StoreUnavailable || code == ConcurrentChange {
+	if failedStore(err) {
 		return err
 	}
 	e := t.event(by, action, subject, err)

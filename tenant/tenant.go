@@ -381,6 +381,9 @@ func (t *Tenant) changeIf(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
+	if err != nil {
+		kept.GiveBack(&t.refusals)
+	}
 	if refusal.Tried(err) {
 		return refused
 	}

@@ -5,7 +5,7 @@
 // second or three later, so that no request waits for another one because of it. It knows neither
 // half nor SQL.
 //
-// It may import authn.
+// It may import audit and authn.
 package chain
 
 import (

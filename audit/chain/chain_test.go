@@ -8,9 +8,12 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/audit/chain"
 	"github.com/gatehouse-id/gatehouse/audit/chainsql"
@@ -115,20 +118,25 @@ func each(t *testing.T, test func(t *testing.T, open func(t *testing.T) database
 				if x.postgres {
 					dsn = sqldbtest.Postgres(t)
 				}
-				files := fstest.MapFS{"00001_log.sql": {Data: fmt.Appendf(nil, schema, x.key)}}
-				db, err := sqldb.Open(t.Context(), dsn, files)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() {
-					if err := db.Close(); err != nil {
-						t.Error(err)
-					}
-				})
-				return database{db, x.table}
+				return openLog(t, dsn, x.key, x.table)
 			})
 		})
 	}
+}
+
+func openLog(t *testing.T, dsn, key string, table chainsql.Table) database {
+	t.Helper()
+	files := fstest.MapFS{"00001_log.sql": {Data: fmt.Appendf(nil, schema, key)}}
+	db, err := sqldb.Open(t.Context(), dsn, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return database{db, table}
 }
 
 func sealer(t *testing.T) *authn.Sealer {
@@ -371,6 +379,139 @@ func TestEveryEventReachesAReceiverThatFailsHalfTheTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatComesLateIsChainedAtOnce has a line come hours late, as after an outage, and says so.
+func TestWhatComesLateIsChainedAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, open func(t *testing.T) database) {
+		d := open(t)
+		k := d.keeper(t, func() time.Time { return time.Now().Add(10 * time.Second) }) // all has settled
+		ctx, end := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { k.Run(ctx) })
+		defer running.Wait()
+		defer end()
+		for i, at := range []time.Time{time.Now(), time.Now().Add(-3 * time.Hour)} {
+			if err := d.append(event{id: fmt.Sprint(i), at: at}); err != nil {
+				t.Fatal(err)
+			}
+			k.CameLate(at)
+			for until := time.Now().Add(30 * time.Second); verify(t, d).Position != int64(i+1); {
+				if time.Now().After(until) {
+					t.Fatalf("line %d is not chained", i)
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		}
+	})
+}
+
+// slow is an outlet whose first delivery takes a while, and which says when it has begun.
+type slow struct {
+	takes       time.Duration
+	began       func()
+	deliveries  int
+	interrupted bool
+}
+
+func (s *slow) Deliver(ctx context.Context, _ []chain.Parcel) error {
+	if s.deliveries++; s.deliveries > 1 {
+		return nil
+	}
+	s.began()
+	select {
+	case <-ctx.Done():
+		s.interrupted = true
+		return ctx.Err()
+	case <-time.After(s.takes):
+		return nil
+	}
+}
+
+// TestWhatAReceiverHasIsNotHandedOverAgain has the database take no note while a receiver takes
+// events: for some seconds, as may happen any day, or until it has said that it does not. The
+// receiver gets them once. At the end of the program nobody waits long for the note.
+func TestWhatAReceiverHasIsNotHandedOverAgain(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		takes, held time.Duration // how long the receiver takes, and nobody can write notes
+		fails, ends bool          // writing them fails at once; the program ends meanwhile
+	}{
+		"the note waits":                    {held: 4 * time.Second},
+		"the node cannot say that it works": {takes: 6 * time.Second, held: 5500 * time.Millisecond},
+		"the note fails":                    {fails: true},
+		"the program ends":                  {held: time.Minute, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failing atomic.Bool
+			direct := sqldbtest.Postgres(t)
+			d := openLog(t, sqldbtest.Proxy(t, direct, func(sql string) sqldbtest.Fault {
+				if failing.Load() && strings.HasPrefix(sql, "INSERT INTO event_notes") {
+					return sqldbtest.CutBefore
+				}
+				return sqldbtest.Pass
+			}), "TEXT PRIMARY KEY", chainsql.Table{Key: "id"})
+			k := d.keeper(t, func() time.Time { return first.Add(time.Hour) })
+			if err := errors.Join(d.append(many(0, 5)...), k.Append(t.Context(), false)); err != nil {
+				t.Fatal(err)
+			}
+			ctx, end := context.WithCancel(t.Context())
+			defer end()
+			to := &slow{takes: x.takes, began: func() {
+				failing.Store(x.fails)
+				if x.held > 0 {
+					holdNotes(t, direct, x.held)
+				}
+				if x.ends {
+					end()
+				}
+			}}
+			c := &chain.Courier{
+				Store: d, Sealer: sealer(t), Name: "to", Node: "a", Shared: true, Outlet: to,
+				Log: slog.New(slog.DiscardHandler),
+			}
+			began := time.Now()
+			err := c.Work(ctx)
+			if failing.Store(false); x.fails && err == nil {
+				t.Error("the note was written where none can be")
+			}
+			if took := time.Since(began); x.ends && took > x.held/2 {
+				t.Errorf("it ended after %s", took)
+			}
+			if !x.ends { // where it would wait until the note can be written
+				if err := c.Work(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+			if to.deliveries != 1 || to.interrupted {
+				t.Errorf("%d deliveries, interrupted %t: %v", to.deliveries, to.interrupted, err)
+			}
+		})
+	}
+}
+
+// holdNotes keeps everybody from writing notes for a while, or until the test ends.
+func holdNotes(t *testing.T, dsn string, held time.Duration) {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), dsn)
+	if err == nil {
+		_, err = conn.Exec(context.Background(), `BEGIN; LOCK TABLE event_notes IN EXCLUSIVE MODE`)
+	}
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	over := make(chan struct{})
+	t.Cleanup(func() { <-over })
+	go func() {
+		defer close(over)
+		select {
+		case <-time.After(held):
+		case <-t.Context().Done():
+		}
+		_ = conn.Close(context.Background())
+	}()
 }
 
 // silent is an outlet that never answers.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 )
 
@@ -57,6 +58,7 @@ type Courier struct {
 	Waiting             atomic.Int64 // events that are chained and not delivered
 	Oldest              atomic.Int64 // the time of the oldest of them, in milliseconds; 0: none
 
+	taken   way // how far the outlet has everything, where that could not be noted
 	seen    way // as it was when it moved last
 	seenAt  time.Time
 	failing bool
@@ -127,6 +129,7 @@ func (c *Courier) Work(ctx context.Context) error {
 			if errors.Is(err, errElsewhere) {
 				return nil
 			}
+			c.taken = way{Position: next.position, Block: next.block, Fence: w.Fence}
 			return err
 		}
 		c.Delivered.Add(int64(len(next.parcels)))
@@ -178,6 +181,9 @@ func (c *Courier) take(ctx context.Context) (*way, error) {
 		if w != was {
 			return errElsewhere
 		}
+		if w.Fence == c.taken.Fence && w.Position < c.taken.Position { // nobody has gone on since
+			w.Position, w.Block = c.taken.Position, c.taken.Block
+		}
 		w.Owner = c.Node
 		w.Fence++
 		w.Beat++
@@ -199,13 +205,17 @@ func (c *Courier) read(l Log) (w way, err error) {
 
 func (c *Courier) write(l Log, w way) error { return l.PutEventNote(c.note(), string(encode(w))) }
 
-// saveWait bounds what is written after the end of the program has begun.
-const saveWait = 3 * time.Second //bound:wait the note of how far an outlet has come, at the end
+// How long it may take to write down how far an outlet has come: at the most, and after the end of
+// the program has begun.
+const (
+	saveFor  = 30 * time.Second //bound:wait the note of how far an outlet has come
+	saveWait = 3 * time.Second  //bound:wait the note of how far an outlet has come, at the end
+)
 
 // save writes down a change of the way, unless another node has taken over. What was handed over is
 // written down at the end too.
 func (c *Courier) save(ctx context.Context, w *way, change func(*way)) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWait)
+	ctx, cancel := audit.Outlast(ctx, saveFor, saveWait)
 	defer cancel()
 	changed := *w
 	err := c.Store.Update(ctx, func(l Log) error {
@@ -314,10 +324,13 @@ func (c *Courier) deliver(ctx context.Context, w *way, parcels []Parcel) error {
 			}
 			return nil
 		case <-beat.C:
-			if lost == nil {
-				if lost = c.save(ctx, w, func(*way) {}); lost != nil {
-					cancel()
-				}
+			if lost != nil {
+				continue
+			}
+			// a database that is away for a moment is no reason to hand everything over again
+			if err := c.save(ctx, w, func(*way) {}); errors.Is(err, errElsewhere) {
+				lost = err
+				cancel()
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -34,8 +35,9 @@ type Keeper struct {
 
 	reached Place // lines up to here were looked at
 	begun   bool
-	late    time.Time // when it was looked for lines that came late
-	whole   time.Time // when all of the log was looked through for them
+	late    time.Time                 // when it was looked for lines that came late
+	whole   time.Time                 // when all of the log was looked through for them
+	came    atomic.Pointer[time.Time] // lines from here on have come late, and were not looked for yet
 	Figures Figures
 }
 
@@ -63,6 +65,13 @@ func (k *Keeper) work(ctx context.Context) error {
 	if err := k.Append(ctx, false); err != nil {
 		return err
 	}
+	if from := k.came.Swap(nil); from != nil {
+		if err := k.appendLate(ctx, *from); err != nil {
+			if k.CameLate(*from); !errors.Is(err, errMoved) {
+				return err
+			}
+		}
+	}
 	now := k.Now()
 	switch {
 	case k.whole.IsZero():
@@ -76,6 +85,16 @@ func (k *Keeper) work(ctx context.Context) error {
 		return k.AppendLate(ctx, now.Add(-lateWindow))
 	}
 	return nil
+}
+
+// CameLate says that lines from a time on were written just now, after later ones.
+func (k *Keeper) CameLate(from time.Time) {
+	for {
+		was := k.came.Load()
+		if was != nil && !from.Before(*was) || k.came.CompareAndSwap(was, &from) {
+			return
+		}
+	}
 }
 
 // errMoved is returned where another node has written the next block.
@@ -194,6 +213,14 @@ func (k *Keeper) write(ctx context.Context, h head, lines []Line) error {
 
 // AppendLate chains lines from a time on that were written after later ones had been chained.
 func (k *Keeper) AppendLate(ctx context.Context, from time.Time) error {
+	if err := k.appendLate(ctx, from); !errors.Is(err, errMoved) {
+		return err
+	}
+	return nil // the next time
+}
+
+// appendLate is AppendLate that fails with errMoved where another node was faster.
+func (k *Keeper) appendLate(ctx context.Context, from time.Time) error {
 	for after := (Place{Time: from.UnixMilli() - 1}); ; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -222,9 +249,6 @@ func (k *Keeper) AppendLate(ctx context.Context, from time.Time) error {
 				found = found[n:]
 				err = k.Store.View(ctx, func(l Log) (err error) { h, err = readHead(l, k.Sealer); return err })
 			}
-		}
-		if errors.Is(err, errMoved) {
-			return nil // the next time
 		}
 		if err != nil || !more {
 			return err

@@ -1,0 +1,138 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// How many refusals wait for a store that takes no writes, and how many of them are written at
+// once. One more line has the sum of the rest.
+const (
+	maxHeld  = 500 //bound:memory refusals that wait to be written into the log
+	heldEach = 100 //bound:rows refusals that waited, in one transaction
+)
+
+// held are refusals that could not be written yet. The zero value has none.
+type held struct {
+	events      []Event
+	rest        int       // refusals that are in none of events
+	first, last time.Time // of these
+}
+
+// Hold keeps the refusals among events, which could not be written, until the store takes writes
+// again. What was granted was not granted then.
+func (t *Tally) Hold(events []Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held.add(events)
+}
+
+func (h *held) add(events []Event) {
+	for _, e := range events {
+		switch {
+		case e.Result != Refused:
+		case len(h.events) < maxHeld:
+			h.events = append(h.events, e.Bounded())
+		default:
+			if h.rest == 0 || e.Time.Before(h.first) {
+				h.first = e.Time
+			}
+			if h.rest == 0 || e.Time.After(h.last) {
+				h.last = e.Time
+			}
+			h.rest += max(1, e.Count)
+		}
+	}
+}
+
+// take takes some of what waits out of it, the oldest first.
+func (h *held) take() (events []Event) {
+	n := min(len(h.events), heldEach)
+	events, h.events = h.events[:n:n], slices.Clone(h.events[n:])
+	if n == 0 && h.rest > 0 {
+		events = []Event{{
+			Time: h.last, Actor: SystemActor, Action: SeveralKinds, Result: Refused, Count: h.rest,
+			Detail: fmt.Sprintf("%s more from %s to %s, which were counted while the log could not be written",
+				thousands(h.rest), h.first.UTC().Format(time.RFC3339), h.last.UTC().Format(time.RFC3339)),
+		}}
+		h.rest = 0
+	}
+	return events
+}
+
+// WriteHeld has everything written that waits, in several transactions, and keeps what cannot be
+// written yet. passes says whether an error may pass; what fails for another reason is given up.
+func (t *Tally) WriteHeld(write func([]Event) error, passes func(error) bool) error {
+	for {
+		t.mu.Lock()
+		events := t.held.take()
+		t.mu.Unlock()
+		if len(events) == 0 {
+			return nil
+		}
+		if err := write(events); err != nil {
+			if passes(err) {
+				t.mu.Lock()
+				later := t.held
+				t.held = held{rest: later.rest, first: later.first, last: later.last}
+				t.held.add(append(events, later.events...))
+				t.mu.Unlock()
+			}
+			return err
+		}
+	}
+}
+
+// AnnounceHeld is Announce for events that waited: most were announced when they could not be
+// written.
+func AnnounceHeld(ctx context.Context, log *slog.Logger, newID func() string, events []Event) {
+	for i := range events {
+		if events[i].ID == "" {
+			Announce(ctx, log, newID, events[i:i+1])
+		}
+	}
+}
+
+// keeper is the transaction of a store that keeps events and finds them.
+type keeper interface {
+	Appender
+	Reader
+}
+
+// AppendMissing appends those events that are not there: whoever failed to write them may not know
+// whether they were kept.
+func AppendMissing(tx keeper, events []Event) error {
+	for _, e := range events {
+		at := time.UnixMilli(e.Time.UnixMilli())
+		there, err := tx.FindEvents(Query{Filter: Filter{ID: e.ID, From: at, To: at.Add(time.Millisecond)}, Limit: 1})
+		if err == nil && len(there.Events) == 0 {
+			err = tx.AppendEvent(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Outlast is a context for what is to be written although whoever asked for it is gone or the
+// program ends: it goes on for a while after ctx has ended, and for longest at the most.
+func Outlast(ctx context.Context, longest, afterwards time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	stop := context.AfterFunc(ctx, func() {
+		wait := time.NewTimer(afterwards)
+		defer wait.Stop()
+		select {
+		case <-longer.Done():
+		case <-wait.C:
+			cancel()
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}
