@@ -104,6 +104,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	tries := link.Tries
 	c.judge(&link, err)
+	if done.action == Disable || done.action == Delete {
+		c.hurry(&link, err)
+	}
 	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {
 		link.Tries = tries // whether all of it has succeeded is known after the manager
 	}
@@ -222,6 +225,14 @@ func (c *cycle) judge(link *Link, err error) {
 		c.mu.Lock()
 		c.result.Silent = err
 		c.mu.Unlock()
+	}
+}
+
+// hurry lets what takes access away, and has failed in a way that may pass, be tried again soon.
+func (c *cycle) hurry(link *Link, err error) {
+	soon := c.Now().Add(max(hurriedPause, Asked(err)))
+	if MayPass(err) && link.Tries <= hurriedTries && link.RetryAt.After(soon) {
+		link.RetryAt = soon
 	}
 }
 

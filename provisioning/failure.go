@@ -20,6 +20,12 @@ const (
 	MaxPause   = time.Minute //bound:wait what may pass, until it is tried again
 )
 
+// For a few minutes what takes access away does not wait for so long as that.
+const (
+	hurriedPause = 4 * time.Second //bound:wait what takes access away and may pass, until it is tried again
+	hurriedTries = 75              //bound:depth so often, which is five minutes
+)
+
 // What will not pass by itself, such as a value that the target refuses, is tried again after one
 // minute, two, four … a day.
 const (

@@ -288,7 +288,7 @@ func TestATargetThatTookNothingForAWhileIsNotSlowAfterwards(t *testing.T) {
 				}
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
-			result, err := once(t, client, many(5, 1), false)
+			result, err := cycleOf(t, client, many(5, 1), newMemory(), false)
 			if err != nil || result.Created != 6 || result.Failed > 0 {
 				t.Errorf("%+v, %v", result, err)
 			}
@@ -327,10 +327,12 @@ func behind(t *testing.T, before func(http.ResponseWriter, *http.Request, http.H
 	return &scim.Client{BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{way}}}
 }
 
-// once runs a first cycle.
-func once(t *testing.T, client *scim.Client, c *company, reread bool) (provisioning.Result, error) {
+// cycleOf runs a cycle.
+func cycleOf(
+	t *testing.T, client *scim.Client, s provisioning.Source, m provisioning.Memory, reread bool,
+) (provisioning.Result, error) {
 	engine := provisioning.Engine{
-		Source: c, Memory: newMemory(), Target: provisioning.SCIM(client, provisioning.Entra),
+		Source: s, Memory: m, Target: provisioning.SCIM(client, provisioning.Entra),
 		Mappings: mappings(t), Now: time.Now, NewID: func() string { return "made-up" }, Reread: reread,
 	}
 	return engine.Run(t.Context())
@@ -357,9 +359,54 @@ func TestATargetThatLimitsByTheMinuteIsDone(t *testing.T) {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil((time.Minute - time.Since(began)).Seconds()))))
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
-		result, err := once(t, client, many(20, 1), true)
+		result, err := cycleOf(t, client, many(20, 1), newMemory(), true)
 		if err != nil || result.Created != 21 || result.Failed > 0 {
 			t.Errorf("%+v, %v", result, err)
 		}
 	})
+}
+
+// TestALeaverIsTriedAgainSoonWhereChangesFail: nobody sees when a target that answers what it is
+// asked takes changes again. For some minutes, who leaves does not wait for long; others do.
+func TestALeaverIsTriedAgainSoonWhereChangesFail(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		change            func(*directory)
+		shortest, longest time.Duration // that the longest pause may be
+	}{
+		"a leaver": {active(ada, false), time.Second, 4 * time.Second},
+		"a title":  {having(ada, "jobTitle", "Wizard"), 20 * time.Second, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fails := false
+				client := behind(t, func(w http.ResponseWriter, r *http.Request, door http.Handler) {
+					if fails && r.Method != http.MethodGet {
+						w.WriteHeader(http.StatusInternalServerError)
+						return
+					}
+					door.ServeHTTP(w, r)
+				})
+				d, m := newDirectory(user("ada")), newMemory()
+				if _, err := cycleOf(t, client, d, m, false); err != nil {
+					t.Fatal(err)
+				}
+				fails = true
+				x.change(d)
+				var longest time.Duration
+				for began := time.Now(); time.Since(began) < 4*time.Minute; {
+					result, err := cycleOf(t, client, d, m, false)
+					if err != nil || result.Failed != 1 {
+						t.Fatalf("%+v, %v", result, err)
+					}
+					pause := time.Until(m.link(ada).RetryAt)
+					longest = max(longest, pause)
+					time.Sleep(pause)
+				}
+				if longest < x.shortest || longest > x.longest {
+					t.Errorf("it is tried again after %s at most", longest)
+				}
+			})
+		})
+	}
 }

@@ -418,6 +418,9 @@ func (c *cycle) changeSome(
 			switch {
 			case err != nil:
 				c.judge(link, err)
+				if op == "Remove" {
+					c.hurry(link, err)
+				}
 			case op == "Add":
 				e.Added = c.named(done)
 			default:

@@ -44,6 +44,7 @@ const (
 	CutWrites   Break = "cut answers to what changes something"
 	Half        Break = "answer half"
 	Unavailable Break = "answer 503"
+	ReadOnly    Break = "answer 503 to what changes something"
 	Failing     Break = "answer 500"
 	Throttled   Break = "answer 429"
 	Unrouted    Break = "answer as a proxy without a backend"
@@ -54,7 +55,8 @@ const (
 
 // Breaks are all of them.
 var Breaks = []Break{
-	Refuse, Cut, CutWrites, Half, Unavailable, Failing, Throttled, Unrouted, Maintained, AnHour, Swallow,
+	Refuse, Cut, CutWrites, Half, Unavailable, ReadOnly, Failing, Throttled, Unrouted, Maintained, AnHour,
+	Swallow,
 }
 
 // NewWay makes a way to a SCIM endpoint, which is whole and ends with the test.
@@ -128,16 +130,13 @@ func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		out.WriteHeader(status)
 	}
+	if r.Method == http.MethodGet && (how == CutWrites || how == ReadOnly) {
+		how = Whole
+	}
 	switch how {
 	case Whole, Refuse:
 		w.proxy.ServeHTTP(out, r)
-	case CutWrites:
-		if r.Method == http.MethodGet {
-			w.proxy.ServeHTTP(out, r)
-			return
-		}
-		fallthrough
-	case Cut:
+	case Cut, CutWrites:
 		w.proxy.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	case Half:
@@ -148,7 +147,7 @@ func (w *Way) serve(out http.ResponseWriter, r *http.Request) {
 	case Swallow:
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done() // until who has asked gives up
-	case Unavailable:
+	case Unavailable, ReadOnly:
 		answer(http.StatusServiceUnavailable)
 	case AnHour:
 		out.Header().Set("Retry-After", "3600")

@@ -279,22 +279,29 @@ func (r *Runner) failed(
 func passes(err error) bool { return refusal.KindOf(err) == refusal.Unavailable }
 
 // How long it is until a cycle that failed is tried again. The pause grows by a quarter, so that
-// it is never much longer than a quarter of the time for which the cycles have failed.
+// it is never much longer than a quarter of the time for which the cycles have failed, and not
+// beyond what a leaver may wait while that is a few minutes.
 const (
 	shortest    = time.Second     //bound:none the shortest pause
 	longest     = time.Minute     //bound:wait a cycle that failed, until it is tried again
+	hurried     = 4 * time.Second //bound:wait the same, in the first minutes
+	hurries     = 5 * time.Minute //bound:none how long these are
 	unavailable = 2 * time.Second //bound:wait the next cycle, while the database is not available
 	growth      = 1.25
 )
 
 // Streak is a row of cycles that have failed. The zero value is right before the first one.
-type Streak struct{ pause time.Duration }
+type Streak struct{ pause, lasts time.Duration }
 
 // Next notes that one more has failed, and returns how long to wait until the next try: a second at
 // first, longer each time, a minute at most. Those that failed together do not all come back at
 // once.
 func (s *Streak) Next() time.Duration {
 	s.pause = min(max(time.Duration(float64(s.pause)*growth), shortest), longest)
+	if s.lasts < hurries {
+		s.pause = min(s.pause, hurried)
+	}
+	s.lasts += s.pause
 	return jittered(s.pause)
 }
 
