@@ -60,12 +60,15 @@ const (
 
 const maxMade = 20 //bound:list access tokens that runs remember, of all endpoints
 
-func (p *Plan) madeFile() string {
+// file is one in which runs remember something of a center; empty: they do not.
+func (p *Plan) file(what string) string {
 	if p.cfg.Folder == "" || p.State.Directory.IdentityStoreID == "" {
 		return ""
 	}
-	return filepath.Join(p.cfg.Folder, p.State.Directory.IdentityStoreID+"-tokens.json")
+	return filepath.Join(p.cfg.Folder, p.State.Directory.IdentityStoreID+what+".json")
 }
+
+func (p *Plan) madeFile() string { return p.file("-tokens") }
 
 // allMade are those that runs remember, also of the copy of a center.
 func (p *Plan) allMade() (list []madeToken) {

@@ -206,3 +206,43 @@ func TestACertificateIsReplacedWhileEverybodySignsIn(t *testing.T) {
 	r.SignIn(pairtest.Amara)
 	health()
 }
+
+// TestACertificateThatWaitedProvesNothingBefore: it was made in the tenant long before the
+// rotation, and who signed in meanwhile did so with the old one.
+func TestACertificateThatWaitedProvesNothingBefore(t *testing.T) {
+	t.Parallel()
+	for name, interrupted := range map[string]bool{"at once": false, "made active a day after": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRotating(t)
+			r.folder = t.TempDir()
+			r.Change(http.MethodPost, "/servicePrincipals/"+r.Tenant.ServicePrincipalID+"/addTokenSigningCertificate",
+				map[string]any{"displayName": "CN=Waiting"}, nil)
+			r.forward(2 * time.Hour)
+			r.SignIn(pairtest.Amara)
+			if interrupted { // between the import and what makes it active
+				cut := &dying{at: func(req *http.Request) bool { return req.Method == http.MethodPatch }}
+				if _, err := r.run(connect.ObserveCertificateRotation, &http.Client{Transport: cut}, 0); !errors.Is(
+					err, errKilled,
+				) {
+					t.Fatalf("it is not killed: %v", err)
+				}
+				r.forward(24 * time.Hour)
+				r.SignIn(pairtest.Amara)
+			}
+			if _, err := r.run(connect.ObserveCertificateRotation, http.DefaultClient, 0); err != nil {
+				t.Fatal(err)
+			}
+			before := len(r.certificates())
+			if n, err := r.run(connect.ObserveCertificateRotation, http.DefaultClient, 0); n != 0 || err != nil {
+				t.Errorf("nobody has signed in since, and there are %d steps, %v", n, err)
+			}
+			r.forward(2 * time.Hour)
+			r.SignIn(pairtest.Amara)
+			n, err := r.run(connect.ObserveCertificateRotation, http.DefaultClient, 30*24*time.Hour)
+			if n != 1 || err != nil || len(r.certificates()) != before-1 {
+				t.Errorf("somebody has signed in, and there are %d steps, %v", n, err)
+			}
+		})
+	}
+}

@@ -206,6 +206,9 @@ func (c *certificateRotation) activate(ctx context.Context) error {
 		}
 	}
 	err := c.sign(ctx, &c.next)
+	if err == nil && c.prover == nil {
+		c.plan.rememberSigning(c.next.id())
+	}
 	if err != nil && c.prover != nil { // the tenant may have done it
 		return c.goBack(ctx, err)
 	}
@@ -294,10 +297,16 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 			return nil
 		}
 	}
+	learned, err := c.learned(ctx)
+	if err != nil {
+		return err
+	}
+	if learned.After(since) {
+		since = learned
+	}
 	since = since.Add(settled)
 	var seen SignIns
 	if !c.plan.cfg.Now().Before(since) {
-		var err error
 		seen, err = c.signedIn(ctx, since)
 		if errors.Is(err, ErrUnseen) || errors.Is(err, ErrUnrecorded) {
 			c.Notes = append(c.Notes, err.Error())
@@ -322,6 +331,49 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 		))
 	}
 	return nil
+}
+
+// learned is when the active certificate was the center's, or this machine had the tenant sign with
+// it, whichever was later. It may have been made long before: until then people signed in with the
+// old one.
+func (c *certificateRotation) learned(ctx context.Context) (at time.Time, err error) {
+	log, tells := c.plan.cfg.Center.(SignInLog)
+	if !tells {
+		return at, nil
+	}
+	if s := c.plan.signing(); s.ID == c.active.id() {
+		at = s.At
+	}
+	in := adminapi.SearchEvents{
+		EventName: "ImportExternalIdPCertificate", Subject: c.active.id(), Result: "Granted", MaxResults: 1,
+	}
+	return at, log.LookupEvents(ctx, in, func(e adminapi.Event) bool { // the newest first
+		if e.EventTime.After(at) {
+			at = e.EventTime
+		}
+		return false
+	})
+}
+
+// signing is a certificate that a run had the tenant sign with.
+type signing struct {
+	ID string    `json:"certificate"`
+	At time.Time `json:"at"`
+}
+
+// signing is what the last run has remembered of it.
+func (p *Plan) signing() (s signing) {
+	if file := p.file("-signing"); file == "" || ReadFile(file, &s) != nil {
+		return signing{}
+	}
+	return s
+}
+
+// rememberSigning notes that the tenant signs with a certificate from now on.
+func (p *Plan) rememberSigning(id string) {
+	if file := p.file("-signing"); file != "" {
+		_ = WriteFile(file, signing{id, p.cfg.Now().UTC()}) // the center's own record says nearly as much
+	}
 }
 
 func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
