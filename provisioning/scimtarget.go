@@ -42,6 +42,9 @@ const anyAddress = "emails.value"
 
 // Find implements Target. AWS finds addresses of a type only.
 func (t *scimTarget) Find(ctx context.Context, kind Kind, attribute, value string) ([]scim.Resource, error) {
+	if attribute == groupsOf {
+		return t.findAll(ctx, kind, attribute, value)
+	}
 	if attribute != anyAddress || t.dialect == Plain {
 		return t.client.Find(ctx, kind.path(), attribute, value)
 	}
@@ -54,6 +57,74 @@ func (t *scimTarget) Find(ctx context.Context, kind Kind, attribute, value strin
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// groupsOf is the attribute of a group by which those of a member are found: there may be more than
+// a page of them.
+const groupsOf = membersPath + ".value"
+
+const (
+	// fullPage is from how many on a list may go on, whatever its total: AWS gives 50.
+	fullPage = 50 //bound:none of a comparison
+	// maxFindPages is enough for a thousand, which is AWS's quota.
+	maxFindPages = 25 //bound:list pages of the groups of one person that a sync reads
+)
+
+// findAll is Find that reads to the end: by number, or from the first page on by cursor, where the
+// target knows neither, only the first page.
+func (t *scimTarget) findAll(
+	ctx context.Context, kind Kind, attribute, value string,
+) (all []scim.Resource, err error) {
+	query := url.Values{"filter": {attribute + " eq " + scim.Quote(value)}}
+	if kind == Group {
+		query.Set("excludedAttributes", membersPath)
+	}
+	list, err := t.client.Search(ctx, kind.path(), query)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	add := func(page []scim.Resource) (more bool) {
+		for _, r := range page {
+			if id := r.String("id"); !seen[id] {
+				seen[id], more = true, true
+				all = append(all, r)
+			}
+		}
+		return more
+	}
+	more, cursor := add(list.Resources), list.NextCursor
+	query.Set("count", strconv.Itoa(rosterPage))
+	for page := 1; page < maxFindPages && more; page++ {
+		switch {
+		case cursor != "":
+			query.Set("cursor", cursor)
+		case query.Has("cursor") || !goesOn(list, len(all)):
+			return all, nil
+		default:
+			query.Set("startIndex", strconv.Itoa(len(all)+1))
+		}
+		list, err = t.client.Search(ctx, kind.path(), query)
+		if err == nil && query.Has("startIndex") && !add(list.Resources) && len(list.Resources) > 0 {
+			query.Del("startIndex") // it gives the first page again
+			query.Set("cursor", "")
+			list, err = t.client.Search(ctx, kind.path(), query)
+		}
+		if err != nil && refuses(err) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		add(list.Resources)
+		more, cursor = len(list.Resources) > 0, list.NextCursor
+	}
+	return all, nil
+}
+
+// goesOn says whether a list may have more than what was read of it.
+func goesOn(list scim.ListResponse, read int) bool {
+	return len(list.Resources) >= fullPage || (list.TotalResults != nil && *list.TotalResults > read)
 }
 
 // Page implements Target. A page begins at a number.

@@ -63,7 +63,7 @@ func (c *cycle) callRolls(ctx context.Context) error {
 	}
 	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
 	users, of := map[string]bool{}, map[string][]string{}
-	nobodys, err := c.ask(ctx, Group, membersPath+".value", c.NewID())
+	nobodys, err := c.ask(ctx, Group, groupsOf, c.NewID())
 	if len(nobodys) > 0 { // it ignores the question, and would put everybody into each group
 		c.rolls.asked, c.rolls.refused = true, true
 		return nil
@@ -77,7 +77,7 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		if err != nil || id == "" {
 			return err
 		}
-		groups, err := c.ask(ctx, Group, membersPath+".value", id)
+		groups, err := c.ask(ctx, Group, groupsOf, id)
 		if isNotFound(err) && !misdirected(err) { // somebody who is not there is in no group
 			return nil
 		}

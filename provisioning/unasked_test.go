@@ -144,3 +144,52 @@ func TestAnIgnoredFilterPutsNobodyIntoGroups(t *testing.T) {
 	x.misbehave(nil)
 	x.want(t, "ada*", "bob*", "Eng=ada+bob")
 }
+
+// TestAPersonInMoreGroupsThanAPageHas: at a target that does not list members, the groups of a
+// person come in pages: by number, or by cursor only. Whoever is to be in none of them loses all of
+// them in a first comparison.
+func TestAPersonInMoreGroupsThanAPageHas(t *testing.T) {
+	t.Parallel()
+	const many = 7
+	for how, numbered := range map[string]bool{"by number": true, "by cursor": false} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			all := []entry{user("ada"), user("bob")}
+			var want, left []string
+			for i := range many {
+				name := fmt.Sprintf("Team %d", i)
+				all = append(all, group(name, "ada", "bob"))
+				want, left = append(want, name+"=ada+bob"), append(left, name+"=bob")
+			}
+			d := newDirectory(all...)
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+			x.want(t, append(want, "ada*", "bob*")...)
+			for _, o := range all[2:] {
+				members(o.Ref, "bob")(d)
+			}
+			x.misbehave(func(_ int, r *http.Request, _ http.ResponseWriter) bool {
+				q := r.URL.Query()
+				if filter := q.Get("filter"); strings.HasPrefix(filter, "members.value") {
+					q.Set("count", "2")
+					if !numbered {
+						q.Del("startIndex")
+					}
+					r.URL.RawQuery = q.Encode()
+				}
+				return false
+			})
+			engine := provisioning.Engine{
+				Source: d, Memory: provisioning.NewVolatile(), Mappings: mappings(t), Reread: true, Unasked: true,
+				Target: provisioning.SCIM(x.client, provisioning.Entra), Now: time.Now,
+				NewID: func() string { return "id" },
+			}
+			if result, err := engine.Run(t.Context()); err != nil || result.Failed > 0 {
+				t.Fatalf("%+v, %v", result, err)
+			}
+			x.misbehave(nil)
+			x.want(t, append(left, "ada*", "bob*")...)
+		})
+	}
+}
