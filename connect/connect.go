@@ -69,6 +69,8 @@ type Config struct {
 	Replay *Replay
 	// Writer is nil where somebody else writes to AWS's side.
 	Writer Writer
+	// Maker remembers what a Writer has made, also when that has ended; nil: nobody does.
+	Maker Maker
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the

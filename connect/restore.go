@@ -16,7 +16,7 @@ type AccountLister interface {
 	Accounts(context.Context) ([]string, error)
 }
 
-// Maker is a Writer that remembers what of AWS's side it keeps in step, by ids there.
+// Maker remembers what of AWS's side a Writer keeps in step, or kept until it was ended, by ids there.
 type Maker interface {
 	Made(context.Context) (map[string]bool, error)
 }
@@ -118,7 +118,7 @@ func (u *Undo) compareNew(ctx context.Context, now Snapshot) error {
 		there[x.ID] = true
 	}
 	made := map[string]bool{}
-	if maker, remembers := u.plan.cfg.Writer.(Maker); remembers {
+	if maker := u.plan.cfg.Maker; maker != nil {
 		var err error
 		switch made, err = maker.Made(ctx); {
 		case errors.Is(err, ErrWriterBusy):

@@ -178,11 +178,8 @@ func TestAPersonOverSSHConnectsAWS(t *testing.T) {
 	p.changes()
 	p.sees("(it is not shown)")
 	waitForNoEcho(t, p.echo)
-	if _, err := p.keys.WriteString("\x03"); err != nil {
-		t.Fatal(err)
-	}
-	if code, shown := p.ends(); code != 130 || !strings.Contains(shown, "Run the same command again") {
-		t.Fatalf("after Ctrl+C: %d %s", code, shown)
+	if shown := p.breaksOff(); !strings.Contains(shown, "Run the same command again") {
+		t.Fatalf("after Ctrl+C: %s", shown)
 	}
 	p.types("connect", groups...)
 	p.accepts()
@@ -290,6 +287,11 @@ func (p *typist) takesBack(o onward) {
 	p.sees("delete 11 users and 2 groups that provisioning made")
 	p.accepts()
 	p.sees("Change the identity source back")
+	p.breaksOff()
+	p.types("connect undo", undo...) // what the sync has made is known still
+	p.sees("delete 11 users and 2 groups that provisioning made")
+	p.accepts()
+	p.sees("Change the identity source back")
 	p.ChangeBack()
 	p.sees("when the console says that it has succeeded")
 	p.enters("DONE\n")
@@ -308,6 +310,17 @@ func (p *typist) takesBack(o onward) {
 	p.says("undone twice", exitDone, "Nothing to take back.")
 	p.types("connect status")
 	p.says("after undo", exitChanges, "it is not connected: gatehouse connect undo took it back on")
+}
+
+// breaksOff ends the command by Ctrl+C.
+func (p *typist) breaksOff() (shown string) {
+	p.t.Helper()
+	p.stops()
+	code, shown := p.ends()
+	if code != 130 {
+		p.t.Fatalf("after Ctrl+C: %d %s", code, shown)
+	}
+	return shown
 }
 
 // onward is the command that goes on when connect has ended.

@@ -261,8 +261,12 @@ func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config
 	}
 	s.aws.Guide = s.guide.Guide(p.In, p.Err, p.Env)
 	cfg, err = s.aws.Config(ctx, cfg)
-	if at, ok := cfg.Center.(*aws.Center); ok && err == nil && cfg.Tokenless {
-		cfg.Writer = p.writer(s, at, cfg)
+	if at, ok := cfg.Center.(*aws.Center); ok && err == nil {
+		w := p.writer(s, at, cfg)
+		cfg.Maker = w // also of a connection that an undo has begun to take back
+		if cfg.Tokenless {
+			cfg.Writer = w
+		}
 	}
 	return cfg, err
 }
