@@ -16,7 +16,8 @@ type AccountLister interface {
 	Accounts(context.Context) ([]string, error)
 }
 
-// Maker remembers what of AWS's side a Writer keeps in step, or kept until it was ended, by ids there.
+// Maker remembers what of AWS's side a Writer keeps in step, or kept until it was ended, by ids
+// there.
 type Maker interface {
 	Made(context.Context) (map[string]bool, error)
 }
