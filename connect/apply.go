@@ -74,7 +74,7 @@ func (p *Plan) plan() {
 	}
 	haveApp := s.Principal.ID != ""
 	add(
-		haveApp, "Enterprise application", "“"+s.Principal.DisplayName+"” exists",
+		haveApp, partApplication, "“"+s.Principal.DisplayName+"” exists",
 		"create “"+p.cfg.AppName+"” from the gallery entry AWS IAM Identity Center", p.createApplication,
 	)
 	add(
@@ -104,11 +104,11 @@ func (p *Plan) plan() {
 	if p.cfg.Tokenless {
 		return
 	}
-	add(s.SCIM.TenantID != "", "Automatic provisioning in the center", "enabled", "enable it", p.enableProvisioning)
+	add(s.SCIM.TenantID != "", provisioningTitle, "enabled", "enable it", p.enableProvisioning)
 	before := len(p.Steps)
-	add(s.Job.ID != "", "Provisioning job in the tenant", "exists", "create it", p.createJob)
+	add(s.Job.ID != "", partJob, "exists", "create it", p.createJob)
 	add(
-		s.Connected && p.settingsDone(), "Tenant URL, secret token and scope", "saved, and Test Connection passes",
+		s.Connected && p.settingsDone(), partSaved, "saved, and Test Connection passes",
 		"create an access token, test the connection and save both with the scope “"+p.scopeName()+"”",
 		p.saveCredentials,
 	)
@@ -128,6 +128,8 @@ func (p *Plan) sourceName() string {
 	}
 	return unknownSource
 }
+
+const provisioningTitle = "Automatic provisioning in the center"
 
 // unknownSource is what AWS's side says of its identity source.
 const unknownSource = "what it is (AWS does not tell)"

@@ -71,6 +71,8 @@ type Config struct {
 	Writer Writer
 	// Maker remembers what a Writer has made, also when that has ended; nil: nobody does.
 	Maker Maker
+
+	looking bool // nothing will be changed, and what may not be read is left out
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the
@@ -118,7 +120,8 @@ type Plan struct {
 	started  bool   // this run has started it
 	// untouched are the tokens before the job's was tested, where which one that is may matter.
 	untouched []adminapi.BearerToken
-	untested  error // why nobody knows whether the saved credentials pass Test Connection
+	unread    []Unread // what may not be read
+	untested  error    // why nobody knows whether the saved credentials pass Test Connection
 	// replaced is the token that is to be deleted when the job is on again, if replacing; a side
 	// may not tell its id.
 	replaced  string
@@ -172,13 +175,16 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 	if err := p.observeTenant(ctx); err != nil {
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
-	if p.untested != nil {
-		return nil, p.untested
+	if seen, err := p.lookedAt(partTest, notTested, p.untested); err != nil {
+		return nil, err
+	} else if !seen {
+		p.State.Connected = true // as the job's own state says
 	}
 	if err := p.observeTrust(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.observeWriter(ctx); err != nil {
+	err := p.observeWriter(ctx)
+	if _, err = p.lookedAt(writerTitle, "who is in the tenant is not shown", err); err != nil {
 		return nil, err
 	}
 	p.plan()
@@ -195,7 +201,7 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 	if err := p.observePeople(ctx, discovered); err != nil {
 		return nil, err
 	}
-	if previewer, asks := p.cfg.Center.(Previewer); asks && p.Changes {
+	if previewer, asks := p.cfg.Center.(Previewer); asks && p.Changes && !p.cfg.looking {
 		if err := p.report(ctx, previewer); err != nil {
 			return nil, fmt.Errorf("preview the effects on the center's users: %w", err)
 		}
@@ -311,7 +317,7 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 	principals, err := graph.All[graph.ServicePrincipal](
 		ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID),
 	)
-	if err != nil {
+	if seen, err := p.lookedAt(partApplication, "the tenant does not show its applications", err); !seen {
 		return err
 	}
 	for _, sp := range principals {
@@ -336,7 +342,7 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 	apps, err := graph.All[graph.Application](
 		ctx, p.cfg.Graph, "/applications"+graph.Filter("appId", p.State.Principal.AppID),
 	)
-	if err != nil {
+	if seen, err := p.lookedAt(partApplication, "the tenant does not show its settings", err); !seen {
 		return err
 	}
 	if len(apps) != 1 {
@@ -347,7 +353,7 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 		return err
 	}
 	jobs, err := graph.All[graph.SynchronizationJob](ctx, p.cfg.Graph, p.sync("/jobs"))
-	if err != nil {
+	if seen, err := p.lookedAt(partJob, "the tenant does not show whether it provisions", err); !seen {
 		return err
 	}
 	if len(jobs) > 0 {
@@ -382,7 +388,9 @@ func (p *Plan) sync(path string) string {
 }
 
 func (p *Plan) observeSecrets(ctx context.Context) error {
-	if err := p.readSecrets(ctx); err != nil {
+	err := p.readSecrets(ctx)
+	if seen, err := p.lookedAt(partSaved, "the tenant does not show where the job writes", err); !seen {
+		p.State.Connected = err == nil // as the job's own state says
 		return err
 	}
 	learner, learns := p.cfg.Center.(Learner)
@@ -407,7 +415,7 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 // observeGroups finds the groups that are to be assigned and are not.
 func (p *Plan) observeGroups(ctx context.Context) error {
 	assigned := map[string]bool{}
-	if p.State.Principal.ID != "" {
+	if p.State.Principal.ID != "" && len(p.cfg.Groups) > 0 {
 		list, err := graph.All[graph.AppRoleAssignment](
 			ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo",
 		)

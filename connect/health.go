@@ -23,6 +23,7 @@ const (
 	Converged Condition = "converged" // both sides are as they should be
 	Drifted   Condition = "drifted"   // it works, and something is not as it should be
 	Broken    Condition = "broken"    // people cannot sign in, or changes do not arrive
+	Unknown   Condition = "unknown"   // too little may be read to say; nothing that may be is wrong
 )
 
 // Finding is something that is not as it should be.
@@ -39,12 +40,15 @@ type Health struct {
 	Findings  []Finding   `json:"findings"`
 	Expires   []Expiry    `json:"expires"`
 	Jobs      []JobStatus `json:"jobs"`
+	// Unread is what could not be looked at.
+	Unread []Unread `json:"unread,omitempty"`
 }
 
 // ObserveHealth looks at both ends and says what of a connection is not as it should be. It changes
 // nothing.
 func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	h := Health{Condition: Converged, Findings: []Finding{}, Expires: []Expiry{}, Jobs: []JobStatus{}}
+	cfg.looking = true
 	p, err := observeConnected(ctx, cfg)
 	if errors.Is(err, ErrNotConnected) {
 		h.find("Connection", Broken, err.Error(), "nothing, if that was meant; gatehouse connect connects it again")
@@ -53,8 +57,11 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	if err != nil {
 		return h, err
 	}
+	if h.Unread = p.unread; p.tooLittle() {
+		h.Condition = Unknown
+	}
 	for _, s := range p.Steps {
-		if s.Done {
+		if s.Done || !p.known(s) {
 			continue
 		}
 		condition := Broken
@@ -109,7 +116,7 @@ func observeKept(ctx context.Context, cfg Config) (*Plan, error) {
 	switch {
 	case err != nil:
 		return p, err
-	case p.State.Principal.ID == "":
+	case p.State.Principal.ID == "" && !p.hidden(partApplication):
 		return nil, fmt.Errorf("%w: the tenant has no application of this center", ErrNotConnected)
 	}
 	left, err := p.leftAlone(ctx)
@@ -125,7 +132,7 @@ func observeKept(ctx context.Context, cfg Config) (*Plan, error) {
 // leftAlone says whether an application is all that there is of a connection, as it is after undo:
 // nothing provisions, and a center that tells says that its people do not sign in at the tenant.
 func (p *Plan) leftAlone(ctx context.Context) (bool, error) {
-	if p.State.Job.ID != "" || p.pointsHere() || p.cfg.Writer != nil {
+	if p.State.Job.ID != "" || p.pointsHere() || p.cfg.Writer != nil || p.tooLittle() {
 		return false, nil
 	}
 	switch p.State.Directory.IdentitySource {
@@ -202,7 +209,7 @@ func (p *Plan) why(s Step) string {
 		return "the center does not trust the certificate that the tenant signs with"
 	case "Identity source":
 		return "users do not sign in at the tenant: the center's identity source is " + p.sourceName()
-	case "Tenant URL, secret token and scope":
+	case partSaved:
 		if p.State.Job.ID != "" && !p.State.Connected {
 			return "the tenant's saved endpoint and token do not pass Test Connection"
 		}
@@ -261,17 +268,26 @@ func (h *Health) job(j JobStatus) {
 
 func (h *Health) find(part string, condition Condition, detail, next string) {
 	h.Findings = append(h.Findings, Finding{part, condition, detail, next})
-	if condition == Broken || h.Condition == Converged {
+	if condition == Broken || h.Condition == Converged || h.Condition == Unknown {
 		h.Condition = condition
 	}
 }
 
 // Print shows it to a person.
 func (h Health) Print(out io.Writer) {
-	fmt.Fprintf(out, "The connection is %s.\n", h.Condition)
+	if h.Condition == Unknown {
+		fmt.Fprintln(out, "Too little of the connection may be read to say how it stands.")
+	} else {
+		fmt.Fprintf(out, "The connection is %s.\n", h.Condition)
+	}
 	for _, f := range h.Findings {
 		fmt.Fprintf(
 			out, " ! %s (%s): %s\n     next: %s\n", oneLine(f.Part), f.Condition, oneLine(f.Detail), oneLine(f.Next),
+		)
+	}
+	for _, u := range h.Unread {
+		fmt.Fprintf(
+			out, " ? %s: %s; it needs the permission %s\n", oneLine(u.Part), oneLine(u.Detail), oneLine(u.Permission),
 		)
 	}
 	for _, j := range h.Jobs {

@@ -318,7 +318,7 @@ func (p *Plan) keptStep(ctx context.Context) error {
 
 // leftStep deletes what runs that ended early have left beside the token that the job has.
 func (p *Plan) leftStep(ctx context.Context) error {
-	if !p.State.Connected {
+	if !p.State.Connected || p.State.Secrets[graph.KeySecretToken] == "" {
 		return nil
 	}
 	if err := p.keptStep(ctx); err != nil || len(p.made()) == 0 {

@@ -70,25 +70,80 @@ func explain(err error) error {
 	default:
 		return err
 	}
-	for _, p := range permissionOf {
-		if !strings.Contains(refused.Path, p.path) {
-			continue
-		}
-		name := p.reads
-		if refused.Method != http.MethodGet && p.changes != "" {
-			name = p.changes
-		}
-		fixed := ""
-		if strings.Contains(refused.Path, "/synchronization") || strings.Contains(refused.Path, "olicies") {
-			fixed = " " + graph.FixedPermissions + "."
-		}
-		return fmt.Errorf(
-			"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
-				"Application Administrator (%s), activated where PIM gives it.%s For a program, add the permission "+
-				"under App registrations > API permissions and grant admin consent (%s with its client id). Then run "+
-				"this again: what was done is kept",
-			err, refused.Method, refused.Path, name, rolesPage, fixed, consentPage,
-		)
+	name := permission(refused)
+	if name == "" {
+		return err
 	}
-	return err
+	fixed := ""
+	if strings.Contains(refused.Path, "/synchronization") || strings.Contains(refused.Path, "olicies") {
+		fixed = " " + graph.FixedPermissions + "."
+	}
+	return fmt.Errorf(
+		"%w. The call (%s %s) needs the permission %s. A person who signs in also needs the role Cloud "+
+			"Application Administrator (%s), activated where PIM gives it.%s For a program, add the permission "+
+			"under App registrations > API permissions and grant admin consent (%s with its client id). Then run "+
+			"this again: what was done is kept",
+		err, refused.Method, refused.Path, name, rolesPage, fixed, consentPage,
+	)
+}
+
+// permission is the one that a refused call needs at least.
+func permission(refused *graph.Error) string {
+	for _, p := range permissionOf {
+		switch {
+		case !strings.Contains(refused.Path, p.path):
+		case refused.Method != http.MethodGet && p.changes != "":
+			return p.changes
+		default:
+			return p.reads
+		}
+	}
+	return ""
+}
+
+// Unread is a part of a connection that could not be looked at, and the permission that is missing.
+type Unread struct {
+	Part       string `json:"part"`
+	Detail     string `json:"detail"`
+	Permission string `json:"permission"`
+}
+
+// Parts that who only looks may not be allowed to see.
+const (
+	partApplication = "Enterprise application"
+	partJob         = "Provisioning job in the tenant"
+	partSaved       = "Tenant URL, secret token and scope"
+	partTest        = "Test Connection"
+)
+
+// lookedAt is the error of a look at a part. Who only looks goes on without what Microsoft Graph
+// refuses to show; seen says whether it was shown.
+func (p *Plan) lookedAt(part, detail string, err error) (seen bool, _ error) {
+	var refused *graph.Error
+	if !p.cfg.looking || !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
+		return err == nil, err
+	}
+	p.unread = append(p.unread, Unread{part, detail, permission(refused)})
+	return false, nil
+}
+
+// hidden says whether a part was not shown.
+func (p *Plan) hidden(part string) bool {
+	return slices.ContainsFunc(p.unread, func(u Unread) bool { return u.Part == part })
+}
+
+// tooLittle says whether so little was shown that nobody can say how the connection stands.
+func (p *Plan) tooLittle() bool { return p.hidden(partApplication) || p.hidden(partJob) }
+
+// known says whether enough was shown to say that a step is done or is not.
+func (p *Plan) known(s Step) bool {
+	switch {
+	case s.Title == provisioningTitle:
+		return true
+	case p.hidden(partApplication):
+		return false
+	case p.hidden(partJob):
+		return !s.job
+	}
+	return s.Title != partSaved || !p.hidden(partSaved)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,5 +126,48 @@ func TestTheTenantTellsItsSignInURL(t *testing.T) {
 	got, err := connect.MicrosoftLogin(context.Background(), e.Client)
 	if want := "https://login.microsoftonline.com/" + e.Tenant.TenantID; err != nil || got != want {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// TestStatusSaysWhatMayBeRead: a monitor has few permissions. It learns what they show, and which
+// one is missing for the rest.
+func TestStatusSaysWhatMayBeRead(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	for path, want := range map[string]struct {
+		permission string
+		condition  connect.Condition
+		parts      []string // what is found to differ all the same
+	}{
+		"/validateCredentials":     {"Synchronization.ReadWrite.All", connect.Drifted, []string{"Provisioning"}},
+		"/synchronization/secrets": {"Synchronization.Read.All", connect.Drifted, []string{"Provisioning"}},
+		"/synchronization/jobs":    {"Synchronization.Read.All", connect.Unknown, nil},
+		"/applications":            {"Application.Read.All", connect.Unknown, nil},
+		"/servicePrincipals":       {"Application.Read.All", connect.Unknown, nil},
+	} {
+		stop := &withheld{path, http.StatusForbidden}
+		h, err := connect.ObserveHealth(t.Context(), config(e, &http.Client{Transport: stop}))
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		var parts []string
+		for _, f := range h.Findings {
+			parts = append(parts, f.Part)
+		}
+		if len(h.Unread) != 1 || h.Unread[0].Permission != want.permission || h.Condition != want.condition ||
+			!slices.Equal(parts, want.parts) || len(h.Expires) == 0 {
+			t.Errorf("%s: %+v", path, h)
+		}
+		var out strings.Builder
+		h.Print(&out)
+		if !strings.Contains(out.String(), "it needs the permission "+want.permission) {
+			t.Errorf("%s: %s", path, out.String())
+		}
+	}
+	if _, err := connect.ObserveRepair(t.Context(), config(e, &http.Client{
+		Transport: &withheld{"/validateCredentials", http.StatusForbidden},
+	})); err == nil {
+		t.Error("what changes something goes on without what it has to know")
 	}
 }

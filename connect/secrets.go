@@ -41,6 +41,8 @@ func (p *Plan) testSaved(ctx context.Context) {
 	}
 }
 
+const notTested = "the saved endpoint and token were not tested; what the job says of itself is below"
+
 // sameEndpoint says whether two addresses are of one SCIM endpoint: a slash at the end, and Entra's
 // feature flags in the query, make no difference.
 func sameEndpoint(a, b string) bool { return a != "" && endpointOf(a) == endpointOf(b) }

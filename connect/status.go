@@ -35,7 +35,7 @@ func Status(ctx context.Context, g *graph.Client, application string) ([]JobStat
 		ctx, g, "/servicePrincipals"+graph.Filter("displayName", application),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("find the application %q: %w", application, err)
+		return nil, fmt.Errorf("find the application %q: %w", application, explain(err))
 	}
 	list := []JobStatus{}
 	for _, principal := range found {
@@ -43,7 +43,7 @@ func Status(ctx context.Context, g *graph.Client, application string) ([]JobStat
 			ctx, g, "/servicePrincipals/"+url.PathEscape(principal.ID)+"/synchronization/jobs",
 		)
 		if err != nil {
-			return nil, fmt.Errorf("read the provisioning jobs of %q: %w", application, err)
+			return nil, fmt.Errorf("read the provisioning jobs of %q: %w", application, explain(err))
 		}
 		for _, j := range jobs {
 			list = append(list, jobStatus(principal.DisplayName, j))

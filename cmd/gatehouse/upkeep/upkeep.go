@@ -175,7 +175,8 @@ func (w World) status() *cobra.Command {
 		Short: "Say whether a connection is converged, drifted or broken, and why",
 		Long: `Compares both sides: the SAML settings and certificates, the identity source, automatic
 provisioning and its credentials, the provisioning job, and what expires when. For each part that is
-not as it should be it prints what differs and what to do next.
+not as it should be it prints what differs and what to do next. What you may not read is named with the
+permission that is missing; the rest is judged by what can be read.
 
 Without --center-url and --center it reads only the provisioning job in the tenant, and says whether
 its target is known to have what the directory has: how many objects are uncertain (a request has
