@@ -34,7 +34,7 @@ func wake(work chan struct{}) {
 // provider's metadata, imports the organization and keeps the roles in IAM. Any number of processes
 // may run it on one store.
 func (c *Center) Run(ctx context.Context) {
-	c.doubtClock(ctx)
+	c.sweeper.Start()
 	var all sync.WaitGroup
 	defer all.Wait()
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
@@ -79,25 +79,6 @@ func (c *Center) Run(ctx context.Context) {
 	}
 }
 
-// doubtClock looks at the start whether the clock may be wrong.
-func (c *Center) doubtClock(ctx context.Context) {
-	var now time.Time
-	var found audit.Found
-	err := c.Store.View(ctx, func(r Reader) (err error) {
-		if now, err = c.clock(r); err == nil {
-			found, err = r.FindEvents(audit.Query{Limit: 1})
-		}
-		return err
-	})
-	if err != nil || len(found.Events) == 0 {
-		return // what sweeps fails too, or there is nothing
-	}
-	if c.doubt.Begin(now, found.Events[0].Time) {
-		c.Log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
-			"because of its age", "newest", found.Events[0].Time, "clock", now)
-	}
-}
-
 // repeat calls once until ctx ends. When there was nothing to do it waits, for each at the longest.
 func (c *Center) repeat(
 	ctx context.Context, what string, work <-chan struct{}, each time.Duration,
@@ -125,11 +106,8 @@ func (c *Center) repeat(
 // Sweep removes what has expired and the events that are older than they are kept, and warns of
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
-	var now time.Time // a node whose clock is fast would forget what others go by
-	if err := c.Store.View(ctx, func(r Reader) (err error) {
-		now, err = c.clock(r)
-		return err
-	}); err != nil || c.doubt.Of(now) {
+	now, ruling, err := c.mayRemove(ctx)
+	if err != nil || ruling.Doubted {
 		return errors.Join(err, c.WarnOfExpiry(ctx), c.lookAtSetup(ctx))
 	}
 	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
@@ -138,12 +116,39 @@ func (c *Center) Sweep(ctx context.Context) error {
 			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteAccessReviews(now.Add(-accessReviewKept), dueAtOnce),
 			tx.DeleteRevocations(now.Add(-revocationsKept), revocationsSwept))
-	}), c.sweepEvents(ctx, now), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
+	}), c.sweepEvents(ctx, now, ruling.Keep), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
+}
+
+// mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
+// fast would forget what others go by.
+func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Ruling, err error) {
+	var newest time.Time
+	err = c.Store.View(ctx, func(r Reader) (err error) {
+		if now, err = c.clock(r); err != nil {
+			return err
+		}
+		found, err := r.FindEvents(audit.Query{Limit: 1})
+		if len(found.Events) > 0 {
+			newest = found.Events[0].Time
+		}
+		return err
+	})
+	if err != nil {
+		return now, ruling, err
+	}
+	err = c.Store.Update(ctx, func(tx Tx) (err error) {
+		ruling, err = c.sweeper.Look(tx.EventChain(), now, newest, c.Keep, c.Store.Shared())
+		return err
+	})
+	if err == nil {
+		c.sweeper.Looked(ctx, c.Log, ruling)
+	}
+	return now, ruling, err
 }
 
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so
 // that none of them is ever missed.
-func (c *Center) sweepEvents(ctx context.Context, now time.Time) error {
+func (c *Center) sweepEvents(ctx context.Context, now time.Time, keep audit.Retention) error {
 	remove := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = c.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
@@ -151,11 +156,11 @@ func (c *Center) sweepEvents(ctx context.Context, now time.Time) error {
 		})
 		return n, err
 	}
-	before, strangers := c.Keep.Until(now)
+	before, strangers := keep.Until(now)
 	if err := c.Chain.Swept(ctx, before, strangers); err != nil {
 		return err
 	}
-	return c.Keep.Sweep(ctx, now, remove)
+	return keep.Sweep(ctx, now, remove)
 }
 
 // closeWait bounds what is written at the end, where the database does not answer.

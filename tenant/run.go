@@ -19,7 +19,7 @@ const (
 // Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
 // removes what is over, and, where Provision is set, runs the synchronization jobs.
 func (t *Tenant) Run(ctx context.Context) {
-	t.doubtClock(ctx)
+	t.sweeper.Start()
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
@@ -34,25 +34,6 @@ func (t *Tenant) Run(ctx context.Context) {
 	}
 	if t.Provision != nil {
 		all.Go(func() { t.Provision(ctx) })
-	}
-}
-
-// doubtClock looks at the start whether the clock may be wrong.
-func (t *Tenant) doubtClock(ctx context.Context) {
-	var now time.Time
-	var found audit.Found
-	err := t.Store.View(ctx, func(r Reader) (err error) {
-		if now, err = t.clock(r); err == nil {
-			found, err = r.FindEvents(audit.Query{Limit: 1})
-		}
-		return err
-	})
-	if err != nil || len(found.Events) == 0 {
-		return // what sweeps fails too, or there is nothing
-	}
-	if t.doubt.Begin(now.Add(-t.ahead()), found.Events[0].Time) {
-		t.Log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
-			"because of its age", "newest", found.Events[0].Time, "clock", now)
 	}
 }
 
@@ -76,11 +57,8 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 // journal, deleted objects that can be restored no more, and the events that are older than they
 // are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
-	var now time.Time // a node whose clock is fast would forget what others go by
-	if err := t.Store.View(ctx, func(r Reader) (err error) {
-		now, err = t.clock(r)
-		return err
-	}); err != nil || t.doubt.Of(now.Add(-t.ahead())) {
+	now, ruling, err := t.mayRemove(ctx)
+	if err != nil || ruling.Doubted {
 		return err
 	}
 	over := t.Store.Update(ctx, func(tx Tx) error {
@@ -88,12 +66,39 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 		_, e2 := tx.DeleteLog(now.Add(-logRetention))
 		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now), sweepFormers(tx, now))
 	})
-	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now))
+	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now, ruling.Keep))
+}
+
+// mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
+// fast would forget what others go by.
+func (t *Tenant) mayRemove(ctx context.Context) (now time.Time, ruling audit.Ruling, err error) {
+	var newest time.Time
+	err = t.Store.View(ctx, func(r Reader) (err error) {
+		if now, err = t.clock(r); err != nil {
+			return err
+		}
+		found, err := r.FindEvents(audit.Query{Limit: 1})
+		if len(found.Events) > 0 {
+			newest = found.Events[0].Time
+		}
+		return err
+	})
+	if err != nil {
+		return now, ruling, err
+	}
+	err = t.Store.Update(ctx, func(tx Tx) (err error) {
+		ruling, err = t.sweeper.Look(tx.EventChain(), now.Add(-t.ahead()), newest, t.Keep, t.Store.Shared())
+		return err
+	})
+	if err == nil {
+		t.sweeper.Looked(ctx, t.Log, ruling)
+	}
+	return now, ruling, err
 }
 
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so
 // that none of them is ever missed.
-func (t *Tenant) sweepEvents(ctx context.Context, now time.Time) error {
+func (t *Tenant) sweepEvents(ctx context.Context, now time.Time, keep audit.Retention) error {
 	remove := func(before time.Time, strangers bool, limit int) (n int, err error) {
 		err = t.Store.Update(ctx, func(tx Tx) error {
 			n, err = tx.DeleteEvents(before, strangers, limit)
@@ -101,11 +106,11 @@ func (t *Tenant) sweepEvents(ctx context.Context, now time.Time) error {
 		})
 		return n, err
 	}
-	before, strangers := t.Keep.Until(now)
+	before, strangers := keep.Until(now)
 	if err := t.Chain.Swept(ctx, before, strangers); err != nil {
 		return err
 	}
-	return t.Keep.Sweep(ctx, now, remove)
+	return keep.Sweep(ctx, now, remove)
 }
 
 // logRetention is how long the provisioning log is kept. Source: provisioning logs page, premium

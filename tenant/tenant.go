@@ -62,7 +62,7 @@ type Tenant struct {
 	// Chain keeps the log of events in an order of which each line can be verified.
 	Chain    *chain.Keeper
 	couriers []*chain.Courier
-	doubt    audit.Doubt // about the clock at the start
+	sweeper  audit.Sweeper
 
 	// Keep is how long events are kept. It is set before the tenant is served.
 	Keep audit.Retention

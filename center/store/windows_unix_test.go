@@ -217,6 +217,38 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 	}
 }
 
+// TestANodeThatKeepsLessRemovesNothing that the others want to keep; where there are no others, it
+// does.
+func TestANodeThatKeepsLessRemovesNothing(t *testing.T) {
+	dsn, ctx := sqldbtest.Postgres(t), context.Background()
+	earlier := centertest.On(t, open(t, dsn), "http://localhost")
+	earlier.Now = func() time.Time { return time.Now().Add(-2 * time.Hour) }
+	if _, err := earlier.CreateUser(ctx, centertest.Actor, centertest.Person("ada")); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		before []time.Duration
+		events int
+	}{{[]time.Duration{0}, 1}, {nil, 0}} {
+		for _, keep := range append(x.before, time.Hour) {
+			node := centertest.On(t, open(t, dsn), "http://localhost")
+			node.Keep = audit.Retention{Events: keep, Refusals: keep}
+			if err := node.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left, err := earlier.Events(ctx, center.EventQuery{})
+		if err != nil || len(left) != x.events {
+			t.Errorf("after nodes that keep %v and an hour, %d events are left, %v", x.before, len(left), err)
+		}
+		if err := earlier.Store.Update(ctx, func(tx center.Tx) error {
+			return tx.EventChain().PutEventNote("sweep", "") // as if days had passed
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestARoleThatASlowNodeOpenedIsRevoked at another node, and known until its credentials have run
 // out, although by the slow node's clock that was long ago.
 func TestARoleThatASlowNodeOpenedIsRevoked(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -81,10 +82,10 @@ func TestAFastClockAtTheStartRemovesNothing(t *testing.T) {
 	tn.Now = func() time.Time { return time.Now().Add(ahead) }
 	warned := make(said, 100)
 	tn.Log = slog.New(warned)
-	ctx, stop := context.WithCancel(context.Background())
+	running, stop := context.WithCancel(context.Background())
 	over := make(chan struct{})
 	go func() {
-		tn.Run(ctx)
+		tn.Run(running)
 		close(over)
 	}()
 	<-warned
@@ -96,12 +97,52 @@ func TestAFastClockAtTheStartRemovesNothing(t *testing.T) {
 	if events, deleted := left(); events != 2 || deleted != 1 {
 		t.Errorf("%d events and %d users in the recycle bin are left", events, deleted)
 	}
-	tn = tenanttest.On(t, s) // and where nobody doubts it
+	tn = tenanttest.On(t, s) // it is started again, after something has happened by that clock
 	tn.Now = func() time.Time { return time.Now().Add(ahead) }
+	if _, err := tn.CreateGroup(context.Background(), tenanttest.Actor, tenant.Group{DisplayName: "Crew"}); err != nil {
+		t.Fatal(err)
+	}
 	if err := tn.Sweep(context.Background()); err != nil {
 		t.Error(err)
 	}
+	if events, deleted := left(); events != 3 || deleted != 1 {
+		t.Errorf("after another start: %d events and %d users in the recycle bin are left", events, deleted)
+	}
+	for _, ahead = range []time.Duration{0, ahead} { // it is put right, and time passes
+		if err := tn.Sweep(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
 	if _, deleted := left(); deleted != 0 {
 		t.Error("a clock that is not doubted removes nothing either: this test could not fail")
+	}
+}
+
+// TestANodeThatKeepsLessRemovesNothing that the others want to keep; where there are no others, it
+// does.
+func TestANodeThatKeepsLessRemovesNothing(t *testing.T) {
+	dsn := sqldbtest.Postgres(t)
+	earlier := tenanttest.On(t, open(t, dsn))
+	earlier.Now = func() time.Time { return time.Now().Add(-2 * time.Hour) }
+	left := aged(t, earlier)
+	for _, x := range []struct {
+		before []time.Duration
+		events int
+	}{{[]time.Duration{0}, 2}, {nil, 0}} {
+		for _, keep := range append(x.before, time.Hour) {
+			node := tenanttest.On(t, open(t, dsn))
+			node.Keep = audit.Retention{Events: keep, Refusals: keep}
+			if err := node.Sweep(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if events, _ := left(); events != x.events {
+			t.Errorf("after nodes that keep %v and an hour, %d events are left", x.before, events)
+		}
+		if err := earlier.Store.Update(context.Background(), func(tx tenant.Tx) error {
+			return tx.EventChain().PutEventNote("sweep", "") // as if days had passed
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,0 +1,196 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// How far a clock may be ahead of the last time that is known, and for how long it is doubted then.
+const (
+	doubtAhead = 24 * time.Hour //bound:none of the last time that is known, when nobody wonders about it
+	doubtFor   = 24 * time.Hour //bound:life a doubt about the clock, measured while a node runs
+)
+
+// How long what a node was told holds for others, and how often it says so.
+const (
+	toldFor  = 24 * time.Hour //bound:life how long events are kept, as a node was told that has ended
+	toldEach = time.Hour      //bound:none how often, not how much
+	maxTold  = 20             //bound:list for how long nodes were told to keep events, one thing each
+)
+
+// Sweeper says what a node may remove because of its age. It agrees on that with other nodes, and
+// with itself after the next start, by a note in the store.
+//
+// A clock that a machine has started with may be ahead by months until somebody puts it right. All
+// that is kept for so long would be removed at once, and for good: such a clock is doubted for a
+// day. The day is measured, not read from the clock, and goes on after a restart.
+//
+// A node that was told to keep events for less than others does not remove what they are to keep:
+// the longest time holds that a node was told within a day. The zero value is ready.
+type Sweeper struct {
+	mu     sync.Mutex
+	starts bool      // nobody has looked since the start
+	looked time.Time // zero: never
+	last   Ruling
+}
+
+// Start says that the program has just started: the clock may be wrong.
+func (s *Sweeper) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starts = true
+}
+
+// Ruling is what may be removed.
+type Ruling struct {
+	Doubted bool      // nothing may, because of the clock
+	Keep    Retention // otherwise: what is not to be kept for longer than that
+
+	now, known time.Time // and the last time that was known before
+	own        Retention
+}
+
+// sweepNote is the name of the note, and note what is in it. Nodes of an earlier release have none.
+const sweepNote = "sweep"
+
+type note struct {
+	Seen    time.Time     // when somebody looked last at a clock that is not doubted
+	Doubted time.Time     `json:",omitzero"` // when somebody looked last at the one that is
+	For     time.Duration `json:",omitempty"`
+	Told    []told        `json:",omitempty"`
+}
+
+// told is how long to keep events, as nodes were told.
+type told struct {
+	Retention
+	At time.Time // when one of them has said so
+}
+
+// Notes are the notes of a store, in a transaction.
+type Notes interface {
+	EventNote(id string) (string, error)
+	PutEventNote(id, doc string) error
+}
+
+// Look reads the note and brings it up to date, in a transaction that may run more than once. now
+// is the clock, newest the time of the newest event, or zero; keep is what this node was told, and
+// shared says whether there may be others.
+func (s *Sweeper) Look(notes Notes, now, newest time.Time, keep Retention, shared bool) (r Ruling, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text, err := notes.EventNote(sweepNote)
+	if err != nil {
+		return r, err
+	}
+	var n note
+	if json.Unmarshal([]byte(text), &n) != nil { // nobody has kept one, or it is worth nothing
+		n = note{}
+	}
+	before := n
+	if n.Seen.IsZero() {
+		n.Seen = newest
+	}
+	r = Ruling{Keep: keep, now: now, known: n.Seen, own: keep}
+	if r.Doubted = s.doubts(&n, now); !r.Doubted && shared {
+		r.Keep = n.longest(keep, now)
+	}
+	same := func(a, b told) bool { return a.Retention == b.Retention }
+	if n.Doubted.Equal(before.Doubted) && slices.EqualFunc(n.Told, before.Told, same) &&
+		now.Sub(before.Seen).Abs() < toldEach {
+		return r, nil
+	}
+	doc, err := json.Marshal(n)
+	if err == nil {
+		err = notes.PutEventNote(sweepNote, string(doc))
+	}
+	return r, err
+}
+
+// Looked ends a look whose transaction was kept, and says in the log what is new of it.
+func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.looked.IsZero()
+	switch {
+	case r.Doubted && first:
+		log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
+			"because of its age", "known", r.known, "clock", r.now)
+	case !r.Doubted && r.Keep != r.own && (first || r.Keep != s.last.Keep || s.last.Doubted):
+		log.WarnContext(ctx, "another node was told within a day to keep events for longer: all do", "events",
+			kept(r.Keep.Events), "refusals", kept(r.Keep.Refusals), "told", kept(r.own.Events)+" and "+
+				kept(r.own.Refusals))
+	}
+	s.starts, s.last = false, r
+	s.looked = time.Now()
+}
+
+func kept(d time.Duration) string {
+	if d <= 0 {
+		return "forever"
+	}
+	return d.String()
+}
+
+// doubts says whether the clock is doubted, and notes it. A doubt begins with the first look after
+// a start: a clock that goes ahead while the program runs was put right.
+func (s *Sweeper) doubts(n *note, now time.Time) bool {
+	ahead := !n.Seen.IsZero() && now.Sub(n.Seen) > doubtAhead
+	switch {
+	case ahead && !n.Doubted.IsZero():
+		if !s.looked.IsZero() { // of several nodes, each counts what passed since the one before has looked
+			n.For += max(0, min(time.Since(s.looked), now.Sub(n.Doubted)))
+		}
+		ahead = n.For < doubtFor
+	case ahead:
+		ahead = s.starts
+	}
+	if ahead {
+		n.Doubted = now
+	} else {
+		n.Seen, n.For = now, 0
+		n.Doubted = time.Time{}
+	}
+	return ahead
+}
+
+// longest is the longest time that nodes were told to keep events, after this one has said what it
+// was told.
+func (n *note) longest(keep Retention, now time.Time) Retention {
+	own := told{keep, now}
+	known := slices.ContainsFunc(n.Told, func(t told) bool {
+		return t.Retention == keep && now.Sub(t.At) < toldFor // otherwise nobody has looked for a day
+	})
+	var all []told
+	for _, t := range n.Told {
+		if !known || t.At.After(now) { // the others have a day from the first that differs
+			t.At = now
+		}
+		if t.Retention != keep && now.Sub(t.At) < toldFor {
+			all = append(all, t)
+		}
+	}
+	for len(all) >= maxTold { // what both wanted is kept
+		all[1].Retention = all[1].longer(all[0].Retention)
+		all = all[1:]
+	}
+	n.Told = append(all, own)
+	for _, t := range all {
+		keep = keep.longer(t.Retention)
+	}
+	return keep
+}
+
+// longer is the longer time of each; 0 is forever.
+func (r Retention) longer(other Retention) Retention {
+	longest := func(a, b time.Duration) time.Duration {
+		if a <= 0 || b <= 0 {
+			return 0
+		}
+		return max(a, b)
+	}
+	return Retention{longest(r.Events, other.Events), longest(r.Refusals, other.Refusals)}
+}
