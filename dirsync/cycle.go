@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/provisioning/identitystore"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -45,20 +44,17 @@ type Report struct {
 // with what the target has now, and puts right what somebody changed there. The report of a cycle
 // that fails has what was done before. What has failed in earlier cycles is tried again.
 func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
-	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll, s.config.DryRun)
-	if failed != nil { // its text names the job, which nobody knows here
-		err = fmt.Errorf("write %s: %w", s.config.Target, failed)
-	}
-	return report, err
+	x, err := s.cycle(ctx, look{repair: repair, retry: syncjobs.RetryAll, dryRun: s.config.DryRun})
+	return x.report, x.failure(s, err)
 }
 
 // Preview says what Cycle would do, and changes nothing at the target.
 func (s *Synchronizer) Preview(ctx context.Context, repair bool) (Report, error) {
-	report, _, failed, err := s.cycle(ctx, repair, syncjobs.RetryAll, true)
-	if failed != nil {
-		err = fmt.Errorf("read %s: %w", s.config.Target, failed)
+	x, err := s.cycle(ctx, look{repair: repair, retry: syncjobs.RetryAll, dryRun: true})
+	if x.failed != nil {
+		err = fmt.Errorf("read %s: %w", s.config.Target, x.failed)
 	}
-	return report, err
+	return x.report, errors.Join(x.unread, err)
 }
 
 // Strangers says whether the target has users or groups although nothing is remembered of it: this
@@ -89,67 +85,99 @@ func (s *Synchronizer) Strangers(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// cycle is Cycle. failed is why the target could not be brought into line.
-func (s *Synchronizer) cycle(
-	ctx context.Context, repair bool, retry syncjobs.Retry, dryRun bool,
-) (report Report, done provisioning.Result, failed, err error) {
+// look is what a cycle is to look at.
+type look struct {
+	repair, dryRun bool
+	retry          syncjobs.Retry
+	unread         error // why the source is not read this time; nil: it is
+	hurries        bool  // a source that keeps it waiting is left alone when something is due
+}
+
+// outcome is how a cycle went.
+type outcome struct {
+	report Report
+	done   provisioning.Result
+	unread error // why the source could not be read
+	failed error // why the target could not be brought into line
+}
+
+// failure is what went wrong, for people: an error of the program, or of either side.
+func (x outcome) failure(s *Synchronizer, err error) error {
+	if x.failed != nil { // its text names the job, which nobody knows here
+		err = fmt.Errorf("write %s: %w", s.config.Target, x.failed)
+	}
+	return errors.Join(x.unread, err)
+}
+
+// cycle is Cycle. What was read before is brought to the target although the source cannot be read:
+// who left, and could not be told so, does not wait for it. That is no time to compare.
+func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err error) {
 	began := time.Now()
-	pulled, err := s.pull(ctx)
-	if err != nil {
-		return report, done, nil, err
+	var pulled mirror.Pulled
+	if x.unread = how.unread; x.unread == nil {
+		pulled, x.unread = s.pull(ctx, how.hurries)
+	}
+	if x.unread != nil {
+		if rests, err := s.rests(ctx, x.unread); err != nil || how.dryRun || !rests {
+			return x, err
+		}
 	}
 	job, err := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
 	if err != nil {
-		return report, done, nil, err
+		return x, err
 	}
-	engine, err := s.engine(retry)
+	engine, err := s.engine(how.retry)
 	if err != nil {
-		return report, done, nil, err
+		return x, err
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
 	compares := job.Unasked && job.Compares(s.config.State.Now())
-	engine.Reread, engine.Unasked = repair || compares, compares && !repair
-	engine.DryRun = dryRun
+	engine.Reread, engine.Unasked = how.repair || compares, compares && !how.repair
+	if x.unread != nil {
+		engine.Reread, engine.Unasked = false, false
+	}
+	engine.DryRun = how.dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {
 			return
 		}
 		entries.add(e)
-		if s.config.OnEntry != nil && dryRun == s.config.DryRun {
+		if s.config.OnEntry != nil && how.dryRun == s.config.DryRun {
 			s.config.OnEntry(e)
 		}
 	}
+	s.tellMissing(engine)
 	engine.Progress = s.config.OnProgress
-	if dryRun {
-		done, err = engine.Run(ctx)
+	if how.dryRun {
+		x.done, err = engine.Run(ctx)
 	} else {
-		done, err = s.runner.Cycle(ctx, s.job, engine)
+		x.done, err = s.runner.Cycle(ctx, s.job, engine)
 	}
-	if err == nil && engine.Reread && !dryRun {
+	if err == nil && engine.Reread && !how.dryRun {
 		err = s.repaired(ctx)
 	}
-	report = entries.report()
-	report.Cycle = done.Cycle
-	report.Full = pulled.Full
-	report.Compared = engine.Reread
-	report.Read = pulled.Objects
-	report.Changes = done.Exported()+done.Failed > 0
-	report.Took = time.Since(began)
+	x.report = entries.report()
+	x.report.Cycle = x.done.Cycle
+	x.report.Full = pulled.Full
+	x.report.Compared = engine.Reread
+	x.report.Read = pulled.Objects
+	x.report.Changes = x.done.Exported()+x.done.Failed > 0
+	x.report.Took = time.Since(began)
 	inStep, unread := s.config.State.InStep(context.WithoutCancel(ctx), s.job.ID)
-	report.InStep, err = inStep, errors.Join(err, unread)
+	x.report.InStep, err = inStep, errors.Join(err, unread)
 	var cycle *syncjobs.CycleError
 	if errors.As(err, &cycle) {
-		failed = cycle.Err
-	} else if dryRun {
-		failed = err
+		x.failed = cycle.Err
+	} else if how.dryRun {
+		x.failed = err
 	}
-	return report, done, failed, err
+	return x, err
 }
 
 // Explain reads what changed, and says how a person is provisioned, step by step. It changes
 // nothing at the target.
 func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (provisioning.Explanation, error) {
-	if _, err := s.pull(ctx); err != nil {
+	if _, err := s.pull(ctx, false); err != nil {
 		return provisioning.Explanation{}, err
 	}
 	u, err := s.config.State.UserByIDOrName(ctx, userPrincipalName)
@@ -168,50 +196,6 @@ func (s *Synchronizer) Explain(ctx context.Context, userPrincipalName string) (p
 	}
 	engine.DryRun = true
 	return engine.One(ctx, provisioning.Ref{Kind: provisioning.User, ID: string(u.ID)})
-}
-
-// pull brings the mirror up to date.
-func (s *Synchronizer) pull(ctx context.Context) (mirror.Pulled, error) {
-	pulled, err := s.mirror.Pull(ctx)
-	if s.config.OnRead != nil {
-		s.config.OnRead(pulled.Objects, true)
-	}
-	if err == nil {
-		err = s.assign(ctx)
-	}
-	if err != nil {
-		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)
-	}
-	return pulled, nil
-}
-
-// assign gives the job whom the application at the source has, and the groups that are followed.
-func (s *Synchronizer) assign(ctx context.Context) error {
-	here := s.job.ServicePrincipalID
-	var holders []tenant.Holder
-	if s.remote != "" {
-		err := s.mirror.Assigned(ctx, s.remote, here, s.config.Mappings.ReadsRoles())
-		if err != nil || len(s.groups) == 0 {
-			return err
-		}
-		list, err := s.config.State.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: here})
-		if err != nil {
-			return err
-		}
-		for _, a := range list {
-			holders = append(holders, tenant.Holder{Principal: a.PrincipalID, Role: a.RoleID})
-		}
-	}
-	if len(s.groups) == 0 {
-		return nil
-	}
-	for _, id := range s.groups {
-		if _, err := s.config.State.Group(ctx, id); err != nil {
-			return fmt.Errorf("the group %q: %w", id, err)
-		}
-		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
-	}
-	return s.config.State.SetAssigned(ctx, audit.SystemActor, here, holders, nil)
 }
 
 // engine is the engine of the job, with what a tenant's own jobs do not do.

@@ -13,6 +13,7 @@
 package dirsync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -85,8 +87,13 @@ type Synchronizer struct {
 	runner  *syncjobs.Runner
 	job     tenant.Job
 	dialect provisioning.Dialect
-	remote  string           // the service principal of the source whose assignments are followed; may be empty
-	groups  []tenant.GroupID // to follow
+	remote  string                    // the service principal of the source whose assignments are followed, or empty
+	groups  []tenant.GroupID          // to follow, in the order of the configuration
+	missing map[string]tenant.GroupID // of them, those that were deleted, by their names there
+	told    map[string]bool           // of which of these it was said
+
+	news     atomic.Int64  // goes up with whatever comes from the source
+	patience time.Duration // with a source that says nothing
 }
 
 // Names of the notes that a state keeps.
@@ -106,9 +113,14 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 		config: c,
 		mirror: &mirror.Mirror{Tenant: c.State, Graph: c.Source},
 		runner: syncjobs.New(c.State, c.Log, c.HTTP),
+		told:   map[string]bool{},
+
+		patience: patience,
 	}
-	if c.OnRead != nil {
-		s.mirror.Progress = func(objects int) { c.OnRead(objects, false) }
+	s.mirror.Progress = func(objects int) {
+		if s.news.Add(1); c.OnRead != nil {
+			c.OnRead(objects, false)
+		}
 	}
 	if s.config.Mappings == nil {
 		defaults := tenant.DefaultMappings()
@@ -273,20 +285,26 @@ func sameMappings(a, b mapping.Schema) bool {
 	return text(a) == text(b)
 }
 
-// findScope finds the application or the groups at the source. What is found by no name is taken
-// for an id.
+// findScope finds the application or the groups at the source, or, while that is away, where they
+// were found before. What is found by no name is taken for an id.
 func (s *Synchronizer) findScope(ctx context.Context) error {
+	known, err := s.knownScope(ctx)
+	if err != nil {
+		return err
+	}
 	if name := s.config.Application; name != "" {
 		found, err := graph.All[graph.ServicePrincipal](
 			ctx, s.config.Source, "/servicePrincipals"+graph.Filter("displayName", name),
 		)
-		if err != nil {
+		switch {
+		case err != nil && known.Name == name && ctx.Err() == nil:
+			s.config.Log.WarnContext(ctx, "the application is looked for later", "name", name, "error", err)
+			s.remote = known.Remote
+		case err != nil:
 			return fmt.Errorf("find the application %q: %w", name, err)
-		}
-		switch len(found) {
-		case 0:
+		case len(found) == 0:
 			s.remote = name
-		case 1:
+		case len(found) == 1:
 			s.remote = found[0].ID
 		default:
 			return fmt.Errorf(
@@ -295,17 +313,29 @@ func (s *Synchronizer) findScope(ctx context.Context) error {
 		}
 	}
 	for _, name := range s.config.Groups {
-		found, err := graph.All[graph.Group](ctx, s.config.Source, "/groups"+graph.Filter("displayName", name))
-		switch {
-		case err != nil:
-			return fmt.Errorf("find the group %q: %w", name, err)
-		case len(found) > 1:
-			return fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
-		case len(found) == 1:
-			s.groups = append(s.groups, tenant.GroupID(found[0].ID))
-		default:
-			s.groups = append(s.groups, tenant.GroupID(name))
+		id, err := s.findGroup(ctx, name, known.Groups[name])
+		if err != nil {
+			return err
 		}
+		s.groups = append(s.groups, id)
 	}
 	return nil
+}
+
+// findGroup finds a group by its name. One that was found before and is not found any more has
+// another name, or is gone: known is its id.
+func (s *Synchronizer) findGroup(ctx context.Context, name, known string) (tenant.GroupID, error) {
+	found, err := graph.All[graph.Group](ctx, s.config.Source, "/groups"+graph.Filter("displayName", name))
+	switch {
+	case err != nil && known != "" && ctx.Err() == nil:
+		s.config.Log.WarnContext(ctx, "the group is looked for later", "name", name, "error", err)
+		return tenant.GroupID(known), nil
+	case err != nil:
+		return "", fmt.Errorf("find the group %q: %w", name, err)
+	case len(found) > 1:
+		return "", fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
+	case len(found) == 1:
+		return tenant.GroupID(found[0].ID), nil
+	}
+	return tenant.GroupID(cmp.Or(known, name)), nil
 }

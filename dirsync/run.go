@@ -1,12 +1,14 @@
 package dirsync
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -36,17 +38,22 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 		if pace.RepairEvery > 0 && !repair {
 			repair = s.repairDue(ctx, pace.RepairEvery)
 		}
-		report, done, failed, err := s.cycle(ctx, repair, w.retry, false)
-		if err == nil {
+		how := look{repair: repair, retry: w.retry, hurries: true}
+		if time.Now().Before(w.readAt) {
+			how.unread = w.unread
+		}
+		x, err := s.cycle(ctx, how)
+		w.heard(x.unread, how.unread == nil)
+		if err == nil && x.unread == nil {
 			repair = pace.Repair // what has not been repaired is still to be
 		}
-		silent := done.Silent
-		if failed != nil {
-			silent = failed
-			err = fmt.Errorf("write %s: %w", s.config.Target, failed)
+		silent := x.done.Silent
+		if x.failed != nil {
+			silent = x.failed
 		}
-		each(report, err)
-		w.wait(ctx, s.pause(w, pace.Every, done, err), s.silent(silent))
+		pause := s.pause(w, pace.Every, x, err)
+		each(x.report, x.failure(s, err))
+		w.wait(ctx, pause, s.silent(silent))
 	}
 }
 
@@ -72,20 +79,24 @@ func (s *Synchronizer) repaired(ctx context.Context) error {
 	return s.config.State.SetNote(ctx, tenant.Note{Name: noteRepaired, Text: now})
 }
 
-// pause is how long it is until the next cycle, if the target is not heard of meanwhile.
-func (s *Synchronizer) pause(w *waiting, every time.Duration, r provisioning.Result, err error) time.Duration {
+// pause is how long it is until the next cycle, if the target is not heard of meanwhile: until the
+// source is read again, or something is tried again at the target.
+func (s *Synchronizer) pause(w *waiting, every time.Duration, x outcome, err error) time.Duration {
 	if err != nil {
-		pause, gone := w.failing.After(err)
+		pause, gone := w.failing.After(cmp.Or(x.failed, err))
 		if gone {
 			w.missed.Store(true)
 		}
 		return min(every, pause)
 	}
 	w.failing = syncjobs.Streak{}
-	if r.RetryAt.IsZero() {
+	if x.unread != nil {
+		every = min(every, max(time.Until(w.readAt), time.Second))
+	}
+	if x.done.RetryAt.IsZero() {
 		return every
 	}
-	return min(every, max(r.RetryAt.Sub(s.config.State.Now()), time.Second))
+	return min(every, max(x.done.RetryAt.Sub(s.config.State.Now()), time.Second))
 }
 
 // silent is the target, when it is one that did not answer.
@@ -105,6 +116,26 @@ type waiting struct {
 	failing syncjobs.Streak
 	missed  atomic.Bool // the target did not answer, and has not been tried since it does
 	retry   syncjobs.Retry
+
+	reading syncjobs.Streak
+	unread  error     // why the source could not be read
+	readAt  time.Time // when it is read again
+}
+
+// heard notes whether the source could be read, or why not. It is left alone for as long as it
+// asks.
+func (w *waiting) heard(unread error, tried bool) {
+	switch refused := new(graph.Error); {
+	case unread == nil:
+		w.reading, w.readAt = syncjobs.Streak{}, time.Time{}
+	case tried:
+		pause := w.reading.Next()
+		if errors.As(unread, &refused) {
+			pause = max(pause, refused.RetryAfter)
+		}
+		w.readAt = time.Now().Add(pause)
+	}
+	w.unread = unread
 }
 
 // wait waits for a time, or until a target that did not answer does, or until ctx is done.

@@ -84,6 +84,8 @@ type Error struct {
 	Request string // the request-id, to be found in the tenant's log
 	Method  string // of what was asked
 	Path    string // its path, without the query
+
+	RetryAfter time.Duration // for how long it asks to be left alone; zero: it does not
 }
 
 func (e *Error) Error() string {
@@ -175,7 +177,9 @@ func (c *Client) attempt(ctx context.Context, method, address string, body []byt
 		return again(ctx, method, err), fmt.Errorf("read Microsoft Graph's answer: %w", err)
 	}
 	if res.StatusCode/100 != 2 {
-		return retryAfter(res, method), failure(res, data, method, req.URL.Path)
+		wait, failed := retryAfter(res, method), failure(res, data, method, req.URL.Path)
+		failed.RetryAfter = max(wait, 0)
+		return wait, failed
 	}
 	if out == nil || len(data) == 0 {
 		return 0, nil

@@ -108,7 +108,33 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	if err := m.follow(ctx, c, c.first, seen); err != nil {
 		return true, err
 	}
-	return true, m.forgetUnseen(ctx, c.kind, seen)
+	return true, m.forgetUnseen(ctx, c, seen)
+}
+
+// Whole says whether the directory here is as the other one was at some moment: everything was read
+// once, and no pull has ended, or died, within a collection.
+func (m *Mirror) Whole(ctx context.Context) (bool, error) {
+	for _, c := range collections {
+		link, e1 := m.Tenant.Note(ctx, c.note)
+		half, e2 := m.Tenant.Note(ctx, c.half())
+		if err := errors.Join(e1, e2); err != nil || link == "" || half == link {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// half is the name of the note that a part of what has changed is kept: it has the link by which
+// that was begun, so that it is over as soon as there is another one.
+func (c collection) half() string { return "half-read/" + c.note }
+
+// begun notes that a part of what has changed is about to be kept.
+func (m *Mirror) begun(ctx context.Context, c collection) error {
+	link, err := m.Tenant.Note(ctx, c.note)
+	if err != nil || link == "" {
+		return err
+	}
+	return m.Tenant.SetNote(ctx, tenant.Note{Name: c.half(), Text: link})
 }
 
 // census has the objects that were met while everything was read: all others here no longer exist
@@ -116,6 +142,7 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 type census struct {
 	objects map[string]bool
 	members map[string]map[string]bool
+	next    string // the link to go on by, kept when what was not met is gone
 }
 
 // maxPages bounds a delta query: a million objects in the smallest pages that are met.
@@ -123,7 +150,7 @@ const maxPages = 20_000 //bound:list pages of a delta query that are read
 
 // follow reads pages until the link for the next time, which is kept with the last page.
 func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *census) error {
-	for range maxPages {
+	for i := range maxPages {
 		var page graph.DeltaPage[map[string]any]
 		if err := m.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
 			return err
@@ -144,8 +171,16 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 			return fmt.Errorf("the next page is not at %s, and the token is not sent elsewhere", m.Graph.BaseURL)
 		}
 		note := tenant.Note{}
-		if page.NextLink == "" {
+		switch {
+		case page.NextLink == "" && seen == nil:
 			note = tenant.Note{Name: c.note, Text: next}
+		case page.NextLink == "":
+			seen.next = next
+		}
+		if i == 0 && (page.NextLink != "" || seen != nil || len(replica.Members) > keepSize) {
+			if err := m.begun(ctx, c); err != nil {
+				return err
+			}
 		}
 		if len(page.Value) > 0 || note.Name != "" {
 			if err := m.keep(ctx, replica, note); err != nil {
@@ -216,6 +251,7 @@ func (m *Mirror) translate(
 				reason = "deleted"
 			}
 		}
+		anew := seen != nil && !seen.objects[id] // one with many members comes on several pages
 		if seen != nil && reason == "" {
 			seen.objects[id] = true
 		}
@@ -223,7 +259,7 @@ func (m *Mirror) translate(
 		case kind == tenant.KindUser && reason == "changed":
 			r.Removed = append(r.Removed, tenant.UserID(id))
 		case kind == tenant.KindUser && reason == "":
-			u, err := m.user(ctx, tenant.UserID(id), x, seen != nil)
+			u, err := m.user(ctx, tenant.UserID(id), x, anew)
 			if err != nil {
 				return r, err
 			}
@@ -231,7 +267,7 @@ func (m *Mirror) translate(
 		case reason != "":
 			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)})
 		default:
-			g, err := m.group(ctx, tenant.GroupID(id), x, seen != nil)
+			g, err := m.group(ctx, tenant.GroupID(id), x, anew)
 			if err != nil {
 				return r, err
 			}
@@ -393,9 +429,11 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 	return changes
 }
 
-// forgetUnseen removes what was not met when everything was read.
-func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen *census) error {
+// forgetUnseen removes what was not met when everything was read, and keeps the link to go on by:
+// if it did not come to that, everything is read again.
+func (m *Mirror) forgetUnseen(ctx context.Context, c collection, seen *census) error {
 	var r tenant.Replica
+	kind, note := c.kind, tenant.Note{Name: c.note, Text: seen.next}
 	if kind == tenant.KindUser {
 		users, err := m.Tenant.Users(ctx, tenant.Query{})
 		if err != nil {
@@ -406,7 +444,7 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 				r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ID)})
 			}
 		}
-		return m.removeAll(ctx, r)
+		return m.keep(ctx, r, note)
 	}
 	groups, err := m.Tenant.Groups(ctx, tenant.Query{})
 	if err != nil {
@@ -434,14 +472,7 @@ func (m *Mirror) forgetUnseen(ctx context.Context, kind tenant.ObjectKind, seen 
 			}
 		}
 	}
-	return m.removeAll(ctx, r)
-}
-
-func (m *Mirror) removeAll(ctx context.Context, r tenant.Replica) error {
-	if len(r.Gone)+len(r.Members) == 0 {
-		return nil
-	}
-	return m.keep(ctx, r, tenant.Note{})
+	return m.keep(ctx, r, note)
 }
 
 // Assigned copies the assignments of an application there to an application here, and its app roles

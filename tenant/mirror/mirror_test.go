@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -258,6 +259,76 @@ func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
 		firstGroups: `{"value":[{"id":"g","displayName":"G","members@delta":[{"@odata.type":"#microsoft.graph.user",
 			"id":"a"}]}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
 	}, "a=ada@x* g=G:a") // who and what does not come again has gone
+}
+
+// mortal is a store that fails from one of its changes on.
+type mortal struct {
+	tenant.Store
+
+	lives int
+}
+
+var errDead = errors.New("dead")
+
+func (m *mortal) Update(ctx context.Context, fn func(tenant.Tx) error) error {
+	if m.lives--; m.lives < 0 {
+		return errDead
+	}
+	return m.Store.Update(ctx, fn)
+}
+
+// TestAPullThatDiesIsRepeated: the process dies at each of the changes of a pull, in which all was
+// to be read again, or has come in several pages. The next one is as good as if it had not; and as
+// long as a part is here, the directory is not said to be whole.
+func TestAPullThatDiesIsRepeated(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	gone := `410 {"error":{"code":"syncStateNotFound"}}`
+	for name, c := range map[string]struct {
+		answer map[string]string
+		want   string
+	}{
+		"all is read again": {map[string]string{
+			"/users/delta?d1": gone, "/groups/delta?d1": gone,
+			first: `{"value":[{"id":"a","userPrincipalName":"ada@x","accountEnabled":true}],
+				"@odata.deltaLink":"HOST/users/delta?d2"}`,
+			firstGroups: `{"value":[{"id":"g","displayName":"G"}],"@odata.nextLink":"HOST/groups/delta?p2"}`,
+			"/groups/delta?p2": `{"value":[{"id":"g","members@delta":[{"@odata.type":"#microsoft.graph.user",
+				"id":"a"}]}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+		}, "a=ada@x* g=G:a"},
+		"several pages": {map[string]string{
+			"/users/delta?d1": `{"value":[{"id":"b","userPrincipalName":"ada@x"}],
+				"@odata.nextLink":"HOST/users/delta?p9"}`,
+			"/users/delta?p9": `{"value":[{"id":"a","userPrincipalName":"ada.l@x"}],
+				"@odata.deltaLink":"HOST/users/delta?d9"}`,
+			"/groups/delta?d1": `{"value":[{"id":"h","@removed":{"reason":"deleted"}}],
+				"@odata.deltaLink":"HOST/groups/delta?d9"}`,
+		}, "a=ada.l@x*(Dr,b,e,1) b=ada@x* c=cy@x g=G:a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for lives := 0; ; lives++ {
+				p := newPages(t)
+				p.want(beginning, began)
+				m := &mortal{p.mirror.Tenant.Store, lives}
+				p.mirror.Tenant.Store = m
+				state, err := p.pull(c.answer)
+				m.lives = 1000
+				whole, unread := p.mirror.Whole(ctx)
+				mixed := strings.Contains(state, tenant.NameTaken) || (strings.HasSuffix(state, "g=G:") && whole)
+				if unread != nil || (whole && mixed) || (err == nil && !whole) {
+					t.Errorf("after %d changes whole: %v, %v; %s", lives, whole, unread, state)
+				}
+				p.want(c.answer, c.want)
+				if whole, err := p.mirror.Whole(ctx); err != nil || !whole {
+					t.Errorf("after %d changes and another pull it is not whole, %v", lives, err)
+				}
+				if err == nil {
+					return
+				}
+			}
+		})
+	}
 }
 
 func TestWhatIsNotADirectory(t *testing.T) {
