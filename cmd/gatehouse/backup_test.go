@@ -15,6 +15,7 @@ import (
 // PostgreSQL, serves from there, and goes back the same way. Nobody loses an id, a password or a
 // token.
 func TestAPairMovesToPostgreSQLAndBack(t *testing.T) {
+	t.Parallel()
 	folder, safe := t.TempDir(), t.TempDir()
 	postgres := map[string]string{"center": sqldbtest.Postgres(t), "tenant": sqldbtest.Postgres(t)}
 	d, stop := startDemo(t, "--data", folder)

@@ -113,6 +113,7 @@ func (p promServer) finds(t *testing.T, query string) int {
 // and a center on PostgreSQL with TLS that hands its log on: each query of the dashboard returns
 // something, the rules load, and what they name is told.
 func TestTheDashboardsQueriesFindSomething(t *testing.T) {
+	t.Parallel()
 	at, other := webtest.FreeAddress(t), webtest.FreeAddress(t)
 	d, _ := startDemo(t, "--metrics", at)
 	to := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -13,6 +13,7 @@ import (
 // groups change. Nothing acknowledged is lost; the center becomes what the tenant is; who leaves is
 // refused. GATEHOUSE_SEED repeats the same chances.
 func TestWhateverDiesTheTwoSidesBecomeEqual(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano()) // #nosec G115 -- any number will do
 	if text := os.Getenv("GATEHOUSE_SEED"); text != "" {
 		var err error

@@ -20,6 +20,7 @@ import (
 // opens (passwords, tokens, keys, the SCIM token that the tenant keeps sealed), provisioning goes
 // on, and nothing in the data is wrong. scripts/older-data made the folder.
 func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	if out, err := exec.Command("tar", "-xzf", "testdata/older.tar.gz", "-C", folder).CombinedOutput(); err != nil {
 		t.Fatalf("tar: %v: %s", err, out)
@@ -82,6 +83,7 @@ func lasting(t *testing.T, file string) {
 
 // TestAnOlderProgramRefusesNewerData, on SQLite, and says what to do.
 func TestAnOlderProgramRefusesNewerData(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	_, stop := startDemo(t, "--data", folder, "--people", "1", "--no-connect")
 	stop()

@@ -225,6 +225,7 @@ func TestNoCommandSendsASecretElsewhere(t *testing.T) {
 // TestAClientOfGraphStaysThere: pages of a hostile Graph, and redirects of the official library's
 // transport.
 func TestAClientOfGraphStaysThere(t *testing.T) {
+	t.Parallel()
 	x := newThief(t)
 	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -13,6 +13,7 @@ import (
 // TestANodeTakesOver ends a node of the tenant soon after it has taken a change. The other one,
 // which was there all the time, does what is left to do. One that only stood still does no harm.
 func TestANodeTakesOver(t *testing.T) {
+	t.Parallel()
 	const limit = 10 * time.Second
 	figures, err := killtest.TakeOver(t.Context(), killtest.Config{
 		Program:  build(t),

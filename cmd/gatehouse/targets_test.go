@@ -105,6 +105,7 @@ func TestATenantThatOthersReachAsksNoInternalAddress(t *testing.T) {
 }
 
 func TestWhoAsksItsOwnMachine(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		listen, url string
 		behindProxy bool
