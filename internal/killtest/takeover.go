@@ -29,28 +29,27 @@ func (e end) String() string {
 	return [...]string{"was killed", "was killed in a cycle", "stood still"}[e]
 }
 
-// TakeOver runs two nodes of the tenant on one database, disables people at the second one, ends it
-// soon, and returns the figures. Worst is how long it took until the center refused them, with the
-// first node alone.
+// TakeOver runs three nodes of the tenant on one database, disables people at one of the last two,
+// ends it soon, and returns the figures. Worst is how long it took until the center refused them,
+// with the other nodes alone.
 func TakeOver(ctx context.Context, c Config) (Figures, error) {
 	w := &world{Config: c, chance: rand.New(rand.NewPCG(c.Seed, 0))} // #nosec G404 -- to be repeated
 	defer w.end()
 	if err := w.begin(ctx); err != nil {
 		return w.figures, fmt.Errorf("begin: %w", err)
 	}
-	second, err := newHalf(c, "second", "tenant", "--database", c.Database, "--url", w.tenant.url())
-	if err != nil {
-		return w.figures, err
-	}
-	defer second.end()
-	if err := copyKey(w.tenant.data, second.data); err != nil {
-		return w.figures, err
-	}
-	if err := second.start(ctx); err != nil {
-		return w.figures, err
+	var others []*half
+	for _, name := range []string{"second", "third"} {
+		node, err := w.another(ctx, name)
+		if err != nil {
+			return w.figures, err
+		}
+		defer node.end()
+		others = append(others, node)
 	}
 	for ; w.figures.Kills < c.Kills; w.figures.Kills++ {
-		if err := w.endOf(ctx, second, end(w.figures.Kills)%ends); err != nil {
+		node, how := others[w.figures.Kills%len(others)], end(w.figures.Kills)%ends
+		if err := w.endOf(ctx, node, how); err != nil {
 			return w.figures, err
 		}
 		if err := w.compare(ctx); err != nil {
@@ -58,6 +57,18 @@ func TakeOver(ctx context.Context, c Config) (Figures, error) {
 		}
 	}
 	return w.figures, nil
+}
+
+// another starts one more node of the tenant.
+func (w *world) another(ctx context.Context, name string) (*half, error) {
+	node, err := newHalf(w.Config, name, "tenant", "--database", w.Database, "--url", w.tenant.url())
+	if err != nil {
+		return nil, err
+	}
+	if err := copyKey(w.tenant.data, node.data); err != nil {
+		return nil, err
+	}
+	return node, node.start(ctx)
 }
 
 // endOf ends a node in a way, and has it back when the other one has taken over.
@@ -98,7 +109,7 @@ func (w *world) endOf(ctx context.Context, node *half, how end) (err error) {
 	return node.start(ctx)
 }
 
-// copyKey gives a second node the master key of the first one.
+// copyKey gives another node the master key of the first one.
 func copyKey(from, to string) error {
 	const name = "master.key"
 	key, err := os.ReadFile(filepath.Join(from, name)) // #nosec G304 -- in our folder
