@@ -193,7 +193,7 @@ func (c *Center) Proof(ctx context.Context, id string) (p Proof, err error) {
 	for _, role := range p.Roles {
 		switch role.State {
 		case RoleOpen:
-			open = append(open, RoleSession{Name: role.Name, Own: role.Own})
+			open = append(open, RoleSession{Name: role.Name, Own: role.Own, Noted: true})
 			p.Complete = false
 		case RolePending:
 			p.Complete = false

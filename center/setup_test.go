@@ -101,7 +101,7 @@ func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
 	w.create(w.ada)
 	w.work()
 	open := w.opens(w.ada)
-	open.Kept = false
+	open.Kept, open.Noted = false, true
 	open.Until = open.Until.Add(time.Second)
 	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(open) }); err != nil {
 		t.Fatal(err)
@@ -117,6 +117,54 @@ func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
 	}
 	if a, err := node.RoleAccess(ctx, open.UserID); err != nil || len(a.Open) != 1 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// TestWhatAnEarlierReleaseIssuedIsOurs where the center's own STS issues everything: its sessions of
+// before the upgrade say of nobody that AWS has to be told. Beside a node that was told otherwise,
+// they may be AWS's.
+func TestWhatAnEarlierReleaseIssuedIsOurs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, x := range []struct {
+		beside string // where the other node's credentials come from
+		state  center.RoleState
+		by     string
+		deny   bool
+	}{{"sandbox", center.RoleRefuses, "the center's STS", false}, {"saml", center.RoleOpen, "", true}} {
+		c := centertest.New(t, "https://center.example")
+		c.OwnSTS = true
+		other := centertest.On(t, c.Store, "https://center.example")
+		e1 := c.Begin(ctx, map[string]string{"credentials": "sandbox"})
+		if err := errors.Join(e1, other.Begin(ctx, map[string]string{"credentials": x.beside})); err != nil {
+			t.Fatal(err)
+		}
+		ada, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Store.Update(ctx, func(tx center.Tx) error {
+			return tx.ExtendRoleSession(center.RoleSession{ // as the release before wrote it
+				UserID: ada.ID, Name: "ada", AccountID: "111122223333", RoleName: "Keeper",
+				PermissionSetARN: "arn:aws:sso:::permissionSet/x/y", Until: time.Now().Add(time.Hour),
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := c.RoleAccess(ctx, ada.ID); err != nil || len(a.Open) != 1 {
+			t.Errorf("%+v, %v", a, err)
+		} else if deny, err := c.DenyPolicy(a); err != nil || (deny != "") != x.deny {
+			t.Errorf("beside %s, to be put into roles: %s, %v", x.beside, deny, err)
+		}
+		ended, err := c.RevokeUser(ctx, centertest.Actor, ada.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := c.Proof(ctx, ended.ID)
+		if err != nil || len(p.Roles) != 1 || p.Roles[0].State != x.state || p.Roles[0].By != x.by ||
+			p.Complete == x.deny || (p.Deny != "") != x.deny {
+			t.Errorf("beside %s: %+v, %v", x.beside, p, err)
+		}
 	}
 }
 

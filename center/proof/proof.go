@@ -110,7 +110,7 @@ func statement(c *center.Center, p center.Proof) adminapi.Proof {
 		switch {
 		case r.State == center.RoleOpen:
 			s.After.Open = append(s.After.Open, open)
-		case r.State == center.RolePending, r.State == center.RoleRefuses && !r.Own:
+		case r.State == center.RolePending, r.State == center.RoleRefuses && r.By == "IAM":
 			s.After.Revoked = append(s.After.Revoked, adminapi.RevokedRole{
 				OpenRole: open, Before: s.Began, InForce: r.State == center.RoleRefuses, Reason: r.Reason,
 			})
