@@ -120,9 +120,9 @@ func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
 	}
 }
 
-// TestWhatAnEarlierReleaseIssuedIsOurs where the center's own STS issues everything: its sessions of
-// before the upgrade say of nobody that AWS has to be told. Beside a node that was told otherwise,
-// they may be AWS's.
+// TestWhatAnEarlierReleaseIssuedIsOurs where the center's own STS issues everything: nobody is
+// told of its sessions of before the upgrade that AWS must refuse them. Beside a node that was told
+// otherwise, they may be AWS's.
 func TestWhatAnEarlierReleaseIssuedIsOurs(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
 
 	"github.com/gatehouse-id/gatehouse/audit/chain"
 )
@@ -17,6 +21,9 @@ type file struct {
 	path   string
 	format Format
 	open   *os.File
+	// named says that the file's name is on the disk too, and sync has the names in a folder there.
+	named bool
+	sync  func(folder string) error
 }
 
 // Deliver implements chain.Outlet. What it has written is on the disk.
@@ -31,10 +38,43 @@ func (f *file) Deliver(_ context.Context, parcels []chain.Parcel) error {
 	if _, err := f.open.Write(text); err != nil {
 		return errors.Join(err, f.close())
 	}
-	if err := f.open.Sync(); err != nil && !errors.Is(err, os.ErrInvalid) { // a pipe has no disk
+	if err := f.open.Sync(); err != nil && !knowsNone(err) { // a pipe has no disk
 		return errors.Join(err, f.close())
 	}
+	if f.named {
+		return nil
+	}
+	if err := f.sync(filepath.Dir(f.path)); err != nil {
+		return errors.Join(err, f.close())
+	}
+	f.named = true
 	return nil
+}
+
+// syncFolder has the names in a folder on the disk: after a power failure, a file that was made
+// just before would not be there, with all that a receiver was said to have. Windows does so by
+// itself. Who may write into a folder and not read it cannot ask for it, and some file systems do
+// not know it.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err = folder.Sync(); knowsNone(err) {
+		err = nil
+	}
+	return errors.Join(err, folder.Close())
+}
+
+// knowsNone says whether a sync failed because there is none of what it was asked of.
+func knowsNone(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
 // reopen opens the file, unless it is open and still has its name.
@@ -56,7 +96,7 @@ func (f *file) reopen() error {
 	if err := endLine(open); err != nil {
 		return errors.Join(err, open.Close())
 	}
-	f.open = open
+	f.open, f.named = open, false
 	return nil
 }
 

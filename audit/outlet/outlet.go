@@ -60,7 +60,7 @@ func Open(s Settings) (o Outlet, err error) {
 		if path == "" {
 			return o, errTo
 		}
-		return Outlet{&file{path: path, format: s.Format}, s.To}, nil
+		return Outlet{&file{path: path, format: s.Format, sync: syncFolder}, s.To}, nil
 	}
 	if path, ok := strings.CutPrefix(s.To, "syslog:"); ok && strings.HasPrefix(path, "/") {
 		return Outlet{&syslog{network: "unixgram", address: path, settings: s}, s.To}, nil
