@@ -77,6 +77,10 @@ const (
 	pingTimeout = 3 * time.Second //bound:wait the answer to a ping on a connection to a target
 )
 
+// living has the system find out that the other end of a connection is not there any more, in
+// thirteen seconds instead of two and a half minutes.
+var living = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 4}
+
 // Client returns a client that asks what the policy lets it ask, waits for timeout at most, and
 // follows no redirect.
 func (p Policy) Client(timeout time.Duration) *http.Client {
@@ -148,15 +152,16 @@ func (p Policy) transport() *transport {
 		plain:  Policy{Loopback: p.Loopback, onlyLoopback: true}.connections(),
 	}
 	if p.Proxy != nil {
+		dialer := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: living}
 		t.byAnother = p.connections()
-		t.byAnother.Proxy, t.byAnother.DialContext = p.Proxy, (&net.Dialer{Timeout: dialTimeout}).DialContext
+		t.byAnother.Proxy, t.byAnother.DialContext = p.Proxy, dialer.DialContext
 	}
 	return t
 }
 
 // connections dials and judges what it dials.
 func (p Policy) connections() *http.Transport {
-	d := &net.Dialer{Timeout: dialTimeout, ControlContext: p.control}
+	d := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: living, ControlContext: p.control}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.DialContext(ctx, network, address)
