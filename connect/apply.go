@@ -161,9 +161,9 @@ func (p *Plan) groupsText(verb string) string {
 
 func (p *Plan) samlDone() bool {
 	sp, app := p.State.Principal, p.State.Application
-	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" && sp.LoginURL != nil &&
-		*sp.LoginURL == p.State.SP.SignInURL && slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
-		(len(p.State.SP.AcsURLs) == 0 || (app.Web != nil && slices.Equal(app.Web.RedirectURIs, p.State.SP.AcsURLs)))
+	return sp.PreferredSingleSignOnMode != nil && *sp.PreferredSingleSignOnMode == "saml" &&
+		p.leadsHere(sp.LoginURL) && slices.Equal(app.IdentifierURIs, []string{p.State.SP.EntityID}) &&
+		p.repliesHere(app.Web)
 }
 
 func (p *Plan) settingsDone() bool {
@@ -258,10 +258,13 @@ func (p *Plan) setSAML(ctx context.Context) error {
 	}
 	body := map[string]any{"identifierUris": []string{sp.EntityID}}
 	if len(sp.AcsURLs) > 0 {
-		body["web"] = map[string]any{"redirectUris": sp.AcsURLs}
+		body["web"] = map[string]any{"redirectUris": p.replies(p.State.Application.Web)}
 	}
 	if err := p.graph(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
 		return err
+	}
+	if p.leadsHere(p.State.Principal.LoginURL) {
+		return nil
 	}
 	return p.patchPrincipal(ctx, map[string]any{"loginUrl": sp.SignInURL})
 }

@@ -235,14 +235,12 @@ func (p *Plan) samlDifference() string {
 		list = append(list, "the application is not in SAML mode")
 	}
 	compare("the identifier", p.State.Application.IdentifierURIs, []string{p.State.SP.EntityID})
-	if w := p.State.Application.Web; w != nil && len(p.State.SP.AcsURLs) > 0 {
+	if w := p.State.Application.Web; w != nil && !p.repliesHere(w) {
 		compare("the reply URL", w.RedirectURIs, p.State.SP.AcsURLs)
 	}
-	signOn := ""
-	if sp.LoginURL != nil {
-		signOn = *sp.LoginURL
+	if !p.leadsHere(sp.LoginURL) {
+		compare("the sign-on URL", []string{text(sp.LoginURL)}, []string{p.State.SP.SignInURL})
 	}
-	compare("the sign-on URL", []string{signOn}, []string{p.State.SP.SignInURL})
 	return strings.Join(list, "; ")
 }
 

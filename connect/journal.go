@@ -245,9 +245,15 @@ func (p *Plan) leftAtApplication(ctx context.Context, out map[string]string) err
 	out["the application"] = onOff(sp.AccountEnabled == nil || *sp.AccountEnabled)
 	out["single sign-on"] = text(sp.PreferredSingleSignOnMode)
 	out["the identifier"] = instead("the center's", app.IdentifierURIs, []string{p.State.SP.EntityID})
-	out["the sign-on URL"] = instead("the portal's", []string{text(sp.LoginURL)}, []string{p.State.SP.SignInURL})
+	out["the sign-on URL"] = text(sp.LoginURL)
+	if p.leadsHere(sp.LoginURL) {
+		out["the sign-on URL"] = "the portal's"
+	}
 	if app.Web != nil && len(p.State.SP.AcsURLs) > 0 {
-		out["the reply URLs"] = instead("the center's", app.Web.RedirectURIs, p.State.SP.AcsURLs)
+		out["the reply URLs"] = strings.Join(app.Web.RedirectURIs, ", ")
+		if p.repliesHere(app.Web) {
+			out["the reply URLs"] = "the center's"
+		}
 	}
 	out["an active signing certificate"] = onOff(sp.PreferredTokenSigningKeyThumbprint != nil)
 	var names, ids []string
@@ -283,7 +289,10 @@ func (p *Plan) leftOfJob(ctx context.Context, out map[string]string) error {
 	for _, kv := range secrets.Value {
 		switch kv.Key {
 		case graph.KeyBaseAddress:
-			out["the job's address"] = instead("the center's", []string{kv.Value}, []string{p.State.SCIM.ScimEndpoint})
+			out["the job's address"] = kv.Value
+			if sameEndpoint(kv.Value, p.State.SCIM.ScimEndpoint) {
+				out["the job's address"] = "the center's"
+			}
 		case graph.KeySyncAll:
 			out["the job's scope"] = map[bool]string{true: "all", false: "assigned"}[kv.Value == "true"]
 		case graph.KeyNotification:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -42,18 +41,6 @@ func (p *Plan) testSaved(ctx context.Context) {
 }
 
 const notTested = "the saved endpoint and token were not tested; what the job says of itself is below"
-
-// sameEndpoint says whether two addresses are of one SCIM endpoint: a slash at the end, and Entra's
-// feature flags in the query, make no difference.
-func sameEndpoint(a, b string) bool { return a != "" && endpointOf(a) == endpointOf(b) }
-
-func endpointOf(address string) string {
-	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil {
-		return address
-	}
-	return strings.ToLower(u.Scheme+"://"+u.Host) + strings.TrimRight(u.Path, "/")
-}
 
 // pointsHere says whether what the tenant has saved is this center's endpoint.
 func (p *Plan) pointsHere() bool {

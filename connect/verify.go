@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -220,7 +221,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 		return err
 	}
 	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil ||
-		len(app.Web.RedirectURIs) == 0 || app.Web.RedirectURIs[0] != sp.ACSURLs[0] {
+		!slices.Contains(app.Web.RedirectURIs, sp.ACSURLs[0]) {
 		return fmt.Errorf("the application's identifier or reply URL is not that of the center's metadata")
 	}
 	return nil

@@ -220,6 +220,76 @@ func (c *Center) unreached(urls []string) (regions []string) {
 	return regions
 }
 
+// scimHost is AWS's, for IPv4 or for both kinds of address, with the Region.
+var scimHost = regexp.MustCompile(`^scim\.([^.]+)\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$`)
+
+// dualSCIM is the host for both kinds of address beside that for IPv4.
+func dualSCIM(address string) string {
+	if rest, china := strings.CutSuffix(address, ".amazonaws.com.cn"); china {
+		return rest + ".api.amazonwebservices.com.cn"
+	}
+	if rest, ofAWS := strings.CutSuffix(address, ".amazonaws.com"); ofAWS {
+		return rest + ".api.aws"
+	}
+	return address
+}
+
+// IsACS implements connect.Addressed. The tenant in the path is the same for all Regions and kinds
+// of address; that of before the source was changed is another.
+func (c *Center) IsACS(address string, known []string) bool {
+	u, err := url.Parse(address)
+	return err == nil && c.checkACS(address) == nil && slices.ContainsFunc(known, func(text string) bool {
+		of, err := url.Parse(text)
+		return err == nil && of.Path == u.Path
+	})
+}
+
+// storeID is the first part of the host of an instance's portal that has no name of its own.
+var storeID = regexp.MustCompile(`^d-[0-9a-f]{10}$`)
+
+// IsPortal implements connect.Addressed. Which name an instance's portal was given, AWS does not
+// tell. Source: "Customizing the access portal URL" and "Workforce access through an additional
+// Region".
+func (c *Center) IsPortal(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.User != nil {
+		return false
+	}
+	host, path := strings.ToLower(u.Host), strings.Trim(u.Path, "/")
+	if strings.HasPrefix(address, c.addresses.Portal) && strings.Trim(address[len(c.addresses.Portal):], "/#") == "" {
+		return true
+	}
+	if name, classic := strings.CutSuffix(host, ".awsapps.com"); classic && path == "start" {
+		return name == c.Instance.IdentityStoreID || !storeID.MatchString(name) && !strings.Contains(name, ".")
+	}
+	return path == "" && slices.ContainsFunc(c.Instance.Regions, func(region string) bool {
+		return slices.Contains([]string{
+			c.Instance.id() + "." + region + ".portal.amazonaws.com", c.Instance.id() + ".portal." + region + ".app.aws",
+			c.Instance.id() + "." + region + ".portal.amazonaws.com.cn",
+			c.Instance.id() + ".portal." + region + ".app.amazonwebservices.com.cn",
+		}, host)
+	})
+}
+
+// oneKind says which kind of address all reply URLs are of; empty: of both, or nobody can tell.
+func (c *Center) oneKind() string {
+	dual := 0
+	for _, text := range c.journal.AcsURLs {
+		if strings.Contains(text, ".sso.signin") {
+			dual++
+		}
+	}
+	switch {
+	case !strings.Contains(c.addresses.SignIn, ".signin"), len(c.journal.AcsURLs) == 0:
+		return ""
+	case dual == 0:
+		return "IPv4"
+	case dual == len(c.journal.AcsURLs):
+		return "dual-stack"
+	}
+	return ""
+}
+
 // readEndpoint checks a SCIM endpoint and gives it without a slash at its end, as Entra wants it,
 // and without a query: a job's may have Entra's feature flags there.
 func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) {
@@ -228,13 +298,9 @@ func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) 
 		return "", "", errors.New("this is no URL: copy the SCIM endpoint")
 	}
 	at := u.Scheme + "://" + u.Host
-	dual := strings.Replace(c.addresses.SCIM, ".amazonaws.com", ".api.aws", 1)
-	if at != c.addresses.SCIM && at != dual {
-		region, ofAWS := strings.CutSuffix(strings.TrimPrefix(u.Host, "scim."), ".amazonaws.com")
-		if !ofAWS {
-			region, ofAWS = strings.CutSuffix(strings.TrimPrefix(u.Host, "scim."), ".api.aws")
-		}
-		if ofAWS && regionName.MatchString(region) {
+	if at != c.addresses.SCIM && at != dualSCIM(c.addresses.SCIM) {
+		found := scimHost.FindStringSubmatch(u.Host)
+		if region := append(found, "", "")[1]; found != nil && regionName.MatchString(region) {
 			return "", "", fmt.Errorf(
 				"this SCIM endpoint is of %s, and the instance is in %s: open the console in the right Region", region,
 				c.Instance.Region,

@@ -19,6 +19,8 @@ var (
 	_ connect.Center  = (*Center)(nil)
 	_ connect.Learner = (*Center)(nil)
 	_ connect.Doubter = (*Center)(nil)
+
+	_ connect.Addressed = (*Center)(nil)
 )
 
 // brought is what a person has brought and no step has used yet.
@@ -139,8 +141,8 @@ func (c *Center) taskACS() Task {
 				"tenant has",
 			"Identity source tab: Actions > Change identity source",
 			"External identity provider > Next",
-			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, or " +
-				"choose Download metadata file if the button is there",
+			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, of " +
+				"Default IPv4 and of Dual-stack if both are there, or choose Download metadata file if the button is there",
 			"Leave this page of the console open",
 		},
 		Wants: []Want{{

@@ -38,20 +38,6 @@ func (k keeper) Do(ctx context.Context, t aws.Task) error {
 		if err = listed; err == nil { // they are listed by their ends
 			err = k.Admin.DeleteCertificate(ctx, list[0].CertificateID, t.Copy)
 		}
-	case strings.HasPrefix(t.Title, "Delete the") && strings.HasSuffix(t.Title, "access token"):
-		if t.Title == k.leaves {
-			return errAway
-		}
-		tenants, listed := k.Admin.Tenants(ctx)
-		if err = listed; err != nil {
-			break
-		}
-		var tokens []adminapi.BearerToken
-		if tokens, err = k.Admin.BearerTokens(ctx, tenants[0].TenantID); err == nil {
-			err = k.Admin.DeleteBearerToken(
-				ctx, tenants[0].TenantID, oneOf(tokens, strings.Contains(t.Title, "newer")).TokenID,
-			)
-		}
 	default:
 		return k.operator.Do(ctx, t)
 	}

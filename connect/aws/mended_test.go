@@ -97,8 +97,9 @@ func TestOnlyARefusalSaysThatATokenDoesNotWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.denied = func(_, path string) bool { return strings.HasSuffix(path, "/validateCredentials") }
-	if h, err := connect.ObserveHealth(ctx, w.undoing(ctx)); err == nil || !strings.Contains(err.Error(), "403") {
-		t.Errorf("it is %+v, %v", h.Condition, err)
+	h, err := connect.ObserveHealth(ctx, w.undoing(ctx))
+	if err != nil || h.Condition == connect.Broken || len(h.Unread) != 1 || h.Unread[0].Part != "Test Connection" {
+		t.Errorf("it is %+v, %v", h, err)
 	}
 	if plan, err := connect.ObserveRepair(ctx, w.undoing(ctx)); err == nil {
 		t.Errorf("there is something to repair: %+v", plan.Steps)
@@ -116,7 +117,7 @@ func TestOnlyARefusalSaysThatATokenDoesNotWork(t *testing.T) {
 	w.Change(http.MethodPut, secrets, graph.Secrets{Value: []graph.KeyValue{
 		{Key: graph.KeyBaseAddress, Value: strings.TrimRight(address, "/") + "/"},
 	}}, nil)
-	h, err := connect.ObserveHealth(ctx, w.undoing(ctx))
+	h, err = connect.ObserveHealth(ctx, w.undoing(ctx))
 	if err != nil || h.Condition == connect.Broken {
 		t.Errorf("with a slash it is %+v, %v", h, err)
 	}

@@ -97,6 +97,8 @@ func (o *operator) Do(ctx context.Context, t aws.Task) error {
 		err = o.change(ctx, t)
 	case strings.HasPrefix(t.Title, "Enable automatic"), strings.HasPrefix(t.Title, "Generate"):
 		err = o.token(ctx, t)
+	case strings.HasPrefix(t.Title, "Delete the") && strings.HasSuffix(t.Title, "access token"):
+		err = o.deletes(ctx, t)
 	case strings.HasPrefix(t.Title, "Sign in with the new"):
 		err = o.tries(ctx, t)
 	case strings.HasPrefix(t.Title, "Sign in once") && !o.late:
@@ -143,6 +145,23 @@ func oneOf(tokens []adminapi.BearerToken, newer bool) adminapi.BearerToken {
 		return slices.MaxFunc(tokens, byAge)
 	}
 	return slices.MinFunc(tokens, byAge)
+}
+
+// deletes the older of two tokens, or the newer.
+func (o *operator) deletes(ctx context.Context, t aws.Task) error {
+	tenants, err := o.Admin.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	tokens, err := o.Admin.BearerTokens(ctx, tenants[0].TenantID)
+	if err == nil && len(tokens) == 2 { // if there is one only, it stays
+		left := oneOf(tokens, strings.Contains(t.Title, "newer"))
+		err = o.Admin.DeleteBearerToken(ctx, tenants[0].TenantID, left.TokenID)
+	}
+	if err != nil {
+		return err
+	}
+	return o.bring(ctx, t, "word", "DONE")
 }
 
 func (o *operator) token(ctx context.Context, t aws.Task) error {
