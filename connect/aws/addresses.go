@@ -221,7 +221,9 @@ func (c *Center) unreached(urls []string) (regions []string) {
 }
 
 // scimHost is AWS's, for IPv4 or for both kinds of address, with the Region.
-var scimHost = regexp.MustCompile(`^scim\.([^.]+)\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$`)
+var scimHost = regexp.MustCompile(
+	`^scim\.([^.]+)\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$`,
+)
 
 // dualSCIM is the host for both kinds of address beside that for IPv4.
 func dualSCIM(address string) string {
@@ -264,7 +266,8 @@ func (c *Center) IsPortal(address string) bool {
 	}
 	return path == "" && slices.ContainsFunc(c.Instance.Regions, func(region string) bool {
 		return slices.Contains([]string{
-			c.Instance.id() + "." + region + ".portal.amazonaws.com", c.Instance.id() + ".portal." + region + ".app.aws",
+			c.Instance.id() + "." + region + ".portal.amazonaws.com",
+			c.Instance.id() + ".portal." + region + ".app.aws",
 			c.Instance.id() + "." + region + ".portal.amazonaws.com.cn",
 			c.Instance.id() + ".portal." + region + ".app.amazonwebservices.com.cn",
 		}, host)

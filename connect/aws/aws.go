@@ -131,8 +131,10 @@ func (c *Center) Notes() (notes []string) {
 		notes = append(notes, "the instance is in "+strings.Join(i.Regions, " and ")+": each needs its own reply URL")
 	}
 	if kind := c.oneKind(); kind != "" {
-		notes = append(notes, "all reply URLs that are known are "+kind+" ones: who comes by the other kind of address "+
-			"gets AADSTS50011, until the tenant has its ACS URL too (Actions > Manage authentication > View ACS URLs)")
+		notes = append(
+			notes, "all reply URLs that are known are "+kind+" ones: who comes by the other kind of address gets "+
+				"AADSTS50011, until the tenant has its ACS URL too (Actions > Manage authentication > View ACS URLs)",
+		)
 	}
 	if i.Key != "" {
 		notes = append(notes, "the instance has a customer managed key ("+i.Key+"): whoever calls its APIs needs "+

@@ -21,8 +21,8 @@ const (
 	dualInEU  = "https://eu-west-1.sso.signin.aws" + acs
 )
 
-// TestAWSsOtherAddressesAreTheSame: an administrator has added the reply URLs for IPv6, let the tile
-// lead to another address of the portal, and the job write to the other host. That is no
+// TestAWSsOtherAddressesAreTheSame: an administrator has added the reply URLs for IPv6, let the
+// tile lead to another address of the portal, and the job write to the other host. That is no
 // difference, and a repair of something else leaves it.
 func TestAWSsOtherAddressesAreTheSame(t *testing.T) {
 	t.Parallel()
@@ -47,8 +47,9 @@ func TestAWSsOtherAddressesAreTheSame(t *testing.T) {
 		t.Helper()
 		e.Change(http.MethodPatch, sp, map[string]any{"loginUrl": address}, nil)
 	}
-	e.Change(http.MethodPost, sp+"/synchronization/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, nil)
-	e.Change(http.MethodPut, sp+"/synchronization/secrets", graph.Secrets{Value: []graph.KeyValue{
+	sync := sp + "/synchronization"
+	e.Change(http.MethodPost, sync+"/jobs", graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, nil)
+	e.Change(http.MethodPut, sync+"/secrets", graph.Secrets{Value: []graph.KeyValue{
 		{Key: graph.KeyBaseAddress, Value: "https://scim.us-east-1.api.aws" + scimPath + "/?aadOptscim062020"},
 		{Key: graph.KeySecretToken, Value: "t"},
 	}}, nil)
@@ -81,7 +82,8 @@ func TestAWSsOtherAddressesAreTheSame(t *testing.T) {
 	}
 	for _, other := range []string{
 		"https://d-9067000001.awsapps.com/start", "https://x.example/start",
-		"https://" + instance + ".portal.ap-south-1.app.aws", "https://ssoins-0000000000000000.portal.us-east-1.app.aws",
+		"https://" + instance + ".portal.ap-south-1.app.aws",
+		"https://ssoins-0000000000000000.portal.us-east-1.app.aws",
 		"https://d-9067000000.awsapps.com.x.example/start", "https://a.b.awsapps.com/start",
 	} {
 		if leadsTo(other); saml().Done {
