@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,16 +19,39 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-// build compiles the program as it is shipped: without cgo.
-func build(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "gatehouse")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".") // #nosec G204 -- our own program
+// shipped is a folder with the program, built once as it is shipped: without cgo.
+var shipped = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gatehouse-program-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir, ".") // #nosec G204 -- our own program
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v: %s", err, out)
+		return dir, fmt.Errorf("build: %w: %s", err, out)
 	}
-	return path
+	return dir, os.Chmod(dir, 0o755) // #nosec G302 -- other users run it too
+})
+
+var isShipped atomic.Bool
+
+// build returns the path of the program.
+func build(t testing.TB) string {
+	t.Helper()
+	isShipped.Store(true)
+	dir, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "gatehouse")
+}
+
+// removeShipped removes the program when the tests are over.
+func removeShipped() {
+	if isShipped.Load() {
+		dir, _ := shipped()
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // startProgram starts the program itself and reads the demo's line.

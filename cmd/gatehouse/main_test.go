@@ -27,7 +27,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
 
-func TestMain(m *testing.M) { sqldbtest.Main(m) }
+func TestMain(m *testing.M) { sqldbtest.Main(m, removeShipped) }
 
 // demoOutput is what gatehouse demo --json prints.
 type demoOutput = company.Output

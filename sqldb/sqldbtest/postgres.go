@@ -48,9 +48,13 @@ var (
 	running server
 )
 
-// Main runs a package's tests and stops the server afterwards. Call it from TestMain.
-func Main(m *testing.M) {
+// Main runs a package's tests, and stops the server and calls after afterwards. Call it from
+// TestMain.
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	if running.dir != "" {
 		_ = running.command("pg_ctl", "-D", running.dir+"/data", "-m", "immediate", "stop").Run()
 		_ = os.RemoveAll(running.dir)
