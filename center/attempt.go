@@ -71,7 +71,7 @@ func (c *Center) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 	default:
 		err = then(stored)
 		if err != nil && refusal.CodeOf(err) != FactorRefused { // the password was no mistake
-			err = errors.Join(err, c.forgiveAttempt(context.WithoutCancel(ctx), a, stored))
+			err = errors.Join(err, c.forgiveAttempt(ctx, a, stored))
 		}
 		return err
 	}
@@ -171,8 +171,11 @@ func (c *Center) countAttempt(ctx context.Context, a attempt) (counted countedAt
 	return counted, err
 }
 
-// forgiveAttempt forgives an attempt whose password was right, but which led nowhere.
+// forgiveAttempt forgives an attempt whose password was right, but which led nowhere, also where
+// nobody waits for the answer any more.
 func (c *Center) forgiveAttempt(ctx context.Context, a attempt, stored Password) error {
+	ctx, cancel := audit.Outlast(ctx, recordFor, recordWait)
+	defer cancel()
 	return c.Store.Update(ctx, func(tx Tx) error {
 		err := c.forgiveMistakes(tx, stored, a.known)
 		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile

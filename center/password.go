@@ -283,7 +283,6 @@ func (c *Center) Invite(ctx context.Context, by audit.Actor, id UserID, addressI
 // about whether there is such a user, and takes as long either way: what it does is done after it
 // has returned.
 func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string) {
-	ctx = context.WithoutCancel(ctx)
 	by.Name = name
 	if impossible(name) {
 		refused := &refusal.Error{Code: UserNotFound}
@@ -291,6 +290,8 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 		return
 	}
 	c.background(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordFor)
+		defer cancel()
 		secret := authn.NewSecret(32)
 		var mail Mail
 		err := c.change(ctx, by, ActionForgotPassword, func(tx Tx) (string, error) {

@@ -19,6 +19,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
+// stateFor bounds what is read for the report of a run that was told to end.
+const stateFor = 30 * time.Second //bound:wait the state of a sync, for the report of a run that ends
+
 // Report is what one cycle did, or would do in a dry run. It counts objects, not requests: a group
 // whose attributes and members change counts once.
 type Report struct {
@@ -163,7 +166,9 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	x.report.Read = pulled.Objects
 	x.report.Changes = x.done.Exported()+x.done.Failed > 0
 	x.report.Took = time.Since(began)
-	inStep, unread := s.config.State.InStep(context.WithoutCancel(ctx), s.job.ID)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
+	defer cancel()
+	inStep, unread := s.config.State.InStep(last, s.job.ID)
 	x.report.InStep, err = inStep, errors.Join(err, unread)
 	var cycle *syncjobs.CycleError
 	if errors.As(err, &cycle) {

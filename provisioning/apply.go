@@ -86,7 +86,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	if stop := stops(err); stop != nil {
 		if link.Doubt != nil {
-			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
+			return errors.Join(stop, c.keepLast(ctx, link))
 		}
 		return stop
 	}

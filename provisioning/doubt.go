@@ -164,6 +164,21 @@ func (c *cycle) recover(ctx context.Context) error {
 	return c.Memory.End(ctx, over...)
 }
 
+// keepFor bounds what is remembered at the end of a cycle, where the database does not answer.
+const keepFor = 30 * time.Second //bound:wait the memory of what was sent last, when a cycle is told to stop
+
+// afterwards is a context for what is remembered also when the cycle was told to stop.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), keepFor)
+}
+
+// keepLast is keep for a cycle that was told to stop.
+func (c *cycle) keepLast(ctx context.Context, link Link) error {
+	last, cancel := afterwards(ctx)
+	defer cancel()
+	return c.keep(last, link)
+}
+
 // keep remembers a link, and when it is looked at again.
 func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	switch d := link.Doubt; {
@@ -374,5 +389,7 @@ func (c *cycle) end(ctx context.Context) error {
 	if len(c.ended) == 0 {
 		return nil
 	}
-	return c.Memory.End(context.WithoutCancel(ctx), c.ended...)
+	last, cancel := afterwards(ctx)
+	defer cancel()
+	return c.Memory.End(last, c.ended...)
 }

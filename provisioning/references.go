@@ -156,7 +156,7 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 	}
 	if stop := stops(err); stop != nil {
 		if link.Doubt != nil {
-			return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
+			return errors.Join(stop, c.keepLast(ctx, link))
 		}
 		return stop
 	}
@@ -447,7 +447,9 @@ func (c *cycle) changeSome(
 	if errors.Is(err, errVanished) {
 		keep = func(ctx context.Context, l Link, _ ...Entry) error { return c.missLink(ctx, l) }
 	}
-	if kept := keep(context.WithoutCancel(ctx), *link, entries...); kept != nil {
+	last, cancel := afterwards(ctx)
+	defer cancel()
+	if kept := keep(last, *link, entries...); kept != nil {
 		return false, errors.Join(stops(err), kept)
 	}
 	return err == nil, stops(err)

@@ -366,7 +366,7 @@ func (c *cycle) yield(ctx context.Context, y yielding, batch string) error {
 		err = c.update(ctx, &link, changes)
 	}
 	if stop := stops(err); stop != nil {
-		return errors.Join(stop, c.keep(context.WithoutCancel(ctx), link))
+		return errors.Join(stop, c.keepLast(ctx, link))
 	}
 	*y.freed = err == nil
 	if err == nil {

@@ -70,7 +70,7 @@ func (t *Tenant) verifyPassword(ctx context.Context, a attempt, then func(Passwo
 		err = &refusal.Error{Code: SignInFailed, Detail: "wrong password"}
 	default:
 		if err = then(stored, counted.began); err != nil { // the password was no mistake
-			err = errors.Join(err, t.forgiveAttempt(context.WithoutCancel(ctx), a, stored))
+			err = errors.Join(err, t.forgiveAttempt(ctx, a, stored))
 		}
 		return err
 	}
@@ -176,8 +176,11 @@ func (t *Tenant) countAttempt(ctx context.Context, a attempt) (counted countedAt
 	return counted, err
 }
 
-// forgiveAttempt forgives an attempt whose password was right, but which led nowhere.
+// forgiveAttempt forgives an attempt whose password was right, but which led nowhere, also where
+// nobody waits for the answer any more.
 func (t *Tenant) forgiveAttempt(ctx context.Context, a attempt, stored Password) error {
+	ctx, cancel := audit.Outlast(ctx, recordFor, recordWait)
+	defer cancel()
 	return t.Store.Update(ctx, func(tx Tx) error {
 		p, err := t.forgivenPassword(tx, stored, a.known)
 		if refusal.CodeOf(err) == SignInFailed { // the password was changed meanwhile

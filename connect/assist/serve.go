@@ -215,7 +215,8 @@ func (p *Page) receive(w http.ResponseWriter, r *http.Request) {
 		for i, want := range task.Wants {
 			if want.Name == r.PathValue("name") {
 				// what was handed over is checked, though the browser may be closed
-				ctx := context.WithoutCancel(r.Context())
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), takeFor)
+				defer cancel()
 				p.take(ctx, task, i, file{name: named(r.URL.Query().Get("file")), data: value})
 				w.WriteHeader(http.StatusNoContent)
 				return
@@ -224,6 +225,8 @@ func (p *Page) receive(w http.ResponseWriter, r *http.Request) {
 	}
 	http.Error(w, "It is not wanted any more: this step is done.", http.StatusConflict)
 }
+
+const takeFor = 2 * time.Minute //bound:wait what a person has handed over, until it is checked
 
 const maxName = 120 //bound:text the name of a file that a person hands over
 
