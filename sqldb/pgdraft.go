@@ -28,6 +28,7 @@ type statement struct {
 	args  []any
 
 	text string          // what is sent; empty: query
+	rows int             // how many it is assumed to change; 0: nothing is assumed
 	scan func(Row) error // of what an assumption returns
 }
 
@@ -85,7 +86,7 @@ func (d *draft) stop(why error) {
 func (d *draft) assume(
 	_ context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (int64, error) {
-	return int64(rows), d.write(statement{query, args, assumption(rows, query, columns), scan})
+	return int64(rows), d.write(statement{query, args, assumption(rows, query, columns), rows, scan})
 }
 
 func (d *draft) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
@@ -177,6 +178,9 @@ func (g *group) keep(d *draft) bool {
 			text = w.query
 		}
 		q := g.tx.add(text, w.args)
+		if w.rows > 0 {
+			g.tx.assumes()
+		}
 		if w.scan != nil {
 			g.tx.scan(q, func(r Row) error { return scanFirst(r, w.scan) })
 		}

@@ -155,8 +155,8 @@ func pgErrors(err error) (all []*pgconn.PgError) {
 	return all
 }
 
-// assumedWrongly knows the failure that pgTx.assume provokes; no other statement of ours divides.
-func assumedWrongly(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "22012" // division by zero
-}
+// The failures that pgTx.assume provokes.
+const (
+	divisionByZero = "22012" // no other statement of ours divides
+	notUnique      = "23505"
+)

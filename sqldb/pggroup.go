@@ -411,11 +411,13 @@ func (g *group) commit(ctx context.Context) error {
 func (g *groups) settle(in *group, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	kept := err == nil && !in.spoiled
-	in.lane.adapt(kept, err)
+	kept, wrong := err == nil && !in.spoiled, in.tx.assumedWrongly(err)
+	if !wrong {
+		in.lane.adapt(kept, err)
+	}
 	culprit := -1
-	if err != nil && fateOf(err) == refused {
-		culprit = in.tx.culprit(err)
+	if err != nil && (wrong || fateOf(err) == refused) {
+		culprit = in.tx.culprit(err).number
 	}
 	var rerun, follow []*member
 	for i, m := range in.members {
@@ -431,7 +433,7 @@ func (g *groups) settle(in *group, err error) {
 		case in.tx.unknown && m.wrote:
 			m.err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		case i == culprit:
-			m.alone, m.careful = true, assumedWrongly(err)
+			m.alone, m.careful = true, wrong
 		case m.shares < maxShares && in.mayRunAgain(err, culprit):
 			if m.stays() {
 				m.shares++

@@ -124,8 +124,14 @@ type pgTx struct {
 	queued    int // statements of others that are pending before its own
 	questions int // that it may have; 0: any
 
-	whose    []int // the numbers of those whose statements are pending
-	answered int   // how many of those that were sent were answered
+	whose    []origin // of the statements that are pending
+	answered int      // how many of those that were sent were answered
+}
+
+// origin is where a statement comes from.
+type origin struct {
+	number  int  // of the update
+	assumes bool // whether it fails when it changes fewer rows than expected
 }
 
 // take begins with the next update of those that share the transaction.
@@ -144,22 +150,32 @@ func (c *pgTx) takeBack() {
 	c.whose = c.whose[:c.queued]
 }
 
-// culprit is the number of the update whose statement the server did not take, or -1.
-func (c *pgTx) culprit(err error) int {
+// culprit is whose statement the server did not take; the number is -1 where nobody knows.
+func (c *pgTx) culprit(err error) origin {
 	var said *pgconn.PgError
 	if c.answered < len(c.whose) && errors.As(err, &said) && goesOn(said) {
 		return c.whose[c.answered]
 	}
-	return -1
+	return origin{number: -1}
+}
+
+// assumedWrongly says whether a failure is that of an assumption: the division that it makes, or a
+// row that was there already.
+func (c *pgTx) assumedWrongly(err error) bool {
+	var said *pgconn.PgError
+	return c.culprit(err).assumes && errors.As(err, &said) && (said.Code == divisionByZero || said.Code == notUnique)
 }
 
 // add adds a statement to what is pending.
 func (c *pgTx) add(query string, args []any) *pgx.QueuedQuery {
 	q := c.pending.Queue(query, args...)
 	q.Fn = c.done
-	c.whose = append(c.whose, c.number)
+	c.whose = append(c.whose, origin{number: c.number})
 	return q
 }
+
+// assumes notes that the last statement was written by assumption.
+func (c *pgTx) assumes() { c.whose[len(c.whose)-1].assumes = true }
 
 // done reads an answer that nobody waits for.
 func (c *pgTx) done(r pgx.BatchResults) error {
@@ -371,8 +387,7 @@ func (c *pgTx) scan(q *pgx.QueuedQuery, scan func(Row) error) {
 	}
 }
 
-// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit:
-// it divides by zero when fewer rows were changed than expected.
+// assume lets a wrong assumption fail the transaction, which may well be on its way to the commit.
 func (c *pgTx) assume(
 	ctx context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (changed int64, err error) {
@@ -387,6 +402,7 @@ func (c *pgTx) assume(
 	if err != nil {
 		return 0, err
 	}
+	c.assumes()
 	if scan != nil {
 		c.scan(q, func(r Row) error { return scanFirst(r, scan) })
 	}
@@ -397,8 +413,13 @@ func returning(columns []string) string {
 	return " RETURNING " + strings.Join(append(slices.Clip(columns), "1"), ", ")
 }
 
-// assumption is a statement that fails when it changes fewer rows than expected.
+// assumption is a statement that fails when it changes fewer rows than expected: it divides by
+// zero, or meets a row that is there, which costs less than to look for one first.
 func assumption(rows int, query string, columns []string) string {
+	query, inserts := strings.CutSuffix(query, unlessThere)
+	if inserts && rows == 1 && len(columns) == 0 && insertsOne(query) {
+		return query
+	}
 	var firsts strings.Builder
 	for _, column := range columns {
 		fmt.Fprintf(&firsts, "max(%s), ", column)
@@ -407,6 +428,16 @@ func assumption(rows int, query string, columns []string) string {
 		"WITH changed AS (%s%s) SELECT %s1 / CASE WHEN count(*) < %d THEN 0 ELSE 1 END FROM changed",
 		query, returning(columns), firsts.String(), rows,
 	)
+}
+
+// unlessThere is how a statement ends that inserts no row that another one is in the way of.
+const unlessThere = "ON CONFLICT DO NOTHING"
+
+// insertsOne says whether a statement inserts one row, whatever is there: it has VALUES, of which
+// lists would have to be counted.
+func insertsOne(query string) bool {
+	table, values, ok := strings.Cut(query, "VALUES (")
+	return ok && !strings.Contains(table, "SELECT") && !strings.Contains(strings.ReplaceAll(values, " ", ""), "),(")
 }
 
 // scanFirst scans the columns of a row but the last.

@@ -200,6 +200,7 @@ type transaction struct {
 	turn    *turn // nil: it only reads
 	careful bool  // whether nothing may be assumed
 	unknown bool  // whether the last try may have been kept although it failed
+	wrong   bool  // whether it failed because something was assumed
 }
 
 // run runs a transaction, and again for as long as that can help. What was written is written
@@ -215,7 +216,7 @@ func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) e
 				return outOfPatience(err)
 			}
 			continue
-		case !t.careful && assumedWrongly(err):
+		case !t.careful && t.wrong:
 			t.careful = true
 			continue
 		case t.unknown:
@@ -236,7 +237,7 @@ func (p *postgres) run(ctx context.Context, t *transaction, fn func(Tx) error) e
 }
 
 func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) error) error {
-	t.unknown = false
+	t.unknown, t.wrong = false, false
 	c, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -256,6 +257,7 @@ func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) erro
 		err = tx.commit(ctx)
 		t.unknown = tx.unknown && tx.wrote
 	}
+	t.wrong = tx.assumedWrongly(err)
 	p.finish(ctx, c, tx)
 	return err
 }
