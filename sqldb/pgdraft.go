@@ -27,9 +27,21 @@ type statement struct {
 	query string
 	args  []any
 
-	text string          // what is sent; empty: query
-	rows int             // how many it is assumed to change; 0: nothing is assumed
-	scan func(Row) error // of what an assumption returns
+	number int // of the update
+
+	text    string          // what is sent; empty: query
+	rows    int             // how many it is assumed to change; 0: nothing is assumed
+	columns []string        // that an assumption returns
+	scan    func(Row) error // of what an assumption returns, or a question
+	own     *error          // of a question: what goes wrong in its scan
+}
+
+// sent is the text that is sent.
+func (s statement) sent() string {
+	if s.text != "" {
+		return s.text
+	}
+	return s.query
 }
 
 // run runs the update's function, in the goroutine of who asked for it.
@@ -86,7 +98,9 @@ func (d *draft) stop(why error) {
 func (d *draft) assume(
 	_ context.Context, rows int, query string, args []any, columns []string, scan func(Row) error,
 ) (int64, error) {
-	return int64(rows), d.write(statement{query, args, assumption(rows, query, columns), rows, scan})
+	return int64(rows), d.write(statement{
+		query: query, args: args, text: assumption(rows, query, columns), rows: rows, columns: columns, scan: scan,
+	})
 }
 
 func (d *draft) query(ctx context.Context, query string, args []any, scan func(Row) error) error {
@@ -145,12 +159,15 @@ func (g *group) draft(ctx context.Context) {
 // answer sends questions together and hands out the answers.
 func (g *group) answer(ctx context.Context, asking []*draft) {
 	failures := make([]error, len(asking))
+	var questions []statement
 	for i, d := range asking {
-		g.tx.number = d.number
 		for _, q := range d.waits {
-			g.tx.scanOwn(g.tx.add(q.Query, storable(q.Args)), q.Scan, &failures[i])
+			questions = append(questions, statement{
+				query: q.Query, args: storable(q.Args), number: d.number, scan: q.Scan, own: &failures[i],
+			})
 		}
 	}
+	g.add(questions, true)
 	err := g.tx.flush(ctx)
 	for i, d := range asking {
 		if err != nil {
@@ -160,7 +177,18 @@ func (g *group) answer(ctx context.Context, asking []*draft) {
 	}
 }
 
-// keep adds what a draft writes to what is pending, unless something that goes before it changes
+// add adds statements to what is pending.
+func (g *group) add(statements []statement, read bool) {
+	if !g.plain {
+		g.tx.addAll(inParcels(statements, read))
+		return
+	}
+	for _, s := range statements {
+		g.tx.addOne(s)
+	}
+}
+
+// keep adds what a draft writes to what is written, unless something that goes before it changes
 // what it was answered. One that writes nothing goes before all.
 func (g *group) keep(d *draft) bool {
 	if d.err != nil || len(d.writes) == 0 {
@@ -171,19 +199,8 @@ func (g *group) keep(d *draft) bool {
 			return false
 		}
 	}
-	g.tx.number = d.number
-	for _, w := range d.writes {
-		text := w.text
-		if text == "" {
-			text = w.query
-		}
-		q := g.tx.add(text, w.args)
-		if w.rows > 0 {
-			g.tx.assumes()
-		}
-		if w.scan != nil {
-			g.tx.scan(q, func(r Row) error { return scanFirst(r, w.scan) })
-		}
+	for i := range d.writes {
+		d.writes[i].number = d.number
 	}
 	g.written = append(g.written, d.writes...)
 	d.wrote = true
@@ -210,7 +227,8 @@ func (w statement) changes(question statement) bool {
 type shape struct {
 	tables []string // that it writes to; of a question, that it reads by the column
 	column string   // all its rows of its only table have its first argument there; empty: who knows
-	words  []string // of a question: all, among which are the tables that it reads
+	words  []string // all, among which are the tables that it reads
+	sets   []string // of an UPDATE: the columns that it sets; empty: who knows
 }
 
 var (
@@ -239,7 +257,9 @@ func shapeOf(query string) shape {
 
 // forms are how statements are written that are about the rows with a value in a column. They are
 // compiled when a node has a PostgreSQL: most commands have none.
-type forms struct{ writesTo, words, asksBy, deletesBy, updatesBy, insertsBy *regexp.Regexp }
+type forms struct {
+	writesTo, words, asksBy, deletesBy, updatesBy, insertsBy, sets *regexp.Regexp
+}
 
 var statementForms = sync.OnceValue(func() forms {
 	const byColumn = `WHERE (\w+) = \$1(?: AND \w+ [=<>]+ [$\w']+)*`
@@ -251,6 +271,7 @@ var statementForms = sync.OnceValue(func() forms {
 		),
 		deletesBy: regexp.MustCompile(`^DELETE FROM (\w+) ` + byColumn + `$`),
 		updatesBy: regexp.MustCompile(`^UPDATE (\w+) SET ([\w =$,+]+) ` + byColumn + `$`),
+		sets:      regexp.MustCompile(`(\w+) = `),
 		insertsBy: regexp.MustCompile(
 			`^INSERT INTO (\w+) \((\w+),[\w ,]+\) (?:VALUES \(\$1,[^;]*|SELECT CAST\(\$1 AS TEXT\),[^;]*|` +
 				`VALUES \(COALESCE\([^;]*, CAST\(\$1 AS TEXT\)\),[^;]* ON CONFLICT DO NOTHING)$`,
@@ -263,7 +284,9 @@ func readShape(query string) (s shape) {
 	query = strings.Join(strings.Fields(query), " ")
 	s.words = of.words.FindAllString(query, -1)
 	for _, found := range of.writesTo.FindAllStringSubmatch(query, -1) {
-		s.tables = append(s.tables, found[1])
+		if found[1] != "SET" { // of ON CONFLICT DO UPDATE
+			s.tables = append(s.tables, found[1])
+		}
 	}
 	if m := of.asksBy.FindStringSubmatch(query); m != nil {
 		s.tables, s.column = []string{m[1]}, m[2]
@@ -272,6 +295,9 @@ func readShape(query string) (s shape) {
 	} else if m := of.updatesBy.FindStringSubmatch(query); m != nil &&
 		!slices.Contains(of.words.FindAllString(m[2], -1), m[3]) {
 		s.column = m[3]
+		for _, set := range of.sets.FindAllStringSubmatch(m[2], -1) {
+			s.sets = append(s.sets, set[1])
+		}
 	} else if m := of.insertsBy.FindStringSubmatch(query); m != nil && !strings.Contains(query, m[2]+" =") &&
 		(!strings.Contains(query, "DO UPDATE") || strings.Contains(query, "ON CONFLICT ("+m[2])) {
 		s.column = m[2]

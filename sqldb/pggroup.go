@@ -44,6 +44,7 @@ type lane struct {
 	likely int           // how many are likely to share the next transaction
 	enough chan struct{} // capacity 1; says that as many are there; nil: nobody waits for them
 	took   time.Duration // of the last transaction; used by who runs the lane only
+	plain  int           // how many transactions send each statement by itself; used by the same
 }
 
 func (g *groups) init(engine *postgres) {
@@ -267,6 +268,7 @@ type group struct {
 	drafts  []*draft
 	events  chan *draft // that ask, or have ended
 	written []statement // by those that are kept
+	plain   bool        // whether each statement is sent by itself
 	// spoiled says whether nothing can be kept although nothing has failed: the last one that was
 	// run had sent what it then did not want to be kept.
 	spoiled bool
@@ -352,6 +354,10 @@ func (g *group) prepare(ctx context.Context) []*member {
 	if g.lane.way == inOrder || len(g.members) < 2 {
 		return g.members
 	}
+	if g.lane.plain > 0 {
+		g.plain = true
+		g.lane.plain--
+	}
 	g.draft(ctx)
 	for _, d := range g.drafts {
 		switch {
@@ -362,6 +368,7 @@ func (g *group) prepare(ctx context.Context) []*member {
 			d.alone = true
 		}
 	}
+	g.add(g.written, false)
 	return nil
 }
 
@@ -412,7 +419,11 @@ func (g *groups) settle(in *group, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	kept, wrong := err == nil && !in.spoiled, in.tx.assumedWrongly(err)
-	if !wrong {
+	several := in.tx.blame(err)
+	if several {
+		in.lane.plain = plainAfter
+	}
+	if !wrong && !several {
 		in.lane.adapt(kept, err)
 	}
 	culprit := -1
@@ -434,7 +445,7 @@ func (g *groups) settle(in *group, err error) {
 			m.err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		case i == culprit:
 			m.alone, m.careful = true, wrong
-		case m.shares < maxShares && in.mayRunAgain(err, culprit):
+		case m.shares < maxShares && (several || in.mayRunAgain(err, culprit)):
 			if m.stays() {
 				m.shares++
 				rerun = append(rerun, m)

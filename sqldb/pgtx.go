@@ -130,8 +130,9 @@ type pgTx struct {
 
 // origin is where a statement comes from.
 type origin struct {
-	number  int  // of the update
-	assumes bool // whether it fails when it changes fewer rows than expected
+	number  int   // of the update; -1: it stands for several
+	assumes bool  // whether it fails when it changes fewer rows than expected
+	form    *form // nil: it stands for itself
 }
 
 // take begins with the next update of those that share the transaction.
