@@ -82,6 +82,27 @@ func (j *Job) compare() {
 	j.Unlisted = 0
 }
 
+// compareUnasked is compare where nobody has asked for it: what somebody else has done at the
+// target stays, and a node that does not know the mark only looks at everything.
+func (j *Job) compareUnasked() {
+	j.reset()
+	j.Unlisted, j.EqualSince = 0, time.Time{}
+	if !j.Compare {
+		j.Unasked = true
+	}
+}
+
+// Restored has every job compare what its target has with a directory that was just restored from
+// a backup: the links are as old as that, and the target may be newer.
+func Restored(tx Tx) error {
+	jobs, err := tx.Jobs("")
+	for _, j := range jobs {
+		j.compareUnasked()
+		err = errors.Join(err, tx.PutJob(j))
+	}
+	return err
+}
+
 // listsAgain is when a target that did not list what it has, a few times in a row, is to do so.
 const listsAgain = time.Hour //bound:none how often, not how much
 

@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/outbound"
@@ -88,9 +87,8 @@ func (j *Job) move(before Credentials) {
 		j.LinkedTo = before.place()
 	}
 	if there := j.Credentials.place(); there != "" && j.LinkedTo != "" && there != j.LinkedTo {
-		j.reset()
-		j.Compare, j.Unasked = false, true
-		j.Unlisted, j.EqualSince = 0, time.Time{}
+		j.Compare = false // it was asked for of the other target
+		j.compareUnasked()
 	}
 }
 

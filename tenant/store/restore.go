@@ -69,13 +69,28 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Table:      "provisioning_log",
 		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindOrganization + `'`,
 		Replace:    r.Replace,
-		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Accept, r.Opens) },
-		Progress:   r.Progress,
+		Verify: func(ctx context.Context, copied string) error {
+			if err := checkCopy(ctx, copied, r.Accept, r.Opens); err != nil {
+				return err
+			}
+			return restored(ctx, copied)
+		},
+		Progress: r.Progress,
 	})
 	if err != nil && !errors.Is(err, ErrOccupied) && !errors.Is(err, sqldb.ErrInUse) {
 		err = fmt.Errorf("%s was not restored: %w", r.Backup, err)
 	}
 	return kept, err
+}
+
+// restored prepares a copy to be the data of a tenant.
+func restored(ctx context.Context, path string) (err error) {
+	s, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.Update(ctx, tenant.Restored)
 }
 
 // checkCopy brings a copy to this release's schema and looks at all of it.
