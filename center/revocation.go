@@ -193,7 +193,7 @@ func (c *Center) Proof(ctx context.Context, id string) (p Proof, err error) {
 	for _, role := range p.Roles {
 		switch role.State {
 		case RoleOpen:
-			open = append(open, RoleSession{Name: role.Name, Own: role.Own, Noted: true})
+			open = append(open, RoleSession{Name: role.Name, Own: role.Own})
 			p.Complete = false
 		case RolePending:
 			p.Complete = false
@@ -241,7 +241,7 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 		role := ProvedRole{EndedRole: ended, State: RoleOpen}
 		var stands *RoleRevocation
 		for i, v := range standing {
-			if v.RoleName == ended.RoleName && v.Name == ended.Name && (!ended.Own || !v.Queued) {
+			if v.RoleName == ended.RoleName && v.Name == ended.Name && ended.isRefusedBy(v, p.At) {
 				stands = &standing[i]
 			}
 		}
@@ -262,7 +262,7 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 			if ended.Own {
 				role.By = "the center's STS"
 			}
-		case !ended.RefusedAt.IsZero() && (ended.Own || c.OwnSTS): // an earlier release did not note whose they are
+		case ended.Own && !ended.RefusedAt.IsZero():
 			if err := c.rolesRefuse(r, p); err != nil {
 				role.Reason = err.Error()
 				break
@@ -272,6 +272,16 @@ func (c *Center) proveRoles(r Reader, p *Proof) error {
 		p.Roles = append(p.Roles, role)
 	}
 	return nil
+}
+
+// isRefusedBy says whether a revocation is about who issued the credentials: IAM was to have it, or
+// the center's own STS asks for it. An earlier release did not note which. There, IAM has said when
+// it had it, and of its own STS a center said so at once, also about credentials of AWS's.
+func (e EndedRole) isRefusedBy(v RoleRevocation, at time.Time) bool {
+	if e.Own {
+		return !v.Queued
+	}
+	return v.Queued || !v.InForce || !e.RefusedAt.IsZero() && !e.RefusedAt.Equal(at)
 }
 
 // rolesRefuse asks what the center's own STS asks of credentials from before a revocation, and

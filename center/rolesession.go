@@ -24,11 +24,11 @@ type RoleSession struct {
 	Until            time.Time // not before the last credentials have run out
 
 	// Who can refuse the credentials depends on who issued them, not on the settings of the node
-	// that is asked to: both false if AWS did, for a role that the center does not keep.
+	// that is asked to: both false if AWS did, for a role that the center does not keep. A node of
+	// an earlier release noted neither. Whose its sessions are, nobody can say for certain, so that
+	// they count as AWS's.
 	Own  bool `json:",omitempty"` // the center's own STS issued them, and asks RoleSessionOpen
 	Kept bool `json:",omitempty"` // AWS did, and the center keeps its roles in IAM
-	// Noted says that the two are known; a node of an earlier release did not note them.
-	Noted bool `json:",omitempty"`
 }
 
 // RoleRevocation has a role deny everything to the credentials that a user got before a moment.
@@ -138,7 +138,6 @@ func (c *Center) noteRoleSession(tx Tx, request RoleRequest, known time.Time) (t
 		Until:            until,
 		Own:              c.OwnSTS,
 		Kept:             kept,
-		Noted:            true,
 	}))
 }
 
@@ -184,9 +183,6 @@ func (c *Center) RoleAccess(ctx context.Context, user UserID) (a RoleAccess, err
 		revoked, e2 := r.RoleRevocationsOf(user)
 		for _, s := range sessions {
 			if s.Until.After(now) {
-				if s.Own, err = c.isOurs(r, s); err != nil {
-					return err
-				}
 				a.Open = append(a.Open, s)
 			}
 		}
@@ -300,18 +296,6 @@ func (c *Center) RevokeUser(ctx context.Context, by audit.Actor, id UserID) (end
 // one that had the role opened, which keeps the roles even if this one has other settings.
 func (c *Center) canBeTold(s RoleSession) bool { return !s.Own && (s.Kept || c.Roles != nil) }
 
-// isOurs says whether the center's own STS has issued a session's credentials. Of those of an
-// earlier release it is so where no node has issued others.
-func (c *Center) isOurs(r Reader, s RoleSession) (bool, error) {
-	if s.Own || s.Kept || s.Noted || !c.OwnSTS {
-		return s.Own, nil
-	}
-	all, err := setup(r)
-	const flag = "credentials"
-	theirs, known := all.Settings[flag]
-	return !all.KeepsRoles && (!known || c.setup == nil || theirs == c.setup[flag]), err
-}
-
 // revokeRoles has the roles that a user has opened refuse the user's credentials, and returns them.
 // The center's own STS asks RoleSessionOpen about what it has issued; IAM must be told where the
 // center keeps the roles. Where nobody can be told, the sessions stay, so that an administrator
@@ -325,16 +309,12 @@ func (c *Center) revokeRoles(tx Tx, open Opened) (ended []EndedRole, err error) 
 		if !s.Until.After(open.At) {
 			continue
 		}
-		ours, err := c.isOurs(tx, s)
-		if err != nil {
-			return nil, err
-		}
 		role := EndedRole{
 			AccountID: s.AccountID, RoleName: s.RoleName, PermissionSetARN: s.PermissionSetARN,
-			Name: s.Name, Until: s.Until, Own: ours,
+			Name: s.Name, Until: s.Until, Own: s.Own,
 		}
 		switch {
-		case ours:
+		case s.Own:
 			role.RefusedAt = open.At
 		case c.canBeTold(s):
 			if role.Gone, err = c.refuseSession(tx, s, before); err != nil {

@@ -101,7 +101,7 @@ func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
 	w.create(w.ada)
 	w.work()
 	open := w.opens(w.ada)
-	open.Kept, open.Noted = false, true
+	open.Kept = false
 	open.Until = open.Until.Add(time.Second)
 	if err := w.Store.Update(ctx, func(tx center.Tx) error { return tx.ExtendRoleSession(open) }); err != nil {
 		t.Fatal(err)
@@ -120,50 +120,76 @@ func TestWhatNobodyCanBeToldStaysOpen(t *testing.T) {
 	}
 }
 
-// TestWhatAnEarlierReleaseIssuedIsOurs where the center's own STS issues everything: nobody is
-// told of its sessions of before the upgrade that AWS must refuse them. Beside a node that was told
-// otherwise, they may be AWS's.
-func TestWhatAnEarlierReleaseIssuedIsOurs(t *testing.T) {
+// TestWhatAnEarlierReleaseIssuedMayBeAWSs: no proof says that the center's own STS refuses it,
+// whoever began last, also after a window of access has taken the role back.
+func TestWhatAnEarlierReleaseIssuedMayBeAWSs(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	for _, x := range []struct {
-		beside string // where the other node's credentials come from
-		state  center.RoleState
-		by     string
-		deny   bool
-	}{{"sandbox", center.RoleRefuses, "the center's STS", false}, {"saml", center.RoleOpen, "", true}} {
+	role := center.Provisioned{AccountID: "111122223333", RoleName: "arn:aws:iam::111122223333:role/Keeper"}
+	role.PermissionSetARN = role.RoleName
+	for what, x := range map[string]struct {
+		beside       []string // where the credentials of nodes that began before come from
+		window, both bool     // a window ended; the release before had revoked all of it too
+	}{
+		"the only node":                           {},
+		"after a node with the same settings":     {beside: []string{"sandbox"}},
+		"after a node of which AWS's are":         {beside: []string{"saml"}},
+		"after a window":                          {window: true},
+		"where the release before had revoked it": {both: true},
+		"where it had, and a window ended":        {window: true, both: true},
+	} {
 		c := centertest.New(t, "https://center.example")
 		c.OwnSTS = true
-		other := centertest.On(t, c.Store, "https://center.example")
-		e1 := c.Begin(ctx, map[string]string{"credentials": "sandbox"})
-		if err := errors.Join(e1, other.Begin(ctx, map[string]string{"credentials": x.beside})); err != nil {
-			t.Fatal(err)
+		for _, from := range append(x.beside, "sandbox") {
+			node := c
+			if from != "sandbox" {
+				node = centertest.On(t, c.Store, "https://center.example")
+			}
+			if err := node.Begin(ctx, map[string]string{"credentials": from}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		ada, err := c.CreateUser(ctx, centertest.Actor, centertest.Person("ada"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Store.Update(ctx, func(tx center.Tx) error {
-			return tx.ExtendRoleSession(center.RoleSession{ // as the release before wrote it
-				UserID: ada.ID, Name: "ada", AccountID: "111122223333", RoleName: "Keeper",
-				PermissionSetARN: "arn:aws:sso:::permissionSet/x/y", Until: time.Now().Add(time.Hour),
-			})
-		}); err != nil {
+		session := center.RoleSession{ // as the release before wrote it
+			UserID: ada.ID, Name: "ada", AccountID: role.AccountID, RoleName: role.RoleName,
+			PermissionSetARN: role.PermissionSetARN, Until: time.Now().Add(time.Hour),
+		}
+		note := func(tx center.Tx) error { return tx.ExtendRoleSession(session) }
+		if err := c.Store.Update(ctx, note); err != nil {
 			t.Fatal(err)
 		}
+		if x.window {
+			if err := center.RevokeRole(c, ada.ID, role); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if a, err := c.RoleAccess(ctx, ada.ID); err != nil || len(a.Open) != 1 {
-			t.Errorf("%+v, %v", a, err)
-		} else if deny, err := c.DenyPolicy(a); err != nil || (deny != "") != x.deny {
-			t.Errorf("beside %s, to be put into roles: %s, %v", x.beside, deny, err)
+			t.Errorf("%s: %+v, %v", what, a, err)
+		} else if deny, err := c.DenyPolicy(a); err != nil || deny == "" {
+			t.Errorf("%s, to be put into roles: %s, %v", what, deny, err)
 		}
 		ended, err := c.RevokeUser(ctx, centertest.Actor, ada.ID)
+		if err == nil && x.both {
+			err = c.Store.Update(ctx, func(tx center.Tx) error {
+				for i := range ended.Roles {
+					ended.Roles[i].RefusedAt = ended.At
+				}
+				return errors.Join(tx.PutRevocation(ended), tx.DeleteRoleSession(session))
+			})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		p, err := c.Proof(ctx, ended.ID)
-		if err != nil || len(p.Roles) != 1 || p.Roles[0].State != x.state || p.Roles[0].By != x.by ||
-			p.Complete == x.deny || (p.Deny != "") != x.deny {
-			t.Errorf("beside %s: %+v, %v", x.beside, p, err)
+		if err != nil || len(p.Roles) != 1 || p.Roles[0].State != center.RoleOpen || p.Roles[0].By != "" ||
+			p.Complete || p.Deny == "" {
+			t.Errorf("%s: %+v, %v", what, p, err)
+		}
+		if a, err := c.RoleAccess(ctx, ada.ID); err != nil || len(a.Open) != 1 && !x.both {
+			t.Errorf("%s, afterwards: %+v, %v", what, a, err)
 		}
 	}
 }
