@@ -540,7 +540,8 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	})
 	if oldest.LastUsedTime != nil {
 		return nil, fmt.Errorf(
-			"the center has two access tokens and both are in use; delete one that you do not need (Settings, " +
+			"the center has two access tokens, both have been used, and nobody can tell which the tenant has: see " +
+				"first whether the tenant can reach the center, then delete the one that you do not need (Settings, " +
 				"Access tokens) and run this again",
 		)
 	}

@@ -9,7 +9,6 @@
 package connect
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -122,6 +121,8 @@ type Plan struct {
 	untouched []adminapi.BearerToken
 	unread    []Unread // what may not be read
 	untested  error    // why nobody knows whether the saved credentials pass Test Connection
+	// tokenRefused says that they do not because AWS's side refuses the saved token.
+	tokenRefused bool
 	// replaced is the token that is to be deleted when the job is on again, if replacing; a side
 	// may not tell its id.
 	replaced  string
@@ -592,9 +593,4 @@ func (p *Plan) report(ctx context.Context, center Previewer) error {
 	var err error
 	p.Report, err = center.Preview(ctx, in)
 	return err
-}
-
-// MetadataText is the metadata without its byte order mark, for the center's upload.
-func (s State) MetadataText() string {
-	return string(bytes.TrimPrefix(s.Metadata, []byte("\ufeff")))
 }

@@ -201,7 +201,7 @@ func (p *Plan) deleteToken(ctx context.Context, id string) error {
 // leftovers are tokens of runs that ended early.
 type leftovers struct {
 	unused  []string // nobody has them
-	perhaps []string // the tenant may have them, and what it has does not work; the oldest first
+	perhaps []string // the tenant may have been asked to save them, and has something else; the oldest first
 	either  []string // one of them is the job's, and the other left
 }
 
@@ -224,12 +224,21 @@ func (p *Plan) leftOf(tokens []adminapi.BearerToken) (l leftovers) {
 		case m.Stage == stageMade, !saved:
 			l.unused = append(l.unused, m.ID)
 		case !p.State.Connected:
-			l.perhaps = append(l.perhaps, m.ID)
+			if p.tokenRefused && onlyTested(tokens, m.ID) {
+				l.perhaps = append(l.perhaps, m.ID)
+			}
 		case there(m.Instead):
 			l.either = []string{m.ID, m.Instead}
 		}
 	}
 	return l
+}
+
+// onlyTested says whether a token was used by none but the run that made it.
+func onlyTested(tokens []adminapi.BearerToken, id string) bool {
+	return slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool {
+		return t.TokenID == id && (t.LastUsedTime == nil || t.LastUsedTime.Before(t.CreationTime.Add(provedWithin)))
+	})
 }
 
 // unanswered is the token whose making was not answered: it was made then, and nobody has used it.
@@ -257,7 +266,9 @@ func (p *Plan) clearLeft(ctx context.Context, tokens []adminapi.BearerToken) ([]
 		}
 	}
 	if len(tokens)-len(l.unused) >= maxTokens && len(l.perhaps) > 0 {
-		l.unused = append(l.unused, l.perhaps[0])
+		if p.testSaved(ctx); p.tokenRefused { // it may have been long ago
+			l.unused = append(l.unused, l.perhaps[0])
+		}
 	}
 	for _, id := range l.unused {
 		if err := p.deleteToken(ctx, id); err != nil {

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -141,5 +142,68 @@ func TestNoTokenOfAKilledRunIsInTheWay(t *testing.T) {
 			}
 			m.hasOne()
 		})
+	}
+}
+
+// unreachable is a tenant that cannot reach AWS's side: its own words about it.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, "/validateCredentials") {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":` +
+			`"SystemForCrossDomainIdentityManagementCredentialValidationUnavailable",` +
+			`"message":"the provisioning endpoint did not accept the credentials: it cannot be reached"}}`)),
+	}, nil
+}
+
+// TestAnOutageEndsNoToken: that the tenant cannot reach the center says nothing about which token
+// it has.
+func TestAnOutageEndsNoToken(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	if err := m.connect(http.DefaultTransport, false); err != nil {
+		t.Fatal(err)
+	}
+	m.Forward(2 * time.Minute)
+	m.dies(puttingSecrets, true, true)
+	before := m.tokens()
+	m.Forward(2 * time.Minute)
+	err := m.connect(unreachable{}, true)
+	if err == nil || !strings.Contains(err.Error(), "whether the tenant can reach the center") {
+		t.Errorf("it is %v", err)
+	}
+	if now := m.tokens(); len(now) != 2 || now[0].TokenID != before[0].TokenID || now[1].TokenID != before[1].TokenID {
+		t.Errorf("the tokens are %+v, and were %+v", now, before)
+	}
+	m.Forward(2 * time.Minute)
+	if err := m.connect(http.DefaultTransport, true); err != nil {
+		t.Fatal(err)
+	}
+	m.hasOne()
+}
+
+// TestATokenThatIsRefusedMakesRoom: what a killed run had only tested, and the center refuses what
+// the tenant has.
+func TestATokenThatIsRefusedMakesRoom(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	if err := m.connect(http.DefaultTransport, false); err != nil {
+		t.Fatal(err)
+	}
+	first := m.tokens()[0]
+	if err := m.Admin.DeleteBearerToken(t.Context(), first.TenantID, first.TokenID); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		m.Forward(2 * time.Minute)
+		m.dies(puttingSecrets, false, false)
+	}
+	m.Forward(2 * time.Minute)
+	if err := m.connect(http.DefaultTransport, false); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -34,10 +34,21 @@ func (p *Plan) testSaved(ctx context.Context) {
 		graph.ValidateCredentials{UseSavedCredentials: true}, nil,
 	)
 	p.State.Connected, p.untested = err == nil, nil
+	p.tokenRefused = refusesToken(err)
 	var refused *graph.Error
 	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
 		p.untested = fmt.Errorf("test the tenant's saved endpoint and token: %w", err)
 	}
+}
+
+// refusesToken says whether Test Connection has failed because AWS's side refused the token, and
+// not because the tenant could not reach it. The status is the same for both. The words are those
+// of this tenant and of Microsoft's.
+func refusesToken(err error) bool {
+	var refused *graph.Error
+	return errors.As(err, &refused) && refused.Status == http.StatusBadRequest &&
+		(strings.Contains(refused.Message, "it does not accept the secret token") ||
+			strings.Contains(refused.Message, "Response Status Code: Unauthorized"))
 }
 
 const notTested = "the saved endpoint and token were not tested; what the job says of itself is below"

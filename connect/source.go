@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -164,4 +165,9 @@ func (u *Undo) mayBeTrusted(ctx context.Context, side Doubter) (bool, error) {
 		return false, nil
 	}
 	return seen.Seen > 0, err
+}
+
+// MetadataText is the metadata without its byte order mark, for the center's upload.
+func (s State) MetadataText() string {
+	return string(bytes.TrimPrefix(s.Metadata, []byte("\ufeff")))
 }
