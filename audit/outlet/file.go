@@ -21,9 +21,7 @@ type file struct {
 	path   string
 	format Format
 	open   *os.File
-	// named says that the file's name is on the disk too, and sync has the names in a folder there.
-	named bool
-	sync  func(folder string) error
+	sync   func(folder string) error // has the names in a folder on the disk
 }
 
 // Deliver implements chain.Outlet. What it has written is on the disk.
@@ -41,13 +39,6 @@ func (f *file) Deliver(_ context.Context, parcels []chain.Parcel) error {
 	if err := f.open.Sync(); err != nil && !knowsNone(err) { // a pipe has no disk
 		return errors.Join(err, f.close())
 	}
-	if f.named {
-		return nil
-	}
-	if err := f.sync(filepath.Dir(f.path)); err != nil {
-		return errors.Join(err, f.close())
-	}
-	f.named = true
 	return nil
 }
 
@@ -77,7 +68,8 @@ func knowsNone(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// reopen opens the file, unless it is open and still has its name.
+// reopen opens the file, unless it is open and still has its name, which is on the disk before
+// anything is in it: what a sync fails after was written, and would be written again.
 func (f *file) reopen() error {
 	if f.open != nil {
 		here, e1 := f.open.Stat()
@@ -93,10 +85,10 @@ func (f *file) reopen() error {
 	if err != nil {
 		return err
 	}
-	if err := endLine(open); err != nil {
+	if err := errors.Join(f.sync(filepath.Dir(f.path)), endLine(open)); err != nil {
 		return errors.Join(err, open.Close())
 	}
-	f.open, f.named = open, false
+	f.open = open
 	return nil
 }
 

@@ -18,8 +18,8 @@ var someParcels = []chain.Parcel{{
 	Position: 1, Hash: "aa", Before: "bb", Line: chain.Line{Time: 1_800_000_000_000, Doc: `{"ID":"e1"}`},
 }}
 
-// TestTheNameOfAFileIsOnTheDisk before anything is that is in it: of a new file, of one after a
-// rotation, and of one that this program has not made.
+// TestTheNameOfAFileIsOnTheDisk before anything is in it: of a new file, of one after a rotation,
+// and of one that this program has not made. While it cannot be, nothing is written.
 func TestTheNameOfAFileIsOnTheDisk(t *testing.T) {
 	folder := t.TempDir()
 	var synced []string
@@ -35,12 +35,14 @@ func TestTheNameOfAFileIsOnTheDisk(t *testing.T) {
 		before func()
 		synced int
 		fails  error
+		lines  int // in the file
 	}{
-		{func() {}, 1, nil},
-		{func() {}, 1, nil},
-		{rotate, 1, syscall.EIO},
-		{func() {}, 2, nil},
-		{func() {}, 2, nil},
+		{func() {}, 1, nil, 1},
+		{func() {}, 1, nil, 2},
+		{rotate, 1, syscall.EIO, 0},
+		{func() {}, 1, syscall.EIO, 0},
+		{func() {}, 2, nil, 1},
+		{func() {}, 2, nil, 2},
 	} {
 		x.before()
 		fails = x.fails
@@ -49,6 +51,9 @@ func TestTheNameOfAFileIsOnTheDisk(t *testing.T) {
 		}
 		if len(synced) != x.synced || synced[0] != folder {
 			t.Errorf("synced %v, want %d times %s", synced, x.synced, folder)
+		}
+		if text, err := os.ReadFile(f.path); err != nil || strings.Count(string(text), "\n") != x.lines {
+			t.Errorf("%q, %v; want %d lines", text, err, x.lines)
 		}
 	}
 }
