@@ -1,10 +1,13 @@
 package connect_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -206,4 +210,69 @@ func TestATokenThatIsRefusedMakesRoom(t *testing.T) {
 	if err := m.connect(http.DefaultTransport, false); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// replacing is a tenant whose secrets a PUT replaces, whichever way a real one goes: what is left
+// out of it is gone.
+type replacing struct{ t *testing.T }
+
+func (p replacing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !puttingSecrets(r) {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	var in graph.Secrets
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		p.t.Error(err)
+	}
+	gone := []graph.KeyValue{
+		{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}, {Key: graph.KeySyncAll, Value: "false"},
+		{Key: graph.KeySkipOutOfScope, Value: "False"}, {Key: graph.KeyNotification, Value: "{}"},
+	}
+	body, err := json.Marshal(graph.Secrets{Value: gone}.With(in.Value...))
+	if err != nil {
+		p.t.Error(err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestNothingSavedIsLostWhereAPutReplaces: connect, repair and rotate send what they found.
+func TestNothingSavedIsLostWhereAPutReplaces(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	client := &http.Client{Transport: replacing{t}}
+	if err := m.connect(client.Transport, true); err != nil {
+		t.Fatal(err)
+	}
+	sps, err := graph.All[graph.ServicePrincipal](t.Context(), m.Client, "/servicePrincipals")
+	if err != nil || len(sps) != 1 {
+		t.Fatal(sps, err)
+	}
+	path := "/servicePrincipals/" + sps[0].ID + "/synchronization/secrets"
+	const settings = `{"Enabled":true,"Recipients":"a@example.com","DeleteThresholdEnabled":true,` +
+		`"DeleteThresholdValue":7}`
+	m.Change(http.MethodPut, path, graph.Secrets{Value: []graph.KeyValue{
+		{Key: graph.KeyNotification, Value: settings}, {Key: graph.KeySkipOutOfScope, Value: "True"},
+	}}, nil)
+	saved := func() graph.Secrets { var s graph.Secrets; m.Change(http.MethodGet, path, nil, &s); return s }
+	want := saved()
+	cfg := config(m.Ends, client)
+	rotation, err := connect.ObserveTokenRotation(t.Context(), cfg, 0)
+	if err == nil {
+		err = rotation.Apply(t.Context(), func(int, bool) {})
+	}
+	if now := saved(); err != nil || !slices.Equal(now.Value, want.Value) {
+		t.Errorf("after rotate %+v, before %+v, %v", now, want, err)
+	}
+	if err := m.Admin.RevokeTokens(t.Context(), m.tokens()[0].TenantID); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := connect.ObserveRepair(t.Context(), cfg)
+	if err == nil {
+		err = plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+	}
+	if now := saved(); err != nil || !slices.Equal(now.Value, want.Value) {
+		t.Errorf("after repair %+v, before %+v, %v", now, want, err)
+	}
+	m.hasOne()
 }

@@ -1,5 +1,10 @@
 package graph
 
+import "encoding/json"
+
+// Members that mean nothing to a tenant of ours are kept as they were written: a PUT of a schema
+// replaces all of it.
+
 // SynchronizationSchema is the attribute mappings and scoping filters of a job, with the attributes
 // of both directories. Source: synchronizationSchema resource type, as are the others here.
 type SynchronizationSchema struct {
@@ -20,6 +25,9 @@ type SynchronizationRule struct {
 	TargetDirectoryName string          `json:"targetDirectoryName"`
 	Metadata            []KeyValue      `json:"metadata"`
 	ObjectMappings      []ObjectMapping `json:"objectMappings"`
+	// Groups and containers that are let through besides.
+	ContainerFilter json.RawMessage `json:"containerFilter,omitzero"`
+	GroupFilter     json.RawMessage `json:"groupFilter,omitzero"`
 }
 
 // ObjectMapping maps one kind of object.
@@ -89,12 +97,20 @@ type DirectoryDefinition struct {
 	ID      string             `json:"id"`
 	Name    string             `json:"name"`
 	Objects []ObjectDefinition `json:"objects"`
+
+	Discoverabilities json.RawMessage `json:"discoverabilities,omitzero"`
+	DiscoveryDateTime json.RawMessage `json:"discoveryDateTime,omitzero"`
+	ReadOnly          json.RawMessage `json:"readOnly,omitzero"`
+	Version           json.RawMessage `json:"version,omitzero"`
 }
 
 // ObjectDefinition is the attributes of a kind of object.
 type ObjectDefinition struct {
 	Name       string                `json:"name"`
 	Attributes []AttributeDefinition `json:"attributes"`
+
+	Metadata      json.RawMessage `json:"metadata,omitzero"`
+	SupportedAPIs json.RawMessage `json:"supportedApis,omitzero"`
 }
 
 // AttributeDefinition is an attribute of a directory's objects.
@@ -106,6 +122,19 @@ type AttributeDefinition struct {
 	Multivalued bool   `json:"multivalued"`
 	Mutability  string `json:"mutability"`
 	Required    bool   `json:"required"`
+	// ReferencedObjects are the kinds that a reference leads to: without them it leads nowhere.
+	ReferencedObjects []ReferencedObject `json:"referencedObjects,omitzero"`
+
+	APIExpressions json.RawMessage `json:"apiExpressions,omitzero"`
+	DefaultValue   json.RawMessage `json:"defaultValue,omitzero"`
+	FlowNullValues json.RawMessage `json:"flowNullValues,omitzero"`
+	Metadata       json.RawMessage `json:"metadata,omitzero"`
+}
+
+// ReferencedObject is a kind of object that an attribute refers to.
+type ReferencedObject struct {
+	ObjectName string `json:"referencedObjectName"`
+	Property   string `json:"referencedProperty"`
 }
 
 // FilterOperator is an operator of scoping filters.

@@ -233,10 +233,19 @@ func sourceAttributes(kind string) (list []graph.AttributeDefinition) {
 		d := graph.AttributeDefinition{Name: name, Type: "String", Anchor: name == "objectId", Mutability: "ReadOnly"}
 		if name == "manager" || name == "members" {
 			d.Type, d.Multivalued = "Reference", name == "members"
+			d.ReferencedObjects = referenced(kind)
 		}
 		list = append(list, d)
 	}
 	return list
+}
+
+// referenced are the kinds that members and managers are of.
+func referenced(kind string) []graph.ReferencedObject {
+	if kind == string(tenant.KindGroup) {
+		return []graph.ReferencedObject{{ObjectName: "User"}, {ObjectName: "Group"}}
+	}
+	return []graph.ReferencedObject{{ObjectName: "User"}}
 }
 
 // targetAttributes describe the attributes of the application.
@@ -253,10 +262,12 @@ func targetAttributes(kind string) (list []graph.AttributeDefinition) {
 			d.Type = "Boolean"
 		case name == "members":
 			d.Type, d.Multivalued = "Reference", true
+			d.ReferencedObjects = referenced(kind)
 		case name == "roles":
 			d.Multivalued = true
 		case strings.HasSuffix(name, ":manager"):
 			d.Type = "Reference"
+			d.ReferencedObjects = referenced(kind)
 		}
 		list = append(list, d)
 	}

@@ -228,6 +228,12 @@ func TestASchemaIsGivenBackAsItWasWritten(t *testing.T) {
 	s.Directories[1].Objects[0].Attributes = append(s.Directories[1].Objects[0].Attributes, graph.AttributeDefinition{
 		Name: "urn:example:User:badge", Type: "String", Mutability: "ReadWrite",
 	})
+	s.Directories[1].Discoverabilities = json.RawMessage(`"AttributeNames"`)
+	s.Directories[1].Objects[0].SupportedAPIs = json.RawMessage(`["a"]`)
+	s.Directories[1].Objects[0].Attributes[0].DefaultValue = json.RawMessage(`null`)
+	s.Directories[1].Objects[0].Attributes[0].FlowNullValues = json.RawMessage(`true`)
+	s.Rules[0].GroupFilter = json.RawMessage(`{"included":["g"]}`)
+	s.Rules[0].ContainerFilter = json.RawMessage(`null`)
 	s.Rules[0].Name, s.Rules[0].Priority = "ours", 7
 	s.Rules[0].TargetDirectoryName = "Our AWS"
 	s.Rules[0].Metadata = []graph.KeyValue{{Key: "ours", Value: "1"}}

@@ -62,6 +62,7 @@ func withBeside(out graph.SynchronizationSchema, s mapping.Schema) graph.Synchro
 	if was.Metadata != nil {
 		rule.Metadata = was.Metadata
 	}
+	rule.ContainerFilter, rule.GroupFilter = was.ContainerFilter, was.GroupFilter
 	for i := range rule.ObjectMappings {
 		o := &rule.ObjectMappings[i]
 		for _, k := range was.ObjectMappings {
