@@ -258,6 +258,9 @@ func (p *typist) isTroubledHalfWay() {
 	begin(awsstandin.Trouble{AWS: p.expiresAfter("ListPermissionSets")})
 	p.sees("Generate an access token")
 	p.brings(p.NewToken())
+	p.sees("Delete the older access token") // that of a run before, which nobody has
+	p.sees("when the console says that it has succeeded")
+	p.enters("DONE\n")
 	p.says(
 		"credentials that expire half-way", exitFailed, "✓ Provisioning status", "the AWS credentials have expired",
 		"run this again: what was done is kept",
