@@ -26,6 +26,7 @@ type scope struct {
 	Name   string            `json:"name"`   // of the application
 	Remote string            `json:"remote"` // its service principal
 	Groups map[string]string `json:"groups"` // ids by the names in the configuration
+	Roles  bool              `json:"roles"`  // which app role each one has was read, too
 }
 
 // noteScope is the name of the note that has it.
@@ -33,7 +34,7 @@ const noteScope = "sync/scope"
 
 // scope is the scope as it is in the configuration now.
 func (s *Synchronizer) scope() scope {
-	now := scope{s.config.Application, s.remote, map[string]string{}}
+	now := scope{s.config.Application, s.remote, map[string]string{}, s.config.Mappings.ReadsRoles()}
 	for i, name := range s.config.Groups {
 		now.Groups[name] = string(s.groups[i])
 	}
@@ -41,7 +42,7 @@ func (s *Synchronizer) scope() scope {
 }
 
 func (a scope) equal(b scope) bool {
-	return a.Name == b.Name && a.Remote == b.Remote && maps.Equal(a.Groups, b.Groups)
+	return a.Name == b.Name && a.Remote == b.Remote && maps.Equal(a.Groups, b.Groups) && a.Roles == b.Roles
 }
 
 // knownScope is the scope that was last read. One that cannot be read is none.
@@ -54,7 +55,7 @@ func (s *Synchronizer) knownScope(ctx context.Context) (known scope, err error) 
 }
 
 // rests says whether what is in the state can be brought to the target although the source could
-// not be read: it is whole, and of the scope that the configuration has.
+// not be read: it is whole, with who is in scope, and of the scope that the configuration has.
 func (s *Synchronizer) rests(ctx context.Context, unread error) (bool, error) {
 	if errors.As(unread, new(*unclearError)) || ctx.Err() != nil {
 		return false, nil
@@ -142,41 +143,39 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 }
 
 // assign gives the job whom the application at the source has, and the groups that are followed.
+// That, and that the directory is whole with it, is kept at once: if the process dies, what is here
+// is that of before, or is not whole.
 func (s *Synchronizer) assign(ctx context.Context) error {
-	here := s.job.ServicePrincipalID
 	groups, err := s.followed(ctx)
 	if err != nil {
 		return err
 	}
+	var holders []tenant.Holder
+	var roles []tenant.Role
+	now := s.scope()
 	if s.remote != "" {
-		if err := s.mirror.Assigned(ctx, s.remote, here, s.config.Mappings.ReadsRoles()); err != nil {
+		if holders, roles, err = s.mirror.Assignments(ctx, s.remote, now.Roles); err != nil {
 			return err
 		}
 	}
-	if len(s.groups) > 0 {
-		var holders []tenant.Holder
-		if s.remote != "" {
-			list, err := s.config.State.Assignments(ctx, tenant.AssignmentQuery{ServicePrincipalID: here})
-			if err != nil {
-				return err
-			}
-			for _, a := range list {
-				holders = append(holders, tenant.Holder{Principal: a.PrincipalID, Role: a.RoleID})
-			}
-		}
-		for _, id := range groups {
-			holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
-		}
-		if err := s.config.State.SetAssigned(ctx, audit.SystemActor, here, holders, nil); err != nil {
+	for _, id := range groups {
+		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
+	}
+	text, _ := json.Marshal(now) // plain fields always encode
+	note := tenant.Note{Name: noteScope, Text: string(text)}
+	whole, err := s.mirror.WholeNote(ctx)
+	if err != nil {
+		return err
+	}
+	if s.remote == "" && len(s.groups) == 0 { // everybody is in scope, whoever is assigned
+		if err := s.config.State.SetNote(ctx, note); err != nil {
 			return err
 		}
+		return s.config.State.SetNote(ctx, whole)
 	}
-	known, err := s.knownScope(ctx)
-	if now := s.scope(); err == nil && !known.equal(now) {
-		text, _ := json.Marshal(now) // plain fields always encode
-		err = s.config.State.SetNote(ctx, tenant.Note{Name: noteScope, Text: string(text)})
-	}
-	return err
+	return s.config.State.SetAssigned(
+		ctx, audit.SystemActor, s.job.ServicePrincipalID, holders, roles, note, whole,
+	)
 }
 
 // followed are the groups that are followed, apart from those that were deleted at the source:

@@ -213,9 +213,11 @@ func (t *Tenant) ReplicateApplication(ctx context.Context, by audit.Actor, a App
 
 // SetAssigned makes the assignments of an application those of the named users and groups, and no
 // others, and its app roles the given ones; none leaves them as they are. Users and groups that are
-// not in the directory are left out. A role that is empty is the first one.
+// not in the directory are left out. A role that is empty is the first one. The notes are kept in
+// the same transaction.
 func (t *Tenant) SetAssigned(
 	ctx context.Context, by audit.Actor, servicePrincipalID ServicePrincipalID, holders []Holder, roles []Role,
+	notes ...Note,
 ) error {
 	subject := string(servicePrincipalID)
 	return t.change(ctx, by, ActionReplicateAssignments, func(tx Tx, touched *Touched) (string, error) {
@@ -246,6 +248,11 @@ func (t *Tenant) SetAssigned(
 				if err := errors.Join(touchPrincipal(tx, touched, a), tx.DeleteAssignment(a.ID)); err != nil {
 					return subject, err
 				}
+			}
+		}
+		for _, note := range notes {
+			if err := tx.PutNote(note.Name, note.Text); err != nil {
+				return subject, err
 			}
 		}
 		for _, h := range holders {

@@ -96,7 +96,10 @@ func (x *applications) application(ctx context.Context, sp graph.ServicePrincipa
 	}
 	x.done.Applications++
 	x.certificates(whole)
-	err = x.Assigned(ctx, sp.ID, a.ServicePrincipalID, true)
+	holders, roles, err := x.Assignments(ctx, sp.ID, true)
+	if err == nil {
+		err = x.Tenant.SetAssigned(ctx, actor, a.ServicePrincipalID, holders, roles)
+	}
 	if err = x.without("who is assigned to "+sp.DisplayName, "Application.Read.All", err); err != nil {
 		return err
 	}

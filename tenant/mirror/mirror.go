@@ -111,32 +111,6 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	return true, m.forgetUnseen(ctx, c, seen)
 }
 
-// Whole says whether the directory here is as the other one was at some moment: everything was read
-// once, and no pull has ended, or died, within a collection.
-func (m *Mirror) Whole(ctx context.Context) (bool, error) {
-	for _, c := range collections {
-		link, e1 := m.Tenant.Note(ctx, c.note)
-		half, e2 := m.Tenant.Note(ctx, c.half())
-		if err := errors.Join(e1, e2); err != nil || link == "" || half == link {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// half is the name of the note that a part of what has changed is kept: it has the link by which
-// that was begun, so that it is over as soon as there is another one.
-func (c collection) half() string { return "half-read/" + c.note }
-
-// begun notes that a part of what has changed is about to be kept.
-func (m *Mirror) begun(ctx context.Context, c collection) error {
-	link, err := m.Tenant.Note(ctx, c.note)
-	if err != nil || link == "" {
-		return err
-	}
-	return m.Tenant.SetNote(ctx, tenant.Note{Name: c.half(), Text: link})
-}
-
 // census has the objects that were met while everything was read: all others here no longer exist
 // there.
 type census struct {
@@ -150,7 +124,7 @@ const maxPages = 20_000 //bound:list pages of a delta query that are read
 
 // follow reads pages until the link for the next time, which is kept with the last page.
 func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *census) error {
-	for i := range maxPages {
+	for range maxPages {
 		var page graph.DeltaPage[map[string]any]
 		if err := m.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
 			return err
@@ -176,11 +150,6 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 			note = tenant.Note{Name: c.note, Text: next}
 		case page.NextLink == "":
 			seen.next = next
-		}
-		if i == 0 && (page.NextLink != "" || seen != nil || len(replica.Members) > keepSize) {
-			if err := m.begun(ctx, c); err != nil {
-				return err
-			}
 		}
 		if len(page.Value) > 0 || note.Name != "" {
 			if err := m.keep(ctx, replica, note); err != nil {
@@ -220,6 +189,15 @@ func Write(ctx context.Context, t *tenant.Tenant, all tenant.Replica) error {
 // keep writes a page, which may have a great many members, and its note last.
 func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note) error {
 	members := page.Members
+	if len(page.Users)+len(page.Groups)+len(members)+len(page.Gone)+len(page.Removed) == 0 {
+		if note.Name == "" {
+			return nil
+		}
+		return m.goOn(ctx, note)
+	}
+	if err := m.part(ctx); err != nil {
+		return err
+	}
 	page.Members = nil
 	for batch := range slices.Chunk(members, keepSize) {
 		page.Members = batch
@@ -475,17 +453,18 @@ func (m *Mirror) forgetUnseen(ctx context.Context, c collection, seen *census) e
 	return m.keep(ctx, r, note)
 }
 
-// Assigned copies the assignments of an application there to an application here, and its app roles
-// where they matter.
-func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.ServicePrincipalID, withRoles bool) error {
+// Assignments are who is assigned to an application there, and its app roles where they matter.
+func (m *Mirror) Assignments(
+	ctx context.Context, there string, withRoles bool,
+) (holders []tenant.Holder, roles []tenant.Role, err error) {
 	var app graph.ServicePrincipal
 	path := "/servicePrincipals/" + url.PathEscape(there)
 	if withRoles {
 		if err := m.Graph.Do(ctx, http.MethodGet, path+"?$select=id,appRoles", nil, &app); err != nil {
-			return fmt.Errorf("read the app roles: %w", err)
+			return nil, nil, fmt.Errorf("read the app roles: %w", err)
 		}
 	}
-	roles := make([]tenant.Role, len(app.AppRoles))
+	roles = make([]tenant.Role, len(app.AppRoles))
 	for i, r := range app.AppRoles {
 		roles[i] = tenant.Role{ID: tenant.AppRoleID(r.ID), DisplayName: r.DisplayName, Disabled: !r.IsEnabled}
 		if r.Value != nil {
@@ -494,9 +473,9 @@ func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.Service
 	}
 	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, path+"/appRoleAssignedTo?$top=999")
 	if err != nil {
-		return fmt.Errorf("read the assignments: %w", err)
+		return nil, nil, fmt.Errorf("read the assignments: %w", err)
 	}
-	holders := make([]tenant.Holder, 0, len(list))
+	holders = make([]tenant.Holder, 0, len(list))
 	for _, a := range list {
 		if a.PrincipalType != "ServicePrincipal" {
 			h := tenant.Holder{Principal: tenant.PrincipalID(a.PrincipalID)}
@@ -506,5 +485,5 @@ func (m *Mirror) Assigned(ctx context.Context, there string, here tenant.Service
 			holders = append(holders, h)
 		}
 	}
-	return m.Tenant.SetAssigned(ctx, actor, here, holders, roles)
+	return holders, roles, nil
 }
