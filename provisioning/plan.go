@@ -148,8 +148,10 @@ func (c *cycle) plan(o candidate, link Link) step {
 	case len(o.keys()) == 0:
 		return step{
 			action: Other,
-			code:   "ImportSkipped",
-			reason: "no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", "),
+			unfit: &unfit{
+				"ImportSkipped",
+				"no value of the matching attribute " + strings.Join(o.mapping.Matching(), ", "),
+			},
 		}
 	}
 	if missing := o.mapping.Missing(o.creating); len(missing) > 0 {
