@@ -136,7 +136,7 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
 	compares := job.Unasked && job.Compares(s.config.State.Now())
 	engine.Reread, engine.Unasked = how.repair || compares, compares && !how.repair
-	if engine.Rest = job.Rest; x.unread != nil {
+	if x.unread != nil {
 		engine.Reread, engine.Unasked = false, false
 	}
 	engine.DryRun = how.dryRun

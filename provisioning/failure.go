@@ -1,7 +1,6 @@
 package provisioning
 
 import (
-	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -114,34 +113,3 @@ type silence struct{ error }
 
 // Unwrap returns the last of what it did not answer.
 func (s *silence) Unwrap() error { return s.error }
-
-// due lists the objects that failed and are to be tried again by now.
-func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
-	failing, err := c.Memory.Failed(ctx)
-	now := c.Now()
-	c.remains(failing)
-	for _, f := range failing {
-		switch wait := f.RetryAt.Sub(now); {
-		case f.Now || wait <= 0:
-			refs = append(refs, f.Ref)
-		case wait > MaxPause && len(c.escrowed) < maxEscrowed:
-			c.escrowed = append(c.escrowed, f.Ref)
-		}
-	}
-	return refs, err
-}
-
-// maxEscrowed is how many objects that failed are looked through for one that wants a name which
-// somebody gives up.
-const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
-
-// earliest is when the first of the objects that failed is to be tried again.
-func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
-	failing, err := c.Memory.Failed(ctx)
-	for _, f := range failing {
-		if at.IsZero() || f.RetryAt.Before(at) {
-			at = f.RetryAt
-		}
-	}
-	return at, err
-}

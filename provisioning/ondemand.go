@@ -107,9 +107,6 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 		}
 	}
 	err = errors.Join(c.act(ctx, candidate, members), c.broughtAlong(ctx, link), c.end(ctx))
-	if c.Rest && link.Failure != "" && ref.Kind == Group { // the next cycle compares its members
-		err = errors.Join(err, c.miss(ctx, ref))
-	}
 	x.Steps = append(x.Steps, acted(x.Entries, ref))
 	var unread error
 	x.RetryAt, unread = c.earliest(ctx)

@@ -274,9 +274,6 @@ type Engine struct {
 	// Unasked says that everything is compared since nothing is known of the target, and not since
 	// somebody wants it: members whom others have put into groups stay.
 	Unasked bool
-	// Rest says that everything was compared once, and that what failed then is still to be: it is
-	// compared, as Unasked has it, as soon as it does not fail any more.
-	Rest bool
 	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
 	// would be done.
 	DryRun bool
@@ -388,7 +385,6 @@ type cycle struct {
 	listing  sync.Mutex                 // guards values
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
 
-	rest      map[Ref]bool  // objects that have failed, and are compared with what the target has
 	compared  map[Kind]bool // what is at the target was listed, where it lists
 	unlisted  error         // why it was not
 	putOff    bool          // conflicts are collected, since the name may be freed by the time that all others are done
@@ -506,7 +502,9 @@ func (c *cycle) run(ctx context.Context) error {
 	if c.unlisted != nil { // what was done is done
 		return errors.Join(c.unlisted, c.Memory.SetWatermark(ctx, changes.Watermark, false))
 	}
-	return c.Memory.SetWatermark(ctx, changes.Watermark, c.Reread) // what failed is compared as Rest
+	// What failed, and is found later, would not be compared: nobody asks again.
+	compared := c.Reread && (!c.Unasked || c.result.Silent == nil)
+	return c.Memory.SetWatermark(ctx, changes.Watermark, compared)
 }
 
 // changes asks the source: for what has changed and what failed before, or for everything.
@@ -526,6 +524,36 @@ func (c *cycle) changes(ctx context.Context, watermark string) (Changes, error) 
 		return Changes{}, fmt.Errorf("read the source: %w", err)
 	}
 	return changes, nil
+}
+
+// due lists the objects that failed and are to be tried again by now.
+func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
+	failing, err := c.Memory.Failed(ctx)
+	now := c.Now()
+	for _, f := range failing {
+		switch wait := f.RetryAt.Sub(now); {
+		case f.Now || wait <= 0:
+			refs = append(refs, f.Ref)
+		case wait > MaxPause && len(c.escrowed) < maxEscrowed:
+			c.escrowed = append(c.escrowed, f.Ref)
+		}
+	}
+	return refs, err
+}
+
+// maxEscrowed is how many objects that failed are looked through for one that wants a name which
+// somebody gives up.
+const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
+
+// earliest is when the first of the objects that failed is to be tried again.
+func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
+	failing, err := c.Memory.Failed(ctx)
+	for _, f := range failing {
+		if at.IsZero() || f.RetryAt.Before(at) {
+			at = f.RetryAt
+		}
+	}
+	return at, err
 }
 
 // each calls do for everything in list, several at a time, and stops at the first error.

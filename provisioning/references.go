@@ -256,7 +256,7 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 		return membership{}, false, err
 	}
 	c.mu.Lock()
-	compares := c.rereads(o.Ref) && !c.made[o.Ref]
+	compares := c.Reread && !c.made[o.Ref]
 	c.mu.Unlock()
 	asks := compares || c.found[o.Ref] || (c.Target.Traits().Forgiving && link.Tries > 1)
 	m = membership{candidate: o, link: link, asks: asks}

@@ -233,7 +233,6 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 // unless this is a dry run.
 func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted []string) (ids []string, err error) {
 	told := false
-	rereads, unasked := c.rereads(o.Ref), c.Unasked || (!c.Reread && c.rest[o.Ref])
 	err = c.retry(ctx, func() (err error) {
 		ids, told, err = c.Target.Members(ctx, link.TargetID)
 		return err
@@ -247,23 +246,23 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	}
 	if told {
 		others := without(without(ids, asked), wanted)
-		if unasked {
+		if c.Unasked {
 			if others, err = c.strangers(ctx, link, others); err != nil {
 				return nil, err
 			}
 		}
-		if (c.KeepStrangers || unasked) && len(others) > 0 {
+		if (c.KeepStrangers || c.Unasked) && len(others) > 0 {
 			c.tellStrangers(o, link, others)
 		}
-		if !rereads || c.KeepStrangers || unasked {
+		if !c.Reread || c.KeepStrangers || c.Unasked {
 			ids = without(ids, others)
 		}
-		if !rereads {
+		if !c.Reread {
 			ids = without(ids, without(ids, asked))
 		}
 		return ids, nil
 	}
-	if unasked && !link.Adopted && (c.found[o.Ref] || link.Tries > 0 || len(link.Members) == 0) {
+	if c.Unasked && !link.Adopted && (c.found[o.Ref] || link.Tries > 0 || len(link.Members) == 0) {
 		if ids, told, err = c.linkedMembers(ctx, link); told || err != nil {
 			return ids, err
 		}
@@ -271,7 +270,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 	switch {
 	case c.found[o.Ref] && !c.DryRun:
 		return nil, nil
-	case !rereads && !c.found[o.Ref]:
+	case !c.Reread && !c.found[o.Ref]:
 		return link.Members, nil
 	}
 	for _, id := range asked {

@@ -11,20 +11,6 @@ import (
 // for it: whoever has left while nobody looked loses the access. What an administrator of the
 // target has done by hand, or another job, is left alone.
 
-// remains notes which objects failed when the others were compared.
-func (c *cycle) remains(failing []Failing) {
-	if !c.Rest {
-		return
-	}
-	c.rest = map[Ref]bool{}
-	for _, f := range failing {
-		c.rest[f.Ref] = true
-	}
-}
-
-// rereads says whether the members of a group are compared with those that it has at the target.
-func (c *cycle) rereads(ref Ref) bool { return c.Reread || c.rest[ref] }
-
 // strangers are those members of a group whom an unasked comparison leaves alone: in a group that
 // is of this source, those who are not. In any other, all are.
 func (c *cycle) strangers(ctx context.Context, link Link, members []string) (list []string, err error) {

@@ -50,7 +50,7 @@ func TestAFirstComparisonSurvivesWhateverDies(t *testing.T) {
 					for range 12 {
 						engine := provisioning.Engine{
 							Source: d, Memory: told, Mappings: mappings(t), Workers: 1,
-							Reread: !told.compared, Unasked: !told.compared, Rest: told.compared,
+							Reread: !told.compared, Unasked: !told.compared,
 							Target: provisioning.SCIM(x.client, provisioning.Entra),
 							Now:    func() time.Time { return now },
 							NewID:  func() string { return now.String()[11:] },

@@ -46,7 +46,6 @@ type Job struct {
 	Evaluation    int
 	Compare       bool      // with what the target has, at the next look at everything: somebody wants it
 	Unasked       bool      // the same, since the job or its target is new; an older node does not know it
-	Rest          bool      `json:",omitempty"` // everything was compared but objects that failed and still do
 	ComparedAt    time.Time // when that was last done
 	Unlisted      int       // how often in a row it failed, since the target did not list
 	UnlistedAt    time.Time // when it last did

@@ -15,9 +15,8 @@ import (
 )
 
 // TestATenantThatWasRestoredCompares: a tenant is restored from a backup, and its target is newer.
-// The next cycle brings the target into line although nobody asks for it, and says so; what
-// somebody else has put into a group there stays. A repair that was asked for before the backup is
-// one still.
+// The next cycle brings the target into line although nobody asks for it, and says so; what somebody
+// else has put into a group there stays. A repair that was asked for before the backup is one still.
 func TestATenantThatWasRestoredCompares(t *testing.T) {
 	t.Parallel()
 	for what, asked := range map[string]bool{"as it was": false, "with a repair that is due": true} {

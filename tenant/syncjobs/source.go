@@ -3,7 +3,6 @@ package syncjobs
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
@@ -152,13 +151,6 @@ func (m memory) SetWatermark(ctx context.Context, watermark string, compared boo
 		if j.Watermark = watermark; compared {
 			j.Compare, j.Unasked = false, false
 			j.Unlisted, j.ComparedAt = 0, m.tenant.Now().UTC()
-		}
-		if compared || j.Rest {
-			links, err := tx.FailedLinks(m.job)
-			if err != nil {
-				return err
-			}
-			j.Rest = slices.ContainsFunc(links, func(l tenant.Link) bool { return l.Failure != "" })
 		}
 		return tx.PutJob(j)
 	})

@@ -302,7 +302,6 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compares(r.Tenant.Now()),
 		Unasked:        j.Unasked && j.Compares(r.Tenant.Now()),
-		Rest:           j.Rest,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
