@@ -78,6 +78,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
 	if err == nil {
+		err = c.heldOff(o, p.link, link)
+	}
+	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)
 	}
 	made := err == nil && done.action == Create

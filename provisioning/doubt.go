@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -358,6 +359,38 @@ func announced[T work](
 		}
 	}
 	return flush()
+}
+
+// each calls do for everything in list, several at a time, and stops at the first error.
+func each[T any](ctx context.Context, workers int, list []T, do func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	queue := make(chan T)
+	var group sync.WaitGroup
+	for range min(workers, len(list)) {
+		group.Go(func() {
+			for x := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := do(ctx, x); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, x := range list {
+		select {
+		case queue <- x:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(queue)
+	group.Wait()
+	return context.Cause(ctx)
 }
 
 // begin keeps intents before they are carried out, and returns what over takes.

@@ -82,7 +82,7 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 			return nil, err
 		}
 	}
-	var strange []candidate
+	var strange, later []candidate
 	for _, claim := range claims {
 		x, err := c.Source.Object(ctx, claim.Ref)
 		if err != nil {
@@ -102,7 +102,12 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 		ours := past[claim.Ref] == Written || past[claim.Ref] == TakenOver
 		link.Adopted = past[claim.Ref] != Written
 		switch action := c.plan(o, link).action; {
-		case controlled || past[claim.Ref] == Others || (!ours && !ofSource):
+		case controlled || past[claim.Ref] == Others:
+			continue
+		case !ours && !ofSource:
+			if c.Restored { // it may have been made after the backup
+				later = append(later, o)
+			}
 			continue
 		case !ours && (!c.Adopt || c.Unasked):
 			link.Adopted = false
@@ -118,8 +123,34 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 		}
 		list = append(list, o)
 	}
-	return list, c.reportStrange(ctx, strange, found)
+	return list, errors.Join(c.reportStrange(ctx, strange, found), c.reportLater(ctx, later, found))
 }
+
+// reportLater says what is at the target that nobody knows here, where memory and source may have
+// been restored from a backup. The two sides are not known to be equal until an administrator has
+// had a day to look at it.
+func (c *cycle) reportLater(ctx context.Context, later []candidate, found map[Ref]scim.Resource) error {
+	for i, o := range later {
+		if i == fewObjects {
+			break
+		}
+		reason := "it is at the target, with the external id of something that the source does not have; " +
+			"if the source was restored from a backup, it may have been made since: disable or delete it at the target"
+		if more := len(later) - fewObjects; more > 0 && i == fewObjects-1 {
+			reason += names.Counted(" (and %d more {object|objects})", more)
+		}
+		e := c.entry(o, found[o.Ref].String("id"), step{action: Other, code: notAdopted, reason: reason}, nil, 0)
+		c.tell(e)
+		link := Link{Ref: o.Ref, Failure: reason, Tries: manyTries, RetryAt: c.Now().Add(maxEscrow)}
+		if err := c.keep(ctx, link, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manyTries is after how many something is tried once a day only.
+const manyTries = 12 //bound:none of a comparison
 
 // reportStrange says what is at the target, of people and groups who should not be there, and left
 // alone.

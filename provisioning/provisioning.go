@@ -274,6 +274,8 @@ type Engine struct {
 	// Unasked says that everything is compared since nothing is known of the target, and not since
 	// somebody wants it: members whom others have put into groups stay.
 	Unasked bool
+	// Restored says that the memory is older than the target, and maybe the source is.
+	Restored bool
 	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
 	// would be done.
 	DryRun bool
@@ -554,38 +556,6 @@ func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
 		}
 	}
 	return at, err
-}
-
-// each calls do for everything in list, several at a time, and stops at the first error.
-func each[T any](ctx context.Context, workers int, list []T, do func(context.Context, T) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	queue := make(chan T)
-	var group sync.WaitGroup
-	for range min(workers, len(list)) {
-		group.Go(func() {
-			for x := range queue {
-				if ctx.Err() != nil {
-					continue
-				}
-				if err := do(ctx, x); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for _, x := range list {
-		select {
-		case queue <- x:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	close(queue)
-	group.Wait()
-	return context.Cause(ctx)
 }
 
 func (c *cycle) report(step int) {

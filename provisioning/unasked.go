@@ -4,12 +4,34 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 )
 
 // Where nothing is known of a target, the first cycle compares everything although nobody has asked
 // for it: whoever has left while nobody looked loses the access. What an administrator of the
 // target has done by hand, or another job, is left alone.
+
+// heldOff keeps from being enabled who is disabled at the target although the memory says that they
+// were enabled there, as where a source was restored from a backup and they have left since. Nobody
+// has asked for the comparison that finds them; somebody must for them: by a comparison that is
+// asked for, on demand, or by a change of the source that disables and enables them.
+func (c *cycle) heldOff(o candidate, before, now Link) error {
+	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
+	is := now.TargetID == "" || !strings.EqualFold(now.Sent[activePath], "false")
+	held := before.Failure == disabledThere || (c.Reread && was)
+	if is || !held || !o.isBack() || o.Kind != User || o.disabled == "" {
+		return nil
+	}
+	if asked := c.doubts || (c.Reread && !c.Unasked && !c.Restored); asked {
+		return nil
+	}
+	return &unfit{"DisabledAtTarget", disabledThere}
+}
+
+// disabledThere is why somebody is not enabled. It is what the link remembers.
+const disabledThere = "the target has disabled this user since the job last wrote it, or what the job remembers " +
+	"is older: restart provisioning, or provision the user on demand, to enable them"
 
 // strangers are those members of a group whom an unasked comparison leaves alone: in a group that
 // is of this source, those who are not. In any other, all are.

@@ -46,6 +46,7 @@ type Job struct {
 	Evaluation    int
 	Compare       bool      // with what the target has, at the next look at everything: somebody wants it
 	Unasked       bool      // the same, since the job or its target is new; an older node does not know it
+	Restored      bool      `json:",omitempty"` // from a backup, and nothing was compared since
 	ComparedAt    time.Time // when that was last done
 	Unlisted      int       // how often in a row it failed, since the target did not list
 	UnlistedAt    time.Time // when it last did
@@ -79,6 +80,7 @@ type jobWriter interface {
 func (j *Job) compare() {
 	j.reset()
 	j.Compare, j.Unasked = true, false
+	j.Restored = false
 	j.Unlisted = 0
 }
 
@@ -98,6 +100,7 @@ func Restored(tx Tx) error {
 	jobs, err := tx.Jobs("")
 	for _, j := range jobs {
 		j.compareUnasked()
+		j.Restored = true
 		err = errors.Join(err, tx.PutJob(j))
 	}
 	return err

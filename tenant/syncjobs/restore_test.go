@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -15,8 +18,10 @@ import (
 )
 
 // TestATenantThatWasRestoredCompares: a tenant is restored from a backup, and its target is newer.
-// The next cycle brings the target into line although nobody asks for it, and says so; what somebody
-// else has put into a group there stays. A repair that was asked for before the backup is one still.
+// The next cycle brings the target into line although nobody asks for it; what others have put into
+// a group there stays, unless a repair was due at the time of the backup. Nobody who was disabled
+// since is enabled again, and nobody who was made since is passed over in silence, until somebody
+// says so.
 func TestATenantThatWasRestoredCompares(t *testing.T) {
 	t.Parallel()
 	for what, asked := range map[string]bool{"as it was": false, "with a repair that is due": true} {
@@ -35,10 +40,11 @@ func TestATenantThatWasRestoredCompares(t *testing.T) {
 			h.must(s.Backup(t.Context(), backup, false, nil))
 
 			h.enable("ada", false)
-			h.join("Eng", "bob")
+			h.hire("kim")
+			h.join("Eng", "bob", "kim")
 			h.must(h.tenant.RemoveMember(t.Context(), tenanttest.Actor, h.groups["Eng"], h.id("eva")))
 			h.run(j)
-			h.want("ada", "bob*", "eva", "Eng=ada+bob", "Ops=bob")
+			h.want("ada", "bob*", "eva", "kim*", "Eng=ada+bob+kim", "Ops=bob")
 			guest := centertest.Person("guest@northwind.example")
 			made, err := h.center.CreateUser(t.Context(), centertest.Actor, guest)
 			h.must(err)
@@ -59,15 +65,43 @@ func TestATenantThatWasRestoredCompares(t *testing.T) {
 			if s, err := h.tenant.InStep(t.Context(), j.ID); err != nil || s.Equal {
 				t.Errorf("it is in step without having looked: %+v, %v", s, err)
 			}
+			inStep := func(want bool) {
+				t.Helper()
+				if s, err := h.tenant.InStep(t.Context(), j.ID); err != nil || s.Equal != want {
+					t.Errorf("in step: %+v, %v", s, err)
+				}
+			}
+			var ahead time.Duration
+			h.tenant.Now = func() time.Time { return time.Now().Add(ahead) }
+			for range 3 {
+				h.must(h.runner.RunJob(t.Context(), j))
+				if asked {
+					h.want("ada", "bob*", "eva", "kim*", "guest*", "Eng=ada+eva", "Ops=bob")
+				} else {
+					h.want("ada", "bob*", "eva", "kim*", "guest*", "Eng=ada+eva+guest+kim", "Ops=bob+guest")
+				}
+				inStep(false)
+				ahead += 5 * time.Minute
+			}
+			told := map[string]string{}
+			log, err := h.tenant.ProvisioningLog(t.Context(), tenant.LogQuery{})
+			h.must(err)
+			for _, e := range log {
+				if e.Code != "" {
+					told[string(e.SourceID)] = e.Code
+				}
+			}
+			want := map[string]string{
+				string(h.users["ada"]): "DisabledAtTarget", string(h.users["eva"]): "DisabledAtTarget",
+				string(h.users["kim"]): "NotAdopted",
+			}
+			if diff := cmp.Diff(want, told); diff != "" {
+				t.Errorf("the log (-want +have):\n%s", diff)
+			}
+			h.must(h.tenant.RestartJob(t.Context(), tenanttest.Actor, j.ID, tenant.Reset{Links: true}))
 			h.run(j)
-			if asked {
-				h.want("ada*", "bob*", "eva*", "guest*", "Eng=ada+eva", "Ops=bob")
-			} else {
-				h.want("ada*", "bob*", "eva*", "guest*", "Eng=ada+eva+guest", "Ops=bob+guest")
-			}
-			if s, err := h.tenant.InStep(t.Context(), j.ID); err != nil || !s.Equal {
-				t.Errorf("%+v, %v", s, err)
-			}
+			inStep(true)
+			h.want("ada*", "bob*", "eva*", "kim*", "guest*", "Eng=ada+eva", "Ops=bob")
 		})
 	}
 }

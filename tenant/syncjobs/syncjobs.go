@@ -302,6 +302,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compares(r.Tenant.Now()),
 		Unasked:        j.Unasked && j.Compares(r.Tenant.Now()),
+		Restored:       j.Restored,
 	}
 	if j.AllowDeletes {
 		e.MaxDeletions = 0
