@@ -19,7 +19,7 @@ import (
 func (c *cycle) heldOff(o candidate, before, now Link) error {
 	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
 	is := now.TargetID == "" || !strings.EqualFold(now.Sent[activePath], "false")
-	held := before.Failure == disabledThere || (c.Reread && was)
+	held := before.Failure == disabledThere || (c.Reread && c.Restored && was && before.Doubt == nil)
 	if is || !held || !o.isBack() || o.Kind != User || o.disabled == "" {
 		return nil
 	}
