@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
 	if err == nil {
-		err = c.heldOff(o, p.link, link)
+		err = cmp.Or(c.heldOff(o, p.link, link), c.isStillThere(ctx, o, p.link))
 	}
 	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)

@@ -128,14 +128,13 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 
 // reportLater says what is at the target that nobody knows here, where memory and source may have
 // been restored from a backup. The two sides are not known to be equal until an administrator has
-// had a day to look at it.
+// disabled or deleted it.
 func (c *cycle) reportLater(ctx context.Context, later []candidate, found map[Ref]scim.Resource) error {
 	for i, o := range later {
 		if i == fewObjects {
 			break
 		}
-		reason := "it is at the target, with the external id of something that the source does not have; " +
-			"if the source was restored from a backup, it may have been made since: disable or delete it at the target"
+		reason := unknownThere
 		if more := len(later) - fewObjects; more > 0 && i == fewObjects-1 {
 			reason += names.Counted(" (and %d more {object|objects})", more)
 		}
@@ -147,6 +146,24 @@ func (c *cycle) reportLater(ctx context.Context, later []candidate, found map[Re
 		}
 	}
 	return nil
+}
+
+// unknownThere is what the link remembers of it.
+const unknownThere = "it is at the target, with the external id of something that the source does not have; " +
+	"it may have been made since the backup from which the source was restored: disable or delete it at the target"
+
+// isStillThere says why something that the source does not know is still a failure.
+func (c *cycle) isStillThere(ctx context.Context, o candidate, before Link) error {
+	if before.TargetID != "" || !strings.HasPrefix(before.Failure, unknownThere) || o.isBack() {
+		return nil
+	}
+	found, err := c.ask(ctx, o.Kind, externalID, o.ID)
+	for _, r := range found {
+		if r.String(externalID) == o.ID && !strings.EqualFold(valueAt(r, activePath), "false") {
+			return &unfit{notAdopted, before.Failure}
+		}
+	}
+	return err
 }
 
 // manyTries is after how many something is tried once a day only.

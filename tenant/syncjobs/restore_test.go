@@ -99,9 +99,19 @@ func TestATenantThatWasRestoredCompares(t *testing.T) {
 				t.Errorf("the log (-want +have):\n%s", diff)
 			}
 			h.must(h.tenant.RestartJob(t.Context(), tenanttest.Actor, j.ID, tenant.Reset{Links: true}))
+			h.must(h.runner.RunJob(t.Context(), j))
+			inStep(false)
+			h.want("ada*", "bob*", "eva*", "kim*", "guest*", "Eng=ada+eva", "Ops=bob")
+			kim, err := h.center.UserByName(t.Context(), "kim@northwind.example")
+			h.must(err)
+			_, err = h.center.UpdateUser(t.Context(), centertest.Actor, kim.ID, func(u *center.User) error {
+				u.Active = false
+				return nil
+			})
+			h.must(err)
+			ahead += 25 * time.Hour
 			h.run(j)
 			inStep(true)
-			h.want("ada*", "bob*", "eva*", "kim*", "guest*", "Eng=ada+eva", "Ops=bob")
 		})
 	}
 }
