@@ -179,3 +179,44 @@ func TestNobodyIsDisabledByAProcessThatDies(t *testing.T) {
 		}
 	}
 }
+
+// TestAFirstComparisonWaitsForTheSource: the state is lost, a group at the target has a member too
+// many, and the target is silent when it is to be compared. When it answers, the source is away.
+// Nothing is sent before both are there, or nobody would know any more who does not belong there.
+func TestAFirstComparisonWaitsForTheSource(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileAWS)
+	graph, scim := &way{}, &way{}
+	config := between(from, to, newTenant(t, t.TempDir()))
+	config.Source.HTTP.Transport = through(config.Source.HTTP.Transport, graph)
+	config.HTTP = &http.Client{Transport: scim}
+	if err := from.AddMember(ctx, tenanttest.Actor, "g1", "u2"); err != nil {
+		t.Fatal(err)
+	}
+	cycle(t, config, false)
+	if err := from.RemoveMember(ctx, tenanttest.Actor, "g1", "u2"); err != nil {
+		t.Fatal(err)
+	}
+	config.State, config.Adopt = newTenant(t, t.TempDir()), true
+	s, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scim.set(away)
+	if r, err := s.Cycle(ctx, false); !errors.Is(err, errGone) || r.Changes {
+		t.Errorf("%+v, %v", r, err)
+	}
+	scim.set(nil)
+	graph.set(away)
+	if r, err := s.Cycle(ctx, false); !errors.Is(err, errGone) || r.Changes {
+		t.Errorf("without the source: %+v, %v", r, err)
+	}
+	graph.set(nil)
+	r, err := s.Cycle(ctx, false)
+	if e := changes(t, r, "Engineering"); err != nil || !r.Compared || len(e.Removed) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, _, members := to.counts(t, "Engineering"); members != 1 {
+		t.Errorf("%d members", members)
+	}
+}

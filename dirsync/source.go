@@ -55,14 +55,23 @@ func (s *Synchronizer) knownScope(ctx context.Context) (known scope, err error) 
 }
 
 // rests says whether what is in the state can be brought to the target although the source could
-// not be read: it is whole, with who is in scope, and of the scope that the configuration has.
+// not be read.
 func (s *Synchronizer) rests(ctx context.Context, unread error) (bool, error) {
 	if errors.As(unread, new(*unclearError)) || ctx.Err() != nil {
 		return false, nil
 	}
+	return s.sound(ctx)
+}
+
+// sound says whether what is in the state will do without the source: it is whole, with who is in
+// scope, and of the scope that the configuration has. A target of which nothing is known is
+// compared first, and that is done with the source: what is sent before is not told from what was
+// there.
+func (s *Synchronizer) sound(ctx context.Context) (bool, error) {
 	whole, e1 := s.mirror.Whole(ctx)
 	known, e2 := s.knownScope(ctx)
-	return whole && known.equal(s.scope()), errors.Join(e1, e2)
+	job, e3 := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
+	return whole && known.equal(s.scope()) && !job.Unasked, errors.Join(e1, e2, e3)
 }
 
 // unclearError means that nobody knows who is in scope.
@@ -136,10 +145,10 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	whole, e1 := s.mirror.Whole(ctx)
+	sound, e1 := s.sound(ctx)
 	failing, e2 := e.Memory.Failed(ctx)
 	due := func(f provisioning.Failing) bool { return !f.RetryAt.After(s.config.State.Now()) }
-	return whole && slices.ContainsFunc(failing, due), errors.Join(e1, e2)
+	return sound && slices.ContainsFunc(failing, due), errors.Join(e1, e2)
 }
 
 // assign gives the job whom the application at the source has, and the groups that are followed.
