@@ -108,8 +108,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	tries := link.Tries
 	c.judge(&link, err)
-	if done.action == Disable || done.action == Delete {
+	if o.leaves() && MayPass(err) {
 		c.hurry(&link, err)
+		c.tryMeanwhile(link)
 	}
 	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {
 		link.Tries = tries // whether all of it has succeeded is known after the manager

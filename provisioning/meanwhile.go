@@ -3,6 +3,8 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,7 +16,8 @@ const lookMeanwhile = 2 * time.Second //bound:none how often, not how much
 type turns struct {
 	mu    sync.Mutex
 	busy  map[Ref]bool
-	taken map[Ref]bool // what the cycle knows of them is not the last word: the next one has their turn
+	taken map[Ref]bool      // what the cycle knows of them is not the last word: the next one has their turn
+	again map[Ref]time.Time // when those are tried again who were to lose access, and failed
 }
 
 // begin says whether an object may be worked on by the cycle. t may be nil.
@@ -51,6 +54,51 @@ func (t *turns) take(ref Ref) bool {
 	return true
 }
 
+// failed notes when an object is tried again that was to lose access. t may be nil.
+func (t *turns) failed(ref Ref, at time.Time) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.again[ref] = at
+}
+
+// fail is how many of some objects have failed and are tried again.
+func (t *turns) fail(refs []Ref) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, ref := range refs {
+		if _, fails := t.again[ref]; fails {
+			n++
+		}
+	}
+	return n
+}
+
+// tryMeanwhile has a cycle take access away from an object once more, if it lasts for so long.
+func (c *cycle) tryMeanwhile(link Link) {
+	t := c.turns
+	if c.main != nil {
+		t = c.main.turns
+	}
+	t.failed(link.Ref, link.RetryAt)
+}
+
+// due takes out of those who failed whoever is to be tried again by now.
+func (t *turns) due(now time.Time) map[Ref]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	due := map[Ref]bool{}
+	for ref, at := range t.again {
+		if !now.Before(at) {
+			due[ref] = true
+			delete(t.again, ref)
+		}
+	}
+	return due
+}
+
 // meanwhile takes away access from whoever is to lose it since the cycle has read the source, until
 // end is called: a cycle may last long, and a leaver does not wait for its end. All else does, and
 // the next cycle looks at everybody again.
@@ -62,7 +110,7 @@ func (c *cycle) meanwhile(ctx context.Context, read Changes) (end func()) {
 	for _, g := range read.Groups {
 		members[g.Ref] = g.Members
 	}
-	c.turns = &turns{busy: map[Ref]bool{}, taken: map[Ref]bool{}}
+	c.turns = &turns{busy: map[Ref]bool{}, taken: map[Ref]bool{}, again: map[Ref]time.Time{}}
 	each := lookMeanwhile
 	if c.look > 0 {
 		each = c.look
@@ -96,8 +144,15 @@ func (c *cycle) meanwhile(ctx context.Context, read Changes) (end func()) {
 func (c *cycle) takeAccess(
 	ctx context.Context, since string, members map[Ref][]string,
 ) (seen string, err error) {
-	changes, err := c.Source.Changes(ctx, since, nil)
-	if err != nil || changes.Watermark == since {
+	now := c.Now()
+	due := c.turns.due(now)
+	defer func() {
+		for ref := range due { // it was not their turn
+			c.turns.failed(ref, now)
+		}
+	}()
+	changes, err := c.Source.Changes(ctx, since, slices.Collect(maps.Keys(due)))
+	if err != nil || (changes.Watermark == since && len(due) == 0) {
 		return since, err
 	}
 	x := c.beside()
@@ -111,6 +166,9 @@ func (c *cycle) takeAccess(
 		return since, err
 	}
 	fewer := only(x.withMembers(groups), func(g candidate) bool { return len(without(members[g.Ref], g.Members)) > 0 })
+	maps.DeleteFunc(due, func(ref Ref, _ bool) bool { // who is to have access again
+		return !slices.ContainsFunc(leaving, func(o candidate) bool { return o.Ref == ref })
+	})
 	c.mu.Lock()
 	removed := c.result.Disabled + c.result.Deleted
 	c.mu.Unlock()
@@ -118,22 +176,28 @@ func (c *cycle) takeAccess(
 		return changes.Watermark, nil
 	}
 	seen = changes.Watermark
+	var tried []Ref // once more
 	free := func(o candidate) bool {
 		ok := c.turns.take(o.Ref)
-		if !ok { // it is its turn another time
+		switch {
+		case !ok: // it is its turn another time
 			seen = since
+		case due[o.Ref]:
+			delete(due, o.Ref)
+			tried = append(tried, o.Ref)
 		}
 		return ok
 	}
 	leaving, fewer = only(leaving, free), only(fewer, free)
 	only(unwanted, free)
 	err = errors.Join(x.removals(ctx, leaving, fewer), x.end(ctx))
+	x.result.Failed -= c.turns.fail(tried) // they are in the result already
 	c.add(x)
 	return seen, err
 }
 
-// losing are those at the target who are to lose access, and those who are not there and are not
-// to come.
+// losing are those at the target, or perhaps there, who are to lose access, and those who are not
+// there and are not to come.
 func (c *cycle) losing(ctx context.Context, lists ...[]candidate) (leaving, unwanted []candidate, err error) {
 	for _, list := range lists {
 		for _, o := range list {
@@ -142,9 +206,9 @@ func (c *cycle) losing(ctx context.Context, lists ...[]candidate) (leaving, unwa
 				return nil, nil, err
 			}
 			switch action := c.plan(o, link).action; {
-			case action == Disable || action == Delete:
+			case action == Disable || action == Delete || (o.leaves() && link.Doubt.open(c.Now())):
 				leaving = append(leaving, o)
-			case (o.Gone || !o.inScope || !o.Active) && !o.unjudged:
+			case o.leaves():
 				unwanted = append(unwanted, o)
 			}
 		}

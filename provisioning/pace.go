@@ -185,8 +185,8 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 	if !p.waited { // it is not silent while it is left alone, once
 		p.heard, p.waited = p.notBefore, true
 	}
-	if nothing {
-		p.next = p.notBefore
+	if p.next = p.notBefore; nothing {
+		p.since = p.notBefore
 		return
 	}
 	window := paceWindow
@@ -205,7 +205,6 @@ func (p *pace) throttle(now, began time.Time, asked time.Duration) {
 		rate = min(rate, 1/p.interval.Seconds()) / searchRaise
 	}
 	p.interval = time.Duration(float64(time.Second) / (rate * belowCeiling))
-	p.next = p.notBefore
 	p.since = p.notBefore
 	p.answered = p.answered[:0]
 	if !p.sure {

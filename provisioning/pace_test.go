@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"sync"
@@ -306,11 +307,15 @@ func TestATargetThatTookNothingForAWhileIsNotSlowAfterwards(t *testing.T) {
 type inside struct{ http.Handler }
 
 func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
 	w := httptest.NewRecorder()
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
 	i.ServeHTTP(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	return w.Result(), nil
 }
 
@@ -324,7 +329,9 @@ func behind(t *testing.T, before func(http.ResponseWriter, *http.Request, http.H
 	}).Before(http.NotFoundHandler())
 	endpoint, token := centertest.Provisioned(t, c, center.ProfileAWS)
 	way := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { before(w, r, door) })
-	return &scim.Client{BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{way}}}
+	return &scim.Client{
+		BaseURL: endpoint, Token: token, HTTP: &http.Client{Transport: inside{way}}, Patience: &scim.Patience{},
+	}
 }
 
 // cycleOf runs a cycle.

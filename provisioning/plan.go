@@ -34,6 +34,9 @@ type candidate struct {
 // of is the object as the source has it.
 func (o candidate) of() Object { return o.Object }
 
+// leaves says that an object is to have no access.
+func (o candidate) leaves() bool { return (o.Gone || !o.inScope || !o.Active) && !o.unjudged }
+
 // evaluate applies the mappings. Objects of a kind that is not mapped are left out. The error means
 // that the cycle was told to stop: what an expression does is in its candidate.
 func (c *cycle) evaluate(ctx context.Context, objects []Object) ([]candidate, error) {

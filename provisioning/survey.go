@@ -23,7 +23,7 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 				return s, err
 			}
 			action := c.plan(o, link).action
-			doubtful := link.Doubt.open(c.Now()) && (o.Gone || !o.inScope || !o.Active) && !o.unjudged
+			doubtful := link.Doubt.open(c.Now()) && o.leaves()
 			if action == Disable || action == Delete || doubtful {
 				s.leaving = append(s.leaving, o)
 			}

@@ -22,8 +22,9 @@ type Client struct {
 	BaseURL string // the tenant URL; a trailing slash and a query string are allowed
 	Token   string
 	HTTP    *http.Client // http.DefaultClient when nil
-
-	attention attention
+	// Patience ends requests that have no answer while the service answers others; nil: they wait
+	// for as long as HTTP lets them.
+	Patience *Patience
 }
 
 // maxAnswer bounds what is read of an answer.
@@ -55,8 +56,8 @@ func (u *Unanswered) Error() string { return u.Err.Error() }
 // Unwrap returns the connection's error.
 func (u *Unanswered) Unwrap() error { return u.Err }
 
-// Do sends one request, and gives it up when the service answers others and not this one. path
-// begins with a slash, and its segments are escaped; in and out may be nil.
+// Do sends one request. path begins with a slash, and its segments are escaped; in and out may be
+// nil.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	_, err := c.do(ctx, method, path, query, in, out)
 	return err
@@ -91,15 +92,6 @@ func encode(v any) ([]byte, error) {
 func (c *Client) do(
 	ctx context.Context, method, path string, query url.Values, in, out any,
 ) (location string, err error) {
-	ctx, end := c.attend(ctx)
-	defer end()
-	return c.send(ctx, method, path, query, in, out)
-}
-
-// send is do for one that waits for as long as its context and the HTTP client let it.
-func (c *Client) send(
-	ctx context.Context, method, path string, query url.Values, in, out any,
-) (location string, err error) {
 	base, err := url.Parse(c.BaseURL)
 	if err != nil || base.Host == "" {
 		return "", fmt.Errorf("the tenant URL %q is not a URL", c.BaseURL)
@@ -116,6 +108,9 @@ func (c *Client) send(
 		}
 		body = bytes.NewReader(data)
 	}
+	began := time.Now()
+	ctx, alive, end := c.attend(ctx)
+	defer end()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
@@ -134,9 +129,13 @@ func (c *Client) send(
 		return "", &Unanswered{connected.Load(), lost(ctx, fmt.Errorf("reach the SCIM endpoint: %w", err))}
 	}
 	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	alive()
+	data, err := io.ReadAll(listened{io.LimitReader(res.Body, maxAnswer), alive})
 	if err != nil {
 		return "", &Unanswered{true, lost(ctx, fmt.Errorf("read the SCIM endpoint's answer: %w", err))}
+	}
+	if c.Patience != nil {
+		c.Patience.grow(began, 2*time.Since(began))
 	}
 	if res.StatusCode/100 != 2 {
 		return "", problem(res, data)

@@ -46,6 +46,7 @@ type Runner struct {
 	progress map[string]provisioning.Progress // of running cycles, by job
 	desks    map[tenant.JobID]chan struct{}   // one works on a job at a time
 	expected map[tenant.JobID]tenant.Standing // between cycles
+	patience map[string]*scim.Patience        // with targets, by address
 }
 
 // Counted is told what cycles do.
@@ -71,6 +72,7 @@ func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
 		progress: map[string]provisioning.Progress{},
 		desks:    map[tenant.JobID]chan struct{}{},
 		expected: map[tenant.JobID]tenant.Standing{},
+		patience: map[string]*scim.Patience{},
 	}
 	t.Changed = r.Wake
 	return r
@@ -79,7 +81,27 @@ func New(t *tenant.Tenant, log *slog.Logger, client *http.Client) *Runner {
 // Target is the SCIM client of a job.
 func (r *Runner) Target(j tenant.Job) (*scim.Client, error) {
 	target, err := r.Tenant.SavedTarget(j, j.Credentials.BaseAddress)
-	return r.client(target), err
+	client := r.client(target)
+	client.Patience = r.patienceWith(client.BaseURL)
+	return client, err
+}
+
+// maxPatience is of how many targets it is remembered how slow they are.
+const maxPatience = 1000 //bound:rows targets of which a tenant knows how slow they are
+
+// patienceWith is how long to wait for a target, which is learned over the cycles.
+func (r *Runner) patienceWith(address string) *scim.Patience {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.patience[address]
+	if p == nil {
+		if len(r.patience) >= maxPatience {
+			clear(r.patience)
+		}
+		p = &scim.Patience{}
+		r.patience[address] = p
+	}
+	return p
 }
 
 func (r *Runner) client(t tenant.Target) *scim.Client {

@@ -21,6 +21,7 @@ import (
 type service struct {
 	changes, question func(n int) time.Duration
 	changed, asked    atomic.Int64
+	body              io.Reader // of the answer to a change; nil: none
 }
 
 const forever = -1 * time.Second
@@ -40,7 +41,11 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
-	return &http.Response{StatusCode: http.StatusNoContent, Body: io.NopCloser(strings.NewReader(""))}, nil
+	body := io.Reader(strings.NewReader(""))
+	if s.body != nil {
+		body = s.body
+	}
+	return &http.Response{StatusCode: http.StatusNoContent, Body: io.NopCloser(body)}, nil
 }
 
 func always(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
@@ -71,6 +76,7 @@ func TestARequestThatIsLostIsGivenUp(t *testing.T) {
 				there := &service{changes: x.changes, question: x.question}
 				client := &scim.Client{
 					BaseURL: "http://scim.example/v2", HTTP: &http.Client{Transport: there, Timeout: time.Minute},
+					Patience: &scim.Patience{},
 				}
 				began := time.Now()
 				err := client.Delete(t.Context(), "/Users/1")
@@ -95,21 +101,58 @@ func TestARequestThatIsLostIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestASlowServiceIsWaitedFor: it answers the question at once, and needs eight seconds for a
-// change. After one that is given up, it is waited for.
+// TestASlowServiceIsWaitedFor: it answers the question at once, and needs long for a change. After
+// some that are given up, it is waited for, by all clients and for as long as it is slow.
 func TestASlowServiceIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		slow := &service{changes: always(8 * time.Second), question: always(0)}
-		client := &scim.Client{BaseURL: "http://scim.example/v2", HTTP: &http.Client{Transport: slow}}
-		lost := 0
-		for range 20 {
-			if err := client.Delete(t.Context(), "/Users/1"); err != nil {
-				lost++
+	for takes, want := range map[time.Duration]int{
+		4 * time.Second: 0, 8 * time.Second: 1, 12 * time.Second: 2, 50 * time.Second: 4,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slow, shared := &service{changes: always(takes), question: always(0)}, &scim.Patience{}
+			lost := 0
+			for range 100 {
+				client := &scim.Client{
+					BaseURL: "http://scim.example/v2", HTTP: &http.Client{Transport: slow}, Patience: shared,
+				}
+				if err := client.Delete(t.Context(), "/Users/1"); errors.Is(err, scim.ErrLost) {
+					lost++
+				} else if err != nil {
+					t.Error(err)
+				}
 			}
+			if lost != want {
+				t.Errorf("%d of 100 requests that take %s were given up", lost, takes)
+			}
+		})
+	}
+}
+
+// drips is an answer that comes in pieces, each after a while.
+type drips struct {
+	each time.Duration
+	left int
+}
+
+func (d *drips) Read(data []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
+	}
+	d.left--
+	time.Sleep(d.each)
+	return copy(data, " "), nil
+}
+
+// TestAnAnswerThatIsArrivingIsWaitedFor: it is long, and the way is slow.
+func TestAnAnswerThatIsArrivingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		there := &service{changes: always(0), question: always(0), body: &drips{each: 2 * time.Second, left: 20}}
+		client := &scim.Client{
+			BaseURL: "http://scim.example/v2", HTTP: &http.Client{Transport: there}, Patience: &scim.Patience{},
 		}
-		if lost != 1 {
-			t.Errorf("%d of 20 requests were given up", lost)
+		if err := client.Delete(t.Context(), "/Users/1"); err != nil {
+			t.Error(err)
 		}
 	})
 }
