@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"io"
@@ -211,6 +212,23 @@ func (c *Client) LookupEvents(ctx context.Context, in SearchEvents, each func(Ev
 			return nil
 		}
 	}
+}
+
+// DidItself says whether the audit log has it that the client's own access key did something: an
+// event with this name, about this subject.
+func (c *Client) DidItself(ctx context.Context, event, subject string) (did bool, err error) {
+	keys, err := c.AccessKeys(ctx)
+	i := slices.IndexFunc(keys, func(k AccessKey) bool { return k.AccessKeyID == c.AccessKeyID })
+	if err != nil || i < 0 {
+		return false, err
+	}
+	name := cmp.Or(keys[i].UserName, c.AccessKeyID)
+	in := SearchEvents{EventName: event, Subject: subject, ActorName: name, Result: "Granted", MaxResults: 1}
+	err = c.LookupEvents(ctx, in, func(e Event) bool {
+		did = e.ActorType == "AccessKey" && e.ActorName == name && e.Subject == subject
+		return !did
+	})
+	return did, err
 }
 
 // WriteReport writes CSV, one user a line. Texts that a spreadsheet would take for a formula are

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -207,19 +208,31 @@ type leftovers struct {
 
 func (l leftovers) any() bool { return len(l.unused)+len(l.either) > 0 }
 
+// String names them.
+func (l leftovers) String() string {
+	list := slices.Clone(l.unused)
+	if len(l.either) > 0 {
+		list = append(list, "one of "+strings.Join(l.either, " and "))
+	}
+	return strings.Join(list, ", ")
+}
+
 // leftOf says which tokens are left of runs that ended early, by what the runs remember and what
-// the tenant has saved.
-func (p *Plan) leftOf(tokens []adminapi.BearerToken) (l leftovers) {
+// the tenant has saved. That may be another again, by a backup or by a person, so memory alone never
+// says that one of two is the job's.
+func (p *Plan) leftOf(ctx context.Context, tokens []adminapi.BearerToken) (l leftovers, err error) {
 	there := func(id string) bool {
 		return id != "" && slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool { return t.TokenID == id })
 	}
 	for _, m := range p.made() {
 		if m.ID == "" {
-			m.ID = unanswered(m, tokens)
+			if m.ID, err = p.unanswered(ctx, m, tokens); err != nil {
+				return l, err
+			}
 		}
 		switch saved := p.State.Secrets[graph.KeySecretToken] != ""; {
 		case m.Stage == stageSaved && p.State.Connected && there(m.ID) && there(m.Instead):
-			l.unused = append(l.unused, m.Instead)
+			l.either = []string{m.ID, m.Instead}
 		case m.Stage == stageSaved || !there(m.ID):
 		case m.Stage == stageMade, !saved:
 			l.unused = append(l.unused, m.ID)
@@ -231,7 +244,7 @@ func (p *Plan) leftOf(tokens []adminapi.BearerToken) (l leftovers) {
 			l.either = []string{m.ID, m.Instead}
 		}
 	}
-	return l
+	return l, nil
 }
 
 // onlyTested says whether a token was used by none but the run that made it.
@@ -241,20 +254,47 @@ func onlyTested(tokens []adminapi.BearerToken, id string) bool {
 	})
 }
 
-// unanswered is the token whose making was not answered: it was made then, and nobody has used it.
-func unanswered(m madeToken, tokens []adminapi.BearerToken) (id string) {
+// unanswered is the token whose making was not answered, if there is one only that it can be, and
+// the center's log says that this program's key made it: somebody else may have made another then.
+func (p *Plan) unanswered(ctx context.Context, m madeToken, tokens []adminapi.BearerToken) (string, error) {
+	var found []string
 	for _, t := range tokens {
 		off := t.CreationTime.Sub(m.At)
-		if t.LastUsedTime == nil && !slices.Contains(m.Before, t.TokenID) && off.Abs() < 2*ClockSkew {
-			id = t.TokenID
+		if t.LastUsedTime == nil && !slices.Contains(m.Before, t.TokenID) && off.Abs() < 3*ClockSkew {
+			found = append(found, t.TokenID)
 		}
 	}
-	return id
+	if len(found) != 1 {
+		return "", nil
+	}
+	own, err := p.own(ctx, found[0])
+	if err != nil || !own {
+		return "", err
+	}
+	return found[0], nil
+}
+
+// own says whether the center's log has it that this program's key made a token.
+func (p *Plan) own(ctx context.Context, token string) (bool, error) {
+	side, tells := p.cfg.Center.(interface {
+		DidItself(ctx context.Context, event, subject string) (bool, error)
+	})
+	if !tells {
+		return false, nil
+	}
+	did, err := side.DidItself(ctx, "CreateBearerToken", token)
+	if adminapi.ReasonOf(err) != "" { // who may not read the log does not know
+		return false, nil
+	}
+	return did, err
 }
 
 // clearLeft deletes tokens that nobody has, and returns those that stay.
 func (p *Plan) clearLeft(ctx context.Context, tokens []adminapi.BearerToken) ([]adminapi.BearerToken, error) {
-	l := p.leftOf(tokens)
+	l, err := p.leftOf(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
 	if len(l.either) > 0 {
 		t := &tokenRotation{Rotation: &Rotation{plan: p}}
 		other, err := t.whose(ctx, p.beforeTest(tokens))
@@ -330,7 +370,7 @@ func (p *Plan) keptStep(ctx context.Context) error {
 // leftStep deletes what runs that ended early have left beside the token that the job has.
 func (p *Plan) leftStep(ctx context.Context) error {
 	if !p.State.Connected || p.State.Secrets[graph.KeySecretToken] == "" {
-		return nil
+		return p.leftNote(ctx)
 	}
 	if err := p.keptStep(ctx); err != nil || len(p.made()) == 0 {
 		return err
@@ -339,13 +379,19 @@ func (p *Plan) leftStep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !p.leftOf(tokens).any() { // whatever became of them, the job's works
-		p.forgetAll()
+	left, err := p.leftOf(ctx, tokens)
+	if err != nil {
+		return err
+	}
+	if !left.any() { // whatever became of them, the job's works
+		if !p.cfg.looking {
+			p.forgetAll()
+		}
 		return nil
 	}
 	p.Steps = append(p.Steps, Step{
 		Title:  leftTitle,
-		Detail: "delete what a run that ended early made and the tenant does not use",
+		Detail: "delete what a run that ended early made and the tenant does not use: " + left.String(),
 		do: func(ctx context.Context) error {
 			now, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
 			if err == nil {
@@ -358,4 +404,21 @@ func (p *Plan) leftStep(ctx context.Context) error {
 		},
 	})
 	return nil
+}
+
+// leftNote names the tokens that go before another is made.
+func (p *Plan) leftNote(ctx context.Context) error {
+	if len(p.made()) == 0 || p.cfg.looking {
+		return nil
+	}
+	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err != nil {
+		return err
+	}
+	left, err := p.leftOf(ctx, tokens)
+	if err == nil && left.any() {
+		p.Notes = append(p.Notes, "a run that ended early made what the tenant does not use, and it is deleted: the "+
+			"access token "+left.String())
+	}
+	return err
 }

@@ -277,4 +277,71 @@ func TestNothingSavedIsLostWhereAPutReplaces(t *testing.T) {
 		t.Errorf("after repair %+v, before %+v, %v", now, want, err)
 	}
 	m.hasOne()
+// TestAColleaguesNewTokenStays: it was made when a run asked for one and got no answer.
+func TestAColleaguesNewTokenStays(t *testing.T) {
+	t.Parallel()
+	for name, all := range map[string]bool{"connect finds nothing to do": false, "connect changes settings": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+			if err := m.connect(http.DefaultTransport, false); err != nil {
+				t.Fatal(err)
+			}
+			m.Forward(2 * time.Minute)
+			m.dies(makingToken, false, true)
+			key, err := m.Admin.CreateAccessKey(t.Context(), "colleague", "administrator")
+			if err != nil {
+				t.Fatal(err)
+			}
+			colleague := *m.Admin
+			colleague.AccessKeyID, colleague.SecretAccessKey = key.AccessKeyID, key.SecretAccessKey
+			fresh, err := colleague.CreateBearerToken(t.Context(), m.tokens()[0].TenantID, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = m.connect(http.DefaultTransport, all)
+			if all && (err == nil || !strings.Contains(err.Error(), fresh.TokenID)) || !all && err != nil {
+				t.Errorf("it is %v", err)
+			}
+			if now := m.tokens(); len(now) != 2 || now[1].TokenID != fresh.TokenID {
+				t.Errorf("the tokens are %+v; want %s among them", now, fresh.TokenID)
+			}
+		})
+	}
+}
+
+// TestATokenThatIsTheJobsAgainStays: a run died before it deleted what it had replaced, and the
+// tenant's backup, or a person, brought that back.
+func TestATokenThatIsTheJobsAgainStays(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]func(*rotating) error{
+		"connect": func(r *rotating) error { return remembering{r.Ends, r.t, r.folder}.connect(http.DefaultTransport, false) },
+		"rotate": func(r *rotating) error {
+			_, err := r.run(connect.ObserveTokenRotation, http.DefaultClient, 30*24*time.Hour)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRotating(t)
+			r.folder = t.TempDir()
+			first := r.tokens()[0]
+			r.forward(2 * time.Minute)
+			_, err := r.run(connect.ObserveTokenRotation, &http.Client{Transport: &dying{at: deletingToken}}, 0)
+			if !errors.Is(err, errKilled) {
+				t.Fatalf("it is not killed: %v", err)
+			}
+			r.PutSecrets(r.Center.SCIMEndpoint)
+			r.forward(2 * time.Minute)
+			if err := next(r); err != nil {
+				t.Error(err)
+			}
+			if now := r.tokens(); len(now) != 1 || now[0] != first {
+				t.Errorf("the tokens are %v; want %s", now, first)
+			}
+			if err := r.works(); err != nil {
+				t.Errorf("the job has no token: %v", err)
+			}
+		})
+	}
 }

@@ -147,7 +147,10 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 	if _, remembers := t.plan.cfg.Center.(TokenKeeper); remembers {
 		return t.sortKept(tokens[1]), nil
 	}
-	left := t.plan.leftOf(tokens)
+	left, err := t.plan.leftOf(ctx, tokens)
+	if err != nil {
+		return false, err
+	}
 	if len(tokens) == maxTokens && len(left.unused) == 1 {
 		return t.sortLeft(tokens, left.unused[0]), nil
 	}
@@ -155,10 +158,15 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 	if err != nil {
 		return false, err
 	}
-	switch {
-	case slices.Contains(left.either, other.TokenID):
+	if slices.Contains(left.either, other.TokenID) {
 		return t.sortLeft(tokens, other.TokenID), nil
-	case other.LastUsedTime == nil, unsaved(other, t.current):
+	}
+	own, err := t.plan.own(ctx, other.TokenID)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case own && (other.LastUsedTime == nil || unsaved(other, t.current)):
 		t.add(leftTitle, "revoke the one that an interrupted run made and never saved",
 			func(ctx context.Context) error { return t.revoke(ctx, other) })
 		return false, nil
@@ -166,6 +174,11 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 		t.add("Old access token", "revoke the one that an interrupted run has replaced",
 			func(ctx context.Context) error { return t.revoke(ctx, other) })
 		return true, nil
+	case other.LastUsedTime == nil:
+		return false, fmt.Errorf(
+			"the center has two access tokens, and nobody has used %s, which was made on %s: somebody may be about to. "+
+				"If not, delete it (gatehouse scim-tokens delete)", other.TokenID, clock(other.CreationTime),
+		)
 	}
 	return false, fmt.Errorf(
 		"the center has two access tokens, and another client uses %s: delete it (gatehouse scim-tokens delete), or "+

@@ -86,7 +86,11 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	if err := u.writerStep(); err != nil {
 		return nil, err
 	}
-	u.steps(tokens)
+	left, err := p.leftOf(ctx, tokens)
+	if err != nil {
+		return nil, fmt.Errorf("read the center: %w", err)
+	}
+	u.steps(tokens, left)
 	if file := p.firstSnapshot(); file != "" && options.Before == nil {
 		u.Notes = append(u.Notes, "what was there before is in "+file+": with --snapshot, assignments that are lost "+
 			"are given back")
@@ -144,7 +148,7 @@ func (u *Undo) toDirectory() bool {
 }
 
 // steps makes the steps out of what was observed.
-func (u *Undo) steps(tokens []adminapi.BearerToken) {
+func (u *Undo) steps(tokens []adminapi.BearerToken, left leftovers) {
 	p, s := u.plan, u.plan.State
 	add := func(needed bool, title, will, exists string, do func(context.Context) error) {
 		detail := exists
@@ -163,7 +167,7 @@ func (u *Undo) steps(tokens []adminapi.BearerToken) {
 		fmt.Sprintf("revoke %s and remove the endpoint", tokensText(tokens)), u.keptEndpoint(), u.disableProvisioning,
 	)
 	if p.Changes && !u.toDirectory() && u.pointsHere() {
-		u.tokenStep(add, tokens)
+		u.tokenStep(add, tokens, left)
 	}
 	to := "the built-in directory"
 	if !u.toDirectory() {
@@ -194,8 +198,8 @@ func (u *Undo) steps(tokens []adminapi.BearerToken) {
 // it is nobody can say unless runs remember.
 func (u *Undo) tokenStep(
 	add func(bool, string, string, string, func(context.Context) error), tokens []adminapi.BearerToken,
+	left leftovers,
 ) {
-	left := u.plan.leftOf(tokens)
 	others := len(tokens) - len(left.unused) - len(left.either)
 	if u.plan.State.Connected && (others == 1 && len(left.either) == 0 || others == 0 && len(tokens) > 0) {
 		add(true, "Access token in the center", "revoke "+tokensText(tokens), "", func(ctx context.Context) error {
