@@ -159,12 +159,14 @@ func (p *Plan) stage(m madeToken, now madeStage) {
 }
 
 // putToken has the tenant save what has a token in it. A refusal says that it has not: the token is
-// deleted then.
+// deleted then. One that says nothing about what was sent may follow on a request that was carried
+// out and answered with an outage, so the next run finds out.
 func (p *Plan) putToken(ctx context.Context, token adminapi.BearerToken, m madeToken, saved graph.Secrets) error {
 	p.stage(m, stageSaving)
 	err := p.graph(ctx, http.MethodPut, p.sync("/secrets"), saved, nil)
 	var refused *graph.Error
 	switch {
+	case errors.As(err, &refused) && slices.Contains(sayNothing, refused.Status):
 	case errors.As(err, &refused) && refused.Status < http.StatusInternalServerError:
 		p.stage(m, stageMade)
 		p.discard(ctx, token)
@@ -175,6 +177,9 @@ func (p *Plan) putToken(ctx context.Context, token adminapi.BearerToken, m madeT
 	}
 	return err
 }
+
+// sayNothing are refusals of who asks, or of how often.
+var sayNothing = []int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusTooManyRequests}
 
 // discard deletes a token that this run has made and not saved, so that it does not pass for one in
 // use. A side that does not name its tokens remembers it itself.

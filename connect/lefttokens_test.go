@@ -315,7 +315,9 @@ func TestAColleaguesNewTokenStays(t *testing.T) {
 func TestATokenThatIsTheJobsAgainStays(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]func(*rotating) error{
-		"connect": func(r *rotating) error { return remembering{r.Ends, r.t, r.folder}.connect(http.DefaultTransport, false) },
+		"connect": func(r *rotating) error {
+			return remembering{r.Ends, r.t, r.folder}.connect(http.DefaultTransport, false)
+		},
 		"rotate": func(r *rotating) error {
 			_, err := r.run(connect.ObserveTokenRotation, http.DefaultClient, 30*24*time.Hour)
 			return err
@@ -343,5 +345,54 @@ func TestATokenThatIsTheJobsAgainStays(t *testing.T) {
 				t.Errorf("the job has no token: %v", err)
 			}
 		})
+	}
+}
+
+// outage is a tenant that saves the secrets, loses its answer, and answers whatever follows with
+// 401: a sign-in ends meanwhile.
+type outage struct{ puts int }
+
+func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !puttingSecrets(r) {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	status := http.StatusUnauthorized
+	if o.puts++; o.puts == 1 {
+		status = http.StatusServiceUnavailable
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			return nil, err
+		}
+		_ = res.Body.Close()
+	}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Retry-After": {"0.001"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"e","message":"no"}}`)),
+	}, nil
+}
+
+// TestASavedTokenOutlivesALaterRefusal: the request was carried out before it was refused.
+func TestASavedTokenOutlivesALaterRefusal(t *testing.T) {
+	t.Parallel()
+	r := newRotating(t)
+	r.folder = t.TempDir()
+	r.forward(2 * time.Minute)
+	_, err := r.run(connect.ObserveTokenRotation, &http.Client{Transport: &outage{}}, 0)
+	var refused *graph.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+		t.Errorf("it is %v", err)
+	}
+	if err := r.works(); err != nil {
+		t.Fatalf("the job has no token: %v", err)
+	}
+	r.forward(2 * time.Minute)
+	if _, err := r.run(connect.ObserveTokenRotation, http.DefaultClient, 0); err != nil {
+		t.Fatal(err)
+	}
+	if now := r.tokens(); len(now) != 1 {
+		t.Errorf("the tokens are %v", now)
+	}
+	if err := r.works(); err != nil {
+		t.Errorf("the job has no token: %v", err)
 	}
 }
