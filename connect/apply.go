@@ -548,8 +548,9 @@ func (p *Plan) makeRoom(ctx context.Context) ([]adminapi.BearerToken, error) {
 	}
 	if own, err := p.own(ctx, oldest.TokenID); err != nil || !own {
 		return nil, cmp.Or(err, fmt.Errorf(
-			"the center has two access tokens, and nobody has used %s, which was made on %s: somebody may be about to. If "+
-				"not, delete it (Settings, Access tokens) and run this again", oldest.TokenID, clock(oldest.CreationTime),
+			"the center has two access tokens, and nobody has used %s, which was made on %s: somebody may be about "+
+				"to. If not, delete it (Settings, Access tokens) and run this again", oldest.TokenID,
+			clock(oldest.CreationTime),
 		))
 	}
 	rest := slices.DeleteFunc(tokens, func(t adminapi.BearerToken) bool { return t.TokenID == oldest.TokenID })

@@ -207,7 +207,7 @@ func (p *Plan) deleteToken(ctx context.Context, id string) error {
 // leftovers are tokens of runs that ended early.
 type leftovers struct {
 	unused  []string // nobody has them
-	perhaps []string // the tenant may have been asked to save them, and has something else; the oldest first
+	perhaps []string // the tenant may have been asked to save them; the oldest first
 	either  []string // one of them is the job's, and the other left
 }
 
@@ -223,8 +223,8 @@ func (l leftovers) String() string {
 }
 
 // leftOf says which tokens are left of runs that ended early, by what the runs remember and what
-// the tenant has saved. That may be another again, by a backup or by a person, so memory alone never
-// says that one of two is the job's.
+// the tenant has saved. That may be another again, by a backup or by a person, so memory alone
+// never says that one of two is the job's.
 func (p *Plan) leftOf(ctx context.Context, tokens []adminapi.BearerToken) (l leftovers, err error) {
 	there := func(id string) bool {
 		return id != "" && slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool { return t.TokenID == id })

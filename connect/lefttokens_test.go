@@ -277,6 +277,8 @@ func TestNothingSavedIsLostWhereAPutReplaces(t *testing.T) {
 		t.Errorf("after repair %+v, before %+v, %v", now, want, err)
 	}
 	m.hasOne()
+}
+
 // TestAColleaguesNewTokenStays: it was made when a run asked for one and got no answer.
 func TestAColleaguesNewTokenStays(t *testing.T) {
 	t.Parallel()

@@ -176,8 +176,8 @@ func (t *tokenRotation) sort(ctx context.Context, tokens []adminapi.BearerToken)
 		return true, nil
 	case other.LastUsedTime == nil:
 		return false, fmt.Errorf(
-			"the center has two access tokens, and nobody has used %s, which was made on %s: somebody may be about to. "+
-				"If not, delete it (gatehouse scim-tokens delete)", other.TokenID, clock(other.CreationTime),
+			"the center has two access tokens, and nobody has used %s, which was made on %s: somebody may be about "+
+				"to. If not, delete it (gatehouse scim-tokens delete)", other.TokenID, clock(other.CreationTime),
 		)
 	}
 	return false, fmt.Errorf(
