@@ -246,3 +246,46 @@ func TestACertificateThatWaitedProvesNothingBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestACertificateThatOthersMadeActiveHasItsHour: a person, another machine, or a run that was
+// killed, a moment ago. A part of the tenant goes on to sign with the old one.
+func TestACertificateThatOthersMadeActiveHasItsHour(t *testing.T) {
+	t.Parallel()
+	for name, killed := range map[string]bool{"another machine": false, "a run that was killed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRotating(t)
+			r.folder = t.TempDir()
+			patching := func(req *http.Request) bool { return req.Method == http.MethodPatch }
+			cut := &http.Client{Transport: &dying{at: patching}}
+			if _, err := r.run(connect.ObserveCertificateRotation, cut, 0); !errors.Is(err, errKilled) {
+				t.Fatalf("it is not killed: %v", err)
+			}
+			r.forward(24 * time.Hour)
+			client := http.DefaultClient
+			if killed {
+				client = &http.Client{Transport: &dying{at: patching, lost: true}}
+			} else {
+				r.folder = t.TempDir()
+			}
+			if _, err := r.run(connect.ObserveCertificateRotation, client, 0); !killed && err != nil {
+				t.Fatal(err)
+			}
+			if !killed {
+				r.folder = t.TempDir()
+			}
+			trusted := len(r.certificates())
+			r.SignIn(pairtest.Amara)
+			n, err := r.run(connect.ObserveCertificateRotation, http.DefaultClient, 0)
+			if n != 0 || err != nil || len(r.certificates()) != trusted {
+				t.Errorf("at once there are %d steps, %v", n, err)
+			}
+			r.forward(2 * time.Hour)
+			r.SignIn(pairtest.Amara)
+			n, err = r.run(connect.ObserveCertificateRotation, http.DefaultClient, 0)
+			if n != 1 || err != nil || len(r.certificates()) != trusted-1 {
+				t.Errorf("somebody has signed in after the hour, and there are %d steps, %v", n, err)
+			}
+		})
+	}
+}

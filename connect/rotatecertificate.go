@@ -83,6 +83,7 @@ func ObserveCertificateRotation(ctx context.Context, cfg Config, when time.Durat
 	if err := c.read(ctx); err != nil {
 		return nil, err
 	}
+	c.see()
 	c.Ends = Expiry{"The tenant's SAML signing certificate", c.active.end}
 	old := c.replacedOnes()
 	if len(old) > 0 && (when == 0 || !c.due(c.active.end)) { // a rotation that is not finished
@@ -333,16 +334,25 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 	return nil
 }
 
-// learned is when the active certificate was the center's, or this machine had the tenant sign with
-// it, whichever was later. It may have been made long before: until then people signed in with the
-// old one.
+// see notes since when the tenant signs with the active certificate, as far as this machine can
+// know: since now, unless it has noted that before. Another machine, a person or a run that was
+// killed may have made it active a moment ago.
+func (c *certificateRotation) see() {
+	if c.plan.signing().ID != c.active.id() {
+		c.plan.rememberSigning(c.active.id())
+	}
+}
+
+// learned is when the active certificate was the center's, or this machine saw the tenant sign with
+// it first, whichever was later. It may have been made long before: until then people signed in
+// with the old one.
 func (c *certificateRotation) learned(ctx context.Context) (at time.Time, err error) {
+	if s := c.plan.signing(); s.ID == c.active.id() {
+		at = s.At
+	}
 	log, tells := c.plan.cfg.Center.(SignInLog)
 	if !tells {
 		return at, nil
-	}
-	if s := c.plan.signing(); s.ID == c.active.id() {
-		at = s.At
 	}
 	in := adminapi.SearchEvents{
 		EventName: "ImportExternalIdPCertificate", Subject: c.active.id(), Result: "Granted", MaxResults: 1,
@@ -355,7 +365,7 @@ func (c *certificateRotation) learned(ctx context.Context) (at time.Time, err er
 	})
 }
 
-// signing is a certificate that a run had the tenant sign with.
+// signing is a certificate that the tenant signs with, and when a run has seen that first.
 type signing struct {
 	ID string    `json:"certificate"`
 	At time.Time `json:"at"`
@@ -372,7 +382,7 @@ func (p *Plan) signing() (s signing) {
 // rememberSigning notes that the tenant signs with a certificate from now on.
 func (p *Plan) rememberSigning(id string) {
 	if file := p.file("-signing"); file != "" {
-		_ = WriteFile(file, signing{id, p.cfg.Now().UTC()}) // the center's own record says nearly as much
+		_ = WriteFile(file, signing{id, p.cfg.Now().UTC()}) // unwritten, it begins anew with each run
 	}
 }
 
