@@ -43,7 +43,7 @@ func (a *Admission) Logged(ctx context.Context, log *slog.Logger) (ended []Event
 }
 
 // GiveBack holds the lines that ended with the minute, which nobody else writes where the
-// transaction was not kept.
+// transaction was not kept, or refused nothing when it ran again.
 func (a *Admission) GiveBack(tally *Tally) { tally.Hold(a.ended) }
 
 // Announce gives events that have no id one of their own, and writes them into the program's log.

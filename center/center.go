@@ -260,7 +260,7 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
-	if err != nil {
+	if err != nil || refused == nil {
 		kept.GiveBack(&c.refusals)
 	}
 	if refusal.Tried(err) {

@@ -75,3 +75,34 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		}
 	}
 }
+
+// TestACountIsNotLostWhereAChangeRunsTwice: a change that is refused at first, and granted when its
+// transaction runs again, leaves the line of what was counted in the minute before.
+func TestACountIsNotLostWhereAChangeRunsTwice(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	x := tenanttest.New(t, "https://tenant.example")
+	now := time.Now().UTC().Truncate(time.Minute)
+	x.Now = func() time.Time { return now }
+	refused := &refusal.Error{Code: tenant.ClientUnknown}
+	for range 8 { // five events, and three that are counted
+		_ = x.Refuse(ctx, audit.Actor{Kind: audit.Anonymous, Address: "192.0.2.1"}, "Knock", "", refused)
+	}
+	now = now.Add(time.Minute)
+	if err := tenant.RefuseThenGrant(x, tenanttest.Actor, refused); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.FlushRefusals(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	found, err := x.FindEvents(ctx, audit.Query{Limit: 50}, audit.Place{})
+	n := 0
+	for _, e := range found.Events {
+		if e.Action == "Knock" {
+			n += max(1, e.Count)
+		}
+	}
+	if err != nil || n != 8 {
+		t.Errorf("%d refusals are in the log, %v", n, err)
+	}
+}

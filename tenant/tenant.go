@@ -381,7 +381,7 @@ func (t *Tenant) changeIf(
 		}
 		return tx.AppendEvent(t.event(by, action.name, subject, nil))
 	})
-	if err != nil {
+	if err != nil || refused == nil {
 		kept.GiveBack(&t.refusals)
 	}
 	if refusal.Tried(err) {
