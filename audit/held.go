@@ -8,15 +8,19 @@ import (
 	"time"
 )
 
-// How many refusals wait for a store that takes no writes, and how many of them are written at
-// once. One more line has the sum of the rest.
+// How many refusals of strangers wait for a store that takes no writes, and how many of known
+// senders, and how many of them are written at once. One more line of each has the sum of the rest.
 const (
-	maxHeld  = 500 //bound:memory refusals that wait to be written into the log
+	maxHeld  = 500 //bound:memory refusals that wait to be written into the log, of strangers and of others
 	heldEach = 100 //bound:rows refusals that waited, in one transaction
 )
 
-// held are refusals that could not be written yet. The zero value has none.
-type held struct {
+// held are refusals that could not be written yet. A flood of strangers does not hide those of
+// known senders. The zero value has none.
+type held struct{ known, strangers pool }
+
+// pool are those of one of the two.
+type pool struct {
 	events      []Event
 	rest        int       // refusals that are in none of events
 	first, last time.Time // of these
@@ -34,33 +38,58 @@ func (h *held) add(events []Event) {
 	for _, e := range events {
 		switch {
 		case e.Result != Refused:
-		case len(h.events) < maxHeld:
-			h.events = append(h.events, e.Bounded())
+		case e.FromStranger():
+			h.strangers.add(e)
 		default:
-			if h.rest == 0 || e.Time.Before(h.first) {
-				h.first = e.Time
-			}
-			if h.rest == 0 || e.Time.After(h.last) {
-				h.last = e.Time
-			}
-			h.rest += max(1, e.Count)
+			h.known.add(e)
 		}
 	}
 }
 
-// take takes some of what waits out of it, the oldest first.
+func (p *pool) add(e Event) {
+	if len(p.events) < maxHeld {
+		p.events = append(p.events, e.Bounded())
+		return
+	}
+	if p.rest == 0 || e.Time.Before(p.first) {
+		p.first = e.Time
+	}
+	if p.rest == 0 || e.Time.After(p.last) {
+		p.last = e.Time
+	}
+	p.rest += max(1, e.Count)
+}
+
+// take takes some of what waits out of it: of known senders first, and the oldest of them.
 func (h *held) take() (events []Event) {
-	n := min(len(h.events), heldEach)
-	events, h.events = h.events[:n:n], slices.Clone(h.events[n:])
-	if n == 0 && h.rest > 0 {
-		events = []Event{{
-			Time: h.last, Actor: SystemActor, Action: SeveralKinds, Result: Refused, Count: h.rest,
-			Detail: fmt.Sprintf("%s more from %s to %s, which were counted while the log could not be written",
-				thousands(h.rest), h.first.UTC().Format(time.RFC3339), h.last.UTC().Format(time.RFC3339)),
-		}}
-		h.rest = 0
+	if events = h.known.take(SystemActor); len(events) == 0 {
+		events = h.strangers.take(Actor{Kind: Anonymous})
 	}
 	return events
+}
+
+// take is held.take for one of the two; others is who stands for the rest.
+func (p *pool) take(others Actor) (events []Event) {
+	n := min(len(p.events), heldEach)
+	events, p.events = p.events[:n:n], slices.Clone(p.events[n:])
+	if n == 0 && p.rest > 0 {
+		events = []Event{{
+			Time: p.last, Actor: others, Action: SeveralKinds, Result: Refused, Count: p.rest,
+			Detail: fmt.Sprintf("%s more from %s to %s, which were counted while the log could not be written",
+				thousands(p.rest), p.first.UTC().Format(time.RFC3339), p.last.UTC().Format(time.RFC3339)),
+		}}
+		p.rest = 0
+	}
+	return events
+}
+
+// putBack is add for what was taken out and is older than what has come since.
+func (h *held) putBack(events []Event) {
+	later := *h
+	h.known.events, h.strangers.events = nil, nil
+	h.add(events)
+	h.add(later.known.events)
+	h.add(later.strangers.events)
 }
 
 // WriteHeld has everything written that waits, in several transactions, and keeps what cannot be
@@ -76,9 +105,7 @@ func (t *Tally) WriteHeld(write func([]Event) error, passes func(error) bool) er
 		if err := write(events); err != nil {
 			if passes(err) {
 				t.mu.Lock()
-				later := t.held
-				t.held = held{rest: later.rest, first: later.first, last: later.last}
-				t.held.add(append(events, later.events...))
+				t.held.putBack(events)
 				t.mu.Unlock()
 			}
 			return err
