@@ -418,7 +418,9 @@ func (s *slow) Deliver(ctx context.Context, _ []chain.Parcel) error {
 	if s.deliveries++; s.deliveries > 1 {
 		return nil
 	}
-	s.began()
+	if s.began(); s.takes == 0 {
+		return nil
+	}
 	select {
 	case <-ctx.Done():
 		s.interrupted = true

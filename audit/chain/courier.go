@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
@@ -36,8 +37,10 @@ const (
 	firstRetry    = 500 * time.Millisecond //bound:none how often, not how much
 	lastRetry     = 30 * time.Second       //bound:wait before a receiver of audit events is tried again
 	beatEach      = 2 * time.Second        //bound:none how often, not how much
-	// maxSilence is how long a node that hands events on may say nothing before another takes over.
-	maxSilence = 10 * time.Second //bound:wait a node that hands on audit events, before another does
+	// maxSilence is how long a node that hands events on may say nothing before another one asks
+	// whether it is there, and maxAnswer how long it may take to say so.
+	maxSilence = 10 * time.Second //bound:wait a node that hands on audit events, before another asks for it
+	maxAnswer  = 5 * time.Second  //bound:wait a node that hands on audit events and is asked for, before another does
 )
 
 // Courier hands the lines of a chain to one outlet, in their order, each at least once. Of several
@@ -58,9 +61,11 @@ type Courier struct {
 	Waiting             atomic.Int64 // events that are chained and not delivered
 	Oldest              atomic.Int64 // the time of the oldest of them, in milliseconds; 0: none
 
-	taken   way // how far the outlet has everything, where that could not be noted
-	seen    way // as it was when it moved last
+	taken   *load // what the outlet has, where that could not be noted
+	under   int64 // the fence under which it has that
+	seen    way   // as it was when it moved last
 	seenAt  time.Time
+	asked   way // as this node left it when it asked for the owner
 	failing bool
 }
 
@@ -90,7 +95,9 @@ func (c *Courier) Run(ctx context.Context) {
 				c.Log.ErrorContext(ctx, "hand on the audit log", "to", c.Name, "error", err)
 			}
 			c.failing, pause = true, wait
-			wait = min(2*wait, lastRetry)
+			if wait = min(2*wait, lastRetry); c.taken != nil { // the others are to know soon
+				pause = min(pause, deliverEach)
+			}
 		default:
 			if c.failing {
 				c.Log.InfoContext(ctx, "the audit log is handed on again", "to", c.Name)
@@ -125,11 +132,11 @@ func (c *Courier) Work(ctx context.Context) error {
 			}
 			return errors.Join(err, c.release(ctx, w))
 		}
-		if err := c.save(ctx, w, func(w *way) { w.Position, w.Block = next.position, next.block }); err != nil {
+		if err := c.save(ctx, w, next.note); err != nil {
 			if errors.Is(err, errElsewhere) {
 				return nil
 			}
-			c.taken = way{Position: next.position, Block: next.block, Fence: w.Fence}
+			c.taken, c.under = &next, w.Fence
 			return err
 		}
 		c.Delivered.Add(int64(len(next.parcels)))
@@ -170,8 +177,16 @@ func (c *Courier) take(ctx context.Context) (*way, error) {
 	if w != c.seen {
 		c.seen, c.seenAt = w, now
 	}
-	if c.Shared && w.Owner != "" && w.Owner != c.Node && now.Sub(c.seenAt) < cmp.Or(c.Patience, maxSilence) {
-		return nil, nil
+	asks := false
+	if c.Shared && w.Owner != "" && w.Owner != c.Node {
+		asks = w != c.asked
+		patience := cmp.Or(c.Patience, maxSilence)
+		if !asks {
+			patience = min(patience, maxAnswer)
+		}
+		if now.Sub(c.seenAt) < patience {
+			return nil, nil
+		}
 	}
 	was := w
 	err = c.Store.Update(ctx, func(l Log) error {
@@ -181,18 +196,30 @@ func (c *Courier) take(ctx context.Context) (*way, error) {
 		if w != was {
 			return errElsewhere
 		}
-		if w.Fence == c.taken.Fence && w.Position < c.taken.Position { // nobody has gone on since
-			w.Position, w.Block = c.taken.Position, c.taken.Block
+		w.Beat++
+		if asks {
+			return c.write(l, w)
+		}
+		if c.taken != nil && w.Fence == c.under && w.Position < c.taken.position { // nobody has gone on since
+			if err := c.taken.note(l, &w); err != nil && !errors.Is(err, errElsewhere) {
+				return err
+			}
 		}
 		w.Owner = c.Node
 		w.Fence++
-		w.Beat++
 		return c.write(l, w)
 	})
-	if errors.Is(err, errElsewhere) {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case asks: // whoever has been away like everybody else says so now
+		c.asked, c.seen, c.seenAt = w, w, time.Now()
 		return nil, nil
 	}
-	return &w, err
+	c.taken = nil
+	return &w, nil
 }
 
 func (c *Courier) read(l Log) (w way, err error) {
@@ -214,7 +241,7 @@ const (
 
 // save writes down a change of the way, unless another node has taken over. What was handed over is
 // written down at the end too.
-func (c *Courier) save(ctx context.Context, w *way, change func(*way)) error {
+func (c *Courier) save(ctx context.Context, w *way, change func(Log, *way) error) error {
 	ctx, cancel := audit.Outlast(ctx, saveFor, saveWait)
 	defer cancel()
 	changed := *w
@@ -227,7 +254,9 @@ func (c *Courier) save(ctx context.Context, w *way, change func(*way)) error {
 			return errElsewhere
 		}
 		changed = now
-		change(&changed)
+		if err := change(l, &changed); err != nil {
+			return err
+		}
 		changed.Beat++
 		return c.write(l, changed)
 	})
@@ -239,7 +268,10 @@ func (c *Courier) save(ctx context.Context, w *way, change func(*way)) error {
 
 // release lets any node go on.
 func (c *Courier) release(ctx context.Context, w *way) error {
-	err := c.save(ctx, w, func(w *way) { w.Owner = "" })
+	err := c.save(ctx, w, func(_ Log, w *way) error {
+		w.Owner = ""
+		return nil
+	})
 	if errors.Is(err, errElsewhere) {
 		return nil
 	}
@@ -251,6 +283,23 @@ type load struct {
 	parcels         []Parcel
 	size            int
 	position, block int64
+	number          int64  // of the block in which the position is
+	hash            []byte // at the position
+}
+
+// note has a way go on behind what was handed over, unless the chain has something else there: a
+// database that took the place of another may not have had all of its blocks, and the receiver gets
+// what stands there now.
+func (next *load) note(l Log, w *way) error {
+	blocks, err := l.EventBlock(next.number)
+	if err != nil {
+		return err
+	}
+	if len(blocks) == 0 || blocks[0].Number == next.number && !bytes.Equal(blocks[0].Hash(), next.hash) {
+		return errElsewhere
+	}
+	w.Position, w.Block = next.position, next.block
+	return nil
 }
 
 // next reads what is to be handed over next. Lines that were removed because of their age before
@@ -301,6 +350,7 @@ func (next *load) add(l Log, b Block) error {
 		before = e.Hash
 	}
 	next.position = b.Last()
+	next.number, next.hash = b.Number, b.Hash()
 	return nil
 }
 
@@ -328,7 +378,7 @@ func (c *Courier) deliver(ctx context.Context, w *way, parcels []Parcel) error {
 				continue
 			}
 			// a database that is away for a moment is no reason to hand everything over again
-			if err := c.save(ctx, w, func(*way) {}); errors.Is(err, errElsewhere) {
+			if err := c.save(ctx, w, func(Log, *way) error { return nil }); errors.Is(err, errElsewhere) {
 				lost = err
 				cancel()
 			}
