@@ -57,8 +57,9 @@ func TestRefusalsThatWaitFillNoMemory(t *testing.T) {
 	}
 }
 
-// TestStrangersDoNotHideWhoIsKnown: a flood of strangers in an outage leaves the refusals of a known
-// sender each their line, also those that come last and where a first try to write them fails.
+// TestStrangersDoNotHideWhoIsKnown: a flood of strangers in an outage leaves the refusals of a
+// known sender each their line, also those that come last and where a first try to write them
+// fails.
 func TestStrangersDoNotHideWhoIsKnown(t *testing.T) {
 	var tally Tally
 	passing := errors.New("read-only")

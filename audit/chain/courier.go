@@ -215,7 +215,8 @@ func (c *Courier) take(ctx context.Context) (*way, error) {
 	case err != nil:
 		return nil, err
 	case asks: // whoever has been away like everybody else says so now
-		c.asked, c.seen, c.seenAt = w, w, time.Now()
+		c.asked, c.seen = w, w
+		c.seenAt = time.Now()
 		return nil, nil
 	}
 	c.taken = nil

@@ -127,8 +127,8 @@ func (d database) outlast(t *testing.T, a, b *chain.Courier, away *atomic.Bool, 
 	}
 }
 
-// TestAReceiverGetsWhatAStandbyHasInstead: a receiver has events which the database then loses, as a
-// standby does that is promoted without them. Others get their positions, and the receiver gets
+// TestAReceiverGetsWhatAStandbyHasInstead: a receiver has events which the database then loses, as
+// a standby does that is promoted without them. Others get their positions, and the receiver gets
 // these too: whether the node could note how far it had come or not.
 func TestAReceiverGetsWhatAStandbyHasInstead(t *testing.T) {
 	each(t, func(t *testing.T, open func(t *testing.T) database) {
