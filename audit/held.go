@@ -113,6 +113,22 @@ func (t *Tally) WriteHeld(write func([]Event) error, passes func(error) bool) er
 	}
 }
 
+// GiveUp has everything that waits still in the program's log: nobody writes it any more.
+func (t *Tally) GiveUp(ctx context.Context, log *slog.Logger, newID func() string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for events := t.held.take(); len(events) > 0; events = t.held.take() {
+		AnnounceHeld(ctx, log, newID, events)
+		for _, e := range events {
+			n += max(1, e.Count)
+		}
+	}
+	if n > 0 {
+		log.ErrorContext(ctx, "refusals could not be written into the audit log before the end", "refusals", n)
+	}
+}
+
 // AnnounceHeld is Announce for events that waited: most were announced when they could not be
 // written.
 func AnnounceHeld(ctx context.Context, log *slog.Logger, newID func() string, events []Event) {

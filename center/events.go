@@ -43,7 +43,10 @@ func (c *Center) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
 		lines = c.refusals.Flush
 	}
-	return errors.Join(c.recordHeld(ctx), c.recordAll(ctx, lines(c.now())))
+	events := lines(c.now())
+	audit.Announce(ctx, c.Log, c.NewID, events)
+	c.refusals.Hold(events) // one wait for all: this may be the end of the program
+	return c.recordHeld(ctx)
 }
 
 // How long an event is written: at the most, and after its request or the program has ended.

@@ -34,7 +34,7 @@ func wake(work chan struct{}) {
 // provider's metadata, imports the organization and keeps the roles in IAM. Any number of processes
 // may run it on one store.
 func (c *Center) Run(ctx context.Context) {
-	c.sweeper.Start()
+	c.lookAtClock(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
@@ -119,6 +119,21 @@ func (c *Center) Sweep(ctx context.Context) error {
 	}), c.sweepEvents(ctx, now, ruling.Keep), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
 }
 
+// lookFor bounds the look at the clock before all other work.
+const lookFor = 5 * time.Second //bound:wait a look at the clock, at the start
+
+// lookAtClock has the clock doubted where it is far ahead of what is known, before any worker of
+// this node leaves an event: that would be known then. Where the database does not answer, the
+// first sweep looks.
+func (c *Center) lookAtClock(ctx context.Context) {
+	c.sweeper.Start()
+	short, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	if _, _, err := c.mayRemove(short); err != nil && ctx.Err() == nil {
+		c.Log.ErrorContext(ctx, "look at the clock", "error", err)
+	}
+}
+
 // mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
 // fast would forget what others go by.
 func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Ruling, err error) {
@@ -167,7 +182,7 @@ func (c *Center) sweepEvents(ctx context.Context, now time.Time, keep audit.Rete
 const closeWait = 5 * time.Second //bound:wait what was only counted, at the end
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
-// is durable already.
+// is durable already. Refusals that cannot be written down then are in the program's log.
 func (c *Center) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
@@ -175,5 +190,6 @@ func (c *Center) Close() error {
 	if flushed == nil && c.Chain != nil && !c.Store.Shared() { // nobody else chains what was written last
 		flushed = c.Chain.Append(ctx, true)
 	}
+	c.refusals.GiveUp(ctx, c.Log, c.NewID)
 	return errors.Join(flushed, c.Store.Close())
 }

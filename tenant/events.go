@@ -42,7 +42,10 @@ func (t *Tenant) FlushRefusals(ctx context.Context, everything bool) error {
 	if everything {
 		lines = t.refusals.Flush
 	}
-	return errors.Join(t.recordHeld(ctx), t.recordAll(ctx, lines(t.now())))
+	events := lines(t.now())
+	audit.Announce(ctx, t.Log, t.NewID, events)
+	t.refusals.Hold(events) // one wait for all: this may be the end of the program
+	return t.recordHeld(ctx)
 }
 
 // How long an event is written: at the most, and after its request or the program has ended.

@@ -19,7 +19,7 @@ const (
 // Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
 // removes what is over, and, where Provision is set, runs the synchronization jobs.
 func (t *Tenant) Run(ctx context.Context) {
-	t.sweeper.Start()
+	t.lookAtClock(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
@@ -67,6 +67,21 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now), sweepFormers(tx, now))
 	})
 	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now, ruling.Keep))
+}
+
+// lookFor bounds the look at the clock before all other work.
+const lookFor = 5 * time.Second //bound:wait a look at the clock, at the start
+
+// lookAtClock has the clock doubted where it is far ahead of what is known, before any worker of
+// this node leaves an event: that would be known then. Where the database does not answer, the
+// first sweep looks.
+func (t *Tenant) lookAtClock(ctx context.Context) {
+	t.sweeper.Start()
+	short, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	if _, _, err := t.mayRemove(short); err != nil && ctx.Err() == nil {
+		t.Log.ErrorContext(ctx, "look at the clock", "error", err)
+	}
 }
 
 // mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
@@ -155,7 +170,7 @@ func number(watermark string) int64 {
 const closeWait = 5 * time.Second //bound:wait what was only counted, at the end
 
 // Close writes down what was only counted, then closes the store. Everything that was acknowledged
-// is durable already.
+// is durable already. Refusals that cannot be written down then are in the program's log.
 func (t *Tenant) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
@@ -163,5 +178,6 @@ func (t *Tenant) Close() error {
 	if flushed == nil && t.Chain != nil && !t.Store.Shared() { // nobody else chains what was written last
 		flushed = t.Chain.Append(ctx, true)
 	}
+	t.refusals.GiveUp(ctx, t.Log, t.NewID)
 	return errors.Join(flushed, t.Store.Close())
 }
