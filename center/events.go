@@ -77,12 +77,12 @@ func (c *Center) recordAll(ctx context.Context, events []audit.Event) error {
 func (c *Center) recordHeld(ctx context.Context) error {
 	return c.refusals.WriteHeld(func(events []audit.Event) error {
 		audit.AnnounceHeld(ctx, c.Log, c.NewID, events)
-		err := c.Store.Update(ctx, func(tx Tx) error { return audit.AppendMissing(tx, events) })
+		err := c.Store.Update(refusal.Really(ctx), func(tx Tx) error { return audit.AppendMissing(tx, events) })
 		if err == nil && c.Chain != nil {
 			c.Chain.CameLate(events[0].Time.Add(-time.Minute)) // of the same time, more or less
 		}
 		return err
-	}, failedStore)
+	}, func(err error) bool { return failedStore(err) || ctx.Err() != nil }) // whoever asked for it may be gone
 }
 
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It

@@ -76,12 +76,12 @@ func (t *Tenant) recordAll(ctx context.Context, events []audit.Event) error {
 func (t *Tenant) recordHeld(ctx context.Context) error {
 	return t.refusals.WriteHeld(func(events []audit.Event) error {
 		audit.AnnounceHeld(ctx, t.Log, t.NewID, events)
-		err := t.Store.Update(ctx, func(tx Tx) error { return audit.AppendMissing(tx, events) })
+		err := t.Store.Update(refusal.Really(ctx), func(tx Tx) error { return audit.AppendMissing(tx, events) })
 		if err == nil && t.Chain != nil {
 			t.Chain.CameLate(events[0].Time.Add(-time.Minute)) // of the same time, more or less
 		}
 		return err
-	}, failedStore)
+	}, func(err error) bool { return failedStore(err) || ctx.Err() != nil }) // whoever asked for it may be gone
 }
 
 // Refuse records that a door refused a request before it reached a rule, for the reason err. It
