@@ -70,8 +70,8 @@ const (
 	maxFindPages = 25 //bound:list pages of the groups of one person that a sync reads
 )
 
-// findAll is Find that reads to the end: by number, or from the first page on by cursor, where the
-// target knows neither, only the first page.
+// findAll is Find that reads to the end: by number, or from the first page on by cursor. Where the
+// target knows neither, it returns what it was given, and ErrNoPages if there may be more.
 func (t *scimTarget) findAll(
 	ctx context.Context, kind Kind, attribute, value string,
 ) (all []scim.Resource, err error) {
@@ -104,20 +104,28 @@ func (t *scimTarget) findAll(
 		default:
 			query.Set("startIndex", strconv.Itoa(len(all)+1))
 		}
-		list, err = t.client.Search(ctx, kind.path(), query)
-		if err == nil && query.Has("startIndex") && !add(list.Resources) && len(list.Resources) > 0 {
-			query.Del("startIndex") // it gives the first page again
+		next, err := t.client.Search(ctx, kind.path(), query)
+		refused := err != nil && refuses(err)
+		if query.Has("startIndex") && (refused || (err == nil && !add(next.Resources) && len(next.Resources) > 0)) {
+			query.Del("startIndex") // it gives the first page again, or does not want the number
 			query.Set("cursor", "")
-			list, err = t.client.Search(ctx, kind.path(), query)
+			next, err = t.client.Search(ctx, kind.path(), query)
+			if err == nil && refused && next.NextCursor == "" && !add(next.Resources) {
+				return all, ErrNoPages // the first page once more
+			}
 		}
 		if err != nil && refuses(err) {
-			return all, nil
+			return all, ErrNoPages
 		}
 		if err != nil {
 			return nil, err
 		}
+		list = next
 		add(list.Resources)
 		more, cursor = len(list.Resources) > 0, list.NextCursor
+	}
+	if more {
+		return all, ErrNoPages
 	}
 	return all, nil
 }

@@ -95,7 +95,7 @@ func (s *stage) Get(ctx context.Context, kind Kind, id string) (scim.Resource, e
 // Find implements Target.
 func (s *stage) Find(ctx context.Context, kind Kind, attribute, value string) ([]scim.Resource, error) {
 	found, err := s.Target.Find(ctx, kind, attribute, value)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoPages) { // then it is a part
 		return nil, err
 	}
 	s.mu.Lock()
@@ -107,7 +107,7 @@ func (s *stage) Find(ctx context.Context, kind Kind, attribute, value string) ([
 			list = append(list, copied(k.now[id]))
 		}
 	}
-	return list, nil
+	return list, err
 }
 
 // Page implements Target: what was made comes last.

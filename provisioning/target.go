@@ -20,7 +20,7 @@ type Target interface {
 type targetReader interface {
 	// Find returns the objects whose attribute equals value: a matching attribute, externalId, or
 	// emails.value for any address; the first of them, or, by members.value, all groups of a
-	// member. Members are left out.
+	// member. Members are left out. With ErrNoPages there may be more than are returned.
 	Find(ctx context.Context, kind Kind, attribute, value string) ([]scim.Resource, error)
 	// Page returns some of the objects of a kind, without members; from is empty, or Next of the
 	// page before. It fails with ErrNoPages where the target cannot be read in pages.

@@ -90,7 +90,7 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		c.rolls.asked, c.rolls.refused = true, true
 		return nil
 	}
-	if err != nil && !isRefusal(err) {
+	if err != nil && !isRefusal(err) && !errors.Is(err, ErrNoPages) {
 		return err
 	}
 	var mu sync.Mutex
@@ -102,6 +102,10 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		groups, err := c.ask(ctx, Group, groupsOf, id)
 		if isNotFound(err) && !misdirected(err) { // somebody who is not there is in no group
 			return nil
+		}
+		if errors.Is(err, ErrNoPages) {
+			c.tellGroupsUnread(ref, id)
+			err = nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -117,4 +121,14 @@ func (c *cycle) callRolls(ctx context.Context) error {
 	c.rolls.asked, c.rolls.refused = true, err != nil
 	c.rolls.users, c.rolls.of = users, of
 	return nil
+}
+
+// tellGroupsUnread says that the target gives only some of the groups of a person: in others they
+// may be, though they should not.
+func (c *cycle) tellGroupsUnread(ref Ref, id string) {
+	c.tell(Entry{
+		Time: c.Now(), Ref: ref, TargetID: id, Action: Other, Outcome: Skipped, Code: "GroupsUnread",
+		Reason: "the target gives only some of the groups of this person: look there whether there are memberships " +
+			"that should not be",
+	})
 }

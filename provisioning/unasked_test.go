@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,6 +191,77 @@ func TestAPersonInMoreGroupsThanAPageHas(t *testing.T) {
 			}
 			x.misbehave(nil)
 			x.want(t, append(left, "ada*", "bob*")...)
+		})
+	}
+}
+
+// TestGroupsOfAPersonThatAreNotGiven: a target refuses to go on by number, or at all. It is asked
+// by cursor then; and where it does not say all, the log does.
+func TestGroupsOfAPersonThatAreNotGiven(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cursors bool
+		stay    int // of the groups that the person should not be in
+	}{
+		"no numbers":            {true, 0},
+		"no numbers nor cursor": {false, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			all := []entry{user("ada"), user("bob")}
+			for _, team := range []string{"A", "B", "C", "D"} {
+				all = append(all, group(team, "ada", "bob"))
+			}
+			d := newDirectory(all...)
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+			for _, o := range all[2:] {
+				members(o.Ref, "bob")(d)
+			}
+			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+				q := r.URL.Query()
+				if !strings.HasPrefix(q.Get("filter"), "members.value") {
+					return false
+				}
+				if q.Has("startIndex") || (q.Has("cursor") && !c.cursors) {
+					w.WriteHeader(http.StatusBadRequest)
+					return true
+				}
+				q.Set("count", "2")
+				r.URL.RawQuery = q.Encode()
+				return false
+			})
+			var told []string
+			var mu sync.Mutex
+			engine := provisioning.Engine{
+				Source: d, Memory: provisioning.NewVolatile(), Mappings: mappings(t), Reread: true, Unasked: true,
+				Target: provisioning.SCIM(x.client, provisioning.Entra), Now: time.Now,
+				NewID: func() string { return "id" },
+				OnEntry: func(e provisioning.Entry) {
+					mu.Lock()
+					defer mu.Unlock()
+					if e.Code == "GroupsUnread" {
+						told = append(told, e.Ref.ID)
+					}
+				},
+			}
+			if result, err := engine.Run(t.Context()); err != nil || result.Failed > 0 {
+				t.Fatalf("%+v, %v", result, err)
+			}
+			x.misbehave(nil)
+			if slices.Contains(told, "ada") == c.cursors {
+				t.Errorf("told of %v", told)
+			}
+			stay := 0
+			for _, line := range x.state(t) {
+				if strings.HasSuffix(line, "=ada+bob") {
+					stay++
+				}
+			}
+			if stay != c.stay {
+				t.Errorf("ada stays in %d groups", stay)
+			}
 		})
 	}
 }
