@@ -93,7 +93,6 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 			again = waits < maxThrottled
 			waits++
 		case garbled(err) || misdirected(err) || !MayPass(err) || timedOut(err):
-		case errors.Is(err, scim.ErrLost): // a slow service may be at it still, and not be found to be
 		default:
 			again = try < maxTries && (try == 1 || !errors.As(err, &silent))
 			try++

@@ -312,11 +312,17 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}
-	i.ServeHTTP(w, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i.ServeHTTP(w, r)
+	}()
+	select {
+	case <-done:
+		return w.Result(), nil
+	case <-r.Context().Done(): // the service may be at it still
+		return nil, r.Context().Err()
 	}
-	return w.Result(), nil
 }
 
 // behind is a client of a center within the process. What stands before the center's door is a

@@ -102,8 +102,8 @@ func TestALeaverWhoFailedDoesNotWaitForTheEndOfACycle(t *testing.T) {
 	})
 }
 
-// TestACreationThatTakesLongIsMadeOnce: its request is given up, and the target, which is at it
-// still, does not find it yet.
+// TestACreationThatTakesLongIsMadeOnce: the target is at it still, and does not find it yet, when
+// other requests would have been given up.
 func TestACreationThatTakesLongIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,8 +22,8 @@ type Client struct {
 	BaseURL string // the tenant URL; a trailing slash and a query string are allowed
 	Token   string
 	HTTP    *http.Client // http.DefaultClient when nil
-	// Patience ends requests that have no answer while the service answers others; nil: they wait
-	// for as long as HTTP lets them.
+	// Patience ends requests, but for creations, that have no answer while the service answers
+	// others; nil: they wait for as long as HTTP lets them.
 	Patience *Patience
 }
 
@@ -109,7 +109,7 @@ func (c *Client) do(
 		body = bytes.NewReader(data)
 	}
 	began := time.Now()
-	ctx, alive, end := c.attend(ctx)
+	ctx, alive, end := c.attend(ctx, method)
 	defer end()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

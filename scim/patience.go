@@ -45,8 +45,12 @@ var ErrLost = errors.New("there is no answer, while the service answers other re
 
 // attend has a request given up when it waits on what is dead. The context that it returns is for
 // this request, and ends with ErrLost; alive is to be called when something of an answer arrives.
-func (c *Client) attend(ctx context.Context) (attended context.Context, alive func(), end func()) {
-	if c.Patience == nil {
+//
+// A creation is waited for: the service may be at it still, and would make another one.
+func (c *Client) attend(
+	ctx context.Context, method string,
+) (attended context.Context, alive func(), end func()) {
+	if c.Patience == nil || method == http.MethodPost {
 		return ctx, func() {}, func() {}
 	}
 	attended, give := context.WithCancelCause(ctx)
