@@ -40,6 +40,10 @@ type form struct {
 const (
 	// fewAlike is how many statements are sent together at least.
 	fewAlike = 3 //bound:none how few, not how many
+	// maxAlike is how many are sent together at most: the server looks each row up in the list.
+	maxAlike = 64 //bound:depth statements of updates that share a transaction that are sent as one
+	// maxBack is how many parcels a write looks back over at most.
+	maxBack = 32 //bound:depth what a write looks back over for statements that are alike
 	// plainAfter is how many transactions send each statement by itself after the server has
 	// refused one that stood for several: who is to blame is seen then only.
 	plainAfter = 8 //bound:none how often, not how much
@@ -51,7 +55,8 @@ func inParcels(statements []statement, reads bool) (all []*parcel) {
 	last := map[*form]int{}
 	for _, s := range statements {
 		f := formOf(s, reads)
-		if i, ok := last[f]; ok && f != nil && all[i].takes(s) && (reads || s.passes(all[i+1:])) {
+		i, ok := last[f]
+		if ok && f != nil && all[i].takes(s) && (reads || len(all)-i <= maxBack && s.passes(all[i+1:])) {
 			all[i].add(s)
 			continue
 		}
@@ -70,6 +75,9 @@ func inParcels(statements []statement, reads bool) (all []*parcel) {
 }
 
 func (p *parcel) takes(s statement) bool {
+	if len(p.all) >= maxAlike {
+		return false
+	}
 	if p.firsts != nil && p.firsts[s.first()] {
 		return false
 	}
@@ -241,29 +249,40 @@ type butFirst struct{ Row }
 
 func (r butFirst) Scan(dest ...any) error { return r.Row.Scan(append([]any{nil}, dest...)...) }
 
-// blame says whether the server may have refused a statement that stood for several, and gives up
-// those that it does not know.
+// blame says whether the server may have refused a statement that stood for several, and gives that
+// one up where it is known and the server will never take it.
 func (c *pgTx) blame(err error) bool {
 	if err == nil {
 		return false
 	}
-	suspects := []origin{c.culprit(err)}
 	var preparing pgx.ErrPreprocessingBatch
-	unprepared := errors.As(err, &preparing)
-	if unprepared { // nobody says which one
-		suspects = slices.Clone(c.whose)
+	if errors.As(err, &preparing) { // each by itself shows whether it was a form
+		return fateOf(err) == refused && slices.ContainsFunc(c.whose, func(o origin) bool { return o.form != nil })
 	}
-	suspects = slices.DeleteFunc(suspects, func(o origin) bool { return o.form == nil })
+	suspect := c.culprit(err)
 	var said *pgconn.PgError
-	if len(suspects) == 0 || !errors.As(err, &said) {
-		return unprepared && len(suspects) > 0
+	if suspect.form == nil || !errors.As(err, &said) {
+		return false
 	}
-	if strings.HasPrefix(said.Code, "42") || strings.HasPrefix(said.Code, "0A") { // what it never takes
-		for _, o := range suspects {
-			o.form.off.Store(true)
-		}
+	if fateOf(err) == refused && slices.Contains(ofForms, said.Code) {
+		suspect.form.off.Store(true)
 	}
 	return fateOf(err) == refused || said.Code == notUnique
+}
+
+// ofForms are the failures that a form may have where its statement has none: the server cannot
+// read it, or cannot tell its types.
+var ofForms = []string{
+	"0A000", // feature not supported
+	"42601", // syntax
+	"42702", // ambiguous column
+	"42725", // ambiguous function
+	"42803", // grouping
+	"42804", // types that differ
+	"42809", // wrong kind of object
+	"42846", // no cast
+	"42883", // no such function
+	"42P18", // unknown type
 }
 
 // formKey is what statements have in common that have one form.
@@ -271,6 +290,7 @@ type formKey struct {
 	text    string
 	numbers uint64
 	reads   bool
+	returns bool
 }
 
 var (
@@ -278,12 +298,13 @@ var (
 	formsOfMu sync.RWMutex
 )
 
-// maxForms bounds the forms that are remembered: lists of ids make new ones without end.
+// maxForms bounds the forms that are remembered. Beyond it no more are made, which would take
+// longer than they save.
 const maxForms = 500 //bound:memory forms of statements that are sent together
 
 // formOf is how a statement is sent with others that are alike; nil: by itself.
 func formOf(s statement, reads bool) *form {
-	key := formKey{text: s.sent(), reads: reads}
+	key := formKey{text: s.sent(), reads: reads, returns: s.returns()}
 	for i, a := range s.args {
 		_, isNumber := number(a)
 		_, isText := a.(string)
@@ -296,8 +317,12 @@ func formOf(s statement, reads bool) *form {
 	}
 	formsOfMu.RLock()
 	f, ok := formsOf[key]
+	full := len(formsOf) >= maxForms
 	formsOfMu.RUnlock()
 	if !ok {
+		if full || s.hasList() {
+			return nil
+		}
 		if f = makeForm(s, reads); f != nil {
 			f.numbers = key.numbers
 		}
@@ -317,9 +342,13 @@ func formOf(s statement, reads bool) *form {
 	return f
 }
 
+// hasList says whether a statement has a list of arguments: each length has a text of its own, and
+// these would leave no room for others.
+func (s statement) hasList() bool { return s.rows > 1 || patternsOf().lists.MatchString(s.query) }
+
 // patterns are how statements are written that are sent together.
 type patterns struct {
-	values, selects, updates, deletes, looks, argument, unfit *regexp.Regexp
+	values, selects, updates, deletes, looks, argument, unfit, lists *regexp.Regexp
 }
 
 var patternsOf = sync.OnceValue(func() patterns {
@@ -333,6 +362,8 @@ var patternsOf = sync.OnceValue(func() patterns {
 		looks:    regexp.MustCompile(`\(SELECT \w+ FROM \w+ WHERE ` + equal + `(?: AND ` + equal + `)*\)`),
 		argument: regexp.MustCompile(`\$(\d+)`),
 		unfit:    regexp.MustCompile(`(?i)\b(?:SELECT|UNION|GROUP|ORDER|LIMIT|OFFSET|RETURNING|EXISTS)\b`),
+		// IN, or rows of values
+		lists: regexp.MustCompile(`\bIN\s+\(\s*\$\d+\s*,|\)\s*,\s*\(\s*(?:CAST\(\s*)?\$\d`),
 	}
 })
 
@@ -341,12 +372,12 @@ func makeForm(s statement, reads bool) *form {
 	switch {
 	case reads:
 		return asking(query, s.args)
-	case len(s.args) == 0 || s.rows > 1:
+	case len(s.args) == 0:
 		return nil
 	}
 	query, unless := strings.CutSuffix(query, " "+unlessThere)
-	if f := selecting(query, s); f != nil {
-		return f
+	if f := selecting(query, s); f != nil || s.returns() {
+		return f // any other form returns nothing
 	}
 	if unless && s.rows == 0 {
 		query += " " + unlessThere
@@ -356,6 +387,9 @@ func makeForm(s statement, reads bool) *form {
 	}
 	return changing(query, s)
 }
+
+// returns says whether a write hands a row to somebody.
+func (s statement) returns() bool { return len(s.columns) > 0 || s.scan != nil }
 
 // given are the lists of arguments as rows, of which one has the arguments of one statement.
 func given(args []any) string {
@@ -415,7 +449,8 @@ func inserting(query string, s statement) *form {
 		return nil
 	}
 	f.apart = slices.Contains(statementForms().words.FindAllString(values, -1), m[1])
-	f.text = m[0][:len(m[0])-len("VALUES (")] + `SELECT ` + ofGiven(values) + ` FROM ` + given(s.args) + rest
+	f.text = m[0][:len(m[0])-len("VALUES (")] + `SELECT ` + ofGiven(values) + ` FROM ` + given(s.args) +
+		` ORDER BY given.n` + rest
 	return f
 }
 
@@ -459,7 +494,8 @@ func selecting(query string, s statement) *form {
 		text: `WITH found AS (SELECT given.n, one.* FROM ` + given(s.args) + ` LEFT JOIN LATERAL (SELECT 1, ` +
 			ofGiven(m[3]) + ` FROM ` + ofGiven(m[4]) + ` WHERE ` + ofGiven(m[5]) + ` OFFSET 0) one(there, ` + columns +
 			`) ON true), made AS (INSERT INTO ` + table + ` (` + columns + `) SELECT ` + columns +
-			` FROM found WHERE there = 1) SELECT CAST(n AS TEXT), ` + returns + `1 / COALESCE(there, 0) FROM found`,
+			` FROM found WHERE there = 1 ORDER BY found.n) SELECT CAST(n AS TEXT), ` + returns +
+			`1 / COALESCE(there, 0) FROM found`,
 		numbered: true,
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -290,6 +292,22 @@ func TestEachMemberGetsItsOwnNumbers(t *testing.T) {
 	if n := lines(t, db, `count(*)) FROM members WHERE at = 7`); n[0] != "9" {
 		t.Errorf("%s members", n[0])
 	}
+	updates = nil
+	for i := range 9 {
+		updates = append(updates, func(tx Tx) error {
+			_, err := tx.AssumeRow(
+				`INSERT INTO people (seq, id, name, same) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING`,
+				[]any{300 + i, fmt.Sprint("q", i), fmt.Sprint("q", i)}, []string{"seq"},
+				func(r Row) error { return r.Scan(&got[i][0]) },
+			)
+			return err
+		})
+	}
+	for i, err := range together(t, db, updates) {
+		if err != nil || got[i][0] != 300+int64(i) {
+			t.Errorf("person %d is %d (%v)", i, got[i][0], err)
+		}
+	}
 }
 
 // TestWhatStaysInItsOrder: a write is made with one that is alike before only where nothing between
@@ -318,6 +336,8 @@ func TestWhatStaysInItsOrder(t *testing.T) {
 		{"what nobody knows", []statement{of(addLine, "a"), of(`TRUNCATE marks`), of(addLine, "b")}, []int{1, 1, 1}},
 		{"numbers and texts", []statement{of(putMark, "a", "x"), of(putMark, "b", 1)}, []int{1, 1}},
 		{"what is no value", []statement{of(addLine, "a"), of(addLine, []byte("b"))}, []int{1, 1}},
+		{"rows of lists", []statement{of(addLine, "a"), of(`INSERT INTO notes (id) VALUES ($1), ($2)`, "a", "b"),
+			of(`INSERT INTO notes (id) VALUES ($1), ($2)`, "c", "d"), of(addLine, "b")}, []int{2, 1, 1}},
 		{"a text of another", []statement{assumed(addPerson, "a", "a", nil, 1), assumed(addPerson, "b", "b", "a", 0)},
 			[]int{1, 1}},
 	} {
@@ -328,6 +348,169 @@ func TestWhatStaysInItsOrder(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+// TestParcelsAreBounded: one update with very many statements is kept beside another.
+func TestParcelsAreBounded(t *testing.T) {
+	const many = 8000
+	key := func(i int) string { return fmt.Sprint("a-team-with-a-rather-long-id-", i) }
+	db := withTeams(t, sqldbtest.Postgres(t))
+	if err := db.Update(context.Background(), func(tx Tx) (err error) {
+		for i := range many {
+			err = errors.Join(err, tx.Do(`INSERT INTO teams (id, version, writer) VALUES ($1, 0, '')`, key(i)))
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range together(t, db, []func(Tx) error{
+		func(tx Tx) (err error) {
+			for i := range many {
+				err = errors.Join(err, tx.Do(touchTeam, key(i), key(i)))
+			}
+			return err
+		},
+		func(tx Tx) error { return tx.Do(addLine, "small") },
+	}) {
+		if err != nil {
+			t.Errorf("update %d: %v", i, err)
+		}
+	}
+	if n := lines(t, db, `count(*)) FROM teams WHERE version = 1 AND writer = id`); n[0] != fmt.Sprint(many) {
+		t.Errorf("%s of %d are kept", n[0], many)
+	}
+	if n := lines(t, db, `count(*)) FROM journal`); n[0] != "1" {
+		t.Errorf("%s lines of the other one", n[0])
+	}
+}
+
+// TestParcelsLookBackABit: neither is a parcel too large, nor does a write look for it too far.
+func TestParcelsLookBackABit(t *testing.T) {
+	var all []statement
+	for i := range 2*maxAlike + 1 {
+		all = append(all, of(touchTeam, fmt.Sprint(i), "x"))
+	}
+	if got := inParcels(all, false); len(got) != 3 || len(got[0].all) != maxAlike || len(got[2].all) != 1 {
+		t.Errorf("%d parcels", len(got))
+	}
+	for between, want := range map[int]int{maxBack - 1: 2, maxBack: 1} {
+		all := []statement{of(addLine, "a")}
+		for range between {
+			all = append(all, of(touchTeam, "hot", "x"))
+		}
+		if got := inParcels(append(all, of(addLine, "b")), false); len(got[0].all) != want {
+			t.Errorf("%d travel together with %d others between them, want %d", len(got[0].all), between, want)
+		}
+	}
+}
+
+// TestFormsThatAreNotRemembered: lists make new texts without end, and where there is no room, no
+// form is made to be thrown away.
+func TestFormsThatAreNotRemembered(t *testing.T) {
+	formsOfMu.Lock()
+	before := formsOf
+	formsOf = map[formKey]*form{}
+	formsOfMu.Unlock()
+	defer func() {
+		formsOfMu.Lock()
+		formsOf = before
+		formsOfMu.Unlock()
+	}()
+	for _, s := range []statement{
+		of(`SELECT id FROM teams WHERE id IN ($1, $2)`, "a", "b"),
+		of(`INSERT INTO notes (id) VALUES ($1), ($2)`, "a", "b"),
+		of(`INSERT INTO notes (id) VALUES (CAST($1 AS TEXT)), (CAST($2 AS TEXT))`, "a", "b"),
+		{query: `DELETE FROM notes WHERE id = $1`, args: []any{"a"}, rows: 2},
+	} {
+		for _, reads := range []bool{true, false} {
+			if formOf(s, reads) != nil || len(formsOf) > 0 {
+				t.Errorf("%s is remembered", s.query)
+			}
+		}
+	}
+	for _, s := range []statement{
+		of(touchTeam, "a", "x"), assumed(addPerson, "a", "a", nil, 1), assumed(addMember, "a", "b", 1),
+	} {
+		if formOf(s, false) == nil {
+			t.Errorf("%s has no form", s.query)
+		}
+	}
+	for i := 0; len(formsOf) < maxForms; i++ {
+		formOf(of(fmt.Sprint(`SELECT `, i)), true)
+	}
+	s := of(addLine, "a")
+	if n := testing.AllocsPerRun(100, func() {
+		if formOf(s, false) != nil {
+			t.Error("a form has found room")
+		}
+	}); n > 5 {
+		t.Errorf("%.0f allocations for no form", n)
+	}
+}
+
+// TestRowsAreMadeInOrder: numbers that the server gives go up as the updates came.
+func TestRowsAreMadeInOrder(t *testing.T) {
+	for _, s := range []statement{
+		of(addLine, "a"), of(putMark, "a", "b"), assumed(addPerson, "a", "a", nil, 1), assumed(addMember, "a", "b", 1),
+	} {
+		if f := formOf(s, false); f == nil || !strings.Contains(f.text, " ORDER BY ") {
+			t.Errorf("%s: %+v", s.query, f)
+		}
+	}
+}
+
+// TestWhichFormsAreGivenUp: those that the server can never take, and no others.
+func TestWhichFormsAreGivenUp(t *testing.T) {
+	for _, c := range []struct {
+		said       pgconn.PgError
+		blamed, up bool
+	}{
+		{pgconn.PgError{Code: "42804"}, true, true},
+		{pgconn.PgError{Code: "42P18"}, true, true},
+		{pgconn.PgError{Code: "0A000"}, true, true},
+		{pgconn.PgError{Code: "0A000", Routine: "RevalidateCachedQuery"}, false, false},
+		{pgconn.PgError{Code: "42P05"}, false, false}, // a statement is there already
+		{pgconn.PgError{Code: "42P01"}, true, false},  // a table is not there now
+		{pgconn.PgError{Code: "42703"}, true, false},
+		{pgconn.PgError{Code: "42501"}, true, false}, // a right is missing now
+		{pgconn.PgError{Code: notUnique}, true, false},
+		{pgconn.PgError{Code: divisionByZero}, true, false},
+		{pgconn.PgError{Code: "40001"}, false, false},
+	} {
+		c.said.Severity = "ERROR"
+		first, second := &form{}, &form{}
+		tx := &pgTx{whose: []origin{{number: -1, form: first}, {number: -1, form: second}}, answered: 1}
+		if got := tx.blame(&c.said); got != c.blamed || second.off.Load() != c.up || first.off.Load() {
+			t.Errorf("%+v: blamed %v, given up %v and %v", c.said, got, first.off.Load(), second.off.Load())
+		}
+		tx.answered = 2
+		if tx.blame(&c.said) {
+			t.Errorf("%+v: nobody knows whose it is", c.said)
+		}
+	}
+}
+
+// TestNoFormIsGivenUpForAnother: what the server cannot prepare is the matter of who asked for it.
+func TestNoFormIsGivenUpForAnother(t *testing.T) {
+	db := withTeams(t, sqldbtest.Postgres(t))
+	var updates []func(Tx) error
+	for i := range 6 {
+		updates = append(updates, func(tx Tx) error {
+			err := errors.Join(tx.Do(touchTeam, fmt.Sprint("t", i), "x"), tx.Do(addLine, fmt.Sprint(i)))
+			if i == 5 {
+				err = errors.Join(err, tx.Do(`UPDATE teams SET writer = nofunction($2) WHERE id = $1`, "z", "x"))
+			}
+			return err
+		})
+	}
+	for i, err := range together(t, db, updates) {
+		if (err != nil) != (i == 5) {
+			t.Errorf("update %d: %v", i, err)
+		}
+	}
+	if formOf(of(touchTeam, "a", "x"), false) == nil || formOf(of(addLine, "a"), false) == nil {
+		t.Error("a form is given up for another statement")
 	}
 }
 

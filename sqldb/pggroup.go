@@ -447,7 +447,9 @@ func (g *groups) settle(in *group, err error) {
 			m.alone, m.careful = true, wrong
 		case m.shares < maxShares && (several || in.mayRunAgain(err, culprit)):
 			if m.stays() {
-				m.shares++
+				if !several { // each by itself, it may well be kept
+					m.shares++
+				}
 				rerun = append(rerun, m)
 				continue
 			}

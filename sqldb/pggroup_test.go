@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -454,6 +456,26 @@ func TestWhatAWriteMayChange(t *testing.T) {
 		w := statement{query: c.write, args: []any{c.of}}
 		if got := w.changes(statement{query: c.question, args: []any{c.by}}); got != c.changes {
 			t.Errorf("%s (%s) changes %s (%s): %t", c.write, c.of, c.question, c.by, got)
+		}
+	}
+}
+
+// TestATryOfSeveralIsNoShare: who shared a transaction that failed because a statement stood for
+// several shares as many after that as anybody.
+func TestATryOfSeveralIsNoShare(t *testing.T) {
+	for _, c := range []struct {
+		form *form
+		want int
+	}{{&form{}, 0}, {nil, 1}} {
+		g := &groups{}
+		g.first.most = maxShared
+		m := &member{ctx: context.Background(), done: make(chan struct{})}
+		other := &member{ctx: context.Background(), done: make(chan struct{})}
+		tx := &pgTx{whose: []origin{{number: 1, form: c.form}}}
+		in := &group{lane: &g.first, members: []*member{m, other}, tx: tx}
+		g.settle(in, &pgconn.PgError{Severity: "ERROR", Code: notUnique})
+		if m.shares != c.want || len(g.first.waiting) == 0 || g.first.waiting[0] != m {
+			t.Errorf("%d shares, %d wait, want %d", m.shares, len(g.first.waiting), c.want)
 		}
 	}
 }
