@@ -36,7 +36,8 @@ type formerWriter interface {
 	MoveLinks(from, to JobID) error
 }
 
-// maxFormers is how many targets of one job are kept.
+// maxFormers is how many targets of one job are kept, and how many jobs that are no more of one
+// target: a job that is made anew each night would leave all its people each time.
 const maxFormers = 8 //bound:list targets that a job has left, and of which it is kept what it wrote there
 
 // leave keeps what a job has written at a target that it writes to no more.
@@ -51,7 +52,19 @@ func leave(tx Tx, j JobID, place string, now time.Time) error {
 		return tx.DeleteLinks(j)
 	}
 	f := Former{JobID: j, Place: place, Left: now.UTC()}
-	of := slices.DeleteFunc(all, func(x Former) bool { return x.JobID != j || x.Place == place })
+	var of []Former
+	for _, x := range all {
+		alike := x.JobID == j && x.Place != place
+		if x.JobID != j && x.Place == place {
+			_, err := tx.Job(x.JobID)
+			if alike = errors.Is(err, refusal.ErrNoRow); err != nil && !alike {
+				return err
+			}
+		}
+		if alike {
+			of = append(of, x)
+		}
+	}
 	slices.SortFunc(of, func(a, b Former) int { return cmp.Or(a.Left.Compare(b.Left), cmp.Compare(a.Place, b.Place)) })
 	for i := 0; i <= len(of)-maxFormers; i++ {
 		if err := tx.DeleteFormer(of[i]); err != nil {

@@ -76,6 +76,24 @@ func TestALeaverLosesAccessAtATargetThatIsRenamed(t *testing.T) {
 	}
 }
 
+// TestAJobThatIsMadeAnewEachNightLeavesLittle: what the last ones have written is kept, and not what
+// all of them have.
+func TestAJobThatIsMadeAnewEachNightLeavesLittle(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	app := h.application("Eng")
+	for range 12 {
+		j := h.job(app)
+		h.must(h.tenant.DeleteJob(t.Context(), tenanttest.Actor, j.ID))
+	}
+	if n := len(h.formers()); n != 8 {
+		t.Errorf("%d former targets are known", n)
+	}
+	h.enable("eva", false)
+	h.job(app)
+	h.want("ada*", "eva", "Eng=ada+eva")
+}
+
 func (h *house) formers() (all []tenant.Former) {
 	h.t.Helper()
 	h.must(h.tenant.Store.View(h.t.Context(), func(r tenant.Reader) (err error) {
