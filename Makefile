@@ -29,7 +29,7 @@ deps: ## install what the tests need (Debian); two minutes, once
 FIRST = ./cmd/gatehouse ./deploy ./center/ssoadmin
 test: deps ## run everything, nothing may be skipped; fifteen minutes
 	@echo "Running all tests. The first package, whose results come first, takes ten minutes."
-	GATEHOUSE_REQUIRE_ALL=1 $(GO) test -count=1 -vet=off -timeout 20m -p 3 -parallel 4 $(FIRST) ./...
+	GATEHOUSE_REQUIRE_ALL=1 $(GO) test -count=1 -vet=off -timeout 25m -p 3 -parallel 4 $(FIRST) ./...
 
 test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then only what has changed
 	$(GO) test -short $$($(GO) list ./... | grep -v /cmd/)

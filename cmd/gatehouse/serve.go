@@ -131,7 +131,6 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 		return err
 	}
 	defer h.takeOrders(server.Controlled{Center: c})()
-	h.log.InfoContext(ctx, "the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	told := []prometheus.Collector{metrics.New(c), counted, observe.AuditMetrics("center", c.Chain, couriers)}
 	if err := h.serveMetrics(ctx, &s.metrics, append(told, h.collectors()...)...); err != nil {
 		return err
@@ -145,6 +144,7 @@ func (w *world) serve(ctx context.Context, s *serveSettings) error {
 	if err := c.Begin(ctx, s.credentials.Settings()); err != nil {
 		return err
 	}
+	h.log.InfoContext(ctx, "the center is ready", "portal", c.PortalURL(), "console", c.ConsoleURL(), "endpoint", c.URL)
 	return h.run(ctx, l, server.Handler(c, cfg), c.Run)
 }
 

@@ -75,8 +75,6 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 				return err
 			}
 			defer h.takeOrders(server.Controlled{Tenant: t})()
-			id, desk := t.Organization.ID, t.AdminCenterURL()
-			h.log.InfoContext(ctx, "the tenant is ready", "admin_center", desk, "graph", t.GraphURL(), "tenant_id", id)
 			if err := h.notify(t, mails); err != nil {
 				return err
 			}
@@ -85,6 +83,8 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 			}
 			jobs := h.jobs(t)
 			jobs.Interval = r.interval
+			id, desk := t.Organization.ID, t.AdminCenterURL()
+			h.log.InfoContext(ctx, "the tenant is ready", "admin_center", desk, "graph", t.GraphURL(), "tenant_id", id)
 			return h.run(ctx, l, server.Handler(t, r.config(h, jobs)), t.Run)
 		},
 	}
