@@ -76,8 +76,8 @@ func TestALeaverLosesAccessAtATargetThatIsRenamed(t *testing.T) {
 	}
 }
 
-// TestAJobThatIsMadeAnewEachNightLeavesLittle: what the last ones have written is kept, and not what
-// all of them have.
+// TestAJobThatIsMadeAnewEachNightLeavesLittle: what the last ones have written is kept, and not
+// what all of them have.
 func TestAJobThatIsMadeAnewEachNightLeavesLittle(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, center.ProfileStandard)
