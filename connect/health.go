@@ -57,7 +57,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	if err != nil {
 		return h, err
 	}
-	if h.Unread = p.unread; p.tooLittle() {
+	if h.Unread = p.unread; p.tooLittle() || p.hidden(partSaved) {
 		h.Condition = Unknown
 	}
 	for _, s := range p.Steps {
@@ -85,12 +85,45 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	if h.Expires, err = p.expiries(ctx); err != nil {
 		return h, err
 	}
+	if err := h.untested(ctx, p); err != nil {
+		return h, err
+	}
 	for _, e := range h.Expires {
 		if !e.At.IsZero() && e.At.Before(p.cfg.Now()) {
 			h.find(e.What, Broken, "it expired on "+e.At.UTC().Format(time.DateOnly), "gatehouse rotate replaces it")
 		}
 	}
 	return h, nil
+}
+
+// untested adds what the center itself says of its access tokens, where nobody could test the one
+// that the tenant has saved.
+func (h *Health) untested(ctx context.Context, p *Plan) error {
+	_, keeps := p.cfg.Center.(TokenKeeper) // what that remembers is no evidence
+	if keeps || p.State.Job.ID == "" || !p.hidden(partTest) && !p.hidden(partSaved) {
+		return nil
+	}
+	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
+	if err != nil {
+		return err
+	}
+	const part, next = "Access token in the center", "gatehouse connect repair makes another"
+	now := p.cfg.Now()
+	tokens = slices.DeleteFunc(tokens, func(t adminapi.BearerToken) bool { return t.ExpirationTime.Before(now) })
+	idle := func(t adminapi.BearerToken) bool {
+		return t.LastUsedTime == nil || t.LastUsedTime.Before(now.Add(-inUseUntil))
+	}
+	s := p.State.Job.Schedule
+	switch {
+	case len(tokens) == 0:
+		h.find(part, Broken, "there is none that is valid, so the tenant has none that works", next)
+	case s != nil && s.State == "Active" && !slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool {
+		return !idle(t)
+	}):
+		h.find(part, Drifted, "provisioning is on, and nobody has used one for two hours",
+			"see whether the tenant reaches the center; if it does, "+next)
+	}
+	return nil
 }
 
 // ErrNotConnected says that there is nothing that could be mended.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -169,5 +170,46 @@ func TestStatusSaysWhatMayBeRead(t *testing.T) {
 		Transport: &withheld{"/validateCredentials", http.StatusForbidden},
 	})); err == nil {
 		t.Error("what changes something goes on without what it has to know")
+	}
+}
+
+// TestStatusBelievesNoTokenThatIsNotThere: who may not test what the tenant has saved learns what
+// the center says of its tokens.
+func TestStatusBelievesNoTokenThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	r := newRotating(t)
+	status := func(path string, ahead time.Duration) (connect.Condition, []string) {
+		t.Helper()
+		cfg := config(r.Ends, &http.Client{Transport: &withheld{path, http.StatusForbidden}})
+		cfg.Now = func() time.Time { return time.Now().Add(ahead) }
+		h, err := connect.ObserveHealth(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []string
+		for _, f := range h.Findings {
+			parts = append(parts, f.Part)
+		}
+		return h.Condition, parts
+	}
+	const part = "Access token in the center"
+	paths := []string{"/validateCredentials", "/synchronization/secrets"}
+	for _, path := range paths {
+		if _, parts := status(path, 0); slices.Contains(parts, part) {
+			t.Errorf("%s: a token in use is in %q", path, parts)
+		}
+		if c, parts := status(path, 3*time.Hour); c != connect.Drifted || !slices.Contains(parts, part) {
+			t.Errorf("%s: not used for three hours, it is %s: %q", path, c, parts)
+		}
+	}
+	for _, id := range r.tokens() {
+		if err := r.Admin.DeleteBearerToken(t.Context(), r.tenant, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range paths {
+		if c, parts := status(path, 0); c != connect.Broken || !slices.Contains(parts, part) {
+			t.Errorf("%s: without a token it is %s: %q", path, c, parts)
+		}
 	}
 }
