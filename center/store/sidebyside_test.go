@@ -19,6 +19,9 @@ type overheard struct {
 }
 
 func (o *overheard) hear(sql string) sqldbtest.Fault {
+	if strings.Contains(sql, "gatehouse_changes") { // the store's own, now and then
+		return sqldbtest.Pass
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(sql)), " ")
@@ -33,6 +36,15 @@ func (o *overheard) hear(sql string) sqldbtest.Fault {
 		}
 	}
 	return sqldbtest.Pass
+}
+
+// forget returns what was overheard so far.
+func (o *overheard) forget() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	late := o.late
+	o.late = nil
+	return late
 }
 
 // TestWhatManyChangeAsksBeforeItWrites: on PostgreSQL changes that arrive together are prepared
@@ -88,11 +100,11 @@ func TestWhatManyChangeAsksBeforeItWrites(t *testing.T) {
 		}},
 		{"a user is deleted", func() error { return c.DeleteUser(ctx, by, u.ID) }},
 	} {
-		heard.late = nil
+		heard.forget()
 		if err := each.do(); err != nil {
 			t.Fatalf("%s: %v", each.name, err)
 		}
-		for _, late := range heard.late {
+		for _, late := range heard.forget() {
 			t.Errorf("%s: %s", each.name, late)
 		}
 	}
