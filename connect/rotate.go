@@ -318,7 +318,7 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	made := madeToken{}
+	var made madeToken
 	if t.made, made, err = p.makeToken(ctx, t.current.Profile, t.current.TokenID, before); err != nil {
 		return err
 	}

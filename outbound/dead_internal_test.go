@@ -28,7 +28,7 @@ func TestADeadConnectionIsFoundOut(t *testing.T) {
 	connections.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // #nosec G402 -- the test's own server
 	client := &http.Client{Transport: connections, Timeout: time.Minute}
 	ask := func() (string, error) {
-		res, err := client.Get("https://" + way.address) //nolint:noctx // the client has a timeout
+		res, err := client.Get("https://" + way.address)
 		if err != nil {
 			return "", err
 		}
@@ -57,7 +57,7 @@ type way struct {
 }
 
 func newWay(t *testing.T, to string) *way {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func newWay(t *testing.T, to string) *way {
 			if err != nil {
 				return
 			}
-			there, err := net.Dial("tcp", to) //nolint:noctx // a test's
+			there, err := net.Dial("tcp", to)
 			if err != nil {
 				return
 			}

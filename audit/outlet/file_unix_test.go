@@ -68,7 +68,7 @@ func TestAPipeIsWrittenTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer reader.Close() //nolint:errcheck // nothing is left to be read
 	f := &file{path: path, format: JSON, sync: syncFolder}
 	for range 2 {
 		if err := f.Deliver(t.Context(), someParcels); err != nil {
