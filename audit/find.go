@@ -195,3 +195,12 @@ func (p Place) behind(events ...Event) Place {
 	}
 	return p
 }
+
+// Newest is the time of the newest event; zero: there is none.
+func Newest(r Reader) (time.Time, error) {
+	found, err := r.FindEvents(Query{Limit: 1})
+	if err != nil || len(found.Events) == 0 {
+		return time.Time{}, err
+	}
+	return found.Events[0].Time, nil
+}

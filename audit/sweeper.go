@@ -38,8 +38,23 @@ type Sweeper struct {
 	last   Ruling
 }
 
-// Start says that the program has just started: the clock may be wrong.
-func (s *Sweeper) Start() {
+// lookFor bounds the look at the clock before all other work.
+const lookFor = 5 * time.Second //bound:wait a look at the clock, at the start
+
+// Begin has the clock doubted where it is far ahead of what is known, before any worker of a node
+// that has just started leaves an event: that would be known then. look calls Look and Looked.
+// Where the database does not answer, the first sweep looks.
+func (s *Sweeper) Begin(ctx context.Context, log *slog.Logger, look func(context.Context) error) {
+	s.start()
+	short, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	if err := look(short); err != nil && ctx.Err() == nil {
+		log.ErrorContext(ctx, "look at the clock", "error", err)
+	}
+}
+
+// start says that the program has just started: the clock may be wrong.
+func (s *Sweeper) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.starts = true

@@ -46,7 +46,7 @@ func (s *sweeping) each(d, ahead time.Duration, keep Retention, nodes ...*Sweepe
 
 func started() *Sweeper {
 	var s Sweeper
-	s.Start()
+	s.start()
 	return &s
 }
 

@@ -34,7 +34,10 @@ func wake(work chan struct{}) {
 // provider's metadata, imports the organization and keeps the roles in IAM. Any number of processes
 // may run it on one store.
 func (c *Center) Run(ctx context.Context) {
-	c.lookAtClock(ctx)
+	c.sweeper.Begin(ctx, c.Log, func(ctx context.Context) error {
+		_, _, err := c.mayRemove(ctx)
+		return err
+	})
 	var all sync.WaitGroup
 	defer all.Wait()
 	do := func(what string, work <-chan struct{}, each time.Duration, once func(context.Context) (bool, error)) {
@@ -119,21 +122,6 @@ func (c *Center) Sweep(ctx context.Context) error {
 	}), c.sweepEvents(ctx, now, ruling.Keep), c.WarnOfExpiry(ctx), c.endRevocations(ctx), c.lookAtSetup(ctx))
 }
 
-// lookFor bounds the look at the clock before all other work.
-const lookFor = 5 * time.Second //bound:wait a look at the clock, at the start
-
-// lookAtClock has the clock doubted where it is far ahead of what is known, before any worker of
-// this node leaves an event: that would be known then. Where the database does not answer, the
-// first sweep looks.
-func (c *Center) lookAtClock(ctx context.Context) {
-	c.sweeper.Start()
-	short, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	if _, _, err := c.mayRemove(short); err != nil && ctx.Err() == nil {
-		c.Log.ErrorContext(ctx, "look at the clock", "error", err)
-	}
-}
-
 // mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
 // fast would forget what others go by.
 func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Ruling, err error) {
@@ -142,10 +130,7 @@ func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 		if now, err = c.clock(r); err != nil {
 			return err
 		}
-		found, err := r.FindEvents(audit.Query{Limit: 1})
-		if len(found.Events) > 0 {
-			newest = found.Events[0].Time
-		}
+		newest, err = audit.Newest(r)
 		return err
 	})
 	if err != nil {

@@ -19,7 +19,10 @@ const (
 // Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
 // removes what is over, and, where Provision is set, runs the synchronization jobs.
 func (t *Tenant) Run(ctx context.Context) {
-	t.lookAtClock(ctx)
+	t.sweeper.Begin(ctx, t.Log, func(ctx context.Context) error {
+		_, _, err := t.mayRemove(ctx)
+		return err
+	})
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
@@ -69,21 +72,6 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now, ruling.Keep))
 }
 
-// lookFor bounds the look at the clock before all other work.
-const lookFor = 5 * time.Second //bound:wait a look at the clock, at the start
-
-// lookAtClock has the clock doubted where it is far ahead of what is known, before any worker of
-// this node leaves an event: that would be known then. Where the database does not answer, the
-// first sweep looks.
-func (t *Tenant) lookAtClock(ctx context.Context) {
-	t.sweeper.Start()
-	short, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	if _, _, err := t.mayRemove(short); err != nil && ctx.Err() == nil {
-		t.Log.ErrorContext(ctx, "look at the clock", "error", err)
-	}
-}
-
 // mayRemove says what may be removed because of its age, and what time it is: a node whose clock is
 // fast would forget what others go by.
 func (t *Tenant) mayRemove(ctx context.Context) (now time.Time, ruling audit.Ruling, err error) {
@@ -92,10 +80,7 @@ func (t *Tenant) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 		if now, err = t.clock(r); err != nil {
 			return err
 		}
-		found, err := r.FindEvents(audit.Query{Limit: 1})
-		if len(found.Events) > 0 {
-			newest = found.Events[0].Time
-		}
+		newest, err = audit.Newest(r)
 		return err
 	})
 	if err != nil {
