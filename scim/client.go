@@ -108,7 +108,6 @@ func (c *Client) do(
 		}
 		body = bytes.NewReader(data)
 	}
-	began := time.Now()
 	ctx, alive, end := c.attend(ctx, method)
 	defer end()
 	var connected atomic.Bool
@@ -133,9 +132,6 @@ func (c *Client) do(
 	data, err := io.ReadAll(listened{io.LimitReader(res.Body, maxAnswer), alive})
 	if err != nil {
 		return "", &Unanswered{true, lost(ctx, fmt.Errorf("read the SCIM endpoint's answer: %w", err))}
-	}
-	if c.Patience != nil {
-		c.Patience.grow(began, 2*time.Since(began))
 	}
 	if res.StatusCode/100 != 2 {
 		return "", problem(res, data)

@@ -71,6 +71,7 @@ func (c *Client) attend(
 	return attended, alive, func() {
 		watch.Stop()
 		give(nil)
+		c.Patience.grow(began, 2*heard.Load().Sub(began)) // as slow as it was
 	}
 }
 

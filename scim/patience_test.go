@@ -156,3 +156,23 @@ func TestAnAnswerThatIsArrivingIsWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestASlowCreationMakesNobodyWait: it is waited for, and says nothing of how long a change takes.
+func TestASlowCreationMakesNobodyWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		there := &service{changes: always(40 * time.Second), question: always(0)}
+		client := &scim.Client{
+			BaseURL: "http://scim.example/v2", HTTP: &http.Client{Transport: there}, Patience: &scim.Patience{},
+		}
+		if _, err := client.Create(t.Context(), "/Users", scim.Resource{}); err != nil {
+			t.Error(err)
+		}
+		there.changes = always(forever)
+		began := time.Now()
+		err := client.Delete(t.Context(), "/Users/1")
+		if took := time.Since(began); !errors.Is(err, scim.ErrLost) || took != 5*time.Second {
+			t.Errorf("a change on a dead connection: %v after %s", err, took)
+		}
+	})
+}
