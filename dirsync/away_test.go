@@ -75,10 +75,7 @@ func (from source) disable(t *testing.T, id tenant.UserID) {
 func TestALeaverDoesNotWaitForTheSource(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
-	graph, scim := &way{}, &way{}
-	config := between(from, to, newTenant(t, t.TempDir()))
-	config.Source.HTTP.Transport = through(config.Source.HTTP.Transport, graph)
-	config.HTTP = &http.Client{Transport: scim}
+	config, graph, scim := byWays(t, from, to)
 	config.Groups, config.Nested = []string{"Engineering", "Art"}, true
 	cycle(t, config, false)
 	from.disable(t, "u2")
@@ -117,6 +114,15 @@ func TestALeaverDoesNotWaitForTheSource(t *testing.T) {
 	}
 }
 
+// byWays is a sync between a source and a target, on ways to each that a test can break.
+func byWays(t *testing.T, from source, to target) (config Config, graph, scim *way) {
+	graph, scim = &way{}, &way{}
+	config = between(from, to, newTenant(t, t.TempDir()))
+	config.Source.HTTP.Transport = through(config.Source.HTTP.Transport, graph)
+	config.HTTP = &http.Client{Transport: scim}
+	return config, graph, scim
+}
+
 // through is a transport that adds a token, on another way.
 func through(tokens http.RoundTripper, w *way) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -141,10 +147,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestASourceThatAsksToWaitKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
-	graph, scim := &way{}, &way{}
-	config := between(from, to, newTenant(t, t.TempDir()))
-	config.Source.HTTP.Transport = through(config.Source.HTTP.Transport, graph)
-	config.HTTP = &http.Client{Transport: scim}
+	config, graph, scim := byWays(t, from, to)
 	cycle(t, config, false)
 	from.disable(t, "u2")
 	s, err := Open(ctx, config)

@@ -186,10 +186,7 @@ func TestNobodyIsDisabledByAProcessThatDies(t *testing.T) {
 func TestAFirstComparisonWaitsForTheSource(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileAWS)
-	graph, scim := &way{}, &way{}
-	config := between(from, to, newTenant(t, t.TempDir()))
-	config.Source.HTTP.Transport = through(config.Source.HTTP.Transport, graph)
-	config.HTTP = &http.Client{Transport: scim}
+	config, graph, scim := byWays(t, from, to)
 	if err := from.AddMember(ctx, tenanttest.Actor, "g1", "u2"); err != nil {
 		t.Fatal(err)
 	}

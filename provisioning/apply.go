@@ -108,8 +108,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	tries := link.Tries
 	c.judge(&link, err)
-	if o.leaves() && MayPass(err) {
-		c.hurry(&link, err)
+	if o.leaves() && c.hurry(&link, err) {
 		c.tryMeanwhile(link)
 	}
 	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {
@@ -233,12 +232,17 @@ func (c *cycle) judge(link *Link, err error) {
 	}
 }
 
-// hurry lets what takes access away, and has failed in a way that may pass, be tried again soon.
-func (c *cycle) hurry(link *Link, err error) {
+// hurry lets what takes access away, and has failed in a way that may pass, be tried again soon. It
+// says whether it may.
+func (c *cycle) hurry(link *Link, err error) bool {
+	if !MayPass(err) {
+		return false
+	}
 	soon := c.Now().Add(max(hurriedPause, Asked(err)))
-	if MayPass(err) && link.Tries <= hurriedTries && link.RetryAt.After(soon) {
+	if link.Tries <= hurriedTries && link.RetryAt.After(soon) {
 		link.RetryAt = soon
 	}
+	return true
 }
 
 // stops returns the errors that end the cycle: no more credentials, no more answers, or told to

@@ -52,18 +52,9 @@ func leave(tx Tx, j JobID, place string, now time.Time) error {
 		return tx.DeleteLinks(j)
 	}
 	f := Former{JobID: j, Place: place, Left: now.UTC()}
-	var of []Former
-	for _, x := range all {
-		alike := x.JobID == j && x.Place != place
-		if x.JobID != j && x.Place == place {
-			_, err := tx.Job(x.JobID)
-			if alike = errors.Is(err, refusal.ErrNoRow); err != nil && !alike {
-				return err
-			}
-		}
-		if alike {
-			of = append(of, x)
-		}
+	of, err := f.among(tx, all)
+	if err != nil {
+		return err
 	}
 	slices.SortFunc(of, func(a, b Former) int { return cmp.Or(a.Left.Compare(b.Left), cmp.Compare(a.Place, b.Place)) })
 	for i := 0; i <= len(of)-maxFormers; i++ {
@@ -72,6 +63,27 @@ func leave(tx Tx, j JobID, place string, now time.Time) error {
 		}
 	}
 	return errors.Join(tx.MoveLinks(j, f.Links()), tx.PutFormer(f))
+}
+
+// among are those of all that count together with this one: other targets of the same job, and the
+// same target of jobs that are no more.
+func (f Former) among(tx Tx, all []Former) (of []Former, err error) {
+	for _, x := range all {
+		switch {
+		case (x.JobID == f.JobID) == (x.Place == f.Place): // the same, or nothing in common
+			continue
+		case x.JobID != f.JobID:
+			_, err := tx.Job(x.JobID)
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, refusal.ErrNoRow) {
+				return nil, err
+			}
+		}
+		of = append(of, x)
+	}
+	return of, nil
 }
 
 // endJob deletes a job, and keeps what it has written.

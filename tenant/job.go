@@ -80,8 +80,7 @@ type jobWriter interface {
 func (j *Job) compare() {
 	j.reset()
 	j.Compare, j.Unasked = true, false
-	j.Restored = false
-	j.Unlisted = 0
+	j.Restored, j.Unlisted = false, 0
 }
 
 // compareUnasked is compare where nobody has asked for it: what somebody else has done at the

@@ -142,7 +142,8 @@ func (c *Center) taskACS() Task {
 			"Identity source tab: Actions > Change identity source",
 			"External identity provider > Next",
 			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, of " +
-				"Default IPv4 and of Dual-stack if both are there, or choose Download metadata file if the button is there",
+				"Default IPv4 and of Dual-stack if both are there, or choose Download metadata file if the " +
+				"button is there",
 			"Leave this page of the console open",
 		},
 		Wants: []Want{{
