@@ -87,10 +87,11 @@ type Synchronizer struct {
 	runner  *syncjobs.Runner
 	job     tenant.Job
 	dialect provisioning.Dialect
-	remote  string                    // the service principal of the source whose assignments are followed, or empty
-	groups  []tenant.GroupID          // to follow, in the order of the configuration
-	missing map[string]tenant.GroupID // of them, those that were deleted, by their names there
-	told    map[string]bool           // of which of these it was said
+	remote  string                      // the service principal of the source whose assignments are followed, or empty
+	groups  []tenant.GroupID            // to follow, in the order of the configuration
+	missing map[string]tenant.GroupID   // of them, those that were deleted, by their names there
+	told    map[string]bool             // of which of these it was said
+	strange map[tenant.PrincipalID]bool // who is assigned, or a member, and never comes
 
 	news     atomic.Int64  // goes up with whatever comes from the source
 	patience time.Duration // with a source that says nothing

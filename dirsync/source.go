@@ -89,21 +89,37 @@ const (
 	patiently = time.Second      //bound:none how often, not how much
 )
 
+// The parts of a directory are read one after the other, and may change meanwhile: somebody who was
+// made after the users were read is named by the groups, or by who is assigned. Then all is read
+// again, which tells only what has changed.
+const (
+	maxPulls = 3                      //bound:depth how often a cycle of a sync reads its source
+	again    = 250 * time.Millisecond //bound:none the first pause before it does; the next one is longer
+)
+
 // pull brings the mirror up to date. If it hurries, it ends when the source says nothing for a
 // while and an object is to be tried again at the target.
-func (s *Synchronizer) pull(ctx context.Context, hurries bool) (mirror.Pulled, error) {
+func (s *Synchronizer) pull(ctx context.Context, hurries bool) (pulled mirror.Pulled, err error) {
 	reading, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	if hurries {
 		go s.hurry(reading, end)
 	}
-	s.news.Add(1)
-	pulled, err := s.mirror.Pull(reading)
+	for round, whole := 1, false; err == nil && !whole; round++ {
+		var now mirror.Pulled
+		s.news.Add(1)
+		now, err = s.mirror.Pull(reading)
+		pulled.Full, pulled.Objects = pulled.Full || now.Full, pulled.Objects+now.Objects
+		pulled.Unknown = append(pulled.Unknown, now.Unknown...)
+		if err == nil {
+			whole, err = s.assign(reading, pulled.Unknown, round == maxPulls)
+		}
+		if err == nil && !whole {
+			err = pausing(reading, again<<(round-1))
+		}
+	}
 	if s.config.OnRead != nil {
 		s.config.OnRead(pulled.Objects, true)
-	}
-	if err == nil {
-		err = s.assign(reading)
 	}
 	if err != nil {
 		if cause := context.Cause(reading); errors.Is(cause, errSlow) {
@@ -112,6 +128,15 @@ func (s *Synchronizer) pull(ctx context.Context, hurries bool) (mirror.Pulled, e
 		return pulled, fmt.Errorf("read %s: %w", s.config.Source.BaseURL, err)
 	}
 	return pulled, nil
+}
+
+func pausing(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // hurry ends a pull that has brought nothing for a while, when something is due.
@@ -154,38 +179,92 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 // assign gives the job whom the application at the source has, and the groups that are followed.
 // That, and that the directory is whole with it, is kept at once: if the process dies, what is here
 // is that of before, or is not whole.
-func (s *Synchronizer) assign(ctx context.Context) error {
+//
+// If somebody is named whom nobody knows here, it keeps nothing and is not done, unless this is the
+// last try. Whoever is left out then is not waited for again.
+func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, last bool) (done bool, err error) {
 	groups, err := s.followed(ctx)
+	if errors.Is(err, errPassedOver) && !last {
+		return false, nil
+	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	var holders []tenant.Holder
 	var roles []tenant.Role
 	now := s.scope()
 	if s.remote != "" {
 		if holders, roles, err = s.mirror.Assignments(ctx, s.remote, now.Roles); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for _, id := range groups {
 		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
 	}
+	unknown, err := s.unknown(ctx, named, holders)
+	if err != nil {
+		return false, err
+	}
+	news := func(id tenant.PrincipalID) bool { return !s.strange[id] }
+	if !last && slices.ContainsFunc(slices.Collect(maps.Keys(unknown)), news) {
+		return false, nil
+	}
+	s.strange = unknown
 	text, _ := json.Marshal(now) // plain fields always encode
 	note := tenant.Note{Name: noteScope, Text: string(text)}
 	whole, err := s.mirror.WholeNote(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if s.remote == "" && len(s.groups) == 0 { // everybody is in scope, whoever is assigned
 		if err := s.config.State.SetNote(ctx, note); err != nil {
-			return err
+			return false, err
 		}
-		return s.config.State.SetNote(ctx, whole)
+		return true, s.config.State.SetNote(ctx, whole)
 	}
-	return s.config.State.SetAssigned(
+	return true, s.config.State.SetAssigned(
 		ctx, audit.SystemActor, s.job.ServicePrincipalID, holders, roles, note, whole,
 	)
 }
+
+// unknown are those of some people and groups, and of holders, who are not in the directory here.
+// Whoever is assigned in it is.
+func (s *Synchronizer) unknown(
+	ctx context.Context, named []tenant.PrincipalID, holders []tenant.Holder,
+) (unknown map[tenant.PrincipalID]bool, err error) {
+	assigned, err := s.config.State.Assignments(
+		ctx, tenant.AssignmentQuery{ServicePrincipalID: s.job.ServicePrincipalID},
+	)
+	if err != nil {
+		return nil, err
+	}
+	looked := map[tenant.PrincipalID]bool{}
+	for _, a := range assigned {
+		looked[a.PrincipalID] = true
+	}
+	ids := slices.Clone(named)
+	for _, h := range holders {
+		ids = append(ids, h.Principal)
+	}
+	unknown = map[tenant.PrincipalID]bool{}
+	for _, id := range ids {
+		if looked[id] {
+			continue
+		}
+		looked[id] = true
+		known, err := s.mirror.Known(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			unknown[id] = true
+		}
+	}
+	return unknown, nil
+}
+
+// errPassedOver says that a followed group came with no delta.
+var errPassedOver = errors.New("it is there, and was not among the groups that were read")
 
 // followed are the groups that are followed, apart from those that were deleted at the source:
 // their members have lost what they had by them. What was never there is a mistake in the
@@ -210,8 +289,7 @@ func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, er
 		var refused *graph.Error
 		switch {
 		case err == nil:
-			err = errors.New("it is there, and was not among the groups that were read")
-			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, err)}
+			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, errPassedOver)}
 		case !errors.As(err, &refused) || refused.Code != "Request_ResourceNotFound":
 			return nil, &unclearError{fmt.Errorf("look for the group %q: %w", name, err)}
 		}

@@ -31,12 +31,17 @@ type Mirror struct {
 
 	read      int
 	lookedFor bool // who has lost their name, once
+
+	met, named map[tenant.Mark]bool // in this pull: who has come, and who was named as member or manager
 }
 
 // Pulled is what a pull has found.
 type Pulled struct {
 	Full    bool // everything was read
 	Objects int  // that were read
+	// Unknown are some of those who were named as a member or a manager and are not there: they may
+	// have come between the reading of one part and of the next, and come with another pull.
+	Unknown []tenant.PrincipalID
 }
 
 // userProperties are those that are asked for: all that attribute mappings know, and the manager.
@@ -68,6 +73,7 @@ var collections = []collection{
 // failure.
 func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 	m.read = 0
+	m.met, m.named = map[tenant.Mark]bool{}, map[tenant.Mark]bool{}
 	var out Pulled
 	for _, c := range collections {
 		full, err := m.pull(ctx, c)
@@ -77,7 +83,44 @@ func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 		out.Full = out.Full || full
 	}
 	out.Objects = m.read
-	return out, nil
+	var err error
+	out.Unknown, err = m.unknown(ctx)
+	return out, err
+}
+
+// maxUnknown is how many are looked for that are not there: one is enough to pull again.
+const maxUnknown = 1000 //bound:list people who are named and unknown, that a pull tells of
+
+// unknown are those who were named in this pull and are not there.
+func (m *Mirror) unknown(ctx context.Context) (list []tenant.PrincipalID, err error) {
+	for mark := range m.named {
+		if m.met[mark] {
+			continue
+		}
+		known, err := m.Known(ctx, mark.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			list = append(list, mark.ID)
+		}
+		if len(list) == maxUnknown {
+			break
+		}
+	}
+	return list, nil
+}
+
+// Known says whether somebody, or a group, is in the directory here.
+func (m *Mirror) Known(ctx context.Context, id tenant.PrincipalID) (bool, error) {
+	_, err := m.Tenant.User(ctx, tenant.UserID(id))
+	if refusal.KindOf(err) == refusal.NotFound {
+		_, err = m.Tenant.Group(ctx, tenant.GroupID(id))
+	}
+	if refusal.KindOf(err) == refusal.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) {
@@ -233,6 +276,9 @@ func (m *Mirror) translate(
 		if seen != nil && reason == "" {
 			seen.objects[id] = true
 		}
+		if reason == "" {
+			m.met[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)}] = true
+		}
 		switch {
 		case kind == tenant.KindUser && reason == "changed":
 			r.Removed = append(r.Removed, tenant.UserID(id))
@@ -242,6 +288,9 @@ func (m *Mirror) translate(
 				return r, err
 			}
 			r.Users = append(r.Users, u)
+			if u.ManagerID != "" && x["manager@delta"] != nil {
+				m.named[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ManagerID)}] = true
+			}
 		case reason != "":
 			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)})
 		default:
@@ -250,7 +299,12 @@ func (m *Mirror) translate(
 				return r, err
 			}
 			r.Groups = append(r.Groups, g)
-			r.Members = append(r.Members, members(id, x, seen)...)
+			for _, c := range members(id, x, seen) {
+				r.Members = append(r.Members, c)
+				if !c.Removed {
+					m.named[c.Member] = true
+				}
+			}
 		}
 	}
 	return r, nil
