@@ -161,7 +161,7 @@ func (c *cycle) takeAccess(
 	if err := errors.Join(e1, e2); err != nil {
 		return since, err
 	}
-	leaving, unwanted, err := x.losing(ctx, users, groups)
+	leaving, uncounted, unwanted, err := x.losing(ctx, users, groups)
 	if err != nil {
 		return since, err
 	}
@@ -169,11 +169,9 @@ func (c *cycle) takeAccess(
 	maps.DeleteFunc(due, func(ref Ref, _ bool) bool { // who is to have access again
 		return !slices.ContainsFunc(leaving, func(o candidate) bool { return o.Ref == ref })
 	})
-	c.mu.Lock()
-	removed := c.result.Disabled + c.result.Deleted
-	c.mu.Unlock()
-	if c.MaxDeletions > 0 && removed+len(leaving) > c.MaxDeletions { // the next cycle weighs that
-		return changes.Watermark, nil
+	if n := len(uncounted); n > 0 && c.tooMany(c.passed()+n) { // the next cycle weighs those
+		leaving, fewer = leftOut(leaving, uncounted), nil
+		unwanted = nil
 	}
 	seen = changes.Watermark
 	var tried []Ref // once more
@@ -190,30 +188,40 @@ func (c *cycle) takeAccess(
 	}
 	leaving, fewer = only(leaving, free), only(fewer, free)
 	only(unwanted, free)
+	if err := c.letThrough(ctx, among(uncounted, leaving)); err != nil {
+		return since, err
+	}
 	err = errors.Join(x.removals(ctx, leaving, fewer), x.end(ctx))
 	x.result.Failed -= c.turns.fail(tried) // they are in the result already
 	c.add(x)
 	return seen, err
 }
 
-// losing are those at the target, or perhaps there, who are to lose access, and those who are not
-// there and are not to come.
-func (c *cycle) losing(ctx context.Context, lists ...[]candidate) (leaving, unwanted []candidate, err error) {
+// losing are those at the target, or perhaps there, who are to lose access; who of them was not let
+// through yet to be disabled or deleted; and those who are not there and are not to come.
+func (c *cycle) losing(
+	ctx context.Context, lists ...[]candidate,
+) (leaving, uncounted, unwanted []candidate, err error) {
 	for _, list := range lists {
 		for _, o := range list {
 			link, err := c.Memory.Link(ctx, o.Ref)
 			if err != nil && !errors.Is(err, ErrUnknown) {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			switch action := c.plan(o, link).action; {
-			case action == Disable || action == Delete || (o.leaves() && link.Doubt.open(c.Now())):
+			case action == Disable || action == Delete:
+				if !link.Counted {
+					uncounted = append(uncounted, o)
+				}
+				leaving = append(leaving, o)
+			case o.leaves() && link.Doubt.open(c.Now()):
 				leaving = append(leaving, o)
 			case o.leaves():
 				unwanted = append(unwanted, o)
 			}
 		}
 	}
-	return leaving, unwanted, nil
+	return leaving, uncounted, unwanted, nil
 }
 
 // beside is a cycle of its own, which belongs to this one.

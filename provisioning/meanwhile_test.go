@@ -16,13 +16,17 @@ import (
 
 // changing is a directory that changes while a cycle reads it.
 type changing struct {
-	mu sync.Mutex
+	mu   sync.Mutex
+	read func() // is told whenever it is read; nil: nothing is
 	*directory
 }
 
 func (c *changing) Changes(
 	ctx context.Context, watermark string, also []provisioning.Ref,
 ) (provisioning.Changes, error) {
+	if c.read != nil {
+		c.read()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.directory.Changes(ctx, watermark, also)

@@ -226,8 +226,11 @@ func (c *cycle) retire(ctx context.Context) error {
 		}
 		all = append(all, list...)
 	}
-	if c.MaxDeletions > 0 && len(all) > c.MaxDeletions {
+	if c.tooMany(len(all)) {
 		return &TooManyDeletesError{len(all), c.MaxDeletions}
+	}
+	if err := c.letThrough(ctx, all); err != nil {
+		return err
 	}
 	for _, kind := range []Kind{User, Group} {
 		there := c.there[kind]

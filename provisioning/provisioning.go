@@ -90,6 +90,7 @@ type Link struct {
 	Since    time.Time         // since when the target is not known to have what it should; zero: it is
 	Batch    string            // the last batch of which this link has the outcome
 	Left     time.Time         // when a user left a target that cannot be told so; zero: did not, or is back
+	Counted  bool              // it was let through to be disabled or deleted, and is not yet
 }
 
 // Memory remembers between cycles. What it has returned from must survive a crash: what was begun,
@@ -248,9 +249,12 @@ type Engine struct {
 	Trace   func(context.Context, Object) (context.Context, func(error))
 	Workers int // requests under way at once, at most; DefaultWorkers when zero
 
-	// MaxDeletions is how many objects a cycle may disable or delete; with more it does nothing and
-	// fails with TooManyDeletesError. Zero: any number.
+	// MaxDeletions is how many objects a cycle may disable or delete; with more it changes nothing
+	// about them and fails with TooManyDeletesError. Each object counts once: one that was let
+	// through is, for as often as it fails. Zero: any number.
 	MaxDeletions int
+	// AllowDeletions lets any number through this time.
+	AllowDeletions bool
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
 	SkipOutOfScope bool
@@ -305,12 +309,13 @@ func (e *CredentialsError) Error() string {
 }
 
 // TooManyDeletesError means that a cycle would disable or delete more objects than it may; nothing
-// was done. Source: accidental deletions page.
+// was done but for those that an earlier one let through. Source: accidental deletions page.
 type TooManyDeletesError struct{ Deletions, Allowed int }
 
 func (e *TooManyDeletesError) Error() string {
 	return names.Counted(
-		"the cycle would disable or delete %d {object|objects}, more than the %d that {is|are} allowed; nothing was changed",
+		"the cycle would disable or delete %d {object|objects}, more than the %d that {is|are} allowed; "+
+			"none of them was changed",
 		e.Deletions, e.Allowed,
 	)
 }
@@ -349,7 +354,7 @@ func credentials(err error) error {
 type cycle struct {
 	*Engine
 	result Result
-	mu     sync.Mutex // guards result, done, names, managed, found and counted
+	mu     sync.Mutex // guards result, done, names, managed, found, counted and weighed
 	done   int
 	total  int
 	pace   *pace
@@ -372,6 +377,7 @@ type cycle struct {
 	made    map[Ref]bool // objects that were not; guarded by mu
 	rolls   rolls
 	counted map[Ref]bool // objects that are in the result
+	weighed int          // objects that this cycle has let through to be disabled or deleted
 
 	seen   map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
 	absent map[Ref]bool    // by kind and id at the target: what it does not find in two ways; guarded by mu
@@ -474,7 +480,7 @@ func (c *cycle) run(ctx context.Context) error {
 	}
 	seen, err := c.survey(ctx, users, groups)
 	if err != nil {
-		return err
+		return c.retried(ctx, seen.leaving, err)
 	}
 	if err := c.test(ctx); err != nil {
 		return err

@@ -12,10 +12,11 @@ type survey struct {
 	unlinked map[Kind]int
 }
 
-// survey looks at all objects. It fails when more would be disabled or deleted than may be.
+// survey looks at all objects. It fails when more would be disabled or deleted than may be; then
+// those leave whom an earlier cycle has let through.
 func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err error) {
 	s.wanted, s.unlinked = map[Kind]wantedValues{User: {}, Group: {}}, map[Kind]int{}
-	var held []heldBack
+	var uncounted []candidate
 	for _, list := range lists {
 		for _, o := range list {
 			link, err := c.Memory.Link(ctx, o.Ref)
@@ -24,11 +25,18 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 			}
 			action := c.plan(o, link).action
 			doubtful := link.Doubt.open(c.Now()) && o.leaves()
-			if action == Disable || action == Delete || doubtful {
+			ends := action == Disable || action == Delete
+			if ends || doubtful {
 				s.leaving = append(s.leaving, o)
 			}
-			if action == Disable || action == Delete {
-				held = append(held, heldBack{o, link})
+			switch {
+			case ends && !link.Counted:
+				uncounted = append(uncounted, o)
+			case !ends && link.Counted: // if it is to go once more, it counts once more
+				link.Counted = false
+				if err := c.keep(ctx, link); err != nil {
+					return s, err
+				}
 			}
 			if action != Create && !c.Reread { // one that has gone from the target is matched again
 				continue
@@ -42,31 +50,77 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 			}
 		}
 	}
-	if c.MaxDeletions > 0 && len(held) > c.MaxDeletions {
-		return s, c.holdBack(ctx, held)
+	if c.tooMany(len(uncounted)) {
+		s.leaving = leftOut(s.leaving, uncounted)
+		return s, c.holdBack(ctx, uncounted)
 	}
-	return s, nil
+	return s, c.letThrough(ctx, uncounted)
 }
 
-// heldBack is an object that is not disabled or deleted, since too many would be.
-type heldBack struct {
-	candidate
-	link Link
+// tooMany says whether a cycle may not disable or delete so many objects that it has not let
+// through before.
+func (c *cycle) tooMany(objects int) bool {
+	return c.MaxDeletions > 0 && !c.AllowDeletions && objects > c.MaxDeletions
 }
 
-func (c *cycle) holdBack(ctx context.Context, held []heldBack) error {
-	for _, h := range held {
+// passed is how many objects this cycle has let through so far.
+func (c *cycle) passed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.weighed
+}
+
+// letThrough notes which objects this cycle may disable or delete, before it does. They do not
+// count again, however often that fails and whatever dies meanwhile: a few leavers each day of an
+// outage are not too many at its end.
+func (c *cycle) letThrough(ctx context.Context, objects []candidate) error {
+	c.mu.Lock()
+	c.weighed += len(objects)
+	c.mu.Unlock()
+	if c.MaxDeletions == 0 { // then a failure notes it
+		return nil
+	}
+	return each(ctx, c.workers(), objects, func(ctx context.Context, o candidate) error {
+		link, err := c.Memory.Link(ctx, o.Ref)
+		if err != nil {
+			return err
+		}
+		link.Counted = true
+		return c.keep(ctx, link)
+	})
+}
+
+// holdBack says of objects that they are not disabled or deleted, since too many would be.
+func (c *cycle) holdBack(ctx context.Context, held []candidate) error {
+	for _, o := range held {
+		link, err := c.Memory.Link(ctx, o.Ref)
+		if err != nil {
+			return err
+		}
 		e := c.entry(
-			h.candidate, h.link.TargetID,
+			o, link.TargetID,
 			step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil,
 			0,
 		)
 		c.tell(e)
-		if err := c.keep(ctx, h.link, e); err != nil {
+		if err := c.keep(ctx, link, e); err != nil {
 			return err
 		}
 	}
 	return &TooManyDeletesError{len(held), c.MaxDeletions}
+}
+
+// retried disables and deletes whom an earlier cycle has let through, in one that is held back. It
+// returns why that is so, and what has failed besides. After any other failure nobody was weighed.
+func (c *cycle) retried(ctx context.Context, leaving []candidate, held error) error {
+	if !errors.As(held, new(*TooManyDeletesError)) || len(leaving) == 0 {
+		return held
+	}
+	if err := c.test(ctx); err != nil {
+		return errors.Join(held, err)
+	}
+	c.total = len(leaving)
+	return errors.Join(held, c.removals(ctx, leaving, nil))
 }
 
 // removals takes away access before anything else is done: people are disabled or deleted, groups
@@ -94,9 +148,25 @@ func (c *cycle) withoutLeaving(list, leaving []candidate) []candidate {
 	if c.Reread {
 		return list
 	}
-	done := map[Ref]bool{}
-	for _, o := range leaving {
-		done[o.Ref] = true
+	return leftOut(list, leaving)
+}
+
+// leftOut is a list without some of its objects.
+func leftOut(list, without []candidate) []candidate {
+	out := refsOf(without)
+	return only(list, func(o candidate) bool { return !out[o.Ref] })
+}
+
+// among is those objects of a list that are in another one.
+func among(list, other []candidate) []candidate {
+	in := refsOf(other)
+	return only(list, func(o candidate) bool { return in[o.Ref] })
+}
+
+func refsOf(list []candidate) map[Ref]bool {
+	refs := map[Ref]bool{}
+	for _, o := range list {
+		refs[o.Ref] = true
 	}
-	return only(list, func(o candidate) bool { return !done[o.Ref] })
+	return refs
 }

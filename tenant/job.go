@@ -152,7 +152,8 @@ type Link struct {
 	Doubt    *Doubt    // nil: what the target has is known
 	Since    time.Time // since when the target is not known to have what it should
 	Batch    string    // the last one of which this link has the outcome
-	Left     time.Time `json:",omitzero"` // when a user left a target that cannot be told so
+	Left     time.Time `json:",omitzero"`  // when a user left a target that cannot be told so
+	Counted  bool      `json:",omitempty"` // it was let through to be disabled or deleted, and is not yet
 }
 
 // LinkState is how an object stands at a job's target, in a word.

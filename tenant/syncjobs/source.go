@@ -216,6 +216,7 @@ func remembered(l tenant.Link) provisioning.Link {
 		Tries:    l.Tries,
 		RetryAt:  l.RetryAt,
 		Left:     l.Left,
+		Counted:  l.Counted,
 	}
 }
 
@@ -239,6 +240,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Since:    l.Since,
 				Batch:    l.Batch,
 				Left:     l.Left,
+				Counted:  l.Counted,
 			}),
 		)
 	})

@@ -320,14 +320,12 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		Now:            r.Tenant.Now,
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
+		AllowDeletions: j.AllowDeletes,
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compares(r.Tenant.Now()),
 		Unasked:        j.Unasked && j.Compares(r.Tenant.Now()),
 		Restored:       j.Restored,
-	}
-	if j.AllowDeletes {
-		e.MaxDeletions = 0
 	}
 	if r.Counted != nil {
 		e.OnEntry = func(x provisioning.Entry) {
