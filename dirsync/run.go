@@ -87,7 +87,7 @@ func (s *Synchronizer) pause(w *waiting, every time.Duration, x outcome, err err
 		if gone {
 			w.missed.Store(true)
 		}
-		return min(every, pause)
+		return max(min(every, pause), provisioning.LeftAlone(x.failed))
 	}
 	w.failing = syncjobs.Streak{}
 	if x.unread != nil {
@@ -101,7 +101,7 @@ func (s *Synchronizer) pause(w *waiting, every time.Duration, x outcome, err err
 
 // silent is the target, when it is one that did not answer.
 func (s *Synchronizer) silent(failed error) *scim.Client {
-	if !provisioning.MayPass(failed) || s.config.Store != nil {
+	if !provisioning.MayPass(failed) || provisioning.LeftAlone(failed) > 0 || s.config.Store != nil {
 		return nil
 	}
 	target, err := s.runner.Target(s.job)

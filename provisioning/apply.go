@@ -217,7 +217,7 @@ func (c *cycle) postpone(o candidate, err error) bool {
 // judge notes in a link how an attempt went, and when the next one is due.
 func (c *cycle) judge(link *Link, err error) {
 	if err == nil {
-		link.Failure = ""
+		link.Failure, link.Asked = "", 0
 		link.RetryAt = time.Time{}
 		if link.Kind == User { // a group's members come later
 			link.Tries = 0
@@ -226,6 +226,7 @@ func (c *cycle) judge(link *Link, err error) {
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
 	link.RetryAt = c.Now().Add(Pause(link.Tries, err))
+	link.Asked = LeftAlone(err)
 	if MayPass(err) {
 		c.mu.Lock()
 		c.result.Silent = err
@@ -349,7 +350,7 @@ func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err 
 		unsure = unsure || uncertain(err)
 		var silent *scim.Unanswered
 		switch {
-		case err == nil || stops(err) != nil:
+		case err == nil || stops(err) != nil || isPutOff(err):
 			return unsure, err
 		case throttled(err) && waits < maxThrottled: // the pace waits
 			waits++
@@ -377,10 +378,17 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 		if err := c.pace.enter(ctx); err != nil {
 			return err
 		}
+		if gone := c.left(); gone != nil {
+			c.pace.pass()
+			return gone
+		}
 		began := time.Now()
 		err := send()
-		c.pace.leave(began, err)
-		if err == nil || !MayPass(err) {
+		if c.pace.leave(began, err); err == nil {
+			c.answered(ctx)
+			return nil
+		}
+		if !MayPass(err) {
 			return c.refusal(ctx, err)
 		}
 		var silent *scim.Unanswered
@@ -392,8 +400,10 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 			if err := c.wait(ctx, firstWait); err != nil {
 				return err
 			}
-		case unsent || away(err) || c.pace.silent(err):
+		case unsent || c.pace.silent(err):
 			return &silence{err}
+		case away(err):
+			return c.notNow(ctx, err)
 		default:
 			return err
 		}

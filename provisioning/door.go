@@ -15,6 +15,10 @@ type door struct {
 	mu     sync.Mutex
 	tested bool // it did when the cycle began
 	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
+	// requests that it has put off for long since it carried one out: changes of objects that had
+	// not failed, and others
+	off  map[bool]int
+	gone error // why nothing is asked any more in this cycle
 }
 
 // maxForbidden is how many requests a target may forbid, one after the other, before that is taken
@@ -37,16 +41,81 @@ func (c *cycle) accepted() {
 	c.door.shut = 0
 }
 
-// failedBefore is in the context of requests about an object whose last attempt failed. What it is
-// forbidden once more says nothing of the credentials: ten people whom a service protects would
-// keep all others waiting for ever.
-type failedBefore struct{}
+// changing is in the context of requests that change an object: whether its last attempt failed.
+// What it is forbidden once more says nothing of the credentials: ten people whom a service
+// protects would keep all others waiting for ever. Nor does what is put off once more.
+type changing struct{}
 
 func remembering(ctx context.Context, link *Link) context.Context {
-	if link.Failure == "" {
-		return ctx
+	return context.WithValue(ctx, changing{}, link.Failure != "")
+}
+
+// maxOff is how many requests a target may put off for long, one after the other, before that is
+// taken to be said to all.
+const maxOff = 4 //bound:depth requests that a target puts off for long, before a cycle ends
+
+// putOff is the answer to a request that the target has put off for long, while it answers others.
+type putOff struct{ error }
+
+// Unwrap returns the answer.
+func (p *putOff) Unwrap() error { return p.error }
+
+func isPutOff(err error) bool { return errors.As(err, new(*putOff)) }
+
+// notNow says whether a target that wants a request much later means that one only, such as the
+// changes of one person, or all of them. Then the cycle ends, and whoever runs it waits. Else the
+// object waits, and keeps nobody else from coming or going. That a target which answers is not
+// available for long (503) is a guess of somebody in between, and counts for nothing.
+func (c *cycle) notNow(ctx context.Context, err error) error {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock() // one asks at a time
+	if c.door.gone != nil {
+		return c.door.gone
 	}
-	return context.WithValue(ctx, failedBefore{}, true)
+	failed, changes := ctx.Value(changing{}).(bool)
+	if c.door.off == nil {
+		c.door.off = map[bool]int{}
+	}
+	if !failed {
+		c.door.off[changes]++
+	}
+	if c.door.tested && c.door.off[changes] < maxOff {
+		if enter := c.pace.enter(ctx); enter != nil {
+			return enter
+		}
+		began := time.Now()
+		again := Test(ctx, c.Target, c.NewID())
+		c.pace.leave(began, again)
+		if stop := stops(again); stop != nil {
+			return stop
+		}
+		if p := new(scim.Problem); !MayPass(again) && errors.As(err, &p) {
+			if p.Status != http.StatusTooManyRequests {
+				p.RetryAfter = 0
+			}
+			return &putOff{err}
+		}
+		if Asked(again) > Asked(err) {
+			err = again
+		}
+	}
+	c.door.gone = &silence{err}
+	return c.door.gone
+}
+
+// answered notes that the target has carried a request out.
+func (c *cycle) answered(ctx context.Context) {
+	_, changes := ctx.Value(changing{}).(bool)
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	delete(c.door.off, changes)
+}
+
+// left is why nothing is asked any more; nil: it is.
+func (c *cycle) left() error {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	return c.door.gone
 }
 
 // refusal says whether an answer is about the credentials, and so about everybody, or about one
@@ -60,7 +129,7 @@ func (c *cycle) refusal(ctx context.Context, err error) error {
 	}
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock() // one asks at a time
-	if ctx.Value(failedBefore{}) == nil {
+	if failed, _ := ctx.Value(changing{}).(bool); !failed {
 		c.door.shut++
 	}
 	if !c.door.tested || c.door.shut >= maxForbidden {

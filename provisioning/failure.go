@@ -80,7 +80,7 @@ func refuses(err error) bool {
 
 // Pause is how long to wait after something has failed that many times in a row, with some chance
 // in it, so that not all who wait come at once. What may pass is tried again within a minute, and
-// not before the target wants it, if that is no longer.
+// not before the target wants it.
 func Pause(tries int, err error) time.Duration {
 	doublings := min(max(tries, 1)-1, 20) // a bound, or the shift would become negative
 	if !MayPass(err) {
@@ -94,16 +94,32 @@ func Pause(tries int, err error) time.Duration {
 	return max(pause, Asked(err))
 }
 
-// LongestPause is the longest that Pause may say, or a doubt may last.
-func LongestPause(tries int) time.Duration {
-	return max(min(firstEscrow<<min(max(tries, 1)-1, 20), maxEscrow), MaxPause, lateness)
+// LongestPause is the longest that Pause may say where the target has asked for a time, or none, or
+// that a doubt may last.
+func LongestPause(tries int, asked time.Duration) time.Duration {
+	return max(min(firstEscrow<<min(max(tries, 1)-1, 20), maxEscrow), MaxPause, lateness, asked)
 }
 
-// Asked is for how long a target that has failed wants to be left alone, a minute at most: whoever
-// says longer is often well much sooner, such as a proxy with the page of a maintenance.
+// longestAsked bounds for how long a target is left alone.
+const longestAsked = time.Hour //bound:wait a target that takes no more requests, and says until when
+
+// LeftAlone is for how long a target takes no more requests, where it says so (429): that is a
+// limit of its own, which whoever asks before may only make longer. Zero: it does not say, or means
+// lists only.
+func LeftAlone(err error) time.Duration {
+	p := new(scim.Problem)
+	if errors.As(err, new(*UnlistedError)) || !errors.As(err, &p) || p.Status != http.StatusTooManyRequests {
+		return 0
+	}
+	return min(p.RetryAfter, longestAsked)
+}
+
+// Asked is for how long a target that has failed wants to be left alone: as long as it takes no
+// more requests. When it is well again is only a guess (503), which counts for a minute at most:
+// whoever says longer is often well much sooner, such as a proxy with the page of a maintenance.
 func Asked(err error) time.Duration {
 	if p := new(scim.Problem); errors.As(err, &p) {
-		return min(p.RetryAfter, MaxPause)
+		return max(LeftAlone(err), min(p.RetryAfter, MaxPause))
 	}
 	return 0
 }

@@ -88,7 +88,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 		again := false
 		var silent *scim.Unanswered
 		switch {
-		case stops(err) != nil:
+		case stops(err) != nil || isPutOff(err):
 		case throttled(err):
 			again = waits < maxThrottled
 			waits++

@@ -232,7 +232,7 @@ func (c *cycle) beside() *cycle {
 	x.Engine, x.main = &own, c
 	x.result.Cycle = c.result.Cycle
 	x.pace, x.batches = c.pace, c.batches
-	x.door.tested = true
+	x.door = c.door
 	return x
 }
 

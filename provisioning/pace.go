@@ -105,19 +105,34 @@ func (p *pace) enter(ctx context.Context) error {
 	}
 }
 
+// pass lets somebody else in instead.
+func (p *pace) pass() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.step()
+}
+
+// step counts one request less that is under way.
+func (p *pace) step() {
+	p.underWay--
+	close(p.wake)
+	p.wake = make(chan struct{})
+}
+
 // leave notes how a request that began at a time was answered.
 func (p *pace) leave(began time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.underWay--
-	close(p.wake)
-	p.wake = make(chan struct{})
+	p.step()
 	if MayPass(err) {
 		p.missed++
 	} else {
 		p.heard, p.missed = now, 0
 		p.waited = false
+	}
+	if away(err) { // whether all others are to wait for so long is not known yet
+		return
 	}
 	if problem := new(scim.Problem); errors.As(err, &problem) && throttles(problem) {
 		p.throttle(now, began, problem.RetryAfter)
@@ -145,9 +160,9 @@ func throttles(p *scim.Problem) bool {
 		(p.Status == http.StatusServiceUnavailable && p.RetryAfter > 0)
 }
 
-// away says that a target wants nothing for longer than until the next cycle: there is something
-// better to do than to stand still. One that limits by the minute says up to a minute as a matter
-// of course; a cycle that ended for that would begin anew each time, and never be done.
+// away says that a target wants a request only so much later that a cycle does not stand still
+// until then. One that limits by the minute says up to a minute as a matter of course; a cycle that
+// ended for that would begin anew each time, and never be done.
 func away(err error) bool {
 	p := new(scim.Problem)
 	return errors.As(err, &p) && throttles(p) && p.RetryAfter > MaxPause

@@ -237,39 +237,6 @@ func TestWhatFailsIsTriedEverLessOften(t *testing.T) {
 	}
 }
 
-// TestAnHourIsNotWaitedForInACycle: one answer of a proxy does not stop all others for as long as
-// it says. The cycle ends, and whoever runs it asks again soon.
-func TestAnHourIsNotWaitedForInACycle(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
-		x, m := newTarget(t), newMemory()
-		d := newDirectory(user("ada"), user("bob"))
-		if _, err := x.sync(t, d, m, nil); err != nil {
-			t.Fatal(err)
-		}
-		active(ada, false)(d)
-		var once sync.Once
-		x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) (answered bool) {
-			if r.Method == http.MethodPatch {
-				once.Do(func() {
-					w.Header().Set("Retry-After", "3600")
-					w.WriteHeader(status)
-					answered = true
-				})
-			}
-			return answered
-		})
-		_, err := x.sync(t, d, m, nil)
-		if !provisioning.MayPass(err) || provisioning.Asked(err) != provisioning.MaxPause {
-			t.Fatalf("%d: the cycle ends with %v", status, err)
-		}
-		if result, err := x.sync(t, d, m, nil); err != nil || result.Disabled != 1 {
-			t.Errorf("%d: the next cycle: %+v, %v", status, result, err)
-		}
-		x.want(t, "ada", "bob*")
-	}
-}
-
 // TestATargetThatTookNothingForAWhileIsNotSlowAfterwards: while it answers 429 to everything it is
 // asked ever less often. When it takes requests again, they go on as fast as before.
 func TestATargetThatTookNothingForAWhileIsNotSlowAfterwards(t *testing.T) {

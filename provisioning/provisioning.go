@@ -86,6 +86,7 @@ type Link struct {
 	Failure  string            // why the last attempt failed; empty: it did not
 	Tries    int               // how often it has failed in a row
 	RetryAt  time.Time         // when it is retried although nothing has changed
+	Asked    time.Duration     // for how long it is left alone, since the target takes no more requests
 	Doubt    *Doubt            // nil: what the target has is known
 	Since    time.Time         // since when the target is not known to have what it should; zero: it is
 	Batch    string            // the last batch of which this link has the outcome
@@ -361,7 +362,7 @@ type cycle struct {
 	there  map[Kind]*roster  // at the target, when the cycle began; nil: it must be asked
 	names  map[string]string // of objects, by their id at the target
 
-	door    door
+	door    *door
 	turns   *turns        // nil: nobody else works on anything
 	main    *cycle        // beside which this one works; nil: none
 	unkept  atomic.Bool   // something could not be remembered
@@ -438,6 +439,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		seen:    map[string]bool{},
 		absent:  map[Ref]bool{},
 		lost:    map[Ref]string{},
+		door:    &door{},
 		batches: &atomic.Int32{},
 		yielded: map[Ref]bool{},
 

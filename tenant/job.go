@@ -154,6 +154,8 @@ type Link struct {
 	Batch    string    // the last one of which this link has the outcome
 	Left     time.Time `json:",omitzero"`  // when a user left a target that cannot be told so
 	Counted  bool      `json:",omitempty"` // it was let through to be disabled or deleted, and is not yet
+	// for how long it is left alone, since the target takes no more requests
+	Asked time.Duration `json:",omitempty"`
 }
 
 // LinkState is how an object stands at a job's target, in a word.

@@ -255,7 +255,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		t.tryAt = time.Now().Add(l.failed(ctx, n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
 		return
 	}
-	if silent == nil {
+	if silent == nil || provisioning.LeftAlone(silent) > 0 { // when it takes requests again, it has said
 		t.probe.missed.Store(false)
 		return
 	}

@@ -61,11 +61,12 @@ func (l *loop) startProbe(ctx context.Context, j tenant.Job, t *turn, missed boo
 }
 
 // Probe asks a target every two seconds, with the cheapest request that there is, until it answers
-// or ctx is done. missed is called whenever it does not.
+// or ctx is done; and not before it takes requests again, where it says so. missed is called
+// whenever it does not answer.
 func Probe(ctx context.Context, target *scim.Client, missed func()) error {
-	for wait := probeEach / 2; ; wait = probeEach {
+	for wait := jittered(probeEach / 2); ; {
 		select {
-		case <-time.After(jittered(wait)):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -75,6 +76,7 @@ func Probe(ctx context.Context, target *scim.Client, missed func()) error {
 		if err == nil || !provisioning.MayPass(err) {
 			return context.Cause(ctx)
 		}
+		wait = max(jittered(probeEach), provisioning.LeftAlone(err))
 		missed()
 	}
 }

@@ -215,6 +215,7 @@ func remembered(l tenant.Link) provisioning.Link {
 		Failure:  l.Failure,
 		Tries:    l.Tries,
 		RetryAt:  l.RetryAt,
+		Asked:    l.Asked,
 		Left:     l.Left,
 		Counted:  l.Counted,
 	}
@@ -236,6 +237,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Failure:  l.Failure,
 				Tries:    l.Tries,
 				RetryAt:  l.RetryAt,
+				Asked:    l.Asked,
 				Doubt:    (*tenant.Doubt)(l.Doubt),
 				Since:    l.Since,
 				Batch:    l.Batch,
@@ -311,7 +313,7 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 		now := m.tenant.Now()
 		for _, l := range links {
 			at := l.RetryAt
-			if l.Left.IsZero() && at.Sub(now) > provisioning.LongestPause(l.Tries)+tenant.ClockSlack {
+			if l.Left.IsZero() && at.Sub(now) > provisioning.LongestPause(l.Tries, l.Asked)+tenant.ClockSlack {
 				at = now // it was noted by a clock that was set back since
 			}
 			list = append(list, provisioning.Failing{Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now)})

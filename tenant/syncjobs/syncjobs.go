@@ -273,7 +273,7 @@ const (
 func (r Retry) takes(l tenant.Link, now time.Time) bool {
 	switch r {
 	case RetryPassing:
-		return l.RetryAt.Sub(now) <= provisioning.MaxPause
+		return l.RetryAt.Sub(now) <= provisioning.MaxPause && l.Asked == 0
 	case RetryAll:
 		return l.Failure != ""
 	}
