@@ -108,6 +108,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	tries := link.Tries
 	c.judge(&link, err)
+	link.Wants = o.wants(err)
 	link.Counted = err != nil && (link.Counted || done.action == Disable || done.action == Delete)
 	if o.leaves() && c.hurry(&link, err) {
 		c.tryMeanwhile(link)

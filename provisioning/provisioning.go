@@ -84,6 +84,7 @@ type Link struct {
 	Manager  string            // of a user: the source id of the manager, when last seen
 	Members  []string          // of a group: target ids
 	Failure  string            // why the last attempt failed; empty: it did not
+	Wants    []string          // what it is to have that only one may, where it failed for good
 	Tries    int               // how often it has failed in a row
 	RetryAt  time.Time         // when it is retried although nothing has changed
 	Asked    time.Duration     // for how long it is left alone, since the target takes no more requests
@@ -126,7 +127,8 @@ type Memory interface {
 type Failing struct {
 	Ref
 	RetryAt time.Time
-	Now     bool // it is to be tried although its time has not come
+	Now     bool     // it is to be tried although its time has not come
+	Wants   []string // as its link has it
 }
 
 // ErrUnknown is returned by Memory.Link for an object that was never seen.
@@ -388,7 +390,7 @@ type cycle struct {
 
 	yielded  map[Ref]bool               // objects that were to give a name up
 	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
-	escrowed []Ref                      // objects that failed, and whose time comes later
+	escrowed []Failing                  // objects that failed, and whose time comes later
 	released map[string]bool            // names that somebody has given up; guarded by mu
 	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
 	listing  sync.Mutex                 // guards values
@@ -502,7 +504,7 @@ func (c *cycle) run(ctx context.Context) error {
 		func() error {
 			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
 		},
-		func() error { return c.awaited(ctx, users, groups) },
+		func() error { c.awaited(users, groups); return nil },
 		func() error { return c.anew(ctx, changes.Watermark) },
 	} {
 		if err := phase(); err != nil {
@@ -544,15 +546,15 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 		switch wait := f.RetryAt.Sub(now); {
 		case f.Now || wait <= 0:
 			refs = append(refs, f.Ref)
-		case wait > MaxPause && len(c.escrowed) < maxEscrowed:
-			c.escrowed = append(c.escrowed, f.Ref)
+		case len(f.Wants) > 0 && len(c.escrowed) < maxEscrowed:
+			c.escrowed = append(c.escrowed, f)
 		}
 	}
 	return refs, err
 }
 
 // maxEscrowed is how many objects that failed are looked through for one that wants a name which
-// somebody gives up.
+// somebody gives up. What each wants is at hand: none of them is read.
 const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
 
 // earliest is when the first of the objects that failed is to be tried again.

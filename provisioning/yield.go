@@ -482,28 +482,28 @@ func (c *cycle) release(ctx context.Context, o candidate, link Link) {
 
 // awaited has those tried whose last attempt failed, and who want a name that somebody has given up
 // in this cycle: their time may come only in a day.
-func (c *cycle) awaited(ctx context.Context, looked ...[]candidate) error {
+func (c *cycle) awaited(looked ...[]candidate) {
 	tried := map[Ref]bool{}
 	for _, list := range looked {
 		for _, o := range list {
 			tried[o.Ref] = true
 		}
 	}
-	for _, ref := range c.escrowed {
-		if len(c.released) == 0 || tried[ref] || c.Mappings.of(ref.Kind) == nil {
-			continue
-		}
-		x, err := c.Source.Object(ctx, ref)
-		if err != nil {
-			return fmt.Errorf("read the source: %w", err)
-		}
-		o := evaluate(ctx, x, c.Mappings.of(ref.Kind))
-		for name := range claims(ref.Kind, o.creating) {
-			if c.released[name] {
-				c.missed = append(c.missed, ref)
-				break
-			}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	free := func(name string) bool { return c.released[name] }
+	for _, f := range c.escrowed {
+		if !tried[f.Ref] && c.Mappings.of(f.Kind) != nil && slices.ContainsFunc(f.Wants, free) {
+			c.missed = append(c.missed, f.Ref)
 		}
 	}
-	return nil
+}
+
+// wants is what an object waits for that failed for good: what it was to have, and only one may. An
+// object that changes is looked at anyway, so this is as the source has it still.
+func (o candidate) wants(err error) []string {
+	if err == nil || MayPass(err) {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(claims(o.Kind, o.creating)))
 }

@@ -390,3 +390,61 @@ func TestGraceEndsForNobodyWhoseNameIsNotGivenOn(t *testing.T) {
 		})
 	}
 }
+
+// watched is a directory that counts who is looked at by themselves.
+type watched struct {
+	*directory
+	looked int
+}
+
+func (w *watched) Object(ctx context.Context, ref provisioning.Ref) (provisioning.Object, error) {
+	w.looked++
+	return w.directory.Object(ctx, ref)
+}
+
+// TestARenameLooksAtNobodyInVain: a great many have failed, and Ada gets another name. Whoever
+// wants the old one gets it at once, and none of the others is looked at.
+func TestARenameLooksAtNobodyInVain(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	d := &watched{directory: newDirectory(user("ada"))}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cycle := func() provisioning.Result {
+		t.Helper()
+		result, err := x.sync(t, d, m, func(e *provisioning.Engine) {
+			e.Now, e.Workers = func() time.Time { return now }, 1
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	cycle()
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		return r.Method == http.MethodPost
+	})
+	const many = 60
+	for i := range many {
+		d.add(user(fmt.Sprintf("u%02d", i)))
+	}
+	d.add(newcomer("zoe", "ada"))
+	for range 3 {
+		if result := cycle(); result.Failed != many+1 {
+			t.Fatalf("%+v", result)
+		}
+		now = now.Add(25 * time.Hour)
+	}
+	now = now.Add(-25 * time.Hour) // nobody's time has come
+	x.misbehave(nil)
+	d.looked = 0
+	named(ada, "countess")(d.directory)
+	if result := cycle(); result.Created != 1 || m.link(zoe).TargetID == "" {
+		t.Errorf("%+v", result)
+	}
+	if d.looked > 5 {
+		t.Errorf("%d were looked at", d.looked)
+	}
+}

@@ -152,6 +152,7 @@ type Link struct {
 	Doubt    *Doubt    // nil: what the target has is known
 	Since    time.Time // since when the target is not known to have what it should
 	Batch    string    // the last one of which this link has the outcome
+	Wants    []string  `json:",omitempty"` // what it is to have that only one may, where it failed for good
 	Left     time.Time `json:",omitzero"`  // when a user left a target that cannot be told so
 	Counted  bool      `json:",omitempty"` // it was let through to be disabled or deleted, and is not yet
 	// for how long it is left alone, since the target takes no more requests

@@ -216,6 +216,7 @@ func remembered(l tenant.Link) provisioning.Link {
 		Tries:    l.Tries,
 		RetryAt:  l.RetryAt,
 		Asked:    l.Asked,
+		Wants:    l.Wants,
 		Left:     l.Left,
 		Counted:  l.Counted,
 	}
@@ -238,6 +239,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Tries:    l.Tries,
 				RetryAt:  l.RetryAt,
 				Asked:    l.Asked,
+				Wants:    l.Wants,
 				Doubt:    (*tenant.Doubt)(l.Doubt),
 				Since:    l.Since,
 				Batch:    l.Batch,
@@ -316,7 +318,9 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 			if l.Left.IsZero() && at.Sub(now) > provisioning.LongestPause(l.Tries, l.Asked)+tenant.ClockSlack {
 				at = now // it was noted by a clock that was set back since
 			}
-			list = append(list, provisioning.Failing{Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now)})
+			list = append(list, provisioning.Failing{
+				Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now), Wants: l.Wants,
+			})
 		}
 		return err
 	})
