@@ -108,9 +108,12 @@ func (c *cycle) valuesThere(ctx context.Context, kind Kind, path string) (map[st
 	if all := c.values[at]; all != nil {
 		return all, nil
 	}
-	all := map[string]bool{}
+	all, read := map[string]bool{}, reading{}
 	for from := ""; ; {
 		page, err := c.page(ctx, kind, from)
+		if err == nil {
+			err = read.add(page)
+		}
 		if err != nil {
 			return nil, err
 		}

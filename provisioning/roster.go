@@ -20,6 +20,7 @@ import (
 type roster struct {
 	matched map[string]map[string][]scim.Resource // attribute → folded value
 	byID    map[string]scim.Resource              // when everything is to be compared
+	missing int                                   // how many were not given, as far as that is known
 }
 
 // fold is how targets compare the matching attributes: ignoring letter case (RFC 7643, 4.1:
@@ -35,8 +36,9 @@ const (
 type wantedValues map[string]map[string]bool
 
 // readRoster reads what the target has of a kind, if that is cheaper than to ask for objects, one
-// at a time. It is nil where it is not, or where the target does not list: then it is asked for
-// each object. Where everything is to be compared, a listing that may succeed another time fails.
+// at a time. It is nil where it is not; it fails with ErrNoPages where the target does not list:
+// then it is asked for each object. Where everything is to be compared, a listing that may succeed
+// another time fails.
 func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, objects int) (*roster, error) {
 	if objects <= fewObjects && !c.Reread {
 		return nil, nil
@@ -45,19 +47,22 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 	for attribute := range wanted {
 		found.matched[attribute] = map[string][]scim.Resource{}
 	}
+	read := reading{}
 	for pages, from := 1, ""; ; pages++ {
 		page, err := c.page(ctx, kind, from)
 		p := new(scim.Problem)
 		switch {
-		case errors.Is(err, ErrNoPages): // it does not page as it should
-			return nil, nil
 		case errors.As(err, &p) && stops(err) == nil && (!c.Reread || !MayPass(err)):
-			return nil, nil
+			return nil, ErrNoPages
 		case err != nil:
+			return nil, err
+		}
+		if err := read.add(page); err != nil {
 			return nil, err
 		}
 		found.add(page.Resources, wanted, c.Reread)
 		if from = page.Next; from == "" {
+			found.missing = read.missing()
 			return found, nil
 		}
 		if n := len(page.Resources); n > 0 && !c.Reread && max(pages, page.Total/n) > objects {
@@ -143,6 +148,10 @@ func (c *cycle) rosters(ctx context.Context, s survey) (err error) {
 		if c.there[kind], err = c.readRoster(ctx, kind, values, s.unlinked[kind]); stops(err) != nil {
 			return err
 		}
+		if err := c.tellUnlisted(ctx, kind, c.there[kind], err); err != nil {
+			return err
+		}
+		err = unlessPages(err)
 		if c.compared[kind] = c.Reread && err == nil; err != nil {
 			c.unlisted = &UnlistedError{err}
 			if err := c.test(ctx); err != nil { // it may search all the same, and is heard then
@@ -177,7 +186,8 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 	}
 	// Not every service can read a value that has to be escaped: all are listed instead.
 	wanted := wantedValues{attribute: {fold(value): true}}
-	if all, again := c.readRoster(ctx, kind, wanted, math.MaxInt); again != nil || all != nil {
+	all, again := c.readRoster(ctx, kind, wanted, math.MaxInt)
+	if again = unlessPages(again); again != nil || all != nil {
 		return all.matching(attribute, value), again
 	}
 	return found, err

@@ -71,7 +71,7 @@ const (
 )
 
 // findAll is Find that reads to the end: by number, or from the first page on by cursor. Where the
-// target knows neither, it returns what it was given, and ErrNoPages if there may be more.
+// target refuses or ignores both, it returns what it was given, and ErrNoPages: there may be more.
 func (t *scimTarget) findAll(
 	ctx context.Context, kind Kind, attribute, value string,
 ) (all []scim.Resource, err error) {
@@ -100,7 +100,7 @@ func (t *scimTarget) findAll(
 		case cursor != "":
 			query.Set("cursor", cursor)
 		case query.Has("cursor") || !goesOn(list, len(all)):
-			return all, nil
+			return all, unlessMore(list, len(all))
 		default:
 			query.Set("startIndex", strconv.Itoa(len(all)+1))
 		}
@@ -110,7 +110,8 @@ func (t *scimTarget) findAll(
 			query.Del("startIndex") // it gives the first page again, or does not want the number
 			query.Set("cursor", "")
 			next, err = t.client.Search(ctx, kind.path(), query)
-			if err == nil && refused && next.NextCursor == "" && !add(next.Resources) {
+			ignored := refused || !pagedByCursor(next)
+			if err == nil && ignored && next.NextCursor == "" && !add(next.Resources) {
 				return all, ErrNoPages // the first page once more
 			}
 		}
@@ -127,22 +128,36 @@ func (t *scimTarget) findAll(
 	if more {
 		return all, ErrNoPages
 	}
-	return all, nil
+	return all, unlessMore(list, len(all))
 }
+
+// unlessMore is ErrNoPages where a list has ended, and says that it has more than what was read.
+func unlessMore(list scim.ListResponse, read int) error {
+	if list.TotalResults != nil && *list.TotalResults > read {
+		return ErrNoPages
+	}
+	return nil
+}
+
+// pagedByCursor says whether a list that has no next page is the last page by cursor, and not one
+// of a service that has ignored the cursor, and has to say a total (RFC 7644 §3.4.2).
+func pagedByCursor(list scim.ListResponse) bool { return list.TotalResults == nil }
 
 // goesOn says whether a list may have more than what was read of it.
 func goesOn(list scim.ListResponse, read int) bool {
 	return len(list.Resources) >= fullPage || (list.TotalResults != nil && *list.TotalResults > read)
 }
 
-// Page implements Target. A page begins at a number.
+// Page implements Target. A page begins at a number, after one that began with an id.
 func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, err error) {
 	if cursor, by := strings.CutPrefix(from, byCursor); by {
 		return t.cursorPage(ctx, kind, cursor)
 	}
-	start := 1
+	start, first := 1, ""
 	if from != "" {
-		if start, err = strconv.Atoi(from); err != nil {
+		var number string
+		number, first, _ = strings.Cut(from, " ")
+		if start, err = strconv.Atoi(number); err != nil {
 			return p, err
 		}
 	}
@@ -150,16 +165,22 @@ func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, 
 	if err != nil {
 		return p, err
 	}
-	switch {
-	case list.StartIndex > 0 && list.StartIndex != start && len(list.Resources) > 0:
+	begins := ""
+	if len(list.Resources) > 0 {
+		begins = list.Resources[0].String("id")
+	}
+	switch elsewhere := list.StartIndex > 0 && list.StartIndex != start; {
+	case begins != "" && (elsewhere || begins == first):
 		// It gives the first page again and again. AWS pages by cursor only; SCIMMY not at all.
 		return t.cursorPage(ctx, kind, "")
 	case list.TotalResults == nil, len(list.Resources) == 0 && start <= *list.TotalResults:
 		return p, ErrNoPages
 	}
 	p.Resources, p.Total = list.Resources, *list.TotalResults
-	if start += len(list.Resources); start <= p.Total {
-		p.Next = strconv.Itoa(start)
+	// A total that is no more than what a full page has may be that of the page.
+	unsure := len(list.Resources) >= fullPage && p.Total <= len(list.Resources)
+	if start += len(list.Resources); start <= p.Total || unsure {
+		p.Next = strconv.Itoa(start) + " " + begins
 	}
 	return p, nil
 }
@@ -174,13 +195,15 @@ func (t *scimTarget) cursorPage(ctx context.Context, kind Kind, cursor string) (
 		query.Set("excludedAttributes", membersPath)
 	}
 	list, err := t.client.Search(ctx, kind.path(), query)
-	switch {
-	case err != nil && refuses(err) && cursor == "", err == nil && list.NextCursor == "" && cursor == "":
-		return p, ErrNoPages // it has more than a page, and knows no cursors
+	switch ignored := list.NextCursor == "" && !pagedByCursor(list); {
+	case err != nil && refuses(err) && cursor == "", err == nil && ignored && cursor == "":
+		return p, ErrNoPages // it may have more than a page, and knows no cursors
 	case err != nil:
 		return p, err
+	case list.NextCursor != "" && list.NextCursor == cursor:
+		return p, ErrNoPages // it gives the same page again and again
 	}
-	if p.Resources = list.Resources; list.NextCursor != "" && list.NextCursor != cursor {
+	if p.Resources = list.Resources; list.NextCursor != "" {
 		p.Next = byCursor + list.NextCursor
 	}
 	return p, nil

@@ -37,8 +37,9 @@ type scene struct {
 	held  map[string]map[string][]string // who has what of those: attribute → key → ids
 	read  map[string]map[string][]holder // the same of what the target has, as far as it was read
 	from  string                         // where reading goes on
-	ended bool                           // everything was read, or cannot be
-	pages bool                           // everything was read
+	list  reading
+	ended bool // everything was read, or cannot be
+	pages bool // everything was read
 	asked int
 }
 
@@ -438,7 +439,9 @@ func (s *stage) readAll(ctx context.Context, kind Kind) error {
 	rules, err := s.Rules(ctx)
 	for err == nil && !k.ended {
 		var page Page
-		page, err = s.Target.Page(ctx, kind, k.from)
+		if page, err = s.Target.Page(ctx, kind, k.from); err == nil {
+			err = k.list.add(page)
+		}
 		if errors.Is(err, ErrNoPages) || refuses(err) {
 			k.ended = true
 			return nil

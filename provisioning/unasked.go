@@ -104,8 +104,7 @@ func (c *cycle) callRolls(ctx context.Context) error {
 			return nil
 		}
 		if errors.Is(err, ErrNoPages) {
-			c.tellGroupsUnread(ref, id)
-			err = nil
+			err = c.tellGroupsUnread(ctx, ref, id)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -125,9 +124,10 @@ func (c *cycle) callRolls(ctx context.Context) error {
 
 // tellGroupsUnread says that the target gives only some of the groups of a person: in others they
 // may be, though they should not.
-func (c *cycle) tellGroupsUnread(ref Ref, id string) {
-	c.tell(Entry{
-		Time: c.Now(), Ref: ref, TargetID: id, Action: Other, Outcome: Skipped, Code: "GroupsUnread",
+func (c *cycle) tellGroupsUnread(ctx context.Context, ref Ref, id string) error {
+	return c.say(ctx, Entry{
+		Time: c.Now(), Cycle: c.result.Cycle, Ref: ref, Name: c.named([]string{id})[0], TargetID: id,
+		Action: Other, Outcome: Skipped, Code: "GroupsUnread",
 		Reason: "the target gives only some of the groups of this person: look there whether there are memberships " +
 			"that should not be",
 	})

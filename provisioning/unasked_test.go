@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -195,16 +194,20 @@ func TestAPersonInMoreGroupsThanAPageHas(t *testing.T) {
 	}
 }
 
-// TestGroupsOfAPersonThatAreNotGiven: a target refuses to go on by number, or at all. It is asked
-// by cursor then; and where it does not say all, the log does.
+// TestGroupsOfAPersonThatAreNotGiven: a target refuses to go on by number, or at all, or gives the
+// first page to whoever asks for another one. It is asked by cursor then; and where it does not say
+// all, the log does.
 func TestGroupsOfAPersonThatAreNotGiven(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		cursors bool
-		stay    int // of the groups that the person should not be in
+		cursors, ignores, ends bool
+		stay                   int // of the groups that the person should not be in
 	}{
-		"no numbers":            {true, 0},
-		"no numbers nor cursor": {false, 2},
+		"no numbers":                {true, false, false, 0},
+		"no numbers nor cursor":     {false, false, false, 2},
+		"numbers count for nothing": {true, true, false, 0},
+		"nor does the cursor":       {false, true, false, 2},
+		"it ends before its total":  {false, true, true, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,33 +227,32 @@ func TestGroupsOfAPersonThatAreNotGiven(t *testing.T) {
 				if !strings.HasPrefix(q.Get("filter"), "members.value") {
 					return false
 				}
-				if q.Has("startIndex") || (q.Has("cursor") && !c.cursors) {
+				if !c.ignores && (q.Has("startIndex") || (q.Has("cursor") && !c.cursors)) {
 					w.WriteHeader(http.StatusBadRequest)
 					return true
+				}
+				if c.ends && q.Has("startIndex") {
+					_, _ = w.Write([]byte(`{"totalResults":4,"startIndex":3,"Resources":[]}`))
+					return true
+				}
+				if q.Del("startIndex"); !c.cursors {
+					q.Del("cursor")
 				}
 				q.Set("count", "2")
 				r.URL.RawQuery = q.Encode()
 				return false
 			})
-			var told []string
-			var mu sync.Mutex
+			m := newMemory()
 			engine := provisioning.Engine{
-				Source: d, Memory: provisioning.NewVolatile(), Mappings: mappings(t), Reread: true, Unasked: true,
+				Source: d, Memory: m, Mappings: mappings(t), Reread: true, Unasked: true,
 				Target: provisioning.SCIM(x.client, provisioning.Entra), Now: time.Now,
 				NewID: func() string { return "id" },
-				OnEntry: func(e provisioning.Entry) {
-					mu.Lock()
-					defer mu.Unlock()
-					if e.Code == "GroupsUnread" {
-						told = append(told, e.Ref.ID)
-					}
-				},
 			}
 			if result, err := engine.Run(t.Context()); err != nil || result.Failed > 0 {
 				t.Fatalf("%+v, %v", result, err)
 			}
 			x.misbehave(nil)
-			if slices.Contains(told, "ada") == c.cursors {
+			if told := logged(m, "GroupsUnread"); slices.Contains(told, "ada") == c.cursors {
 				t.Errorf("told of %v", told)
 			}
 			stay := 0

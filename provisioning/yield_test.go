@@ -3,6 +3,7 @@ package provisioning_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"

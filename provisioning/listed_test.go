@@ -1,0 +1,158 @@
+package provisioning_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// logged are the objects that the log names with a code.
+func logged(m *memory, code string) (ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.log {
+		if e.Code == code {
+			ids = append(ids, e.Ref.ID)
+		}
+	}
+	return ids
+}
+
+// rewritten has lists of a kind given otherwise than they are: change sees what was asked for, and
+// has the answer to the same question without a number and a cursor, for 50 objects.
+func (x *target) rewritten(t *testing.T, path string, change func(asked url.Values, list map[string]any)) {
+	t.Helper()
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		asked := r.URL.Query()
+		if !strings.HasSuffix(r.URL.Path, path) || asked.Has("filter") || r.Method != http.MethodGet {
+			return false
+		}
+		again := r.Clone(r.Context())
+		again.URL.RawQuery = url.Values{"count": {"50"}}.Encode()
+		out := httptest.NewRecorder()
+		x.door.ServeHTTP(out, again)
+		list := map[string]any{}
+		if err := json.Unmarshal(out.Body.Bytes(), &list); err != nil {
+			t.Error(err)
+		}
+		change(asked, list)
+		_ = json.NewEncoder(w).Encode(list)
+		return true
+	})
+}
+
+// TestAListThatIsNotWholeIsNotTakenForIt: a target ignores which page it is asked for, by number
+// and by cursor, and says of itself whatever it likes. A comparison ends, asks for each of those
+// who are not on the first page, does what there is to do about them and nothing else, and says
+// that it has not seen all.
+func TestAListThatIsNotWholeIsNotTakenForIt(t *testing.T) {
+	t.Parallel()
+	const people = 120
+	for name, change := range map[string]func(asked url.Values, list map[string]any){
+		"it says nothing of the page": func(_ url.Values, list map[string]any) { delete(list, "startIndex") },
+		"it says that it is the page": func(asked url.Values, list map[string]any) {
+			if list["startIndex"] = 1; asked.Has("startIndex") {
+				list["startIndex"] = json.Number(asked.Get("startIndex"))
+			}
+		},
+		"its total is that of the page": func(asked url.Values, list map[string]any) {
+			delete(list, "startIndex")
+			list["totalResults"] = 50
+		},
+		"the cursor stays the same": func(asked url.Values, list map[string]any) {
+			if list["startIndex"] = 1; asked.Has("cursor") {
+				delete(list, "totalResults")
+				list["nextCursor"] = "more"
+			}
+		},
+		"cursors go in a ring": func(asked url.Values, list map[string]any) {
+			if list["startIndex"] = 1; asked.Has("cursor") {
+				delete(list, "totalResults")
+				list["nextCursor"] = map[string]string{"": "a", "a": "b", "b": "a"}[asked.Get("cursor")]
+			}
+		},
+		"it has fewer than it says": func(asked url.Values, list map[string]any) {
+			if delete(list, "startIndex"); asked.Get("startIndex") != "1" {
+				list["Resources"] = []any{}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x, m := newTarget(t), newMemory()
+			d := newDirectory()
+			for i := range people {
+				d.add(user(fmt.Sprintf("u%03d", i)))
+			}
+			if _, err := x.sync(t, d, m, nil); err != nil {
+				t.Fatal(err)
+			}
+			var leavers []string
+			for i := 0; i < people; i += 7 {
+				id := fmt.Sprintf("u%03d", i)
+				active(user(id).Ref, false)(d)
+				leavers = append(leavers, id)
+			}
+			x.rewritten(t, "/Users", change)
+			result, err := x.sync(t, d, m, func(e *provisioning.Engine) { e.Reread = true })
+			if err != nil || result.Disabled != len(leavers) || result.Created+result.Deleted+result.Failed > 0 {
+				t.Errorf("%+v, %v", result, err)
+			}
+			if n := x.count(""); n > 3*people {
+				t.Errorf("%d requests", n)
+			}
+			x.misbehave(nil)
+			for _, has := range x.state(t) {
+				if leaves := slices.Contains(leavers, strings.TrimSuffix(has, "*")); leaves == strings.HasSuffix(has, "*") {
+					t.Errorf("the target has %s", has)
+				}
+			}
+			if told := logged(m, "ListUnread"); len(told) != 1 {
+				t.Errorf("it says %d times that the list was not whole", len(told))
+			}
+		})
+	}
+}
+
+// TestAWholeListIsTakenForIt: whatever the pages are like, nobody is told that there may be more.
+func TestAWholeListIsTakenForIt(t *testing.T) {
+	t.Parallel()
+	for _, people := range []int{1, 60, 100, 150, 230} {
+		for _, numbered := range []bool{true, false} {
+			t.Run(fmt.Sprint(people, " ", numbered), func(t *testing.T) {
+				t.Parallel()
+				x, m := newTarget(t), newMemory()
+				d := newDirectory()
+				for i := range people {
+					d.add(user(fmt.Sprintf("u%03d", i)))
+				}
+				if _, err := x.sync(t, d, m, nil); err != nil {
+					t.Fatal(err)
+				}
+				x.misbehave(func(_ int, r *http.Request, _ http.ResponseWriter) bool {
+					if q := r.URL.Query(); !numbered {
+						q.Del("startIndex")
+						r.URL.RawQuery = q.Encode()
+					}
+					return false
+				})
+				if _, err := x.sync(t, d, m, func(e *provisioning.Engine) { e.Reread = true }); err != nil {
+					t.Fatal(err)
+				}
+				if told := logged(m, "ListUnread"); len(told) > 0 {
+					t.Errorf("the list was not whole: %v", told)
+				}
+				if n := x.count(""); n > 12 {
+					t.Errorf("%d requests: %v", n, x.requests)
+				}
+			})
+		}
+	}
+}
