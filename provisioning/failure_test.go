@@ -56,7 +56,9 @@ func TestWhatMayPassIsTriedAgainWithinAMinute(t *testing.T) {
 		greedy != time.Minute {
 		t.Errorf("the target asks for 20 s and an hour, and gets %s and %s", asked, greedy)
 	}
-	for retry, want := range map[time.Duration]time.Duration{2 * time.Minute: 2 * time.Minute, 48 * time.Hour: time.Hour} {
+	for retry, want := range map[time.Duration]time.Duration{
+		2 * time.Minute: 2 * time.Minute, 48 * time.Hour: time.Hour,
+	} {
 		if got := provisioning.Pause(1, &scim.Problem{Status: 429, RetryAfter: retry}); got != want {
 			t.Errorf("the target takes no more for %s, and is left alone for %s", retry, got)
 		}

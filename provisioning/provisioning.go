@@ -128,6 +128,7 @@ type Failing struct {
 	Ref
 	RetryAt time.Time
 	Now     bool     // it is to be tried although its time has not come
+	Early   bool     // it may be tried a moment before its time, together with others
 	Wants   []string // as its link has it
 }
 
@@ -544,7 +545,7 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	now := c.Now()
 	for _, f := range failing {
 		switch wait := f.RetryAt.Sub(now); {
-		case f.Now || wait <= 0:
+		case f.Now || wait <= 0 || (f.Early && wait <= together):
 			refs = append(refs, f.Ref)
 		case len(f.Wants) > 0 && len(c.escrowed) < maxEscrowed:
 			c.escrowed = append(c.escrowed, f)
@@ -552,6 +553,15 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	}
 	return refs, err
 }
+
+// together is how much before its time something is tried once more in a cycle that begins anyway.
+// Objects that failed at different moments would have a cycle each, as often as the shortest pause
+// lets them, and a person who is tried brings the groups along.
+const together = time.Second //bound:none of a comparison
+
+// MayBeEarly says whether an object that is tried once more may be tried a moment before its time:
+// not where somebody has asked for that time, nor where it is that of something else.
+func (l Link) MayBeEarly() bool { return l.Failure != "" && l.Asked == 0 }
 
 // maxEscrowed is how many objects that failed are looked through for one that wants a name which
 // somebody gives up. What each wants is at hand: none of them is read.

@@ -319,7 +319,8 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 				at = now // it was noted by a clock that was set back since
 			}
 			list = append(list, provisioning.Failing{
-				Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now), Wants: l.Wants,
+				Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now), Early: remembered(l).MayBeEarly(),
+				Wants: l.Wants,
 			})
 		}
 		return err

@@ -170,7 +170,7 @@ func (r *Runner) runJob(
 	}
 	engine.Progress = func(p provisioning.Progress) { r.announce(string(j.ID), p) }
 	done, err = r.cycle(working, h.Holding, j, engine)
-	if soon := r.Tenant.Now().Add(shortest / 2); !done.RetryAt.IsZero() && done.RetryAt.Before(soon) {
+	if soon := r.Tenant.Now().Add(breath(done)); !done.RetryAt.IsZero() && done.RetryAt.Before(soon) {
 		done.RetryAt = soon // whatever the cycle had against it
 	}
 	if ctx.Err() != nil {
@@ -178,6 +178,15 @@ func (r *Runner) runJob(
 	}
 	return done, err
 }
+
+// breath is how long nothing is tried again after a cycle: for as long as that took, since the
+// target, or this machine, may be busy. Whoever leaves does not wait for it.
+func breath(done provisioning.Result) time.Duration {
+	return max(shortest/2, min(done.Ended.Sub(done.Began), longestBreath))
+}
+
+// longestBreath is what a leaver who has failed may wait longer.
+const longestBreath = 2 * time.Second //bound:wait what has failed, after a long cycle
 
 // CycleError is why a cycle as a whole could not be done. The job's status has it too.
 type CycleError struct{ Err error }
