@@ -198,6 +198,9 @@ type Result struct {
 	RetryAt time.Time
 	// Silent is why an object failed, of those whose failure may pass; nil: there is none.
 	Silent error
+	// Uncompared says that everything was compared but for that, and is to be once more: an object
+	// that is found later would not be.
+	Uncompared bool
 }
 
 // Exported is how many objects were written to the target.
@@ -517,6 +520,7 @@ func (c *cycle) run(ctx context.Context) error {
 	}
 	// What failed, and is found later, would not be compared: nobody asks again.
 	compared := c.Reread && (!c.Unasked || c.result.Silent == nil)
+	c.result.Uncompared = c.Reread && !compared
 	return c.Memory.SetWatermark(ctx, changes.Watermark, compared)
 }
 

@@ -84,6 +84,10 @@ func (t *Tenant) FinishCycle(
 			j.Unlisted++
 			j.UnlistedAt = x.Ended
 		}
+		if x.Uncompared && j.Evaluation == began.Evaluation {
+			j.Uncompared++
+			j.UncomparedAt = x.Ended
+		}
 		j.count(x)
 		if j.Failures++; failure == nil {
 			j.Failures = 0

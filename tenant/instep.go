@@ -82,6 +82,8 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 		s.Since = j.LastSuccess.Ended
 	case s.OutOfStep() > 0:
 		s.Since = oldest
+	case j.Uncompared > 0:
+		s.Since = j.LastSuccess.Ended
 	default:
 		s.Equal = true
 		if s.Since = j.EqualSince; s.Since.IsZero() { // an earlier version did not note it
@@ -98,8 +100,14 @@ func (d *Doubt) Open() bool { return d != nil && !d.Looked }
 func (j *Job) noteInStep(r Reader, x Execution) error {
 	links, err := r.FailedLinks(j.ID)
 	equal := err == nil
+	passing := false // something fails, and may pass
 	for _, l := range links {
-		equal = equal && l.Failure == "" && !l.Doubt.Open()
+		behind := l.Failure != "" || l.Doubt.Open()
+		equal = equal && !behind
+		passing = passing || (behind && l.RetryAt.Sub(x.Ended) <= comparesAgain)
+	}
+	if equal = equal && j.Uncompared == 0; j.Uncompared > 0 && !passing && !x.Uncompared {
+		j.UncomparedAt = time.Time{} // it is compared once more, at once
 	}
 	switch {
 	case !equal:

@@ -62,6 +62,10 @@ type Job struct {
 	Users, Groups int      // synchronized and still linked
 	Days          []JobDay `json:",omitempty"` // how its cycles went lately, oldest first
 	CreatedAt     time.Time
+	// how often in a row not all was compared, since something failed that may pass, and when that
+	// was last so
+	Uncompared   int       `json:",omitempty"`
+	UncomparedAt time.Time `json:",omitzero"`
 }
 
 // jobReader reads provisioning jobs.
@@ -80,14 +84,16 @@ type jobWriter interface {
 func (j *Job) compare() {
 	j.reset()
 	j.Compare, j.Unasked = true, false
-	j.Restored, j.Unlisted = false, 0
+	j.Restored = false
+	j.Unlisted, j.Uncompared = 0, 0
 }
 
 // compareUnasked is compare where nobody has asked for it: what somebody else has done at the
 // target stays, and a node that does not know the mark only looks at everything.
 func (j *Job) compareUnasked() {
 	j.reset()
-	j.Unlisted, j.EqualSince = 0, time.Time{}
+	j.Unlisted, j.Uncompared = 0, 0
+	j.EqualSince = time.Time{}
 	if !j.Compare {
 		j.Unasked = true
 	}
@@ -110,10 +116,33 @@ const listsAgain = time.Hour //bound:none how often, not how much
 
 const fewLists = 3 //bound:none after which it is asked to more seldom
 
-// Compares says whether a cycle that begins now compares everything. One that is to, at a target
-// that has not listed what it has lately, does not: it would do everything, and fail, each minute.
-func (j Job) Compares(now time.Time) bool {
-	return (j.Compare || j.Unasked) && (j.Unlisted < fewLists || now.Sub(j.UnlistedAt) >= listsAgain)
+// Where something fails that may pass while everything is compared, it is tried again by itself,
+// and everything is compared once more when nothing fails so; if that takes long, after so much
+// time, doubled each time.
+const (
+	comparesAgain  = time.Minute      //bound:none how often, not how much
+	comparesSeldom = 16 * time.Minute //bound:none how often, not how much
+)
+
+// Compares says whether a cycle that begins now compares everything.
+func (j Job) Compares(now time.Time) bool { return (j.Compare || j.Unasked) && j.ComparesIn(now) == 0 }
+
+// ComparesIn is how long it is until a cycle may compare everything, if it is to. At a target that
+// has not listed what it has lately, it would do everything, and fail, each minute; and where one
+// object fails for good, each of its tries would be a comparison.
+func (j Job) ComparesIn(now time.Time) time.Duration {
+	var wait time.Duration
+	if j.Unlisted >= fewLists {
+		wait = j.UnlistedAt.Add(listsAgain).Sub(now)
+	}
+	if j.Uncompared > 0 {
+		pause := min(comparesAgain<<min(j.Uncompared-1, 10), comparesSeldom)
+		wait = max(wait, j.UncomparedAt.Add(pause).Sub(now))
+	}
+	if wait > listsAgain+ClockSlack { // it was noted by a clock that was set back since
+		return 0
+	}
+	return max(wait, 0)
 }
 
 // reset makes the next cycle look at everything.
@@ -127,6 +156,7 @@ type Execution struct {
 	Imported, Exported, Escrowed, Entitled int
 	ErrorCode, ErrorMessage                string
 	Unlisted                               bool `json:",omitempty"` // the target did not list what it has
+	Uncompared                             bool `json:",omitempty"` // of what was to be compared, something failed
 }
 
 // Quarantine says why a job is held back.

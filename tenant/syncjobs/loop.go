@@ -207,6 +207,9 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 	if !t.retryAt.IsZero() {
 		wait = min(wait, t.retryAt.Sub(now))
 	}
+	if j.Uncompared > 0 {
+		wait = min(wait, j.ComparesIn(now))
+	}
 	return wait
 }
 

@@ -151,7 +151,8 @@ func (m memory) SetWatermark(ctx context.Context, watermark string, compared boo
 		if j.Watermark = watermark; compared {
 			j.Compare, j.Unasked = false, false
 			j.Restored = false
-			j.Unlisted, j.ComparedAt = 0, m.tenant.Now().UTC()
+			j.Unlisted, j.Uncompared = 0, 0
+			j.ComparedAt = m.tenant.Now().UTC()
 		}
 		return tx.PutJob(j)
 	})

@@ -222,6 +222,8 @@ func (r *Runner) cycle(
 		Exported: result.Exported(),
 		Escrowed: result.Failed,
 		Entitled: result.Imported,
+
+		Uncompared: result.Uncompared,
 	}
 	if result.Failed > 0 {
 		x.State = "EntryLevelErrors"

@@ -1,0 +1,101 @@
+package syncjobs_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
+)
+
+// protecting is a way to a target on which one object cannot be changed.
+type protecting struct {
+	path         string
+	well         atomic.Bool
+	lists, tries atomic.Int64
+}
+
+func (p *protecting) RoundTrip(r *http.Request) (*http.Response, error) {
+	q := r.URL.Query()
+	switch {
+	case r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, p.path):
+		p.tries.Add(1)
+		if !p.well.Load() {
+			answer := httptest.NewRecorder()
+			answer.WriteHeader(http.StatusNotFound) // as of a proxy, which knows nobody who answers
+			return answer.Result(), nil
+		}
+	case q.Get("startIndex") == "1" && !q.Has("filter") && strings.HasSuffix(r.URL.Path, "/Users"):
+		p.lists.Add(1)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestOneWhoFailsIsNoComparisonEachTime: a new job cannot change one person, who is in a group
+// there that she should not be in. She is tried again and again, all others are not looked at each
+// time. When she can be changed, all is compared once more, at once.
+func TestOneWhoFailsIsNoComparisonEachTime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	var ahead atomic.Int64
+	h.tenant.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	eva, err := h.center.CreateUser(t.Context(), centertest.Actor, centertest.Person("eva@northwind.example"))
+	h.must(err)
+	ops, err := h.center.CreateGroup(
+		t.Context(), centertest.Actor, center.Group{DisplayName: "Ops", ExternalID: string(h.groups["Ops"])},
+	)
+	h.must(err)
+	_, err = h.center.CreateMembership(t.Context(), centertest.Actor, ops.ID, eva.ID)
+	h.must(err)
+	way := &protecting{path: "/Users/" + string(eva.ID)}
+	h.runner.HTTP = &http.Client{Transport: way}
+	app := h.application("Eng", "Ops")
+	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, app, tenant.Gallery[0].SyncTemplate)
+	h.must(err)
+	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+		BaseAddress: &h.endpoint, SecretToken: &h.token,
+	}))
+	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	for n := int64(1); n <= 6; n++ {
+		before := way.tries.Load()
+		h.must(h.runner.RunJob(t.Context(), j))
+		j, err = h.tenant.Job(t.Context(), app, j.ID)
+		h.must(err)
+		if j.Last.State != "EntryLevelErrors" || !j.Unasked || way.tries.Load() == before {
+			t.Fatalf("cycle %d: %+v, compares: %v", n, j.Last, j.Unasked)
+		}
+		ahead.Add(int64(8 * time.Second))
+	}
+	if n := way.lists.Load(); n != 1 {
+		t.Errorf("everything was compared %d times", n)
+	}
+	ahead.Add(int64(time.Minute))
+	h.must(h.runner.RunJob(t.Context(), j))
+	if n := way.lists.Load(); n != 2 {
+		t.Errorf("a minute later, everything was compared %d times", n)
+	}
+	way.well.Store(true)
+	ahead.Add(int64(8 * time.Second))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { h.runner.Run(ctx) })
+	for deadline := time.Now().Add(20 * time.Second); j.Unasked && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond) // a poll
+		j, err = h.tenant.Job(t.Context(), app, j.ID)
+		h.must(err)
+	}
+	cancel()
+	running.Wait()
+	if n := way.lists.Load(); j.Unasked || n < 3 || n > 4 {
+		t.Errorf("when all is well, everything was compared %d times, and is still to be: %v", n, j.Unasked)
+	}
+	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
+}
