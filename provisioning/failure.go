@@ -100,6 +100,15 @@ func LongestPause(tries int, asked time.Duration) time.Duration {
 	return max(min(firstEscrow<<min(max(tries, 1)-1, 20), maxEscrow), MaxPause, lateness, asked)
 }
 
+// together is how much before its time something is tried once more in a cycle that begins anyway.
+// Objects that failed at different moments would have a cycle each, as often as the shortest pause
+// lets them, and a person who is tried brings the groups along.
+const together = time.Second //bound:none of a comparison
+
+// MayBeEarly says whether an object that is tried once more may be tried a moment before its time:
+// not where somebody has asked for that time, nor where it is that of something else.
+func (l Link) MayBeEarly() bool { return l.Failure != "" && l.Asked == 0 }
+
 // longestAsked bounds for how long a target is left alone.
 const longestAsked = time.Hour //bound:wait a target that takes no more requests, and says until when
 

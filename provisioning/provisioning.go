@@ -129,6 +129,7 @@ type Failing struct {
 	RetryAt time.Time
 	Now     bool     // it is to be tried although its time has not come
 	Early   bool     // it may be tried a moment before its time, together with others
+	Counted bool     // as its link has it
 	Wants   []string // as its link has it
 }
 
@@ -262,6 +263,8 @@ type Engine struct {
 	MaxDeletions int
 	// AllowDeletions lets any number through this time.
 	AllowDeletions bool
+	// HeldBack says that those who are held back have been told of already.
+	HeldBack bool
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
 	SkipOutOfScope bool
@@ -415,8 +418,11 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 		err = c.run(ctx)
 	}
 	err = errors.Join(err, c.end(ctx))
-	if err == nil {
-		c.result.RetryAt, err = c.earliest(ctx)
+	held := errors.As(err, new(*TooManyDeletesError)) // then who was let through before is tried again
+	if err == nil || held {
+		var unread error
+		c.result.RetryAt, unread = c.earliest(ctx, held)
+		err = errors.Join(err, unread)
 	}
 	c.result.Ended = e.Now()
 	return c.result, err
@@ -558,24 +564,16 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 	return refs, err
 }
 
-// together is how much before its time something is tried once more in a cycle that begins anyway.
-// Objects that failed at different moments would have a cycle each, as often as the shortest pause
-// lets them, and a person who is tried brings the groups along.
-const together = time.Second //bound:none of a comparison
-
-// MayBeEarly says whether an object that is tried once more may be tried a moment before its time:
-// not where somebody has asked for that time, nor where it is that of something else.
-func (l Link) MayBeEarly() bool { return l.Failure != "" && l.Asked == 0 }
-
 // maxEscrowed is how many objects that failed are looked through for one that wants a name which
 // somebody gives up. What each wants is at hand: none of them is read.
 const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
 
-// earliest is when the first of the objects that failed is to be tried again.
-func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
+// earliest is when the first of the objects that failed is to be tried again: of all, or of those
+// that were let through to be disabled or deleted.
+func (c *cycle) earliest(ctx context.Context, counted bool) (at time.Time, err error) {
 	failing, err := c.Memory.Failed(ctx)
 	for _, f := range failing {
-		if at.IsZero() || f.RetryAt.Before(at) {
+		if (f.Counted || !counted) && (at.IsZero() || f.RetryAt.Before(at)) {
 			at = f.RetryAt
 		}
 	}

@@ -93,6 +93,9 @@ func (c *cycle) letThrough(ctx context.Context, objects []candidate) error {
 // holdBack says of objects that they are not disabled or deleted, since too many would be.
 func (c *cycle) holdBack(ctx context.Context, held []candidate) error {
 	for _, o := range held {
+		if c.HeldBack {
+			break
+		}
 		link, err := c.Memory.Link(ctx, o.Ref)
 		if err != nil {
 			return err

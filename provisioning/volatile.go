@@ -122,7 +122,9 @@ func (v *Volatile) Begun(context.Context) ([]Batch, error) {
 func (v *Volatile) Failed(context.Context) (list []Failing, err error) {
 	v.refs(func(l Link) bool {
 		if l.Failure != "" || l.Doubt != nil || !l.RetryAt.IsZero() {
-			list = append(list, Failing{Ref: l.Ref, RetryAt: l.RetryAt, Early: l.MayBeEarly(), Wants: l.Wants})
+			list = append(list, Failing{
+				Ref: l.Ref, RetryAt: l.RetryAt, Early: l.MayBeEarly(), Counted: l.Counted, Wants: l.Wants,
+			})
 		}
 		return false
 	})

@@ -160,6 +160,9 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 		q.Began, q.Tries = j.Quarantine.Began, j.Quarantine.Tries+1
 	}
 	q.NextAttempt = t.now().Add(quarantineWaits[min(q.Tries, len(quarantineWaits)-1)])
+	if !entered && j.HoldsBack(t.now()) { // this was no attempt
+		q.Tries, q.NextAttempt = j.Quarantine.Tries, j.Quarantine.NextAttempt
+	}
 	if t.now().Sub(q.Began) > quarantineEnd {
 		j.State = JobPaused
 	}
@@ -175,6 +178,12 @@ func (q Quarantine) Wait(now time.Time) time.Duration {
 		return 0
 	}
 	return wait
+}
+
+// HoldsBack says whether a job holds back whom it would disable or delete, since they are too many,
+// and is not to try that again yet.
+func (j Job) HoldsBack(now time.Time) bool {
+	return j.Quarantine != nil && j.Quarantine.Reason == QuarantineDeletes && j.Quarantine.Wait(now) > 0
 }
 
 // ClockSlack is by how much the clocks of nodes may differ without one of them being taken for one

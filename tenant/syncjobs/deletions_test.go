@@ -63,6 +63,44 @@ func TestTooManyDeletionsAreHeldBack(t *testing.T) {
 	}
 }
 
+// TestALeaverIsNotHeldBackWithOthers: nothing can be changed at the target when somebody leaves,
+// and then far too many are to. They are held back, for minutes at least; the leaver is not, as
+// soon as the target takes changes again.
+func TestALeaverIsNotHeldBackWithOthers(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	way := pairtest.NewWay(t, e.Center.SCIMEndpoint)
+	e.PutSecrets(way.URL, graph.KeyValue{
+		Key: graph.KeyNotification, Value: `{"DeleteThresholdEnabled":true,"DeleteThresholdValue":1}`,
+	})
+	status := func() (j graph.SynchronizationJob) { e.Change(http.MethodGet, e.JobPath(), nil, &j); return j }
+	active := func(name string) bool { return e.Find("/Users", "userName", name)["active"] == true }
+	e.Change(http.MethodPatch, "/users/"+meiName, map[string]any{"jobTitle": "Wizard"}, nil)
+	e.Soon("a title by the new way", func() bool {
+		return e.Find("/Users", "userName", meiName).String("title") == "Wizard"
+	})
+	says(t, e, "Next cycle: when something changes")
+	cycle := status().Status.LastExecution.ActivityIdentifier
+	way.Break(pairtest.ReadOnly)
+	e.Change(http.MethodPatch, "/users/"+meiName, map[string]any{"accountEnabled": false}, nil)
+	e.Soon("a cycle that fails", func() bool { return status().Status.LastExecution.ActivityIdentifier != cycle })
+	e.Unassign(e.Group("Finance"))
+	e.Soon("quarantine", func() bool { return status().Status.Code == "Quarantine" })
+	before := status().Status.Quarantine
+	if before.Reason != "TooManyDeletes" || strings.Contains(before.Error.Message, "5 objects") {
+		t.Errorf("quarantine %+v %+v", before, before.Error)
+	}
+	way.Break(pairtest.Whole)
+	e.Soon("the leaver is disabled", func() bool { return !active(meiName) })
+	now := status().Status
+	if now.Code != "Quarantine" || !now.Quarantine.NextAttempt.Equal(before.NextAttempt) {
+		t.Errorf("quarantine %+v, before %+v", now.Quarantine, before)
+	}
+	if e.Find("/Groups", "displayName", "Finance") == nil {
+		t.Error("the group is gone all the same")
+	}
+}
+
 // TestTheFlagOfTheTenantURL: what Entra sends with aadOptscim062020 AWS takes for one attribute,
 // and refuses for several, since they have no path.
 func TestTheFlagOfTheTenantURL(t *testing.T) {

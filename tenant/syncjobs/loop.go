@@ -185,7 +185,11 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 	}
 	switch {
 	case j.Quarantine != nil && j.Quarantine.Wait(now) > 0: // that has times of its own
-		return j.Quarantine.Wait(now)
+		if wait := j.Quarantine.Wait(now); !j.HoldsBack(now) || t.retryAt.IsZero() {
+			return wait
+		}
+		// who leaves, and was let through, has not to wait for those who are held back
+		return min(j.Quarantine.Wait(now), max(t.retryAt.Sub(now), time.Until(t.tryAt)))
 	case !t.tryAt.IsZero() && t.asked == j.Asked:
 		return time.Until(t.tryAt)
 	case !t.tryAt.IsZero():

@@ -321,7 +321,7 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 			}
 			list = append(list, provisioning.Failing{
 				Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now), Early: remembered(l).MayBeEarly(),
-				Wants: l.Wants,
+				Counted: l.Counted, Wants: l.Wants,
 			})
 		}
 		return err

@@ -332,6 +332,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
 		AllowDeletions: j.AllowDeletes,
+		HeldBack:       j.HoldsBack(r.Tenant.Now()),
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compares(r.Tenant.Now()),
