@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -132,10 +133,12 @@ type CreateConfigurationInput struct {
 	X509CertificateInPem string `json:",omitempty"`
 }
 
-// ChangeInput enables a configuration. Confirmation is the word ACCEPT.
+// ChangeInput enables a configuration. Confirmation is the word ACCEPT. With InForce, the id of the
+// configuration in force or DIRECTORY, nothing changes unless that is so still.
 type ChangeInput struct {
 	ConfigurationID string `json:"ConfigurationId,omitempty"`
 	Confirmation    string
+	InForce         string `json:",omitempty"`
 }
 
 // UpdateConfigurationInput changes how the identity provider in force is dealt with: where a
@@ -146,8 +149,13 @@ type UpdateConfigurationInput struct {
 	RequestBinding     *string `json:",omitempty"`
 }
 
-// ConfirmInput goes back to another identity source. Confirmation is the word ACCEPT.
-type ConfirmInput struct{ Confirmation string }
+// ConfirmInput goes back to another identity source. Confirmation is the word ACCEPT. With InForce,
+// the id of the configuration in force or DIRECTORY, nothing changes unless that is so still: an
+// undo that is sent twice brings back what it has taken away.
+type ConfirmInput struct {
+	Confirmation string
+	InForce      string `json:",omitempty"`
+}
 
 // Certificate is one whose key may sign for the identity provider in force.
 type Certificate struct {
@@ -448,14 +456,25 @@ func (c *Client) CreateConfiguration(ctx context.Context, metadata string) (Conf
 
 // EnableConfiguration changes the identity source to the uploaded identity provider.
 func (c *Client) EnableConfiguration(ctx context.Context, in ChangeInput) error {
-	_, err := call[None](ctx, c, "EnableExternalIdPConfigurationForDirectory", in)
+	plain := in
+	plain.InForce = ""
+	return c.changeSource(ctx, "EnableExternalIdPConfigurationForDirectory", in, plain)
+}
+
+// changeSource sends a change of the identity source. A center of an earlier release does not know
+// InForce, and is asked without.
+func (c *Client) changeSource(ctx context.Context, operation string, in, plain any) error {
+	_, err := call[None](ctx, c, operation, in)
+	if CodeOf(err) == "ValidationException" && strings.Contains(err.Error(), "the member InForce") {
+		_, err = call[None](ctx, c, operation, plain)
+	}
 	return err
 }
 
 // DisableConfiguration changes the identity source back to the built-in directory.
 func (c *Client) DisableConfiguration(ctx context.Context, in ConfirmInput) error {
-	_, err := call[None](ctx, c, "DisableExternalIdPConfigurationForDirectory", in)
-	return err
+	plain := ConfirmInput{Confirmation: in.Confirmation}
+	return c.changeSource(ctx, "DisableExternalIdPConfigurationForDirectory", in, plain)
 }
 
 // Configurations lists the identity providers that the center knows: at most one enabled and one
@@ -532,8 +551,13 @@ func (c *Client) Explain(ctx context.Context, reference string) ([]Event, error)
 
 // UndoIdentitySourceChange brings back the identity source before the last change.
 func (c *Client) UndoIdentitySourceChange(ctx context.Context, confirmation string) error {
-	_, err := call[None](ctx, c, "UndoIdentitySourceChange", ConfirmInput{confirmation})
-	return err
+	return c.UndoSourceChange(ctx, ConfirmInput{Confirmation: confirmation})
+}
+
+// UndoSourceChange is UndoIdentitySourceChange of a source that is named.
+func (c *Client) UndoSourceChange(ctx context.Context, in ConfirmInput) error {
+	plain := ConfirmInput{Confirmation: in.Confirmation}
+	return c.changeSource(ctx, "UndoIdentitySourceChange", in, plain)
 }
 
 // AllowIdPInitiated says whether users may start at the identity provider in force.

@@ -376,15 +376,15 @@ func (c *Center) CreateIdPConfiguration(
 
 // EnableIdPConfiguration makes the pending identity provider the identity source, in one
 // transaction. Users, groups, memberships and assignments are kept. It fails with
-// ConfirmationMissing unless confirmation is the word ACCEPT, with RequestNotFound for another id
-// and with SourceNotConfigured.
-func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id, confirmation string) error {
+// ConfirmationMissing, with SourceMoved, with RequestNotFound for another id and with
+// SourceNotConfigured.
+func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id string, how Confirmed) error {
 	return c.changeSource(
 		ctx,
 		by,
 		ActionEnableExternalIdPConfigurationForDirectory,
 		id,
-		confirmation,
+		how,
 		func(_ Tx, s IdentitySource) (string, IdentitySource, error) {
 			switch {
 			case s.Pending == nil && s.IdP != nil && s.IdP.ID == id:
@@ -401,13 +401,13 @@ func (c *Center) EnableIdPConfiguration(ctx context.Context, by audit.Actor, id,
 
 // DisableIdPConfiguration goes back to the built-in directory. Passwords that users had before work
 // again.
-func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, confirmation string) error {
+func (c *Center) DisableIdPConfiguration(ctx context.Context, by audit.Actor, how Confirmed) error {
 	return c.changeSource(
 		ctx,
 		by,
 		ActionDisableExternalIdPConfigurationForDirectory,
 		"",
-		confirmation,
+		how,
 		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 			if s.Type == Directory {
 				return "", s, &refusal.Error{Code: SourceUnchanged}
@@ -435,15 +435,15 @@ func provisioningIsOff(r provisioningReader) error {
 
 // UndoSourceChange brings back the identity source before the last change, with its settings, in
 // one transaction; users, groups and assignments do not change. It can be undone too. It fails with
-// ConfirmationMissing unless confirmation is the word ACCEPT, with NothingToUndo, and back to the
-// built-in directory with ProvisioningOn.
-func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmation string) error {
+// ConfirmationMissing, with SourceMoved, with NothingToUndo, and back to the built-in directory
+// with ProvisioningOn.
+func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, how Confirmed) error {
 	return c.changeSource(
 		ctx,
 		by,
 		ActionUndoIdentitySourceChange,
 		"",
-		confirmation,
+		how,
 		func(tx Tx, s IdentitySource) (string, IdentitySource, error) {
 			if !s.CanUndo(c.now()) {
 				return "", s, &refusal.Error{Code: NothingToUndo}
@@ -458,17 +458,42 @@ func (c *Center) UndoSourceChange(ctx context.Context, by audit.Actor, confirmat
 	)
 }
 
+// Confirmed is how a change of the identity source is confirmed.
+type Confirmed struct {
+	Word string // ACCEPT
+	// InForce is the id of the configuration that must be in force, or DIRECTORY; empty: any.
+	InForce string
+}
+
+// Accepted is that of a person who looks at what is in force.
+var Accepted = Confirmed{Word: Confirmation}
+
+// check refuses what nobody has confirmed, or of another source.
+func (c Confirmed) check(s IdentitySource) error {
+	inForce := string(Directory)
+	if s.IdP != nil {
+		inForce = s.IdP.ID
+	}
+	switch {
+	case c.Word != Confirmation:
+		return &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + Confirmation}
+	case c.InForce != "" && c.InForce != inForce:
+		return &refusal.Error{Code: SourceMoved, Subject: inForce}
+	}
+	return nil
+}
+
 // changeSource puts another identity source in force, in one transaction, where the person has
 // typed the word that says so. to decides which, and names what the audit event is about; subject
 // is what it is about when the word is missing.
 func (c *Center) changeSource(
-	ctx context.Context, by audit.Actor, action Action, subject, confirmation string,
+	ctx context.Context, by audit.Actor, action Action, subject string, how Confirmed,
 	to func(Tx, IdentitySource) (string, IdentitySource, error),
 ) error {
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := currentSource(tx)
-		if err == nil && confirmation != Confirmation {
-			err = &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + Confirmation}
+		if err == nil {
+			err = how.check(s)
 		}
 		if err != nil {
 			return subject, err

@@ -55,7 +55,7 @@ func use(t *testing.T, c *center.Center, entity string) {
 	pend(t, c, entity)
 	s, err := c.Source(context.Background())
 	if err == nil {
-		err = c.EnableIdPConfiguration(context.Background(), centertest.Actor, s.Pending.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(context.Background(), centertest.Actor, s.Pending.ID, center.Accepted)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
 	ctx := context.Background()
 	undo := func(word string, want refusal.Code) {
 		t.Helper()
-		if err := c.UndoSourceChange(ctx, centertest.Actor, word); refusal.CodeOf(err) != want {
+		if err := c.UndoSourceChange(ctx, centertest.Actor, center.Confirmed{Word: word}); refusal.CodeOf(err) != want {
 			t.Fatalf("%v, want %q", err, want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestAChangeOfTheIdentitySourceCanBeUndone(t *testing.T) {
 	is(center.ExternalIdP, "https://a.example")
 	undo(center.Confirmation, refusal.None) // of the undoing
 	is(center.ExternalIdP, "https://b.example")
-	if err := c.DisableIdPConfiguration(ctx, centertest.Actor, center.Confirmation); err != nil {
+	if err := c.DisableIdPConfiguration(ctx, centertest.Actor, center.Accepted); err != nil {
 		t.Fatal(err)
 	}
 	is(center.Directory, "")

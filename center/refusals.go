@@ -78,6 +78,8 @@ var (
 		"no identity provider metadata has been uploaded", "upload the metadata first")
 	SourceUnchanged = Refusals.New("identity-source-unchanged", refusal.Conflict,
 		"this is already the identity source", "no action needed")
+	SourceMoved = Refusals.New("identity-source-moved", refusal.Conflict,
+		"the identity source is another one than the request names", "look at the identity source, and decide again")
 	ConfirmationMissing = Refusals.New("confirmation-missing", refusal.Invalid,
 		"the change was not confirmed", "read the report and enter the word that it asks for")
 	NothingToUndo = Refusals.New("nothing-to-undo", refusal.Conflict,

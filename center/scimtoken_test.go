@@ -25,7 +25,7 @@ func provisioned(
 		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
 	)
 	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Accepted)
 	}
 	if err == nil {
 		tenant, err = c.CreateProvisioningTenant(ctx, centertest.Actor)

@@ -156,14 +156,18 @@ func (h *Handler) enableConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.ChangeInput,
 ) (adminapi.None, error) {
 	return adminapi.None{}, h.Center.EnableIdPConfiguration(
-		ctx, awsdoor.Actor(who), in.ConfigurationID, in.Confirmation,
+		ctx, awsdoor.Actor(who), in.ConfigurationID, center.Confirmed{Word: in.Confirmation, InForce: in.InForce},
 	)
+}
+
+func confirmed(in adminapi.ConfirmInput) center.Confirmed {
+	return center.Confirmed{Word: in.Confirmation, InForce: in.InForce}
 }
 
 func (h *Handler) disableConfiguration(
 	ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput,
 ) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), in.Confirmation)
+	return adminapi.None{}, h.Center.DisableIdPConfiguration(ctx, awsdoor.Actor(who), confirmed(in))
 }
 
 func (h *Handler) updateConfiguration(
@@ -203,7 +207,7 @@ func (h *Handler) updateConfiguration(
 func (h *Handler) undoSourceChange(
 	ctx context.Context, who awsapi.Caller, in adminapi.ConfirmInput,
 ) (adminapi.None, error) {
-	return adminapi.None{}, h.Center.UndoSourceChange(ctx, awsdoor.Actor(who), in.Confirmation)
+	return adminapi.None{}, h.Center.UndoSourceChange(ctx, awsdoor.Actor(who), confirmed(in))
 }
 
 func (h *Handler) startRehearsal(

@@ -226,6 +226,17 @@ func TestTheIdentitySourceIsChangedAndChangedBack(t *testing.T) {
 	if d, err := admin.DescribeDirectory(ctx); err != nil || d.IdentitySource != adminapi.SourceDirectory {
 		t.Errorf("undone, the directory is %+v, %v", d, err)
 	}
+	again := adminapi.ConfirmInput{Confirmation: "ACCEPT", InForce: pending.ConfigurationID}
+	if err := admin.UndoSourceChange(ctx, again); reason(err) != "identity-source-moved" {
+		t.Errorf("an undo that is sent twice: %v", err)
+	}
+	if d, err := admin.DescribeDirectory(ctx); err != nil || d.IdentitySource != adminapi.SourceDirectory {
+		t.Errorf("undone twice, the directory is %+v, %v", d, err)
+	}
+	again.InForce = adminapi.SourceDirectory
+	if err := admin.UndoSourceChange(ctx, again); err != nil {
+		t.Errorf("back to the identity provider: %v", err)
+	}
 }
 
 // reason is the stable code of a refusal.

@@ -95,7 +95,7 @@ func Federate(t testing.TB, c *center.Center, entityID string) {
 		center.IdPConfiguration{EntityID: entityID, SignInURL: entityID + "/sso", Certificates: [][]byte{{1}}},
 	)
 	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Accepted)
 	}
 	if err != nil {
 		t.Fatal(err)

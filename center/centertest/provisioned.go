@@ -17,7 +17,7 @@ func Provisioned(t testing.TB, c *center.Center, profile center.Profile) (endpoi
 		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
 	)
 	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(ctx, Actor, idp.ID, center.Accepted)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func TestEveryPageWarnsOfATokenThatExpires(t *testing.T) {
 		center.IdPConfiguration{EntityID: "https://idp", SignInURL: "https://idp/sso", Certificates: [][]byte{{1}}},
 	)
 	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(ctx, centertest.Actor, idp.ID, center.Accepted)
 	}
 	if err == nil {
 		_, err = c.CreateProvisioningTenant(ctx, centertest.Actor)

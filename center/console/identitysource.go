@@ -148,7 +148,7 @@ func undoChange(p page) error {
 	if err := p.stopProvisioningFor(word); err != nil {
 		return err
 	}
-	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, word); err != nil {
+	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, center.Confirmed{Word: word}); err != nil {
 		return err
 	}
 	return p.Done(sourcePath, "The change is undone: the previous identity source is in use again.")
@@ -295,14 +295,14 @@ func showReview(p page, rehearsal string) error {
 }
 
 func changeSource(p page) error {
-	word := strings.TrimSpace(p.PostFormValue("confirmation"))
+	how := center.Confirmed{Word: strings.TrimSpace(p.PostFormValue("confirmation"))}
 	if p.PostFormValue("to") == string(center.Directory) {
-		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, word); err != nil {
+		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, how); err != nil {
 			return err
 		}
 		return p.Done(sourcePath, "The identity source is the built-in directory again.")
 	}
-	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), word); err != nil {
+	if err := p.h.Center.EnableIdPConfiguration(p.Context(), p.by, p.PostFormValue("id"), how); err != nil {
 		return err
 	}
 	return p.Done(sourcePath, "The identity source is now the external identity provider.")

@@ -65,7 +65,7 @@ func newResponder(t *testing.T) *responder {
 		},
 	)
 	if err == nil {
-		err = c.EnableIdPConfiguration(ctx, audit.SystemActor, idp.ID, center.Confirmation)
+		err = c.EnableIdPConfiguration(ctx, audit.SystemActor, idp.ID, center.Accepted)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -326,7 +326,7 @@ func TestSignInThatTheIdentityProviderStartsCanBeSwitchedOff(t *testing.T) {
 		},
 	)
 	if err == nil {
-		err = i.c.EnableIdPConfiguration(ctx, audit.SystemActor, next.ID, center.Confirmation)
+		err = i.c.EnableIdPConfiguration(ctx, audit.SystemActor, next.ID, center.Accepted)
 	}
 	if s, err2 := i.c.Source(ctx); err != nil || err2 != nil || !s.RequestedOnly {
 		t.Errorf("after a change of the identity provider: %+v, %v", s, err)
