@@ -75,7 +75,7 @@ func (p *Plan) plan() {
 	}
 	haveApp := s.Principal.ID != ""
 	add(
-		haveApp, partApplication, "“"+s.Principal.DisplayName+"” exists",
+		haveApp, partApplication, p.existing(),
 		"create “"+p.cfg.AppName+"” from the gallery entry AWS IAM Identity Center", p.createApplication,
 	)
 	add(
@@ -113,7 +113,7 @@ func (p *Plan) plan() {
 		"create an access token, test the connection and save both with the scope “"+p.scopeName()+"”",
 		p.saveCredentials,
 	)
-	on := s.Job.Schedule != nil && s.Job.Schedule.State == "Active" && s.Connected && p.settingsDone()
+	on := isOn(s.Job) && s.Connected && p.settingsDone()
 	add(on, "Provisioning status", "on", "turn it on and run a cycle", p.start)
 	for i := range p.Steps[before:] {
 		p.Steps[before+i].job = true
@@ -181,6 +181,11 @@ func (p *Plan) Apply(ctx context.Context, confirmation string, report func(step 
 	if p.locksOut() {
 		return ErrLockout
 	}
+	if p.Changes { // before anything is done for it
+		if err := p.sameSource(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.keepSnapshot(); err != nil {
 		return err
 	}
@@ -234,118 +239,6 @@ func apply(ctx context.Context, steps []Step, report func(step int, done bool)) 
 	return errors.Join(left...)
 }
 
-func (p *Plan) createApplication(ctx context.Context) error {
-	var made graph.ApplicationServicePrincipal
-	err := p.cfg.Graph.Do(
-		ctx, http.MethodPost, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
-		map[string]string{"displayName": p.cfg.AppName}, &made,
-	)
-	p.State.Application = made.Application
-	p.State.Principal = made.ServicePrincipal
-	p.fresh = err == nil
-	return err
-}
-
-func (p *Plan) patchPrincipal(ctx context.Context, body map[string]any) error {
-	return p.graph(ctx, http.MethodPatch, "/servicePrincipals/"+p.State.Principal.ID, body, nil)
-}
-
-// setSAML sets the mode first: a tenant policy may refuse foreign identifiers on applications that
-// are not in SAML mode.
-func (p *Plan) setSAML(ctx context.Context) error {
-	sp := p.State.SP
-	if err := p.patchPrincipal(ctx, map[string]any{"preferredSingleSignOnMode": "saml"}); err != nil {
-		return err
-	}
-	body := map[string]any{"identifierUris": []string{sp.EntityID}}
-	if len(sp.AcsURLs) > 0 {
-		body["web"] = map[string]any{"redirectUris": p.replies(p.State.Application.Web)}
-	}
-	if err := p.graph(ctx, http.MethodPatch, "/applications/"+p.State.Application.ID, body, nil); err != nil {
-		return err
-	}
-	if p.leadsHere(p.State.Principal.LoginURL) {
-		return nil
-	}
-	return p.patchPrincipal(ctx, map[string]any{"loginUrl": sp.SignInURL})
-}
-
-func (p *Plan) addCertificate(ctx context.Context) error {
-	var made graph.KeyCredential
-	err := p.graph(
-		ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/addTokenSigningCertificate",
-		map[string]any{"displayName": "CN=" + p.cfg.Cert}, &made,
-	)
-	if err != nil {
-		return err
-	}
-	p.State.Principal.PreferredTokenSigningKeyThumbprint = &made.Thumbprint
-	return p.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": made.Thumbprint})
-}
-
-func (p *Plan) assignGroups(ctx context.Context) error {
-	role := graph.UserRoleID
-	for _, r := range p.State.Principal.AppRoles {
-		if r.DisplayName == "User" {
-			role = r.ID
-		}
-	}
-	for _, id := range p.State.Unassigned {
-		in := graph.AppRoleAssignment{PrincipalID: id, ResourceID: p.State.Principal.ID, AppRoleID: role}
-		if err := p.graph(
-			ctx, http.MethodPost, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo", in, nil,
-		); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Plan) uploadMetadata(ctx context.Context) error {
-	if err := p.fetchMetadata(ctx); err != nil {
-		return err
-	}
-	var err error
-	p.State.Configuration, err = p.cfg.Center.CreateConfiguration(ctx, p.State.MetadataText())
-	if err != nil {
-		return err
-	}
-	return p.refreshSAML(ctx)
-}
-
-// refreshSAML sets the reply URLs of a side that has told them only now.
-func (p *Plan) refreshSAML(ctx context.Context) error {
-	sp, err := p.cfg.Center.ServiceProvider(ctx)
-	if err != nil || slices.Equal(sp.AcsURLs, p.State.SP.AcsURLs) {
-		return err
-	}
-	p.State.SP = sp
-	return p.setSAML(ctx)
-}
-
-func (p *Plan) enable(ctx context.Context) error {
-	err := p.cfg.Center.EnableConfiguration(
-		ctx, adminapi.ChangeInput{ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation},
-	)
-	if err != nil {
-		return err
-	}
-	return p.refreshSAML(ctx)
-}
-
-func (p *Plan) enableProvisioning(ctx context.Context) error {
-	var err error
-	p.State.SCIM, err = p.cfg.Center.CreateTenant(ctx)
-	return err
-}
-
-func (p *Plan) createJob(ctx context.Context) error {
-	return p.graph(
-		ctx, http.MethodPost, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate},
-		&p.State.Job,
-	)
-}
-
 // saveCredentials makes a token, proves it with Test Connection and saves it. A token that an
 // interrupted run made and never used is deleted first when there is no room for another. One in
 // use is touched only when it is the job's own and the new one has taken its place: Graph does not
@@ -355,13 +248,9 @@ func (p *Plan) createJob(ctx context.Context) error {
 // keep their access for so long.
 func (p *Plan) saveCredentials(ctx context.Context) error {
 	// The plan may be old. Between a token and its PUT there are as few requests as can be.
-	if err := p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job); err != nil {
+	done, err := p.sameJob(ctx)
+	if done || err != nil {
 		return err
-	}
-	if p.State.Secrets[graph.KeyBaseAddress] != "" { // else there is nothing to lose
-		if err := p.readSecrets(ctx); err != nil {
-			return err
-		}
 	}
 	before, err := p.makeRoom(ctx)
 	if err != nil {
@@ -440,7 +329,7 @@ func (p *Plan) readyFor(ctx context.Context, credentials []graph.KeyValue) error
 // running says whether the job is on, or a cycle of it goes on.
 func (p *Plan) running() bool {
 	j := p.State.Job
-	return j.Schedule != nil && j.Schedule.State == "Active" || j.Status != nil && len(j.Status.Progress) > 0
+	return isOn(j) || j.Status != nil && len(j.Status.Progress) > 0
 }
 
 // maxApplications bounds how many other applications of the template are asked for their jobs.
@@ -487,7 +376,7 @@ func (p *Plan) otherJobs(ctx context.Context) error {
 // is the first with the new settings. The last step turns the job on again, or goOn.
 func (p *Plan) quiesce(ctx context.Context) error {
 	path := p.sync("/jobs/" + p.State.Job.ID)
-	if s := p.State.Job.Schedule; s != nil && s.State == "Active" {
+	if isOn(p.State.Job) {
 		p.paused = true // also if only the answer is lost
 		if err := p.graph(ctx, http.MethodPost, path+"/pause", nil, nil); err != nil {
 			return err

@@ -61,8 +61,8 @@ type Config struct {
 	AllowMissing bool
 	// Tokenless leaves provisioning to Writer instead of the tenant: no endpoint, token or job.
 	Tokenless bool
-	// Folder is where runs remember what they have begun at a center that names its tokens; empty:
-	// they do not.
+	// Folder is where runs remember what they have begun, and keep others out of it; empty: they do
+	// not.
 	Folder string
 	// Replay keeps a journal of what each step leaves, and compares it with a rehearsal's.
 	Replay *Replay
@@ -72,6 +72,7 @@ type Config struct {
 	Maker Maker
 
 	looking bool // nothing will be changed, and what may not be read is left out
+	held    bool // no other run that shares Folder is at it; see Hold
 }
 
 // DefaultSettle is how long requests about objects that were just made are repeated while the
@@ -128,6 +129,12 @@ type Plan struct {
 	replaced  string
 	replacing bool
 	fresh     bool // this run made the application: the tenant's replicas may not know it yet
+	// early says that the application is that of a run which ended before it was set up.
+	early  bool
+	groups map[string]string // the names of State.Unassigned
+	// inForce and pending are what the center had: its identity source, and what was uploaded and
+	// not enabled. They are empty where it does not tell.
+	inForce, pending adminapi.Configuration
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.
@@ -193,6 +200,7 @@ func observe(ctx context.Context, cfg Config) (*Plan, error) {
 		return nil, fmt.Errorf("read the center: %w", err)
 	}
 	p.observeToken()
+	p.noteReplaced()
 	if p.cfg.Writer != nil && p.Changes && !p.cfg.AllowMissing {
 		p.Notes = append(p.Notes, missingNote)
 	}
@@ -305,6 +313,9 @@ func (p *Plan) observeCenter(ctx context.Context) (err error) {
 	if p.State.SP, err = p.cfg.Center.ServiceProvider(ctx); err != nil {
 		return err
 	}
+	if p.inForce, p.pending, err = p.identitySource(ctx); err != nil {
+		return err
+	}
 	tenants, err := p.cfg.Center.Tenants(ctx)
 	if err == nil && len(tenants) > 0 {
 		p.State.SCIM = tenants[0]
@@ -312,31 +323,16 @@ func (p *Plan) observeCenter(ctx context.Context) (err error) {
 	return err
 }
 
-// observeTenant finds the application: the one that names our service provider, else one of the
-// template with the wanted name.
+// observeTenant finds the application, and what there is of it.
 func (p *Plan) observeTenant(ctx context.Context) error {
-	principals, err := graph.All[graph.ServicePrincipal](
-		ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID),
-	)
+	principals, err := p.principals(ctx)
+	if err == nil {
+		p.State.Principal, err = p.findApplication(ctx, principals)
+	}
 	if seen, err := p.lookedAt(partApplication, "the tenant does not show its applications", err); !seen {
 		return err
 	}
-	for _, sp := range principals {
-		ours := slices.Contains(sp.ServicePrincipalNames, p.State.SP.EntityID)
-		if !ours && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) > 1 {
-			p.Notes = append(p.Notes, fmt.Sprintf(
-				"there is an application %q already, with the identifier of something else (%s): it stays as it is",
-				sp.DisplayName, strings.Join(sp.ServicePrincipalNames, ", "),
-			))
-		}
-		if ours ||
-			(p.State.Principal.ID == "" && sp.DisplayName == p.cfg.AppName && len(sp.ServicePrincipalNames) < 2) {
-			p.State.Principal = sp
-		}
-		if ours {
-			break
-		}
-	}
+	p.noteOthers(principals)
 	if p.State.Principal.ID == "" {
 		return p.observeGroups(ctx)
 	}
@@ -416,15 +412,11 @@ func (p *Plan) observeSecrets(ctx context.Context) error {
 // observeGroups finds the groups that are to be assigned and are not.
 func (p *Plan) observeGroups(ctx context.Context) error {
 	assigned := map[string]bool{}
+	p.groups = map[string]string{}
 	if p.State.Principal.ID != "" && len(p.cfg.Groups) > 0 {
-		list, err := graph.All[graph.AppRoleAssignment](
-			ctx, p.cfg.Graph, "/servicePrincipals/"+p.State.Principal.ID+"/appRoleAssignedTo",
-		)
-		if err != nil {
+		var err error
+		if assigned, err = p.assigned(ctx); err != nil {
 			return err
-		}
-		for _, a := range list {
-			assigned[a.PrincipalID] = true
 		}
 	}
 	for _, name := range p.cfg.Groups {
@@ -438,8 +430,10 @@ func (p *Plan) observeGroups(ctx context.Context) error {
 				len(found), name,
 			)
 		}
-		if !assigned[found[0].ID] {
-			p.State.Unassigned = append(p.State.Unassigned, found[0].ID)
+		if id := found[0].ID; !assigned[id] {
+			assigned[id] = true // it may be named twice
+			p.State.Unassigned = append(p.State.Unassigned, id)
+			p.groups[id] = name
 		}
 	}
 	return nil

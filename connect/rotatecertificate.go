@@ -107,6 +107,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 	if err := p.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &sp); err != nil {
 		return err
 	}
+	c.all, c.next = nil, ofTenant{}
 	for _, k := range sp.KeyCredentials {
 		found, err := certificateOf(k)
 		if err != nil {
@@ -181,12 +182,23 @@ func (c *certificateRotation) steps() {
 		"finds that somebody has signed in with the new one")
 }
 
+// create makes the new certificate, unless there is one by now.
 func (c *certificateRotation) create(ctx context.Context) error {
+	if err := c.signsWith(ctx, c.before); err != nil {
+		return err
+	}
+	there := func(ctx context.Context) (bool, error) {
+		err := c.read(ctx)
+		return c.next.thumbprint != "", err
+	}
+	if is, err := there(ctx); is || err != nil {
+		return err
+	}
 	var made graph.KeyCredential
 	path := "/servicePrincipals/" + c.plan.State.Principal.ID + "/addTokenSigningCertificate"
 	body := map[string]any{"displayName": "CN=" + c.plan.cfg.Cert}
-	err := c.plan.cfg.Graph.Do(ctx, http.MethodPost, path, body, &made)
-	if err != nil {
+	err := c.plan.makes(ctx, path, body, &made, there)
+	if err != nil || c.next.thumbprint != "" {
 		return err
 	}
 	if c.next, err = certificateOf(made); err == nil && len(c.next.der) == 0 {
@@ -200,7 +212,25 @@ func (c *certificateRotation) trust(ctx context.Context) error {
 	return c.keeper.ImportCertificate(ctx, string(text))
 }
 
+// signsWith fails when the tenant signs with none of these any more: somebody else may have chosen
+// another one, which the center trusts or not.
+func (c *certificateRotation) signsWith(ctx context.Context, these ...ofTenant) error {
+	var sp graph.ServicePrincipal
+	path := "/servicePrincipals/" + c.plan.State.Principal.ID + "?$select=preferredTokenSigningKeyThumbprint"
+	if err := c.plan.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &sp); err != nil {
+		return err
+	}
+	now := text(sp.PreferredTokenSigningKeyThumbprint)
+	if !slices.ContainsFunc(these, func(x ofTenant) bool { return strings.EqualFold(x.thumbprint, now) }) {
+		return changed("the tenant signs with the certificate %q now", now)
+	}
+	return nil
+}
+
 func (c *certificateRotation) activate(ctx context.Context) error {
+	if err := c.signsWith(ctx, c.before, c.next); err != nil {
+		return err
+	}
 	if c.prover != nil {
 		if err := c.prover.BeginCertificate(c.next.id()); err != nil {
 			return err
@@ -324,7 +354,7 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 		c.endTrust(old, cmp.Or(seen.Who, "somebody")+" has signed in with the new one")
 	case seen.Refused != "":
 		c.add("Active certificate", "have the tenant sign with the old one again: AWS refuses what it sends ("+
-			seen.Refused+")", func(ctx context.Context) error { return c.sign(ctx, &c.before) })
+			seen.Refused+")", c.signAsBefore)
 	default:
 		c.Notes = append(c.Notes, fmt.Sprintf(
 			"the center still trusts %d replaced certificate(s), until somebody has signed in after %s", len(old),
@@ -338,7 +368,7 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 // know: since now, unless it has noted that before. Another machine, a person or a run that was
 // killed may have made it active a moment ago.
 func (c *certificateRotation) see() {
-	if c.plan.signing().ID != c.active.id() {
+	if c.prover == nil && c.plan.signing().ID != c.active.id() { // which remembers it itself
 		c.plan.rememberSigning(c.active.id())
 	}
 }
@@ -393,9 +423,28 @@ func (c *certificateRotation) endTrust(old []ofTenant, because string) {
 	for _, x := range old {
 		c.add(
 			"Old certificate in the center", "end the trust in "+x.thumbprint+"; "+because,
-			func(ctx context.Context) error { return c.keeper.DeleteCertificate(ctx, x.id(), "DELETE") },
+			func(ctx context.Context) error { return c.untrust(ctx, x) },
 		)
 	}
+}
+
+// untrust ends the trust in a certificate that the tenant does not sign with.
+func (c *certificateRotation) untrust(ctx context.Context, old ofTenant) error {
+	if err := c.signsWith(ctx, c.active); err != nil {
+		return err
+	}
+	err := c.keeper.DeleteCertificate(ctx, old.id(), "DELETE")
+	if adminapi.ReasonOf(err) == "certificate-not-found" { // somebody else has done it
+		return nil
+	}
+	return err
+}
+
+func (c *certificateRotation) signAsBefore(ctx context.Context) error {
+	if err := c.signsWith(ctx, c.active, c.before); err != nil {
+		return err
+	}
+	return c.sign(ctx, &c.before)
 }
 
 // signedIn says who came in since, as the side has it. The tenant's log does not say whether its

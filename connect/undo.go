@@ -2,9 +2,7 @@ package connect
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -14,7 +12,7 @@ import (
 
 // Undoer is a side that brings back the identity source before the last change with its settings.
 type Undoer interface {
-	UndoIdentitySourceChange(ctx context.Context, confirmation string) error
+	UndoSourceChange(context.Context, adminapi.ConfirmInput) error
 }
 
 // Restorer gives back what a change has taken away at AWS's side, and takes away what provisioning
@@ -49,6 +47,8 @@ type Undo struct {
 	newGroups []StoreGroup
 	// staying are the names of what is new, and not made by provisioning as far as anything says
 	staying []string
+
+	tokens []adminapi.BearerToken // that the plan names
 	// doubter does not tell whether the tenant of this issuer is its identity source; else nil.
 	doubter Doubter
 	issuer  string
@@ -70,13 +70,13 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 		return nil, fmt.Errorf("read the tenant: %w", err)
 	}
 	u.leaveOthers()
+	u.leaveUnknown()
 	if err := u.observeSource(ctx); err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
 	}
-	var tokens []adminapi.BearerToken
 	if p.State.SCIM.TenantID != "" {
 		var err error
-		if tokens, err = p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID); err != nil {
+		if u.tokens, err = p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID); err != nil {
 			return nil, fmt.Errorf("read the center: %w", err)
 		}
 	}
@@ -86,11 +86,11 @@ func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, e
 	if err := u.writerStep(); err != nil {
 		return nil, err
 	}
-	left, err := p.leftOf(ctx, tokens)
+	left, err := p.leftOf(ctx, u.tokens)
 	if err != nil {
 		return nil, fmt.Errorf("read the center: %w", err)
 	}
-	u.steps(tokens, left)
+	u.steps(u.tokens, left)
 	if file := p.firstSnapshot(); file != "" && options.Before == nil {
 		u.Notes = append(u.Notes, "what was there before is in "+file+": with --snapshot, assignments that are lost "+
 			"are given back")
@@ -134,6 +134,23 @@ func (u *Undo) leaveOthers() {
 	s.Job = graph.SynchronizationJob{}
 }
 
+// leaveUnknown lets go of an application of which nothing but its name says that it is the
+// connection's: somebody may have made it for another center, and not set it up yet.
+func (u *Undo) leaveUnknown() {
+	p := u.plan
+	s := &p.State
+	asked := p.early && (p.asked().ID != "" || s.Principal.DisplayName == p.cfg.AppName)
+	if s.Principal.ID == "" || p.isOurs(s.Principal) || p.pointsHere() || asked {
+		return
+	}
+	u.Notes = append(
+		u.Notes, "“"+s.Principal.DisplayName+"” has neither this center's identifier nor its endpoint, so nobody can "+
+			"tell whether it is this connection's: it stays as it is. If nobody needs it, delete it in Entra",
+	)
+	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
+	s.Job = graph.SynchronizationJob{}
+}
+
 // pointsHere says whether the tenant's job provisions this center.
 func (u *Undo) pointsHere() bool {
 	return u.plan.State.Job.ID != "" && u.plan.pointsHere()
@@ -159,7 +176,7 @@ func (u *Undo) steps(tokens []adminapi.BearerToken, left leftovers) {
 	}
 	add(
 		s.Job.ID != "" && p.running(), "Provisioning in the tenant", "stop the job, after the cycle that runs",
-		"the job does not run", p.quiesce,
+		"the job does not run", u.stopJob,
 	)
 	scim := u.pointsHere() && !p.Changes || s.SCIM.TenantID != "" && u.toDirectory()
 	add(
@@ -251,6 +268,11 @@ func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step 
 	if confirmation != Confirmation {
 		return fmt.Errorf("to take the connection back, confirm with %s", Confirmation)
 	}
+	if u.plan.Changes { // before anything is taken away
+		if _, err := u.sameSource(ctx); err != nil {
+			return err
+		}
+	}
 	err := apply(ctx, u.Steps, report)
 	if err != nil && u.plan.paused {
 		return fmt.Errorf("%w\n%s this is done, or gatehouse connect repair turns it on again", err, isOff)
@@ -260,61 +282,6 @@ func (u *Undo) Apply(ctx context.Context, confirmation string, report func(step 
 		return err
 	}
 	return keeper.RememberSnapshot("") // the next connection has one of its own
-}
-
-// disableProvisioning revokes the tokens where the center does not remove an endpoint that has
-// some. Where a person does it, they go in the same task.
-func (u *Undo) disableProvisioning(ctx context.Context) (err error) {
-	center, id := u.plan.cfg.Center, u.plan.State.SCIM.TenantID
-	defer func() {
-		if err == nil {
-			u.plan.forgetAll()
-		}
-	}()
-	err = center.DeleteTenant(ctx, id)
-	if adminapi.ReasonOf(err) != "access-tokens-remain" {
-		return err
-	}
-	tokens, err := center.BearerTokens(ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, t := range tokens {
-		if err := center.DeleteBearerToken(ctx, id, t.TokenID); err != nil {
-			return err
-		}
-	}
-	return center.DeleteTenant(ctx, id)
-}
-
-func (u *Undo) restoreSource(ctx context.Context) error {
-	if u.doubter != nil {
-		return u.doubter.ChangeBackFrom(ctx, u.issuer)
-	}
-	center := u.plan.cfg.Center
-	if undoer, ok := center.(Undoer); ok && u.plan.State.Directory.UndoUntil != nil {
-		return undoer.UndoIdentitySourceChange(ctx, Confirmation)
-	}
-	return center.DisableConfiguration(ctx, adminapi.ConfirmInput{Confirmation: Confirmation})
-}
-
-// removeJob clears the credentials and deletes the job. A tenant that takes no empty credentials
-// keeps what is good for nothing: the token is revoked.
-func (u *Undo) removeJob(ctx context.Context) error {
-	p := u.plan
-	empty := graph.Secrets{Value: []graph.KeyValue{{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}}}
-	err := p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), empty, nil)
-	var refused *graph.Error
-	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
-		return err
-	}
-	err = p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
-	p.paused = p.paused && err != nil // there is none to be turned on again
-	return err
-}
-
-func (u *Undo) deleteApplication(ctx context.Context) error {
-	return u.plan.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+u.plan.State.Application.ID, nil, nil)
 }
 
 // UndoOutput is what is to be undone, for programs: fields are added, never changed.

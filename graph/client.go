@@ -119,6 +119,16 @@ func (c *Client) Has(link string) bool { return strings.HasPrefix(link, c.BaseUR
 // Throttled requests are sent again after the time that the service asks for; those that only read,
 // also when the answer was lost.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	return c.do(ctx, method, path, in, out, false)
+}
+
+// Once is Do for what would be made twice. A service that is unavailable may have carried a request
+// out, so it is sent again only when there were too many.
+func (c *Client) Once(ctx context.Context, method, path string, in, out any) error {
+	return c.do(ctx, method, path, in, out, true)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, in, out any, once bool) error {
 	address := path
 	if strings.HasPrefix(path, "/") {
 		address = c.BaseURL + path
@@ -136,6 +146,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		wait, err := c.attempt(ctx, method, address, body, out)
 		var answered *Error
 		if err == nil || wait == 0 || try == maxTries || (try == maxLost && !errors.As(err, &answered)) {
+			return err
+		}
+		if once && !(errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests) {
 			return err
 		}
 		if wait == soon {

@@ -263,8 +263,9 @@ func (c *Center) takeAllACS(ctx context.Context, value []byte) error {
 func (c *Center) taskChange() Task {
 	return Task{
 		Title: "Change the identity source",
-		Why:   "From here on people sign in at your tenant. Sessions that are open live on.",
-		Link:  c.settings(),
+		Why: "From here on people sign in at your tenant, also those of another identity provider that is in force " +
+			"now. Sessions that are open live on.",
+		Link: c.settings(),
 		Clicks: []string{
 			"In the page that is open (or Actions > Change identity source > External identity provider > Next): " +
 				"under IdP SAML metadata, Choose file, and take the prepared file",

@@ -28,13 +28,15 @@ var errDiffers = errors.New("there is a difference")
 // keeper types commands about a pair.
 type keeper struct {
 	pairtest.Ends
-	t *testing.T
+	t      *testing.T
+	folder string // where runs remember; empty: they do not
 }
 
 func (k keeper) config() connect.Config {
 	return connect.Config{
 		Graph: k.Client, Center: k.Admin, LoginURL: k.AuthorityURL(), HTTP: http.DefaultClient,
 		AppName: "AWS IAM Identity Center", Cert: "AWS IAM Identity Center", PollEach: time.Millisecond,
+		Folder: k.folder,
 	}
 }
 
@@ -71,7 +73,7 @@ func (k keeper) want(end error, words string, line ...string) string {
 
 func TestAConnectionIsLookedAfter(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	// one person of the demo's company cannot be provisioned, and that is all
 	asItWas := func() {
 		t.Helper()
@@ -129,7 +131,7 @@ func TestAConnectionIsLookedAfter(t *testing.T) {
 
 func TestWhatEndsIsReplacedByCommand(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	for _, what := range []string{"scim-token", "certificate"} {
 		k.want(nil, "Nothing to do now", "rotate", what, "--when", "30d", "--accept")
 		k.want(errDiffers, "ends on ", "rotate", what, "--when", "2000d", "--dry-run")
@@ -151,7 +153,7 @@ func TestWhatEndsIsReplacedByCommand(t *testing.T) {
 
 func TestAConnectionIsTakenBackByCommand(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	at, err := aws.OfCenter(t.Context(), k.Admin)
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +197,7 @@ func TestAConnectionIsTakenBackByCommand(t *testing.T) {
 // TestWhatWasTakenBackIsNotRepaired: after undo the application stays, as it may be wanted again.
 func TestWhatWasTakenBackIsNotRepaired(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	k.want(nil, "The connection is taken back", "undo", "--accept")
 	out := k.want(errDiffers, "it is not connected", "status", "--center-url", "x")
 	for _, words := range []string{
@@ -223,7 +225,7 @@ func TestWhatWasTakenBackIsNotRepaired(t *testing.T) {
 // change it again.
 func TestASourceThatWasChangedBackMayBeMeant(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	tenants, err := k.Admin.Tenants(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +244,7 @@ func TestASourceThatWasChangedBackMayBeMeant(t *testing.T) {
 
 func TestAnotherCentersApplicationStays(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t), t}
+	k := keeper{pairtest.Start(t), t, ""}
 	apps, err := graph.All[graph.Application](t.Context(), k.Client, "/applications"+
 		graph.Filter("applicationTemplateId", graph.AWSTemplateID))
 	if err != nil || len(apps) != 1 {
@@ -262,7 +264,7 @@ func TestAnotherCentersApplicationStays(t *testing.T) {
 
 func TestAHalfDoneConnectIsTakenBack(t *testing.T) {
 	t.Parallel()
-	k := keeper{pairtest.Start(t, gatehousetest.Unconnected()), t}
+	k := keeper{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
 	for step := 1; step <= 10; step++ {
 		plan, err := connect.Observe(t.Context(), k.config())
 		if err != nil {

@@ -1,0 +1,309 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// askedApplication is an application that a run has asked the tenant for. Runs remember it until it
+// has the center's identifier, by which everybody finds it. Until then nothing but its name would
+// tell whose it is, and somebody may rename it.
+type askedApplication struct {
+	Tenant string    `json:"tenant"`
+	ID     string    `json:"service_principal,omitempty"` // empty: the answer has not come
+	At     time.Time `json:"at"`
+	// Before are the ids of those that there were.
+	Before []string `json:"before,omitempty"`
+}
+
+func (p *Plan) askedFile() string { return p.file("-application") }
+
+// asked is the one that runs remember; its time is zero where there is none.
+func (p *Plan) asked() (a askedApplication) {
+	file := p.askedFile()
+	if file == "" || ReadFile(file, &a) != nil || a.Tenant != lastPart(p.cfg.LoginURL) {
+		return askedApplication{}
+	}
+	return a
+}
+
+// rememberAsked notes it. Where nothing can be written, an application is found by its name.
+func (p *Plan) rememberAsked(a askedApplication) {
+	if file := p.askedFile(); file != "" {
+		_ = WriteFile(file, a)
+	}
+}
+
+// forgetAsked lets go of it: everybody finds it now, or it is not there.
+func (p *Plan) forgetAsked() {
+	if !p.asked().At.IsZero() {
+		_ = os.Remove(p.askedFile())
+	}
+}
+
+// principals are the service principals of the gallery's entry.
+func (p *Plan) principals(ctx context.Context) ([]graph.ServicePrincipal, error) {
+	return graph.All[graph.ServicePrincipal](
+		ctx, p.cfg.Graph, "/servicePrincipals"+graph.Filter("applicationTemplateId", graph.AWSTemplateID),
+	)
+}
+
+// isOurs says whether an application has the center's identifier.
+func (p *Plan) isOurs(sp graph.ServicePrincipal) bool {
+	return slices.Contains(sp.ServicePrincipalNames, p.State.SP.EntityID)
+}
+
+// setUp says whether an application has an identifier beside its client id.
+func setUp(sp graph.ServicePrincipal) bool { return len(sp.ServicePrincipalNames) > 1 }
+
+// findApplication finds the connection's: the one that has the center's identifier, else the one
+// that a run has asked for, else one with the wanted name that nobody has set up.
+func (p *Plan) findApplication(
+	ctx context.Context, all []graph.ServicePrincipal,
+) (found graph.ServicePrincipal, err error) {
+	if i := slices.IndexFunc(all, p.isOurs); i >= 0 {
+		if !p.cfg.looking {
+			p.forgetAsked()
+		}
+		return all[i], nil
+	}
+	if found, err = p.askedAmong(ctx, all); err != nil || found.ID != "" {
+		p.early = found.ID != ""
+		return found, err
+	}
+	for _, sp := range all {
+		if sp.DisplayName == p.cfg.AppName && !setUp(sp) {
+			return sp, nil
+		}
+	}
+	return found, nil
+}
+
+// askedAmong is the application that runs have asked for. One whose making was not answered is it
+// if no other was made at that time.
+func (p *Plan) askedAmong(
+	ctx context.Context, all []graph.ServicePrincipal,
+) (found graph.ServicePrincipal, err error) {
+	a := p.asked()
+	if a.At.IsZero() {
+		return found, nil
+	}
+	var may []graph.ServicePrincipal
+	for _, sp := range all {
+		if setUp(sp) || a.ID != "" && a.ID != sp.ID || slices.Contains(a.Before, sp.ID) {
+			continue
+		}
+		made, err := p.madeAt(ctx, sp)
+		if err != nil {
+			return found, err
+		}
+		if since := made.Sub(a.At); a.ID != "" || since > -ClockSkew && since < answerTime+ClockSkew {
+			may = append(may, sp)
+		}
+	}
+	if len(may) == 1 {
+		found = may[0]
+	}
+	return found, nil
+}
+
+// answerTime is for how long a request for an application may have been under way.
+const answerTime = time.Minute //bound:none which application a lost answer was about
+
+// madeAt is when an application was made; zero where the tenant does not say.
+func (p *Plan) madeAt(ctx context.Context, sp graph.ServicePrincipal) (at time.Time, err error) {
+	apps, err := p.applicationsOf(ctx, sp)
+	if err == nil && len(apps) == 1 && apps[0].CreatedDateTime != nil {
+		at = *apps[0].CreatedDateTime
+	}
+	return at, err
+}
+
+func (p *Plan) applicationsOf(ctx context.Context, sp graph.ServicePrincipal) ([]graph.Application, error) {
+	return graph.All[graph.Application](ctx, p.cfg.Graph, "/applications"+graph.Filter("appId", sp.AppID))
+}
+
+// noteOthers names applications with the wanted name that are not the connection's.
+func (p *Plan) noteOthers(all []graph.ServicePrincipal) {
+	for _, sp := range all {
+		switch {
+		case sp.DisplayName != p.cfg.AppName || sp.ID == p.State.Principal.ID:
+		case setUp(sp):
+			p.Notes = append(p.Notes, fmt.Sprintf(
+				"there is an application %q already, with the identifier of something else (%s): it stays as it is",
+				sp.DisplayName, strings.Join(sp.ServicePrincipalNames, ", "),
+			))
+		default:
+			p.Notes = append(p.Notes, fmt.Sprintf(
+				"there is another application %q (%s), which nobody has set up: it stays as it is. If nobody needs "+
+					"it, delete it in Entra", sp.DisplayName, sp.ID,
+			))
+		}
+	}
+}
+
+// existing says of the plan's application that it exists, and why it is taken for the connection's
+// where its name does not tell.
+func (p *Plan) existing() string {
+	text := "“" + p.State.Principal.DisplayName + "” exists"
+	if p.early {
+		text += ": a run that ended early had it made on " + clock(p.asked().At)
+	}
+	return text
+}
+
+// appearLooks is how often is looked for an application whose making was not answered, before
+// another is made: a tenant's replicas learn of it late.
+const appearLooks = 40 //bound:none how often, not how much
+
+// createApplication makes the application, unless that was done and nobody knew. One that somebody
+// else has made since the plan ends it.
+func (p *Plan) createApplication(ctx context.Context) error {
+	all, err := p.principals(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := p.findApplication(ctx, all)
+	for looks := 0; err == nil && found.ID == "" && looks < appearLooks && p.justAsked(); looks++ {
+		if err = p.pause(ctx); err == nil {
+			all, err = p.principals(ctx)
+		}
+		if err == nil {
+			found, err = p.findApplication(ctx, all)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case p.early:
+		return p.adopt(ctx, found)
+	case found.ID != "":
+		return changed("the tenant has an application “%s” now", found.DisplayName)
+	}
+	return p.instantiate(ctx, all)
+}
+
+// justAsked says whether an application was asked for a moment ago, and the answer has not come.
+func (p *Plan) justAsked() bool {
+	a := p.asked()
+	return a.ID == "" && p.cfg.Now().Sub(a.At).Abs() < p.cfg.Settle
+}
+
+// adopt goes on with an application that a run has asked for.
+func (p *Plan) adopt(ctx context.Context, found graph.ServicePrincipal) error {
+	var apps []graph.Application
+	err := p.settled(ctx, func() (err error) {
+		if apps, err = p.applicationsOf(ctx, found); err == nil && len(apps) != 1 {
+			err = fmt.Errorf("the service principal %s has %d applications", found.ID, len(apps))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.State.Principal, p.State.Application, p.fresh = found, apps[0], true
+	return nil
+}
+
+func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal) error {
+	a := askedApplication{Tenant: lastPart(p.cfg.LoginURL), At: p.cfg.Now().UTC()}
+	for _, sp := range before {
+		a.Before = append(a.Before, sp.ID)
+	}
+	p.rememberAsked(a)
+	var made graph.ApplicationServicePrincipal
+	err := p.makes(
+		ctx, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
+		map[string]string{"displayName": p.cfg.AppName}, &made,
+		func(ctx context.Context) (bool, error) {
+			now, err := p.principals(ctx)
+			if err != nil {
+				return false, err
+			}
+			found, err := p.askedAmong(ctx, now)
+			if err == nil && found.ID != "" {
+				err = p.adopt(ctx, found)
+			}
+			return found.ID != "", err
+		},
+	)
+	switch {
+	case err != nil && saysNothing(err):
+		return err
+	case err != nil:
+		p.forgetAsked()
+		return err
+	case made.ServicePrincipal.ID != "":
+		p.State.Application, p.State.Principal = made.Application, made.ServicePrincipal
+		p.fresh = true
+	}
+	a.ID = p.State.Principal.ID
+	p.rememberAsked(a)
+	return p.onlyOne(ctx, a)
+}
+
+// onlyOne gives way to whoever has made the same application a moment before: two runs on two
+// machines may both have seen none.
+func (p *Plan) onlyOne(ctx context.Context, a askedApplication) error {
+	all, err := p.principals(ctx)
+	if err != nil {
+		return err
+	}
+	own := p.State.Application.CreatedDateTime
+	for _, sp := range all {
+		unrelated := !p.isOurs(sp) && (setUp(sp) || sp.DisplayName != p.cfg.AppName)
+		if sp.ID == a.ID || slices.Contains(a.Before, sp.ID) || unrelated {
+			continue
+		}
+		at, err := p.madeAt(ctx, sp)
+		if err != nil {
+			return err
+		}
+		earlier := sp.ID < a.ID
+		if own != nil && !at.IsZero() && !at.Equal(*own) {
+			earlier = at.Before(*own)
+		}
+		if earlier || p.isOurs(sp) {
+			return p.giveWay(ctx, sp)
+		}
+	}
+	return nil
+}
+
+// giveWay deletes the application that this run has made.
+func (p *Plan) giveWay(ctx context.Context, to graph.ServicePrincipal) error {
+	own := p.State.Application
+	if err := p.graph(ctx, http.MethodDelete, "/applications/"+own.ID, nil, nil); err != nil && !graph.NotFound(err) {
+		return fmt.Errorf("somebody else has made “%s” (%s) too, and the one of this run (%s) is left: delete it in "+
+			"Entra (%w)", to.DisplayName, to.ID, own.AppID, err)
+	}
+	p.forgetAsked()
+	p.State.Principal, p.State.Application, p.fresh = graph.ServicePrincipal{}, graph.Application{}, false
+	return changed("somebody else has made the application “%s” at the same moment, and the one that this run had "+
+		"made is deleted", to.DisplayName)
+}
+
+// taken says why the center's identifier was refused, if another application has it.
+func (p *Plan) taken(ctx context.Context, err error) error {
+	var refused *graph.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest && refused.Status != http.StatusConflict {
+		return err
+	}
+	all, failed := p.principals(ctx)
+	i := slices.IndexFunc(all, p.isOurs)
+	switch {
+	case failed != nil || i < 0 || all[i].ID == p.State.Principal.ID:
+		return err
+	case p.fresh:
+		return p.giveWay(ctx, all[i])
+	}
+	return changed("another application, “%s” (%s), has the center's identifier now", all[i].DisplayName, all[i].ID)
+}

@@ -1,0 +1,174 @@
+package connect
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// identitySource is what a center has: its identity source, and what somebody has uploaded and not
+// enabled. The built-in directory has no more than an id. Both are empty where a side does not
+// tell.
+func (p *Plan) identitySource(ctx context.Context) (inForce, pending adminapi.Configuration, err error) {
+	if _, doubts := p.cfg.Center.(Doubter); doubts {
+		return inForce, pending, nil
+	}
+	list, err := p.cfg.Center.Configurations(ctx)
+	inForce.ConfigurationID = adminapi.SourceDirectory
+	for _, c := range list {
+		if c.Status == adminapi.StatusEnabled {
+			inForce = c
+		} else {
+			pending = c
+		}
+	}
+	return inForce, pending, err
+}
+
+// called names an identity source.
+func called(c adminapi.Configuration) string {
+	if c.EntityID == "" {
+		return "the built-in directory"
+	}
+	return c.EntityID
+}
+
+// noteReplaced names what the plan replaces and no step tells.
+func (p *Plan) noteReplaced() {
+	c := p.pending
+	if c.ConfigurationID != "" && p.State.Configuration.ConfigurationID == "" &&
+		!isOf(c, lastPart(p.cfg.LoginURL)) {
+		p.Notes = append(p.Notes, "the center has metadata of "+called(c)+", which nobody has enabled: it is replaced")
+	}
+	elsewhere := p.State.Secrets[graph.KeyBaseAddress]
+	if _, learns := p.cfg.Center.(Learner); !learns && elsewhere != "" && !p.pointsHere() {
+		p.Notes = append(p.Notes, "the provisioning job writes to "+elsewhere+", and will write to this center")
+	}
+}
+
+// sourceMoved is the error where the identity source is another one than the plan was made of: who
+// signs in there now has agreed to nothing.
+func sourceMoved(now adminapi.Configuration) error {
+	return changed("the center's identity source is %s now", called(now))
+}
+
+// sameSource fails when the identity source is another one than the plan was made of.
+func (p *Plan) sameSource(ctx context.Context) error {
+	now, _, err := p.identitySource(ctx)
+	if err != nil || now.ConfigurationID == p.inForce.ConfigurationID || p.matches(now) {
+		return err
+	}
+	return sourceMoved(now)
+}
+
+// uploadMetadata hands over what the tenant publishes. What somebody else has uploaded meanwhile,
+// to change to another identity provider, stays.
+func (p *Plan) uploadMetadata(ctx context.Context) error {
+	if err := p.fetchMetadata(ctx); err != nil {
+		return err
+	}
+	inForce, pending, err := p.identitySource(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range []adminapi.Configuration{inForce, pending} {
+		if p.matches(c) { // another run was quicker
+			p.State.Configuration = c
+			return p.refreshSAML(ctx)
+		}
+	}
+	switch {
+	case inForce.ConfigurationID != p.inForce.ConfigurationID:
+		return sourceMoved(inForce)
+	case pending.ConfigurationID != "" && pending.ConfigurationID != p.pending.ConfigurationID:
+		return changed("the center has metadata of %s, which is to be enabled", called(pending))
+	}
+	p.State.Configuration, err = p.cfg.Center.CreateConfiguration(ctx, p.State.MetadataText())
+	if err != nil {
+		return err
+	}
+	return p.refreshSAML(ctx)
+}
+
+// refreshSAML sets the reply URLs of a side that has told them only now.
+func (p *Plan) refreshSAML(ctx context.Context) error {
+	sp, err := p.cfg.Center.ServiceProvider(ctx)
+	if err != nil || slices.Equal(sp.AcsURLs, p.State.SP.AcsURLs) {
+		return err
+	}
+	p.State.SP = sp
+	return p.setSAML(ctx)
+}
+
+// enable changes the identity source from the one that the plan was made of, and from no other.
+func (p *Plan) enable(ctx context.Context) error {
+	inForce, _, err := p.identitySource(ctx)
+	if err != nil {
+		return err
+	}
+	if p.matches(inForce) { // another run was quicker
+		return p.refreshSAML(ctx)
+	}
+	if err := p.sameSource(ctx); err != nil {
+		return err
+	}
+	err = p.cfg.Center.EnableConfiguration(ctx, adminapi.ChangeInput{
+		ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation,
+		InForce: p.inForce.ConfigurationID,
+	})
+	switch adminapi.ReasonOf(err) {
+	case "identity-source-moved", "request-not-found", "identity-source-not-configured":
+		return changed("the center has another identity source, or other metadata, than the plan says (%v)", err)
+	}
+	if err != nil {
+		return err
+	}
+	return p.refreshSAML(ctx)
+}
+
+// enableProvisioning enables it, unless that is done by now.
+func (p *Plan) enableProvisioning(ctx context.Context) error {
+	made, err := p.cfg.Center.CreateTenant(ctx)
+	if adminapi.ReasonOf(err) == "automatic-provisioning-on" {
+		var tenants []adminapi.Tenant
+		if tenants, err = p.cfg.Center.Tenants(ctx); err == nil && len(tenants) > 0 {
+			made = tenants[0]
+		}
+	}
+	p.State.SCIM = made
+	return err
+}
+
+// sameJob reads the job and what is saved for it again. It fails when the job writes elsewhere than
+// it did, or somebody has paused it, and says whether somebody else has done meanwhile what is to
+// be done.
+func (p *Plan) sameJob(ctx context.Context) (done bool, err error) {
+	was, wasOn := p.State.Secrets[graph.KeyBaseAddress], isOn(p.State.Job)
+	err = p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job)
+	if graph.NotFound(err) {
+		return false, changed("the provisioning job of “%s” is deleted", p.State.Principal.DisplayName)
+	}
+	if err == nil && !p.fresh { // what this run has made has none
+		if err = p.readSecrets(ctx); was == "" && graph.NotFound(err) {
+			err = nil
+		}
+	}
+	now := p.State.Secrets[graph.KeyBaseAddress]
+	switch {
+	case err != nil:
+		return false, err
+	case wasOn && !isOn(p.State.Job) && !p.paused:
+		return false, changed("the provisioning job of “%s” is paused", p.State.Principal.DisplayName)
+	case now != was && now != "" && !p.pointsHere():
+		return false, changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName, now)
+	case !p.State.Connected && p.pointsHere() && p.State.Secrets[graph.KeySecretToken] != "":
+		p.testSaved(ctx)
+		return p.State.Connected && p.settingsDone(), nil
+	}
+	return false, nil
+}
+
+func isOn(j graph.SynchronizationJob) bool { return j.Schedule != nil && j.Schedule.State == "Active" }

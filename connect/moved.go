@@ -1,0 +1,106 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// ErrChanged says that a step has found something else than its plan was made of.
+var ErrChanged = errors.New("somebody has changed that since the plan was made")
+
+// changed is the error of such a step: what somebody has done meanwhile stays.
+func changed(format string, args ...any) error {
+	return fmt.Errorf("%s: %w, and it stays as it is. Run this again, for a plan that knows of it",
+		fmt.Sprintf(format, args...), ErrChanged)
+}
+
+// saysNothing says whether an error leaves open if what was asked for was done.
+func saysNothing(err error) bool {
+	var refused *graph.Error
+	if errors.As(err, &refused) {
+		return slices.Contains(sayNothing, refused.Status) || refused.Status >= http.StatusInternalServerError
+	}
+	return err != nil
+}
+
+const makeTries = 3 //bound:depth tries of a request that makes something
+
+// makes sends a request that makes something. Where the answer leaves open whether that was done,
+// there looks, before it is sent again.
+func (p *Plan) makes(
+	ctx context.Context, path string, in, out any, there func(context.Context) (bool, error),
+) error {
+	return p.settled(ctx, func() error {
+		for try := 1; ; try++ {
+			err := p.cfg.Graph.Once(ctx, http.MethodPost, path, in, out)
+			if !saysNothing(err) {
+				return err
+			}
+			made, failed := there(ctx)
+			if made && failed == nil {
+				return nil
+			}
+			var refused *graph.Error
+			if failed != nil || try == makeTries || !errors.As(err, &refused) ||
+				refused.Status != http.StatusServiceUnavailable {
+				return err
+			}
+			select {
+			case <-time.After(max(refused.RetryAfter, p.cfg.PollEach)):
+			case <-ctx.Done():
+				return errors.Join(err, ctx.Err())
+			}
+		}
+	})
+}
+
+// sameApplication reads the application's settings again, and fails when they are others than the
+// plan was made of, unless they are what it wants.
+func (p *Plan) sameApplication(ctx context.Context) error {
+	if p.fresh { // a replica may not know what this run has set
+		return nil
+	}
+	before, was := p.State.Principal, p.State.Application
+	app, err := p.readApplication(ctx)
+	switch {
+	case graph.NotFound(err):
+		return changed("the application “%s” is deleted", before.DisplayName)
+	case err != nil:
+		return err
+	case p.samlDone():
+	case !slices.Equal(app.IdentifierURIs, was.IdentifierURIs):
+		return changed("the identifier of “%s” is %q now", before.DisplayName, strings.Join(app.IdentifierURIs, ", "))
+	case !slices.Equal(redirects(app.Web), redirects(was.Web)) && !p.repliesHere(app.Web):
+		return changed("the reply URL of “%s” is %q now", before.DisplayName, strings.Join(redirects(app.Web), ", "))
+	case text(p.State.Principal.LoginURL) != text(before.LoginURL) && !p.leadsHere(p.State.Principal.LoginURL):
+		return changed("the sign-on URL of “%s” is %q now", before.DisplayName, text(p.State.Principal.LoginURL))
+	}
+	return nil
+}
+
+// readApplication reads the application and its service principal.
+func (p *Plan) readApplication(ctx context.Context) (app graph.Application, err error) {
+	if err = p.graph(ctx, http.MethodGet, "/applications/"+p.State.Application.ID, nil, &app); err != nil {
+		return app, err
+	}
+	var sp graph.ServicePrincipal
+	if err = p.graph(ctx, http.MethodGet, "/servicePrincipals/"+p.State.Principal.ID, nil, &sp); err != nil {
+		return app, err
+	}
+	p.State.Application, p.State.Principal = app, sp
+	return app, nil
+}
+
+func redirects(web *graph.Web) []string {
+	if web == nil {
+		return nil
+	}
+	return web.RedirectURIs
+}

@@ -1,0 +1,163 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
+	"github.com/gatehouse-id/gatehouse/graph"
+)
+
+// The steps of an undo. Each looks again at what it takes away: what is somebody else's by now
+// stays, and what is away already is no error.
+
+// stopJob stops the job, if it is there still.
+func (u *Undo) stopJob(ctx context.Context) error {
+	err := u.plan.quiesce(ctx)
+	if graph.NotFound(err) {
+		u.plan.paused = false // there is none to be turned on again
+		return nil
+	}
+	return err
+}
+
+// disableProvisioning revokes the tokens where the center does not remove an endpoint that has
+// some. Where a person does it, they go in the same task.
+func (u *Undo) disableProvisioning(ctx context.Context) error {
+	center, id := u.plan.cfg.Center, u.plan.State.SCIM.TenantID
+	tenants, err := center.Tenants(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(tenants) == 0: // it is away already
+		u.plan.forgetAll()
+		return nil
+	case tenants[0].TenantID != id:
+		return changed("the center has another SCIM endpoint, %s", tenants[0].ScimEndpoint)
+	}
+	tokens, err := u.sameTokens(ctx)
+	if err != nil {
+		return err
+	}
+	err = center.DeleteTenant(ctx, id)
+	if adminapi.ReasonOf(err) == "access-tokens-remain" {
+		for _, t := range tokens {
+			if err := u.plan.deleteToken(ctx, t.TokenID); err != nil {
+				return err
+			}
+		}
+		err = center.DeleteTenant(ctx, id)
+	}
+	if err == nil || adminapi.ReasonOf(err) == "automatic-provisioning-off" {
+		u.plan.forgetAll()
+		return nil
+	}
+	return err
+}
+
+// sameTokens reads the access tokens again. One that the plan does not name is somebody's who needs
+// it.
+func (u *Undo) sameTokens(ctx context.Context) ([]adminapi.BearerToken, error) {
+	tokens, err := u.plan.cfg.Center.BearerTokens(ctx, u.plan.State.SCIM.TenantID)
+	for _, t := range tokens {
+		if !slices.ContainsFunc(u.tokens, func(known adminapi.BearerToken) bool { return known.TokenID == t.TokenID }) {
+			return nil, changed("the center has an access token more, %s, which was made on %s", t.TokenID,
+				clock(t.CreationTime))
+		}
+	}
+	return tokens, err
+}
+
+// restoreSource changes the identity source back, if it is still what the plan says. Undoing twice
+// would bring the tenant back.
+func (u *Undo) restoreSource(ctx context.Context) error {
+	if u.doubter != nil {
+		return u.doubter.ChangeBackFrom(ctx, u.issuer)
+	}
+	p := u.plan
+	done, err := u.sameSource(ctx)
+	if done || err != nil {
+		return err
+	}
+	now, _, err := p.identitySource(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := p.cfg.Center.DescribeDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	if d.UndoTo != p.State.Directory.UndoTo {
+		return changed("the identity source before the tenant is another one (%s)", d.UndoTo)
+	}
+	in := adminapi.ConfirmInput{Confirmation: Confirmation, InForce: now.ConfigurationID}
+	change := p.cfg.Center.DisableConfiguration
+	if undoer, ok := p.cfg.Center.(Undoer); ok && d.UndoUntil != nil {
+		change = undoer.UndoSourceChange
+	}
+	if err = change(ctx, in); adminapi.ReasonOf(err) == "identity-source-moved" {
+		if done, failed := u.sameSource(ctx); done || failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// sameSource fails when the identity source is another one than the plan says. done says that it is
+// the directory, to which somebody else has changed it back.
+func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
+	now, _, err := u.plan.identitySource(ctx)
+	if err != nil || now.ConfigurationID == adminapi.SourceDirectory {
+		return err == nil, err
+	}
+	return false, u.plan.sameSource(ctx)
+}
+
+// removeJob clears the credentials and deletes the job. A tenant that takes no empty credentials
+// keeps what is good for nothing: the token is revoked.
+func (u *Undo) removeJob(ctx context.Context) error {
+	p := u.plan
+	was := p.State.Secrets[graph.KeyBaseAddress]
+	err := p.readSecrets(ctx)
+	if now := p.State.Secrets[graph.KeyBaseAddress]; err == nil && now != was && now != "" {
+		return changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName, now)
+	}
+	if err == nil {
+		empty := graph.Secrets{Value: []graph.KeyValue{{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}}}
+		err = p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), empty, nil)
+	}
+	var refused *graph.Error
+	if err != nil && !graph.NotFound(err) && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
+		return err
+	}
+	err = p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
+	if graph.NotFound(err) {
+		err = nil
+	}
+	p.paused = p.paused && err != nil // there is none to be turned on again
+	return err
+}
+
+// deleteApplication deletes it, unless somebody has made another center's of it.
+func (u *Undo) deleteApplication(ctx context.Context) error {
+	p := u.plan
+	was := p.State.Application.IdentifierURIs
+	app, err := p.readApplication(ctx)
+	switch {
+	case graph.NotFound(err):
+		p.forgetAsked()
+		return nil
+	case err != nil:
+		return err
+	case len(app.IdentifierURIs) > 0 && !slices.Equal(app.IdentifierURIs, was):
+		return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
+	}
+	err = p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
+	if err == nil || graph.NotFound(err) {
+		p.forgetAsked()
+		return nil
+	}
+	return err
+}
