@@ -35,7 +35,19 @@ type madeToken struct {
 // another one has its number.
 const longestRun = 24 * time.Hour //bound:life what another run on this machine may be about to do
 
-// underWay says whether another process on this machine is still about it.
+// underWay says whether another run is still about it. Who has the lock is alone. Where no run has
+// ever taken one, such as an earlier release's, its process tells.
+func (p *Plan) underWay(m madeToken) bool {
+	if p.cfg.held || time.Since(m.At) > longestRun {
+		return false
+	}
+	if is, known := p.heldElsewhere(); known {
+		return is
+	}
+	return m.underWay()
+}
+
+// underWay says whether the process that made it is there still, on this machine.
 func (m madeToken) underWay() bool {
 	if m.Process == 0 || m.Process == os.Getpid() || time.Since(m.At) > longestRun {
 		return false
@@ -82,7 +94,7 @@ func (p *Plan) allMade() (list []madeToken) {
 // made are those of the endpoint, of runs that have ended.
 func (p *Plan) made() []madeToken {
 	return slices.DeleteFunc(p.allMade(), func(m madeToken) bool {
-		return m.Tenant != p.State.SCIM.TenantID || m.underWay()
+		return m.Tenant != p.State.SCIM.TenantID || p.underWay(m)
 	})
 }
 
@@ -120,7 +132,7 @@ func (p *Plan) forget(some func(madeToken) bool) {
 
 // forgetAll lets go of those of the endpoint whose runs have ended.
 func (p *Plan) forgetAll() {
-	p.forget(func(m madeToken) bool { return m.Tenant == p.State.SCIM.TenantID && !m.underWay() })
+	p.forget(func(m madeToken) bool { return m.Tenant == p.State.SCIM.TenantID && !p.underWay(m) })
 }
 
 // makeToken makes an access token, and remembers that before it asks and when it has the answer.
@@ -320,7 +332,7 @@ func (p *Plan) clearLeft(ctx context.Context, tokens []adminapi.BearerToken) ([]
 			return nil, err
 		}
 	}
-	p.forget(func(m madeToken) bool { return m.Tenant == p.State.SCIM.TenantID && m.ID == "" && !m.underWay() })
+	p.forget(func(m madeToken) bool { return m.Tenant == p.State.SCIM.TenantID && m.ID == "" && !p.underWay(m) })
 	return slices.DeleteFunc(slices.Clone(tokens), func(t adminapi.BearerToken) bool {
 		return slices.Contains(l.unused, t.TokenID)
 	}), nil

@@ -88,6 +88,9 @@ func (c *Center) remember() error {
 	return nil
 }
 
+// Reread takes what another run has remembered meanwhile; see connect.Config.Hold.
+func (c *Center) Reread() error { return c.remember() }
+
 // note writes the journal down after a change.
 func (c *Center) note(change func(*journal)) error {
 	change(&c.journal)

@@ -55,7 +55,7 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 		c.cfg.Tokenless = c.journal.Tokenless
 	}
 	cfg.Center, cfg.Discover = c, c.Discover
-	cfg.Tokenless = c.cfg.Tokenless
+	cfg.Tokenless, cfg.Folder = c.cfg.Tokenless, folder
 	cfg.SnapshotFile = filepath.Join(
 		folder, c.Instance.IdentityStoreID+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
 	)

@@ -306,6 +306,13 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	if looks := s.dryRun || s.files.Out != ""; !looks {
+		release, err := cfg.Hold(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	plan, err := connect.Observe(ctx, s.files.Over(cfg))
 	if err != nil {
 		return err

@@ -99,10 +99,11 @@ func (w World) rotation(
 	var text string
 	var when time.Duration
 	cmd := w.command(use, short, long, "", func(u *upkeep, ctx context.Context) error {
-		cfg, err := u.connection.Config(ctx)
+		cfg, release, err := u.config(ctx)
 		if err != nil {
 			return err
 		}
+		defer release()
 		r, err := observe(ctx, cfg, when)
 		if err != nil {
 			return err
@@ -165,6 +166,15 @@ func (w World) command(use, short, long, example string, do func(*upkeep, contex
 	f.BoolVar(&u.asJSON, "json", false, "print one JSON object; needs --accept or --dry-run")
 	f.DurationVar(&u.wait, "wait", 10*time.Minute, "how long to wait for a provisioning cycle")
 	return cmd
+}
+
+// config is what the command is about. Who changes something keeps other runs out until release.
+func (u *upkeep) config(ctx context.Context) (cfg connect.Config, release func(), err error) {
+	if cfg, err = u.connection.Config(ctx); err != nil || u.dryRun {
+		return cfg, func() {}, err
+	}
+	release, err = cfg.Hold(ctx)
+	return cfg, release, err
 }
 
 // status says how a connection stands.
@@ -290,10 +300,11 @@ identity source, it says what becomes of everybody, and the same is refused and 
 }
 
 func (u *upkeep) doRepair(ctx context.Context, allowLockout bool) error {
-	cfg, err := u.connection.Config(ctx)
+	cfg, release, err := u.config(ctx)
 	if err != nil {
 		return err
 	}
+	defer release()
 	cfg.AllowLockout = allowLockout
 	cfg.CycleWait = u.wait
 	plan, err := connect.ObserveRepair(ctx, cfg)
@@ -384,10 +395,11 @@ func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot str
 			return terminal.UsageError{Err: fmt.Errorf("--snapshot: %w", err)}
 		}
 	}
-	cfg, err := u.connection.Config(ctx)
+	cfg, release, err := u.config(ctx)
 	if err != nil {
 		return err
 	}
+	defer release()
 	if o.Before != nil {
 		if o.Restore, err = restorer(ctx, cfg); err != nil {
 			return err

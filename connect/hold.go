@@ -1,0 +1,133 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// ErrHeld says that another run is at the same connection.
+var ErrHeld = errors.New("another run is at this connection")
+
+// holder is who is at a connection, as the lock's file says to others.
+type holder struct {
+	Host    string    `json:"host"`
+	Process int       `json:"process"`
+	Since   time.Time `json:"since"`
+}
+
+// String names it.
+func (h holder) String() string {
+	if h.Process == 0 {
+		return "it does not say who it is"
+	}
+	return fmt.Sprintf("on the host %s, process %d, since %s", h.Host, h.Process, clock(h.Since))
+}
+
+const (
+	maxHolder    = 4 << 10                //bound:body what a lock's file says of who has it
+	holdPatience = 500 * time.Millisecond //bound:wait the lock of a connection that is just let go
+	holdLooks    = 20                     //bound:none how often, not how much
+)
+
+// Hold keeps others who share the folder from changing the same connection, until release is called
+// or this process ends: the lock is the system's, so no kill leaves it behind. It fails with
+// ErrHeld. Where nothing can be written, or nobody remembers anything, nothing is held.
+//
+// What the side remembers is read again: it may be of before another run.
+func (c *Config) Hold(ctx context.Context) (release func(), err error) {
+	release = func() {}
+	if c.Folder == "" {
+		return release, nil
+	}
+	d, err := c.Center.DescribeDirectory(ctx)
+	if err != nil {
+		return release, fmt.Errorf("read the center: %w", err)
+	}
+	f, err := openLock(filepath.Join(c.Folder, d.IdentityStoreID+lockEnd))
+	if err != nil {
+		return release, nil //nolint:nilerr // as with all that runs remember
+	}
+	if err := waitLock(ctx, f); err != nil {
+		who := readHolder(f)
+		_ = f.Close()
+		return release, fmt.Errorf(
+			"%w: %s. Both share %s. Wait for it, or end it, and run this again", ErrHeld, who, c.Folder,
+		)
+	}
+	c.held = true
+	writeHolder(f)
+	release = func() {
+		c.held = false
+		_ = f.Truncate(0)
+		_ = f.Close() // which lets go of the lock
+	}
+	if side, remembers := c.Center.(interface{ Reread() error }); remembers {
+		if err := side.Reread(); err != nil {
+			release()
+			return func() {}, err
+		}
+	}
+	return release, nil
+}
+
+const lockEnd = ".lock"
+
+func openLock(file string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600) // #nosec G304 -- of the person's own folder
+}
+
+// waitLock takes a lock, which whoever looks has for a moment too.
+func waitLock(ctx context.Context, f *os.File) (err error) {
+	for range holdLooks {
+		if err = lock(f); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(holdPatience / holdLooks):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return err
+}
+
+func readHolder(f *os.File) (h holder) {
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxHolder))
+	if err != nil || json.Unmarshal(data, &h) != nil {
+		return holder{}
+	}
+	return h
+}
+
+// writeHolder says who has the lock. It holds without that, too.
+func writeHolder(f *os.File) {
+	host, _ := os.Hostname()
+	data, err := json.Marshal(holder{host, os.Getpid(), time.Now().UTC()})
+	if err == nil && f.Truncate(0) == nil {
+		_, _ = f.WriteAt(append(data, '\n'), 0)
+	}
+}
+
+// heldElsewhere says whether another run has the lock now. It is not known where no run has ever
+// taken it.
+func (p *Plan) heldElsewhere() (is, known bool) {
+	if p.cfg.Folder == "" {
+		return false, false
+	}
+	file := filepath.Join(p.cfg.Folder, p.State.Directory.IdentityStoreID+lockEnd)
+	f, err := os.OpenFile(file, os.O_RDWR, 0) // #nosec G304 -- of the person's own folder
+	if err != nil {
+		return false, false
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	return lock(f) != nil, true
+}

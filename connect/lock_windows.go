@@ -1,0 +1,17 @@
+package connect
+
+import (
+	"math"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// lock takes the lock of a file, which ends with the process. It is beyond the file's end: Windows
+// lets nobody else read what is locked.
+func lock(f *os.File) error {
+	return windows.LockFileEx(
+		windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0,
+		&windows.Overlapped{OffsetHigh: math.MaxInt32},
+	)
+}
