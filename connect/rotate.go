@@ -122,7 +122,8 @@ func ObserveTokenRotation(ctx context.Context, cfg Config, when time.Duration) (
 	}
 	t.add("New access token", "make one, test it, and save it in the tenant", t.replace)
 	t.add("Proof", "the tenant's job reaches the center with the new token", t.prove)
-	t.add("Old access token", "revoke it, after the cycle that runs", func(ctx context.Context) error {
+	old := "revoke the one that was made on " + clock(t.current.CreationTime) + ", after the cycle that runs"
+	t.add("Old access token", old, func(ctx context.Context) error {
 		return t.revoke(ctx, t.current)
 	})
 	return t.Rotation, nil
@@ -200,23 +201,25 @@ func (t *tokenRotation) sortLeft(tokens []adminapi.BearerToken, left string) (fi
 
 // sortKept is sort where the side remembers which token the tenant has.
 func (t *tokenRotation) sortKept(other adminapi.BearerToken) (finished bool) {
-	if other.CreationTime.After(t.current.CreationTime) {
-		t.add(leftTitle, "delete the one that an interrupted run had made, and the tenant did not save",
-			func(ctx context.Context) error { return t.deleteLeft(ctx, other) })
-		return false
+	title := "Old access token"
+	if finished = !other.CreationTime.After(t.current.CreationTime); !finished {
+		title = leftTitle
 	}
-	t.add("Old access token", "delete the one that an interrupted run has replaced",
-		func(ctx context.Context) error { return t.revoke(ctx, other) })
-	return true
+	t.add(title, "delete the one "+other.TokenID, func(ctx context.Context) error { return t.deleteLeft(ctx, other) })
+	return finished
 }
 
-// deleteLeft deletes a token that the tenant did not save, as far as is known. If it did, and the
-// answer was lost, that shows now: the tenant gets another at once.
+// deleteLeft deletes a token that the tenant does not have, as far as runs remember. It may have it
+// all the same: an answer was lost, or somebody gave it back. That shows when it is deleted, and
+// the tenant gets another at once. So it does where the one that it has does not work before.
 func (t *tokenRotation) deleteLeft(ctx context.Context, left adminapi.BearerToken) error {
-	if err := t.revoke(ctx, left); err != nil {
-		return err
-	}
 	err := t.prove(ctx)
+	if err == nil {
+		if err := t.revoke(ctx, left); err != nil {
+			return err
+		}
+		err = t.prove(ctx)
+	}
 	var refused *graph.Error
 	if err == nil || !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
 		return err
@@ -331,7 +334,12 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 		p.discard(ctx, t.made)
 		return fmt.Errorf("test the new token: %w", err)
 	}
-	if err := p.readSecrets(ctx); err != nil {
+	err = p.readSecrets(ctx)
+	if err == nil && !p.pointsHere() {
+		err = changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName,
+			p.State.Secrets[graph.KeyBaseAddress])
+	}
+	if err != nil {
 		p.discard(ctx, t.made)
 		return err
 	}

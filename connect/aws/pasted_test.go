@@ -2,8 +2,10 @@ package aws_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -260,4 +262,69 @@ func TestStatusNamesATokenThatIsLeft(t *testing.T) {
 		t.Errorf("the person did %q, %v", w.did, err)
 	}
 	w.hasOneToken(t)
+}
+
+// TestATokenThatTheTenantHasAgainIsReplaced: a run ended before the person had deleted the one that
+// it had replaced, and the tenant's backup, or somebody, brought that back. Its deletion shows it.
+func TestATokenThatTheTenantHasAgainIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	sent := &savedLast{next: w.client.Transport}
+	w.client = &http.Client{Transport: sent}
+	if _, _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := sent.body
+	w.leaves = "Delete the older access token"
+	if _, err := w.rotates(t, connect.ObserveTokenRotation, 0, 0); !errors.Is(err, errAway) {
+		t.Fatalf("nobody went away: %v", err)
+	}
+	w.Change(http.MethodPut, w.principal(t.Context())+"/synchronization/secrets", json.RawMessage(first), nil)
+	w.leaves, w.did = "", nil
+	plan, err := connect.ObserveRepair(t.Context(), w.kept(t, 0))
+	if err == nil {
+		err = plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+	}
+	want := []string{
+		"Delete the older access token", "Generate an access token", "Delete the older access token",
+	}
+	if err != nil || !slices.Equal(w.did, want) {
+		t.Errorf("the person did %q, %v", w.did, err)
+	}
+	w.hasOneToken(t)
+}
+
+// TestThePersonIsToldWhichTokenGoes by the dates that the console shows, in the plan and at the
+// click.
+func TestThePersonIsToldWhichTokenGoes(t *testing.T) {
+	t.Parallel()
+	w, _ := newUnsaved(t)
+	files, err := filepath.Glob(filepath.Join(w.folder, "d-*[0-9a-f].json"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	var journal map[string]any
+	if err := connect.ReadFile(files[0], &journal); err != nil {
+		t.Fatal(err)
+	}
+	made := time.Now().UTC().Add(-20 * 24 * time.Hour)
+	journal["token_made_at"] = made
+	if err := connect.WriteFile(files[0], journal); err != nil {
+		t.Fatal(err)
+	}
+	day := made.Format("2006-01-02 15:04 UTC")
+	w.leaves, w.clicks = "Delete the older access token", nil
+	r, err := w.rotates(t, connect.ObserveTokenRotation, 0, 0)
+	if !errors.Is(err, errAway) || !strings.Contains(r.Steps[2].Detail, day) {
+		t.Errorf("the plan says %+v, %v; want %s", r.Steps, err, day)
+	}
+	w.leaves, w.clicks = "", nil
+	r, err = w.rotates(t, connect.ObserveTokenRotation, 0, 30*24*time.Hour)
+	if err != nil || len(r.Steps) != 1 || !strings.Contains(r.Steps[0].Detail, day) {
+		t.Errorf("the plan says %+v, %v; want %s", r.Steps, err, day)
+	}
+	told := strings.Join(w.clicks, "\n")
+	if !strings.Contains(told, "select the older one, which was generated shortly before "+day) {
+		t.Errorf("the person is told %s; want %s", told, day)
+	}
 }

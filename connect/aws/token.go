@@ -33,11 +33,25 @@ func (c *Center) BearerTokens(context.Context, string) (list []adminapi.BearerTo
 
 // How the tokens beside that in use are named: AWS's own names are in its console only.
 func (c *Center) unsaved() string {
-	return "that was generated on " + c.journal.PastedAt.Format(time.DateOnly) + " and not saved in the tenant"
+	return "that was brought on " + minute(c.journal.PastedAt) + " and not saved in the tenant"
 }
 
 func (c *Center) replaced() string {
-	return "that was generated on " + c.journal.ReplacedAt.Format(time.DateOnly) + " and replaced"
+	return "that was brought on " + minute(c.journal.ReplacedAt) + " and replaced"
+}
+
+func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 UTC") }
+
+// dated says which of two tokens is meant, by the dates that the console shows. They were generated
+// a little before they were brought.
+func dated(which string, goes, stays time.Time) string {
+	if !goes.IsZero() {
+		which += ", which was generated shortly before " + minute(goes)
+	}
+	if !stays.IsZero() {
+		which += ", and not that of " + minute(stays) + ", which the tenant has"
+	}
+	return which
 }
 
 // TokenSaved makes the token that was brought last that of the tenant.
@@ -59,9 +73,9 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 		c.hand.mu.Lock()
 		c.hand.endpoint = c.journal.SCIM
 		c.hand.mu.Unlock()
-		idle := "older"
-		if !c.journal.PastedAt.IsZero() { // that of a run that ended early
-			idle = "newer"
+		idle := dated("older one first", c.journal.ReplacedAt, c.journal.TokenAt)
+		if at := c.journal.PastedAt; !at.IsZero() { // that of a run that ended early
+			idle = dated("newer one first", at, c.journal.TokenAt)
 		}
 		err := c.do(ctx, Task{
 			Title: "Generate an access token",
@@ -70,7 +84,7 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 			Link: c.settings(),
 			Clicks: []string{
 				"Identity source tab: Actions > Manage provisioning",
-				"Generate token (if there are two already, delete the " + idle + " one first)",
+				"Generate token (if there are two already, delete the " + idle + ")",
 				"Copy the access token: AWS shows it only now",
 			},
 			Wants:  []Want{c.wantToken()},
@@ -94,8 +108,9 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 // tenant has not saved.
 func (c *Center) DeleteBearerToken(ctx context.Context, _, id string) error {
 	which, why := "older", "The tenant has a new one, and it works."
+	goes := c.journal.ReplacedAt
 	if !c.journal.PastedAt.IsZero() && id == c.unsaved() {
-		which = "newer"
+		which, goes = "newer", c.journal.PastedAt
 		why = "A run that ended early had it generated, and the tenant did not save it. The older one is in use."
 	}
 	err := c.do(ctx, Task{
@@ -104,7 +119,8 @@ func (c *Center) DeleteBearerToken(ctx context.Context, _, id string) error {
 		Link:  c.settings(),
 		Clicks: []string{
 			"Identity source tab: Actions > Manage provisioning",
-			"Under Access tokens, select the " + which + " one and Delete (if there is one only, leave it)",
+			"Under Access tokens, select the " + dated(which+" one", goes, c.journal.TokenAt) + ", and Delete (if " +
+				"there is one only, leave it)",
 			"Type DELETE, and choose Delete access token", "Type DONE below",
 		},
 		Copy:   "DELETE",
