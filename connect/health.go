@@ -96,25 +96,6 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 	return h, nil
 }
 
-// untested adds what the center itself says of its access tokens, where nobody could test the one
-// that the tenant has saved.
-func (h *Health) untested(ctx context.Context, p *Plan) error {
-	_, keeps := p.cfg.Center.(TokenKeeper) // what that remembers is no evidence
-	if keeps || p.State.Job.ID == "" || !p.hidden(partTest) && !p.hidden(partSaved) {
-		return nil
-	}
-	tokens, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
-	if err != nil {
-		return err
-	}
-	now := p.cfg.Now()
-	if !slices.ContainsFunc(tokens, func(t adminapi.BearerToken) bool { return t.ExpirationTime.After(now) }) {
-		h.find("Access token in the center", Broken, "there is none that is valid, so the tenant has none that works",
-			"gatehouse connect repair makes another")
-	}
-	return nil
-}
-
 // ErrNotConnected says that there is nothing that could be mended.
 var ErrNotConnected = errors.New("it is not connected")
 
@@ -295,10 +276,13 @@ func (h *Health) find(part string, condition Condition, detail, next string) {
 
 // Print shows it to a person.
 func (h Health) Print(out io.Writer) {
-	if h.Condition == Unknown {
-		fmt.Fprintln(out, "Too little of the connection may be read to say how it stands.")
-	} else {
+	switch {
+	case h.Condition != Unknown:
 		fmt.Fprintf(out, "The connection is %s.\n", h.Condition)
+	case h.onlyUntested():
+		fmt.Fprintln(out, "What may be read of the connection is as it should be. Whether changes arrive is not known.")
+	default:
+		fmt.Fprintln(out, "Too little of the connection may be read to say how it stands.")
 	}
 	for _, f := range h.Findings {
 		fmt.Fprintf(

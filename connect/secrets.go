@@ -51,7 +51,7 @@ func refusesToken(err error) bool {
 			strings.Contains(refused.Message, "Response Status Code: Unauthorized"))
 }
 
-const notTested = "the saved endpoint and token were not tested; what the job says of itself is below"
+const notTested = "the saved endpoint and token were not tested, so nobody here knows whether they work"
 
 // pointsHere says whether what the tenant has saved is this center's endpoint.
 func (p *Plan) pointsHere() bool {
