@@ -209,7 +209,8 @@ func (p *Plan) adopt(ctx context.Context, found graph.ServicePrincipal) error {
 	if err != nil {
 		return err
 	}
-	p.State.Principal, p.State.Application, p.fresh = found, apps[0], true
+	p.State.Principal, p.State.Application = found, apps[0]
+	p.fresh = true
 	return nil
 }
 
@@ -286,7 +287,8 @@ func (p *Plan) giveWay(ctx context.Context, to graph.ServicePrincipal) error {
 			"Entra (%w)", to.DisplayName, to.ID, own.AppID, err)
 	}
 	p.forgetAsked()
-	p.State.Principal, p.State.Application, p.fresh = graph.ServicePrincipal{}, graph.Application{}, false
+	p.State.Principal, p.State.Application = graph.ServicePrincipal{}, graph.Application{}
+	p.fresh = false
 	return changed("somebody else has made the application “%s” at the same moment, and the one that this run had "+
 		"made is deleted", to.DisplayName)
 }

@@ -12,20 +12,22 @@ import (
 // identitySource is what a center has: its identity source, and what somebody has uploaded and not
 // enabled. The built-in directory has no more than an id. Both are empty where a side does not
 // tell.
-func (p *Plan) identitySource(ctx context.Context) (inForce, pending adminapi.Configuration, err error) {
+type identitySource struct{ inForce, pending adminapi.Configuration }
+
+func (p *Plan) readSource(ctx context.Context) (s identitySource, err error) {
 	if _, doubts := p.cfg.Center.(Doubter); doubts {
-		return inForce, pending, nil
+		return s, nil
 	}
 	list, err := p.cfg.Center.Configurations(ctx)
-	inForce.ConfigurationID = adminapi.SourceDirectory
+	s.inForce.ConfigurationID = adminapi.SourceDirectory
 	for _, c := range list {
 		if c.Status == adminapi.StatusEnabled {
-			inForce = c
+			s.inForce = c
 		} else {
-			pending = c
+			s.pending = c
 		}
 	}
-	return inForce, pending, err
+	return s, err
 }
 
 // called names an identity source.
@@ -38,7 +40,7 @@ func called(c adminapi.Configuration) string {
 
 // noteReplaced names what the plan replaces and no step tells.
 func (p *Plan) noteReplaced() {
-	c := p.pending
+	c := p.had.pending
 	if c.ConfigurationID != "" && p.State.Configuration.ConfigurationID == "" &&
 		!isOf(c, lastPart(p.cfg.LoginURL)) {
 		p.Notes = append(p.Notes, "the center has metadata of "+called(c)+", which nobody has enabled: it is replaced")
@@ -57,11 +59,11 @@ func sourceMoved(now adminapi.Configuration) error {
 
 // sameSource fails when the identity source is another one than the plan was made of.
 func (p *Plan) sameSource(ctx context.Context) error {
-	now, _, err := p.identitySource(ctx)
-	if err != nil || now.ConfigurationID == p.inForce.ConfigurationID || p.matches(now) {
+	now, err := p.readSource(ctx)
+	if err != nil || now.inForce.ConfigurationID == p.had.inForce.ConfigurationID || p.matches(now.inForce) {
 		return err
 	}
-	return sourceMoved(now)
+	return sourceMoved(now.inForce)
 }
 
 // uploadMetadata hands over what the tenant publishes. What somebody else has uploaded meanwhile,
@@ -70,21 +72,21 @@ func (p *Plan) uploadMetadata(ctx context.Context) error {
 	if err := p.fetchMetadata(ctx); err != nil {
 		return err
 	}
-	inForce, pending, err := p.identitySource(ctx)
+	now, err := p.readSource(ctx)
 	if err != nil {
 		return err
 	}
-	for _, c := range []adminapi.Configuration{inForce, pending} {
+	for _, c := range []adminapi.Configuration{now.inForce, now.pending} {
 		if p.matches(c) { // another run was quicker
 			p.State.Configuration = c
 			return p.refreshSAML(ctx)
 		}
 	}
 	switch {
-	case inForce.ConfigurationID != p.inForce.ConfigurationID:
-		return sourceMoved(inForce)
-	case pending.ConfigurationID != "" && pending.ConfigurationID != p.pending.ConfigurationID:
-		return changed("the center has metadata of %s, which is to be enabled", called(pending))
+	case now.inForce.ConfigurationID != p.had.inForce.ConfigurationID:
+		return sourceMoved(now.inForce)
+	case now.pending.ConfigurationID != "" && now.pending.ConfigurationID != p.had.pending.ConfigurationID:
+		return changed("the center has metadata of %s, which is to be enabled", called(now.pending))
 	}
 	p.State.Configuration, err = p.cfg.Center.CreateConfiguration(ctx, p.State.MetadataText())
 	if err != nil {
@@ -105,11 +107,11 @@ func (p *Plan) refreshSAML(ctx context.Context) error {
 
 // enable changes the identity source from the one that the plan was made of, and from no other.
 func (p *Plan) enable(ctx context.Context) error {
-	inForce, _, err := p.identitySource(ctx)
+	now, err := p.readSource(ctx)
 	if err != nil {
 		return err
 	}
-	if p.matches(inForce) { // another run was quicker
+	if p.matches(now.inForce) { // another run was quicker
 		return p.refreshSAML(ctx)
 	}
 	if err := p.sameSource(ctx); err != nil {
@@ -117,7 +119,7 @@ func (p *Plan) enable(ctx context.Context) error {
 	}
 	err = p.cfg.Center.EnableConfiguration(ctx, adminapi.ChangeInput{
 		ConfigurationID: p.State.Configuration.ConfigurationID, Confirmation: Confirmation,
-		InForce: p.inForce.ConfigurationID,
+		InForce: p.had.inForce.ConfigurationID,
 	})
 	switch adminapi.ReasonOf(err) {
 	case "identity-source-moved", "request-not-found", "identity-source-not-configured":

@@ -132,9 +132,7 @@ type Plan struct {
 	// early says that the application is that of a run which ended before it was set up.
 	early  bool
 	groups map[string]string // the names of State.Unassigned
-	// inForce and pending are what the center had: its identity source, and what was uploaded and
-	// not enabled. They are empty where it does not tell.
-	inForce, pending adminapi.Configuration
+	had    identitySource    // at the center
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.
@@ -313,7 +311,7 @@ func (p *Plan) observeCenter(ctx context.Context) (err error) {
 	if p.State.SP, err = p.cfg.Center.ServiceProvider(ctx); err != nil {
 		return err
 	}
-	if p.inForce, p.pending, err = p.identitySource(ctx); err != nil {
+	if p.had, err = p.readSource(ctx); err != nil {
 		return err
 	}
 	tenants, err := p.cfg.Center.Tenants(ctx)

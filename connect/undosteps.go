@@ -81,7 +81,7 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 	if done || err != nil {
 		return err
 	}
-	now, _, err := p.identitySource(ctx)
+	now, err := p.readSource(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 	if d.UndoTo != p.State.Directory.UndoTo {
 		return changed("the identity source before the tenant is another one (%s)", d.UndoTo)
 	}
-	in := adminapi.ConfirmInput{Confirmation: Confirmation, InForce: now.ConfigurationID}
+	in := adminapi.ConfirmInput{Confirmation: Confirmation, InForce: now.inForce.ConfigurationID}
 	change := p.cfg.Center.DisableConfiguration
 	if undoer, ok := p.cfg.Center.(Undoer); ok && d.UndoUntil != nil {
 		change = undoer.UndoSourceChange
@@ -108,8 +108,8 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 // sameSource fails when the identity source is another one than the plan says. done says that it is
 // the directory, to which somebody else has changed it back.
 func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
-	now, _, err := u.plan.identitySource(ctx)
-	if err != nil || now.ConfigurationID == adminapi.SourceDirectory {
+	now, err := u.plan.readSource(ctx)
+	if err != nil || now.inForce.ConfigurationID == adminapi.SourceDirectory {
 		return err == nil, err
 	}
 	return false, u.plan.sameSource(ctx)

@@ -99,12 +99,12 @@ func (w World) rotation(
 	var text string
 	var when time.Duration
 	cmd := w.command(use, short, long, "", func(u *upkeep, ctx context.Context) error {
-		cfg, release, err := u.config(ctx)
+		cfg, err := u.config(ctx)
 		if err != nil {
 			return err
 		}
-		defer release()
-		r, err := observe(ctx, cfg, when)
+		defer cfg.release()
+		r, err := observe(ctx, cfg.Config, when)
 		if err != nil {
 			return err
 		}
@@ -168,13 +168,20 @@ func (w World) command(use, short, long, example string, do func(*upkeep, contex
 	return cmd
 }
 
-// config is what the command is about. Who changes something keeps other runs out until release.
-func (u *upkeep) config(ctx context.Context) (cfg connect.Config, release func(), err error) {
-	if cfg, err = u.connection.Config(ctx); err != nil || u.dryRun {
-		return cfg, func() {}, err
+// held is a connection that other runs keep out of until release.
+type held struct {
+	connect.Config
+	release func()
+}
+
+// config is what the command is about, held unless it only looks.
+func (u *upkeep) config(ctx context.Context) (held, error) {
+	cfg, err := u.connection.Config(ctx)
+	if err != nil || u.dryRun {
+		return held{cfg, func() {}}, err
 	}
-	release, err = cfg.Hold(ctx)
-	return cfg, release, err
+	release, err := cfg.Hold(ctx)
+	return held{cfg, release}, err
 }
 
 // status says how a connection stands.
@@ -300,14 +307,14 @@ identity source, it says what becomes of everybody, and the same is refused and 
 }
 
 func (u *upkeep) doRepair(ctx context.Context, allowLockout bool) error {
-	cfg, release, err := u.config(ctx)
+	cfg, err := u.config(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer cfg.release()
 	cfg.AllowLockout = allowLockout
 	cfg.CycleWait = u.wait
-	plan, err := connect.ObserveRepair(ctx, cfg)
+	plan, err := connect.ObserveRepair(ctx, cfg.Config)
 	if errors.Is(err, connect.ErrNotConnected) {
 		return fmt.Errorf("%w: run gatehouse connect", err)
 	}
@@ -395,17 +402,17 @@ func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot str
 			return terminal.UsageError{Err: fmt.Errorf("--snapshot: %w", err)}
 		}
 	}
-	cfg, release, err := u.config(ctx)
+	cfg, err := u.config(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer cfg.release()
 	if o.Before != nil {
-		if o.Restore, err = restorer(ctx, cfg); err != nil {
+		if o.Restore, err = restorer(ctx, cfg.Config); err != nil {
 			return err
 		}
 	}
-	undo, err := connect.ObserveUndo(ctx, cfg, o)
+	undo, err := connect.ObserveUndo(ctx, cfg.Config, o)
 	if err != nil {
 		return err
 	}
