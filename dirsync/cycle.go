@@ -120,44 +120,28 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	if x.unread = how.unread; x.unread == nil {
 		pulled, x.unread = s.pull(ctx, how.hurries)
 	}
+	limit := new(provisioning.Removals)
 	if x.unread != nil {
-		if rests, err := s.rests(ctx, x.unread); err != nil || how.dryRun || !rests {
+		if limit, err = s.rests(ctx, x.unread); err != nil || how.dryRun || limit == nil {
 			return x, err
 		}
 	}
-	job, err := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
-	if err != nil {
-		return x, err
-	}
-	engine, err := s.engine(how.retry)
-	if err != nil {
-		return x, err
-	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
-	compares := job.Unasked && job.Compares(s.config.State.Now())
-	engine.Reread, engine.Unasked = how.repair || compares, compares && !how.repair
-	if x.unread != nil {
-		engine.Reread, engine.Unasked = false, false
+	engine, err := s.prepared(ctx, how, x.unread == nil, entries)
+	if err != nil {
+		return x, err
 	}
-	engine.DryRun = how.dryRun
-	engine.OnEntry = func(e provisioning.Entry) {
-		if silent(e) {
-			return
+	if engine.Only = *limit; engine.Only != provisioning.Unlimited {
+		spends, err := s.spends(ctx, engine)
+		if err != nil || spends == nil {
+			return x, err
 		}
-		entries.add(e)
-		if s.config.OnEntry != nil && how.dryRun == s.config.DryRun {
-			s.config.OnEntry(e)
+		if x.done, x.failed = engine.Run(ctx); x.failed == nil { // it is no cycle of the job's
+			s.spent = *spends
 		}
-	}
-	s.tellMissing(engine)
-	engine.Progress = s.config.OnProgress
-	if how.dryRun {
-		x.done, err = engine.Run(ctx)
 	} else {
-		x.done, err = s.runner.Cycle(ctx, s.job, engine)
-	}
-	if err == nil && engine.Reread && !how.dryRun {
-		err = s.repaired(ctx)
+		s.tellMissing(engine)
+		err = s.run(ctx, engine, &x)
 	}
 	x.report = entries.report()
 	x.report.Cycle = x.done.Cycle
@@ -169,14 +153,54 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
 	defer cancel()
 	inStep, unread := s.config.State.InStep(last, s.job.ID)
-	x.report.InStep, err = inStep, errors.Join(err, unread)
-	var cycle *syncjobs.CycleError
-	if errors.As(err, &cycle) {
-		x.failed = cycle.Err
-	} else if how.dryRun {
-		x.failed = err
-	}
+	x.report.InStep, err = inStep, errors.Join(err, x.failed, unread)
 	return x, err
+}
+
+// prepared is the engine of a cycle, which tells of what it does. A target is compared only after
+// the source was read.
+func (s *Synchronizer) prepared(
+	ctx context.Context, how look, read bool, entries *collector,
+) (*provisioning.Engine, error) {
+	job, err := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := s.engine(how.retry)
+	if err != nil {
+		return nil, err
+	}
+	compares := job.Unasked && job.Compares(s.config.State.Now())
+	engine.Reread = read && (how.repair || compares)
+	engine.Unasked = read && compares && !how.repair
+	engine.DryRun = how.dryRun
+	engine.OnEntry = func(e provisioning.Entry) {
+		if silent(e) {
+			return
+		}
+		entries.add(e)
+		if s.config.OnEntry != nil && how.dryRun == s.config.DryRun {
+			s.config.OnEntry(e)
+		}
+	}
+	engine.Progress = s.config.OnProgress
+	return engine, nil
+}
+
+// run runs a cycle, or tries it. The error is one of the program, or says that the cycle failed.
+func (s *Synchronizer) run(ctx context.Context, engine *provisioning.Engine, x *outcome) (err error) {
+	if engine.DryRun {
+		x.done, x.failed = engine.Run(ctx)
+		return nil
+	}
+	x.done, err = s.runner.Cycle(ctx, s.job, engine)
+	if err == nil && engine.Reread {
+		err = s.repaired(ctx)
+	}
+	if cycle := new(syncjobs.CycleError); errors.As(err, &cycle) {
+		x.failed = cycle.Err
+	}
+	return err
 }
 
 // Explain reads what changed, and says how a person is provisioned, step by step. It changes

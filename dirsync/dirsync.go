@@ -92,7 +92,9 @@ type Synchronizer struct {
 	missing map[string]tenant.GroupID   // of them, those that were deleted, by their names there
 	told    map[string]bool             // of which of these it was said
 	strange map[tenant.PrincipalID]bool // who is assigned, or a member, and never comes
+	spent   spent                       // without the source
 
+	heard    atomic.Bool   // the source was read by this process
 	news     atomic.Int64  // goes up with whatever comes from the source
 	patience time.Duration // with a source that says nothing
 }

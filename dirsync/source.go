@@ -54,24 +54,54 @@ func (s *Synchronizer) knownScope(ctx context.Context) (known scope, err error) 
 	return known, nil
 }
 
-// rests says whether what is in the state can be brought to the target although the source could
-// not be read.
-func (s *Synchronizer) rests(ctx context.Context, unread error) (bool, error) {
-	if errors.As(unread, new(*unclearError)) || ctx.Err() != nil {
-		return false, nil
+// rests says what of the state can be brought to the target although the source could not be read;
+// nil is nothing of it. Where a part was read, or nobody knows who is in scope, whoever
+// was disabled or deleted at the source loses access all the same. A target of which nothing is
+// known is compared first, and that is done with the source: what is sent before is not told from
+// what was there. Access is taken from it, though.
+func (s *Synchronizer) rests(ctx context.Context, unread error) (*provisioning.Removals, error) {
+	if ctx.Err() != nil {
+		return nil, nil //nolint:nilnil // nothing
 	}
-	return s.sound(ctx)
-}
-
-// sound says whether what is in the state will do without the source: it is whole, with who is in
-// scope, and of the scope that the configuration has. A target of which nothing is known is
-// compared first, and that is done with the source: what is sent before is not told from what was
-// there.
-func (s *Synchronizer) sound(ctx context.Context) (bool, error) {
 	whole, e1 := s.mirror.Whole(ctx)
 	known, e2 := s.knownScope(ctx)
 	job, e3 := s.config.State.Job(ctx, s.job.ServicePrincipalID, s.job.ID)
-	return whole && known.equal(s.scope()) && !job.Unasked, errors.Join(e1, e2, e3)
+	if err := errors.Join(e1, e2, e3); err != nil {
+		return nil, err
+	}
+	limit := provisioning.Unlimited
+	switch {
+	case job.Restored && !s.heard.Load(): // what is here may be older than what the target has
+		return nil, nil //nolint:nilnil // nothing
+	case !whole, !known.equal(s.scope()), errors.As(unread, new(*unclearError)):
+		limit = provisioning.LeaversOnly
+	case job.Unasked:
+		limit = provisioning.RemovalsOnly
+	}
+	return &limit, nil
+}
+
+// spent is what was done without the source, so that it is not done again and again.
+type spent struct {
+	change int64 // the last one at that time
+	limit  provisioning.Removals
+}
+
+// spends is what is spent by a cycle that takes access away only, without the source; nil where it
+// would do nothing, since it was done.
+func (s *Synchronizer) spends(ctx context.Context, e *provisioning.Engine) (*spent, error) {
+	last, e1 := s.config.State.LastChange(ctx)
+	failing, e2 := e.Memory.Failed(ctx)
+	now := spent{last, e.Only}
+	if err := errors.Join(e1, e2); err != nil || (s.spent == now && !slices.ContainsFunc(failing, s.due)) {
+		return nil, err
+	}
+	return &now, nil
+}
+
+// due says whether somebody is to be tried again by now.
+func (s *Synchronizer) due(f provisioning.Failing) bool {
+	return f.Now || !f.RetryAt.After(s.config.State.Now())
 }
 
 // unclearError means that nobody knows who is in scope.
@@ -109,6 +139,9 @@ func (s *Synchronizer) pull(ctx context.Context, hurries bool) (pulled mirror.Pu
 		var now mirror.Pulled
 		s.news.Add(1)
 		now, err = s.mirror.Pull(reading)
+		if err == nil {
+			s.heard.Store(true)
+		}
 		pulled.Full, pulled.Objects = pulled.Full || now.Full, pulled.Objects+now.Objects
 		pulled.Unknown = append(pulled.Unknown, now.Unknown...)
 		if err == nil {
@@ -164,16 +197,20 @@ func (s *Synchronizer) hurry(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// waits says whether something is to be tried again at the target, and can be without the source.
+// waits says whether something is to be tried again at the target, or somebody who has left is to
+// lose access there, and that can be without the source.
 func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 	e, err := s.engine(syncjobs.RetryDue)
 	if err != nil {
 		return false, err
 	}
-	sound, e1 := s.sound(ctx)
+	if leaving, err := e.Leaving(ctx); err != nil || leaving {
+		return leaving, err
+	}
+	limit, e1 := s.rests(ctx, nil)
 	failing, e2 := e.Memory.Failed(ctx)
-	due := func(f provisioning.Failing) bool { return !f.RetryAt.After(s.config.State.Now()) }
-	return sound && slices.ContainsFunc(failing, due), errors.Join(e1, e2)
+	sound := limit != nil && *limit == provisioning.Unlimited
+	return sound && slices.ContainsFunc(failing, s.due), errors.Join(e1, e2)
 }
 
 // assign gives the job whom the application at the source has, and the groups that are followed.

@@ -288,6 +288,8 @@ type Engine struct {
 	// Unasked says that everything is compared since nothing is known of the target, and not since
 	// somebody wants it: members whom others have put into groups stay.
 	Unasked bool
+	// Only limits the cycle to what takes access away, where the source is known in part.
+	Only Removals
 	// Restored says that the memory is older than the target, and maybe the source is.
 	Restored bool
 	// DryRun sends nothing that changes the target and remembers nothing. OnEntry is told what
@@ -478,6 +480,9 @@ func (c *cycle) run(ctx context.Context) error {
 		return err
 	}
 	c.result.Imported = len(changes.Users) + len(changes.Groups)
+	if c.Only != Unlimited {
+		return c.takeAway(ctx, changes)
+	}
 	if c.result.Imported == 0 && !c.Reread { // and nothing to bother the target with
 		if changes.Watermark == watermark {
 			return nil
