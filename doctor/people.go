@@ -132,7 +132,10 @@ func (l *look) findPeople() {
 	}
 	for p := range l.everybody() {
 		l.evaluate(p, targets)
-		l.meet(p, matched[p.ID])
+	}
+	wanted := indexed(len(l.e.Users), func(i int, add func(string)) { add(l.people[i].values.of("externalId")) })
+	for p := range l.everybody() {
+		l.meet(p, matched[p.ID], wanted)
 	}
 	l.learn()
 	for _, a := range l.e.Audits {
@@ -338,7 +341,8 @@ func (l *look) evaluate(p *person, targets *[]string) {
 }
 
 // meet finds who a person is at AWS's side: whom the job remembers, or who has their ids or names.
-func (l *look) meet(p *person, remembered *User) {
+// An external id that several people would get, by wanted, says nothing of any of them.
+func (l *look) meet(p *person, remembered *User, wanted index) {
 	if remembered != nil {
 		p.aws, p.by = remembered, connected
 		return
@@ -353,7 +357,11 @@ func (l *look) meet(p *person, remembered *User) {
 		}
 		return false
 	}
-	_ = find("externalId", l.awsExt, p.values.of("externalId")) || find("externalId", l.awsExt, p.ID) ||
+	id := p.values.of("externalId")
+	if len(wanted.find(id)) > 1 {
+		id = ""
+	}
+	_ = find("externalId", l.awsExt, id) || find("externalId", l.awsExt, p.ID) ||
 		find("userName", l.awsNames, fold(p.values.of("userName"))) || find("email", l.awsMails, fold(p.Mail))
 }
 

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -219,9 +220,6 @@ func (x index) find(key string) []uint32 {
 	if !found {
 		return nil
 	}
-	to := from + 1
-	for to < len(x.keys) && x.keys[to] == key {
-		to++
-	}
-	return x.at[from:to]
+	many := sort.Search(len(x.keys)-from, func(i int) bool { return x.keys[from+i] > key })
+	return x.at[from : from+many]
 }

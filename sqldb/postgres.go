@@ -112,6 +112,9 @@ var sessionSettings = []string{
 	// on, and whatever anybody writes there puts it off. By an index it depends on what it asked
 	// for.
 	"SET enable_seqscan = off",
+	// What has to read everything all the same then looks dear enough to be compiled, each time
+	// anew: 50 ms of the server's processor before a question of microseconds.
+	"SET jit = off",
 	// A node that is paused holds what it has changed from the others.
 	"SET idle_in_transaction_session_timeout = '5s'",
 }

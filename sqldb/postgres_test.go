@@ -428,6 +428,24 @@ func TestOneHotRowHoldsNobodyElseUp(t *testing.T) {
 	}
 }
 
+// TestNoQuestionIsCompiled: what has to read a whole table looks dear to the planner, and must not be
+// compiled for that, which takes the server far longer than to answer.
+func TestNoQuestionIsCompiled(t *testing.T) {
+	db := openOn(t, sqldbtest.Postgres(t))
+	var plan string
+	if err := db.View(context.Background(), func(tx Tx) error {
+		return tx.Row(`EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM notes WHERE text <> 'x'`, nil, &plan)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(plan, "Seq Scan") {
+		t.Fatalf("nothing has to be read whole: %s", plan)
+	}
+	if strings.Contains(plan, "JIT") {
+		t.Errorf("the server compiles the question: %s", plan)
+	}
+}
+
 // TestATransactionThatFailedIsNotKept: what a caller makes of a failed statement does not matter,
 // and a server that rolls back in place of a commit has not kept anything.
 func TestATransactionThatFailedIsNotKept(t *testing.T) {
