@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -428,8 +429,8 @@ func TestOneHotRowHoldsNobodyElseUp(t *testing.T) {
 	}
 }
 
-// TestNoQuestionIsCompiled: what has to read a whole table looks dear to the planner, and must not be
-// compiled for that, which takes the server far longer than to answer.
+// TestNoQuestionIsCompiled: what has to read a whole table looks dear to the planner, and must not
+// be compiled for that, which takes the server far longer than to answer.
 func TestNoQuestionIsCompiled(t *testing.T) {
 	db := openOn(t, sqldbtest.Postgres(t))
 	var plan string
