@@ -3,7 +3,6 @@ package tenant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -49,19 +48,18 @@ func quarantineReason(x Execution) string {
 }
 
 // FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
-// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. The
-// people to notify get an email when that begins. The number of linked objects is counted again. It
-// fails with ErrLeaseLost where another node runs the job by now.
+// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. When
+// that begins, a mail to the people to notify is queued. The number of linked objects is counted
+// again. It fails with ErrLeaseLost where another node runs the job by now.
 //
 // began is the job as the cycle had it. What an administrator has done to it meanwhile, such as a
 // new token, the cycle knew nothing of: it judges that neither way, and the next one comes at once.
 func (t *Tenant) FinishCycle(
 	ctx context.Context, h Holding, began Job, x Execution, failure error, reason string,
 ) error {
-	var entered *Job
-	id := began.ID
+	entered, id := false, began.ID
 	err := t.Store.Update(ctx, func(tx Tx) error {
-		entered = nil
+		entered = false
 		if err := h.Check(tx); err != nil {
 			return err
 		}
@@ -105,17 +103,17 @@ func (t *Tenant) FinishCycle(
 			}
 		}
 		if reason != "" && j.Asked == began.Asked {
-			if t.quarantine(&j, x, reason) {
-				entered = &j
-				if err := tx.AppendEvent(t.event(audit.SystemActor, "Quarantine", string(id), nil)); err != nil {
+			if entered = t.quarantine(&j, x, reason); entered {
+				e := t.event(audit.SystemActor, "Quarantine", string(id), nil)
+				if err := errors.Join(t.tell(tx, j), tx.AppendEvent(e)); err != nil {
 					return err
 				}
 			}
 		}
 		return tx.PutJob(j)
 	})
-	if err == nil && entered != nil {
-		t.notify(ctx, *entered)
+	if err == nil && entered {
+		t.wakeNotices()
 	}
 	return err
 }
@@ -189,25 +187,6 @@ func (j Job) HoldsBack(now time.Time) bool {
 // ClockSlack is by how much the clocks of nodes may differ without one of them being taken for one
 // that was set back.
 const ClockSlack = time.Minute //bound:none of a comparison
-
-// notify writes to whom the job's settings name. Source: quarantine page, "Provisioning
-// notification".
-func (t *Tenant) notify(ctx context.Context, j Job) {
-	if t.Notify == nil || j.NotificationEmail == "" {
-		return
-	}
-	t.Notify(
-		ctx, j.NotificationEmail,
-		"Provisioning is in quarantine: "+t.Organization.DisplayName,
-		fmt.Sprintf(
-			"Provisioning job %s of %s has been in quarantine since %s.\n\nReason: %s\n%s\n\nThe next attempt is "+
-				"on %s. "+
-				"To lift the quarantine now, fix the cause and start provisioning at\n%s\n",
-			j.ID, t.Organization.DisplayName, j.Quarantine.Began.Format(time.RFC1123), j.Quarantine.Reason,
-			j.Quarantine.Message, j.Quarantine.NextAttempt.Format(time.RFC1123), t.AdminCenterURL(),
-		),
-	)
-}
 
 // lookedEntries is how many entries of the provisioning log one search looks through.
 const lookedEntries = 25_000 //bound:list entries of the provisioning log that one page looks through

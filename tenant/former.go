@@ -92,7 +92,7 @@ func endJob(tx Tx, j Job, now time.Time) error {
 	if place == "" {
 		place = j.Credentials.place()
 	}
-	return errors.Join(leave(tx, j.ID, place, now), tx.DeleteJob(j.ID))
+	return errors.Join(leave(tx, j.ID, place, now), tx.DeleteJob(j.ID), tx.DeleteNotice(j.ID))
 }
 
 // sweepFormers forgets targets that were left long ago, unless the job has not compared anything

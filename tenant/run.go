@@ -17,7 +17,7 @@ const (
 )
 
 // Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
-// removes what is over, and, where Provision is set, runs the synchronization jobs.
+// removes what is over, sends notices, and, where Provision is set, runs the synchronization jobs.
 func (t *Tenant) Run(ctx context.Context) {
 	t.sweeper.Begin(ctx, t.Log, func(ctx context.Context) error {
 		_, _, err := t.mayRemove(ctx)
@@ -26,22 +26,35 @@ func (t *Tenant) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
-		t.repeat(ctx, "record the counted refusals", flushEach, func(ctx context.Context) error {
+		t.repeat(ctx, "record the counted refusals", nil, flushEach, func(ctx context.Context) error {
 			return t.FlushRefusals(ctx, false)
 		})
 	})
-	all.Go(func() { t.repeat(ctx, "remove what has expired", sweepEach, t.Sweep) })
+	all.Go(func() { t.repeat(ctx, "remove what has expired", nil, sweepEach, t.Sweep) })
 	all.Go(func() { t.Chain.Run(ctx) })
 	for _, courier := range t.couriers {
 		all.Go(func() { courier.Run(ctx) })
+	}
+	if t.Notify != nil {
+		all.Go(func() { t.repeat(ctx, "send notices of quarantine", t.noticeWork, noticeEach, t.SendNotices) })
 	}
 	if t.Provision != nil {
 		all.Go(func() { t.Provision(ctx) })
 	}
 }
 
-// repeat calls once until ctx ends, with each in between.
-func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, once func(context.Context) error) {
+// wakeNotices has notices sent at once.
+func (t *Tenant) wakeNotices() {
+	select {
+	case t.noticeWork <- struct{}{}:
+	default: // somebody will look
+	}
+}
+
+// repeat calls once until ctx ends, with each in between at the longest: less where there is work.
+func (t *Tenant) repeat(
+	ctx context.Context, what string, work <-chan struct{}, each time.Duration, once func(context.Context) error,
+) {
 	tick := time.NewTicker(each)
 	defer tick.Stop()
 	for {
@@ -52,6 +65,7 @@ func (t *Tenant) repeat(ctx context.Context, what string, each time.Duration, on
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-work:
 		}
 	}
 }

@@ -36,6 +36,7 @@ type Reader interface {
 	jobReader
 	linkReader
 	formerReader
+	noticeReader
 	leaseReader
 	logReader
 	changeReader
@@ -67,6 +68,7 @@ type Tx interface {
 	jobWriter
 	linkWriter
 	formerWriter
+	noticeWriter
 	leaseWriter
 	logWriter
 	changeWriter

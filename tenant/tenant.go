@@ -69,8 +69,10 @@ type Tenant struct {
 
 	refusals audit.Tally // those that are only counted
 
-	// Notify sends a mail to people whom a job's settings name; it must not block. It may be nil.
-	Notify func(ctx context.Context, to, subject, text string)
+	// Notify sends a mail to people whom a job's settings name, and returns when the mail server has
+	// taken it, or why not. It is set before the tenant is served; nil: no mail is sent.
+	Notify     func(ctx context.Context, to, subject, text string) error
+	noticeWork chan struct{}
 }
 
 // Organization is the identity of a tenant.
@@ -146,6 +148,8 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 		NewID:  uuid.NewString,
 		Places: authn.Shared,
 		Keep:   audit.DefaultRetention,
+
+		noticeWork: make(chan struct{}, 1),
 	}
 	switch {
 	case cfg.Clock != nil:

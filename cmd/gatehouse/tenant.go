@@ -110,7 +110,6 @@ Other machines cannot reach the tenant without TLS (--tls-cert, --tls-key) or --
 func (h *half) notify(t *tenant.Tenant, mails *mailServer) error {
 	queue, err := mails.queue(h.log)
 	if err == nil && queue != nil {
-		h.background = append(h.background, queue.Run)
 		t.Notify = server.Notifier(queue)
 	}
 	return err

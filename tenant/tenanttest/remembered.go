@@ -142,6 +142,35 @@ func formers(t *testing.T, s tenant.Store) {
 	})
 }
 
+// notices is the contract of what people are to be told of a job.
+func notices(t *testing.T, s tenant.Store) {
+	first := tenant.Notice{JobID: "b", ID: "1", Due: at.UTC(), Quarantine: tenant.Quarantine{Reason: "r", Began: at.UTC()}}
+	second, other := first, first
+	second.ID, second.Attempts = "2", 3
+	other.JobID = "a"
+	update(t, s, func(tx tenant.Tx) error {
+		return errors.Join(tx.PutNotice(first), tx.PutNotice(second), tx.PutNotice(other))
+	})
+	view(t, s, func(r tenant.Reader) error {
+		all, e1 := r.Notices()
+		one, e2 := r.Notice("b")
+		_, err := r.Notice("c")
+		wantNoRow(t, "a notice of another job", err)
+		if fmt.Sprint(all) != fmt.Sprint([]tenant.Notice{other, second}) || fmt.Sprint(one) != fmt.Sprint(second) {
+			t.Errorf("%+v, of one job %+v", all, one)
+		}
+		return errors.Join(e1, e2)
+	})
+	update(t, s, func(tx tenant.Tx) error { return errors.Join(tx.DeleteNotice("b"), tx.DeleteNotice("c")) })
+	view(t, s, func(r tenant.Reader) error {
+		all, err := r.Notices()
+		if len(all) != 1 || all[0].JobID != "a" {
+			t.Errorf("after one was deleted: %+v", all)
+		}
+		return err
+	})
+}
+
 // logged is an entry of a provisioning log.
 func logged(id string, job tenant.JobID, kind tenant.ObjectKind, action, status, target, code string) tenant.LogEntry {
 	return tenant.LogEntry{

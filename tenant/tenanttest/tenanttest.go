@@ -52,6 +52,7 @@ func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
 		{"what a job is about to send is kept until it is answered", batches},
 		{"one link is forgotten, and a log names each object once", links},
 		{"what is kept of a target that a job has left", formers},
+		{"what people are to be told of a job is kept until it is sent", notices},
 		{"open sessions are counted, members come by pages, and people by their manager", counts},
 		{"who works on a job", leases},
 		{"clients, grants, policies, factors and notes", small},
