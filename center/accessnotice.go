@@ -57,6 +57,11 @@ type Notice struct {
 	Mailed   []UserID `json:",omitempty"` // who have it by mail already
 }
 
+// held says whether what is there is this notice, in the hands of the node that has taken it.
+func (n Notice) held(there Notice) bool {
+	return n.Attempts == there.Attempts && n.Due.Equal(there.Due)
+}
+
 // RequestWebhook is where notices are posted.
 type RequestWebhook struct {
 	URL          string
@@ -69,6 +74,7 @@ type RequestWebhook struct {
 // noticeReader reads notices and where they are posted.
 type noticeReader interface {
 	RequestWebhook() (RequestWebhook, error)
+	Notice(id string) (Notice, error)
 	// NextNotice is the one that has been due for longest.
 	NextNotice(Channel, time.Time) (Notice, error)
 	CountNotices() (int, error)
@@ -376,14 +382,24 @@ func (c *Center) PostNotice(ctx context.Context) (bool, error) {
 	return true, c.concludeNotice(ctx, n, to, said)
 }
 
-// concludeNotice notes what became of a notice.
+// concludeNotice notes what became of a notice. A node that stood still, and of which another has
+// taken it meanwhile, notes only that it was posted.
 func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook, said error) error {
 	problem := ""
 	if said != nil {
 		problem = strings.ToValidUTF8(said.Error(), "")
 		problem = problem[:min(len(problem), maxReason)]
 	}
+	given := false
 	err := c.Store.Update(ctx, func(tx Tx) error {
+		given = false
+		there, err := tx.Notice(n.ID)
+		if errors.Is(err, refusal.ErrNoRow) || err == nil && said != nil && !n.held(there) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		at, err := c.clock(tx)
 		if err != nil {
 			return err
@@ -400,18 +416,18 @@ func (c *Center) concludeNotice(ctx context.Context, n Notice, to RequestWebhook
 			now.Problem = problem
 		}
 		err = tx.PutRequestWebhook(now)
-		if said == nil || n.Attempts >= noticeTries {
+		if given = said != nil && n.Attempts >= noticeTries; given || said == nil {
 			return errors.Join(err, tx.DeleteNotice(n.ID))
 		}
 		n.Due = at.Add(min(2*time.Second<<min(2*n.Attempts, 20), maxNoticePause))
 		return errors.Join(err, tx.PutNotice(n))
 	})
-	if err == nil && said != nil && n.Attempts >= noticeTries {
-		given := &refusal.Error{
+	if err == nil && given {
+		refused := &refusal.Error{
 			Code: WebhookInvalid, Detail: "given up after " + strconv.Itoa(n.Attempts) + " tries: " + problem,
 		}
-		err = c.Refuse(ctx, audit.SystemActor, "PostRequestNotice", n.Request.ID, given)
-		if errors.Is(err, given) { // which is recorded
+		err = c.Refuse(ctx, audit.SystemActor, "PostRequestNotice", n.Request.ID, refused)
+		if errors.Is(err, refused) { // which is recorded
 			err = nil
 		}
 	}

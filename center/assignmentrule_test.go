@@ -252,6 +252,82 @@ func (o *organization) Accounts(_ context.Context, progress func(int)) ([]center
 	return o.accounts, o.err
 }
 
+// TestANodeThatStoodStillImportsNothing: it slept while it read the organization, another node has
+// read it meanwhile, and what the slow one has read is old.
+func TestANodeThatStoodStillImportsNothing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	slow := centertest.New(t, "https://center.example")
+	other := centertest.On(t, slow.Store, slow.URL)
+	clock := time.Now()
+	slow.Now = func() time.Time { return clock }
+	other.Now = slow.Now
+	other.Organization, other.OrganizationEach = &organization{accounts: ruleAccounts()}, time.Hour
+	slow.OrganizationEach = time.Hour
+	slow.Organization = reading(func() []center.Account {
+		clock = clock.Add(10 * time.Minute)
+		if did, err := other.ImportOrganization(ctx); err != nil || !did {
+			t.Errorf("the other node: %t, %v", did, err)
+		}
+		return ruleAccounts()[:1]
+	})
+	if _, err := slow.ImportOrganization(ctx); err != nil {
+		t.Fatal(err)
+	}
+	last, err := slow.LastOrganizationImport(ctx)
+	if err != nil || last.Running() || last.Total != 3 {
+		t.Errorf("the last import is %+v, %v", last, err)
+	}
+	accounts, err := slow.Accounts(ctx)
+	if err != nil || len(accounts) != 3 {
+		t.Errorf("accounts %+v, %v", accounts, err)
+	}
+}
+
+// reading is an organization that is read by a function.
+type reading func() []center.Account
+
+func (r reading) Accounts(_ context.Context, progress func(int)) ([]center.Account, error) {
+	found := r()
+	progress(len(found))
+	return found, nil
+}
+
+// TestAnImportOfAClockThatWasAheadIsNotWaitedFor: a node whose clock was a year ahead has begun an
+// import, and was killed; or has finished one.
+func TestAnImportOfAClockThatWasAheadIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, killed := range []bool{true, false} {
+		ctx := context.Background()
+		c := centertest.New(t, "https://center.example")
+		ahead := 365 * 24 * time.Hour
+		c.Now = func() time.Time { return time.Now().Add(ahead) }
+		c.OrganizationEach = time.Hour
+		c.Organization = reading(func() []center.Account {
+			if killed {
+				panic("killed")
+			}
+			return ruleAccounts()
+		})
+		if err := c.StartOrganizationImport(ctx, centertest.Actor, false, false); err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = c.ImportOrganization(ctx)
+		}()
+		ahead = 0
+		c.Organization = &organization{accounts: ruleAccounts()}
+		for _, wanted := range []bool{true, false} {
+			did, err := c.ImportOrganization(ctx)
+			last, e2 := c.LastOrganizationImport(ctx)
+			if err != nil || e2 != nil || did != wanted || last.Running() {
+				t.Errorf("killed: %t: it is read: %t, %v, %v, %+v", killed, did, err, e2, last)
+			}
+		}
+	}
+}
+
 func TestAccountsAreKeptInStepWithTheOrganization(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

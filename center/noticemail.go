@@ -66,29 +66,42 @@ func (c *Center) mailTo(ctx context.Context, n *Notice, to []User) (left bool, f
 }
 
 // concludeMail notes who has a notice by mail, at the end of the program too: otherwise they would
-// get it again.
+// get it again. A node that stood still, and of which another has taken it meanwhile, notes nothing
+// else.
 func (c *Center) concludeMail(ctx context.Context, n Notice, left bool, failed error) error {
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWait)
 	defer cancel()
-	stopped := ctx.Err() != nil
+	stopped, held := ctx.Err() != nil, false
 	given := failed != nil && !left && n.Attempts >= mailTries
 	err := c.Store.Update(writing, func(tx Tx) error {
-		if given || failed == nil && !left {
+		there, err := tx.Notice(n.ID)
+		held = err == nil && n.held(there)
+		switch {
+		case errors.Is(err, refusal.ErrNoRow):
+			return nil
+		case err != nil:
+			return err
+		case failed == nil && !left, held && given:
 			return tx.DeleteNotice(n.ID)
 		}
+		for _, id := range n.Mailed {
+			if !slices.Contains(there.Mailed, id) {
+				there.Mailed = append(there.Mailed, id)
+			}
+		}
+		if !held {
+			return tx.PutNotice(there)
+		}
 		now, err := c.clock(tx)
-		if err != nil {
-			return err
-		}
-		if n.Due = now; stopped || failed == nil {
-			n.Attempts = max(0, n.Attempts-1) // it was no failure
+		if there.Due = now; stopped || failed == nil {
+			there.Attempts = max(0, n.Attempts-1) // it was no failure
 		} else {
-			n.Due = now.Add(min(2*time.Second<<min(n.Attempts, 20), maxNoticePause))
+			there.Due = now.Add(min(2*time.Second<<min(n.Attempts, 20), maxNoticePause))
 		}
-		return tx.PutNotice(n)
+		return errors.Join(err, tx.PutNotice(there))
 	})
 	switch {
-	case failed == nil || stopped:
+	case failed == nil || stopped || err == nil && !held:
 	case given:
 		c.Log.ErrorContext(ctx, "a notice was given up: the mail server does not take it", "error", failed)
 	default:

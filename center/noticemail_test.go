@@ -2,11 +2,14 @@ package center_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
 // TestANoticeStaysUntilTheMailServerHasIt: nobody can ask for a notice again. Whoever has it does
@@ -94,6 +97,77 @@ func TestANodeThatEndsLeavesMailsToAnother(t *testing.T) {
 	if box.all[0].To == box.all[1].To {
 		t.Errorf("both went to %s", box.all[0].To)
 	}
+}
+
+// TestANodeThatStoodStillConcludesNoMailOfAnothers: it slept between two mails of a notice, and
+// another node has taken the notice meanwhile. Nobody is written to once more because of it.
+func TestANodeThatStoodStillConcludesNoMailOfAnothers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, x := range []struct {
+		name    string
+		other   func(center.Mail) bool // what the other node's mail server refuses
+		later   int                    // mails that are sent an hour later
+		changes bool                   // what the slow node has sent is noted
+	}{
+		{"the other one has mailed it", nil, 0, false},
+		{"the other one could not mail it", func(center.Mail) bool { return true }, 1, true},
+		{"the other one mails it now", func(center.Mail) bool { panic("killed, or not there yet") }, 1, true},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			w := newRequestWorld(t)
+			slow, fast := &mails{}, &mails{refuses: x.other}
+			w.Mailer = slow
+			other := centertest.On(t, w.Store, w.URL)
+			other.Now, other.Mailer = w.Now, fast
+			if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask()); err != nil {
+				t.Fatal(err)
+			}
+			var before center.Notice
+			slow.refuses = func(center.Mail) bool {
+				if len(slow.all) == 0 {
+					return false
+				}
+				w.now = w.now.Add(10 * time.Minute)
+				func() {
+					defer func() { _ = recover() }()
+					if sent, err := other.MailNotice(ctx); err != nil || !sent {
+						t.Errorf("the other node: %t, %v", sent, err)
+					}
+				}()
+				before = theNotice(t, w.Store, w.now)
+				return true
+			}
+			if _, err := w.MailNotice(ctx); err != nil || len(slow.all) != 1 {
+				t.Fatalf("%v, mailed %+v", err, slow.all)
+			}
+			after := theNotice(t, w.Store, w.now)
+			if noted := len(after.Mailed) > len(before.Mailed); after.ID != before.ID || !after.Due.Equal(before.Due) ||
+				after.Attempts != before.Attempts || noted != x.changes {
+				t.Errorf("it has made %+v of %+v", after, before)
+			}
+			w.now = w.now.Add(time.Hour)
+			fast.refuses, fast.all = nil, nil
+			if _, err := other.MailNotice(ctx); err != nil || len(fast.all) != x.later {
+				t.Errorf("mailed later: %+v, %v; want %d", fast.all, err, x.later)
+			}
+		})
+	}
+}
+
+// theNotice is the one that waits to be mailed, also while somebody mails it; zero: there is none.
+func theNotice(t *testing.T, s center.Store, now time.Time) (n center.Notice) {
+	t.Helper()
+	if err := s.View(t.Context(), func(r center.Reader) (err error) {
+		if n, err = r.NextNotice(center.ByMail, now.Add(2*time.Hour)); errors.Is(err, refusal.ErrNoRow) {
+			err = nil
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Deliver implements center.Mailer.

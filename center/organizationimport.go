@@ -116,10 +116,14 @@ func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dr
 		if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 			return "", err
 		}
-		if o.Running() && c.now().Before(o.LeasedUntil) {
+		now, err := c.clock(tx)
+		if err != nil {
+			return "", err
+		}
+		if o.Running() && o.leased(now) {
 			return "", &refusal.Error{Code: OrganizationBusy}
 		}
-		o.RequestedAt = c.now()
+		o.RequestedAt = now
 		o.DryRun = dryRun
 		o.Force = force
 		o.LeasedUntil = time.Time{}
@@ -141,47 +145,43 @@ func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImpo
 	return o, err
 }
 
+// due says whether the organization is to be read now. Times that are further ahead than they can be
+// were noted by a clock that was: they have come.
+func (o OrganizationImport) due(now time.Time, each time.Duration) bool {
+	since := now.Sub(o.FinishedAt)
+	return !o.leased(now) && (o.Running() || since >= each || since < -clocksApart)
+}
+
+// leased says whether somebody reads the organization.
+func (o OrganizationImport) leased(now time.Time) bool {
+	left := o.LeasedUntil.Sub(now)
+	return left > 0 && left <= organizationLap+clocksApart
+}
+
+// errImportLost says that another node reads the organization by now.
+var errImportLost = errors.New("another node reads the organization now")
+
 // ImportOrganization reads the organization when that was asked for or is due, and says whether it
 // did. What the organization answered is kept with the import; the error is only that of the store.
+// A node that stood still, and of which another has taken the import meanwhile, changes nothing.
 func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
-	o, err := c.LastOrganizationImport(ctx)
-	isDue := func() bool {
-		return !c.now().Before(o.LeasedUntil) && (o.Running() || c.now().Sub(o.FinishedAt) >= c.OrganizationEach)
-	}
-	if err != nil || !isDue() {
-		return false, err
-	}
-	due := false
-	err = c.Store.Update(ctx, func(tx Tx) (err error) {
-		if o, err = tx.OrganizationImport(); err != nil && !errors.Is(err, refusal.ErrNoRow) {
-			return err
-		}
-		if due = isDue(); !due { // somebody else has taken it
-			return nil
-		}
-		if !o.Running() { // by the clock
-			o.RequestedAt = time.Time{}
-			o.DryRun = false
-			o.Force = false
-		}
-		o.StartedAt = c.now()
-		o.LeasedUntil = c.now().Add(organizationLap)
-		o.Read = 0
-		return tx.PutOrganizationImport(o)
-	})
+	o, due, err := c.takeImport(ctx)
 	if err != nil || !due {
 		return false, err
 	}
 	limited, cancel := context.WithTimeout(ctx, maxReading)
 	defer cancel()
 	found, said := c.Organization.Accounts(limited, func(read int) {
-		o.Read, o.LeasedUntil = read, c.now().Add(organizationLap)
-		if err := c.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganizationImport(o) }); err != nil {
+		o.Read = read
+		if c.keepImport(ctx, &o, false) != nil {
 			cancel()
 		}
 	})
 	if ctx.Err() != nil { // somebody else reads again, and need not wait until the lease ends
 		return false, errors.Join(ctx.Err(), c.giveBackImport(ctx, o.LeasedUntil))
+	}
+	if err := c.keepImport(ctx, &o, false); err != nil {
+		return false, notLost(err)
 	}
 	o.Changes = nil
 	o.Total = 0
@@ -193,8 +193,73 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 		o.Error = reasonOf(said)
 		c.Log.ErrorContext(ctx, "read the organization", "error", said)
 	}
-	o.FinishedAt, o.LeasedUntil = c.now(), time.Time{}
-	return true, c.Store.Update(ctx, func(tx Tx) error { return tx.PutOrganizationImport(o) })
+	return true, notLost(c.keepImport(ctx, &o, true))
+}
+
+func notLost(err error) error {
+	if errors.Is(err, errImportLost) {
+		return nil
+	}
+	return err
+}
+
+// takeImport leases the import, if it is due, by the clock that all nodes share.
+func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, due bool, err error) {
+	var now time.Time
+	look := func(r Reader) (err error) {
+		if now, err = c.clock(r); err != nil {
+			return err
+		}
+		if o, err = r.OrganizationImport(); errors.Is(err, refusal.ErrNoRow) {
+			err = nil
+		}
+		due = err == nil && o.due(now, c.OrganizationEach)
+		return err
+	}
+	if err := c.Store.View(ctx, look); err != nil || !due { // most often it is not, and there is nothing to write
+		return o, false, err
+	}
+	err = c.Store.Update(ctx, func(tx Tx) error {
+		if err := look(tx); err != nil || !due {
+			return err
+		}
+		if !o.Running() { // by the clock
+			o.RequestedAt = time.Time{}
+			o.DryRun = false
+			o.Force = false
+		}
+		o.StartedAt, o.LeasedUntil = now, now.Add(organizationLap)
+		o.Read = 0
+		return tx.PutOrganizationImport(o)
+	})
+	return o, due, err
+}
+
+// keepImport notes how far an import has come, or that it is over. It fails with errImportLost where
+// another node has it.
+func (c *Center) keepImport(ctx context.Context, o *OrganizationImport, over bool) error {
+	kept := *o
+	err := c.Store.Update(ctx, func(tx Tx) error {
+		there, err := tx.OrganizationImport()
+		if err == nil && !there.LeasedUntil.Equal(o.LeasedUntil) {
+			err = errImportLost
+		}
+		if err != nil {
+			return err
+		}
+		now, err := c.clock(tx)
+		if kept.LeasedUntil = now.Add(organizationLap); over {
+			kept.FinishedAt, kept.LeasedUntil = now, time.Time{}
+			if kept.Running() { // a clock was ahead that has been put right
+				kept.RequestedAt, kept.StartedAt = time.Time{}, now
+			}
+		}
+		return errors.Join(err, tx.PutOrganizationImport(kept))
+	})
+	if err == nil {
+		*o = kept
+	}
+	return err
 }
 
 // giveBackImport ends the lease of an import that was not finished.

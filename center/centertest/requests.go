@@ -128,12 +128,18 @@ func accessRequests(t *testing.T, s center.Store) {
 		}
 		_, err = r.NextNotice(center.ByWebhook, at(11))
 		wantNoRow(t, "a notice that is not due", err)
+		known, e7 := r.Notice("n2")
+		if known.ID != "n2" || known.Channel != center.ByWebhook {
+			t.Errorf("the notice by its id is %+v", known)
+		}
+		_, err = r.Notice("n3")
+		wantNoRow(t, "a notice that is not there", err)
 		count, e5 := r.CountNotices()
 		hook, e6 := r.RequestWebhook()
 		if count != 2 || hook.URL != "https://hook.example" {
 			t.Errorf("%d notices, webhook %+v", count, hook)
 		}
-		return errors.Join(e1, e2, e3, e4, e5, e6)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
 	dueByTheClock(t, s)
 	update(t, s, func(tx center.Tx) error {

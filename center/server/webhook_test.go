@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -164,6 +165,68 @@ func TestAWebhookThatHangsOrLiesHarmsNothing(t *testing.T) {
 			}
 			if q, err := s.AccessRequest(ctx, r.ID); err != nil || q.State != center.AccessPending {
 				t.Errorf("the request: %+v, %v", q, err)
+			}
+		})
+	}
+}
+
+// TestANodeThatStoodStillConcludesNoPostOfAnothers: it slept while the webhook took its time, and
+// another node has taken the notice meanwhile. What the slow one hears at last is worth nothing,
+// unless it is that the notice was taken.
+func TestANodeThatStoodStillConcludesNoPostOfAnothers(t *testing.T) {
+	t.Parallel()
+	const no = http.StatusServiceUnavailable
+	for _, x := range []struct {
+		name        string
+		slow, other int // what the webhook answers
+		attempts    int // of the notice afterwards; 0: it is done
+	}{
+		{"neither could post it", no, no, 2},
+		{"the other one could", no, http.StatusOK, 0},
+		{"the slow one could", http.StatusOK, no, 0},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			now, posts := time.Now(), 0
+			var other *center.Center
+			hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if posts++; posts > 1 {
+					w.WriteHeader(x.other)
+					return
+				}
+				now = now.Add(10 * time.Minute)
+				if posted, err := other.PostNotice(ctx); err != nil || !posted {
+					t.Errorf("the other node: %t, %v", posted, err)
+				}
+				w.WriteHeader(x.slow)
+			}))
+			t.Cleanup(hook.Close)
+			s := centertest.Serve(t)
+			s.Now = func() time.Time { return now }
+			other = centertest.On(t, s.Store, s.URL)
+			other.Now, other.Webhooks = s.Now, s.Webhooks
+			w := centertest.Requests(t, s.Center)
+			if _, err := s.PutRequestWebhook(ctx, centertest.Actor, hook.URL); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.PostNotice(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Store.View(ctx, func(r center.Reader) error {
+				n, err := r.NextNotice(center.ByWebhook, now.Add(2*time.Hour))
+				if errors.Is(err, refusal.ErrNoRow) {
+					err = nil
+				}
+				if n.Attempts != x.attempts {
+					t.Errorf("after %d posts the notice is %+v, want %d attempts", posts, n, x.attempts)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
 			}
 		})
 	}

@@ -125,6 +125,10 @@ func (t tx) NextNotice(by center.Channel, now time.Time) (n center.Notice, err e
 	return sqldb.Decode[center.Notice](doc)
 }
 
+func (t tx) Notice(id string) (center.Notice, error) {
+	return one[center.Notice](t, `SELECT doc FROM access_notices WHERE id = $1`, id)
+}
+
 func (t tx) CountNotices() (int, error) { return t.Count(`SELECT COUNT(*) FROM access_notices`) }
 
 func (t tx) PutNotice(n center.Notice) error {
