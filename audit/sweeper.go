@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -82,13 +84,66 @@ type note struct {
 // told is how long to keep events, as nodes were told.
 type told struct {
 	Retention
-	At time.Time // when one of them has said so
+	At   time.Time // when one of them has said so
+	Node string    `json:",omitempty"` // which; an earlier release does not say
+}
+
+// NoteReader reads the notes of a store.
+type NoteReader interface {
+	EventNote(id string) (string, error)
 }
 
 // Notes are the notes of a store, in a transaction.
 type Notes interface {
-	EventNote(id string) (string, error)
+	NoteReader
 	PutEventNote(id, doc string) error
+}
+
+// Kept is how long events are kept at all nodes, and which of them was told so; empty: the one that
+// is asked. An administrator reads it.
+type Kept struct {
+	Retention
+	EventsBy, RefusalsBy string
+	Doubted              bool // nothing is removed because of its age: the clock may be wrong
+}
+
+// ReadKept reads how long events are kept, where the node that asks was told own. shared says
+// whether there may be others.
+func ReadKept(notes NoteReader, now time.Time, own Retention, shared bool) (Kept, error) {
+	n, err := readNote(notes)
+	k := Kept{Retention: own}
+	if shared {
+		k = n.kept(own, now)
+	}
+	k.Doubted = !n.Doubted.IsZero()
+	return k, err
+}
+
+func readNote(notes NoteReader) (n note, err error) {
+	text, err := notes.EventNote(sweepNote)
+	if err != nil || json.Unmarshal([]byte(text), &n) != nil { // nobody has kept one, or it is worth nothing
+		n = note{}
+	}
+	return n, err
+}
+
+// kept is the longest time that nodes were told within a day.
+func (n note) kept(own Retention, now time.Time) Kept {
+	k := Kept{Retention: own}
+	for _, t := range n.Told {
+		if now.Sub(t.At) >= toldFor {
+			continue
+		}
+		longest, by := k.Retention.longer(t.Retention), cmp.Or(t.Node, "another node")
+		if longest.Events != k.Events {
+			k.EventsBy = by
+		}
+		if longest.Refusals != k.Refusals {
+			k.RefusalsBy = by
+		}
+		k.Retention = longest
+	}
+	return k
 }
 
 // Look reads the note and brings it up to date, in a transaction that may run more than once. now
@@ -97,13 +152,9 @@ type Notes interface {
 func (s *Sweeper) Look(notes Notes, now, newest time.Time, keep Retention, shared bool) (r Ruling, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := notes.EventNote(sweepNote)
+	n, err := readNote(notes)
 	if err != nil {
 		return r, err
-	}
-	var n note
-	if json.Unmarshal([]byte(text), &n) != nil { // nobody has kept one, or it is worth nothing
-		n = note{}
 	}
 	before := n
 	if n.Seen.IsZero() {
@@ -175,7 +226,8 @@ func (s *Sweeper) doubts(n *note, now time.Time) bool {
 // longest is the longest time that nodes were told to keep events, after this one has said what it
 // was told.
 func (n *note) longest(keep Retention, now time.Time) Retention {
-	own := told{keep, now}
+	name, _ := os.Hostname()
+	own := told{keep, now, name}
 	known := slices.ContainsFunc(n.Told, func(t told) bool {
 		return t.Retention == keep && now.Sub(t.At) < toldFor // otherwise nobody has looked for a day
 	})
@@ -189,14 +241,11 @@ func (n *note) longest(keep Retention, now time.Time) Retention {
 		}
 	}
 	for len(all) >= maxTold { // what both wanted is kept
-		all[1].Retention = all[1].longer(all[0].Retention)
+		all[1].Retention, all[1].Node = all[1].longer(all[0].Retention), ""
 		all = all[1:]
 	}
 	n.Told = append(all, own)
-	for _, t := range all {
-		keep = keep.longer(t.Retention)
-	}
-	return keep
+	return n.kept(keep, now).Retention
 }
 
 // longer is the longer time of each; 0 is forever.

@@ -163,6 +163,21 @@ func TestTheLongestTimeHolds(t *testing.T) {
 			}
 			time.Sleep(10 * time.Minute)
 		}
+		for own, want := range map[Retention]Kept{
+			short: {Retention: both, EventsBy: "a node"},
+			long:  {Retention: both, RefusalsBy: "a node"},
+			both:  {Retention: both},
+		} {
+			got, err := ReadKept(s.pad, time.Now().UTC(), own, true)
+			for _, by := range []*string{&got.EventsBy, &got.RefusalsBy} {
+				if *by != "" {
+					*by = "a node" // this machine
+				}
+			}
+			if err != nil || got != want {
+				t.Errorf("to a node that was told %v it says %+v, %v; want %+v", own, got, err, want)
+			}
+		}
 		if n := strings.Count(s.said.String(), "another node was told"); n != 2 {
 			t.Errorf("it is said %d times: %s", n, &s.said)
 		}

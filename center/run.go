@@ -146,6 +146,18 @@ func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 	return now, ruling, err
 }
 
+// Kept says how long events are kept, by the longest time that a node was told.
+func (c *Center) Kept(ctx context.Context) (k audit.Kept, err error) {
+	err = c.Store.View(ctx, func(r Reader) error {
+		now, err := c.clock(r)
+		if err == nil {
+			k, err = audit.ReadKept(r.EventChain(), now, c.Keep, c.Store.Shared())
+		}
+		return err
+	})
+	return k, err
+}
+
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so
 // that none of them is ever missed.
 func (c *Center) sweepEvents(ctx context.Context, now time.Time, keep audit.Retention) error {

@@ -110,6 +110,18 @@ func (t *Tenant) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 	return now, ruling, err
 }
 
+// Kept says how long events are kept, by the longest time that a node was told.
+func (t *Tenant) Kept(ctx context.Context) (k audit.Kept, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		now, err := t.clock(r)
+		if err == nil {
+			k, err = audit.ReadKept(r.EventChain(), now.Add(-t.ahead()), t.Keep, t.Store.Shared())
+		}
+		return err
+	})
+	return k, err
+}
+
 // sweepEvents removes the events that are older than they are kept. The chain is told first, so
 // that none of them is ever missed.
 func (t *Tenant) sweepEvents(ctx context.Context, now time.Time, keep audit.Retention) error {

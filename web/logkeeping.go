@@ -3,13 +3,16 @@ package web
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/audit"
 )
 
 // LogKeeping is what the settings say of a half's log of events.
 type LogKeeping struct {
-	Events, Refusals time.Duration // how long they are kept; 0: forever, and as long as other events
-	Chained          int64         // how many events the chain has, as far as this node knows; 0: it does not
-	Outlets          []LogOutlet
+	Kept    audit.Kept      // at all nodes; 0: forever, and as long as other events
+	Told    audit.Retention // what this node was told
+	Chained int64           // how many events the chain has, as far as this node knows; 0: it does not
+	Outlets []LogOutlet
 }
 
 // LogOutlet is where a log is handed on to. The numbers are of this node.

@@ -223,7 +223,11 @@ func mail(p page) error {
 
 func keeping(p page) error {
 	c := p.h.Center
-	d := web.LogKeeping{Events: c.Keep.Events, Refusals: c.Keep.Refusals, Chained: c.Chain.Figures.Position()}
+	kept, err := c.Kept(p.Context())
+	if err != nil {
+		return err
+	}
+	d := web.LogKeeping{Kept: kept, Told: c.Keep, Chained: c.Chain.Figures.Position()}
 	for _, x := range c.Couriers() {
 		d.Outlets = append(d.Outlets, web.NewLogOutlet(x.Name, &x.Delivered, &x.Failures, &x.Waiting, &x.Oldest))
 	}

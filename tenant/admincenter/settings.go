@@ -41,7 +41,11 @@ func mailSettings(p page) error {
 
 func keeping(p page) error {
 	t := p.h.Tenant
-	d := web.LogKeeping{Events: t.Keep.Events, Refusals: t.Keep.Refusals, Chained: t.Chain.Figures.Position()}
+	kept, err := t.Kept(p.Context())
+	if err != nil {
+		return err
+	}
+	d := web.LogKeeping{Kept: kept, Told: t.Keep, Chained: t.Chain.Figures.Position()}
 	for _, x := range t.Couriers() {
 		d.Outlets = append(d.Outlets, web.NewLogOutlet(x.Name, &x.Delivered, &x.Failures, &x.Waiting, &x.Oldest))
 	}
