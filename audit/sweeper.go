@@ -27,9 +27,10 @@ const (
 // Sweeper says what a node may remove because of its age. It agrees on that with other nodes, and
 // with itself after the next start, by a note in the store.
 //
-// A clock that a machine has started with may be ahead by months until somebody puts it right. All
-// that is kept for so long would be removed at once, and for good: such a clock is doubted for a
-// day. The day is measured, not read from the clock, and goes on after a restart.
+// A clock that a machine has started with may be ahead by months until somebody puts it right, and
+// one may go ahead by as much while the program runs. All that is kept for so long would be removed
+// at once, and for good: such a clock is doubted for a day. The day is measured, not read from the
+// clock, and goes on after a restart. A machine that was asleep for days is doubted too.
 //
 // A node that was told to keep events for less than others does not remove what they are to keep:
 // the longest time holds that a node was told within a day. The zero value is ready.
@@ -182,6 +183,9 @@ func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
 	defer s.mu.Unlock()
 	first := s.looked.IsZero()
 	switch {
+	case r.Doubted && !first && !s.last.Doubted:
+		log.WarnContext(ctx, "the clock has gone ahead by more than a day at once, or the machine was asleep: for a "+
+			"day nothing is removed because of its age", "known", r.known, "clock", r.now)
 	case r.Doubted && first:
 		log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
 			"because of its age", "known", r.known, "clock", r.now)
@@ -201,8 +205,23 @@ func kept(d time.Duration) string {
 	return d.String()
 }
 
+// Doubts says whether a time is doubted, as far as this node knows without a look at the store: it
+// has not looked since the start, it has doubted the clock when it looked last, or the clock has
+// gone ahead since. It is for what cannot be taken back and comes between two looks.
+func (s *Sweeper) Doubts(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.starts || s.last.Doubted || s.jumped(now)
+}
+
+// jumped says whether the clock has gone ahead, since this node looked last, by a day more than has
+// passed.
+func (s *Sweeper) jumped(now time.Time) bool {
+	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead
+}
+
 // doubts says whether the clock is doubted, and notes it. A doubt begins with the first look after
-// a start: a clock that goes ahead while the program runs was put right.
+// a start, or with a jump.
 func (s *Sweeper) doubts(n *note, now time.Time) bool {
 	ahead := !n.Seen.IsZero() && now.Sub(n.Seen) > doubtAhead
 	switch {
@@ -212,7 +231,7 @@ func (s *Sweeper) doubts(n *note, now time.Time) bool {
 		}
 		ahead = n.For < doubtFor
 	case ahead:
-		ahead = s.starts
+		ahead = s.starts || s.jumped(now)
 	}
 	if ahead {
 		n.Doubted = now

@@ -97,8 +97,49 @@ func TestAClockIsDoubtedForADay(t *testing.T) {
 	})
 }
 
-// TestAClockIsNotDoubted that is right, where nothing happens for long; that goes ahead while the
-// program runs; and that was put right.
+// TestAClockThatJumpsIsDoubtedForADay while the program runs: at this node, at one that looks for
+// the first time after it, and at once by what comes between two looks.
+func TestAClockThatJumpsIsDoubtedForADay(t *testing.T) {
+	sweepers(t, func(s *sweeping) {
+		year := 365 * day
+		a, b := started(), started()
+		if !a.Doubts(time.Now()) {
+			t.Error("a node that has not looked since its start doubts nothing")
+		}
+		s.each(5*hour, 0, DefaultRetention, a, b)
+		time.Sleep(3 * day) // the database was away: nobody could look
+		s.each(hour, 0, DefaultRetention, a, b)
+		if now := time.Now(); a.Doubts(now) || a.Doubts(now.Add(23*hour)) || !a.Doubts(now.Add(year)) {
+			t.Error("between two looks a jump is not seen, or seen where there is none")
+		}
+		if r := s.look(a, year, time.Time{}, DefaultRetention); !r.Doubted || !a.Doubts(time.Now()) {
+			t.Error("a year ahead it is not doubted")
+		}
+		if n := strings.Count(s.said.String(), "gone ahead"); n != 1 {
+			t.Errorf("it is said %d times: %s", n, &s.said)
+		}
+		if r := s.look(b, year, time.Time{}, DefaultRetention); !r.Doubted {
+			t.Error("the other node does not doubt it")
+		}
+		if r := s.look(started(), year, time.Time{}, DefaultRetention); !r.Doubted {
+			t.Error("with the next start it is not doubted any more")
+		}
+		if r := s.each(23*hour, year, DefaultRetention, a, b); !r.Doubted {
+			t.Error("it is not doubted any more after 23 hours")
+		}
+		if r := s.each(2*hour, year, DefaultRetention, a, b); r.Doubted || a.Doubts(time.Now().Add(year)) {
+			t.Error("it is doubted for more than a day")
+		}
+		if r := s.look(a, 2*year, time.Time{}, DefaultRetention); !r.Doubted {
+			t.Error("the next jump is not doubted")
+		}
+		if r := s.look(a, year, time.Time{}, DefaultRetention); r.Doubted || a.Doubts(time.Now().Add(year)) {
+			t.Error("a clock is doubted that was put right")
+		}
+	})
+}
+
+// TestAClockIsNotDoubted that is right, where nothing happens for long, and that was put right.
 func TestAClockIsNotDoubted(t *testing.T) {
 	sweepers(t, func(s *sweeping) {
 		newest, node := time.Now(), started()
@@ -110,8 +151,8 @@ func TestAClockIsNotDoubted(t *testing.T) {
 				t.Error("an idle program that is started each day doubts its clock")
 			}
 		}
-		if s.look(node, 400*day, newest, DefaultRetention).Doubted {
-			t.Error("a clock is doubted that went ahead meanwhile")
+		if s.look(node, 23*hour, newest, DefaultRetention).Doubted {
+			t.Error("a clock is doubted that went ahead a little")
 		}
 		if s.look(started(), 0, newest, DefaultRetention).Doubted {
 			t.Error("a clock is doubted that went back")

@@ -75,8 +75,9 @@ type RequestWebhook struct {
 type noticeReader interface {
 	RequestWebhook() (RequestWebhook, error)
 	Notice(id string) (Notice, error)
-	// NextNotice is the one that has been due for longest.
-	NextNotice(Channel, time.Time) (Notice, error)
+	// NextNotice is the one that has been due for longest. What is due later than never was noted by
+	// a clock that was ahead: that has come.
+	NextNotice(by Channel, now, never time.Time) (Notice, error)
 	CountNotices() (int, error)
 }
 
@@ -187,8 +188,9 @@ func (c *Center) takeNotice(ctx context.Context, by Channel) (n Notice, err erro
 		if now, err = c.clock(r); err != nil {
 			return err
 		}
-		if n, err = r.NextNotice(by, now); errors.Is(err, refusal.ErrNoRow) {
-			n, err = r.NextNotice(by.ofReviews(), now)
+		never := now.Add(longerThanAll)
+		if n, err = r.NextNotice(by, now, never); errors.Is(err, refusal.ErrNoRow) {
+			n, err = r.NextNotice(by.ofReviews(), now, never)
 		}
 		return err
 	}

@@ -208,6 +208,57 @@ func (w *reviewWorld) reviews(d time.Duration) {
 	w.t.Fatal("the work on reviews does not end")
 }
 
+// TestAClockThatJumpsClosesNoReview: everybody would lose what nobody has confirmed yet. What an
+// administrator closes is closed all the same.
+func TestAClockThatJumpsClosesNoReview(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newReviewWorld(t)
+	open, closed := w.start(center.AccessReview{EndUnconfirmed: true}), w.start(center.AccessReview{})
+	had, before := w.wayed(), w.now
+	state := func(v center.AccessReview) center.ReviewState {
+		t.Helper()
+		v, err := w.AccessReview(ctx, v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.State
+	}
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.CloseAccessReview(ctx, centertest.Actor, closed.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, swept := range []bool{false, true} { // between two looks at the clock, and after one
+		w.now = before.AddDate(1, 0, 0)
+		if swept {
+			if err := w.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.reviews(0)
+		if state(open) != center.ReviewOpen || state(closed) != center.ReviewClosed || w.wayed() != had {
+			t.Errorf("swept: %t: the reviews are %s and %s, and people have %s", swept, state(open), state(closed), w.wayed())
+		}
+	}
+	w.now = before
+	if err := w.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.reviews(10 * 24 * time.Hour) // a node that has not looked since
+	w.reviews(0)
+	if state(open) != center.ReviewOpen {
+		t.Errorf("ten days at once: the review is %s", state(open))
+	}
+	w.now = before
+	sweepUntil(t, w.Center, &w.now, before.AddDate(0, 0, 10))
+	w.reviews(0)
+	if state(open) != center.ReviewClosed || w.wayed() == had {
+		t.Errorf("at its deadline the review is %s, and people have %s", state(open), w.wayed())
+	}
+}
+
 // TestAReviewThatEndsNothingSaysWhatStayed, and an early end by an administrator does the same.
 func TestAReviewThatEndsNothingSaysWhatStayed(t *testing.T) {
 	t.Parallel()

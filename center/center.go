@@ -38,6 +38,9 @@ type Center struct {
 	Mailer Mailer     // nil: no email can be sent
 	Roles  RoleKeeper // nil: roles are made in IAM by others, or nowhere. It is set before the center is served
 
+	// Ahead is how far somebody has moved Now on purpose, to rehearse; nil: nobody can.
+	Ahead func() time.Duration
+
 	// Organization is kept in step with every OrganizationEach; nil: accounts are imported by hand.
 	// Both are set before the center is served.
 	Organization     Organization

@@ -3,6 +3,7 @@ package center
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -342,11 +343,20 @@ func (c *Center) CloseAccessReview(
 }
 
 // WorkOnReviews does what is due about reviews: owners are reminded, and at the deadline what
-// nobody has confirmed ends or stays. It says whether there may be more.
+// nobody has confirmed ends or stays. It says whether there may be more. While the clock is doubted
+// it closes only what an administrator has closed: a deadline that comes a year early would take
+// the access of everybody.
 func (c *Center) WorkOnReviews(ctx context.Context) (more bool, err error) {
 	var due []AccessReview
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
-		due, err = r.DueAccessReviews(c.now(), dueAtOnce)
+		open := func(v AccessReview) bool { return v.State == ReviewOpen }
+		if due, err = r.DueAccessReviews(c.now(), dueAtOnce); err != nil || !slices.ContainsFunc(due, open) {
+			return err
+		}
+		now, err := c.clock(r)
+		if c.sweeper.Doubts(now.Add(-c.ahead())) {
+			due = slices.DeleteFunc(slices.Clone(due), open)
+		}
 		return err
 	})
 	for _, v := range due {

@@ -49,11 +49,8 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		{400 * day, []string{"CreateUser"}},
 		{400*day + time.Second, nil},
 	} {
-		now = began.Add(x.after)
-		if err := c.FlushRefusals(ctx, false); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Sweep(ctx); err != nil {
+		sweepUntil(t, c, &now, began.Add(x.after))
+		if err := errors.Join(c.FlushRefusals(ctx, false), c.Sweep(ctx)); err != nil {
 			t.Fatal(err)
 		}
 		events, err := c.Events(ctx, center.EventQuery{})
@@ -67,6 +64,19 @@ func TestWhatIsRecordedIsKeptForAWhile(t *testing.T) {
 		slices.Sort(have)
 		if !slices.Equal(have, x.want) {
 			t.Errorf("after %s: %v, want %v", x.after, have, x.want)
+		}
+	}
+}
+
+// sweepUntil has time pass, and the center sweep meanwhile: a clock that jumps is doubted.
+func sweepUntil(t *testing.T, c *center.Center, now *time.Time, end time.Time) {
+	t.Helper()
+	for swept := false; !swept || now.Before(end); swept = true {
+		if *now = now.Add(20 * time.Hour); now.After(end) {
+			*now = end
+		}
+		if err := c.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -56,8 +56,9 @@ type RoleJobQuery struct {
 type roleJobReader interface {
 	RoleJob(roleName string) (RoleJob, error)
 	// NextRoleJob is the one that has been due for longest, in an account where none is being
-	// worked on.
-	NextRoleJob(now time.Time) (RoleJob, error)
+	// worked on. What is due, or leased, later than never was noted by a clock that was ahead: that
+	// has come.
+	NextRoleJob(now, never time.Time) (RoleJob, error)
 	RoleJobs(RoleJobQuery) ([]RoleJob, error)
 	// WaitingFor returns the requests that wait for a role's job, and CountRoleWaits for how many
 	// jobs a request waits.
@@ -273,7 +274,7 @@ func (c *Center) takeRoleJob(ctx context.Context) (leased leasedRole, err error)
 	var now time.Time
 	next := func(r Reader) (err error) {
 		if now, err = c.clock(r); err == nil {
-			*job, err = r.NextRoleJob(now)
+			*job, err = r.NextRoleJob(now, now.Add(longerThanAll))
 		}
 		return err
 	}

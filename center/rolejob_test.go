@@ -311,7 +311,7 @@ func (w *roleWorld) aDeadProcess() {
 		w.t.Fatal(err)
 	}
 	if err := w.Store.Update(ctx, func(tx center.Tx) error {
-		job, err := tx.NextRoleJob(w.now)
+		job, err := tx.NextRoleJob(w.now, w.now.Add(time.Hour))
 		if err != nil {
 			return err
 		}

@@ -103,6 +103,9 @@ const (
 	// clocksApart is how far the clocks of nodes may be from the database's. What has expired is
 	// forgotten so much later: an assertion that was used must be known until no node takes it.
 	clocksApart = 10 * time.Minute //bound:life what has expired, after that
+	// longerThanAll is longer than any pause or lease of work that the center queues, and than the
+	// clocks of nodes are apart.
+	longerThanAll = 24 * time.Hour //bound:none of a comparison
 	// endedAtOnce bounds what one sweep takes back; the next one goes on.
 	endedAtOnce = 500 //bound:list revocations that one sweep takes back
 )

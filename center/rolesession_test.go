@@ -338,10 +338,7 @@ func TestAProofSaysWhatAnswers(t *testing.T) {
 	if _, err := w.Proof(ctx, "x"); refusal.CodeOf(err) != center.RevocationNotFound {
 		t.Errorf("a record that there is not: %v", err)
 	}
-	w.now = w.now.Add(401 * 24 * time.Hour)
-	if err := w.Sweep(ctx); err != nil {
-		t.Fatal(err)
-	}
+	sweepUntil(t, w.Center, &w.now, w.now.Add(401*24*time.Hour))
 	if _, err := w.Proof(ctx, ended.ID); refusal.CodeOf(err) != center.RevocationNotFound {
 		t.Errorf("a year and a month later: %v", err)
 	}

@@ -137,7 +137,7 @@ func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 		return now, ruling, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) (err error) {
-		ruling, err = c.sweeper.Look(tx.EventChain(), now, newest, c.Keep, c.Store.Shared())
+		ruling, err = c.sweeper.Look(tx.EventChain(), now.Add(-c.ahead()), newest, c.Keep, c.Store.Shared())
 		return err
 	})
 	if err == nil {
@@ -146,12 +146,20 @@ func (c *Center) mayRemove(ctx context.Context) (now time.Time, ruling audit.Rul
 	return now, ruling, err
 }
 
+// ahead is how far the clock of a center that shares its store with no other was moved.
+func (c *Center) ahead() time.Duration {
+	if c.Ahead == nil || c.Store.Shared() {
+		return 0
+	}
+	return c.Ahead()
+}
+
 // Kept says how long events are kept, by the longest time that a node was told.
 func (c *Center) Kept(ctx context.Context) (k audit.Kept, err error) {
 	err = c.Store.View(ctx, func(r Reader) error {
 		now, err := c.clock(r)
 		if err == nil {
-			k, err = audit.ReadKept(r.EventChain(), now, c.Keep, c.Store.Shared())
+			k, err = audit.ReadKept(r.EventChain(), now.Add(-c.ahead()), c.Keep, c.Store.Shared())
 		}
 		return err
 	})

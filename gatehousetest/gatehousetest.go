@@ -246,6 +246,7 @@ func (p *Pair) open(ctx context.Context, s settings, dir string, atCenter, atTen
 	if err != nil {
 		return err
 	}
+	p.center.Ahead = p.clock.Ahead
 	p.tenant, err = tenant.Open(ctx, tenant.Config{
 		Store:  ts,
 		Sealer: sealer,

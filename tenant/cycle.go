@@ -131,12 +131,12 @@ const JobDays = 14 //bound:list days of which a job remembers how its cycles wen
 // count counts a cycle on its day.
 func (j *Job) count(x Execution) {
 	day := x.Ended.UTC().Truncate(24 * time.Hour)
-	j.Days = slices.DeleteFunc(slices.Clone(j.Days), func(d JobDay) bool {
-		return !d.Day.After(day.AddDate(0, 0, -JobDays))
-	})
+	// A day after tomorrow is of a clock that was wrong: nothing would be counted until it comes.
+	j.Days = slices.DeleteFunc(slices.Clone(j.Days), func(d JobDay) bool { return d.Day.After(day.AddDate(0, 0, 1)) })
 	if n := len(j.Days); n == 0 || j.Days[n-1].Day.Before(day) {
 		j.Days = append(j.Days, JobDay{Day: day})
 	}
+	j.Days = j.Days[max(0, len(j.Days)-JobDays):]
 	d := &j.Days[len(j.Days)-1]
 	d.Exported += x.Exported
 	if x.State == "Succeeded" {
@@ -161,7 +161,7 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	if !entered && j.HoldsBack(t.now()) { // this was no attempt
 		q.Tries, q.NextAttempt = j.Quarantine.Tries, j.Quarantine.NextAttempt
 	}
-	if t.now().Sub(q.Began) > quarantineEnd {
+	if t.now().Sub(q.Began) > quarantineEnd && !t.sweeper.Doubts(t.realNow()) {
 		j.State = JobPaused
 	}
 	j.Quarantine = &q

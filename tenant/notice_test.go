@@ -190,6 +190,34 @@ func TestANoticeOfQuarantineIsTriedForADay(t *testing.T) {
 	}
 }
 
+// TestAClockThatJumpsSwitchesNoJobOff: a job that is in quarantine for four weeks is switched off,
+// but not by a clock that has jumped.
+func TestAClockThatJumpsSwitchesNoJobOff(t *testing.T) {
+	t.Parallel()
+	for _, jumps := range []bool{true, false} {
+		w := newNotified(t)
+		by := w.node()
+		address, token := "https://target.example/scim", "secret"
+		err := by.ConfigureJob(t.Context(), tenanttest.Actor, w.job.ID, tenant.JobSettings{
+			BaseAddress: &address, SecretToken: &token,
+		})
+		if err = errors.Join(err, by.StartJob(t.Context(), tenanttest.Actor, w.job.ID), by.Sweep(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		w.fails(by, tenant.QuarantineException)
+		if end := w.now.AddDate(0, 0, 29); jumps {
+			w.now = end
+		} else {
+			sweepUntil(t, by, &w.now, end)
+		}
+		w.fails(by, tenant.QuarantineException)
+		j, err := by.Job(t.Context(), w.job.ServicePrincipalID, w.job.ID)
+		if err != nil || (j.State == tenant.JobActive) != jumps {
+			t.Errorf("jumps: %t: the job is %s, %v", jumps, j.State, err)
+		}
+	}
+}
+
 // TestANodeThatStoodStillConcludesOnlyWhatItHolds: it slept while it mailed, and another node has
 // taken the notice meanwhile. Only that the mail server has it counts.
 func TestANodeThatStoodStillConcludesOnlyWhatItHolds(t *testing.T) {

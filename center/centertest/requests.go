@@ -122,12 +122,16 @@ func accessRequests(t *testing.T, s center.Store) {
 		if !one.EndsAt.Equal(at(40)) || one.State != center.AccessActive {
 			t.Errorf("a request %+v", one)
 		}
-		n, e4 := r.NextNotice(center.ByMail, at(10))
+		n, e4 := r.NextNotice(center.ByMail, at(10), at(99))
 		if n.ID != "n1" || n.Request.ID != "r1" {
 			t.Errorf("the next notice is %+v", n)
 		}
-		_, err = r.NextNotice(center.ByWebhook, at(11))
+		_, err = r.NextNotice(center.ByWebhook, at(11), at(99))
 		wantNoRow(t, "a notice that is not due", err)
+		ahead, e8 := r.NextNotice(center.ByWebhook, at(10), at(11))
+		if ahead.ID != "n2" {
+			t.Errorf("of what a clock has noted that was ahead, next is %+v", ahead)
+		}
 		known, e7 := r.Notice("n2")
 		if known.ID != "n2" || known.Channel != center.ByWebhook {
 			t.Errorf("the notice by its id is %+v", known)
@@ -139,7 +143,7 @@ func accessRequests(t *testing.T, s center.Store) {
 		if count != 2 || hook.URL != "https://hook.example" {
 			t.Errorf("%d notices, webhook %+v", count, hook)
 		}
-		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8)
 	})
 	dueByTheClock(t, s)
 	update(t, s, func(tx center.Tx) error {

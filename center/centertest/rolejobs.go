@@ -57,7 +57,7 @@ func roleJobs(t *testing.T, s center.Store) {
 	})
 	view(t, s, func(r center.Reader) error {
 		got, e1 := r.RoleJob("R0")
-		next, e2 := r.NextRoleJob(at(10))
+		next, e2 := r.NextRoleJob(at(10), at(99))
 		waiting, e3 := r.WaitingFor("R1")
 		n, e4 := r.CountRoleWaits("q2")
 		yes := true
@@ -67,23 +67,28 @@ func roleJobs(t *testing.T, s center.Store) {
 			len(retiring) != 1 || len(all) != 4 {
 			t.Errorf("read back %+v, %+v, %+v, %d, %+v, %+v", got, next, waiting, n, retiring, all)
 		}
-		_, err := r.NextRoleJob(at(4))
+		_, err := r.NextRoleJob(at(4), at(99))
 		wantNoRow(t, "a job that is due", err)
-		return errors.Join(e1, e2, e3, e4, e5, e6)
+		ahead, e7 := r.NextRoleJob(at(3), at(4))
+		if ahead.RoleName != "R0" {
+			t.Errorf("of what a clock has noted that was ahead, next is %+v", ahead)
+		}
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7)
 	})
 	old.LeasedUntil = at(50)
 	update(t, s, func(tx center.Tx) error { return tx.PutRoleJob(old) })
 	view(t, s, func(r center.Reader) error {
-		next, err := r.NextRoleJob(at(30)) // only in the account where nobody works
-		again, e2 := r.NextRoleJob(at(50))
-		if next.RoleName != "P2" || again.RoleName != "R0" {
-			t.Errorf("next is %+v, and when the lease has ended %+v", next, again)
+		next, err := r.NextRoleJob(at(30), at(99)) // only in the account where nobody works
+		again, e2 := r.NextRoleJob(at(50), at(99))
+		ahead, e4 := r.NextRoleJob(at(30), at(40))
+		if next.RoleName != "P2" || again.RoleName != "R0" || ahead.RoleName != "R0" {
+			t.Errorf("next is %+v, when the lease has ended %+v, and after a clock that was ahead %+v", next, again, ahead)
 		}
 		least, e3 := r.LeastChecked(at(1))
 		if least.RoleName != "P1" || !least.CheckedAt.IsZero() {
 			t.Errorf("the least checked role is %+v", least)
 		}
-		return errors.Join(err, e2, e3)
+		return errors.Join(err, e2, e3, e4)
 	})
 	driftIsKept(t, s)
 }

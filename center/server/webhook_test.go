@@ -217,7 +217,7 @@ func TestANodeThatStoodStillConcludesNoPostOfAnothers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := s.Store.View(ctx, func(r center.Reader) error {
-				n, err := r.NextNotice(center.ByWebhook, now.Add(2*time.Hour))
+				n, err := r.NextNotice(center.ByWebhook, now.Add(2*time.Hour), now.Add(3*time.Hour))
 				if errors.Is(err, refusal.ErrNoRow) {
 					err = nil
 				}

@@ -113,11 +113,11 @@ func (t tx) PutRequestWebhook(v center.RequestWebhook) error {
 }
 func (t tx) DeleteRequestWebhook() error { return t.deleteDocument(kindRequestWebhook, theOnly) }
 
-func (t tx) NextNotice(by center.Channel, now time.Time) (n center.Notice, err error) {
+func (t tx) NextNotice(by center.Channel, now, never time.Time) (n center.Notice, err error) {
 	var doc string
 	err = t.Row(
-		`SELECT doc FROM access_notices WHERE channel = $1 AND due <= $2 ORDER BY due, id LIMIT 1`,
-		[]any{string(by), now.UnixMilli()}, &doc,
+		`SELECT doc FROM access_notices WHERE channel = $1 AND (due <= $2 OR due > $3) ORDER BY due, id LIMIT 1`,
+		[]any{string(by), now.UnixMilli(), never.UnixMilli()}, &doc,
 	)
 	if err != nil {
 		return n, sqldb.NoRow(err, refusal.ErrNoRow)

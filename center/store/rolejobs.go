@@ -38,11 +38,12 @@ func (t tx) RoleJob(roleName string) (center.RoleJob, error) {
 	return t.oneRoleJob(selectRoleJob+` WHERE j.role_name = $1`, roleName)
 }
 
-func (t tx) NextRoleJob(now time.Time) (center.RoleJob, error) {
+func (t tx) NextRoleJob(now, never time.Time) (center.RoleJob, error) {
 	return t.oneRoleJob(
-		selectRoleJob+` WHERE j.due <= $1 AND NOT EXISTS (SELECT 1 FROM role_jobs o WHERE o.account_id = j.account_id
-			AND o.leased > $1) ORDER BY j.due, j.role_name LIMIT 1`,
-		now.UnixMilli(),
+		selectRoleJob+` WHERE (j.due <= $1 OR j.due > $2) AND NOT EXISTS (SELECT 1 FROM role_jobs o
+			WHERE o.account_id = j.account_id AND o.leased > $1 AND o.leased <= $2)
+			ORDER BY j.due, j.role_name LIMIT 1`,
+		now.UnixMilli(), never.UnixMilli(),
 	)
 }
 

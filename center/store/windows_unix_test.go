@@ -205,7 +205,7 @@ func TestNodesWhoseClocksDiffer(t *testing.T) {
 					t.Errorf("denied: %+v", denied)
 				}
 				now, e2 := r.Clock(time.Time{})
-				job, e3 := r.NextRoleJob(now)
+				job, e3 := r.NextRoleJob(now, now.Add(time.Hour))
 				if job.RoleName != role {
 					t.Errorf("the other node gets the work %+v", job)
 				}

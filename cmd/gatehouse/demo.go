@@ -222,7 +222,7 @@ func (d *demo) open(
 	}
 	d.sealer = d.center.Sealer
 	clock := &tenant.Clock{} // of both halves
-	d.center.Now = clock.Now
+	d.center.Now, d.center.Ahead = clock.Now, clock.Ahead
 	d.like.Tenant.Clock = clock
 	if d.tenant, err = tenantAs(ctx, t, d.w.env, d.like.Tenant); err != nil {
 		return nil, errors.Join(stop(err), d.center.Store.Close())

@@ -105,6 +105,30 @@ func TestRefreshTokensHaveAnEnd(t *testing.T) {
 	o.refused("after more than a year", o.refresh(used["refresh_token"]), 70008)
 }
 
+// TestAClockThatJumpsEndsNoRefreshToken for good: while the clock is a year ahead it has expired,
+// and it is good again when the clock is put right, although others have signed in meanwhile.
+func TestAClockThatJumpsEndsNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.signIn(ada)
+	tokens := o.redeem(o.code()).json(t)
+	if err := o.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	right := o.now
+	o.now = right.AddDate(1, 0, 1)
+	o.refused("a year ahead", o.refresh(tokens["refresh_token"]), 70008)
+	o.signIn(ada)
+	o.code()
+	if err := o.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.now = right.Add(time.Minute)
+	if again := o.refresh(tokens["refresh_token"]).json(t); again["refresh_token"] == nil {
+		t.Errorf("when the clock is right again: %v", again)
+	}
+}
+
 // TestRefreshTokensOfEarlierReleasesGoOn, and follow one another from then on.
 func TestRefreshTokensOfEarlierReleasesGoOn(t *testing.T) {
 	t.Parallel()

@@ -109,12 +109,36 @@ func TestAFastClockAtTheStartRemovesNothing(t *testing.T) {
 		t.Errorf("after another start: %d events and %d users in the recycle bin are left", events, deleted)
 	}
 	for _, ahead = range []time.Duration{0, ahead} { // it is put right, and time passes
+		tn = tenanttest.On(t, s)
+		tn.Now = func() time.Time { return time.Now().Add(ahead) }
 		if err := tn.Sweep(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}
 	if _, deleted := left(); deleted != 0 {
 		t.Error("a clock that is not doubted removes nothing either: this test could not fail")
+	}
+}
+
+// TestAClockThatJumpsRemovesNothing while the program runs, until it is put right.
+func TestAClockThatJumpsRemovesNothing(t *testing.T) {
+	ctx := context.Background()
+	tn := tenanttest.On(t, open(t, filepath.Join(t.TempDir(), "tenant.db")))
+	left, ahead := aged(t, tn), time.Duration(0)
+	tn.Now = func() time.Time { return time.Now().Add(ahead) }
+	for _, ahead = range []time.Duration{0, 2 * 365 * 24 * time.Hour, 0} {
+		for range 2 {
+			if err := tn.Sweep(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if events, deleted := left(); events != 2 || deleted != 1 {
+				t.Errorf("%s ahead, %d events and %d users in the recycle bin are left", ahead, events, deleted)
+			}
+			kept, err := tn.Kept(ctx)
+			if err != nil || kept.Doubted != (ahead > 0) {
+				t.Errorf("%s ahead it is doubted: %t, %v", ahead, kept.Doubted, err)
+			}
+		}
 	}
 }
 
