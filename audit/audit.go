@@ -69,12 +69,9 @@ type Event struct {
 func (e Event) LogValue() slog.Value {
 	e = e.Bounded()
 	attrs := []slog.Attr{
-		slog.String(
-			"action", e.Action,
-		), slog.String("result", e.Result), slog.String("actor", string(e.Actor.Kind)+"/"+e.Actor.Name),
-		slog.String(
-			"subject", e.Subject,
-		), slog.String("address", e.Actor.Address), slog.String("request_id", e.Actor.RequestID),
+		slog.String("id", e.ID), slog.String("action", e.Action), slog.String("result", e.Result),
+		slog.String("actor", string(e.Actor.Kind)+"/"+e.Actor.Name), slog.String("subject", e.Subject),
+		slog.String("address", e.Actor.Address), slog.String("request_id", e.Actor.RequestID),
 	}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code), slog.String("detail", e.Detail))
