@@ -15,7 +15,7 @@ const (
 	// the mail server may take, and all of that is within the lease.
 	mailFor = 20 * time.Second //bound:wait the mails of one notice, before the rest waits for the next try
 	// mailTries is how often a notice is mailed, about a day in all: nobody can ask for it again.
-	mailTries = 28 //bound:depth tries to mail a notice
+	mailTries = 34 //bound:depth tries to mail a notice
 )
 
 // MailNotice sends the next notice by mail, and says whether there was one. It is there until the

@@ -37,7 +37,7 @@ const (
 	noticeLease    = time.Minute     //bound:wait a node that mails a notice of quarantine, before another takes over
 	maxNoticePause = time.Hour       //bound:wait the next try to mail a notice of quarantine, at the most
 	// noticeTries is how often a notice is mailed, about a day in all: nobody can ask for it again.
-	noticeTries = 28 //bound:depth tries to mail a notice of quarantine
+	noticeTries = 34 //bound:depth tries to mail a notice of quarantine
 )
 
 // concludeWait bounds what is noted of a notice at the end of the program.
