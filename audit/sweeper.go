@@ -39,6 +39,7 @@ type Sweeper struct {
 	starts bool      // nobody has looked since the start
 	looked time.Time // zero: never
 	last   Ruling
+	before time.Time // what was known when the clock was a day behind it at the start; zero: it was not
 }
 
 // lookFor bounds the look at the clock before all other work.
@@ -196,6 +197,9 @@ func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
 	}
 	s.starts, s.last = false, r
 	s.looked = time.Now()
+	if first && r.known.Sub(r.now) > doubtAhead {
+		s.before = r.known
+	}
 }
 
 func kept(d time.Duration) string {
@@ -215,9 +219,10 @@ func (s *Sweeper) Doubts(now time.Time) bool {
 }
 
 // jumped says whether the clock has gone ahead, since this node looked last, by a day more than has
-// passed.
+// passed. One that only comes back to where it was is put right: some machines start in 1970.
 func (s *Sweeper) jumped(now time.Time) bool {
-	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead
+	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead &&
+		now.Sub(s.before) > doubtAhead
 }
 
 // doubts says whether the clock is doubted, and notes it. A doubt begins with the first look after

@@ -157,6 +157,12 @@ func TestAClockIsNotDoubted(t *testing.T) {
 		if s.look(started(), 0, newest, DefaultRetention).Doubted {
 			t.Error("a clock is doubted that went back")
 		}
+		node = started() // on a machine that does not know the time until somebody tells it
+		for _, ahead := range []time.Duration{-50 * 365 * day, 5 * hour} {
+			if s.look(node, ahead, newest, DefaultRetention).Doubted || node.Doubts(time.Now()) {
+				t.Errorf("%v ahead it is doubted", ahead)
+			}
+		}
 		if !s.look(started(), 400*day, newest, DefaultRetention).Doubted {
 			t.Error("a clock is not doubted that is ahead at a start")
 		}

@@ -20,8 +20,8 @@ const (
 // clocksApart is how far the clocks of nodes may be apart.
 const clocksApart = 24 * time.Hour //bound:none of a comparison
 
-// Locked says whether an attempt at now must be refused without looking at the password. A wait that
-// is longer than any was noted by a clock that was ahead: it is over.
+// Locked says whether an attempt at now must be refused without looking at the password. A wait
+// that is longer than any was noted by a clock that was ahead: it is over.
 func (l Lockout) Locked(now time.Time) bool {
 	wait := l.Until.Sub(now)
 	return wait > 0 && wait <= maxDelay+clocksApart

@@ -75,8 +75,8 @@ type RequestWebhook struct {
 type noticeReader interface {
 	RequestWebhook() (RequestWebhook, error)
 	Notice(id string) (Notice, error)
-	// NextNotice is the one that has been due for longest. What is due later than never was noted by
-	// a clock that was ahead: that has come.
+	// NextNotice is the one that has been due for longest. What is due later than never was noted
+	// by a clock that was ahead: that has come.
 	NextNotice(by Channel, now, never time.Time) (Notice, error)
 	CountNotices() (int, error)
 }

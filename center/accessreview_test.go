@@ -239,7 +239,9 @@ func TestAClockThatJumpsClosesNoReview(t *testing.T) {
 		}
 		w.reviews(0)
 		if state(open) != center.ReviewOpen || state(closed) != center.ReviewClosed || w.wayed() != had {
-			t.Errorf("swept: %t: the reviews are %s and %s, and people have %s", swept, state(open), state(closed), w.wayed())
+			t.Errorf(
+				"swept: %t: the reviews are %s and %s, people have %s", swept, state(open), state(closed), w.wayed(),
+			)
 		}
 	}
 	w.now = before

@@ -354,7 +354,7 @@ func (c *Center) WorkOnReviews(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		now, err := c.clock(r)
-		if c.sweeper.Doubts(now.Add(-c.ahead())) {
+		if err != nil || c.sweeper.Doubts(now.Add(-c.ahead())) {
 			due = slices.DeleteFunc(slices.Clone(due), open)
 		}
 		return err

@@ -160,7 +160,8 @@ func TestANodeThatStoodStillConcludesNoMailOfAnothers(t *testing.T) {
 func theNotice(t *testing.T, s center.Store, now time.Time) (n center.Notice) {
 	t.Helper()
 	if err := s.View(t.Context(), func(r center.Reader) (err error) {
-		if n, err = r.NextNotice(center.ByMail, now.Add(2*time.Hour), now.Add(3*time.Hour)); errors.Is(err, refusal.ErrNoRow) {
+		n, err = r.NextNotice(center.ByMail, now.Add(2*time.Hour), now.Add(3*time.Hour))
+		if errors.Is(err, refusal.ErrNoRow) {
 			err = nil
 		}
 		return err

@@ -145,8 +145,8 @@ func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImpo
 	return o, err
 }
 
-// due says whether the organization is to be read now. Times that are further ahead than they can be
-// were noted by a clock that was: they have come.
+// due says whether the organization is to be read now. Times that are further ahead than they can
+// be were noted by a clock that was: they have come.
 func (o OrganizationImport) due(now time.Time, each time.Duration) bool {
 	since := now.Sub(o.FinishedAt)
 	return !o.leased(now) && (o.Running() || since >= each || since < -clocksApart)
@@ -165,8 +165,8 @@ var errImportLost = errors.New("another node reads the organization now")
 // did. What the organization answered is kept with the import; the error is only that of the store.
 // A node that stood still, and of which another has taken the import meanwhile, changes nothing.
 func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
-	o, due, err := c.takeImport(ctx)
-	if err != nil || !due {
+	o, err := c.takeImport(ctx)
+	if err != nil || o.LeasedUntil.IsZero() {
 		return false, err
 	}
 	limited, cancel := context.WithTimeout(ctx, maxReading)
@@ -203,9 +203,11 @@ func notLost(err error) error {
 	return err
 }
 
-// takeImport leases the import, if it is due, by the clock that all nodes share.
-func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, due bool, err error) {
+// takeImport leases the import, if it is due, by the clock that all nodes share; otherwise it
+// returns the zero value.
+func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, err error) {
 	var now time.Time
+	due := false
 	look := func(r Reader) (err error) {
 		if now, err = c.clock(r); err != nil {
 			return err
@@ -213,11 +215,13 @@ func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, due bool
 		if o, err = r.OrganizationImport(); errors.Is(err, refusal.ErrNoRow) {
 			err = nil
 		}
-		due = err == nil && o.due(now, c.OrganizationEach)
+		if due = err == nil && o.due(now, c.OrganizationEach); !due {
+			o = OrganizationImport{}
+		}
 		return err
 	}
 	if err := c.Store.View(ctx, look); err != nil || !due { // most often it is not, and there is nothing to write
-		return o, false, err
+		return o, err
 	}
 	err = c.Store.Update(ctx, func(tx Tx) error {
 		if err := look(tx); err != nil || !due {
@@ -232,11 +236,11 @@ func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, due bool
 		o.Read = 0
 		return tx.PutOrganizationImport(o)
 	})
-	return o, due, err
+	return o, err
 }
 
-// keepImport notes how far an import has come, or that it is over. It fails with errImportLost where
-// another node has it.
+// keepImport notes how far an import has come, or that it is over. It fails with errImportLost
+// where another node has it.
 func (c *Center) keepImport(ctx context.Context, o *OrganizationImport, over bool) error {
 	kept := *o
 	err := c.Store.Update(ctx, func(tx Tx) error {

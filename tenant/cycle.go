@@ -48,9 +48,9 @@ func quarantineReason(x Execution) string {
 }
 
 // FinishCycle records how a cycle of a job went. failure is nil, or why the cycle as a whole could
-// not be done; with a reason it puts the job in quarantine, as do too many objects that failed. When
-// that begins, a mail to the people to notify is queued. The number of linked objects is counted
-// again. It fails with ErrLeaseLost where another node runs the job by now.
+// not be done; with a reason it puts the job in quarantine, as do too many objects that failed.
+// When that begins, a mail to the people to notify is queued. The number of linked objects is
+// counted again. It fails with ErrLeaseLost where another node runs the job by now.
 //
 // began is the job as the cycle had it. What an administrator has done to it meanwhile, such as a
 // new token, the cycle knew nothing of: it judges that neither way, and the next one comes at once.

@@ -76,28 +76,33 @@ func (t *Tenant) SendNotices(ctx context.Context) error {
 
 // mailNotice mails one notice that is due, and says whether there was one.
 func (t *Tenant) mailNotice(ctx context.Context) (bool, error) {
-	n, j, err := t.takeNotice(ctx)
+	n, err := t.takeNotice(ctx)
 	if err != nil || n.ID == "" {
 		return false, err
 	}
 	var said error
-	switch subject, text := t.quarantineMail(n, j); {
-	case j.NotificationEmail == "": // nobody wants to be told any more
+	switch subject, text := t.quarantineMail(n); {
+	case n.job.NotificationEmail == "": // nobody wants to be told any more
 	case n.Attempts > noticeTries:
 		said = errors.New("each node that has tried to mail it has ended")
 	default:
-		said = t.Notify(ctx, j.NotificationEmail, subject, text)
+		said = t.Notify(ctx, n.job.NotificationEmail, subject, text)
 	}
-	return true, t.concludeNotice(ctx, n, said)
+	return true, t.concludeNotice(ctx, n.Notice, said)
 }
 
-// takeNotice leases the notice that has been due for longest, with its job as it is now: by the
-// clock that all nodes share. Without one it returns the zero value; of a job that is no more, that
-// of a job.
-func (t *Tenant) takeNotice(ctx context.Context) (n Notice, j Job, err error) {
+// takenNotice is a notice that is leased, with its job as it is then; zero: that is no more.
+type takenNotice struct {
+	Notice
+	job Job
+}
+
+// takeNotice leases the notice that has been due for longest, by the clock that all nodes share.
+// Without one it returns the zero value.
+func (t *Tenant) takeNotice(ctx context.Context) (n takenNotice, err error) {
 	var now time.Time
 	next := func(r Reader) error {
-		n, j = Notice{}, Job{}
+		n = takenNotice{}
 		all, err := r.Notices()
 		if err != nil || len(all) == 0 { // most often
 			return err
@@ -107,28 +112,28 @@ func (t *Tenant) takeNotice(ctx context.Context) (n Notice, j Job, err error) {
 		}
 		for _, x := range all {
 			if x.due(now) && (n.ID == "" || x.Due.Before(n.Due)) {
-				n = x
+				n.Notice = x
 			}
 		}
 		if n.ID == "" {
 			return nil
 		}
-		if j, err = r.Job(n.JobID); errors.Is(err, refusal.ErrNoRow) {
+		if n.job, err = r.Job(n.JobID); errors.Is(err, refusal.ErrNoRow) {
 			err = nil
 		}
 		return err
 	}
 	if err := t.Store.View(ctx, next); err != nil || n.ID == "" {
-		return n, j, err
+		return n, err
 	}
 	err = t.Store.Update(ctx, func(tx Tx) error {
 		if err := next(tx); err != nil || n.ID == "" {
 			return err
 		}
 		n.Due, n.Attempts = now.Add(noticeLease), n.Attempts+1
-		return tx.PutNotice(n)
+		return tx.PutNotice(n.Notice)
 	})
-	return n, j, err
+	return n, err
 }
 
 // concludeNotice notes what became of a notice, at the end of the program too: otherwise it would
@@ -177,8 +182,8 @@ func (t *Tenant) concludeNotice(ctx context.Context, n Notice, said error) error
 
 // quarantineMail is what is told of a quarantine. Source: quarantine page, "Provisioning
 // notification".
-func (t *Tenant) quarantineMail(n Notice, j Job) (subject, text string) {
-	q := j.Quarantine
+func (t *Tenant) quarantineMail(n takenNotice) (subject, text string) {
+	j, q := n.job, n.job.Quarantine
 	if q == nil {
 		return "Provisioning was in quarantine: " + t.Organization.DisplayName, fmt.Sprintf(
 			"Provisioning job %s of %s was in quarantine from %s on, which has ended since: this message could not be "+

@@ -61,6 +61,10 @@ func (w *notified) node() *tenant.Tenant {
 	return tn
 }
 
+func (w *notified) configure(by *tenant.Tenant, s tenant.JobSettings) error {
+	return by.ConfigureJob(w.Context(), tenanttest.Actor, w.job.ID, s)
+}
+
 // fails has a cycle of the job fail, so that it goes into quarantine, or succeed.
 func (w *notified) fails(by *tenant.Tenant, reason string) {
 	w.Helper()
@@ -145,10 +149,10 @@ func TestANoticeOfQuarantineIsTriedForADay(t *testing.T) {
 			return nil
 		}, tenant.QuarantineDeletes},
 		{"somebody else is to be told", time.Hour, func(w *notified, by *tenant.Tenant) error {
-			return by.ConfigureJob(w.Context(), tenanttest.Actor, w.job.ID, tenant.JobSettings{NotificationEmail: &other})
+			return w.configure(by, tenant.JobSettings{NotificationEmail: &other})
 		}, other},
 		{"nobody is to be told", time.Hour, func(w *notified, by *tenant.Tenant) error {
-			return by.ConfigureJob(w.Context(), tenanttest.Actor, w.job.ID, tenant.JobSettings{NotificationEmail: &nobody})
+			return w.configure(by, tenant.JobSettings{NotificationEmail: &nobody})
 		}, ""},
 		{"the job is deleted", time.Hour, func(w *notified, by *tenant.Tenant) error {
 			return by.DeleteJob(w.Context(), tenanttest.Actor, w.job.ID)
@@ -198,10 +202,9 @@ func TestAClockThatJumpsSwitchesNoJobOff(t *testing.T) {
 		w := newNotified(t)
 		by := w.node()
 		address, token := "https://target.example/scim", "secret"
-		err := by.ConfigureJob(t.Context(), tenanttest.Actor, w.job.ID, tenant.JobSettings{
-			BaseAddress: &address, SecretToken: &token,
-		})
-		if err = errors.Join(err, by.StartJob(t.Context(), tenanttest.Actor, w.job.ID), by.Sweep(t.Context())); err != nil {
+		e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
+		e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
+		if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		w.fails(by, tenant.QuarantineException)

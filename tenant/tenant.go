@@ -69,8 +69,8 @@ type Tenant struct {
 
 	refusals audit.Tally // those that are only counted
 
-	// Notify sends a mail to people whom a job's settings name, and returns when the mail server has
-	// taken it, or why not. It is set before the tenant is served; nil: no mail is sent.
+	// Notify sends a mail to people whom a job's settings name, and returns when the mail server
+	// has taken it, or why not. It is set before the tenant is served; nil: no mail is sent.
 	Notify     func(ctx context.Context, to, subject, text string) error
 	noticeWork chan struct{}
 }

@@ -82,7 +82,7 @@ func roleJobs(t *testing.T, s center.Store) {
 		again, e2 := r.NextRoleJob(at(50), at(99))
 		ahead, e4 := r.NextRoleJob(at(30), at(40))
 		if next.RoleName != "P2" || again.RoleName != "R0" || ahead.RoleName != "R0" {
-			t.Errorf("next is %+v, when the lease has ended %+v, and after a clock that was ahead %+v", next, again, ahead)
+			t.Errorf("next is %+v, when the lease has ended %+v, of a clock that was ahead %+v", next, again, ahead)
 		}
 		least, e3 := r.LeastChecked(at(1))
 		if least.RoleName != "P1" || !least.CheckedAt.IsZero() {

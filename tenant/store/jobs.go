@@ -129,9 +129,9 @@ const kindNotice = "notice"
 func (t tx) Notice(id tenant.JobID) (tenant.Notice, error) {
 	return document[tenant.Notice](t, kindNotice, string(id))
 }
-func (t tx) Notices() ([]tenant.Notice, error)    { return documents[tenant.Notice](t, kindNotice) }
-func (t tx) PutNotice(n tenant.Notice) error      { return t.putDocument(kindNotice, string(n.JobID), n) }
-func (t tx) DeleteNotice(id tenant.JobID) error   { return t.deleteDocument(kindNotice, string(id)) }
+func (t tx) Notices() ([]tenant.Notice, error)  { return documents[tenant.Notice](t, kindNotice) }
+func (t tx) PutNotice(n tenant.Notice) error    { return t.putDocument(kindNotice, string(n.JobID), n) }
+func (t tx) DeleteNotice(id tenant.JobID) error { return t.deleteDocument(kindNotice, string(id)) }
 
 // kindBatch is the kind of the documents that are a job's batches.
 func kindBatch(jobID tenant.JobID) string { return "batch " + string(jobID) }

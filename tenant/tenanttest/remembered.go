@@ -144,7 +144,8 @@ func formers(t *testing.T, s tenant.Store) {
 
 // notices is the contract of what people are to be told of a job.
 func notices(t *testing.T, s tenant.Store) {
-	first := tenant.Notice{JobID: "b", ID: "1", Due: at.UTC(), Quarantine: tenant.Quarantine{Reason: "r", Began: at.UTC()}}
+	began := tenant.Quarantine{Reason: "r", Began: at.UTC()}
+	first := tenant.Notice{JobID: "b", ID: "1", Due: at.UTC(), Quarantine: began}
 	second, other := first, first
 	second.ID, second.Attempts = "2", 3
 	other.JobID = "a"
