@@ -83,6 +83,7 @@ type Link struct {
 	Sent     map[string]string // SCIM path → value, active included
 	Manager  string            // of a user: the source id of the manager, when last seen
 	Members  []string          // of a group: target ids
+	Held     []string          // of a group: target ids of those whose membership is not given back
 	Failure  string            // why the last attempt failed; empty: it did not
 	Wants    []string          // what it is to have that only one may, where it failed for good
 	Tries    int               // how often it has failed in a row

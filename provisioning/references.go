@@ -236,6 +236,7 @@ type membership struct {
 	wanted         []string
 	add, remove    []string
 	asks           bool // the target is asked first which members the group has
+	released       bool // somebody whose membership was held is not wanted any more
 	notedA, notedR int  // how many of each are noted with the batch
 }
 
@@ -276,12 +277,14 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 			m.wanted = append(m.wanted, target)
 		}
 	}
+	held := m.stillHeld()
+	m.released, m.link.Held = len(held) < len(link.Held), held
 	if !m.asks {
 		m.compare(c.Now())
 		m.notedR = min(len(m.remove), batchMembers)
 		m.notedA = min(len(m.add), batchMembers-m.notedR)
 	}
-	return m, m.asks || len(m.add)+len(m.remove) > 0, nil
+	return m, m.asks || m.released || len(m.add)+len(m.remove)+len(held) > 0, nil
 }
 
 // hasLeft says whether a user has left a target that cannot be told so, and is a member of nothing.
@@ -298,7 +301,7 @@ func (c *cycle) hasLeft(ctx context.Context, id string) (bool, error) {
 
 func (m *membership) compare(at time.Time) {
 	doubtful := membersOf(m.link.Doubt, at)
-	m.add = without(m.wanted, without(m.link.Members, doubtful))
+	m.add = without(without(m.wanted, m.link.Held), without(m.link.Members, doubtful))
 	m.remove = without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
 }
 
@@ -344,8 +347,16 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 			c.tell(e)
 			return c.keep(ctx, *link, e)
 		}
+		before := link.Members
+		c.hold(o, link, now, link.Held)
+		link.Held = m.stillHeld()
 		link.Members = now
 		m.compare(c.Now())
+		if later := without(m.remove, before); c.Restored && c.Reread && len(later) > 0 {
+			if err := c.tellLater(ctx, o, *link, later); err != nil {
+				return err
+			}
+		}
 	}
 	first := noted{batch, m.notedR}
 	if m.notedA > 0 {
@@ -359,8 +370,15 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	if err != nil || !removed || !added { // what failed waits for another cycle
 		return err
 	}
-	if link.Tries > 0 || (link.Doubt != nil && len(link.Doubt.Members) > 0) {
-		link.Tries, link.Doubt = 0, link.Doubt.resent(c.Now())
+	doubtful := link.Doubt != nil && len(link.Doubt.Members) > 0
+	if doubtful {
+		link.Doubt = link.Doubt.resent(c.Now())
+	}
+	if len(link.Held) > 0 {
+		return c.tellHeld(ctx, o, *link)
+	}
+	if link.Tries > 0 || doubtful || m.released {
+		link.Tries = 0
 		return c.keep(ctx, *link)
 	}
 	return nil
@@ -439,6 +457,7 @@ func (c *cycle) changeSome(
 	}
 	if op == "Add" {
 		link.Members = slices.Concat(link.Members, without(all, link.Members))
+		link.Held = without(link.Held, all)
 	} else {
 		link.Members = without(link.Members, all)
 	}

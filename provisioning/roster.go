@@ -3,7 +3,6 @@ package provisioning
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"net/http"
@@ -72,24 +71,11 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 }
 
 // tellStrangers says who is in a group that somebody else has put there.
-func (c *cycle) tellStrangers(o candidate, link Link, ids []string) {
-	shown := c.named(ids)
-	if all := c.there[User]; all != nil {
-		for i, id := range ids {
-			if name := all.byID[id].String("userName"); name != "" {
-				shown[i] = name
-			}
-		}
-	}
-	slices.Sort(shown)
-	more := ""
-	if n := len(shown) - fewObjects; n > 0 {
-		shown, more = shown[:fewObjects], fmt.Sprintf(" and %d more", n)
-	}
+func (c *cycle) tellStrangers(ctx context.Context, o candidate, link Link, ids []string) {
 	c.tell(c.entry(o, link.TargetID, step{
 		action: Other,
 		code:   "StrangersInGroup",
-		reason: "kept, though not from this source: " + strings.Join(shown, ", ") + more,
+		reason: "kept, though not from this source: " + c.few(ctx, ids),
 	}, nil, 0))
 }
 
@@ -262,7 +248,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 			}
 		}
 		if (c.KeepStrangers || c.Unasked) && len(others) > 0 {
-			c.tellStrangers(o, link, others)
+			c.tellStrangers(ctx, o, link, others)
 		}
 		if !c.Reread || c.KeepStrangers || c.Unasked {
 			ids = without(ids, others)

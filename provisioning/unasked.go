@@ -13,25 +13,34 @@ import (
 // target has done by hand, or another job, is left alone.
 
 // heldOff keeps from being enabled who is disabled at the target although the memory says that they
-// were enabled there, as where a source was restored from a backup and they have left since. Nobody
-// has asked for the comparison that finds them; somebody must for them: by a comparison that is
-// asked for, on demand, or by a change of the source that disables and enables them.
+// were enabled there, and from being made anew who was deleted there, as where a source was
+// restored from a backup and they have left since. Nobody has asked for the comparison that finds
+// them; somebody must for them: by a comparison that is asked for, on demand, or by a change of the
+// source that disables and enables them.
 func (c *cycle) heldOff(o candidate, before, now Link) error {
+	if o.Kind != User || !o.isBack() || c.doubts || c.asked() {
+		return nil
+	}
 	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
-	is := now.TargetID == "" || !strings.EqualFold(now.Sent[activePath], "false")
-	held := before.Failure == disabledThere || (c.Reread && c.Restored && was && before.Doubt == nil)
-	if is || !held || !o.isBack() || o.Kind != User || o.disabled == "" {
+	older := c.Reread && c.Restored && was && before.Doubt == nil
+	switch {
+	case now.TargetID == "" && (older || before.Failure == deletedThere):
+		return &unfit{"DeletedAtTarget", deletedThere}
+	case now.TargetID == "" || !strings.EqualFold(now.Sent[activePath], "false") || o.disabled == "":
 		return nil
+	case older || before.Failure == disabledThere:
+		return &unfit{"DisabledAtTarget", disabledThere}
 	}
-	if asked := c.doubts || (c.Reread && !c.Unasked && !c.Restored); asked {
-		return nil
-	}
-	return &unfit{"DisabledAtTarget", disabledThere}
+	return nil
 }
 
 // disabledThere is why somebody is not enabled. It is what the link remembers.
 const disabledThere = "the target has disabled this user since the job last wrote it, or what the job remembers " +
 	"is older: restart provisioning, or provision the user on demand, to enable them"
+
+// deletedThere is why somebody is not made anew.
+const deletedThere = "the target has deleted this user since the job last wrote it, or what the job remembers is " +
+	"older: restart provisioning, or provision the user on demand, to make them anew"
 
 // strangers are those members of a group whom an unasked comparison leaves alone: in a group that
 // is of this source, those who are not. In any other, all are.

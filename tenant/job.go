@@ -176,6 +176,7 @@ type Link struct {
 	Sent     map[string]string
 	Manager  UserID // of a user, when last seen
 	Members  []string
+	Held     []string `json:",omitempty"` // whose membership was taken away at the target, and is not given back
 	Failure  string
 	Tries    int
 	RetryAt  time.Time // when it is looked at again although nothing has changed

@@ -1,0 +1,96 @@
+package provisioning
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Where the memory is older than the target, and maybe the source is, a membership that was sent
+// and is not there has been taken away since. It is not given back before somebody says so: by a
+// comparison that is asked for, on demand, or by removing and adding the member at the source.
+
+// removedThere is why a member is held. It is what the link remembers.
+const removedThere = "the target has removed members of this group since the job last wrote it, or what the job " +
+	"remembers is older: restart provisioning, provision the members on demand, or remove and add them, to give the " +
+	"memberships back: "
+
+// asked says whether somebody wants that everything is compared, and knows how it was restored.
+func (c *cycle) asked() bool { return c.Reread && !c.Unasked && !c.Restored }
+
+// hold notes whose membership is not given back, of those who are wanted: of a link as it is
+// remembered, before it gets the members that the target has now. held is who was held before.
+func (c *cycle) hold(o candidate, link *Link, now, held []string) {
+	if c.asked() {
+		link.Held = nil
+		return
+	}
+	if c.Reread && c.Restored && !c.found[o.Ref] {
+		held = slices.Concat(held, without(link.Members, held))
+	}
+	link.Held = without(held, now)
+}
+
+// stillHeld are those of a link whose membership is not given back and who are wanted: whom the
+// source has removed, it may add again.
+func (m *membership) stillHeld() (held []string) {
+	return without(m.link.Held, without(m.link.Held, m.wanted))
+}
+
+// tellHeld says whose memberships are held. It is a failure: the two sides are not equal.
+func (c *cycle) tellHeld(ctx context.Context, o candidate, link Link) error {
+	err := &unfit{"RemovedAtTarget", removedThere + c.few(ctx, link.Held)}
+	c.judge(&link, err)
+	e := c.entry(o, link.TargetID, step{action: Other}, err, 0)
+	c.tell(e)
+	return c.keep(ctx, link, e)
+}
+
+// tellLater says who was in a group that the source, as it was restored, does not have in it: they
+// lose the membership.
+func (c *cycle) tellLater(ctx context.Context, o candidate, link Link, ids []string) error {
+	e := c.entry(o, link.TargetID, step{
+		action: Other,
+		code:   "AddedSinceBackup",
+		reason: "removed, since the source as it was restored does not have them in the group: " + c.few(ctx, ids),
+	}, nil, 0)
+	c.tell(e)
+	return c.keep(ctx, link, e)
+}
+
+// few are some of those who have ids at the target, by name where it is known.
+func (c *cycle) few(ctx context.Context, ids []string) string {
+	shown := c.named(ids)
+	for i, id := range ids {
+		if shown[i] == id && i < fewObjects {
+			shown[i] = c.nameOf(ctx, id)
+		}
+	}
+	slices.Sort(shown)
+	more := ""
+	if n := len(shown) - fewObjects; n > 0 {
+		shown, more = shown[:fewObjects], fmt.Sprintf(" and %d more", n)
+	}
+	return strings.Join(shown, ", ") + more
+}
+
+// nameOf is what somebody is called who has an id at the target: there, if that was listed, or at
+// the source. It is the id where neither is known.
+func (c *cycle) nameOf(ctx context.Context, id string) string {
+	if all := c.there[User]; all != nil {
+		if name := all.byID[id].String("userName"); name != "" {
+			return name
+		}
+	}
+	owner, err := c.Memory.Owner(ctx, User, id)
+	if err != nil {
+		return id
+	}
+	o, err := c.Source.Object(ctx, owner)
+	if err != nil {
+		return id
+	}
+	return cmp.Or(o.Name, id)
+}
