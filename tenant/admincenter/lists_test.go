@@ -258,3 +258,30 @@ func TestTheProvisioningLogIsSearched(t *testing.T) {
 		t.Errorf("a place that is none: %d", status)
 	}
 }
+
+// TestAnEntryAboutAllLeadsToNobody: the log says of a kind, and of no object, that a target does
+// not list it.
+func TestAnEntryAboutAllLeadsToNobody(t *testing.T) {
+	t.Parallel()
+	s := tenanttest.Serve(t)
+	app, err := s.Instantiate(t.Context(), audit.SystemActor, tenant.Gallery[0], "AWS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := s.CreateJob(t.Context(), audit.SystemActor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Store.Update(t.Context(), func(tx tenant.Tx) error {
+		return tx.AppendLog([]tenant.LogEntry{{
+			ID: "1", JobID: j.ID, Time: time.Now(), Kind: tenant.KindUser, Name: "all users", Action: "other",
+			Status: "skipped", Code: "ListUnread", Reason: "the target does not list its users",
+		}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	page := s.AdminCenter().Get(s.URL + "/admin/apps/" + string(app.ID) + "/provisioning")
+	if !strings.Contains(page, "does not list its users") || strings.Contains(page, `href="/admin/users/"`) {
+		t.Errorf("the log: %s", page)
+	}
+}

@@ -99,10 +99,11 @@ func (p page) provisioningLog(id tenant.JobID) (provisioningLog, error) {
 	l.CSV, l.JSON = address("format", "csv"), address("format", "json")
 	for _, e := range entries {
 		x := logEntry{LogEntry: e}.short()
-		switch e.Kind {
-		case tenant.KindUser:
+		switch {
+		case e.SourceID == "": // it is about all of them
+		case e.Kind == tenant.KindUser:
 			x.Link = "/admin/users/" + string(e.SourceID)
-		case tenant.KindGroup:
+		case e.Kind == tenant.KindGroup:
 			x.Link = "/admin/groups/" + string(e.SourceID)
 		}
 		l.Entries = append(l.Entries, x)
