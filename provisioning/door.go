@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -17,8 +18,10 @@ type door struct {
 	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
 	// requests that it has put off for long since it carried one out: changes of objects that had
 	// not failed, and others
-	off  map[bool]int
-	gone error // why nothing is asked any more in this cycle
+	off map[bool]int
+	// why nothing is asked any more in this cycle; without the lock, which somebody may hold who
+	// waits for a place in the pace
+	gone atomic.Pointer[silence]
 }
 
 // maxForbidden is how many requests a target may forbid, one after the other, before that is taken
@@ -69,8 +72,8 @@ func isPutOff(err error) bool { return errors.As(err, new(*putOff)) }
 func (c *cycle) notNow(ctx context.Context, err error) error {
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock() // one asks at a time
-	if c.door.gone != nil {
-		return c.door.gone
+	if gone := c.left(); gone != nil {
+		return gone
 	}
 	failed, changes := ctx.Value(changing{}).(bool)
 	if c.door.off == nil {
@@ -99,8 +102,9 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 			err = again
 		}
 	}
-	c.door.gone = &silence{err}
-	return c.door.gone
+	gone := &silence{err}
+	c.door.gone.Store(gone)
+	return gone
 }
 
 // answered notes that the target has carried a request out.
@@ -113,9 +117,10 @@ func (c *cycle) answered(ctx context.Context) {
 
 // left is why nothing is asked any more; nil: it is.
 func (c *cycle) left() error {
-	c.door.mu.Lock()
-	defer c.door.mu.Unlock()
-	return c.door.gone
+	if gone := c.door.gone.Load(); gone != nil {
+		return gone
+	}
+	return nil
 }
 
 // refusal says whether an answer is about the credentials, and so about everybody, or about one

@@ -165,3 +165,23 @@ func TestAFewWhoArePutOffKeepNobodyWaitingForEver(t *testing.T) {
 		_, _ = cycle() // it may end early
 	}
 }
+
+// TestOneWhoIsPutOffStopsNobodyWhoIsUnderWay: while the target is asked whether it answers others,
+// all others go on, and leave room for the question.
+func TestOneWhoIsPutOffStopsNobodyWhoIsUnderWay(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	var off atomic.Bool
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		if r.Method != http.MethodPost || off.Swap(true) {
+			return false
+		}
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	})
+	result, err := x.sync(t, many(40, 0), m, nil)
+	if err != nil || result.Created != 39 || result.Failed != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
