@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,12 +123,13 @@ func TestAListThatIsNotWholeIsNotTakenForIt(t *testing.T) {
 	}
 }
 
-// TestAWholeListIsTakenForIt: whatever the pages are like, nobody is told that there may be more.
+// TestAWholeListIsTakenForIt: whatever the pages are like, and though a target refuses the number
+// of a page that it does not have, nobody is told that there may be more.
 func TestAWholeListIsTakenForIt(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{1, 60, 100, 150, 230} {
-		for _, numbered := range []bool{true, false} {
-			t.Run(fmt.Sprint(people, " ", numbered), func(t *testing.T) {
+		for _, how := range []string{"numbers", "cursors", "strict numbers"} {
+			t.Run(fmt.Sprint(people, " by ", how), func(t *testing.T) {
 				t.Parallel()
 				x, m := newTarget(t), newMemory()
 				d := newDirectory()
@@ -137,12 +139,18 @@ func TestAWholeListIsTakenForIt(t *testing.T) {
 				if _, err := x.sync(t, d, m, nil); err != nil {
 					t.Fatal(err)
 				}
-				x.misbehave(func(_ int, r *http.Request, _ http.ResponseWriter) bool {
-					if q := r.URL.Query(); !numbered {
+				x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+					q := r.URL.Query()
+					start, _ := strconv.Atoi(q.Get("startIndex"))
+					refused := how == "strict numbers" && (q.Has("cursor") || start > max(people, 1))
+					switch {
+					case refused:
+						w.WriteHeader(http.StatusBadRequest)
+					case how == "cursors":
 						q.Del("startIndex")
 						r.URL.RawQuery = q.Encode()
 					}
-					return false
+					return refused
 				})
 				if _, err := x.sync(t, d, m, func(e *provisioning.Engine) { e.Reread = true }); err != nil {
 					t.Fatal(err)

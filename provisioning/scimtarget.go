@@ -154,15 +154,23 @@ func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, 
 		return t.cursorPage(ctx, kind, cursor)
 	}
 	start, first := 1, ""
+	beyond := false // of the total that it has said
 	if from != "" {
 		var number string
 		number, first, _ = strings.Cut(from, " ")
+		number, beyond = strings.CutSuffix(number, unsaid)
 		if start, err = strconv.Atoi(number); err != nil {
 			return p, err
 		}
 	}
 	list, err := t.client.List(ctx, kind.path(), start, rosterPage)
-	if err != nil {
+	switch {
+	case beyond && err != nil && refuses(err): // as it may, if there is nothing
+		if p, err = t.cursorPage(ctx, kind, ""); errors.Is(err, ErrNoPages) {
+			err = nil
+		}
+		return p, err
+	case err != nil:
 		return p, err
 	}
 	begins := ""
@@ -179,11 +187,17 @@ func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, 
 	p.Resources, p.Total = list.Resources, *list.TotalResults
 	// A total that is no more than what a full page has may be that of the page.
 	unsure := len(list.Resources) >= fullPage && p.Total <= len(list.Resources)
-	if start += len(list.Resources); start <= p.Total || unsure {
+	switch start += len(list.Resources); {
+	case start <= p.Total:
 		p.Next = strconv.Itoa(start) + " " + begins
+	case unsure:
+		p.Next = strconv.Itoa(start) + unsaid + " " + begins
 	}
 	return p, nil
 }
+
+// unsaid ends the number of a page of which the target has not said that there is one.
+const unsaid = "?"
 
 // byCursor begins where a page begins that a cursor names (RFC 9865).
 const byCursor = "cursor:"
