@@ -323,6 +323,7 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 	// An earlier release took names that nothing has. What they would clear is left alone.
 	mappings.Users = knowing(mappings.Users, tenant.KindUser)
 	mappings.Groups = knowing(mappings.Groups, tenant.KindGroup)
+	now := r.Tenant.Now()
 	e := &provisioning.Engine{
 		Source:         source{r.Tenant, j, cmp.Or(r.Domain, r.Tenant.Organization.Domain)},
 		Target:         there,
@@ -332,11 +333,11 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
 		AllowDeletions: j.AllowDeletes,
-		HeldBack:       j.HoldsBack(r.Tenant.Now()),
+		HeldBack:       j.HoldsBack(now),
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
-		Reread:         j.Compares(r.Tenant.Now()),
-		Unasked:        j.Unasked && j.Compares(r.Tenant.Now()),
+		Reread:         j.Compares(now),
+		Unasked:        j.Unasked && j.Compares(now),
 		Restored:       j.Restored,
 	}
 	if r.Counted != nil {
