@@ -584,3 +584,74 @@ func TestACenterOfAnEarlierReleaseIsConnected(t *testing.T) {
 		t.Errorf("the identity provider is %q, asked %d times, %v", is, center.asked, err)
 	}
 }
+
+// TestTwoMachinesConnectAtOnce: each has a folder of its own, so nothing keeps them apart. Whoever
+// finds the other's work ends or goes on, the next run completes it, and undo takes all of it back.
+func TestTwoMachinesConnectAtOnce(t *testing.T) {
+	t.Parallel()
+	o := other{pairtest.Start(t, gatehousetest.Unconnected()), t}
+	machines := []remembering{{o.Ends, t, t.TempDir()}, {o.Ends, t, t.TempDir()}}
+	ended := make(chan error, len(machines))
+	for _, m := range machines {
+		cfg := config(m.Ends, http.DefaultClient, "Engineering")
+		cfg.Folder = m.folder
+		plan, err := connect.Observe(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { ended <- plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {}) }()
+	}
+	for range machines {
+		if err := <-ended; err != nil {
+			t.Logf("one ended: %v", err)
+		}
+	}
+	m := machines[0]
+	m.Forward(2 * time.Minute)
+	if err := m.connect(http.DefaultTransport, false); err != nil {
+		t.Fatal(err)
+	}
+	all := o.principals()
+	if len(all) != 1 {
+		t.Fatalf("the applications are %+v", all)
+	}
+	at := "/servicePrincipals/" + all[0].ID
+	assigned, e1 := graph.All[graph.AppRoleAssignment](t.Context(), o.Client, at+"/appRoleAssignedTo")
+	jobs, e2 := graph.All[graph.SynchronizationJob](t.Context(), o.Client, at+"/synchronization/jobs")
+	if err := errors.Join(e1, e2); err != nil || len(assigned) != 1 || len(jobs) != 1 {
+		t.Errorf("%d assignments, %d jobs, %v; want one of each", len(assigned), len(jobs), err)
+	}
+	if err := o.undoes(func(other) {}, connect.UndoOptions{DeleteApplication: true}); err != nil {
+		t.Error(err)
+	}
+	if left := o.principals(); len(left) != 0 || o.inForce() != "" {
+		t.Errorf("after undo there are %+v, and the identity provider %q", left, o.inForce())
+	}
+}
+
+// TestAnUndoDoesNotEndAtTheTenantsOlderMetadata: a repair has given the center the tenant's new
+// certificate, so the identity provider before is the tenant, too.
+func TestAnUndoDoesNotEndAtTheTenantsOlderMetadata(t *testing.T) {
+	t.Parallel()
+	o := other{pairtest.Start(t), t}
+	at := "/servicePrincipals/" + o.Tenant.ServicePrincipalID
+	var newer graph.KeyCredential
+	o.Change(http.MethodPost, at+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=Newer"}, &newer)
+	o.Change(http.MethodPatch, at, map[string]any{
+		"preferredTokenSigningKeyThumbprint": newer.Thumbprint,
+	}, nil)
+	plan, err := connect.ObserveRepair(t.Context(), config(o.Ends, http.DefaultClient))
+	if err == nil {
+		err = plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+	}
+	if err != nil || !plan.Changes {
+		t.Fatalf("the repair does not change the identity source: %v", err)
+	}
+	if err := o.undoes(func(other) {}, connect.UndoOptions{}); err != nil {
+		t.Error(err)
+	}
+	d, err := o.Admin.DescribeDirectory(t.Context())
+	if err != nil || d.IdentitySource != adminapi.SourceDirectory {
+		t.Errorf("after undo the identity source is %s of %q, %v", d.IdentitySource, o.inForce(), err)
+	}
+}

@@ -159,9 +159,15 @@ func (u *Undo) pointsHere() bool {
 // toDirectory says whether users will sign in with passwords of the center again. Automatic
 // provisioning must be off then.
 func (u *Undo) toDirectory() bool {
+	return u.plan.Changes && !u.toOther(u.plan.State.Directory)
+}
+
+// toOther says whether there was another identity provider before the tenant. What was before the
+// last change may be the tenant too, with an older certificate.
+func (u *Undo) toOther(d adminapi.Directory) bool {
 	_, undoes := u.plan.cfg.Center.(Undoer)
-	d := u.plan.State.Directory
-	return u.plan.Changes && (!undoes || d.UndoUntil == nil || d.UndoTo != adminapi.SourceExternal)
+	return undoes && d.UndoUntil != nil && d.UndoTo == adminapi.SourceExternal &&
+		d.UndoToEntityID != u.plan.State.Configuration.EntityID
 }
 
 // steps makes the steps out of what was observed.

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -89,12 +90,13 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.UndoTo != p.State.Directory.UndoTo {
-		return changed("the identity source before the tenant is another one (%s)", d.UndoTo)
+	if was := p.State.Directory; d.UndoTo != was.UndoTo || d.UndoToEntityID != was.UndoToEntityID {
+		return changed("the identity source before the tenant is another one (%s)", cmp.Or(d.UndoToEntityID, d.UndoTo))
 	}
 	in := adminapi.ConfirmInput{Confirmation: Confirmation, InForce: now.inForce.ConfigurationID}
 	change := p.cfg.Center.DisableConfiguration
-	if undoer, ok := p.cfg.Center.(Undoer); ok && d.UndoUntil != nil {
+	undoer, undoes := p.cfg.Center.(Undoer)
+	if undoes && d.UndoUntil != nil && (u.toOther(d) || d.UndoTo == adminapi.SourceDirectory) {
 		change = undoer.UndoSourceChange
 	}
 	if err = change(ctx, in); adminapi.ReasonOf(err) == "identity-source-moved" {

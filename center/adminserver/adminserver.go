@@ -145,6 +145,9 @@ func (h *Handler) describeDirectory(ctx context.Context, _ awsapi.Caller, _ admi
 	if s.CanUndo(h.Center.Now()) {
 		until := s.Previous.ChangedAt.Add(center.UndoFor)
 		d.UndoUntil, d.UndoTo = &until, string(s.Previous.Type)
+		if s.Previous.IdP != nil {
+			d.UndoToEntityID = s.Previous.IdP.EntityID
+		}
 	}
 	err = h.Center.Store.View(ctx, func(r center.Reader) (err error) {
 		if d.UserCount, err = r.CountUsers(center.UserQuery{}); err != nil {
