@@ -14,6 +14,9 @@ import (
 // ErrHeld says that another run is at the same connection.
 var ErrHeld = errors.New("another run is at this connection")
 
+// errBusy says that another process has a lock.
+var errBusy = errors.New("the file is locked")
+
 // holder is who is at a connection, as the lock's file says to others.
 type holder struct {
 	Host    string    `json:"host"`
@@ -26,7 +29,7 @@ func (h holder) String() string {
 	if h.Process == 0 {
 		return "it does not say who it is"
 	}
-	return fmt.Sprintf("on the host %s, process %d, since %s", h.Host, h.Process, clock(h.Since))
+	return fmt.Sprintf("on the host %s, process %d, since %s", oneLine(h.Host), h.Process, clock(h.Since))
 }
 
 const (
@@ -37,7 +40,7 @@ const (
 
 // Hold keeps others who share the folder from changing the same connection, until release is called
 // or this process ends: the lock is the system's, so no kill leaves it behind. It fails with
-// ErrHeld. Where nothing can be written, or nobody remembers anything, nothing is held.
+// ErrHeld. Where nothing can be written or locked, or nobody remembers anything, nothing is held.
 //
 // What the side remembers is read again: it may be of before another run.
 func (c *Config) Hold(ctx context.Context) (release func(), err error) {
@@ -53,12 +56,17 @@ func (c *Config) Hold(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return release, nil //nolint:nilerr // as with all that runs remember
 	}
-	if err := waitLock(ctx, f); err != nil {
-		who := readHolder(f)
+	err = waitLock(ctx, f)
+	who := readHolder(f)
+	switch {
+	case errors.Is(err, errBusy):
 		_ = f.Close()
 		return release, fmt.Errorf(
 			"%w: %s. Both share %s. Wait for it, or end it, and run this again", ErrHeld, who, c.Folder,
 		)
+	case err != nil: // a file system without locks, or Ctrl-C, which ends the run elsewhere
+		_ = f.Close()
+		return release, ctx.Err()
 	}
 	c.held = true
 	writeHolder(f)
@@ -88,8 +96,8 @@ func openLock(file string) (*os.File, error) {
 // waitLock takes a lock, which whoever looks has for a moment too.
 func waitLock(ctx context.Context, f *os.File) (err error) {
 	for range holdLooks {
-		if err = lock(f); err == nil {
-			return nil
+		if err = lock(f); !errors.Is(err, errBusy) {
+			return err
 		}
 		select {
 		case <-time.After(holdPatience / holdLooks):
@@ -118,7 +126,7 @@ func writeHolder(f *os.File) {
 }
 
 // heldElsewhere says whether another run has the lock now. It is not known where no run has ever
-// taken it.
+// taken it, or none can.
 func (p *Plan) heldElsewhere() (is, known bool) {
 	if p.cfg.Folder == "" {
 		return false, false
@@ -129,5 +137,6 @@ func (p *Plan) heldElsewhere() (is, known bool) {
 		return false, false
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
-	return lock(f) != nil, true
+	err = lock(f)
+	return err != nil, err == nil || errors.Is(err, errBusy)
 }

@@ -214,6 +214,9 @@ func (t *tokenRotation) sortKept(other adminapi.BearerToken) (finished bool) {
 // the tenant gets another at once. So it does where the one that it has does not work before.
 func (t *tokenRotation) deleteLeft(ctx context.Context, left adminapi.BearerToken) error {
 	err := t.prove(ctx)
+	if err != nil && !refusesToken(err) { // such as a tenant that cannot reach AWS just now
+		return err
+	}
 	if err == nil {
 		if err := t.revoke(ctx, left); err != nil {
 			return err

@@ -38,6 +38,7 @@ type ofTenant struct {
 	thumbprint string // SHA-1, in hexadecimal, as Graph names it
 	der        []byte
 	start, end time.Time
+	signs      bool // the tenant has its key
 }
 
 // id is the certificate's at the center.
@@ -116,6 +117,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 		if k.Usage != "Verify" || len(found.der) == 0 {
 			continue
 		}
+		found.signs = signsWith(sp.KeyCredentials, k)
 		c.all = append(c.all, found)
 		if strings.EqualFold(found.thumbprint, *p.State.Principal.PreferredTokenSigningKeyThumbprint) {
 			c.active = found
@@ -125,7 +127,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 		return errors.New("the tenant does not show its active signing certificate")
 	}
 	for _, x := range c.all { // one that an interrupted run has made, or somebody else
-		if x.end.After(c.active.end) && x.start.Before(c.plan.cfg.Now().Add(ClockSkew)) && x.end.After(c.next.end) {
+		if x.signs && x.end.After(c.active.end) && x.start.Before(c.plan.cfg.Now().Add(ClockSkew)) && x.end.After(c.next.end) {
 			c.next = x
 		}
 	}
@@ -146,7 +148,7 @@ func certificateOf(k graph.KeyCredential) (ofTenant, error) {
 	if err != nil && k.Thumbprint == "" {
 		return ofTenant{}, fmt.Errorf("the tenant's certificate %s cannot be read: %w", k.KeyID, err)
 	}
-	return ofTenant{strings.ToUpper(thumbprint), der, k.StartDateTime, k.EndDateTime}, nil
+	return ofTenant{strings.ToUpper(thumbprint), der, k.StartDateTime, k.EndDateTime, true}, nil
 }
 
 // replacedOnes are the application's own certificates that the center trusts beside the active one,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -97,16 +98,24 @@ func (p *Plan) addCertificate(ctx context.Context) error {
 	return p.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": thumbprint})
 }
 
-// idle is the thumbprint of the certificate that lasts longest, if it lasts long.
+// idle is the thumbprint of the certificate that lasts longest, if it lasts long. The tenant has its
+// key: others are those of programs that sign in as the application.
 func (p *Plan) idle(keys []graph.KeyCredential) (thumbprint string) {
 	until, begun := p.cfg.Now().Add(lastsFor), p.cfg.Now().Add(ClockSkew)
 	for _, k := range keys {
 		found, err := certificateOf(k)
-		if err == nil && k.Usage == "Verify" && found.start.Before(begun) && found.end.After(until) {
+		if err == nil && signsWith(keys, k) && found.start.Before(begun) && found.end.After(until) {
 			thumbprint, until = found.thumbprint, found.end
 		}
 	}
 	return thumbprint
+}
+
+// signsWith says whether the tenant can sign with the certificate that a credential verifies.
+func signsWith(keys []graph.KeyCredential, verifies graph.KeyCredential) bool {
+	return verifies.Usage == "Verify" && slices.ContainsFunc(keys, func(k graph.KeyCredential) bool {
+		return k.Usage == "Sign" && k.CustomKeyIdentifier == verifies.CustomKeyIdentifier
+	})
 }
 
 // assigned are the ids of who is assigned to the application.
@@ -169,7 +178,14 @@ func (p *Plan) createJob(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.makes(
+	err := p.makes(
 		ctx, p.sync("/jobs"), graph.SynchronizationJob{TemplateID: graph.AWSSyncTemplate}, &p.State.Job, take,
 	)
+	var refused *graph.Error
+	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError { // somebody was quicker
+		if there, failed := take(ctx); there && failed == nil {
+			return nil
+		}
+	}
+	return err
 }
