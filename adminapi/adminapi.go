@@ -53,9 +53,10 @@ type Directory struct {
 	GroupCount      int
 	// IdPInitiatedSignIn says whether users may start at the external identity provider.
 	IdPInitiatedSignIn *bool      `json:",omitempty"`
-	UndoUntil          *time.Time `json:",omitempty"`               // until when the last change of the identity source can be undone
-	UndoTo             string     `json:",omitempty"`               // the identity source then: DIRECTORY or EXTERNAL_IDP
-	UndoToEntityID     string     `json:"UndoToEntityId,omitempty"` // of the identity provider then
+	UndoUntil          *time.Time `json:",omitempty"` // until when the last change of the identity source can be undone
+	UndoTo             string     `json:",omitempty"` // the identity source then: DIRECTORY or EXTERNAL_IDP
+	// UndoToEntityID is that of the identity provider then.
+	UndoToEntityID string `json:"UndoToEntityId,omitempty"`
 }
 
 // ServiceProvider is the answer of GetAWSSPConfigurationForDirectory.

@@ -127,7 +127,8 @@ func (c *certificateRotation) read(ctx context.Context) error {
 		return errors.New("the tenant does not show its active signing certificate")
 	}
 	for _, x := range c.all { // one that an interrupted run has made, or somebody else
-		if x.signs && x.end.After(c.active.end) && x.start.Before(c.plan.cfg.Now().Add(ClockSkew)) && x.end.After(c.next.end) {
+		begun := x.start.Before(c.plan.cfg.Now().Add(ClockSkew))
+		if x.signs && begun && x.end.After(c.active.end) && x.end.After(c.next.end) {
 			c.next = x
 		}
 	}

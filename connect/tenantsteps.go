@@ -98,8 +98,8 @@ func (p *Plan) addCertificate(ctx context.Context) error {
 	return p.patchPrincipal(ctx, map[string]any{"preferredTokenSigningKeyThumbprint": thumbprint})
 }
 
-// idle is the thumbprint of the certificate that lasts longest, if it lasts long. The tenant has its
-// key: others are those of programs that sign in as the application.
+// idle is the thumbprint of the certificate that lasts longest, if it lasts long, and that the
+// tenant has the key of: others are those of programs that sign in as the application.
 func (p *Plan) idle(keys []graph.KeyCredential) (thumbprint string) {
 	until, begun := p.cfg.Now().Add(lastsFor), p.cfg.Now().Add(ClockSkew)
 	for _, k := range keys {
