@@ -230,15 +230,19 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 	var holders []tenant.Holder
 	var roles []tenant.Role
 	now := s.scope()
-	if s.remote != "" {
-		if holders, roles, err = s.mirror.Assignments(ctx, s.remote, now.Roles); err != nil {
-			return false, err
-		}
+	here, err := s.config.State.Assignments(
+		ctx, tenant.AssignmentQuery{ServicePrincipalID: s.job.ServicePrincipalID},
+	)
+	if err == nil && s.remote != "" {
+		holders, err = s.assigned(ctx, here, &roles)
+	}
+	if err != nil {
+		return false, err
 	}
 	for _, id := range groups {
 		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
 	}
-	unknown, err := s.unknown(ctx, named, holders)
+	unknown, err := s.unknown(ctx, here, named, holders)
 	if err != nil {
 		return false, err
 	}
@@ -264,19 +268,75 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 	)
 }
 
-// unknown are those of some people and groups, and of holders, who are not in the directory here.
-// Whoever is assigned in it is.
-func (s *Synchronizer) unknown(
-	ctx context.Context, named []tenant.PrincipalID, holders []tenant.Holder,
-) (unknown map[tenant.PrincipalID]bool, err error) {
-	assigned, err := s.config.State.Assignments(
-		ctx, tenant.AssignmentQuery{ServicePrincipalID: s.job.ServicePrincipalID},
-	)
+// assigned reads who is assigned, and the roles of the application where these matter. Of a
+// directory that several servers have, one may answer that does not know yet what another one has
+// said: who is assigned and was not, or was and is not, counts when two answers agree. All else
+// waits for another cycle.
+func (s *Synchronizer) assigned(
+	ctx context.Context, here []tenant.Assignment, all *[]tenant.Role,
+) (list []tenant.Holder, err error) {
+	roles := s.scope().Roles
+	read := func() (list []tenant.Holder, err error) {
+		list, *all, err = s.mirror.Assignments(ctx, s.remote, roles)
+		return list, err
+	}
+	if list, err = read(); err != nil || len(here) == 0 {
+		return list, err
+	}
+	was, is := map[tenant.Holder]bool{}, setOf(list)
+	for _, a := range here {
+		h := tenant.Holder{Principal: a.PrincipalID}
+		if roles {
+			h.Role = a.RoleID
+		}
+		was[h] = !slices.Contains(s.groups, tenant.GroupID(a.PrincipalID)) || is[h] // else by being followed
+	}
+	maps.DeleteFunc(was, func(_ tenant.Holder, assigned bool) bool { return !assigned })
+	for h := range is {
+		if s.strange[h.Principal] {
+			was[h] = true
+		}
+	}
+	if maps.Equal(was, is) {
+		return list, nil
+	}
+	second, err := read()
 	if err != nil {
 		return nil, err
 	}
+	still := setOf(second)
+	list = nil
+	for h := range union(was, is, still) {
+		if (is[h] && still[h]) || (was[h] && (is[h] || still[h])) {
+			list = append(list, h)
+		}
+	}
+	return list, nil
+}
+
+func setOf(list []tenant.Holder) map[tenant.Holder]bool {
+	set := map[tenant.Holder]bool{}
+	for _, h := range list {
+		set[h] = true
+	}
+	return set
+}
+
+func union(sets ...map[tenant.Holder]bool) map[tenant.Holder]bool {
+	all := map[tenant.Holder]bool{}
+	for _, set := range sets {
+		maps.Copy(all, set)
+	}
+	return all
+}
+
+// unknown are those of some people and groups, and of holders, who are not in the directory here.
+// Whoever is assigned in it is.
+func (s *Synchronizer) unknown(
+	ctx context.Context, here []tenant.Assignment, named []tenant.PrincipalID, holders []tenant.Holder,
+) (unknown map[tenant.PrincipalID]bool, err error) {
 	looked := map[tenant.PrincipalID]bool{}
-	for _, a := range assigned {
+	for _, a := range here {
 		looked[a.PrincipalID] = true
 	}
 	ids := slices.Clone(named)

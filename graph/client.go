@@ -250,7 +250,7 @@ const maxPages = 10_000 //bound:list pages of a list of Graph
 
 // Pages hands each page of a collection to use, in order.
 func Pages[T any](ctx context.Context, c *Client, path string, use func([]T)) error {
-	first := path
+	first, been := path, Trail{}
 	for range maxPages {
 		var page Page[T]
 		if err := c.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
@@ -260,7 +260,7 @@ func Pages[T any](ctx context.Context, c *Client, path string, use func([]T)) er
 		if page.NextLink == "" {
 			return nil
 		}
-		if err := Onward(path, page.NextLink); err != nil {
+		if err := been.Onward(path, page.NextLink); err != nil {
 			return err
 		}
 		path = page.NextLink
@@ -269,9 +269,12 @@ func Pages[T any](ctx context.Context, c *Client, path string, use func([]T)) er
 	return fmt.Errorf("%s has more than %d pages", first, maxPages)
 }
 
-// Onward refuses a next page that is the one that was just read: the list would never end.
-func Onward(read, next string) error {
-	if read != next {
+// Trail are the pages of a list that were read.
+type Trail map[string]bool
+
+// Onward notes that a page was read, and refuses a next one that was: the list would never end.
+func (t Trail) Onward(read, next string) error {
+	if t[read] = true; !t[next] {
 		return nil
 	}
 	path, _, _ := strings.Cut(read, "?")

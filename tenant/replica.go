@@ -102,7 +102,7 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
 	case err == nil && holder.ID != u.ID && holder.Removed: // the target has only one of a name
-		if err := removeReplicated(tx, touched, Mark{KindUser, PrincipalID(holder.ID)}); err != nil {
+		if err := forgetReplicated(tx, touched, holder.ID); err != nil {
 			return err
 		}
 	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
@@ -131,7 +131,7 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 		return nilIfNoRow(err)
 	}
 	if u.UserPrincipalName == u.nameTaken() {
-		return removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)})
+		return forgetReplicated(tx, touched, id)
 	}
 	if err := t.endSessions(tx, &u); err != nil {
 		return err
@@ -139,6 +139,17 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 	u.Enabled, u.Removed = false, true
 	touched.add(KindUser, PrincipalID(id))
 	return tx.PutUser(u)
+}
+
+// LeftNote is the name of the note that a user was forgotten who may be restored at the original,
+// with memberships that nobody tells again.
+func LeftNote(id UserID) string { return "left/" + string(id) }
+
+// forgetReplicated forgets a user who was deleted and may be restored.
+func forgetReplicated(tx Tx, touched *Touched, id UserID) error {
+	return errors.Join(
+		removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)}), tx.PutNote(LeftNote(id), "restorable"),
+	)
 }
 
 func removeReplicated(tx Tx, touched *Touched, m Mark) error {
@@ -169,8 +180,11 @@ func nilIfNoRow(err error) error {
 }
 
 func replicateMember(tx Tx, touched *Touched, c Change) error {
-	_, err := tx.Member(GroupID(c.ID), c.Member.ID)
+	was, err := tx.Member(GroupID(c.ID), c.Member.ID)
 	there := err == nil
+	if there { // whoever leaves need not come with a kind
+		c.Member.Kind = was.Kind
+	}
 	if err != nil && !errors.Is(err, refusal.ErrNoRow) {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -32,7 +31,8 @@ type Mirror struct {
 	read      int
 	lookedFor bool // who has lost their name, once
 
-	met, named map[tenant.Mark]bool // in this pull: who has come, and who was named as member or manager
+	// In this pull: who has come, and was there; and who was named as member or manager.
+	met, named map[tenant.Mark]bool
 }
 
 // Pulled is what a pull has found.
@@ -128,53 +128,78 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	if link != "" {
-		if !m.Graph.Has(link) {
-			return false, fmt.Errorf(
-				"this directory was read from another Microsoft Graph than %s, and the token is not sent there: "+
-					"use the Graph that it was read from, or start with an empty data folder",
-				m.Graph.BaseURL,
-			)
+	if link != "" && !m.Graph.Has(link) {
+		return false, fmt.Errorf(
+			"this directory was read from another Microsoft Graph than %s, and the token is not sent there: "+
+				"use the Graph that it was read from, or start with an empty data folder",
+			m.Graph.BaseURL,
+		)
+	}
+	for try := 1; link != "" && try <= maxFollows; try++ {
+		pages, err := m.follow(ctx, c, link, newRound(nil))
+		if err == nil {
+			err = m.lookAgain(ctx, c.kind)
 		}
-		err := m.follow(ctx, c, link, nil)
 		if err == nil && c.kind == tenant.KindUser && !m.lookedFor {
 			m.lookedFor, err = m.readNameless(ctx)
 		}
-		var refused *graph.Error
-		if !errors.As(err, &refused) ||
-			(refused.Status != http.StatusGone && refused.Code != "syncStateNotFound" &&
-				refused.Code != "resyncRequired") {
+		if !errors.As(err, new(*lostError)) {
 			return false, err
 		}
+		if pages == 0 { // the place of the last time, and not that of a page
+			break
+		}
 	}
-	seen := &census{objects: map[string]bool{}, members: map[string]map[string]bool{}}
-	if err := m.follow(ctx, c, c.first, seen); err != nil {
+	r := newRound(&census{objects: map[string]bool{}, members: map[string]map[string]bool{}})
+	_, err = m.follow(ctx, c, c.first, r)
+	if err == nil {
+		err = m.makeSure(ctx, r)
+	}
+	if err != nil {
 		return true, err
 	}
-	return true, m.forgetUnseen(ctx, c, seen)
+	return true, m.forgetUnseen(ctx, c, r.seen)
 }
 
-// census has the objects that were met while everything was read: all others here no longer exist
-// there.
-type census struct {
-	objects map[string]bool
-	members map[string]map[string]bool
-	next    string // the link to go on by, kept when what was not met is gone
+// maxFollows is how often a delta query begins where it has ended the last time, if its pages get
+// lost on the way.
+const maxFollows = 2 //bound:depth how often a delta query is begun again, before everything is read
+
+// lostError says that a Graph does not know any more, or not yet, what a link stands for, so that
+// it is of no use to follow it once more.
+type lostError struct{ error }
+
+// Unwrap returns what the Graph has said.
+func (l *lostError) Unwrap() error { return l.error }
+
+// lost marks an answer to a link of a delta query, if the link is lost. Tokens live for seven days
+// and those of pages for minutes; what is answered then is a 400, 404 or 410, with codes in any
+// letter case. Source: "Delta query overview", "Duration of change tracking tokens".
+func lost(err error) error {
+	var refused *graph.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	gone := refused.Status == http.StatusGone
+	ours := (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound) && refused.Code != ""
+	resync := strings.EqualFold(refused.Code, "syncStateNotFound") || strings.EqualFold(refused.Code, "resyncRequired")
+	if gone || ours || resync {
+		return &lostError{err}
+	}
+	return err
 }
 
 // maxPages bounds a delta query: a million objects in the smallest pages that are met.
 const maxPages = 20_000 //bound:list pages of a delta query that are read
 
-// follow reads pages until the link for the next time, which is kept with the last page.
-func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *census) error {
-	for range maxPages {
+// follow reads pages until the link for the next time, which is kept with the last page. It returns
+// how many it has read.
+func (m *Mirror) follow(ctx context.Context, c collection, path string, r *round) (pages int, err error) {
+	been := graph.Trail{}
+	for ; pages < maxPages; pages++ {
 		var page graph.DeltaPage[map[string]any]
 		if err := m.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return err
-		}
-		replica, err := m.translate(ctx, c.kind, page.Value, seen)
-		if err != nil {
-			return err
+			return pages, lost(err)
 		}
 		m.read += len(page.Value)
 		if m.Progress != nil {
@@ -185,29 +210,71 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, seen *ce
 			next = page.DeltaLink
 		}
 		if !m.Graph.Has(next) {
-			return fmt.Errorf("the next page is not at %s, and the token is not sent elsewhere", m.Graph.BaseURL)
+			return pages, fmt.Errorf(
+				"the next page is not at %s, and the token is not sent elsewhere", m.Graph.BaseURL,
+			)
 		}
 		note := tenant.Note{}
 		switch {
-		case page.NextLink == "" && seen == nil:
+		case page.NextLink == "" && r.seen == nil:
 			note = tenant.Note{Name: c.note, Text: next}
 		case page.NextLink == "":
-			seen.next = next
+			r.seen.next = next
 		}
-		if len(page.Value) > 0 || note.Name != "" {
-			if err := m.keep(ctx, replica, note); err != nil {
-				return err
-			}
+		if err := m.take(ctx, c.kind, page.Value, r, note); err != nil || page.NextLink == "" {
+			return pages, err
 		}
-		if page.NextLink == "" {
-			return nil
-		}
-		if err := graph.Onward(path, next); err != nil {
-			return err
+		if err := been.Onward(path, next); err != nil {
+			return pages, &lostError{err}
 		}
 		path = next
 	}
-	return errors.New("the delta query does not end")
+	return pages, errors.New("the delta query does not end")
+}
+
+// take keeps what is on a page, in its order: an object may come more than once on it, and what
+// comes later is about what has come before. The note is kept last.
+func (m *Mirror) take(
+	ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, r *round, note tenant.Note,
+) error {
+	parts := apart(objects)
+	for i, part := range parts {
+		replica, err := m.translate(ctx, kind, part, r)
+		if err != nil {
+			return err
+		}
+		last := tenant.Note{}
+		if i == len(parts)-1 && len(r.unsure) == 0 {
+			last = note
+		}
+		if err := m.keep(ctx, replica, last); err != nil {
+			return err
+		}
+	}
+	if note.Name == "" || (len(r.unsure) == 0 && len(parts) > 0) {
+		return nil
+	}
+	if err := m.makeSure(ctx, r); err != nil {
+		return err
+	}
+	return m.keep(ctx, tenant.Replica{}, note)
+}
+
+// apart splits objects into parts in which none comes twice.
+func apart(objects []map[string]any) (parts [][]map[string]any) {
+	in, from := map[string]bool{}, 0
+	for i, x := range objects {
+		id, _ := x["id"].(string)
+		if in[id] {
+			parts, from = append(parts, objects[from:i]), i
+			clear(in)
+		}
+		in[id] = true
+	}
+	if from < len(objects) {
+		parts = append(parts, objects[from:])
+	}
+	return parts
 }
 
 // keepSize is how many changes share a transaction.
@@ -255,59 +322,66 @@ func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note
 	return m.Tenant.Replicate(ctx, actor, page, note)
 }
 
-// translate makes of a page what the directory keeps. An object has the properties that have
-// changed, at least: the others stay.
+// translate makes of a part of a page what the directory keeps. An object has the properties that
+// have changed, at least: the others stay.
 func (m *Mirror) translate(
-	ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, seen *census,
+	ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, in *round,
 ) (r tenant.Replica, err error) {
 	for _, x := range objects {
 		id, _ := x["id"].(string)
 		if id == "" {
 			return r, errors.New("an object without an id")
 		}
-		reason := ""
-		if removed, ok := x["@removed"].(map[string]any); ok {
-			reason, _ = removed["reason"].(string)
-			if reason != "changed" {
-				reason = "deleted"
-			}
-		}
-		anew := seen != nil && !seen.objects[id] // one with many members comes on several pages
-		if seen != nil && reason == "" {
-			seen.objects[id] = true
-		}
-		if reason == "" {
-			m.met[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)}] = true
-		}
+		mark := tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)}
+		reason := removal(x)
+		anew := in.seen != nil && !in.seen.objects[id] // one with many members comes on several pages
+		m.meet(in, mark, reason)
 		switch {
 		case kind == tenant.KindUser && reason == "changed":
 			r.Removed = append(r.Removed, tenant.UserID(id))
 		case kind == tenant.KindUser && reason == "":
-			u, err := m.user(ctx, tenant.UserID(id), x, anew)
+			who, err := m.come(ctx, tenant.UserID(id), x, in.seen != nil, anew)
+			if errors.Is(err, errNobody) {
+				m.met[mark], err = false, m.later(ctx, mark)
+			}
 			if err != nil {
 				return r, err
 			}
-			r.Users = append(r.Users, u)
-			if u.ManagerID != "" && x["manager@delta"] != nil {
-				m.named[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ManagerID)}] = true
+			r.Users, r.Members = append(r.Users, who.Users...), append(r.Members, who.Members...)
+			for _, u := range who.Users {
+				if u.ManagerID != "" && x["manager@delta"] != nil {
+					m.named[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ManagerID)}] = true
+				}
 			}
 		case reason != "":
-			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(id)})
+			r.Gone = append(r.Gone, mark)
 		default:
-			g, err := m.group(ctx, tenant.GroupID(id), x, anew)
+			g, err := m.group(ctx, tenant.GroupID(id), x, in.seen, anew)
 			if err != nil {
 				return r, err
 			}
-			r.Groups = append(r.Groups, g)
-			for _, c := range members(id, x, seen) {
-				r.Members = append(r.Members, c)
-				if !c.Removed {
+			r.Groups, r.Members = append(r.Groups, g.Groups...), append(r.Members, g.Members...)
+			for _, c := range g.Members {
+				if !c.Removed && !m.met[c.Member] {
 					m.named[c.Member] = true
 				}
 			}
 		}
 	}
 	return r, nil
+}
+
+// removal is why an object is not there any more: "changed" can be restored, "deleted" cannot; ""
+// for one that is there.
+func removal(x map[string]any) string {
+	if x["@removed"] == nil {
+		return ""
+	}
+	removed, _ := x["@removed"].(map[string]any)
+	if removed["reason"] == "changed" {
+		return "changed"
+	}
+	return "deleted"
 }
 
 // user merges what has come into the user as it is here; where everything is read anew, what has
@@ -319,8 +393,8 @@ func (m *Mirror) user(ctx context.Context, id tenant.UserID, x map[string]any, a
 		u = tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}
 	case err != nil:
 		return u, err
-	case anew:
-		u = tenant.User{ID: id, CreatedAt: u.CreatedAt}
+	case anew: // what cannot be read is not gone
+		u = tenant.User{ID: id, CreatedAt: u.CreatedAt, Enabled: u.Enabled}
 	}
 	u.Removed = false // it is back
 	for _, t := range u.Texts() {
@@ -367,51 +441,25 @@ func (m *Mirror) user(ctx context.Context, id tenant.UserID, x map[string]any, a
 	return u, nil
 }
 
-// readNameless reads those again whose name somebody else has taken here, and who have not come
-// with another one since: earlier releases took names of people who had them. Who is not there is
-// gone, and who cannot be read is left for later: read is false. A name that is given back may be
-// taken from somebody, hence the second look.
-func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
-	read = true
-	for range 2 {
-		users, err := m.Tenant.Users(ctx, tenant.Query{Search: tenant.NameTaken, Limit: keepSize})
-		if err != nil {
-			return false, err
-		}
-		for _, u := range users {
-			if u.UserPrincipalName != string(u.ID)+tenant.NameTaken {
-				continue
-			}
-			page := tenant.Replica{Gone: []tenant.Mark{{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}}}
-			var x map[string]any
-			properties := strings.TrimSuffix(userProperties, ",manager")
-			path := "/users/" + url.PathEscape(string(u.ID)) + "?$select=" + properties
-			err := m.Graph.Do(ctx, http.MethodGet, path, nil, &x)
-			if err == nil {
-				u, err = m.user(ctx, u.ID, x, false)
-				page = tenant.Replica{Users: []tenant.User{u}}
-			}
-			var refused *graph.Error
-			gone := errors.As(err, &refused) && refused.Code == "Request_ResourceNotFound"
-			if err != nil && !gone {
-				read = false
-				continue
-			}
-			if err := m.keep(ctx, page, tenant.Note{}); err != nil {
-				return false, err
-			}
-		}
-	}
-	return read, nil
-}
-
-func (m *Mirror) group(ctx context.Context, id tenant.GroupID, x map[string]any, anew bool) (tenant.Group, error) {
+// group merges what has come into the group as it is here, and says who came to it and who left it.
+// One that is not here, though its members are not read anew, may have been restored: who its
+// members are is asked for.
+func (m *Mirror) group(
+	ctx context.Context, id tenant.GroupID, x map[string]any, seen *census, anew bool,
+) (tenant.Replica, error) {
+	var changes []tenant.Change
 	g, err := m.Tenant.Group(ctx, id)
 	switch {
 	case refusal.KindOf(err) == refusal.NotFound:
 		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
-	case anew:
+		if seen == nil {
+			changes, err = m.membersOf(ctx, id)
+		}
+	case err == nil && anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
+	}
+	if err != nil {
+		return tenant.Replica{}, err
 	}
 	for name, field := range map[string]*string{
 		"displayName":  &g.DisplayName,
@@ -425,7 +473,8 @@ func (m *Mirror) group(ctx context.Context, id tenant.GroupID, x map[string]any,
 	if v, come := x["securityEnabled"].(bool); come {
 		g.SecurityEnabled = v
 	}
-	return g, err
+	changes = append(changes, members(string(id), x, seen)...)
+	return tenant.Replica{Groups: []tenant.Group{g}, Members: changes}, nil
 }
 
 // members are the users and groups that came to a group or left it; devices and the like are no
@@ -435,14 +484,12 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 	for _, v := range list {
 		member, _ := v.(map[string]any)
 		id, _ := member["id"].(string)
-		kind := map[any]tenant.ObjectKind{
-			graph.DirectoryUserType:  tenant.KindUser,
-			graph.DirectoryGroupType: tenant.KindGroup,
-		}[member["@odata.type"]]
-		if id == "" || kind == "" {
+		named, _ := member["@odata.type"].(string)
+		kind := kinds[named]
+		_, removed := member["@removed"]
+		if id == "" || (kind == "" && !removed) { // whoever leaves need not say what they are
 			continue
 		}
-		_, removed := member["@removed"]
 		changes = append(
 			changes,
 			tenant.Change{
@@ -459,85 +506,4 @@ func members(groupID string, x map[string]any, seen *census) (changes []tenant.C
 		}
 	}
 	return changes
-}
-
-// forgetUnseen removes what was not met when everything was read, and keeps the link to go on by:
-// if it did not come to that, everything is read again.
-func (m *Mirror) forgetUnseen(ctx context.Context, c collection, seen *census) error {
-	var r tenant.Replica
-	kind, note := c.kind, tenant.Note{Name: c.note, Text: seen.next}
-	if kind == tenant.KindUser {
-		users, err := m.Tenant.Users(ctx, tenant.Query{})
-		if err != nil {
-			return err
-		}
-		for _, u := range users {
-			if !seen.objects[string(u.ID)] {
-				r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ID)})
-			}
-		}
-		return m.keep(ctx, r, note)
-	}
-	groups, err := m.Tenant.Groups(ctx, tenant.Query{})
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
-		if !seen.objects[string(g.ID)] {
-			r.Gone = append(r.Gone, tenant.Mark{Kind: kind, ID: tenant.PrincipalID(g.ID)})
-			continue
-		}
-		there, err := m.Tenant.Members(ctx, g.ID)
-		if err != nil {
-			return err
-		}
-		for _, x := range there {
-			if !seen.members[string(g.ID)][string(x.MemberID)] {
-				r.Members = append(
-					r.Members,
-					tenant.Change{
-						Mark:    tenant.Mark{Kind: kind, ID: tenant.PrincipalID(g.ID)},
-						Member:  tenant.Mark{Kind: x.Kind, ID: x.MemberID},
-						Removed: true,
-					},
-				)
-			}
-		}
-	}
-	return m.keep(ctx, r, note)
-}
-
-// Assignments are who is assigned to an application there, and its app roles where they matter.
-func (m *Mirror) Assignments(
-	ctx context.Context, there string, withRoles bool,
-) (holders []tenant.Holder, roles []tenant.Role, err error) {
-	var app graph.ServicePrincipal
-	path := "/servicePrincipals/" + url.PathEscape(there)
-	if withRoles {
-		if err := m.Graph.Do(ctx, http.MethodGet, path+"?$select=id,appRoles", nil, &app); err != nil {
-			return nil, nil, fmt.Errorf("read the app roles: %w", err)
-		}
-	}
-	roles = make([]tenant.Role, len(app.AppRoles))
-	for i, r := range app.AppRoles {
-		roles[i] = tenant.Role{ID: tenant.AppRoleID(r.ID), DisplayName: r.DisplayName, Disabled: !r.IsEnabled}
-		if r.Value != nil {
-			roles[i].Value = *r.Value
-		}
-	}
-	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, path+"/appRoleAssignedTo?$top=999")
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the assignments: %w", err)
-	}
-	holders = make([]tenant.Holder, 0, len(list))
-	for _, a := range list {
-		if a.PrincipalType != "ServicePrincipal" {
-			h := tenant.Holder{Principal: tenant.PrincipalID(a.PrincipalID)}
-			if withRoles {
-				h.Role = tenant.AppRoleID(a.AppRoleID)
-			}
-			holders = append(holders, h)
-		}
-	}
-	return holders, roles, nil
 }

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -247,6 +248,55 @@ func TestOnlyWhatHasComeIsChanged(t *testing.T) {
 	}, "a=ada.l@x*(Prof,b,e,1) b=ada@x* c=cy@x g=G:ah h=H:")
 }
 
+// TestAContradictionIsLookedAtAgain: it was said of somebody that they were deleted and that they
+// are there, in this order or the other, and who asks for them hears something else than what was
+// said last. Nobody gets access because of that, and two minutes later whoever is there has it.
+func TestAContradictionIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	here := `{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true,"jobTitle":"Dr"}`
+	removed := `{"id":"a","@removed":{"reason":"changed"}}`
+	nobody := `404 {"error":{"code":"Request_ResourceNotFound","message":"no such user"}}`
+	without := strings.Replace(began, "ada@x*", "ada@x", 1)
+	for name, c := range map[string]struct {
+		delta, now, then string
+		state            string
+	}{
+		"deleted at last, and restored": {here + "," + removed, here, here, began},
+		"deleted at last":               {here + "," + removed, here, nobody, without},
+		"there at last, and restored":   {removed + "," + here, nobody, here, began},
+		"there at last":                 {removed + "," + here, nobody, nobody, without},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			p.want(map[string]string{
+				"/users/delta?d1": `{"value":[` + c.delta + `],"@odata.deltaLink":"HOST/users/delta?d2"}`,
+				"/users/a":        c.now,
+			}, without)
+			p.want(map[string]string{"/users/a": c.then}, without)
+			at := time.Now().Add(2 * time.Minute)
+			p.mirror.Tenant.Now = func() time.Time { return at }
+			p.want(map[string]string{"/users/a": c.then}, c.state)
+			p.want(map[string]string{"/users/a": nobody}, c.state)
+		})
+	}
+}
+
+// TestSomebodyUnknownIsAskedFor: only what has changed comes of somebody who is not here. All of
+// them is read; and who is not there is nobody.
+func TestSomebodyUnknownIsAskedFor(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	p.want(map[string]string{
+		"/users/delta?d1": `{"value":[{"id":"y","jobTitle":"Dr"},{"id":"z","jobTitle":"Dr"}],
+			"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		"/users/y": `{"id":"y","userPrincipalName":"yan@x","displayName":"Yan","accountEnabled":true}`,
+		"/users/z": `404 {"error":{"code":"Request_ResourceNotFound","message":"no such user"}}`,
+	}, began+" y=yan@x*(Dr,,,)")
+}
+
 func TestALostDeltaIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)
@@ -392,6 +442,9 @@ func TestWhatIsNotADirectory(t *testing.T) {
 		"a refusal": {
 			`403 {"error":{"code":"Authorization_RequestDenied","message":"Insufficient privileges"}}`,
 			"Insufficient privileges",
+		},
+		"an id that is a list": {
+			`{"value":[{"id":[]},{"id":[]}],"@odata.deltaLink":"HOST/users/delta?d"}`, "without an id",
 		},
 		"a list of texts":   {`{"value":["x"],"@odata.deltaLink":"HOST/users/delta?d"}`, "not the JSON"},
 		"pages in a circle": {`{"value":[],"@odata.nextLink":"HOST/users/delta?p2"}`, "does not end"},

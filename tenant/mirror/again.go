@@ -1,0 +1,282 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// round is one delta query, from its first page to its last one.
+type round struct {
+	seen   *census              // everything is read; nil: what has changed
+	unsure map[tenant.Mark]bool // objects of which was said that they are there, and that they are not
+}
+
+func newRound(seen *census) *round { return &round{seen, map[tenant.Mark]bool{}} }
+
+// meet notes what a page says of an object. Of all that can be restored, nothing is gone.
+func (m *Mirror) meet(in *round, mark tenant.Mark, reason string) {
+	if was, come := m.met[mark]; come && was != (reason == "") {
+		in.unsure[mark] = true
+	}
+	m.met[mark] = reason == ""
+	if in.seen != nil && (reason == "" || (reason == "changed" && mark.Kind == tenant.KindUser)) {
+		in.seen.objects[string(mark.ID)] = true
+	}
+}
+
+// makeSure asks for those of whom was said, in one round, that they are there and that they are
+// not: the order in which that comes need not be the one in which it has happened. Whoever was
+// removed at last stays so. Where the answer says something else, it may be an older one: they are
+// looked at again later.
+func (m *Mirror) makeSure(ctx context.Context, r *round) error {
+	for mark := range r.unsure {
+		page, err := m.readOne(ctx, mark)
+		if err != nil {
+			return err
+		}
+		if there := len(page.Users)+len(page.Groups) > 0; there != m.met[mark] {
+			err = m.later(ctx, mark)
+		}
+		if err == nil && m.met[mark] {
+			err = m.keep(ctx, page, tenant.Note{})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	clear(r.unsure)
+	return nil
+}
+
+// readOne reads a user or a group by itself. One that is not found may be restored.
+func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica, error) {
+	x, err := m.ask(ctx, mark)
+	switch {
+	case notFound(err) && mark.Kind == tenant.KindUser:
+		return tenant.Replica{Removed: []tenant.UserID{tenant.UserID(mark.ID)}}, nil
+	case notFound(err):
+		return tenant.Replica{Gone: []tenant.Mark{mark}}, nil
+	case err != nil:
+		return tenant.Replica{}, err
+	case mark.Kind == tenant.KindUser:
+		return m.come(ctx, tenant.UserID(mark.ID), x, false, false)
+	}
+	return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
+}
+
+// ask asks for the properties of a user or a group.
+func (m *Mirror) ask(ctx context.Context, mark tenant.Mark) (x map[string]any, err error) {
+	path, names := "/users/", strings.TrimSuffix(userProperties, ",manager")
+	if mark.Kind == tenant.KindGroup {
+		path, names = "/groups/", strings.TrimSuffix(groupProperties, ",members")
+	}
+	path += url.PathEscape(string(mark.ID)) + "?$select=id," + names
+	err = m.Graph.Do(ctx, http.MethodGet, path, nil, &x)
+	return x, err
+}
+
+// lookLater is after what time an object is looked at again of which the source has said two
+// things: what one of its servers knows, all do by then.
+const lookLater = 2 * time.Minute //bound:wait a second look at an object that a Graph contradicts itself about
+
+// noteLater is the name of the note with the objects that are looked at again.
+const noteLater = "look-again"
+
+// second is a look that is still to come.
+type second struct {
+	Mark tenant.Mark `json:"mark"`
+	At   time.Time   `json:"at"`
+}
+
+// maxLater bounds how many are.
+const maxLater = 1000 //bound:list objects that a mirror looks at again later
+
+func (m *Mirror) toCome(ctx context.Context) (list []second, err error) {
+	text, err := m.Tenant.Note(ctx, noteLater)
+	if err != nil || text == "" || json.Unmarshal([]byte(text), &list) != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (m *Mirror) keepLater(ctx context.Context, list []second) error {
+	text, _ := json.Marshal(list) // plain fields always encode
+	return m.Tenant.SetNote(ctx, tenant.Note{Name: noteLater, Text: string(text)})
+}
+
+// later has an object looked at again.
+func (m *Mirror) later(ctx context.Context, mark tenant.Mark) error {
+	list, err := m.toCome(ctx)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(s second) bool { return s.Mark == mark })
+	list = append(list, second{mark, m.Tenant.Now().Add(lookLater)})
+	return m.keepLater(ctx, list[max(0, len(list)-maxLater):])
+}
+
+// lookAgain looks at those of a kind whose time has come.
+func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
+	list, err := m.toCome(ctx)
+	if err != nil {
+		return err
+	}
+	now := m.Tenant.Now()
+	var rest, due []second
+	for _, s := range list {
+		if s.Mark.Kind == kind && (!s.At.After(now) || s.At.Sub(now) > lookLater) { // or the clock was set back
+			due = append(due, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	for _, s := range due {
+		page, err := m.readOne(ctx, s.Mark)
+		if err == nil {
+			err = m.keep(ctx, page, tenant.Note{})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	return m.keepLater(ctx, rest)
+}
+
+// come is user, for one who has come. Of one who is not here all is asked for, where a delta tells
+// only what has changed; and who was forgotten, and is restored, is in the groups again in which
+// they were. It fails with errNobody when there is nobody.
+func (m *Mirror) come(
+	ctx context.Context, id tenant.UserID, x map[string]any, full, anew bool,
+) (who tenant.Replica, err error) {
+	_, err = m.Tenant.User(ctx, id)
+	known := full || refusal.KindOf(err) != refusal.NotFound
+	_, named := x["userPrincipalName"].(string)
+	if _, able := x["accountEnabled"].(bool); !known && !(named && able) {
+		whole, err := m.ask(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)})
+		switch {
+		case err == nil:
+			maps.Copy(whole, x)
+			x = whole
+		case notFound(err):
+			return who, errNobody
+		case !named || !refused(err):
+			return who, err
+		}
+	}
+	u, err := m.user(ctx, id, x, anew)
+	if err != nil {
+		return who, err
+	}
+	if who.Users = []tenant.User{u}; known {
+		return who, nil
+	}
+	left, err := m.Tenant.Note(ctx, tenant.LeftNote(id))
+	if err == nil && left != "" {
+		who.Members, err = m.groupsOf(ctx, id)
+	}
+	return who, err
+}
+
+// errNobody says that somebody of whom something has changed is not there.
+var errNobody = errors.New("there is nobody")
+
+func notFound(err error) bool {
+	var e *graph.Error
+	return errors.As(err, &e) && e.Code == "Request_ResourceNotFound"
+}
+
+// refused says that a Graph does not want to answer, now and later.
+func refused(err error) bool {
+	var e *graph.Error
+	return errors.As(err, &e) && e.Status/100 == 4 && e.RetryAfter == 0
+}
+
+// groupsOf are the groups here that a user is in there.
+func (m *Mirror) groupsOf(ctx context.Context, id tenant.UserID) (list []tenant.Change, err error) {
+	in, err := graph.All[graph.DirectoryObject](
+		ctx, m.Graph, "/users/"+url.PathEscape(string(id))+"/memberOf?$select=id&$top=999",
+	)
+	if err != nil && !refused(err) {
+		return nil, err
+	}
+	for _, g := range in {
+		_, err := m.Tenant.Group(ctx, tenant.GroupID(g.ID))
+		switch {
+		case err == nil:
+			list = append(list, tenant.Change{
+				Mark:   tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)},
+				Member: tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)},
+			})
+		case refusal.KindOf(err) != refusal.NotFound:
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// membersOf are the users and groups in a group there.
+func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
+	in, err := graph.All[graph.DirectoryObject](
+		ctx, m.Graph, "/groups/"+url.PathEscape(string(id))+"/members?$select=id&$top=999",
+	)
+	if err != nil && !refused(err) {
+		return nil, err
+	}
+	for _, x := range in {
+		if kind := kinds[x.ODataType]; kind != "" && x.ID != "" {
+			list = append(list, tenant.Change{
+				Mark:   tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)},
+				Member: tenant.Mark{Kind: kind, ID: tenant.PrincipalID(x.ID)},
+			})
+		}
+	}
+	return list, nil
+}
+
+// kinds are the types of members that matter.
+var kinds = map[string]tenant.ObjectKind{
+	graph.DirectoryUserType:  tenant.KindUser,
+	graph.DirectoryGroupType: tenant.KindGroup,
+}
+
+// readNameless reads those again whose name somebody else has taken here, and who have not come
+// with another one since: earlier releases took names of people who had them. Who is not there is
+// gone, and who cannot be read is left for later: read is false. A name that is given back may be
+// taken from somebody, hence the second look.
+func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
+	read = true
+	for range 2 {
+		users, err := m.Tenant.Users(ctx, tenant.Query{Search: tenant.NameTaken, Limit: keepSize})
+		if err != nil {
+			return false, err
+		}
+		for _, u := range users {
+			if u.UserPrincipalName != string(u.ID)+tenant.NameTaken {
+				continue
+			}
+			page, err := m.readOne(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+			if err != nil {
+				read = false
+				continue
+			}
+			if err := m.keep(ctx, page, tenant.Note{}); err != nil {
+				return false, err
+			}
+		}
+	}
+	return read, nil
+}
