@@ -43,6 +43,7 @@ func (u *undoing) listing(withPeople bool) string {
 		u.t.Fatal(err)
 	}
 	d.UndoUntil, d.UndoTo = nil, ""
+	d.UndoToEntityID = ""
 	if !withPeople { // the cycle made some, and deleting them is another choice
 		d.UserCount, d.GroupCount = 0, 0
 		b.Users, b.Groups = nil, nil
