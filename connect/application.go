@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type askedApplication struct {
 	Tenant string    `json:"tenant"`
 	ID     string    `json:"service_principal,omitempty"` // empty: the answer has not come
+	Name   string    `json:"name,omitempty"`              // the one that was asked for
 	At     time.Time `json:"at"`
 	// Before are the ids of those that there were.
 	Before []string `json:"before,omitempty"`
@@ -88,7 +90,8 @@ func (p *Plan) findApplication(
 }
 
 // askedAmong is the application that runs have asked for. One whose making was not answered is it
-// if no other was made at that time.
+// if it has the name that was asked for, and no other of that name was made at that time: whoever
+// makes one for something else in those minutes gives it a name of its own.
 func (p *Plan) askedAmong(
 	ctx context.Context, all []graph.ServicePrincipal,
 ) (found graph.ServicePrincipal, err error) {
@@ -98,14 +101,16 @@ func (p *Plan) askedAmong(
 	}
 	var may []graph.ServicePrincipal
 	for _, sp := range all {
-		if setUp(sp) || a.ID != "" && a.ID != sp.ID || slices.Contains(a.Before, sp.ID) {
+		known := a.ID != "" && a.ID == sp.ID
+		named := a.ID == "" && sp.DisplayName == cmp.Or(a.Name, p.cfg.AppName) && !slices.Contains(a.Before, sp.ID)
+		if setUp(sp) || !known && !named {
 			continue
 		}
 		made, err := p.madeAt(ctx, sp)
 		if err != nil {
 			return found, err
 		}
-		if since := made.Sub(a.At); a.ID != "" || since > -ClockSkew && since < answerTime+ClockSkew {
+		if since := made.Sub(a.At); known || since > -ClockSkew && since < answerTime+ClockSkew {
 			may = append(may, sp)
 		}
 	}
@@ -215,7 +220,7 @@ func (p *Plan) adopt(ctx context.Context, found graph.ServicePrincipal) error {
 }
 
 func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal) error {
-	a := askedApplication{Tenant: lastPart(p.cfg.LoginURL), At: p.cfg.Now().UTC()}
+	a := askedApplication{Tenant: lastPart(p.cfg.LoginURL), Name: p.cfg.AppName, At: p.cfg.Now().UTC()}
 	for _, sp := range before {
 		a.Before = append(a.Before, sp.ID)
 	}

@@ -226,46 +226,6 @@ func TestWhatSomebodyHasDoneAlreadyIsTaken(t *testing.T) {
 
 func instantiating(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/instantiate") }
 
-// TestAnApplicationWhoseMakingWasNotAnsweredIsFound by the next run, also when somebody has renamed
-// it since, and undo deletes it. One that is renamed may be somebody else's, and stays then.
-func TestAnApplicationWhoseMakingWasNotAnsweredIsFound(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		undo, renamed bool
-		left          int
-	}{"by the next run": {false, true, 1}, "by undo": {true, false, 0}, "by undo, renamed": {true, true, 1}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
-			o := other{m.Ends, t}
-			m.dies(instantiating, true, false)
-			app := o.applications()[0]
-			if test.renamed {
-				o.Change(http.MethodPatch, "/applications/"+app.ID, map[string]any{"displayName": "Renamed"}, nil)
-			}
-			if !test.undo {
-				if err := m.connect(http.DefaultTransport, false); err != nil {
-					t.Fatal(err)
-				}
-				if all := o.principals(); len(all) != 1 || all[0].AppID != app.AppID {
-					t.Errorf("the applications are %+v", all)
-				}
-				m.hasOne()
-				return
-			}
-			cfg := config(m.Ends, http.DefaultClient)
-			cfg.Folder = m.folder
-			back, err := connect.ObserveUndo(t.Context(), cfg, connect.UndoOptions{DeleteApplication: true})
-			if err == nil {
-				err = back.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
-			}
-			if all := o.principals(); err != nil || len(all) != test.left {
-				t.Errorf("after undo there are %+v, %v", all, err)
-			}
-		})
-	}
-}
-
 // meanwhile does something just before a request arrives, once.
 type meanwhile struct {
 	at func(*http.Request) bool
@@ -314,10 +274,7 @@ func (c *carriedOut) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.said = true
 	_ = res.Body.Close()
-	return &http.Response{
-		StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"0.001"}}, Request: r,
-		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"serviceNotAvailable","message":"later"}}`)),
-	}, nil
+	return unavailable(r, "0.001"), nil
 }
 
 // TestNothingIsMadeTwiceWhereTheTenantWasNotAvailable, though it was asked twice or three times.

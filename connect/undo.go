@@ -135,18 +135,27 @@ func (u *Undo) leaveOthers() {
 }
 
 // leaveUnknown lets go of an application of which nothing but its name says that it is the
-// connection's: somebody may have made it for another center, and not set it up yet.
+// connection's: somebody may have made it for another center, and not set it up yet. The gallery
+// proposes that name to everybody, also in the minutes in which a run asked for one without an
+// answer.
 func (u *Undo) leaveUnknown() {
 	p := u.plan
 	s := &p.State
-	asked := p.early && (p.asked().ID != "" || s.Principal.DisplayName == p.cfg.AppName)
-	if s.Principal.ID == "" || p.isOurs(s.Principal) || p.pointsHere() || asked {
+	if s.Principal.ID == "" || p.isOurs(s.Principal) || p.pointsHere() || p.early && p.asked().ID != "" {
 		return
 	}
-	u.Notes = append(
-		u.Notes, "“"+s.Principal.DisplayName+"” has neither this center's identifier nor its endpoint, so nobody can "+
-			"tell whether it is this connection's: it stays as it is. If nobody needs it, delete it in Entra",
-	)
+	made := ""
+	if at := s.Application.CreatedDateTime; at != nil {
+		made = ", made on " + clock(*at)
+	}
+	if p.early {
+		made += "; an earlier run asked for one on " + clock(p.asked().At) + ", and got no answer"
+	}
+	u.Notes = append(u.Notes, fmt.Sprintf(
+		"“%s” (%s%s) has neither this center's identifier nor its endpoint, so nobody can tell whether it is this "+
+			"connection's: it stays as it is. If nobody needs it, delete it in Entra",
+		s.Principal.DisplayName, s.Principal.ID, made,
+	))
 	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
 	s.Job = graph.SynchronizationJob{}
 }
