@@ -143,6 +143,9 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 		s.tellMissing(engine)
 		err = s.run(ctx, engine, &x)
 	}
+	if !how.dryRun {
+		s.held = errors.As(x.failed, new(*provisioning.TooManyDeletesError))
+	}
 	x.report = entries.report()
 	x.report.Cycle = x.done.Cycle
 	x.report.Full = pulled.Full
@@ -174,6 +177,7 @@ func (s *Synchronizer) prepared(
 	engine.Reread = read && (how.repair || compares)
 	engine.Unasked = read && compares && !how.repair
 	engine.DryRun = how.dryRun
+	engine.HeldBack = s.held && !how.dryRun
 	engine.OnEntry = func(e provisioning.Entry) {
 		if silent(e) {
 			return

@@ -93,6 +93,7 @@ type Synchronizer struct {
 	told    map[string]bool             // of which of these it was said
 	strange map[tenant.PrincipalID]bool // who is assigned, or a member, and never comes
 	spent   spent                       // without the source
+	held    bool                        // the last cycle has held people back, and they were told of
 
 	heard    atomic.Bool   // the source was read by this process
 	news     atomic.Int64  // goes up with whatever comes from the source

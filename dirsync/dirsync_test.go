@@ -390,6 +390,47 @@ func TestACycleThatWouldDeleteTooMuchDoesNothing(t *testing.T) {
 	}
 }
 
+// TestWhoIsHeldBackIsToldByEachProcess: by a dry run, too, though an earlier process has told it.
+// One that goes on tells it once.
+func TestWhoIsHeldBackIsToldByEachProcess(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), serveStore(t)
+	store, err := to.open(center.RoleAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := between(from, target{}, newTenant(t, t.TempDir()))
+	config.Store, config.LeaverGrace = store, time.Hour
+	cycle(t, config, false)
+	config.Groups, config.MaxDeletions = []string{"Art"}, 1
+	told := func(r Report) (n int) {
+		for _, e := range r.Objects {
+			if e.Action == provisioning.StagedDelete {
+				n++
+			}
+		}
+		return n
+	}
+	for range 2 {
+		s, err := Open(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Preview(ctx, false)
+		if n := told(r); n < 2 {
+			t.Errorf("a dry run tells of %d who are held back: %v", n, err)
+		}
+		r, err = s.Cycle(ctx, false)
+		if n := told(r); n < 2 {
+			t.Errorf("a process tells of %d who are held back: %v", n, err)
+		}
+		r, err = s.Cycle(ctx, false)
+		if n := told(r); n > 0 || err == nil {
+			t.Errorf("the next cycle tells of %d once more: %v", n, err)
+		}
+	}
+}
+
 func TestRunFollowsUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)

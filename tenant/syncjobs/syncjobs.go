@@ -168,6 +168,7 @@ func (r *Runner) runJob(
 	if err != nil {
 		return done, err
 	}
+	engine.HeldBack = j.HoldsBack(r.Tenant.Now())
 	engine.Progress = func(p provisioning.Progress) { r.announce(string(j.ID), p) }
 	done, err = r.cycle(working, h.Holding, j, engine)
 	if soon := r.Tenant.Now().Add(breath(done)); !done.RetryAt.IsZero() && done.RetryAt.Before(soon) {
@@ -333,7 +334,6 @@ func (r *Runner) engine(j tenant.Job, m memory) (*provisioning.Engine, error) {
 		NewID:          r.Tenant.NewID,
 		MaxDeletions:   j.DeleteThreshold,
 		AllowDeletions: j.AllowDeletes,
-		HeldBack:       j.HoldsBack(now),
 		SkipOutOfScope: j.SkipOutOfScope,
 		SkipDeleted:    j.SkipDeleted,
 		Reread:         j.Compares(now),
