@@ -259,6 +259,9 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 	if err := p.otherJobs(ctx); err != nil {
 		return err
 	}
+	if err := p.sameAddress(ctx); err != nil {
+		return err
+	}
 	p.replacing, p.replaced = p.State.Connected && len(before) == 1, ""
 	if p.replacing {
 		p.replaced = before[0].TokenID
@@ -288,6 +291,9 @@ func (p *Plan) saveCredentials(ctx context.Context) error {
 
 // testedSettings are what is saved with a token that has passed Test Connection.
 func (p *Plan) testedSettings(ctx context.Context, token adminapi.BearerToken) (graph.Secrets, error) {
+	if err := p.sameAddress(ctx); err != nil { // a person may have taken hours for the token
+		return graph.Secrets{}, err
+	}
 	credentials := []graph.KeyValue{
 		{Key: graph.KeyBaseAddress, Value: p.address()},
 		{Key: graph.KeySecretToken, Value: token.Value},
@@ -323,7 +329,7 @@ func (p *Plan) readyFor(ctx context.Context, credentials []graph.KeyValue) error
 	if err := p.quiesce(ctx); err != nil {
 		return err
 	}
-	return p.readSecrets(ctx) // a cycle, and a person before, may have taken hours
+	return p.sameAddress(ctx) // a cycle may have taken hours
 }
 
 // running says whether the job is on, or a cycle of it goes on.

@@ -148,24 +148,19 @@ func (p *Plan) enableProvisioning(ctx context.Context) error {
 // it did, or somebody has paused it, and says whether somebody else has done meanwhile what is to
 // be done.
 func (p *Plan) sameJob(ctx context.Context) (done bool, err error) {
-	was, wasOn := p.State.Secrets[graph.KeyBaseAddress], isOn(p.State.Job)
+	wasOn := isOn(p.State.Job)
 	err = p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job)
 	if graph.NotFound(err) {
 		return false, changed("the provisioning job of “%s” is deleted", p.State.Principal.DisplayName)
 	}
-	if err == nil && !p.fresh { // what this run has made has none
-		if err = p.readSecrets(ctx); was == "" && graph.NotFound(err) {
-			err = nil
-		}
+	if err == nil {
+		err = p.sameAddress(ctx)
 	}
-	now := p.State.Secrets[graph.KeyBaseAddress]
 	switch {
 	case err != nil:
 		return false, err
 	case wasOn && !isOn(p.State.Job) && !p.paused:
 		return false, changed("the provisioning job of “%s” is paused", p.State.Principal.DisplayName)
-	case now != was && now != "" && !p.pointsHere():
-		return false, changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName, now)
 	case !p.State.Connected && p.pointsHere() && p.State.Secrets[graph.KeySecretToken] != "":
 		p.testSaved(ctx)
 		return p.State.Connected && p.settingsDone(), nil

@@ -204,10 +204,13 @@ func (p *Plan) discard(ctx context.Context, token adminapi.BearerToken) {
 	_ = p.deleteToken(ctx, token.TokenID) // the first error tells, and the next run deletes it
 }
 
+// away are a center's reasons not to delete a token that say that it is away already.
+var away = []string{"access-token-not-found", "automatic-provisioning-off"}
+
 // deleteToken deletes a token, if it is there still, and lets go of it.
 func (p *Plan) deleteToken(ctx context.Context, id string) error {
 	err := p.cfg.Center.DeleteBearerToken(ctx, p.State.SCIM.TenantID, id)
-	if err != nil && adminapi.ReasonOf(err) != "access-token-not-found" {
+	if err != nil && !slices.Contains(away, adminapi.ReasonOf(err)) {
 		return err
 	}
 	if id != "" {

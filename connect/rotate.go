@@ -320,6 +320,9 @@ func (t *tokenRotation) job(path string) string {
 // replace saves a new token that has passed Test Connection.
 func (t *tokenRotation) replace(ctx context.Context) (err error) {
 	p := t.plan
+	if err := p.writesHere(ctx); err != nil {
+		return err
+	}
 	before, err := p.cfg.Center.BearerTokens(ctx, p.State.SCIM.TenantID)
 	if err != nil {
 		return err
@@ -337,12 +340,7 @@ func (t *tokenRotation) replace(ctx context.Context) (err error) {
 		p.discard(ctx, t.made)
 		return fmt.Errorf("test the new token: %w", err)
 	}
-	err = p.readSecrets(ctx)
-	if err == nil && !p.pointsHere() {
-		err = changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName,
-			p.State.Secrets[graph.KeyBaseAddress])
-	}
-	if err != nil {
+	if err := p.writesHere(ctx); err != nil { // a person may have taken hours for the token
 		p.discard(ctx, t.made)
 		return err
 	}

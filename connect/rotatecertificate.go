@@ -277,9 +277,13 @@ func (c *certificateRotation) prove(ctx context.Context) error {
 const backTime = time.Minute //bound:wait a tenant to sign with the certificate before
 
 // goBack has the tenant sign with the certificate before, even when a person has stopped the run.
+// One that somebody else has chosen meanwhile stays. A look that fails says nothing of that.
 func (c *certificateRotation) goBack(ctx context.Context, why error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), backTime)
 	defer stop()
+	if err := c.signsWith(ctx, c.next, c.before); errors.Is(err, ErrChanged) {
+		return fmt.Errorf("%w. The tenant was not set back to the old certificate: %w", why, err)
+	}
 	if err := c.sign(ctx, &c.before); err != nil {
 		return fmt.Errorf(
 			"%w. The tenant may still sign with the new certificate, and AWS may refuse it: in Entra, make %s the "+

@@ -26,6 +26,38 @@ func (p *Plan) readSecrets(ctx context.Context) error {
 	return nil
 }
 
+// sameAddress reads what is saved for the job again. It fails when the job writes to another center
+// than it did: somebody has pointed it there.
+func (p *Plan) sameAddress(ctx context.Context) error {
+	if p.fresh { // what this run has made has none, and a replica may not know the job
+		return nil
+	}
+	was := p.State.Secrets[graph.KeyBaseAddress]
+	if err := p.readSecrets(ctx); err != nil {
+		if was == "" && graph.NotFound(err) {
+			return nil
+		}
+		return err
+	}
+	if now := p.State.Secrets[graph.KeyBaseAddress]; now != was && now != "" && !p.pointsHere() {
+		return p.writesElsewhere(now)
+	}
+	return nil
+}
+
+// writesElsewhere is the error where somebody has pointed the job at another center.
+func (p *Plan) writesElsewhere(address string) error {
+	return changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName, address)
+}
+
+// writesHere reads what is saved for the job again. It fails when the job writes to another center.
+func (p *Plan) writesHere(ctx context.Context) error {
+	if err := p.readSecrets(ctx); err != nil || p.pointsHere() {
+		return err
+	}
+	return p.writesElsewhere(p.State.Secrets[graph.KeyBaseAddress])
+}
+
 // testSaved is Test Connection with what is saved. Only a refusal as a bad request says that it
 // does not pass: a permission that is missing, or an answer that is lost, says nothing of it.
 func (p *Plan) testSaved(ctx context.Context) {

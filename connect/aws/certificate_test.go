@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -158,5 +159,31 @@ func TestACertificateIsReplacedWithoutALicense(t *testing.T) {
 	if err := r.Apply(t.Context(), func(int, bool) {}); err != nil ||
 		!slices.Contains(w.did, "Delete the old certificate") {
 		t.Errorf("the person did %q, %v", w.did, err)
+	}
+}
+
+// TestARotationThatGoesBackLeavesSomebodyElsesCertificate: while a person was asked to sign in,
+// somebody has the tenant sign with a third one.
+func TestARotationThatGoesBackLeavesSomebodyElsesCertificate(t *testing.T) {
+	t.Parallel()
+	w := connected(t)
+	apps, err := graph.All[graph.ServicePrincipal](t.Context(), w.Client, "/servicePrincipals")
+	if err != nil || len(apps) != 1 {
+		t.Fatal(apps, err)
+	}
+	at := "/servicePrincipals/" + apps[0].ID
+	w.forgets = true
+	var third graph.KeyCredential
+	w.refused = func() {
+		w.Change(http.MethodPost, at+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=Third"}, &third)
+		w.Change(http.MethodPatch, at, map[string]any{"preferredTokenSigningKeyThumbprint": third.Thumbprint}, nil)
+		w.limits.trail = []string{trailEvent(time.Second, "Failure", "no such signature")}
+	}
+	_, err = w.rotates(t, connect.ObserveCertificateRotation, 0, 0)
+	if !errors.Is(err, connect.ErrChanged) || !strings.Contains(err.Error(), "no such signature") {
+		t.Errorf("it is %v", err)
+	}
+	if now := w.signsWith(t); third.Thumbprint == "" || now != third.Thumbprint {
+		t.Errorf("it signs with %s; want %s", now, third.Thumbprint)
 	}
 }
