@@ -66,7 +66,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if c.compares(link) && c.compared[o.Kind] && c.listed(link) == nil {
 		link.Doubt = suspicion(link.Doubt)
 	}
-	failedBefore, linkedBefore := link.Failure != "", link.TargetID != ""
+	failedBefore, linkedBefore := link.failed(), link.TargetID != ""
 	doubtful := link.Doubt.open(c.Now())
 	link.Batch = batch
 	err := c.settle(ctx, o, &link)
@@ -94,8 +94,9 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		}
 		return stop
 	}
-	if err == nil && (len(c.withMembers([]candidate{o})) == 0 || link.TargetID == "") {
-		link.Doubt = link.Doubt.resent(c.Now()) // nobody will send its members
+	alone := len(c.withMembers([]candidate{o})) == 0 || link.TargetID == "" // nobody will send its members
+	if err == nil && alone {
+		link.Doubt = link.Doubt.resent(c.Now())
 	}
 	if c.postpone(o, err) {
 		if doubtful || link.Doubt != p.link.Doubt {
@@ -106,15 +107,14 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if err = c.explained(ctx, o, link, err); err != nil {
 		c.misnamed(ctx, o, link)
 	}
-	tries := link.Tries
 	c.judge(&link, err)
 	link.Wants = o.wants(err)
 	link.Counted = err != nil && (link.Counted || done.action == Disable || done.action == Delete)
 	if o.leaves() && c.hurry(&link, err) {
 		c.tryMeanwhile(link)
 	}
-	if link.Manager = o.Manager; err == nil && c.managerFollows(o, link) {
-		link.Tries = tries // whether all of it has succeeded is known after the manager
+	if link.Manager = o.Manager; err == nil && alone && !c.managerFollows(o, link) {
+		link.Tries = 0 // else whether all of it has succeeded is known after the manager, or the members
 	}
 	target := link.TargetID
 	if err == nil && done.action == Delete {
@@ -220,9 +220,6 @@ func (c *cycle) judge(link *Link, err error) {
 	if err == nil {
 		link.Failure, link.Asked = "", 0
 		link.RetryAt = time.Time{}
-		if link.Kind == User { // a group's members come later
-			link.Tries = 0
-		}
 		return
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1

@@ -44,13 +44,14 @@ func (c *cycle) accepted() {
 	c.door.shut = 0
 }
 
-// changing is in the context of requests that change an object: whether its last attempt failed.
-// What it is forbidden once more says nothing of the credentials: ten people whom a service
-// protects would keep all others waiting for ever. Nor does what is put off once more.
+// changing is in the context of requests that change an object: whether its last attempt failed,
+// or the last one that is known of all of it. What it is forbidden once more says nothing of the
+// credentials: ten people whom a service protects would keep all others waiting for ever. Nor does
+// what is put off once more.
 type changing struct{}
 
 func remembering(ctx context.Context, link *Link) context.Context {
-	return context.WithValue(ctx, changing{}, link.Failure != "")
+	return context.WithValue(ctx, changing{}, link.failed())
 }
 
 // maxOff is how many requests a target may put off for long, one after the other, before that is
@@ -64,6 +65,13 @@ type putOff struct{ error }
 func (p *putOff) Unwrap() error { return p.error }
 
 func isPutOff(err error) bool { return errors.As(err, new(*putOff)) }
+
+// alike says that an answer is about one object only as long as not too many get the same: that one
+// has got it is remembered, or those who get it would be new ones in each cycle.
+func alike(err error) bool {
+	p := new(scim.Problem)
+	return isPutOff(err) || (stops(err) == nil && errors.As(err, &p) && p.Status == http.StatusForbidden)
+}
 
 // notNow says whether a target that wants a request much later means that one only, such as the
 // changes of one person, or all of them. Then the cycle ends, and whoever runs it waits. Else the

@@ -185,6 +185,8 @@ func (c *cycle) keepLast(ctx context.Context, link Link) error {
 func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	switch d := link.Doubt; {
 	case link.Failure != "":
+	case d == nil && link.failed(): // the rest of it follows, in another cycle if this one ends before
+		link.RetryAt = c.Now()
 	case d == nil && !link.Left.IsZero() && !c.stays(link):
 		link.RetryAt = link.Left.Add(c.LeaverGrace)
 	case d == nil:
@@ -194,7 +196,7 @@ func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	case !d.Since.IsZero():
 		link.RetryAt = c.Now()
 	}
-	switch behind := link.Failure != "" || (link.Doubt != nil && !link.Doubt.Looked); {
+	switch behind := link.failed() || (link.Doubt != nil && !link.Doubt.Looked); {
 	case !behind:
 		link.Since = time.Time{}
 	case link.Since.IsZero():

@@ -109,6 +109,10 @@ const together = time.Second //bound:none of a comparison
 // not where somebody has asked for that time, nor where it is that of something else.
 func (l Link) MayBeEarly() bool { return l.Failure != "" && l.Asked == 0 }
 
+// failed says that the last attempt failed, or that what has failed is known to be in line only in
+// part: a user without the manager, or a group without its members.
+func (l Link) failed() bool { return l.Failure != "" || l.Tries > 0 }
+
 // longestAsked bounds for how long a target is left alone.
 const longestAsked = time.Hour //bound:wait a target that takes no more requests, and says until when
 

@@ -133,7 +133,8 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 	return managed{o, link, change}, true, nil
 }
 
-// settled notes that nothing of a user is left to be sent: what fails next has failed once.
+// settled notes that nothing is left to be sent of a user or a group: what fails next has failed
+// once.
 func (c *cycle) settled(ctx context.Context, link Link) error {
 	if link.Tries == 0 || link.Failure != "" {
 		return nil
@@ -246,9 +247,17 @@ func (m membership) intent() (Intent, bool) {
 	return Intent{Ref: m.Ref, Members: ids}, len(ids) > 0
 }
 
-// planMembers compares a group's members with those that were sent. Those in doubt are neither
-// there nor away: they are sent again.
+// planMembers is compareMembers once the group itself is in line.
 func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok bool, err error) {
+	if m, ok, err = c.compareMembers(ctx, o); err == nil && !ok && m.link.TargetID != "" {
+		err = c.settled(ctx, m.link)
+	}
+	return m, ok, err
+}
+
+// compareMembers compares a group's members with those that were sent. Those in doubt are neither
+// there nor away: they are sent again.
+func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, ok bool, err error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
 	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
 		return membership{}, false, nil
@@ -314,7 +323,7 @@ func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool
 	if err != nil {
 		return membership{}, false, err
 	}
-	m, _, err := c.planMembers(ctx, o)
+	m, _, err := c.compareMembers(ctx, o)
 	if m.asks && err == nil {
 		m.compare(c.Now())
 		m.notedR = min(len(m.remove), batchMembers)
@@ -377,8 +386,11 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	if len(link.Held) > 0 {
 		return c.tellHeld(ctx, o, *link)
 	}
-	if link.Tries > 0 || doubtful || m.released {
+	tried := link.Tries > 0 && link.Failure == "" // else the group itself fails
+	if tried {
 		link.Tries = 0
+	}
+	if tried || doubtful || m.released {
 		return c.keep(ctx, *link)
 	}
 	return nil
@@ -448,6 +460,9 @@ func (c *cycle) changeSome(
 			entries = append(entries, e)
 		}
 		if err != nil {
+			if first && alike(err) {
+				c.judge(link, err)
+			}
 			break
 		}
 		all = append(all, done...)

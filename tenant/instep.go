@@ -70,6 +70,8 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 			s.Failing++
 		case l.Doubt.Open():
 			s.Uncertain++
+		case l.Tries > 0: // the members or the manager, after a cycle that was cut short
+			s.Failing++
 		default:
 			continue
 		}
@@ -102,7 +104,7 @@ func (j *Job) noteInStep(r Reader, x Execution) error {
 	equal := err == nil
 	passing := false // something fails, and may pass
 	for _, l := range links {
-		behind := l.Failure != "" || l.Doubt.Open()
+		behind := l.Failure != "" || l.Doubt.Open() || l.Tries > 0
 		equal = equal && !behind
 		passing = passing || (behind && l.RetryAt.Sub(x.Ended) <= comparesAgain)
 	}
