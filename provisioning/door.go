@@ -91,12 +91,7 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 		c.door.off[changes]++
 	}
 	if c.door.tested && c.door.off[changes] < maxOff {
-		if enter := c.pace.enter(ctx); enter != nil {
-			return enter
-		}
-		began := time.Now()
-		again := Test(ctx, c.Target, c.NewID())
-		c.pace.leave(began, again)
+		again := c.testAgain(ctx)
 		if stop := stops(again); stop != nil {
 			return stop
 		}
@@ -106,13 +101,31 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 			}
 			return &putOff{err}
 		}
-		if Asked(again) > Asked(err) {
-			err = again
-		}
+		err = again // what one is told is not told all
 	}
 	gone := &silence{err}
 	c.door.gone.Store(gone)
 	return gone
+}
+
+// testAgain is Test in notNow. It may meet a moment in which the target throttles or fails.
+func (c *cycle) testAgain(ctx context.Context) (err error) {
+	wait := firstWait
+	for try := 1; ; try++ {
+		if err := c.pace.enter(ctx); err != nil {
+			return err
+		}
+		began := time.Now()
+		err := Test(ctx, c.Target, c.NewID())
+		c.pace.leave(began, err)
+		if !MayPass(err) || away(err) || timedOut(err) || ctx.Err() != nil || try == maxTries {
+			return err
+		}
+		if err := c.wait(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
+	}
 }
 
 // answered notes that the target has carried a request out.

@@ -185,3 +185,52 @@ func TestOneWhoIsPutOffStopsNobodyWhoIsUnderWay(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 }
+
+// TestAMomentOfTheTargetIsNotAnHourForAll: one person is put off, and when the target is asked
+// whether it answers others, it throttles or fails for a moment. Where it goes on to fail, that is
+// no hour either.
+func TestAMomentOfTheTargetIsNotAnHourForAll(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		times  int64
+	}{
+		"throttles once": {http.StatusTooManyRequests, 1},
+		"fails once":     {http.StatusInternalServerError, 1},
+		"fails":          {http.StatusInternalServerError, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x, m := newTarget(t), newMemory()
+			d := newDirectory(user("ada"), user("bob"))
+			if _, err := x.sync(t, d, m, nil); err != nil {
+				t.Fatal(err)
+			}
+			of := "/Users/" + m.link(ada).TargetID
+			active(ada, false)(d)
+			active(bob, false)(d)
+			var ill atomic.Int64
+			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+				switch {
+				case r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, of):
+					w.Header().Set("Retry-After", "3600")
+					w.WriteHeader(http.StatusTooManyRequests)
+					ill.Store(c.times)
+				case ill.Load() > 0:
+					ill.Add(-1)
+					w.WriteHeader(c.status)
+				default:
+					return false
+				}
+				return true
+			})
+			result, err := x.sync(t, d, m, func(e *provisioning.Engine) { e.Workers = 1 })
+			if wait := provisioning.Asked(err); wait > time.Minute {
+				t.Errorf("all wait for %s", wait)
+			}
+			if c.times == 1 && (err != nil || result.Disabled != 1) {
+				t.Errorf("the other one stays: %+v, %v", result, err)
+			}
+		})
+	}
+}
