@@ -75,9 +75,9 @@ func TestWhatFailedIsTriedAgainThoughACycleWasCutShort(t *testing.T) {
 	}
 }
 
-// TestGroupsThatAreRefusedKeepNobodyWaitingForEver: the target refuses to change a number of groups,
-// one after the other, in a way that may be meant for everybody. After a few cycles that end for
-// that, they count for what they are, and everything else is done.
+// TestGroupsThatAreRefusedKeepNobodyWaitingForEver: the target refuses to change a number of
+// groups, one after the other, in a way that may be meant for everybody. After a few cycles that
+// end for that, they count for what they are, and everything else is done.
 func TestGroupsThatAreRefusedKeepNobodyWaitingForEver(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{
@@ -89,7 +89,8 @@ func TestGroupsThatAreRefusedKeepNobodyWaitingForEver(t *testing.T) {
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				t.Parallel()
-				x, m, d := newTarget(t), newMemory(), newDirectory(user("ada"), user("bob"))
+				x, m := newTarget(t), newMemory()
+				d := newDirectory(user("ada"), user("bob"))
 				now := time.Now()
 				cycle := func() (provisioning.Result, error) {
 					now = now.Add(25 * time.Hour)
