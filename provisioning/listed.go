@@ -45,7 +45,7 @@ func (l *reading) add(p Page) error {
 // missing is how many the target has, as it says, and has not given. A few are none: they were
 // deleted meanwhile, or moved from one page to another.
 func (l *reading) missing() int {
-	if n := l.total - len(l.ids); n > l.total/100 {
+	if n := l.total - len(l.ids); n > max(l.total/100, 1) {
 		return n
 	}
 	return 0

@@ -124,11 +124,11 @@ func TestAListThatIsNotWholeIsNotTakenForIt(t *testing.T) {
 }
 
 // TestAWholeListIsTakenForIt: whatever the pages are like, and though a target refuses the number
-// of a page that it does not have, nobody is told that there may be more.
+// of a page that it does not have, or fails, nobody is told that there may be more.
 func TestAWholeListIsTakenForIt(t *testing.T) {
 	t.Parallel()
 	for _, people := range []int{1, 60, 100, 150, 230} {
-		for _, how := range []string{"numbers", "cursors", "strict numbers"} {
+		for _, how := range []string{"numbers", "cursors", "strict numbers", "failing numbers"} {
 			t.Run(fmt.Sprint(people, " by ", how), func(t *testing.T) {
 				t.Parallel()
 				x, m := newTarget(t), newMemory()
@@ -142,8 +142,10 @@ func TestAWholeListIsTakenForIt(t *testing.T) {
 				x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
 					q := r.URL.Query()
 					start, _ := strconv.Atoi(q.Get("startIndex"))
-					refused := how == "strict numbers" && (q.Has("cursor") || start > max(people, 1))
+					refused := strings.HasSuffix(how, " numbers") && (q.Has("cursor") || start > max(people, 1))
 					switch {
+					case refused && how == "failing numbers":
+						w.WriteHeader(http.StatusInternalServerError)
 					case refused:
 						w.WriteHeader(http.StatusBadRequest)
 					case how == "cursors":
@@ -163,5 +165,37 @@ func TestAWholeListIsTakenForIt(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOneWhoIsDeletedWhileAListIsReadIsNoGap: the target says how many it has, gives them by cursor
+// only, and one of them is deleted before it is their turn.
+func TestOneWhoIsDeletedWhileAListIsReadIsNoGap(t *testing.T) {
+	t.Parallel()
+	const people = 45
+	x, m := newTarget(t), newMemory()
+	d := newDirectory()
+	for i := range people {
+		d.add(user(fmt.Sprintf("u%03d", i)))
+	}
+	if _, err := x.sync(t, d, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	x.rewritten(t, "/Users", func(asked url.Values, list map[string]any) {
+		all, _ := list["Resources"].([]any)
+		if list["startIndex"], list["Resources"] = 1, all[:20]; !asked.Has("cursor") {
+			return
+		}
+		delete(list, "totalResults")
+		if list["nextCursor"] = "rest"; asked.Get("cursor") == "rest" {
+			delete(list, "nextCursor")
+			list["Resources"] = all[20 : people-1]
+		}
+	})
+	if _, err := x.sync(t, d, m, func(e *provisioning.Engine) { e.Reread = true }); err != nil {
+		t.Fatal(err)
+	}
+	if told := logged(m, "ListUnread"); len(told) > 0 {
+		t.Errorf("the list was not whole: %v", told)
 	}
 }

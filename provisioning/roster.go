@@ -47,10 +47,13 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		found.matched[attribute] = map[string][]scim.Resource{}
 	}
 	read := reading{}
+	unsure := false
 	for pages, from := 1, ""; ; pages++ {
 		page, err := c.page(ctx, kind, from)
 		p := new(scim.Problem)
 		switch {
+		case unsure && errors.As(err, &p) && stops(err) == nil && !throttled(err): // it fails where nothing is
+			page = Page{}
 		case errors.As(err, &p) && stops(err) == nil && (!c.Reread || !MayPass(err)):
 			return nil, ErrNoPages
 		case err != nil:
@@ -60,6 +63,7 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 			return nil, err
 		}
 		found.add(page.Resources, wanted, c.Reread)
+		unsure = page.Unsure
 		if from = page.Next; from == "" {
 			found.missing = read.missing()
 			return found, nil

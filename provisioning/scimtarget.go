@@ -191,7 +191,7 @@ func (t *scimTarget) Page(ctx context.Context, kind Kind, from string) (p Page, 
 	case start <= p.Total:
 		p.Next = strconv.Itoa(start) + " " + begins
 	case unsure:
-		p.Next = strconv.Itoa(start) + unsaid + " " + begins
+		p.Next, p.Unsure = strconv.Itoa(start)+unsaid+" "+begins, true
 	}
 	return p, nil
 }

@@ -65,4 +65,5 @@ type Page struct {
 	Resources []scim.Resource
 	Next      string // where the next page begins; empty: this is the last one
 	Total     int    // how many objects there are; 0: it does not say
+	Unsure    bool   // it has not said that there is a next one, which may be refused, or fail
 }
