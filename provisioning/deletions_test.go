@@ -172,6 +172,29 @@ func TestOneWhoWasLetThroughIsNotHeldBackWithOthers(t *testing.T) {
 	g.want(t, "ada", "bob*", "eve*")
 }
 
+// TestWhoWasLetThroughHasATime: Ada was let through while nothing was answered, and others are held
+// back then. What is not known to have failed, since it could not be tried, is tried again soon all
+// the same; and when nobody is left, nothing is.
+func TestWhoWasLetThroughHasATime(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, 1, "ada", "bob", "eve")
+	g.misbehave(failing(http.StatusInternalServerError, true))
+	g.leave("ada")
+	g.cycle(t, 0)
+	g.leave("bob", "eve")
+	for range 2 {
+		result := g.cycle(t, 2)
+		if soon := result.RetryAt.Sub(g.now); result.RetryAt.IsZero() || soon > 5*time.Second {
+			t.Errorf("she is tried again at %s, after %s", result.RetryAt, soon)
+		}
+	}
+	g.misbehave(nil)
+	if result := g.cycle(t, 2); result.Disabled != 1 || !result.RetryAt.IsZero() {
+		t.Errorf("%+v", result)
+	}
+	g.want(t, "ada", "bob*", "eve*")
+}
+
 // TestACycleLetsNoMoreThroughMeanwhile: two people leave while a cycle is at work on two others,
 // which is as many as it may disable. The next one looks at them.
 func TestACycleLetsNoMoreThroughMeanwhile(t *testing.T) {

@@ -119,11 +119,30 @@ func (c *cycle) retried(ctx context.Context, leaving []candidate, held error) er
 	if !errors.As(held, new(*TooManyDeletesError)) || len(leaving) == 0 {
 		return held
 	}
-	if err := c.test(ctx); err != nil {
-		return errors.Join(held, err)
+	err := c.test(ctx)
+	if err == nil {
+		c.total = len(leaving)
+		err = c.removals(ctx, leaving, nil)
 	}
-	c.total = len(leaving)
-	return errors.Join(held, c.removals(ctx, leaving, nil))
+	return errors.Join(held, err, c.untried(ctx, leaving))
+}
+
+// untried sets a time for those who were let through, and of whom nothing says that they have
+// failed: the cycle did not come to them, and the next one may otherwise be hours away.
+func (c *cycle) untried(ctx context.Context, leaving []candidate) error {
+	last, cancel := afterwards(ctx)
+	defer cancel()
+	for _, o := range leaving {
+		link, err := c.Memory.Link(last, o.Ref)
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			return err
+		}
+		if link.Counted && link.Failure == "" {
+			c.result.RetryAt = c.Now().Add(firstPause)
+			return nil
+		}
+	}
+	return nil
 }
 
 // removals takes away access before anything else is done: people are disabled or deleted, groups

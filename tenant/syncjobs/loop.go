@@ -87,6 +87,7 @@ type turn struct {
 	running bool
 	changed bool      // something may have changed since the last cycle began
 	asked   int       // how often administrators had changed the job when it began
+	known   bool      // the last cycle was to its end, and has said the next time
 	retryAt time.Time // when an object that failed is tried again, by the tenant's clock; zero: none has
 	failing Streak    // of its cycles
 	tryAt   time.Time // when a cycle that failed is tried again; zero: the last one has not
@@ -184,12 +185,10 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 		t.changed, t.retryAt = l.nodes.last() > seen, lease.Next
 	}
 	switch {
+	case j.HoldsBack(now):
+		return t.letThrough(now, j.Quarantine.Wait(now))
 	case j.Quarantine != nil && j.Quarantine.Wait(now) > 0: // that has times of its own
-		if wait := j.Quarantine.Wait(now); !j.HoldsBack(now) || t.retryAt.IsZero() {
-			return wait
-		}
-		// who leaves, and was let through, has not to wait for those who are held back
-		return min(j.Quarantine.Wait(now), max(t.retryAt.Sub(now), time.Until(t.tryAt)))
+		return j.Quarantine.Wait(now)
 	case !t.tryAt.IsZero() && t.asked == j.Asked:
 		return time.Until(t.tryAt)
 	case !t.tryAt.IsZero():
@@ -215,6 +214,21 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 		wait = min(wait, j.ComparesIn(now))
 	}
 	return wait
+}
+
+// letThrough says how long it is until those are tried again who leave, and were let through before
+// others were held back for a time: they have not to wait for these. Whether there is anybody a
+// cycle says, which is no attempt at the others, and tells nobody of them twice.
+func (t *turn) letThrough(now time.Time, held time.Duration) time.Duration {
+	switch {
+	case !t.known:
+		return min(held, time.Until(t.tryAt))
+	case t.retryAt.IsZero():
+		return held
+	case t.again:
+		return min(held, time.Until(t.tryAt))
+	}
+	return min(held, max(t.retryAt.Sub(now), time.Until(t.tryAt)))
 }
 
 // begin begins a cycle of a job.
@@ -244,6 +258,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 	t.running, t.retryAt = false, n.done.RetryAt
 	silent, gone := n.done.Silent, false
 	var failed *CycleError
+	t.known = n.err == nil || errors.As(n.err, &failed)
 	switch {
 	case errors.Is(n.err, errElsewhere) || errors.Is(n.err, tenant.ErrLeaseLost): // which tries in its own time
 		t.failing, t.tryAt = Streak{}, time.Time{}
