@@ -27,6 +27,10 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return planned{}, false, err
 	}
+	if c.leavesAlone(link) {
+		c.report(1)
+		return planned{}, false, nil
+	}
 	p := planned{candidate: o, link: link, known: err == nil, open: link.Doubt.open(c.Now())}
 	p.link.Ref = o.Ref
 	if c.doubts && link.TargetID != "" {

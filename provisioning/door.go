@@ -108,6 +108,19 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 	return gone
 }
 
+// leavesAlone says whether a comparison that nobody has asked for leaves an object alone, of which
+// the target takes no more requests for a while. Then not everything is compared.
+func (c *cycle) leavesAlone(link Link) bool {
+	wait := link.RetryAt.Sub(c.Now())
+	if !c.Reread || !c.Unasked || link.Asked == 0 || wait <= 0 || wait > max(link.Asked, MaxPause) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = true
+	return true
+}
+
 // testAgain is Test in notNow. It may meet a moment in which the target throttles or fails.
 func (c *cycle) testAgain(ctx context.Context) (err error) {
 	wait := firstWait

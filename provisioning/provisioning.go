@@ -397,6 +397,7 @@ type cycle struct {
 	lost   map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
 	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	doubts bool            // whatever is looked at may have been deleted at the target
+	waits  bool            // somebody was left alone whose time has not come; guarded by mu
 
 	yielded  map[Ref]bool               // objects that were to give a name up
 	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
@@ -531,7 +532,7 @@ func (c *cycle) run(ctx context.Context) error {
 		return errors.Join(c.unlisted, c.Memory.SetWatermark(ctx, changes.Watermark, false))
 	}
 	// What failed, and is found later, would not be compared: nobody asks again.
-	compared := c.Reread && (!c.Unasked || c.result.Silent == nil)
+	compared := c.Reread && (!c.Unasked || (c.result.Silent == nil && !c.waits))
 	c.result.Uncompared = c.Reread && !compared
 	return c.Memory.SetWatermark(ctx, changes.Watermark, compared)
 }

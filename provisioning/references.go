@@ -259,7 +259,7 @@ func (c *cycle) planMembers(ctx context.Context, o candidate) (m membership, ok 
 // there nor away: they are sent again.
 func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, ok bool, err error) {
 	link, err := c.Memory.Link(ctx, o.Ref)
-	if errors.Is(err, ErrUnknown) || (err == nil && link.TargetID == "") {
+	if errors.Is(err, ErrUnknown) || (err == nil && (link.TargetID == "" || c.leavesAlone(link))) {
 		return membership{}, false, nil
 	}
 	if err != nil {

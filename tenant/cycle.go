@@ -83,7 +83,9 @@ func (t *Tenant) FinishCycle(
 			j.UnlistedAt = x.Ended
 		}
 		if x.Uncompared && j.Evaluation == began.Evaluation {
-			j.Uncompared++
+			if j.Uncompared++; j.Uncompared == 1 {
+				j.UncomparedSince = x.Ended
+			}
 			j.UncomparedAt = x.Ended
 		}
 		j.count(x)

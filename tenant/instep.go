@@ -62,6 +62,9 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 	if s.Pending = pending; pending > 0 {
 		earlier(since)
 	}
+	if j.Uncompared > 0 {
+		earlier(j.UncomparedSince)
+	}
 	for _, l := range links {
 		switch {
 		case l.Failure != "" && l.Doubt.Open():
@@ -85,7 +88,9 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 	case s.OutOfStep() > 0:
 		s.Since = oldest
 	case j.Uncompared > 0:
-		s.Since = j.LastSuccess.Ended
+		if s.Since = j.UncomparedSince; s.Since.IsZero() { // an earlier version did not note it
+			s.Since = j.LastSuccess.Ended
+		}
 	default:
 		s.Equal = true
 		if s.Since = j.EqualSince; s.Since.IsZero() { // an earlier version did not note it
@@ -106,7 +111,7 @@ func (j *Job) noteInStep(r Reader, x Execution) error {
 	for _, l := range links {
 		behind := l.Failure != "" || l.Doubt.Open() || l.Tries > 0
 		equal = equal && !behind
-		passing = passing || (behind && l.RetryAt.Sub(x.Ended) <= comparesAgain)
+		passing = passing || (behind && (l.Asked > 0 || l.RetryAt.Sub(x.Ended) <= comparesAgain))
 	}
 	if equal = equal && j.Uncompared == 0; j.Uncompared > 0 && !passing && !x.Uncompared {
 		j.UncomparedAt = time.Time{} // it is compared once more, at once

@@ -19,6 +19,7 @@ import (
 // protecting is a way to a target on which one object cannot be changed.
 type protecting struct {
 	path         string
+	off          bool // it is put off for an hour
 	well         atomic.Bool
 	lists, tries atomic.Int64
 }
@@ -30,6 +31,11 @@ func (p *protecting) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.tries.Add(1)
 		if !p.well.Load() {
 			answer := httptest.NewRecorder()
+			if p.off {
+				answer.Header().Set("Retry-After", "3600")
+				answer.WriteHeader(http.StatusTooManyRequests)
+				return answer.Result(), nil
+			}
 			answer.WriteHeader(http.StatusNotFound) // as of a proxy, which knows nobody who answers
 			return answer.Result(), nil
 		}
@@ -96,6 +102,55 @@ func TestOneWhoFailsIsNoComparisonEachTime(t *testing.T) {
 	running.Wait()
 	if n := way.lists.Load(); j.Unasked || n < 3 || n > 4 {
 		t.Errorf("when all is well, everything was compared %d times, and is still to be: %v", n, j.Unasked)
+	}
+	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
+}
+
+// TestOneWhoIsPutOffIsNoComparisonEachTime: a new job is to change one person, of whom the target
+// takes no more requests for an hour. She is left alone for so long, all others are compared now
+// and then, and all is compared when the hour is over.
+func TestOneWhoIsPutOffIsNoComparisonEachTime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	var ahead atomic.Int64
+	h.tenant.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	eva, err := h.center.CreateUser(t.Context(), centertest.Actor, centertest.Person("eva@northwind.example"))
+	h.must(err)
+	way := &protecting{path: "/Users/" + string(eva.ID), off: true}
+	h.runner.HTTP = &http.Client{Transport: way}
+	app := h.application("Eng", "Ops")
+	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, app, tenant.Gallery[0].SyncTemplate)
+	h.must(err)
+	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
+		BaseAddress: &h.endpoint, SecretToken: &h.token,
+	}))
+	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	for _, c := range []struct {
+		after time.Duration
+		lists int64
+	}{
+		{0, 1}, {2 * time.Second, 1}, {2 * time.Second, 1}, {time.Minute, 2}, {2 * time.Second, 2}, {50 * time.Minute, 3},
+	} {
+		ahead.Add(int64(c.after))
+		h.must(h.runner.RunJob(t.Context(), j))
+		j, err = h.tenant.Job(t.Context(), app, j.ID)
+		h.must(err)
+		if lists, tries := way.lists.Load(), way.tries.Load(); lists != c.lists || tries != 1 || !j.Unasked {
+			t.Errorf("%d comparisons, not %d; she was tried %d times; compares: %v", lists, c.lists, tries, j.Unasked)
+		}
+		if in, err := h.tenant.InStep(t.Context(), j.ID); err != nil || in.Equal || in.Failing == 0 {
+			t.Errorf("it is taken to be in step: %+v, %v", in, err)
+		}
+	}
+	way.well.Store(true)
+	ahead.Add(int64(10 * time.Minute))
+	for range 2 {
+		h.must(h.runner.RunJob(t.Context(), j))
+		j, err = h.tenant.Job(t.Context(), app, j.ID)
+		h.must(err)
+	}
+	if j.Unasked || way.tries.Load() != 2 {
+		t.Errorf("when the hour is over, she was tried %d times; compares: %v", way.tries.Load(), j.Unasked)
 	}
 	h.want("ada*", "bob*", "eva*", "Eng=ada+eva", "Ops=bob")
 }
