@@ -229,11 +229,14 @@ func (c *cycle) judge(link *Link, err error) {
 	link.Failure, link.Tries = err.Error(), link.Tries+1
 	link.RetryAt = c.Now().Add(Pause(link.Tries, err))
 	link.Asked = LeftAlone(err)
-	if MayPass(err) {
-		c.mu.Lock()
-		c.result.Silent = err
-		c.mu.Unlock()
+	if !MayPass(err) {
+		link.Wants = noName // which provision knows better
+		return
 	}
+	link.Wants = nil
+	c.mu.Lock()
+	c.result.Silent = err
+	c.mu.Unlock()
 }
 
 // hurry lets what takes access away, and has failed in a way that may pass, be tried again soon. It

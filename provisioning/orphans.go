@@ -140,7 +140,7 @@ func (c *cycle) reportLater(ctx context.Context, later []candidate, found map[Re
 		}
 		e := c.entry(o, found[o.Ref].String("id"), step{action: Other, code: notAdopted, reason: reason}, nil, 0)
 		c.tell(e)
-		link := Link{Ref: o.Ref, Failure: reason, Tries: manyTries, RetryAt: c.Now().Add(maxEscrow)}
+		link := Link{Ref: o.Ref, Failure: reason, Wants: noName, Tries: manyTries, RetryAt: c.Now().Add(maxEscrow)}
 		if err := c.keep(ctx, link, e); err != nil {
 			return err
 		}

@@ -521,7 +521,7 @@ func (c *cycle) run(ctx context.Context) error {
 		func() error {
 			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
 		},
-		func() error { c.awaited(users, groups); return nil },
+		func() error { return c.awaited(ctx, users, groups) },
 		func() error { return c.anew(ctx, changes.Watermark) },
 	} {
 		if err := phase(); err != nil {
@@ -564,7 +564,7 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 		switch wait := f.RetryAt.Sub(now); {
 		case f.Now || wait <= 0 || (f.Early && wait <= together):
 			refs = append(refs, f.Ref)
-		case len(f.Wants) > 0 && len(c.escrowed) < maxEscrowed:
+		case (len(f.Wants) > 0 || (f.Early && wait > MaxPause)) && len(c.escrowed) < maxEscrowed:
 			c.escrowed = append(c.escrowed, f)
 		}
 	}
@@ -572,7 +572,7 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 }
 
 // maxEscrowed is how many objects that failed are looked through for one that wants a name which
-// somebody gives up. What each wants is at hand: none of them is read.
+// somebody gives up. What each wants is at hand; who failed before it was noted is read.
 const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
 
 // earliest is when the first of the objects that failed is to be tried again: of all, or of those

@@ -482,7 +482,7 @@ func (c *cycle) release(ctx context.Context, o candidate, link Link) {
 
 // awaited has those tried whose last attempt failed, and who want a name that somebody has given up
 // in this cycle: their time may come only in a day.
-func (c *cycle) awaited(looked ...[]candidate) {
+func (c *cycle) awaited(ctx context.Context, looked ...[]candidate) error {
 	tried := map[Ref]bool{}
 	for _, list := range looked {
 		for _, o := range list {
@@ -490,13 +490,28 @@ func (c *cycle) awaited(looked ...[]candidate) {
 		}
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	free := func(name string) bool { return c.released[name] }
+	released := maps.Clone(c.released)
+	c.mu.Unlock()
+	free := func(name string) bool { return released[name] }
 	for _, f := range c.escrowed {
-		if !tried[f.Ref] && c.Mappings.of(f.Kind) != nil && slices.ContainsFunc(f.Wants, free) {
+		if len(released) == 0 || tried[f.Ref] || c.Mappings.of(f.Kind) == nil {
+			continue
+		}
+		wants := f.Wants
+		if len(wants) == 0 { // an earlier version did not note it
+			x, err := c.Source.Object(ctx, f.Ref)
+			if err != nil {
+				return fmt.Errorf("read the source: %w", err)
+			}
+			wants = evaluate(ctx, x, c.Mappings.of(f.Kind)).claimed()
+		}
+		if slices.ContainsFunc(wants, free) {
+			c.mu.Lock()
 			c.missed = append(c.missed, f.Ref)
+			c.mu.Unlock()
 		}
 	}
+	return nil
 }
 
 // wants is what an object waits for that failed for good: what it was to have, and only one may. An
@@ -505,5 +520,15 @@ func (o candidate) wants(err error) []string {
 	if err == nil || MayPass(err) {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(claims(o.Kind, o.creating)))
+	if names := o.claimed(); len(names) > 0 {
+		return names
+	}
+	return noName
 }
+
+// claimed is what only one object may have of what an object is to be made with.
+func (o candidate) claimed() []string { return slices.Sorted(maps.Keys(claims(o.Kind, o.creating))) }
+
+// noName is what an object wants that failed for good, and for no name: nothing that anybody has.
+// Where nothing is noted, an earlier version has failed.
+var noName = []string{""}

@@ -404,11 +404,28 @@ func (w *watched) Object(ctx context.Context, ref provisioning.Ref) (provisionin
 }
 
 // TestARenameLooksAtNobodyInVain: a great many have failed, and Ada gets another name. Whoever
-// wants the old one gets it at once, and none of the others is looked at.
+// wants the old one gets it at once, and none of the others is looked at. Of those who failed
+// before an upgrade it is not known what they want.
 func TestARenameLooksAtNobodyInVain(t *testing.T) {
 	t.Parallel()
+	for name, upgraded := range map[string]bool{"as ever": false, "after an upgrade": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			renamed(t, upgraded)
+		})
+	}
+}
+
+func renamed(t *testing.T, upgraded bool) {
+	t.Helper()
 	x, m := newTarget(t), newMemory()
-	d := &watched{directory: newDirectory(user("ada"))}
+	d := &watched{directory: newDirectory(user("ada"), user("bob"))}
+	var groups []provisioning.Ref
+	for i := range 10 {
+		g := group(fmt.Sprintf("G%d", i))
+		d.add(g)
+		groups = append(groups, g.Ref)
+	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	cycle := func() provisioning.Result {
 		t.Helper()
@@ -422,24 +439,34 @@ func TestARenameLooksAtNobodyInVain(t *testing.T) {
 	}
 	cycle()
 	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
-		if r.Method == http.MethodPost {
+		refused := r.Method == http.MethodPost || r.Method == http.MethodPatch
+		if refused {
 			w.WriteHeader(http.StatusBadRequest)
 		}
-		return r.Method == http.MethodPost
+		return refused
 	})
+	for _, g := range groups {
+		members(g, "bob")(d.directory)
+	}
 	const many = 60
 	for i := range many {
 		d.add(user(fmt.Sprintf("u%02d", i)))
 	}
 	d.add(newcomer("zoe", "ada"))
 	for range 3 {
-		if result := cycle(); result.Failed != many+1 {
+		if result := cycle(); result.Failed != many+1+len(groups) {
 			t.Fatalf("%+v", result)
 		}
 		now = now.Add(25 * time.Hour)
 	}
 	now = now.Add(-25 * time.Hour) // nobody's time has come
 	x.misbehave(nil)
+	if link := m.link(zoe); upgraded {
+		link.Wants = nil
+		if err := m.Keep(t.Context(), link); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d.looked = 0
 	named(ada, "countess")(d.directory)
 	if result := cycle(); result.Created != 1 || m.link(zoe).TargetID == "" {

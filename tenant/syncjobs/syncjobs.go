@@ -181,7 +181,7 @@ func (r *Runner) runJob(
 }
 
 // breath is how long nothing is tried again after a cycle: for as long as that took, since the
-// target, or this machine, may be busy. Whoever leaves does not wait for it.
+// target, or this machine, may be busy. Who changes at the source does not wait for it.
 func breath(done provisioning.Result) time.Duration {
 	return max(shortest/2, min(done.Ended.Sub(done.Began), longestBreath))
 }
