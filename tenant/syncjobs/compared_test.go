@@ -129,7 +129,8 @@ func TestOneWhoIsPutOffIsNoComparisonEachTime(t *testing.T) {
 		after time.Duration
 		lists int64
 	}{
-		{0, 1}, {2 * time.Second, 1}, {2 * time.Second, 1}, {time.Minute, 2}, {2 * time.Second, 2}, {50 * time.Minute, 3},
+		{0, 1}, {2 * time.Second, 1}, {2 * time.Second, 1},
+		{time.Minute, 2}, {2 * time.Second, 2}, {50 * time.Minute, 3},
 	} {
 		ahead.Add(int64(c.after))
 		h.must(h.runner.RunJob(t.Context(), j))
