@@ -132,8 +132,9 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 		return x, err
 	}
 	if engine.Only = *limit; engine.Only != provisioning.Unlimited {
-		spends, err := s.spends(ctx, engine)
+		spends, next, err := s.spends(ctx, engine)
 		if err != nil || spends == nil {
+			x.done.RetryAt = next
 			return x, err
 		}
 		if x.done, x.failed = engine.Run(ctx); x.failed == nil { // it is no cycle of the job's

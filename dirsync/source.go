@@ -88,20 +88,20 @@ type spent struct {
 }
 
 // spends is what is spent by a cycle that takes access away only, without the source; nil where it
-// would do nothing, since it was done.
-func (s *Synchronizer) spends(ctx context.Context, e *provisioning.Engine) (*spent, error) {
+// would do nothing, since it was done, until the next time.
+func (s *Synchronizer) spends(ctx context.Context, e *provisioning.Engine) (*spent, time.Time, error) {
 	last, e1 := s.config.State.LastChange(ctx)
-	failing, e2 := e.Memory.Failed(ctx)
+	next, e2 := e.Next(ctx)
 	now := spent{last, e.Only}
-	if err := errors.Join(e1, e2); err != nil || (s.spent == now && !slices.ContainsFunc(failing, s.due)) {
-		return nil, err
+	if err := errors.Join(e1, e2); err != nil || (s.spent == now && !s.due(next)) {
+		return nil, next, err
 	}
-	return &now, nil
+	return &now, next, nil
 }
 
-// due says whether somebody is to be tried again by now.
-func (s *Synchronizer) due(f provisioning.Failing) bool {
-	return f.Now || !f.RetryAt.After(s.config.State.Now())
+// due says whether the time has come at which somebody is to be tried again; zero is none.
+func (s *Synchronizer) due(next time.Time) bool {
+	return !next.IsZero() && !next.After(s.config.State.Now())
 }
 
 // unclearError means that nobody knows who is in scope.
@@ -207,10 +207,13 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 	if leaving, err := e.Leaving(ctx); err != nil || leaving {
 		return leaving, err
 	}
-	limit, e1 := s.rests(ctx, nil)
-	failing, e2 := e.Memory.Failed(ctx)
-	sound := limit != nil && *limit == provisioning.Unlimited
-	return sound && slices.ContainsFunc(failing, s.due), errors.Join(e1, e2)
+	limit, err := s.rests(ctx, nil)
+	if err != nil || limit == nil {
+		return false, err
+	}
+	e.Only = *limit
+	next, err := e.Next(ctx)
+	return s.due(next), err
 }
 
 // assign gives the job whom the application at the source has, and the groups that are followed.

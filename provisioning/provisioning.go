@@ -578,7 +578,7 @@ const maxEscrowed = 10_000 //bound:list failed objects that the sync looks throu
 // earliest is when the first of the objects that failed is to be tried again: of all, or of those
 // that were let through to be disabled or deleted. The cycle may have set a time besides.
 func (c *cycle) earliest(ctx context.Context, counted bool) (at time.Time, err error) {
-	failing, err := c.Memory.Failed(ctx)
+	failing, err := c.pending(ctx)
 	at = c.result.RetryAt
 	for _, f := range failing {
 		if (f.Counted || !counted) && (at.IsZero() || f.RetryAt.Before(at)) {

@@ -333,10 +333,17 @@ func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool
 	return m, len(m.remove) > 0, err
 }
 
-// removeMembers is members for planRemovals. What fails is tried once more when all else is done.
+// removeMembers is members for planRemovals. What fails is tried once more when all else is done,
+// unless nothing else is.
 func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) error {
-	_, err := c.changeMembers(ctx, m.candidate, &m.link, "Remove", m.remove, noted{batch, m.notedR}, true)
-	return err
+	limited := c.Only != Unlimited
+	ok, err := c.changeMembers(ctx, m.candidate, &m.link, "Remove", m.remove, noted{batch, m.notedR}, !limited)
+	if err != nil || !ok || !limited || m.link.Doubt == nil {
+		return err
+	}
+	// Whoever is a member in doubt, and is to be one, comes with all that is to be added.
+	m.link.Doubt = m.link.Doubt.resent(c.Now())
+	return c.keep(ctx, m.link)
 }
 
 // members brings a group's members into line, in batches, remembering now and then what is done.

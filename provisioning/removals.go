@@ -3,6 +3,9 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 )
 
 // Removals says to what a cycle is limited that takes access away and does nothing else.
@@ -45,6 +48,73 @@ func (c *cycle) takeAway(ctx context.Context, changes Changes) error {
 		return err
 	}
 	return c.removals(ctx, seen.leaving, groups)
+}
+
+// Next is when the first of the objects that have failed is to be tried again: of those only of
+// which a limited cycle does something, if it is one. Zero: none is.
+func (e *Engine) Next(ctx context.Context) (at time.Time, err error) {
+	c := e.cycle(false)
+	failing, err := c.pending(ctx)
+	for _, f := range failing {
+		if f.Now || f.RetryAt.IsZero() {
+			f.RetryAt = c.Now()
+		}
+		if at.IsZero() || f.RetryAt.Before(at) {
+			at = f.RetryAt
+		}
+	}
+	return at, err
+}
+
+// pending lists the objects that have failed and of which this cycle does something. Whoever is to
+// get something waits for one that is not limited, and would only keep those awake that are.
+func (c *cycle) pending(ctx context.Context) (list []Failing, err error) {
+	failing, err := c.Memory.Failed(ctx)
+	if err != nil || c.Only == Unlimited {
+		return failing, err
+	}
+	for _, f := range failing {
+		loses, err := c.loses(ctx, f.Ref)
+		if err != nil {
+			return nil, err
+		}
+		if loses {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// loses says whether a limited cycle takes something away from an object, or from members of it.
+func (c *cycle) loses(ctx context.Context, ref Ref) (bool, error) {
+	x, err := c.Source.Object(ctx, ref)
+	if err != nil {
+		return false, fmt.Errorf("read the source: %w", err)
+	}
+	list, err := c.evaluate(ctx, []Object{x})
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	o := list[0]
+	link, err := c.Memory.Link(ctx, ref)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return false, err
+	}
+	action := c.plan(o, link).action
+	switch {
+	case c.Only == LeaversOnly && !o.left():
+		return false, nil
+	case action == Disable || action == Delete || (link.Doubt != nil && o.leaves()):
+		return true, nil
+	case c.Only == LeaversOnly || len(c.withMembers(list)) == 0:
+		return false, nil
+	}
+	m, _, err := c.compareMembers(ctx, o)
+	has := m.link.Members
+	if d := m.link.Doubt; d.open(c.Now()) || (d != nil && link.Failure == "") { // else its time comes later
+		has = slices.Concat(has, d.Members)
+	}
+	return len(without(has, m.wanted)) > 0, err
 }
 
 // Leaving says whether somebody is to lose access whom the source has disabled or deleted since the
