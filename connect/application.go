@@ -51,6 +51,17 @@ func (p *Plan) forgetAsked() {
 	}
 }
 
+// forgetFound lets go of it when the list has the center's identifier, by which everybody finds it.
+// A replica may learn that late: then a later run does it.
+func (p *Plan) forgetFound(ctx context.Context) {
+	if p.asked().At.IsZero() {
+		return
+	}
+	if all, err := p.principals(ctx); err == nil && slices.ContainsFunc(all, p.isOurs) {
+		p.forgetAsked()
+	}
+}
+
 // principals are the service principals of the gallery's entry.
 func (p *Plan) principals(ctx context.Context) ([]graph.ServicePrincipal, error) {
 	return graph.All[graph.ServicePrincipal](
@@ -165,10 +176,6 @@ func (p *Plan) existing() string {
 	return text
 }
 
-// appearLooks is how often is looked for an application whose making was not answered, before
-// another is made: a tenant's replicas learn of it late.
-const appearLooks = 40 //bound:none how often, not how much
-
 // createApplication makes the application, unless that was done and nobody knew. One that somebody
 // else has made since the plan ends it.
 func (p *Plan) createApplication(ctx context.Context) error {
@@ -177,8 +184,8 @@ func (p *Plan) createApplication(ctx context.Context) error {
 		return err
 	}
 	found, err := p.findApplication(ctx, all)
-	for looks := 0; err == nil && found.ID == "" && looks < appearLooks && p.justAsked(); looks++ {
-		if err = p.pause(ctx); err == nil {
+	for err == nil && found.ID == "" && p.justAsked() {
+		if err = waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); err == nil {
 			all, err = p.principals(ctx)
 		}
 		if err == nil {
@@ -196,7 +203,8 @@ func (p *Plan) createApplication(ctx context.Context) error {
 	return p.instantiate(ctx, all)
 }
 
-// justAsked says whether an application was asked for a moment ago, and the answer has not come.
+// justAsked says whether an application was asked for so lately that not every replica needs to
+// know it yet, and the answer has not come.
 func (p *Plan) justAsked() bool {
 	a := p.asked()
 	return a.ID == "" && p.cfg.Now().Sub(a.At).Abs() < p.cfg.Settle

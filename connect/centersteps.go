@@ -123,6 +123,9 @@ func (p *Plan) enable(ctx context.Context) error {
 	})
 	switch adminapi.ReasonOf(err) {
 	case "identity-source-moved", "request-not-found", "identity-source-not-configured":
+		if now, failed := p.readSource(ctx); failed == nil && p.matches(now.inForce) { // as above
+			return p.refreshSAML(ctx)
+		}
 		return changed("the center has another identity source, or other metadata, than the plan says (%v)", err)
 	}
 	if err != nil {

@@ -490,9 +490,11 @@ func (p *Plan) settled(ctx context.Context, do func() error) error {
 }
 
 // pause waits between two looks at the tenant. The error is ctx's, when ctx ends first.
-func (p *Plan) pause(ctx context.Context) error {
+func (p *Plan) pause(ctx context.Context) error { return waitFor(ctx, p.cfg.PollEach) }
+
+func waitFor(ctx context.Context, wait time.Duration) error {
 	select {
-	case <-time.After(p.cfg.PollEach):
+	case <-time.After(wait):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

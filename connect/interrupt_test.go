@@ -49,6 +49,7 @@ func config(e pairtest.Ends, client *http.Client, groups ...string) connect.Conf
 		Groups:   groups,
 		Cert:     "AWS IAM Identity Center",
 		PollEach: time.Millisecond,
+		Settle:   5 * time.Second,
 	}
 }
 

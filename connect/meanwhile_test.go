@@ -409,6 +409,33 @@ func (e *earlier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// TestAnIdentitySourceThatAnotherRunHasJustChangedIsTaken: its request is carried out between the
+// look of this run and its request.
+func TestAnIdentitySourceThatAnotherRunHasJustChangedIsTaken(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	another := &meanwhile{
+		func(r *http.Request) bool {
+			return strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".EnableExternalIdPConfigurationForDirectory")
+		},
+		func() {
+			list, err := m.Admin.Configurations(t.Context())
+			if err == nil {
+				err = m.Admin.EnableConfiguration(t.Context(), adminapi.ChangeInput{
+					ConfigurationID: list[0].ConfigurationID, Confirmation: connect.Confirmation,
+				})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	if err := m.connect(another, false); err != nil || another.do != nil {
+		t.Errorf("the other run was there: %v; %v", another.do == nil, err)
+	}
+	m.hasOne()
+}
+
 // TestACenterOfAnEarlierReleaseIsConnected and taken back.
 func TestACenterOfAnEarlierReleaseIsConnected(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 )
@@ -33,7 +32,7 @@ func saysNothing(err error) bool {
 const makeTries = 3 //bound:depth tries of a request that makes something
 
 // makes sends a request that makes something. Where the answer leaves open whether that was done,
-// there looks, before it is sent again.
+// there looks, and directly before the request is sent again.
 func (p *Plan) makes(
 	ctx context.Context, path string, in, out any, there func(context.Context) (bool, error),
 ) error {
@@ -48,17 +47,40 @@ func (p *Plan) makes(
 				return nil
 			}
 			var refused *graph.Error
-			if failed != nil || try == makeTries || !errors.As(err, &refused) ||
-				refused.Status != http.StatusServiceUnavailable {
-				return err
+			again := errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable && try < makeTries
+			if failed == nil && again {
+				failed = waitFor(ctx, max(refused.RetryAfter, p.cfg.PollEach))
 			}
-			select {
-			case <-time.After(max(refused.RetryAfter, p.cfg.PollEach)):
-			case <-ctx.Done():
+			if failed == nil {
+				made, failed = p.appears(ctx, there)
+			}
+			switch {
+			case failed == nil && made:
+				return nil
+			case ctx.Err() != nil:
 				return errors.Join(err, ctx.Err())
+			case failed != nil || !again:
+				return err
 			}
 		}
 	})
+}
+
+// appearLooks is how often is looked for what was asked for without an answer: a tenant's replicas
+// learn of it late.
+const appearLooks = 40 //bound:none how often, not how much
+
+// appears looks for what a request may have made.
+func (p *Plan) appears(ctx context.Context, there func(context.Context) (bool, error)) (bool, error) {
+	for look := 1; ; look++ {
+		made, err := there(ctx)
+		if made || err != nil || look == appearLooks {
+			return made, err
+		}
+		if err := p.pause(ctx); err != nil {
+			return false, err
+		}
+	}
 }
 
 // sameApplication reads the application's settings again, and fails when they are others than the

@@ -49,7 +49,7 @@ func (p *Plan) setSAML(ctx context.Context) error {
 		return p.taken(ctx, err)
 	}
 	p.State.Application = app
-	p.forgetAsked() // it is found by its identifier from now on
+	p.forgetFound(ctx)
 	if p.leadsHere(p.State.Principal.LoginURL) {
 		return nil
 	}

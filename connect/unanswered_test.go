@@ -1,10 +1,14 @@
 package connect_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
@@ -146,4 +150,134 @@ func TestAnUndoLeavesAColleaguesApplication(t *testing.T) {
 			t.Errorf("the notes do not say %q:\n%s", want, notes)
 		}
 	}
+}
+
+// late is a tenant whose replicas do not know for a while what was made. It says once that it is
+// not available, though it has done what it was asked.
+type late struct {
+	makes, lists func(*http.Request) bool
+	empty        string       // what the list says meanwhile
+	knows        func() bool  // whether they know it
+	asked        atomic.Int32 // how often it was asked to make one
+}
+
+func (x *late) RoundTrip(r *http.Request) (*http.Response, error) {
+	if x.asked.Load() > 0 && x.lists(r) && !x.knows() {
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+			Body: io.NopCloser(strings.NewReader(x.empty)),
+		}, nil
+	}
+	if !x.makes(r) {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if x.asked.Add(1) == 1 && err == nil {
+		_ = res.Body.Close()
+		return unavailable(r, "0.001"), nil
+	}
+	return res, err
+}
+
+func listingApplications(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/servicePrincipals")
+}
+
+// ends is about requests of a method whose path ends so.
+func ends(method, path string) func(*http.Request) bool {
+	return func(r *http.Request) bool { return r.Method == method && strings.HasSuffix(r.URL.Path, path) }
+}
+
+// TestWhatATenantKnowsLateIsNotMadeTwice: it says that it is not available, has done it, and its
+// lists do not have it at the first looks, also after the time that it has named.
+func TestWhatATenantKnowsLateIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]*late{
+		"application": {makes: instantiating, lists: listingApplications, empty: `{"value":[]}`},
+		"certificate": {
+			makes: ends(http.MethodPost, "/addTokenSigningCertificate"),
+			lists: func(r *http.Request) bool {
+				return strings.HasPrefix(r.URL.Query().Get("$select"), "keyCredentials,")
+			},
+			empty: `{"keyCredentials":[]}`,
+		},
+		"job": {
+			makes: ends(http.MethodPost, "/synchronization/jobs"),
+			lists: ends(http.MethodGet, "/synchronization/jobs"), empty: `{"value":[]}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+			looks := 0
+			x.knows = func() bool { looks++; return looks > 5 }
+			if err := m.connect(x, false); err != nil || x.asked.Load() != 1 {
+				t.Errorf("asked %d times, %v", x.asked.Load(), err)
+			}
+			m.hasOne()
+		})
+	}
+}
+
+// TestTheNextRunWaitsForWhatTheTenantKnowsLate: the answer to the making was lost a moment ago.
+func TestTheNextRunWaitsForWhatTheTenantKnowsLate(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	m.dies(instantiating, true, false)
+	knowing := time.Now().Add(time.Second)
+	x := &late{
+		makes: func(*http.Request) bool { return false }, lists: listingApplications, empty: `{"value":[]}`,
+		knows: func() bool { return time.Now().After(knowing) },
+	}
+	x.asked.Store(1)
+	if err := m.connect(x, false); err != nil {
+		t.Fatal(err)
+	}
+	if all := (other{m.Ends, t}).principals(); len(all) != 1 {
+		t.Errorf("the applications are %+v", all)
+	}
+	m.hasOne()
+}
+
+// nameless is a tenant whose lists do not have the identifiers of applications yet.
+type nameless struct{ t *testing.T }
+
+func (x nameless) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || !listingApplications(r) {
+		return res, err
+	}
+	defer res.Body.Close() //nolint:errcheck // a read body has nothing to lose
+	var list struct {
+		Value []map[string]any `json:"value"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
+		x.t.Error(err)
+	}
+	for _, sp := range list.Value {
+		sp["servicePrincipalNames"] = []any{sp["appId"]}
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		x.t.Error(err)
+	}
+	res.Header.Del("Content-Length")
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	return res, nil
+}
+
+// TestAnApplicationIsRememberedUntilTheTenantListsItsIdentifier: until then nothing else tells
+// whose it is, and somebody renames it.
+func TestAnApplicationIsRememberedUntilTheTenantListsItsIdentifier(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	o := other{m.Ends, t}
+	renamed := map[string]any{"displayName": "Renamed"}
+	for _, tenant := range []http.RoundTripper{nameless{t}, nameless{t}, http.DefaultTransport} {
+		if err := m.connect(tenant, false); err != nil || len(o.principals()) != 1 {
+			t.Fatalf("the applications are %+v, %v", o.principals(), err)
+		}
+		o.Change(http.MethodPatch, "/applications/"+o.applications()[0].ID, renamed, nil)
+	}
+	m.hasOne()
 }

@@ -79,6 +79,57 @@ func TestAnUndoTakesBackNothingOfSomebodyElses(t *testing.T) {
 	}
 }
 
+// toDirectory takes provisioning away and changes the identity source to the built-in directory.
+func (o other) toDirectory() {
+	o.t.Helper()
+	id := o.scimTenant()
+	tokens, err := o.Admin.BearerTokens(o.t.Context(), id)
+	for _, x := range tokens {
+		err = errors.Join(err, o.Admin.DeleteBearerToken(o.t.Context(), id, x.TokenID))
+	}
+	err = errors.Join(
+		err, o.Admin.DeleteTenant(o.t.Context(), id),
+		o.Admin.DisableConfiguration(o.t.Context(), adminapi.ConfirmInput{Confirmation: connect.Confirmation}),
+	)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// TestAnUndoToAnotherProviderMeetsSomebody who has undone it too, which is as good, or has changed
+// to the directory, which stays.
+func TestAnUndoToAnotherProviderMeetsSomebody(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		meanwhile func(other)
+		inForce   string
+		stopped   error
+	}{
+		"another undo": {
+			meanwhile: func(o other) {
+				if err := o.undoes(func(other) {}, connect.UndoOptions{}); err != nil {
+					o.t.Fatal(err)
+				}
+			},
+			inForce: otherIssuer,
+		},
+		"the directory": {meanwhile: other.toDirectory, stopped: connect.ErrChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := other{pairtest.Start(t, gatehousetest.Unconnected()), t}
+			o.change()
+			if err := o.run(func(other) {}); err != nil {
+				t.Fatal(err)
+			}
+			err := o.undoes(test.meanwhile, connect.UndoOptions{})
+			if is := o.inForce(); is != test.inForce || !errors.Is(err, test.stopped) {
+				t.Errorf("the identity provider is %q, %v", is, err)
+			}
+		})
+	}
+}
+
 func (o other) scimTenant() string {
 	o.t.Helper()
 	tenants, err := o.Admin.Tenants(o.t.Context())

@@ -108,11 +108,18 @@ func (u *Undo) restoreSource(ctx context.Context) error {
 }
 
 // sameSource fails when the identity source is another one than the plan says. done says that it is
-// the directory, to which somebody else has changed it back.
+// what was before the tenant: somebody else has changed it back.
 func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
 	now, err := u.plan.readSource(ctx)
-	if err != nil || now.inForce.ConfigurationID == adminapi.SourceDirectory {
-		return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	done = now.inForce.ConfigurationID == adminapi.SourceDirectory
+	if was := u.plan.State.Directory; u.toOther(was) {
+		done = now.inForce.EntityID == was.UndoToEntityID
+	}
+	if done {
+		return true, nil
 	}
 	return false, u.plan.sameSource(ctx)
 }
