@@ -109,9 +109,10 @@ func (c *cycle) valuesThere(ctx context.Context, kind Kind, path string) (map[st
 		return all, nil
 	}
 	all, read := map[string]bool{}, reading{}
+	page := Page{}
 	for from := ""; ; {
-		page, err := c.page(ctx, kind, from)
-		if err == nil {
+		var err error
+		if page, err = c.page(ctx, kind, from, page.Unsure); err == nil {
 			err = read.add(page)
 		}
 		if err != nil {

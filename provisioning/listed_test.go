@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
 // logged are the objects that the log names with a code.
@@ -197,5 +199,53 @@ func TestOneWhoIsDeletedWhileAListIsReadIsNoGap(t *testing.T) {
 	}
 	if told := logged(m, "ListUnread"); len(told) > 0 {
 		t.Errorf("the list was not whole: %v", told)
+	}
+}
+
+// TestAListThatFailsBeyondItsEndIsRead: the target fails where a number is beyond what it has, and
+// is listed by a dry run, or since it does not search by an attribute. Nobody fails because of it.
+func TestAListThatFailsBeyondItsEndIsRead(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]func(*testing.T, *provisioning.Engine){
+		"a dry run": func(_ *testing.T, e *provisioning.Engine) { e.DryRun = true },
+		"a free value": func(t *testing.T, e *provisioning.Engine) {
+			t.Helper()
+			e.Mappings = mapped(t, mapping.Attribute{
+				Target: "nickName", Expression: `SelectUniqueValue([objectId], "b")`, OnlyOnce: true,
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const people, newcomers = 60, 20
+			x, m := newTargetOf(t, center.ProfileStandard), newMemory()
+			d := newDirectory()
+			for i := range people {
+				d.add(user(fmt.Sprintf("u%03d", i)))
+			}
+			if _, err := x.sync(t, d, m, nil); err != nil {
+				t.Fatal(err)
+			}
+			for i := range newcomers {
+				d.add(user(fmt.Sprintf("new%03d", i)))
+			}
+			x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+				q := r.URL.Query()
+				start, _ := strconv.Atoi(q.Get("startIndex"))
+				switch {
+				case start > people || q.Has("cursor"):
+					w.WriteHeader(http.StatusInternalServerError)
+				case strings.Contains(q.Get("filter"), "nickName"):
+					w.WriteHeader(http.StatusBadRequest)
+				default:
+					return false
+				}
+				return true
+			})
+			result, err := x.sync(t, d, m, func(e *provisioning.Engine) { set(t, e) })
+			if err != nil || result.Created != newcomers || result.Failed > 0 {
+				t.Errorf("%+v, %v", result, err)
+			}
+		})
 	}
 }

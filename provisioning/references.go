@@ -467,8 +467,9 @@ func (c *cycle) changeSome(
 			entries = append(entries, e)
 		}
 		if err != nil {
-			if first && alike(err) {
+			if tries := link.Tries; first && alike(err) {
 				c.judge(link, err)
+				link.Tries = max(tries, 1) // the other try counts
 			}
 			break
 		}

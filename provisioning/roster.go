@@ -47,13 +47,12 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 		found.matched[attribute] = map[string][]scim.Resource{}
 	}
 	read := reading{}
-	unsure := false
+	page := Page{}
 	for pages, from := 1, ""; ; pages++ {
-		page, err := c.page(ctx, kind, from)
+		var err error
+		page, err = c.page(ctx, kind, from, page.Unsure)
 		p := new(scim.Problem)
 		switch {
-		case unsure && errors.As(err, &p) && stops(err) == nil && !throttled(err): // it fails where nothing is
-			page = Page{}
 		case errors.As(err, &p) && stops(err) == nil && (!c.Reread || !MayPass(err)):
 			return nil, ErrNoPages
 		case err != nil:
@@ -63,7 +62,6 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 			return nil, err
 		}
 		found.add(page.Resources, wanted, c.Reread)
-		unsure = page.Unsure
 		if from = page.Next; from == "" {
 			found.missing = read.missing()
 			return found, nil
@@ -83,13 +81,21 @@ func (c *cycle) tellStrangers(ctx context.Context, o candidate, link Link, ids [
 	}, nil, 0))
 }
 
-// page asks the target for a page of what it has.
-func (c *cycle) page(ctx context.Context, kind Kind, from string) (page Page, err error) {
+// page asks the target for a page of what it has. unsure is that of the page before.
+func (c *cycle) page(ctx context.Context, kind Kind, from string, unsure bool) (page Page, err error) {
 	err = c.retry(ctx, func() (err error) {
 		page, err = c.Target.Page(ctx, kind, from)
 		return err
 	})
+	if unsure && isNoPage(err) {
+		return Page{}, nil
+	}
 	return page, err
+}
+
+// isNoPage says whether a target answers so to a number that is beyond the end of what it has.
+func isNoPage(err error) bool {
+	return errors.As(err, new(*scim.Problem)) && stops(err) == nil && !throttled(err)
 }
 
 func (r *roster) add(page []scim.Resource, wanted wantedValues, all bool) {

@@ -30,17 +30,18 @@ type stage struct {
 
 // scene is what a stage has of one kind.
 type scene struct {
-	now   map[string]scim.Resource // what was made or changed, by id
-	gone  map[string]bool
-	made  []string // ids, in their order
-	seen  map[string]bool
-	held  map[string]map[string][]string // who has what of those: attribute → key → ids
-	read  map[string]map[string][]holder // the same of what the target has, as far as it was read
-	from  string                         // where reading goes on
-	list  reading
-	ended bool // everything was read, or cannot be
-	pages bool // everything was read
-	asked int
+	now    map[string]scim.Resource // what was made or changed, by id
+	gone   map[string]bool
+	made   []string // ids, in their order
+	seen   map[string]bool
+	held   map[string]map[string][]string // who has what of those: attribute → key → ids
+	read   map[string]map[string][]holder // the same of what the target has, as far as it was read
+	from   string                         // where reading goes on
+	unsure bool                           // the target has not said that there is anything
+	list   reading
+	ended  bool // everything was read, or cannot be
+	pages  bool // everything was read
+	asked  int
 }
 
 // holder is an object at the target.
@@ -439,7 +440,10 @@ func (s *stage) readAll(ctx context.Context, kind Kind) error {
 	rules, err := s.Rules(ctx)
 	for err == nil && !k.ended {
 		var page Page
-		if page, err = s.Target.Page(ctx, kind, k.from); err == nil {
+		if page, err = s.Target.Page(ctx, kind, k.from); k.unsure && isNoPage(err) {
+			page, err = Page{}, nil
+		}
+		if err == nil {
 			err = k.list.add(page)
 		}
 		if errors.Is(err, ErrNoPages) || refuses(err) {
@@ -459,7 +463,7 @@ func (s *stage) readAll(ctx context.Context, kind Kind) error {
 				}
 			}
 		}
-		k.from = page.Next
+		k.from, k.unsure = page.Next, page.Unsure
 		k.ended = k.from == ""
 		k.pages = k.ended
 	}
