@@ -136,7 +136,7 @@ func (n note) kept(own Retention, now time.Time) Kept {
 		if now.Sub(t.At) >= toldFor {
 			continue
 		}
-		longest, by := k.Retention.longer(t.Retention), cmp.Or(t.Node, "another node")
+		longest, by := k.longer(t.Retention), cmp.Or(t.Node, "another node")
 		if longest.Events != k.Events {
 			k.EventsBy = by
 		}

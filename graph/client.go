@@ -148,7 +148,8 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any, once 
 		if err == nil || wait == 0 || try == maxTries || (try == maxLost && !errors.As(err, &answered)) {
 			return err
 		}
-		if once && !(errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests) {
+		throttled := errors.As(err, &answered) && answered.Status == http.StatusTooManyRequests
+		if once && !throttled {
 			return err
 		}
 		if wait == soon {

@@ -165,7 +165,7 @@ func (m *Mirror) come(
 	_, err = m.Tenant.User(ctx, id)
 	known := full || refusal.KindOf(err) != refusal.NotFound
 	_, named := x["userPrincipalName"].(string)
-	if _, able := x["accountEnabled"].(bool); !known && !(named && able) {
+	if _, able := x["accountEnabled"].(bool); !known && (!named || !able) {
 		whole, err := m.ask(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)})
 		switch {
 		case err == nil:
