@@ -140,3 +140,28 @@ func TestGroupsThatAreRefusedKeepNobodyWaitingForEver(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsNotMappedKeepsNobodyAwake: a group fails, and groups are turned off in the mappings. No
+// cycle does anything about it, and none is to come for it.
+func TestWhatIsNotMappedKeepsNobodyAwake(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	d := newDirectory(user("ada"), group("Eng", "ada"))
+	x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+		refused := r.Method == http.MethodPost && path.Base(r.URL.Path) == "Groups"
+		if refused {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		return refused
+	})
+	if result, err := x.sync(t, d, m, nil); err != nil || result.Failed != 1 || result.RetryAt.IsZero() {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	result, err := x.sync(t, d, m, func(e *provisioning.Engine) {
+		e.Mappings.Groups = nil
+		e.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	})
+	if err != nil || !result.RetryAt.IsZero() {
+		t.Errorf("a cycle is to come at %s: %v", result.RetryAt, err)
+	}
+}

@@ -66,11 +66,13 @@ func (e *Engine) Next(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
-// pending lists the objects that have failed and of which this cycle does something. Whoever is to
-// get something waits for one that is not limited, and would only keep those awake that are.
+// pending lists the objects that have failed and of which this cycle does something: not those of a
+// kind whose mapping is turned off. Whoever is to get something waits for a cycle that is not
+// limited, and would only keep those awake that are.
 func (c *cycle) pending(ctx context.Context) (list []Failing, err error) {
 	failing, err := c.Memory.Failed(ctx)
-	if err != nil || c.Only == Unlimited {
+	unmapped := func(f Failing) bool { return c.Mappings.of(f.Kind) == nil }
+	if failing = slices.DeleteFunc(failing, unmapped); err != nil || c.Only == Unlimited {
 		return failing, err
 	}
 	for _, f := range failing {
