@@ -99,14 +99,23 @@ func (w World) rotation(
 	var text string
 	var when time.Duration
 	cmd := w.command(use, short, long, "", func(u *upkeep, ctx context.Context) error {
-		cfg, err := u.config(ctx)
+		cfg, err := u.connection.Config(ctx)
 		if err != nil {
 			return err
 		}
-		defer cfg.release()
-		r, err := observe(ctx, cfg.Config, when)
+		r, err := observe(ctx, cfg, when)
 		if err != nil {
 			return err
+		}
+		if !u.dryRun && r.Pending() > 0 { // a prompt that somebody has left open is in the way of this only
+			release, err := cfg.Hold(ctx)
+			if err != nil {
+				return err
+			}
+			defer release()
+			if r, err = observe(ctx, cfg, when); err != nil {
+				return err
+			}
 		}
 		todo := r.Pending()
 		r.Print(u.out())

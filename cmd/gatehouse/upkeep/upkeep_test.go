@@ -151,6 +151,24 @@ func TestWhatEndsIsReplacedByCommand(t *testing.T) {
 	}
 }
 
+// TestARotationThatIsNotDueNeedsNobodyToEnd: a prompt that somebody has left open, which keeps
+// others out, is in the way of what is due only.
+func TestARotationThatIsNotDueNeedsNobodyToEnd(t *testing.T) {
+	t.Parallel()
+	k := keeper{pairtest.Start(t), t, t.TempDir()}
+	prompt := k.config()
+	release, err := prompt.Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"scim-token", "certificate"} {
+		k.want(nil, "Nothing to do now", "rotate", what, "--when", "30d", "--accept")
+		k.want(connect.ErrHeld, "", "rotate", what, "--accept")
+	}
+	release()
+	k.want(nil, "✓ Proof", "rotate", "scim-token", "--accept")
+}
+
 func TestAConnectionIsTakenBackByCommand(t *testing.T) {
 	t.Parallel()
 	k := keeper{pairtest.Start(t), t, ""}
