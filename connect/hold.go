@@ -29,7 +29,11 @@ func (h holder) String() string {
 	if h.Process == 0 {
 		return "it does not say who it is"
 	}
-	return fmt.Sprintf("on the host %s, process %d, since %s", oneLine(h.Host), h.Process, clock(h.Since))
+	host := ""
+	if h.Host != "" {
+		host = "on the host " + oneLine(h.Host) + ", "
+	}
+	return fmt.Sprintf("%sprocess %d, since %s", host, h.Process, clock(h.Since))
 }
 
 const (

@@ -328,3 +328,17 @@ func TestThePersonIsToldWhichTokenGoes(t *testing.T) {
 		t.Errorf("the person is told %s; want %s", told, day)
 	}
 }
+
+// TestOfTwoTokensTheTenantsIsNamed: nobody knows whether another one that there may be is older.
+func TestOfTwoTokensTheTenantsIsNamed(t *testing.T) {
+	t.Parallel()
+	w, _ := newUnsaved(t)
+	w.clicks = nil
+	if _, err := w.rotates(t, connect.ObserveTokenRotation, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Join(w.clicks, "\n")
+	if !strings.Contains(told, "delete the one first that is not of 20") || strings.Contains(told, "older one first") {
+		t.Errorf("the person is told %s", told)
+	}
+}

@@ -76,6 +76,8 @@ func (c *Center) CreateBearerToken(ctx context.Context, _, _ string) (adminapi.B
 		idle := dated("older one first", c.journal.ReplacedAt, c.journal.TokenAt)
 		if at := c.journal.PastedAt; !at.IsZero() { // that of a run that ended early
 			idle = dated("newer one first", at, c.journal.TokenAt)
+		} else if at := c.journal.TokenAt; c.journal.ReplacedAt.IsZero() && !at.IsZero() { // of no run's, old or new
+			idle = "one first that is not of " + minute(at) + ", which the tenant has"
 		}
 		err := c.do(ctx, Task{
 			Title: "Generate an access token",
