@@ -231,6 +231,30 @@ func (c *Client) DidItself(ctx context.Context, event, subject string) (did bool
 	return did, err
 }
 
+// ConfigurationOf is the identity provider with a status; nil: there is none.
+func (c *Client) ConfigurationOf(ctx context.Context, status string) (*Configuration, error) {
+	all, err := c.Configurations(ctx)
+	for _, x := range all {
+		if x.Status == status {
+			return &x, nil
+		}
+	}
+	return nil, err
+}
+
+// InForce is the id of the configuration in force, or DIRECTORY. A change that names it is refused
+// where that is another one by then.
+func (c *Client) InForce(ctx context.Context) (string, error) {
+	now, err := c.ConfigurationOf(ctx, StatusEnabled)
+	switch {
+	case err != nil:
+		return "", err
+	case now == nil:
+		return SourceDirectory, nil
+	}
+	return now.ConfigurationID, nil
+}
+
 // WriteReport writes CSV, one user a line. Texts that a spreadsheet would take for a formula are
 // quoted for it.
 func WriteReport(to io.Writer, users []UserEffect) error {

@@ -465,20 +465,24 @@ type Confirmed struct {
 	InForce string
 }
 
+// InForceID is the id of the configuration in force, or DIRECTORY.
+func (s IdentitySource) InForceID() string {
+	if s.IdP == nil {
+		return string(Directory)
+	}
+	return s.IdP.ID
+}
+
 // Accepted is that of a person who looks at what is in force.
 var Accepted = Confirmed{Word: Confirmation}
 
-// check refuses what nobody has confirmed, or of another source.
-func (c Confirmed) check(s IdentitySource) error {
-	inForce := string(Directory)
-	if s.IdP != nil {
-		inForce = s.IdP.ID
-	}
+// Check refuses what nobody has confirmed, or of another source.
+func (c Confirmed) Check(s IdentitySource) error {
 	switch {
 	case c.Word != Confirmation:
 		return &refusal.Error{Code: ConfirmationMissing, Detail: "enter the word " + Confirmation}
-	case c.InForce != "" && c.InForce != inForce:
-		return &refusal.Error{Code: SourceMoved, Subject: inForce}
+	case c.InForce != "" && c.InForce != s.InForceID():
+		return &refusal.Error{Code: SourceMoved, Subject: s.InForceID()}
 	}
 	return nil
 }
@@ -493,7 +497,7 @@ func (c *Center) changeSource(
 	return c.change(ctx, by, action, func(tx Tx) (string, error) {
 		s, err := currentSource(tx)
 		if err == nil {
-			err = how.check(s)
+			err = how.Check(s)
 		}
 		if err != nil {
 			return subject, err

@@ -143,12 +143,20 @@ func allowIdPInitiated(p page) error {
 	)
 }
 
+// confirmed is the word that was typed, and what was in force when the page was shown: a form that
+// is sent twice would undo its own undo.
+func (p page) confirmed() center.Confirmed {
+	return center.Confirmed{
+		Word: strings.TrimSpace(p.PostFormValue("confirmation")), InForce: p.PostFormValue("in-force"),
+	}
+}
+
 func undoChange(p page) error {
-	word := strings.TrimSpace(p.PostFormValue("confirmation"))
-	if err := p.stopProvisioningFor(word); err != nil {
+	how := p.confirmed()
+	if err := p.stopProvisioningFor(how); err != nil {
 		return err
 	}
-	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, center.Confirmed{Word: word}); err != nil {
+	if err := p.h.Center.UndoSourceChange(p.Context(), p.by, how); err != nil {
 		return err
 	}
 	return p.Done(sourcePath, "The change is undone: the previous identity source is in use again.")
@@ -157,11 +165,11 @@ func undoChange(p page) error {
 // stopProvisioningFor does what has to be done before the built-in directory is used again: it
 // deletes the access tokens and disables automatic provisioning. It does nothing where the undo
 // would be refused anyway, or goes back to another identity provider.
-func (p page) stopProvisioningFor(confirmation string) error {
+func (p page) stopProvisioningFor(how center.Confirmed) error {
 	ctx, c := p.Context(), p.h.Center
 	s, err := c.Source(ctx)
 	if err != nil || !s.CanUndo(c.Now()) || s.Previous.Type != center.Directory ||
-		confirmation != center.Confirmation {
+		how.Check(s) != nil {
 		return err
 	}
 	tokens, err := c.BearerTokens(ctx)
@@ -232,6 +240,7 @@ type reviewData struct {
 	KnownNames   string
 	Rehearsal    string // a link, shown once, right after it was made
 	Confirmation string
+	InForce      string // before the change
 }
 
 type effectLine struct {
@@ -282,6 +291,7 @@ func showReview(p page, rehearsal string) error {
 		KnownNames:   p.PostFormValue("known"),
 		Rehearsal:    rehearsal,
 		Confirmation: center.Confirmation,
+		InForce:      source.InForceID(),
 	}
 	for _, e := range []center.Effect{
 		center.StopsWorking, center.MatchesNobody, center.NeedsPassword, center.SignsInAtIdP, center.SignsInAtNewIdP,
@@ -295,7 +305,7 @@ func showReview(p page, rehearsal string) error {
 }
 
 func changeSource(p page) error {
-	how := center.Confirmed{Word: strings.TrimSpace(p.PostFormValue("confirmation"))}
+	how := p.confirmed()
 	if p.PostFormValue("to") == string(center.Directory) {
 		if err := p.h.Center.DisableIdPConfiguration(p.Context(), p.by, how); err != nil {
 			return err

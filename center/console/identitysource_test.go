@@ -80,6 +80,37 @@ func TestTheIdentitySourceIsRehearsedOnThePages(t *testing.T) {
 	}
 }
 
+// TestAFormThatIsSentTwiceDoesNotUndoItsOwnUndo: a double click sends it twice. Nor does a page of
+// before the change take anything away.
+func TestAFormThatIsSentTwiceDoesNotUndoItsOwnUndo(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	admin := e.Administrator()
+	settings := e.Center.URL + "/console/settings"
+	form := func(path string) url.Values {
+		_, in := admin.Form(admin.Get(settings+path), "in-force")
+		in.Set("confirmation", "ACCEPT")
+		return in
+	}
+	const refused = "another one than the request names"
+	in := form("/identity-source")
+	admin.Does(settings+"/identity-source/undo", in, "The change is undone")
+	admin.Does(settings+"/identity-source/undo", in, refused)
+	if page := admin.Get(settings + "/identity-source"); !strings.Contains(page, "Identity Center directory") {
+		t.Errorf("the tenant is back: %s", page)
+	}
+	in = form("/identity-source")
+	admin.Does(settings+"/identity-source/undo", in, "The change is undone") // which is meant
+	admin.Does(settings+"/provisioning", nil, "SCIM endpoint")
+	admin.Does(settings+"/identity-source/undo", in, refused)
+	if page := admin.Get(settings + "/provisioning"); !strings.Contains(page, "SCIM endpoint") {
+		t.Errorf("automatic provisioning is off: %s", page)
+	}
+	review := form("/identity-source/change?to=DIRECTORY")
+	review.Set("in-force", in.Get("in-force"))
+	admin.Does(settings+"/identity-source/change", review, refused)
+}
+
 // watchMetadata publishes the metadata with a second certificate in it: it is offered, and trusted
 // only when it is accepted as it was seen.
 func watchMetadata(t *testing.T, admin webtest.Visitor, settings, metadata string) {

@@ -63,7 +63,11 @@ func (o *office) call(typed string, line ...string) (out, said string, err error
 
 // run is call for a command that goes on until ctx ends.
 func (o *office) run(ctx context.Context, typed string, shown, told io.Writer, line ...string) error {
-	world := administer.World{In: strings.NewReader(typed), Out: shown, Err: told,
+	return o.reads(ctx, strings.NewReader(typed), shown, told, line...)
+}
+
+func (o *office) reads(ctx context.Context, typed io.Reader, shown, told io.Writer, line ...string) error {
+	world := administer.World{In: typed, Out: shown, Err: told,
 		Env: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }}
 	root := &cobra.Command{Use: "gatehouse", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(o.commands(world)...)

@@ -1,12 +1,14 @@
 package administer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -243,6 +245,52 @@ func TestTheIdentitySourceIsChangedByCommand(t *testing.T) {
 
 	o.want("directory", "identity-source", "set", "directory", "--confirm", "ACCEPT", "--json")
 	o.want("the built-in directory", "identity-source", "show")
+}
+
+// deciding is a person at the question: something happens before they type.
+type deciding struct {
+	before func()
+	word   io.Reader
+}
+
+func (d *deciding) Read(p []byte) (int, error) {
+	if d.before != nil {
+		d.before()
+		d.before = nil
+	}
+	return d.word.Read(p)
+}
+
+// TestAnIdentitySourceThatMovesAtTheQuestionStays: a colleague has done the same meanwhile, or
+// something else. Above all, an undo does not undo theirs.
+func TestAnIdentitySourceThatMovesAtTheQuestionStays(t *testing.T) {
+	for name, line := range map[string][]string{
+		"undo": {"identity-source", "undo"}, "back to the directory": {"identity-source", "set", "directory"},
+		"to another one": {"identity-source", "set", "external"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, s := newOffice(t)
+			centertest.Federate(t, s.Center, "https://one.example")
+			if _, err := s.CreateIdPConfiguration(t.Context(), centertest.Actor, center.IdPConfiguration{
+				EntityID: "https://two.example", SignInURL: "https://two.example/sso", Certificates: [][]byte{{1}},
+			}); err != nil {
+				t.Fatal(err)
+			}
+			colleague := &deciding{func() {
+				if err := s.UndoSourceChange(t.Context(), centertest.Actor, center.Accepted); err != nil {
+					t.Error(err)
+				}
+			}, strings.NewReader("ACCEPT\n")}
+			var shown, told bytes.Buffer
+			err := o.reads(t.Context(), colleague, &shown, &told, line...)
+			if err == nil || !strings.Contains(err.Error(), "another one than the request names") {
+				t.Errorf("it is %v, and said %s%s", err, shown.String(), told.String())
+			}
+			if now, err := s.Source(t.Context()); err != nil || now.Type != center.Directory {
+				t.Errorf("the identity source is %+v, %v", now, err)
+			}
+		})
+	}
 }
 
 // asUTF16 is how PowerShell's Out-File writes a text.

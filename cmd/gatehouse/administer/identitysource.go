@@ -44,14 +44,8 @@ this between Entra ID and a center by itself.`,
 		a.command("show", "Show the identity source and the certificates", terminal.NoArgs, a.showSource),
 		a.command("sp-metadata", "Print the service provider metadata for the identity provider", terminal.NoArgs,
 			a.serviceProvider),
-		a.setMetadata(), a.reportSource(), a.setSource(), a.watch(), a.acceptPublished(), a.requests(),
-		a.confirmed(
-			"undo", "Restore the identity source and settings from before the last change", terminal.NoArgs,
-			"ACCEPT", "Users will sign in where they did before the last change.", "The identity source is restored.",
-			func(ctx context.Context, c *adminapi.Client, _ []string, typed string) error {
-				return c.UndoIdentitySourceChange(ctx, typed)
-			},
-		),
+		a.setMetadata(), a.reportSource(), a.setSource(), a.undoSource(), a.watch(), a.acceptPublished(),
+		a.requests(),
 		a.command("add-certificate FILE", "Also accept signatures that another certificate verifies",
 			terminal.OneArg("a PEM file"), a.addCertificate),
 		a.confirmed(
@@ -68,6 +62,23 @@ this between Entra ID and a center by itself.`,
 			"Create a link to test sign-in at an uploaded identity provider that is not enabled",
 			terminal.OneArg("a user name"), a.rehearse),
 	)
+	return cmd
+}
+
+func (a *administration) undoSource() *cobra.Command {
+	var typed string
+	cmd := a.command("undo", "Restore the identity source and settings from before the last change", terminal.NoArgs,
+		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
+			seen, err := c.InForce(cmd.Context()) // an undo of an undo would bring back what it has taken away
+			if err == nil && typed == "" {
+				typed, err = terminal.Ask(a.In, a.Err, "Users will sign in where they did before. Type ACCEPT: ")
+			}
+			if err == nil {
+				err = c.UndoSourceChange(cmd.Context(), adminapi.ConfirmInput{Confirmation: typed, InForce: seen})
+			}
+			return a.done(err, "The identity source is restored.")
+		})
+	cmd.Flags().StringVar(&typed, "confirm", "", "the word ACCEPT, to skip the question")
 	return cmd
 }
 
@@ -106,13 +117,11 @@ func (a *administration) showSource(cmd *cobra.Command, c *adminapi.Client, _ []
 	}
 	if a.asJSON {
 		return a.print(struct {
-			IdentitySource string
-			UndoUntil      *time.Time `json:",omitempty"`
-
-			IdPInitiatedSignIn *bool `json:",omitempty"`
-
-			Configurations []adminapi.Configuration
-			Certificates   []adminapi.Certificate
+			IdentitySource     string
+			UndoUntil          *time.Time `json:",omitempty"`
+			IdPInitiatedSignIn *bool      `json:",omitempty"`
+			Configurations     []adminapi.Configuration
+			Certificates       []adminapi.Certificate
 		}{d.IdentitySource, d.UndoUntil, d.IdPInitiatedSignIn, configurations, certificates}, "", nil)
 	}
 	fmt.Fprintf(a.Out, "Users sign in at: %s\n", map[string]string{

@@ -261,7 +261,7 @@ func (a *administration) setSource() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			pending, err := pendingOf(cmd.Context(), c)
+			pending, err := c.ConfigurationOf(cmd.Context(), adminapi.StatusPending)
 			if err != nil {
 				return err
 			}
@@ -269,6 +269,10 @@ func (a *administration) setSource() *cobra.Command {
 				return errors.New(
 					"no identity provider is pending: upload one with gatehouse identity-source set-metadata",
 				)
+			}
+			seen, err := c.InForce(cmd.Context())
+			if err != nil {
+				return err
 			}
 			report, err := effects(cmd.Context(), c, to, known, false)
 			if err != nil {
@@ -287,30 +291,17 @@ func (a *administration) setSource() *cobra.Command {
 				}
 			}
 			if to == adminapi.SourceDirectory {
-				return a.done(c.DisableConfiguration(cmd.Context(), adminapi.ConfirmInput{Confirmation: typed}),
+				in := adminapi.ConfirmInput{Confirmation: typed, InForce: seen}
+				return a.done(c.DisableConfiguration(cmd.Context(), in),
 					"The identity source is the built-in directory.")
 			}
 			return a.done(c.EnableConfiguration(cmd.Context(), adminapi.ChangeInput{
-				ConfigurationID: pending.ConfigurationID, Confirmation: typed,
+				ConfigurationID: pending.ConfigurationID, Confirmation: typed, InForce: seen,
 			}), "The identity source is %s.", terminal.Inline(pending.EntityID))
 		})
 	cmd.Flags().StringVar(&typed, "confirm", "", "the word ACCEPT, to skip the question")
 	cmd.Flags().StringVar(&known, "known", "", "a `file` with the identity provider's user names, one a line")
 	return cmd
-}
-
-func configurationOf(ctx context.Context, c *adminapi.Client, status string) (*adminapi.Configuration, error) {
-	all, err := c.Configurations(ctx)
-	for _, x := range all {
-		if x.Status == status {
-			return &x, nil
-		}
-	}
-	return nil, err
-}
-
-func pendingOf(ctx context.Context, c *adminapi.Client) (*adminapi.Configuration, error) {
-	return configurationOf(ctx, c, adminapi.StatusPending)
 }
 
 func (a *administration) watch() *cobra.Command {
@@ -322,7 +313,7 @@ func (a *administration) watch() *cobra.Command {
 			if err := c.WatchMetadata(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			now, err := configurationOf(cmd.Context(), c, adminapi.StatusEnabled)
+			now, err := c.ConfigurationOf(cmd.Context(), adminapi.StatusEnabled)
 			switch {
 			case err != nil || now == nil:
 				return err
@@ -342,7 +333,7 @@ func (a *administration) acceptPublished() *cobra.Command {
 	var typed string
 	cmd := a.command("accept", "Trust the changes in the identity provider's published metadata", terminal.NoArgs,
 		func(cmd *cobra.Command, c *adminapi.Client, _ []string) error {
-			now, err := configurationOf(cmd.Context(), c, adminapi.StatusEnabled)
+			now, err := c.ConfigurationOf(cmd.Context(), adminapi.StatusEnabled)
 			if err != nil {
 				return err
 			}
