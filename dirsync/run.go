@@ -53,7 +53,7 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 		}
 		pause := s.pause(w, pace.Every, x, err)
 		each(x.report, x.failure(s, err))
-		w.wait(ctx, pause, s.silent(silent))
+		w.wait(ctx, pause, s.silent(silent), provisioning.LeftAlone(silent))
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *Synchronizer) pause(w *waiting, every time.Duration, x outcome, err err
 
 // silent is the target, when it is one that did not answer.
 func (s *Synchronizer) silent(failed error) *scim.Client {
-	if !provisioning.MayPass(failed) || provisioning.LeftAlone(failed) > 0 || s.config.Store != nil {
+	if !provisioning.MayPass(failed) || s.config.Store != nil {
 		return nil
 	}
 	target, err := s.runner.Target(s.job)
@@ -138,8 +138,9 @@ func (w *waiting) heard(unread error, tried bool) {
 	w.unread = unread
 }
 
-// wait waits for a time, or until a target that did not answer does, or until ctx is done.
-func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Client) {
+// wait waits for a time, or until a target that did not answer does, or until ctx is done. The
+// target is asked when it is to be left alone no longer.
+func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Client, leftAlone time.Duration) {
 	w.retry = syncjobs.RetryDue
 	over := time.NewTimer(pause)
 	defer over.Stop()
@@ -148,7 +149,7 @@ func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Cl
 	answered := make(chan struct{}, 1)
 	if target != nil {
 		go func() {
-			if syncjobs.Probe(probing, target, func() { w.missed.Store(true) }) == nil {
+			if syncjobs.Probe(probing, target, leftAlone, func() { w.missed.Store(true) }) == nil {
 				answered <- struct{}{}
 			}
 		}()

@@ -277,11 +277,11 @@ func (l *loop) learn(ctx context.Context, n news) {
 		t.tryAt = time.Now().Add(l.failed(ctx, n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
 		return
 	}
-	if silent == nil || provisioning.LeftAlone(silent) > 0 { // when it takes requests again, it has said
+	if silent == nil {
 		t.probe.missed.Store(false)
 		return
 	}
-	l.startProbe(ctx, n.job, t, gone || unreached(silent))
+	l.startProbe(ctx, n.job, t, gone || unreached(silent), provisioning.LeftAlone(silent))
 }
 
 // failed logs an error that is the program's and not a target's, and says when to try again.

@@ -40,8 +40,8 @@ func (p *probe) heard() bool {
 	return p.missed.Swap(false)
 }
 
-// startProbe asks a job's target until it answers.
-func (l *loop) startProbe(ctx context.Context, j tenant.Job, t *turn, missed bool) {
+// startProbe asks a job's target until it answers, and not before it takes requests again.
+func (l *loop) startProbe(ctx context.Context, j tenant.Job, t *turn, missed bool, leftAlone time.Duration) {
 	t.probe.stop()
 	if missed {
 		t.probe.missed.Store(true)
@@ -54,17 +54,17 @@ func (l *loop) startProbe(ctx context.Context, j tenant.Job, t *turn, missed boo
 	t.probe.end = end
 	l.running.Go(func() {
 		defer end()
-		if Probe(probing, target, func() { t.probe.missed.Store(true) }) == nil {
+		if Probe(probing, target, leftAlone, func() { t.probe.missed.Store(true) }) == nil {
 			l.tell(probing, news{job: j, probed: true})
 		}
 	})
 }
 
 // Probe asks a target every two seconds, with the cheapest request that there is, until it answers
-// or ctx is done; and not before it takes requests again, where it says so. missed is called
-// whenever it does not answer.
-func Probe(ctx context.Context, target *scim.Client, missed func()) error {
-	for wait := jittered(probeEach / 2); ; {
+// or ctx is done; and not before it takes requests again, where it says so, as it may have said
+// before. missed is called whenever it does not answer.
+func Probe(ctx context.Context, target *scim.Client, leftAlone time.Duration, missed func()) error {
+	for wait := max(jittered(probeEach/2), leftAlone); ; {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

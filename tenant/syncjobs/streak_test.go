@@ -1,17 +1,26 @@
 package syncjobs_test
 
 import (
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/scim"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
+	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
 // TestACycleThatFailsIsTriedAgainSoon: an outage of some minutes, in which nothing tells when it is
@@ -86,7 +95,7 @@ func TestAProbeHonorsWhatATargetAsks(t *testing.T) {
 					return out
 				}),
 			}}
-			if err := syncjobs.Probe(t.Context(), client, func() {}); err != nil {
+			if err := syncjobs.Probe(t.Context(), client, 0, func() {}); err != nil {
 				t.Fatal(err)
 			}
 			if asked < c.least || asked > c.most {
@@ -94,4 +103,98 @@ func TestAProbeHonorsWhatATargetAsks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAThrottledTargetIsProbed: it takes nothing, or no changes, for two hours, and asks for a
+// second of patience each time. What has failed is tried each minute by then. A probe notices that
+// it is well.
+func TestAThrottledTargetIsProbed(t *testing.T) {
+	t.Parallel()
+	for name, takes := range map[string]func(*http.Request) bool{
+		"nothing":    func(*http.Request) bool { return false },
+		"no changes": func(r *http.Request) bool { return r.Method == http.MethodGet },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				if took := throttledFor(t, 2*time.Hour, takes); took > 10*time.Second {
+					t.Errorf("the leaver is disabled after %s", took)
+				}
+			})
+		})
+	}
+}
+
+// throttledFor has somebody leave while a target takes some requests only, for a while, and nothing
+// at all for a moment after a cycle then. It returns how long the leaver has access afterwards.
+func throttledFor(t *testing.T, while time.Duration, takes func(*http.Request) bool) time.Duration {
+	t.Helper()
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tenant.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	tn := tenanttest.On(t, s)
+	var throttles, away, disabled atomic.Bool
+	found := nobody(func() {})
+	jobs := syncjobs.New(tn, slog.New(slog.DiscardHandler), &http.Client{
+		Transport: transport(func(r *http.Request) *http.Response {
+			w := httptest.NewRecorder()
+			if away.Load() || (throttles.Load() && !takes(r)) {
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return w.Result()
+			}
+			disabled.Store(disabled.Load() || r.Method == http.MethodPatch)
+			found(w, r)
+			return w.Result()
+		}),
+	})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ada, err := tn.CreateUser(t.Context(), tenanttest.Actor, tenant.User{
+		UserPrincipalName: "ada@northwind.example", DisplayName: "Ada", GivenName: "Ada", Surname: "X", Enabled: true,
+	}, "")
+	must(err)
+	app, err := tn.Instantiate(t.Context(), tenanttest.Actor, tenant.Gallery[0], "App")
+	must(err)
+	address, token := "http://127.0.0.1/", "a token"
+	everybody := true
+	j, err := tn.CreateJobWith(
+		t.Context(), tenanttest.Actor, app.ServicePrincipalID, tenant.Gallery[0].SyncTemplate,
+		tenant.JobSettings{BaseAddress: &address, SecretToken: &token, SyncAll: &everybody},
+	)
+	must(err)
+	must(tn.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	must(jobs.RunJob(t.Context(), j))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { jobs.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	throttles.Store(true)
+	_, err = tn.UpdateUser(t.Context(), tenanttest.Actor, ada.ID, func(u *tenant.User) { u.Enabled = false })
+	must(err)
+	last := func() string {
+		j, err := tn.Job(t.Context(), j.ServicePrincipalID, j.ID)
+		must(err)
+		return j.Last.ID
+	}
+	time.Sleep(while)
+	for before := last(); last() == before; {
+		time.Sleep(time.Second) // a poll
+	}
+	away.Store(true)
+	time.Sleep(5 * time.Second)
+	throttles.Store(false)
+	away.Store(false)
+	whole := time.Now()
+	for !disabled.Load() && time.Since(whole) < 5*time.Minute {
+		time.Sleep(time.Second) // a poll
+	}
+	return time.Since(whole)
 }
