@@ -15,6 +15,7 @@ import (
 const (
 	doubtAhead = 24 * time.Hour //bound:none of the last time that is known, when nobody wonders about it
 	doubtFor   = 24 * time.Hour //bound:life a doubt about the clock, measured while a node runs
+	comesBack  = time.Hour      //bound:life after a start, a clock that is behind may be put right
 )
 
 // How long what a node was told holds for others, and how often it says so.
@@ -39,7 +40,10 @@ type Sweeper struct {
 	starts bool      // nobody has looked since the start
 	looked time.Time // zero: never
 	last   Ruling
-	before time.Time // what was known when the clock was a day behind it at the start; zero: it was not
+	begun  time.Time // when it has looked first
+	// before is what was known when the clock was a day behind it at the start, until the clock has
+	// come back there; zero: it was not. What was known may be of the future itself.
+	before time.Time
 }
 
 // lookFor bounds the look at the clock before all other work.
@@ -197,8 +201,11 @@ func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
 	}
 	s.starts, s.last = false, r
 	s.looked = time.Now()
-	if first && r.known.Sub(r.now) > doubtAhead {
-		s.before = r.known
+	if first {
+		s.before, s.begun = r.known, s.looked
+	}
+	if s.before.Sub(r.now) <= doubtAhead { // it has come back, or never was behind
+		s.before = time.Time{}
 	}
 }
 
@@ -219,10 +226,11 @@ func (s *Sweeper) Doubts(now time.Time) bool {
 }
 
 // jumped says whether the clock has gone ahead, since this node looked last, by a day more than has
-// passed. One that only comes back to where it was is put right: some machines start in 1970.
+// passed. One that comes back to where it was, soon after a start, is put right: some machines
+// start in 1970.
 func (s *Sweeper) jumped(now time.Time) bool {
-	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead &&
-		now.Sub(s.before) > doubtAhead
+	back := now.Sub(s.before) <= doubtAhead && time.Since(s.begun) < comesBack
+	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead && !back
 }
 
 // doubts says whether the clock is doubted, and notes it. A doubt begins with the first look after

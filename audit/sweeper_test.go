@@ -176,6 +176,55 @@ func TestAClockIsNotDoubted(t *testing.T) {
 	})
 }
 
+// TestAJumpIsDoubtedWhateverWasKnown before the start: a clock that was ahead, and was put right,
+// and the newest event of a program that has never looked, may have known of a time to come.
+func TestAJumpIsDoubtedWhateverWasKnown(t *testing.T) {
+	const year = 365 * day
+	for name, known := range map[string]func(s *sweeping) (newest time.Time){
+		"by a clock that was believed": func(s *sweeping) time.Time {
+			newest := time.Now()
+			node := started()
+			s.look(node, 0, newest, DefaultRetention)
+			if s.each(30*hour, year, DefaultRetention, node).Doubted {
+				t.Error("a clock is doubted for more than a day")
+			}
+			return newest
+		},
+		"of the newest event": func(*sweeping) time.Time { return time.Now().Add(year) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			sweepers(t, func(s *sweeping) {
+				newest, node := known(s), started()
+				if s.look(node, 0, newest, DefaultRetention).Doubted {
+					t.Error("a clock is doubted that was put right")
+				}
+				s.each(2*hour, 0, DefaultRetention, node)
+				if now := time.Now(); node.Doubts(now) || !node.Doubts(now.Add(year-60*day)) {
+					t.Error("between two looks a jump is not seen, or seen where there is none")
+				}
+				if !s.look(node, year-60*day, newest, DefaultRetention).Doubted {
+					t.Error("the clock is not doubted that has jumped")
+				}
+			})
+		})
+	}
+}
+
+// TestAClockThatCameBackIsDoubtedWhenItJumps soon after it was put right.
+func TestAClockThatCameBackIsDoubtedWhenItJumps(t *testing.T) {
+	sweepers(t, func(s *sweeping) {
+		node, newest := started(), time.Now()
+		for _, ahead := range []time.Duration{-50 * 365 * day, 0, -50 * 365 * day} {
+			if s.look(node, ahead, newest, DefaultRetention).Doubted {
+				t.Errorf("%v ahead it is doubted", ahead)
+			}
+		}
+		if !s.look(node, 0, newest, DefaultRetention).Doubted {
+			t.Error("a clock that goes ahead by years a second time is not doubted")
+		}
+	})
+}
+
 // TestADayIsADayOnSeveralNodes that all count it.
 func TestADayIsADayOnSeveralNodes(t *testing.T) {
 	sweepers(t, func(s *sweeping) {
