@@ -107,7 +107,7 @@ func (p *Plan) plan() {
 	}
 	add(s.SCIM.TenantID != "", provisioningTitle, "enabled", "enable it", p.enableProvisioning)
 	before := len(p.Steps)
-	add(s.Job.ID != "", partJob, "exists", "create it", p.createJob)
+	add(s.Job.ID != "", partJob, "exists", "create it", p.newJob)
 	add(
 		s.Connected && p.settingsDone(), partSaved, "saved, and Test Connection passes",
 		"create an access token, test the connection and save both with the scope “"+p.scopeName()+"”",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -145,6 +146,24 @@ func (p *Plan) enableProvisioning(ctx context.Context) error {
 	}
 	p.State.SCIM = made
 	return err
+}
+
+// newJob makes the job, and waits until the tenant shows it: a replica may not know it yet, which
+// does not say that somebody has deleted it.
+func (p *Plan) newJob(ctx context.Context) error {
+	if err := p.createJob(ctx); err != nil || p.fresh {
+		return err
+	}
+	for began := time.Now(); ; {
+		var job graph.SynchronizationJob
+		err := p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &job)
+		if !graph.NotFound(err) || time.Since(began) > p.cfg.Settle {
+			return err
+		}
+		if err := p.pause(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // sameJob reads the job and what is saved for it again. It fails when the job writes elsewhere than

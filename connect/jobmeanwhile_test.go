@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -118,5 +119,35 @@ func TestAnUndoOfWhatIsAwayGoesOn(t *testing.T) {
 	jobs, failed := graph.All[graph.SynchronizationJob](t.Context(), o.Client, at+"/synchronization/jobs")
 	if failed != nil || len(jobs) != 0 {
 		t.Errorf("there are the jobs %+v, %v", jobs, failed)
+	}
+}
+
+// staleJob is a tenant whose replicas do not know for some looks a job that was just made.
+type staleJob struct {
+	made  bool
+	looks int
+}
+
+func (s *staleJob) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.made = s.made || r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/synchronization/jobs")
+	if s.made && s.looks > 0 && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/synchronization/jobs/") {
+		s.looks--
+		return &http.Response{
+			StatusCode: http.StatusNotFound, Header: http.Header{}, Request: r,
+			Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Request_ResourceNotFound","message":"no"}}`)),
+		}, nil
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestAJobThatThisRunHasMadeIsAwaited: the application was there before, and the tenant answers a
+// little old. Nobody else is blamed for that.
+func TestAJobThatThisRunHasMadeIsAwaited(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	other{m.Ends, t}.application(appName)
+	tenant := &staleJob{looks: 3}
+	if err := m.connect(tenant, false); err != nil || tenant.looks != 0 {
+		t.Errorf("%d looks left, %v", tenant.looks, err)
 	}
 }
