@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
@@ -24,26 +25,12 @@ func TestAStateThatWasRestoredGivesNoMembershipBack(t *testing.T) {
 			t.Run(name+", "+what, func(t *testing.T) {
 				t.Parallel()
 				from, to := newSource(t), newTarget(t, profile)
-				folder := t.TempDir()
-				config := between(from, to, newTenant(t, folder))
+				config := between(from, to, newTenant(t, t.TempDir()))
 				config.Groups = []string{"Engineering"}
 				cycle(t, config, false)
-				backup, restored := filepath.Join(t.TempDir(), "backup.db"), t.TempDir()
-				s, ok := config.State.Store.(*store.Store)
-				if !ok {
-					t.Fatalf("the store is a %T", config.State.Store)
-				}
-				if err := s.Backup(ctx, backup, false, nil); err != nil {
-					t.Fatal(err)
-				}
+				backup := backUp(t, config.State)
 				to.empty(t)
-				_, err := store.Restore(
-					ctx, store.Restoration{Backup: backup, Database: filepath.Join(restored, "tenant.db")},
-				)
-				if err != nil {
-					t.Fatal(err)
-				}
-				config.State = newTenant(t, restored)
+				config.State = restore(t, backup)
 				for range 3 {
 					r := cycle(t, config, false)
 					e := changes(t, r, "Engineering")
@@ -84,5 +71,97 @@ func (x target) empty(t *testing.T) {
 		if err := x.center.DeleteMembership(ctx, centertest.Actor, m.ID); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// restore brings the state of a synchronization back to what it was when it was backed up.
+func restore(t *testing.T, backup string) *tenant.Tenant {
+	t.Helper()
+	folder := t.TempDir()
+	at := store.Restoration{Backup: backup, Database: filepath.Join(folder, "tenant.db")}
+	if _, err := store.Restore(ctx, at); err != nil {
+		t.Fatal(err)
+	}
+	return newTenant(t, folder)
+}
+
+// backUp backs the state of a synchronization up.
+func backUp(t *testing.T, state *tenant.Tenant) (backup string) {
+	t.Helper()
+	backup = filepath.Join(t.TempDir(), "backup.db")
+	s, ok := state.Store.(*store.Store)
+	if !ok {
+		t.Fatalf("the store is a %T", state.Store)
+	}
+	if err := s.Backup(ctx, backup, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	return backup
+}
+
+// remove deletes a person at the target.
+func (x target) remove(t *testing.T, name string) {
+	t.Helper()
+	u, err := x.center.UserByName(ctx, name)
+	if err == nil {
+		err = x.center.DeleteUser(ctx, centertest.Actor, u.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhoeverWasMadeAnewSinceTheBackupCanLeave: a person was deleted at the target since the state
+// was backed up, and made anew there. Whoever is there is linked, not enabled if they are disabled,
+// and loses the access with the source.
+func TestWhoeverWasMadeAnewSinceTheBackupCanLeave(t *testing.T) {
+	t.Parallel()
+	for name, profile := range map[string]center.Profile{
+		"AWS": center.ProfileAWS, "one that lists members": center.ProfileStandard,
+	} {
+		for what, disabled := range map[string]bool{"active": false, "disabled": true} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				t.Parallel()
+				from, to := newSource(t), newTarget(t, profile)
+				config := between(from, to, newTenant(t, t.TempDir()))
+				config.Groups = []string{"Engineering"}
+				cycle(t, config, false)
+				backup := backUp(t, config.State)
+				const ada = "ada@example.com"
+				to.remove(t, ada)
+				cycle(t, config, true)
+				if !to.active(t, ada) {
+					t.Fatal("not made anew")
+				}
+				if disabled {
+					to.disable(t, ada)
+				}
+				config.State = restore(t, backup)
+				for range 2 {
+					if r := cycle(t, config, false); (r.Failed > 0) != disabled || to.active(t, ada) == disabled {
+						t.Errorf("%+v", r)
+					}
+				}
+				from.disable(t, "u1")
+				if r := cycle(t, config, false); r.Failed > 0 || !r.InStep.Equal || to.active(t, ada) {
+					t.Errorf("who has left is active: %v; %+v", to.active(t, ada), r)
+				}
+			})
+		}
+	}
+}
+
+// disable disables a person at the target.
+func (x target) disable(t *testing.T, name string) {
+	t.Helper()
+	u, err := x.center.UserByName(ctx, name)
+	if err == nil {
+		_, err = x.center.UpdateUser(ctx, centertest.Actor, u.ID, func(u *center.User) error {
+			u.Active = false
+			return nil
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

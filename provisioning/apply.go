@@ -65,7 +65,7 @@ func (o candidate) identity() map[string]string {
 // provision brings one object into line, and remembers and logs how it went.
 func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	began := time.Now()
-	o, link := p.candidate, p.link
+	o, link := c.holds(p.candidate, p.link), p.link
 	manager := link.Manager
 	if c.compares(link) && c.compared[o.Kind] && c.listed(link) == nil {
 		link.Doubt = suspicion(link.Doubt)
@@ -83,7 +83,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	refreshed := err == nil && c.reread(&link, o)
 	done := c.plan(o, link)
 	if err == nil {
-		err = cmp.Or(c.heldOff(o, p.link, link), c.isStillThere(ctx, o, p.link))
+		err = cmp.Or(c.heldOff(o, link), c.isStillThere(ctx, o, p.link))
 	}
 	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)

@@ -33,7 +33,10 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 			unasked = attribute
 		}
 	}
-	var err error
+	err := o.heldAway()
+	if err != nil {
+		return s, err
+	}
 	if s.sent, err = c.withFreeValues(ctx, o, s.sent); err != nil {
 		return s, err
 	}
@@ -260,6 +263,9 @@ func (c *cycle) adopt(
 	link.TargetID = found.String("id")
 	link.Sent = there
 	link.Adopted = !ours
+	if err := c.heldOff(o, *link); err != nil {
+		return s, err
+	}
 	if len(s.changes) == 0 {
 		s.action, s.reason = Other, "RedundantExport"
 	} else if err := c.update(ctx, link, s.changes); err != nil {

@@ -29,6 +29,8 @@ type candidate struct {
 	disabled string            // what active is for anybody else; empty: it is not mapped
 	failure  error             // of an expression
 	unjudged bool              // a scoping filter has failed, so that nobody knows whether the object is in scope
+	off      bool              // whoever is disabled at the target is not enabled
+	away     bool              // whoever is not at the target is not made anew
 }
 
 // of is the object as the source has it.

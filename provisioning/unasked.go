@@ -13,25 +13,35 @@ import (
 // target has done by hand, or another job, is left alone.
 
 // heldOff keeps from being enabled who is disabled at the target although the memory says that they
-// were enabled there, and from being made anew who was deleted there, as where a source was
-// restored from a backup and they have left since. Nobody has asked for the comparison that finds
-// them; somebody must for them: by a comparison that is asked for, on demand, or by a change of the
-// source that disables and enables them.
-func (c *cycle) heldOff(o candidate, before, now Link) error {
-	if o.Kind != User || !o.isBack() || c.doubts || c.asked() {
-		return nil
-	}
-	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
-	older := c.Reread && c.Restored && was && before.Doubt == nil
-	switch {
-	case now.TargetID == "" && (older || before.Failure == deletedThere):
-		return &unfit{"DeletedAtTarget", deletedThere}
-	case now.TargetID == "" || !strings.EqualFold(now.Sent[activePath], "false") || o.disabled == "":
-		return nil
-	case older || before.Failure == disabledThere:
+// were enabled there, as where a source was restored from a backup and they have left since. Nobody
+// has asked for the comparison that finds them; somebody must for them: by a comparison that is
+// asked for, on demand, or by a change of the source that disables and enables them.
+func (c *cycle) heldOff(o candidate, now Link) error {
+	if o.off && now.TargetID != "" && strings.EqualFold(now.Sent[activePath], "false") && o.disabled != "" {
 		return &unfit{"DisabledAtTarget", disabledThere}
 	}
 	return nil
+}
+
+// heldAway is heldOff for who was deleted at the target, and is not made anew. Whoever is there
+// under another id is linked instead: they may have to be disabled one day.
+func (o candidate) heldAway() error {
+	if o.away {
+		return &unfit{"DeletedAtTarget", deletedThere}
+	}
+	return nil
+}
+
+// holds returns a person with what is held of them, by what was remembered before.
+func (c *cycle) holds(o candidate, before Link) candidate {
+	if o.Kind != User || !o.isBack() || c.doubts || c.asked() {
+		return o
+	}
+	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
+	o.away = (c.Reread && c.Restored && was && before.Doubt == nil) || before.Failure == deletedThere ||
+		before.Failure == disabledThere
+	o.off = o.away
+	return o
 }
 
 // disabledThere is why somebody is not enabled. It is what the link remembers.
