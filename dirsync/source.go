@@ -221,7 +221,8 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 // is that of before, or is not whole.
 //
 // If somebody is named whom nobody knows here, it keeps nothing and is not done, unless this is the
-// last try. Whoever is left out then is not waited for again.
+// last try. Whoever is left out then is not waited for again; a group is left out only if the
+// source says that it is not there.
 func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, last bool) (done bool, err error) {
 	groups, err := s.followed(ctx)
 	if errors.Is(err, errPassedOver) && !last {
@@ -230,18 +231,18 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 	if err != nil {
 		return false, err
 	}
-	var holders []tenant.Holder
-	var roles []tenant.Role
+	var theirs mirror.Assigned
 	now := s.scope()
 	here, err := s.config.State.Assignments(
 		ctx, tenant.AssignmentQuery{ServicePrincipalID: s.job.ServicePrincipalID},
 	)
 	if err == nil && s.remote != "" {
-		holders, err = s.assigned(ctx, here, &roles)
+		theirs, err = s.assigned(ctx, here)
 	}
 	if err != nil {
 		return false, err
 	}
+	holders := theirs.Holders
 	for _, id := range groups {
 		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
 	}
@@ -252,6 +253,14 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 	news := func(id tenant.PrincipalID) bool { return !s.strange[id] }
 	if !last && slices.ContainsFunc(slices.Collect(maps.Keys(unknown)), news) {
 		return false, nil
+	}
+	for id := range unknown {
+		if !theirs.Groups[id] {
+			continue
+		}
+		if err := s.gone(ctx, id, string(id)); err != nil {
+			return false, err
+		}
 	}
 	s.strange = unknown
 	text, _ := json.Marshal(now) // plain fields always encode
@@ -267,7 +276,7 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 		return true, s.config.State.SetNote(ctx, whole)
 	}
 	return true, s.config.State.SetAssigned(
-		ctx, audit.SystemActor, s.job.ServicePrincipalID, holders, roles, note, whole,
+		ctx, audit.SystemActor, s.job.ServicePrincipalID, holders, theirs.Roles, note, whole,
 	)
 }
 
@@ -276,17 +285,13 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 // said: who is assigned and was not, or was and is not, counts when two answers agree. All else
 // waits for another cycle.
 func (s *Synchronizer) assigned(
-	ctx context.Context, here []tenant.Assignment, all *[]tenant.Role,
-) (list []tenant.Holder, err error) {
+	ctx context.Context, here []tenant.Assignment,
+) (all mirror.Assigned, err error) {
 	roles := s.scope().Roles
-	read := func() (list []tenant.Holder, err error) {
-		list, *all, err = s.mirror.Assignments(ctx, s.remote, roles)
-		return list, err
+	if all, err = s.mirror.Assignments(ctx, s.remote, roles); err != nil || len(here) == 0 {
+		return all, err
 	}
-	if list, err = read(); err != nil || len(here) == 0 {
-		return list, err
-	}
-	was, is := map[tenant.Holder]bool{}, setOf(list)
+	was, is := map[tenant.Holder]bool{}, setOf(all.Holders)
 	for _, a := range here {
 		h := tenant.Holder{Principal: a.PrincipalID}
 		if roles {
@@ -301,20 +306,21 @@ func (s *Synchronizer) assigned(
 		}
 	}
 	if maps.Equal(was, is) {
-		return list, nil
+		return all, nil
 	}
-	second, err := read()
+	second, err := s.mirror.Assignments(ctx, s.remote, roles)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
-	still := setOf(second)
-	list = nil
+	still := setOf(second.Holders)
+	maps.Copy(second.Groups, all.Groups)
+	second.Holders = nil
 	for h := range union(was, is, still) {
 		if (is[h] && still[h]) || (was[h] && (is[h] || still[h])) {
-			list = append(list, h)
+			second.Holders = append(second.Holders, h)
 		}
 	}
-	return list, nil
+	return second, nil
 }
 
 func setOf(list []tenant.Holder) map[tenant.Holder]bool {
@@ -363,7 +369,7 @@ func (s *Synchronizer) unknown(
 	return unknown, nil
 }
 
-// errPassedOver says that a followed group came with no delta.
+// errPassedOver says that a group that matters came with no delta.
 var errPassedOver = errors.New("it is there, and was not among the groups that were read")
 
 // followed are the groups that are followed, apart from those that were deleted at the source:
@@ -385,18 +391,27 @@ func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, er
 		case refusal.KindOf(err) != refusal.NotFound || known.Groups[name] != string(id):
 			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, err)}
 		}
-		err = s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
-		var refused *graph.Error
-		switch {
-		case err == nil:
-			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, errPassedOver)}
-		case !errors.As(err, &refused) || refused.Code != "Request_ResourceNotFound":
-			return nil, &unclearError{fmt.Errorf("look for the group %q: %w", name, err)}
+		if err := s.gone(ctx, tenant.PrincipalID(id), name); err != nil {
+			return nil, err
 		}
 		missing[name] = id
 	}
 	s.missing = missing
 	return there, nil
+}
+
+// gone says that a group that has not come is not there, by what the source answers. It fails with
+// an unclearError if it is there, or if that cannot be read.
+func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name string) error {
+	err := s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
+	var refused *graph.Error
+	switch {
+	case err == nil:
+		return &unclearError{fmt.Errorf("the group %q: %w", name, errPassedOver)}
+	case !errors.As(err, &refused) || refused.Code != "Request_ResourceNotFound":
+		return &unclearError{fmt.Errorf("look for the group %q: %w", name, err)}
+	}
+	return nil
 }
 
 // tellMissing says once which groups are followed no more, since they were deleted.

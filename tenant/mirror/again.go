@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -83,6 +84,9 @@ func (m *Mirror) ask(ctx context.Context, mark tenant.Mark) (x map[string]any, e
 	}
 	path += url.PathEscape(string(mark.ID)) + "?$select=id," + names
 	err = m.Graph.Do(ctx, http.MethodGet, path, nil, &x)
+	if id, _ := x["id"].(string); err == nil && !strings.EqualFold(id, string(mark.ID)) {
+		return nil, fmt.Errorf("asked for %s, it answers with %.100q", mark.ID, id)
+	}
 	return x, err
 }
 
@@ -228,12 +232,19 @@ func (m *Mirror) groupsOf(ctx context.Context, id tenant.UserID) (list []tenant.
 	return list, nil
 }
 
-// membersOf are the users and groups in a group there.
+// membersOf are the users and groups in a group there; none where that is not said.
 func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
+	if list, err = m.listMembers(ctx, id); refused(err) {
+		return nil, nil
+	}
+	return list, err
+}
+
+func (m *Mirror) listMembers(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
 	in, err := graph.All[graph.DirectoryObject](
 		ctx, m.Graph, "/groups/"+url.PathEscape(string(id))+"/members?$select=id&$top=999",
 	)
-	if err != nil && !refused(err) {
+	if err != nil {
 		return nil, err
 	}
 	for _, x := range in {

@@ -96,9 +96,9 @@ func (x *applications) application(ctx context.Context, sp graph.ServicePrincipa
 	}
 	x.done.Applications++
 	x.certificates(whole)
-	holders, roles, err := x.Assignments(ctx, sp.ID, true)
+	assigned, err := x.Assignments(ctx, sp.ID, true)
 	if err == nil {
-		err = x.Tenant.SetAssigned(ctx, actor, a.ServicePrincipalID, holders, roles)
+		err = x.Tenant.SetAssigned(ctx, actor, a.ServicePrincipalID, assigned.Holders, assigned.Roles)
 	}
 	if err = x.without("who is assigned to "+sp.DisplayName, "Application.Read.All", err); err != nil {
 		return err

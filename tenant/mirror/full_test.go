@@ -1,0 +1,129 @@
+package mirror_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// TestWhatAFullReadingLeavesOutIsAskedFor: everything is read again, and not all comes. Who is
+// there when asked for stays, with what they are now; who is not is gone; and where that cannot be
+// read, or much is left out, nothing is.
+func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
+	t.Parallel()
+	lost := `410 {"error":{"code":"resyncRequired"}}`
+	all := map[string]string{
+		"/users/delta?d1": lost, "/groups/delta?d1": lost,
+		first: beginning[first], "/users/delta?p2": beginning["/users/delta?p2"], firstGroups: beginning[firstGroups],
+	}
+	with := func(pairs ...string) map[string]string {
+		answer := map[string]string{}
+		for key, body := range all {
+			answer[key] = body
+		}
+		for i := 0; i < len(pairs); i += 2 {
+			answer[pairs[i]] = pairs[i+1]
+		}
+		return answer
+	}
+	noGroups := `{"value":[],"@odata.deltaLink":"HOST/groups/delta?d2"}`
+	onlyH := `{"value":[{"id":"h","displayName":"H","securityEnabled":true}],"@odata.deltaLink":"HOST/groups/delta?d2"}`
+	onlyC := `{"value":[{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}],
+		"@odata.deltaLink":"HOST/users/delta?d2"}`
+	g := `{"id":"g","displayName":"G","securityEnabled":true}`
+	b := `{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true}`
+	deletedItems, members := "/directory/deletedItems/microsoft.graph.user", "/groups/g/members"
+	denied := `403 {"error":{"code":"Authorization_RequestDenied"}}`
+	for name, c := range map[string]struct {
+		answer map[string]string
+		want   string
+		fails  string
+	}{
+		"all comes":          {all, began, ""},
+		"no groups":          {with(firstGroups, noGroups, "/groups/g", g), began, "no groups at all"},
+		"no groups, nowhere": {with(firstGroups, noGroups), began, "no groups at all"},
+		"a group that is gone": {
+			with(firstGroups, onlyH), strings.Replace(began, " g=G:ah", "", 1), "",
+		},
+		"a group that is there": {
+			with(firstGroups, onlyH, "/groups/g", g, members,
+				`{"value":[{"@odata.type":"#microsoft.graph.user","id":"b"},
+				{"@odata.type":"#microsoft.graph.group","id":"h"}]}`), strings.Replace(began, "G:ah", "G:bh", 1), "",
+		},
+		"a group that is there, whose members are not told": {
+			with(firstGroups, onlyH, "/groups/g", g, members, denied), began, "",
+		},
+		"a group that cannot be read": {
+			with(firstGroups, onlyH, "/groups/g", denied), began, "look for the group g",
+		},
+		"a group that is another": {
+			with(firstGroups, onlyH, "/groups/g", `{"id":"h","displayName":"G"}`), began, "look for the group g",
+		},
+		"users who are gone": {with("/users/delta?p2", onlyC), strings.Replace(began, "b=bob@x* ", "", 1), ""},
+		"users who are gone, and can be restored": {
+			with("/users/delta?p2", onlyC, deletedItems, `{"value":[{"id":"b"}]}`),
+			strings.Replace(began, "bob@x*", "bob@x", 1), "",
+		},
+		"users who are there": {with("/users/delta?p2", onlyC, "/users/b", b), began, ""},
+		"users who are there, and were said to be deleted": {
+			with("/users/delta?p2", onlyC, "/users/b", b, deletedItems, `{"value":[{"id":"b"}]}`), began, "",
+		},
+		"users who cannot be read": {with("/users/delta?p2", onlyC, "/users/b", denied), began, "look for the user b"},
+		"no users": {
+			with(first, `{"value":[],"@odata.deltaLink":"HOST/users/delta?d2"}`), began, "no users at all",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			state, err := p.pull(c.answer)
+			if state != c.want || (err == nil) != (c.fails == "") ||
+				(err != nil && !strings.Contains(err.Error(), c.fails)) {
+				t.Errorf("have %s, %v\nwant %s, %s", state, err, c.want, c.fails)
+			}
+		})
+	}
+}
+
+// TestMuchThatIsLeftOutIsNotBelieved, and nobody is asked for one by one.
+func TestMuchThatIsLeftOutIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for kind, path := range map[string]string{"users": "/users/", "groups": "/groups/"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			var many tenant.Replica
+			for i := range 1001 {
+				id := fmt.Sprint("x", i)
+				if kind == "users" {
+					many.Users = append(many.Users, tenant.User{ID: tenant.UserID(id), UserPrincipalName: id})
+					continue
+				}
+				many.Groups = append(many.Groups, tenant.Group{ID: tenant.GroupID(id), DisplayName: id})
+			}
+			if err := p.mirror.Tenant.Replicate(t.Context(), audit.SystemActor, many, tenant.Note{}); err != nil {
+				t.Fatal(err)
+			}
+			lost := `410 {"error":{"code":"resyncRequired"}}`
+			answer := map[string]string{"/users/delta?d1": lost, "/groups/delta?d1": lost}
+			for key, body := range beginning {
+				answer[key] = body
+			}
+			state, err := p.pull(answer)
+			if err == nil || !strings.Contains(err.Error(), "leaves out 1001 "+kind) ||
+				!strings.Contains(state, "x1000=") {
+				t.Errorf("%v", err)
+			}
+			for _, asked := range p.asked {
+				if strings.HasPrefix(asked, path+"x") {
+					t.Errorf("asked for %s", asked)
+				}
+			}
+		})
+	}
+}
