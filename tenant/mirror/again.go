@@ -71,7 +71,7 @@ func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica,
 	case err != nil:
 		return tenant.Replica{}, err
 	case mark.Kind == tenant.KindUser:
-		return m.come(ctx, tenant.UserID(mark.ID), x, false, false)
+		return m.arrive(ctx, tenant.UserID(mark.ID), x, false, false)
 	}
 	return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
 }
@@ -161,35 +161,48 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 }
 
 // come is user, for one who has come. Of one who is not here all is asked for, where a delta tells
-// only what has changed; and who was forgotten, and is restored, is in the groups again in which
-// they were. It fails with errNobody when there is nobody.
+// only what has changed. So it is of one who was deleted: what comes may be told once more, from
+// before, and it may be a part. It fails with errNobody when there is nobody.
 func (m *Mirror) come(
 	ctx context.Context, id tenant.UserID, x map[string]any, full, anew bool,
 ) (who tenant.Replica, err error) {
-	_, err = m.Tenant.User(ctx, id)
+	here, err := m.Tenant.User(ctx, id)
 	known := full || refusal.KindOf(err) != refusal.NotFound
 	_, named := x["userPrincipalName"].(string)
-	if _, able := x["accountEnabled"].(bool); !known && (!named || !able) {
+	_, able := x["accountEnabled"].(bool)
+	if here.Removed || (!known && (!named || !able)) {
 		whole, err := m.ask(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)})
 		switch {
+		case err == nil && here.Removed:
+			maps.Copy(x, whole)
 		case err == nil:
 			maps.Copy(whole, x)
 			x = whole
 		case notFound(err):
 			return who, errNobody
-		case !named || !refused(err):
+		case !named || !refused(err) || (here.Removed && !able):
 			return who, err
 		}
 	}
+	return m.arrive(ctx, id, x, full, anew)
+}
+
+// arrive is user, for one of whom all has come that is to be known. Who was deleted, or forgotten,
+// and is restored, is in the groups again in which they were.
+func (m *Mirror) arrive(
+	ctx context.Context, id tenant.UserID, x map[string]any, full, anew bool,
+) (who tenant.Replica, err error) {
+	here, err := m.Tenant.User(ctx, id)
+	known := full || refusal.KindOf(err) != refusal.NotFound
 	u, err := m.user(ctx, id, x, anew)
 	if err != nil {
 		return who, err
 	}
-	if who.Users = []tenant.User{u}; known {
+	if who.Users = []tenant.User{u}; known && !here.Removed {
 		return who, nil
 	}
 	left, err := m.Tenant.Note(ctx, tenant.LeftNote(id))
-	if err == nil && left != "" {
+	if err == nil && (left != "" || here.Removed) {
 		who.Members, err = m.groupsOf(ctx, id)
 	}
 	return who, err
