@@ -81,9 +81,10 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		c.release(ctx, o, link)
 	}
 	refreshed := err == nil && c.reread(&link, o)
+	link.HeldOff = o.away
 	done := c.plan(o, link)
 	if err == nil {
-		err = cmp.Or(c.heldOff(o, link), c.isStillThere(ctx, o, p.link))
+		err = cmp.Or(c.heldOff(o, &link), c.isStillThere(ctx, o, p.link))
 	}
 	if err == nil {
 		done, err = c.carryOut(ctx, o, &link, done)
@@ -121,6 +122,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		link.Tries = 0 // else whether all of it has succeeded is known after the manager, or the members
 	}
 	target := link.TargetID
+	link.HeldOff = link.HeldOff && err != nil
 	if err == nil && done.action == Delete {
 		c.lose(o.Ref, target)
 		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted(), Batch: batch}
@@ -280,7 +282,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 			}
 			// somebody deleted it at the target: match again
 			c.lose(o.Ref, link.TargetID)
-			*link = Link{Ref: o.Ref, Doubt: link.Doubt, Batch: link.Batch}
+			*link = Link{Ref: o.Ref, HeldOff: link.HeldOff, Doubt: link.Doubt, Batch: link.Batch}
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}

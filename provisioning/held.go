@@ -28,7 +28,11 @@ func (c *cycle) hold(o candidate, link *Link, now, held []string) {
 		return
 	}
 	if c.Reread && c.Restored && !c.found[o.Ref] {
-		held = slices.Concat(held, without(link.Members, held))
+		sent := link.Members
+		if link.Doubt != nil { // a request that was under way may have added them
+			sent = slices.Concat(sent, without(link.Doubt.Members, sent))
+		}
+		held = slices.Concat(held, without(sent, held))
 	}
 	link.Held = without(held, now)
 }

@@ -263,7 +263,7 @@ func (c *cycle) adopt(
 	link.TargetID = found.String("id")
 	link.Sent = there
 	link.Adopted = !ours
-	if err := c.heldOff(o, *link); err != nil {
+	if err := c.heldOff(o, link); err != nil {
 		return s, err
 	}
 	if len(s.changes) == 0 {

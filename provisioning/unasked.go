@@ -16,8 +16,9 @@ import (
 // were enabled there, as where a source was restored from a backup and they have left since. Nobody
 // has asked for the comparison that finds them; somebody must for them: by a comparison that is
 // asked for, on demand, or by a change of the source that disables and enables them.
-func (c *cycle) heldOff(o candidate, now Link) error {
+func (c *cycle) heldOff(o candidate, now *Link) error {
 	if o.off && now.TargetID != "" && strings.EqualFold(now.Sent[activePath], "false") && o.disabled != "" {
+		now.HeldOff = true
 		return &unfit{"DisabledAtTarget", disabledThere}
 	}
 	return nil
@@ -34,17 +35,20 @@ func (o candidate) heldAway() error {
 
 // holds returns a person with what is held of them, by what was remembered before.
 func (c *cycle) holds(o candidate, before Link) candidate {
-	if o.Kind != User || !o.isBack() || c.doubts || c.asked() {
+	if o.Kind != User || c.doubts || c.asked() || !(o.isBack() || o.unjudged) {
 		return o
 	}
-	was := before.TargetID != "" && !strings.EqualFold(before.Sent[activePath], "false")
-	o.away = (c.Reread && c.Restored && was && before.Doubt == nil) || before.Failure == deletedThere ||
-		before.Failure == disabledThere
-	o.off = o.away
+	active := !strings.EqualFold(before.Sent[activePath], "false")
+	older := c.Restored && before.TargetID != ""
+	// An earlier release remembered only why.
+	said := before.Failure == deletedThere || before.Failure == disabledThere
+	o.away = before.HeldOff || said || (older && active)
+	// A request that was under way may have made, or enabled, whoever was disabled since.
+	o.off = o.away || (c.Restored && before.Doubt != nil)
 	return o
 }
 
-// disabledThere is why somebody is not enabled. It is what the link remembers.
+// disabledThere is why somebody is not enabled.
 const disabledThere = "the target has disabled this user since the job last wrote it, or what the job remembers " +
 	"is older: restart provisioning, or provision the user on demand, to enable them"
 

@@ -178,6 +178,7 @@ type Link struct {
 	Manager  UserID // of a user, when last seen
 	Members  []string
 	Held     []string `json:",omitempty"` // whose membership was taken away at the target, and is not given back
+	HeldOff  bool     `json:",omitempty"` // of a user: is not enabled, or made anew, before somebody says so
 	Failure  string
 	Tries    int
 	RetryAt  time.Time // when it is looked at again although nothing has changed

@@ -1,0 +1,149 @@
+package provisioning_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// restored runs the first cycle after a memory was restored from a backup.
+func (x *target) restored(t *testing.T, d *directory, m *mortal, now *time.Time) provisioning.Result {
+	t.Helper()
+	engine := provisioning.Engine{
+		Source: d, Memory: m, Mappings: mappings(t), Reread: true, Unasked: true, Restored: true,
+		Target: provisioning.SCIM(x.client, provisioning.Entra),
+		Now:    func() time.Time { return *now }, NewID: func() string { return now.String()[11:] },
+	}
+	engine.Hurry()
+	result, err := engine.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// person is somebody at the target.
+func (x *target) person(t *testing.T, id string) center.User {
+	t.Helper()
+	u, err := x.center.UserByName(t.Context(), id+"@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// shut disables somebody at the target.
+func (x *target) shut(t *testing.T, id string) {
+	t.Helper()
+	_, err := x.center.UpdateUser(t.Context(), centertest.Actor, x.person(t, id).ID, func(u *center.User) error {
+		u.Active = false
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADoubtAfterARestoreReleasesNobody: a backup was taken while people were being made and
+// enabled, and put into a group, or the first cycle after the restore died while it did that. They
+// were disabled and removed at the target since: that stays.
+func TestADoubtAfterARestoreReleasesNobody(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+		t.Run(string(profile), func(t *testing.T) {
+			t.Parallel()
+			x := newTargetOf(t, profile)
+			d := newDirectory(user("ada"), user("bob"), group("Eng", "ada"))
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			x.sound(t, d, m, &now)
+			adding(user("eve"))(d)
+			members(eng, "ada", "bob")(d)
+			late := centertest.Person("eve@example.com")
+			late.ExternalID = "eve"
+			if _, err := x.center.CreateUser(t.Context(), centertest.Actor, late); err != nil {
+				t.Fatal(err)
+			}
+			intents := []provisioning.Intent{
+				{Ref: bob},
+				{Ref: eve, Keys: map[string]string{"externalId": "eve", "userName": "eve@example.com"}},
+				{Ref: eng, Members: []string{string(x.person(t, "bob").ID)}},
+			}
+			batch := provisioning.Batch{ID: "b", Began: now, Intents: intents}
+			if err := m.Begin(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+			x.shut(t, "bob")
+			x.shut(t, "eve")
+			for range 2 {
+				if result := x.restored(t, d, m, &now); result.Failed != 3 {
+					t.Errorf("%+v", result)
+				}
+				x.want(t, "ada*", "bob", "eve", "Eng=ada")
+				now = now.Add(2 * time.Minute)
+			}
+		})
+	}
+}
+
+// TestWhoIsHeldStaysSoWhateverElseFails: somebody was deleted at the target since the backup, and
+// is not made anew, also when something else has failed meanwhile, or an earlier release has
+// remembered it; until the source disables and enables them.
+func TestWhoIsHeldStaysSoWhateverElseFails(t *testing.T) {
+	t.Parallel()
+	for what, earlier := range map[string]bool{"another failure": false, "an earlier release": true} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			d := newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			x.sound(t, d, m, &now)
+			if err := x.center.DeleteUser(t.Context(), centertest.Actor, x.person(t, "bob").ID); err != nil {
+				t.Fatal(err)
+			}
+			x.restored(t, d, m, &now)
+			link, err := m.Link(t.Context(), bob)
+			if err != nil || !link.HeldOff {
+				t.Fatalf("%+v, %v", link, err)
+			}
+			held := link.Failure
+			if earlier {
+				link.HeldOff = false
+				if err := m.Keep(t.Context(), link); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				x.misbehave(func(_ int, r *http.Request, w http.ResponseWriter) bool {
+					fails := strings.Contains(r.URL.Query().Get("filter"), "bob")
+					if fails {
+						w.WriteHeader(http.StatusInternalServerError)
+					}
+					return fails
+				})
+			}
+			for i := range 3 {
+				now = now.Add(48 * time.Hour)
+				if result, err := x.mortal(t, d, m, &now); err != nil || result.Failed != 1 {
+					t.Errorf("%+v, %v", result, err)
+				}
+				x.want(t, "ada*", "Eng=ada")
+				link, err := m.Link(t.Context(), bob)
+				if err != nil || (link.Failure == held) != (earlier || i > 0) {
+					t.Errorf("%+v, %v", link, err)
+				}
+				x.misbehave(nil)
+			}
+			active(bob, false)(d)
+			x.sound(t, d, m, &now)
+			active(bob, true)(d)
+			x.sound(t, d, m, &now)
+			x.want(t, "ada*", "bob*", "Eng=ada+bob")
+		})
+	}
+}
