@@ -30,7 +30,9 @@ func newRotating(t *testing.T) *rotating {
 	if err != nil || len(tenants) != 1 {
 		t.Fatal(tenants, err)
 	}
-	return &rotating{e, t, 0, tenants[0].TenantID, ""}
+	r := &rotating{e, t, 0, tenants[0].TenantID, ""}
+	r.forward(time.Minute) // what is made now ends later than what the pair has begun with
+	return r
 }
 
 func (r *rotating) forward(by time.Duration) {
