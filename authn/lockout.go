@@ -20,6 +20,11 @@ const (
 // clocksApart is how far the clocks of nodes may be apart.
 const clocksApart = 24 * time.Hour //bound:none of a comparison
 
+// Ahead says whether a moment that should have passed by now was noted by a clock that was ahead,
+// further than the clocks of nodes may be apart. Such a clock is put right at some time: what it
+// has begun is over then, and what it was the last to do was never done.
+func Ahead(noted, now time.Time) bool { return noted.Sub(now) > clocksApart }
+
 // Locked says whether an attempt at now must be refused without looking at the password. A wait
 // that is longer than any was noted by a clock that was ahead: it is over.
 func (l Lockout) Locked(now time.Time) bool {

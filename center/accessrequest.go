@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -162,6 +163,12 @@ func (r AccessRequest) Due() time.Time {
 	case AccessEnded, AccessDenied, AccessCanceled, AccessExpired, AccessFailed:
 	}
 	return time.Time{}
+}
+
+// ahead says whether a window was opened by a clock that was ahead: it would stay open for as long
+// as that was.
+func (r AccessRequest) ahead(now time.Time) bool {
+	return r.State == AccessActive && authn.Ahead(r.StartedAt, now)
 }
 
 func (r AccessRequest) assignment() Assignment {

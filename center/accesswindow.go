@@ -213,6 +213,25 @@ func (c *Center) WorkOnAccess(ctx context.Context) (bool, error) {
 	return len(due) == dueAtOnce, errors.Join(append(failed, err)...)
 }
 
+// endAhead closes the windows that were opened by a clock that was ahead, which are not due yet.
+func (c *Center) endAhead(ctx context.Context) error {
+	var failed []error
+	for q := (AccessRequestQuery{Live: true, Limit: maxRequestsShown}); ; {
+		list, err := c.AccessRequests(ctx, q)
+		for _, r := range list {
+			if r.ahead(c.now()) {
+				if err := c.attendTo(ctx, r); !errors.Is(err, errNotDue) {
+					failed = append(failed, err)
+				}
+			}
+		}
+		if err != nil || len(list) < q.Limit {
+			return errors.Join(append(failed, err)...)
+		}
+		q.Before = list[len(list)-1].ID
+	}
+}
+
 // attendTo does what is due about one request, if it is still.
 func (c *Center) attendTo(ctx context.Context, seen AccessRequest) error {
 	action := ActionEndAccess
@@ -222,7 +241,7 @@ func (c *Center) attendTo(ctx context.Context, seen AccessRequest) error {
 	case AccessScheduled:
 		action = ActionStartAccess
 	case AccessActive:
-		if seen.Creation != "" && seen.LookAt.Before(seen.EndsAt) {
+		if seen.Creation != "" && seen.LookAt.Before(seen.EndsAt) && !seen.ahead(c.now()) {
 			return c.lookAtRole(ctx, seen)
 		}
 	case AccessEnded, AccessDenied, AccessCanceled, AccessExpired, AccessFailed:
@@ -266,7 +285,7 @@ func (c *Center) stillDue(tx Tx, seen AccessRequest) (AccessRequest, time.Time, 
 	if err := errors.Join(e1, e2); err != nil {
 		return r, now, err
 	}
-	if r.State != seen.State || r.Due().After(now) {
+	if r.State != seen.State || r.Due().After(now) && !r.ahead(now) {
 		return r, now, errNotDue
 	}
 	return r, now, nil

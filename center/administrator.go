@@ -68,7 +68,7 @@ func (c *Center) Administrators(ctx context.Context) (all []authn.AdministratorS
 			if err := errors.Join(e1, e2, e3); err != nil {
 				return err
 			}
-			open := slices.DeleteFunc(sessions, func(s Session) bool { return !c.now().Before(s.ExpiresAt) })
+			open := slices.DeleteFunc(sessions, func(s Session) bool { return s.over(c.now()) })
 			all = append(all, authn.AdministratorSummary{
 				Name:            a.Name,
 				CreatedAt:       a.CreatedAt,

@@ -142,7 +142,7 @@ func (in *applicationGrant) code() (out ApplicationTokens, err error) {
 		return out, in.invalid("the code was given to another client")
 	case g.Session != "":
 		return out, keeping(in.invalid("the code was already used"), in.tx.DeleteSession(g.Session))
-	case !in.now().Before(g.ExpiresAt):
+	case g.over(in.now()):
 		return out, in.invalid("the code has expired")
 	case g.RedirectURI != in.asks.RedirectURI:
 		return out, &refusal.Error{

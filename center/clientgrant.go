@@ -96,6 +96,11 @@ func (c *Center) keepShare(tx Tx, g ClientGrant) error {
 	return err
 }
 
+// over says whether a grant has expired, or was issued by a clock that was ahead.
+func (g ClientGrant) over(now time.Time) bool {
+	return !now.Before(g.ExpiresAt) || authn.Ahead(g.CreatedAt, now)
+}
+
 // KeptUntil is how long a grant is remembered: for a while after its end, so that a client that
 // still asks is told that it has expired.
 func (g ClientGrant) KeptUntil() time.Time { return g.ExpiresAt.Add(GrantsKept) }
@@ -230,7 +235,7 @@ func (c *Center) PeekDevice(ctx context.Context, user UserID, code string) (g Cl
 // waitingDevice returns the grant of a code that waits for a person, or refusal.ErrNoRow.
 func (c *Center) waitingDevice(r clientGrantReader, code string) (g ClientGrant, err error) {
 	g, err = r.ClientGrantByUserCode(userCodeDigest(code))
-	if err == nil && (!c.now().Before(g.ExpiresAt) || !g.Waits()) {
+	if err == nil && (g.over(c.now()) || !g.Waits()) {
 		err = refusal.ErrNoRow
 	}
 	return g, err
@@ -279,7 +284,7 @@ func (c *Center) DecideDevice(
 			return g.Client, err
 		}
 		g, err = tx.ClientGrant(g.Digest)
-		if err == nil && (!g.Waits() || !c.now().Before(g.ExpiresAt)) { // decided in the meantime, or too late
+		if err == nil && (!g.Waits() || g.over(c.now())) { // decided in the meantime, or too late
 			err = refusal.ErrNoRow
 		}
 		if err != nil {

@@ -66,7 +66,7 @@ func (c *Center) TokensForDevice(ctx context.Context, by audit.Actor, r TokenReq
 			return &refusal.Error{Code: GrantInvalid, Detail: "this is not a device code"}
 		case g.Denied:
 			return &refusal.Error{Code: GrantDenied, Subject: g.Client}
-		case !c.now().Before(g.ExpiresAt):
+		case g.over(c.now()):
 			return &refusal.Error{Code: GrantExpired, Subject: g.Client}
 		case g.UserID == "":
 			return &refusal.Error{Code: GrantPending}
@@ -91,7 +91,7 @@ func (c *Center) codeCheck(r TokenRequest) func(ClientGrant) error {
 		switch {
 		case g.UserCode != "":
 			return &refusal.Error{Code: GrantInvalid, Detail: "this is a device code"}
-		case !c.now().Before(g.ExpiresAt):
+		case g.over(c.now()):
 			return &refusal.Error{Code: GrantInvalid, Detail: "the code has expired"}
 		case g.RedirectURI != r.RedirectURI:
 			return &refusal.Error{
@@ -424,7 +424,7 @@ func (c *Center) rotate(tx Tx, t sealedToken, clientID, name string) (r renewal,
 		return r, refuse(r.user.UserName, "the user is disabled")
 	case t.Generation == s.Generation:
 		r.Generation, r.RefreshedAt = s.Generation+1, now
-	case t.Generation == s.Generation-1 && now.Sub(s.RefreshedAt) < s.grace(): // the same successor again
+	case t.Generation == s.Generation-1 && now.Sub(s.RefreshedAt).Abs() < s.grace(): // the same successor again
 	default:
 		r.stolen = true
 		return r, refuse(subject, "the refresh token was already used: its session ends")

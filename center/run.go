@@ -109,11 +109,12 @@ func (c *Center) repeat(
 // Sweep removes what has expired and the events that are older than they are kept, and warns of
 // what will expire. Run calls it now and then.
 func (c *Center) Sweep(ctx context.Context) error {
+	ended := c.endAhead(ctx)
 	now, ruling, err := c.mayRemove(ctx)
 	if err != nil || ruling.Doubted {
-		return errors.Join(err, c.WarnOfExpiry(ctx), c.lookAtSetup(ctx))
+		return errors.Join(ended, err, c.WarnOfExpiry(ctx), c.lookAtSetup(ctx))
 	}
-	return errors.Join(c.Store.Update(ctx, func(tx Tx) error {
+	return errors.Join(ended, c.Store.Update(ctx, func(tx Tx) error {
 		_, err := tx.DeleteExpired(now.Add(-clocksApart)) // a node whose clock is slow goes by its own
 		return errors.Join(err, tx.DeleteRequests(now.Add(-requestsKept)),
 			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),

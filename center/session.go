@@ -54,6 +54,12 @@ type Session struct {
 	IssuedBy    string   `json:",omitempty"` // ARN of the trusted token issuer that named the user
 }
 
+// over says whether a session has ended. One that begins later was opened by a clock that was
+// ahead: it would go on for as long as that was.
+func (s Session) over(now time.Time) bool {
+	return !now.Before(s.ExpiresAt) || authn.Ahead(s.CreatedAt, now)
+}
+
 // sessionReader reads sessions.
 type sessionReader interface {
 	Session(digest string) (Session, error)
@@ -187,7 +193,7 @@ func session(r sessionReader, secret string, kind SessionKind, now time.Time) (S
 // ended.
 func openSession(r sessionReader, digest string, now time.Time, kinds ...SessionKind) (Session, error) {
 	s, err := r.Session(digest)
-	if err == nil && (!slices.Contains(kinds, s.Kind) || !now.Before(s.ExpiresAt)) {
+	if err == nil && (!slices.Contains(kinds, s.Kind) || s.over(now)) {
 		err = refusal.ErrNoRow
 	}
 	return s, refusal.IfNoRow(err, SessionInvalid, "")
@@ -200,7 +206,7 @@ func (c *Center) Sessions(ctx context.Context, user UserID) (sessions []Session,
 		return err
 	})
 	now := c.now()
-	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return !now.Before(s.ExpiresAt) })
+	sessions = slices.DeleteFunc(sessions, func(s Session) bool { return s.over(now) })
 	slices.SortFunc(sessions, func(a, b Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return sessions, err
 }

@@ -247,7 +247,7 @@ func (t *Tenant) SignOutAdministrator(ctx context.Context, by audit.Actor, name 
 }
 
 // opensNothing says whether a session has ended, or has only begun.
-func (t *Tenant) opensNothing(s Session) bool { return s.SetsPassword || !t.now().Before(s.ExpiresAt) }
+func (t *Tenant) opensNothing(s Session) bool { return s.SetsPassword || s.Over(t.now()) }
 
 // AdministratorSessions lists the sessions of an administrator, the newest first.
 func (t *Tenant) AdministratorSessions(ctx context.Context, name string) (sessions []Session, err error) {

@@ -345,7 +345,7 @@ func (t *Tenant) pendingSignIn(r Reader, digest string) (s pendingSignIn, err er
 		return s, err
 	}
 	g, err := r.Grant(digest)
-	if err == nil && (g.Kind != grantSignIn || !now.Before(g.ExpiresAt)) {
+	if err == nil && (g.Kind != grantSignIn || g.over(now)) {
 		err = refusal.ErrNoRow
 	}
 	if err != nil {

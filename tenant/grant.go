@@ -131,11 +131,20 @@ func keepShare(tx Tx, g Grant, now time.Time) error {
 // userCodeLetters leaves out what is easily mistaken.
 const userCodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-// grantLife is how long a grant that was issued can be redeemed.
+// grantLife is how long a grant can be redeemed, since it was issued or renewed.
 var grantLife = map[GrantKind]time.Duration{
 	GrantCode:   codeLifetime,
 	GrantDevice: DeviceLifetime,
 	grantSignIn: codeLifetime,
+
+	GrantRefresh: refreshLifetime,
+}
+
+// over says whether a grant has expired. One that is good for longer than any, or for which
+// somebody is yet to sign in, was made by a clock that was ahead.
+func (g Grant) over(now time.Time) bool {
+	return !now.Before(g.ExpiresAt) || authn.Ahead(g.SignedInAt, now) ||
+		authn.Ahead(g.ExpiresAt, now.Add(grantLife[g.Kind]))
 }
 
 // IssuedGrant is a grant with its secret.
@@ -261,7 +270,7 @@ func (t *Tenant) redeemableGrant(tx Tx, r Redemption, digest string) (Grant, err
 		return g, keeping(&refusal.Error{Code: GrantInvalid, Subject: string(r.ClientID)}, nil)
 	case err != nil:
 		return g, err
-	case !r.now.Before(g.ExpiresAt):
+	case g.over(r.now):
 		return g, keeping(&refusal.Error{Code: GrantExpired, Subject: string(r.ClientID)}, nil)
 	}
 	return g, nil
@@ -459,7 +468,7 @@ func (t *Tenant) PendingDevice(ctx context.Context, userCode string) (g Grant, e
 			return err
 		}
 		g, err = r.GrantByUserCode(strings.ToUpper(strings.TrimSpace(userCode)))
-		if err == nil && (g.Answered || !now.Before(g.ExpiresAt)) {
+		if err == nil && (g.Answered || g.over(now)) {
 			err = refusal.ErrNoRow
 		}
 		return refusal.IfNoRow(err, GrantInvalid, "")

@@ -181,6 +181,12 @@ func (t *Tenant) secondFactorChallenge(
 	return t.challenge(ctx, h.Account, f, began, persistent)
 }
 
+// Over says whether a session has ended. One that begins later was opened by a clock that was
+// ahead: it would go on for as long as that was.
+func (s Session) Over(now time.Time) bool {
+	return !now.Before(s.ExpiresAt) || authn.Ahead(s.CreatedAt, now)
+}
+
 // newSession completes a session that begins now.
 func newSession(secret string, s Session, persistent bool, now time.Time) Session {
 	lifetime := sessionLifetime
@@ -263,7 +269,7 @@ func (t *Tenant) livingSession(r sessionClock, secret string, setsPassword bool)
 		return s, refusal.IfNoRow(err, SessionInvalid, "")
 	}
 	now, err := t.clock(r)
-	if err == nil && (s.SetsPassword != setsPassword || !now.Before(s.ExpiresAt)) {
+	if err == nil && (s.SetsPassword != setsPassword || s.Over(now)) {
 		err = &refusal.Error{Code: SessionInvalid}
 	}
 	return s, err

@@ -429,7 +429,7 @@ func authenticationOfUser(p page) error {
 		})
 		now := p.h.Tenant.Now()
 		d.Sessions = slices.DeleteFunc(d.Sessions, func(s tenant.Session) bool {
-			return s.SetsPassword || !now.Before(s.ExpiresAt) || !s.IsOf(u)
+			return s.SetsPassword || s.Over(now) || !s.IsOf(u)
 		})
 		slices.SortFunc(d.Sessions, func(a, b tenant.Session) int { return b.CreatedAt.Compare(a.CreatedAt) })
 		return d, err

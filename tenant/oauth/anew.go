@@ -56,5 +56,6 @@ func (h *Handler) fresh(q url.Values, askedAt, signedInAt time.Time) bool {
 	if !askedAt.IsZero() && !signedInAt.Before(askedAt) { // a new one: it may be a while until the person allows
 		return true
 	}
-	return h.Tenant.Now().Sub(signedInAt) <= time.Duration(seconds)*time.Second
+	since := h.Tenant.Now().Sub(signedInAt) // of a clock that was ahead, nobody knows when that was
+	return since >= -tenant.ClockSlack && since <= time.Duration(seconds)*time.Second
 }
