@@ -137,27 +137,43 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 		return err
 	}
 	now := m.Tenant.Now()
-	var rest, due []second
+	var due []second
 	for _, s := range list {
 		if s.Mark.Kind == kind && (!s.At.After(now) || s.At.Sub(now) > lookLater) { // or the clock was set back
 			due = append(due, s)
-		} else {
-			rest = append(rest, s)
 		}
 	}
 	for _, s := range due {
-		page, err := m.readOne(ctx, s.Mark)
-		if err == nil {
-			err = m.keep(ctx, page, tenant.Note{})
+		if err := m.look(ctx, s.Mark); err != nil {
+			return err
 		}
+		list, err := m.toCome(ctx) // it may be in it once more
 		if err != nil {
 			return err
 		}
+		list = slices.DeleteFunc(list, func(x second) bool { return x.Mark == s.Mark && x.At.Equal(s.At) })
+		if err := m.keepLater(ctx, list); err != nil {
+			return err
+		}
 	}
-	if len(due) == 0 {
-		return nil
+	return nil
+}
+
+// look looks at an object, and at who is in it, or what it is in.
+func (m *Mirror) look(ctx context.Context, mark tenant.Mark) error {
+	page, err := m.readOne(ctx, mark)
+	var more []tenant.Change
+	switch {
+	case err == nil && len(page.Groups) > 0:
+		more, _, err = m.membersOf(ctx, tenant.GroupID(mark.ID))
+	case err == nil && len(page.Users) > 0:
+		more, err = m.groupsOf(ctx, tenant.UserID(mark.ID))
 	}
-	return m.keepLater(ctx, rest)
+	if err != nil {
+		return err
+	}
+	page.Members = append(page.Members, more...)
+	return m.keep(ctx, page, tenant.Note{})
 }
 
 // come is user, for one who has come. Of one who is not here all is asked for, where a delta tells
@@ -216,10 +232,29 @@ func notFound(err error) bool {
 	return errors.As(err, &e) && e.Code == "Request_ResourceNotFound"
 }
 
-// refused says that a Graph does not want to answer, now and later.
-func refused(err error) bool {
+// refused says that a Graph does not want to answer, now and later. One that is throttled, or does
+// not know who asks, or not yet of whom, says nothing like that.
+func refused(err error) bool { return status(err) == http.StatusForbidden }
+
+// status is the status of an answer that is no success; 0 is another error.
+func status(err error) int {
 	var e *graph.Error
-	return errors.As(err, &e) && e.Status/100 == 4 && e.RetryAfter == 0
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Status
+}
+
+// untold forgives that it is not told who is in a group, or in which ones somebody is: the Graph
+// does not want to, or does not know of them yet. Then they are looked at again later.
+func (m *Mirror) untold(ctx context.Context, mark tenant.Mark, err error) error {
+	switch {
+	case refused(err):
+		return nil
+	case notFound(err):
+		return m.later(ctx, mark)
+	}
+	return err
 }
 
 // groupsOf are the groups here that a user is in there.
@@ -227,8 +262,8 @@ func (m *Mirror) groupsOf(ctx context.Context, id tenant.UserID) (list []tenant.
 	in, err := graph.All[graph.DirectoryObject](
 		ctx, m.Graph, "/users/"+url.PathEscape(string(id))+"/memberOf?$select=id&$top=999",
 	)
-	if err != nil && !refused(err) {
-		return nil, err
+	if err != nil {
+		return nil, m.untold(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)}, err)
 	}
 	for _, g := range in {
 		_, err := m.Tenant.Group(ctx, tenant.GroupID(g.ID))
@@ -245,20 +280,13 @@ func (m *Mirror) groupsOf(ctx context.Context, id tenant.UserID) (list []tenant.
 	return list, nil
 }
 
-// membersOf are the users and groups in a group there; none where that is not said.
-func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
-	if list, err = m.listMembers(ctx, id); refused(err) {
-		return nil, nil
-	}
-	return list, err
-}
-
-func (m *Mirror) listMembers(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
+// membersOf are the users and groups in a group there, if that is told.
+func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, told bool, err error) {
 	in, err := graph.All[graph.DirectoryObject](
 		ctx, m.Graph, "/groups/"+url.PathEscape(string(id))+"/members?$select=id&$top=999",
 	)
 	if err != nil {
-		return nil, err
+		return nil, false, m.untold(ctx, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}, err)
 	}
 	for _, x := range in {
 		if kind := kinds[x.ODataType]; kind != "" && x.ID != "" {
@@ -268,7 +296,7 @@ func (m *Mirror) listMembers(ctx context.Context, id tenant.GroupID) (list []ten
 			})
 		}
 	}
-	return list, nil
+	return list, true, nil
 }
 
 // kinds are the types of members that matter.

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -77,12 +78,12 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 			r.Gone = append(r.Gone, mark)
 			continue
 		}
-		members, err := m.listMembers(ctx, tenant.GroupID(mark.ID))
-		if refused(err) { // they stay
-			continue
-		}
+		members, told, err := m.membersOf(ctx, tenant.GroupID(mark.ID))
 		if err != nil {
 			return err
+		}
+		if !told { // they stay
+			continue
 		}
 		in := map[string]bool{}
 		for _, x := range members {
@@ -182,7 +183,7 @@ func (m *Mirror) deleted(ctx context.Context) (map[string]bool, error) {
 	list, err := graph.All[graph.DirectoryObject](
 		ctx, m.Graph, "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999",
 	)
-	if refused(err) {
+	if refused(err) || status(err) == http.StatusBadRequest {
 		return nil, nil //nolint:nilnil // it is not said
 	}
 	ids := map[string]bool{}

@@ -453,7 +453,7 @@ func (m *Mirror) group(
 	case refusal.KindOf(err) == refusal.NotFound:
 		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
 		if seen == nil {
-			changes, err = m.membersOf(ctx, id)
+			changes, _, err = m.membersOf(ctx, id)
 		}
 	case err == nil && anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
