@@ -21,7 +21,9 @@ func TestAStateThatWasRestoredGivesNoMembershipBack(t *testing.T) {
 		"a target that lists no members": center.ProfileAWS,
 		"one that does":                  center.ProfileStandard,
 	} {
-		for what, again := range map[string]bool{"by a repair": false, "by the source": true} {
+		for what, how := range map[string]struct{ again, anew bool }{
+			"by a repair": {}, "by the source": {again: true}, "of a group that was made anew": {anew: true},
+		} {
 			t.Run(name+", "+what, func(t *testing.T) {
 				t.Parallel()
 				from, to := newSource(t), newTarget(t, profile)
@@ -29,6 +31,10 @@ func TestAStateThatWasRestoredGivesNoMembershipBack(t *testing.T) {
 				config.Groups = []string{"Engineering"}
 				cycle(t, config, false)
 				backup := backUp(t, config.State)
+				if how.anew {
+					to.removeGroup(t, "Engineering")
+					cycle(t, config, true)
+				}
 				to.empty(t)
 				config.State = restore(t, backup)
 				for range 3 {
@@ -42,7 +48,7 @@ func TestAStateThatWasRestoredGivesNoMembershipBack(t *testing.T) {
 						t.Fatalf("%d members", members)
 					}
 				}
-				if again {
+				if how.again {
 					if err := from.RemoveMember(ctx, tenanttest.Actor, "g1", "u1"); err != nil {
 						t.Fatal(err)
 					}
@@ -51,7 +57,7 @@ func TestAStateThatWasRestoredGivesNoMembershipBack(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				r := cycle(t, config, !again)
+				r := cycle(t, config, !how.again)
 				if _, _, members := to.counts(t, "Engineering"); r.Failed > 0 || members != 1 {
 					t.Errorf("%d members; %+v", members, r)
 				}
@@ -163,5 +169,22 @@ func (x target) disable(t *testing.T, name string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// removeGroup deletes a group at the target.
+func (x target) removeGroup(t *testing.T, name string) {
+	t.Helper()
+	groups, err := x.center.Groups(ctx, center.GroupQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if g.DisplayName != name {
+			continue
+		}
+		if err := x.center.DeleteGroup(ctx, centertest.Actor, g.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -282,7 +282,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 			}
 			// somebody deleted it at the target: match again
 			c.lose(o.Ref, link.TargetID)
-			*link = Link{Ref: o.Ref, HeldOff: link.HeldOff, Doubt: link.Doubt, Batch: link.Batch}
+			*link = c.unlinked(*link)
 			if again := c.plan(o, *link); again.action == Create {
 				return c.matchOrCreate(ctx, o, link, again)
 			}

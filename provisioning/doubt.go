@@ -223,7 +223,7 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 		switch {
 		case err == nil && there == nil:
 			c.lose(link.Ref, link.TargetID)
-			*link = Link{Ref: link.Ref, Manager: link.Manager, Doubt: link.Doubt, Batch: link.Batch}
+			*link = c.unlinked(*link)
 		case err != nil:
 			return err
 		}

@@ -27,7 +27,7 @@ func (c *cycle) hold(o candidate, link *Link, now, held []string) {
 		link.Held = nil
 		return
 	}
-	if c.Reread && c.Restored && !c.found[o.Ref] {
+	if c.Restored && (c.Reread || c.found[o.Ref]) {
 		sent := link.Members
 		if link.Doubt != nil { // a request that was under way may have added them
 			sent = slices.Concat(sent, without(link.Doubt.Members, sent))
@@ -35,6 +35,18 @@ func (c *cycle) hold(o candidate, link *Link, now, held []string) {
 		held = slices.Concat(held, without(sent, held))
 	}
 	link.Held = without(held, now)
+}
+
+// unlinked is a link of what is not at the target any more under its id. Where the memory is older,
+// a group may be there under another one: who was sent as its member then, counts.
+func (c *cycle) unlinked(link Link) Link {
+	out := Link{
+		Ref: link.Ref, Manager: link.Manager, HeldOff: link.HeldOff, Doubt: link.Doubt, Batch: link.Batch,
+	}
+	if c.Restored {
+		out.Members, out.Held = link.Members, link.Held
+	}
+	return out
 }
 
 // stillHeld are those of a link whose membership is not given back and who are wanted: whom the

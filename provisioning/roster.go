@@ -274,7 +274,7 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		}
 	}
 	switch {
-	case c.found[o.Ref] && !c.DryRun:
+	case c.found[o.Ref] && !c.DryRun && !c.Restored:
 		return nil, nil
 	case !c.Reread && !c.found[o.Ref]:
 		return link.Members, nil
