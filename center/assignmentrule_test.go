@@ -328,6 +328,46 @@ func TestAnImportOfAClockThatWasAheadIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestADryRunChangesNothingWhereAClockWasAhead by which an import has ended, and one that is asked
+// for while the organization is read is refused.
+func TestADryRunChangesNothingWhereAClockWasAhead(t *testing.T) {
+	t.Parallel()
+	for _, reads := range []bool{true, false} {
+		ctx := context.Background()
+		c := centertest.New(t, "https://center.example")
+		ahead := 365 * 24 * time.Hour
+		c.Now = func() time.Time { return time.Now().Add(ahead) }
+		c.OrganizationEach = time.Hour
+		c.Organization = reading(func() []center.Account { return ruleAccounts()[:1] })
+		if did, err := c.ImportOrganization(ctx); !did || err != nil {
+			t.Fatal(did, err)
+		}
+		ahead = 0
+		dry := func() error { return c.StartOrganizationImport(ctx, centertest.Actor, true, false) }
+		if reads {
+			c.Organization = reading(func() []center.Account {
+				if err := dry(); refusal.CodeOf(err) != center.OrganizationBusy {
+					t.Errorf("while the organization is read: %v", err)
+				}
+				return ruleAccounts()[:1]
+			})
+			if did, err := c.ImportOrganization(ctx); !did || err != nil {
+				t.Fatal(did, err)
+			}
+		}
+		if err := dry(); err != nil {
+			t.Fatal(err)
+		}
+		c.Organization = reading(ruleAccounts)
+		did, err := c.ImportOrganization(ctx)
+		last, e2 := c.LastOrganizationImport(ctx)
+		accounts, e3 := c.Accounts(ctx)
+		if err := errors.Join(err, e2, e3); err != nil || !did || !last.DryRun || len(accounts) != 1 {
+			t.Errorf("read before: %t: %v, %t, %+v, %d accounts", reads, err, did, last, len(accounts))
+		}
+	}
+}
+
 func TestAccountsAreKeptInStepWithTheOrganization(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -47,6 +47,18 @@ func (o OrganizationImport) Running() bool {
 	return o.RequestedAt.After(o.FinishedAt) || o.StartedAt.After(o.FinishedAt)
 }
 
+// judged is the import as it is to be judged by now. An end that is yet to come was noted by a
+// clock that was ahead: what is asked for before it would not count as asked for.
+func (o OrganizationImport) judged(now time.Time) OrganizationImport {
+	if o.FinishedAt.After(now) {
+		if !o.Running() { // what was done is done
+			o.RequestedAt, o.StartedAt = time.Time{}, time.Time{}
+		}
+		o.FinishedAt = time.Time{}
+	}
+	return o
+}
+
 // AccountChange is what an import does to one account.
 type AccountChange struct {
 	Change  string // AccountAdded, AccountChanged or AccountGone
@@ -120,7 +132,7 @@ func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dr
 		if err != nil {
 			return "", err
 		}
-		if o.Running() && o.leased(now) {
+		if o = o.judged(now); o.Running() && o.leased(now) {
 			return "", &refusal.Error{Code: OrganizationBusy}
 		}
 		o.RequestedAt = now
@@ -145,11 +157,9 @@ func (c *Center) LastOrganizationImport(ctx context.Context) (o OrganizationImpo
 	return o, err
 }
 
-// due says whether the organization is to be read now. Times that are further ahead than they can
-// be were noted by a clock that was: they have come.
+// due says whether the organization is to be read now.
 func (o OrganizationImport) due(now time.Time, each time.Duration) bool {
-	since := now.Sub(o.FinishedAt)
-	return !o.leased(now) && (o.Running() || since >= each || since < -clocksApart)
+	return !o.leased(now) && (o.Running() || now.Sub(o.FinishedAt) >= each)
 }
 
 // leased says whether somebody reads the organization.
@@ -215,6 +225,7 @@ func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, err erro
 		if o, err = r.OrganizationImport(); errors.Is(err, refusal.ErrNoRow) {
 			err = nil
 		}
+		o = o.judged(now)
 		if due = err == nil && o.due(now, c.OrganizationEach); !due {
 			o = OrganizationImport{}
 		}
