@@ -136,6 +136,9 @@ func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dr
 			return "", &refusal.Error{Code: OrganizationBusy}
 		}
 		o.RequestedAt = now
+		if !now.After(o.FinishedAt) { // another has ended in the same millisecond
+			o.RequestedAt = o.FinishedAt.Add(time.Millisecond)
+		}
 		o.DryRun = dryRun
 		o.Force = force
 		o.LeasedUntil = time.Time{}
