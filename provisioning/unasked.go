@@ -35,7 +35,7 @@ func (o candidate) heldAway() error {
 
 // holds returns a person with what is held of them, by what was remembered before.
 func (c *cycle) holds(o candidate, before Link) candidate {
-	if o.Kind != User || c.doubts || c.asked() || !(o.isBack() || o.unjudged) {
+	if o.Kind != User || c.doubts || c.asked() || (!o.isBack() && !o.unjudged) {
 		return o
 	}
 	active := !strings.EqualFold(before.Sent[activePath], "false")
