@@ -297,9 +297,10 @@ func (s *Synchronizer) assigned(
 		if roles {
 			h.Role = a.RoleID
 		}
-		was[h] = !slices.Contains(s.groups, tenant.GroupID(a.PrincipalID)) || is[h] // else by being followed
+		if is[h] || !slices.Contains(s.groups, tenant.GroupID(a.PrincipalID)) { // else by being followed
+			was[h] = true
+		}
 	}
-	maps.DeleteFunc(was, func(_ tenant.Holder, assigned bool) bool { return !assigned })
 	for h := range is {
 		if s.strange[h.Principal] {
 			was[h] = true
@@ -404,11 +405,10 @@ func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, er
 // an unclearError if it is there, or if that cannot be read.
 func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name string) error {
 	err := s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
-	var refused *graph.Error
 	switch {
 	case err == nil:
 		return &unclearError{fmt.Errorf("the group %q: %w", name, errPassedOver)}
-	case !errors.As(err, &refused) || refused.Code != "Request_ResourceNotFound":
+	case !graph.NoResource(err):
 		return &unclearError{fmt.Errorf("look for the group %q: %w", name, err)}
 	}
 	return nil

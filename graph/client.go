@@ -105,6 +105,13 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
+// NoResource says whether the error is Graph's word that an object is not there. Another 404 may be
+// of somebody in between.
+func NoResource(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == "Request_ResourceNotFound"
+}
+
 const (
 	maxTries  = 6        //bound:depth tries of a request to Graph
 	maxLost   = 3        //bound:depth tries of a request to Graph whose answer is lost

@@ -64,16 +64,29 @@ func (m *Mirror) makeSure(ctx context.Context, r *round) error {
 func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica, error) {
 	x, err := m.ask(ctx, mark)
 	switch {
-	case notFound(err) && mark.Kind == tenant.KindUser:
+	case graph.NoResource(err) && mark.Kind == tenant.KindUser:
 		return tenant.Replica{Removed: []tenant.UserID{tenant.UserID(mark.ID)}}, nil
-	case notFound(err):
+	case graph.NoResource(err):
 		return tenant.Replica{Gone: []tenant.Mark{mark}}, nil
 	case err != nil:
 		return tenant.Replica{}, err
-	case mark.Kind == tenant.KindUser:
-		return m.arrive(ctx, tenant.UserID(mark.ID), x, false, false)
+	case mark.Kind == tenant.KindGroup:
+		return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
 	}
-	return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
+	here, known, err := m.stored(ctx, tenant.UserID(mark.ID))
+	if err != nil {
+		return tenant.Replica{}, err
+	}
+	return m.arrive(ctx, here, x, known, false)
+}
+
+// stored is a user as they are here, or as they begin; known says whether they are here.
+func (m *Mirror) stored(ctx context.Context, id tenant.UserID) (u tenant.User, known bool, err error) {
+	u, err = m.Tenant.User(ctx, id)
+	if refusal.KindOf(err) == refusal.NotFound {
+		return tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}, false, nil
+	}
+	return u, err == nil, err
 }
 
 // ask asks for the properties of a user or a group.
@@ -182,8 +195,11 @@ func (m *Mirror) look(ctx context.Context, mark tenant.Mark) error {
 func (m *Mirror) come(
 	ctx context.Context, id tenant.UserID, x map[string]any, full, anew bool,
 ) (who tenant.Replica, err error) {
-	here, err := m.Tenant.User(ctx, id)
-	known := full || refusal.KindOf(err) != refusal.NotFound
+	here, known, err := m.stored(ctx, id)
+	if err != nil {
+		return who, err
+	}
+	known = known || full
 	_, named := x["userPrincipalName"].(string)
 	_, able := x["accountEnabled"].(bool)
 	if here.Removed || (!known && (!named || !able)) {
@@ -194,43 +210,36 @@ func (m *Mirror) come(
 		case err == nil:
 			maps.Copy(whole, x)
 			x = whole
-		case notFound(err):
+		case graph.NoResource(err):
 			return who, errNobody
 		case !named || !refused(err) || (here.Removed && !able):
 			return who, err
 		}
 	}
-	return m.arrive(ctx, id, x, full, anew)
+	return m.arrive(ctx, here, x, known, anew)
 }
 
 // arrive is user, for one of whom all has come that is to be known. Who was deleted, or forgotten,
 // and is restored, is in the groups again in which they were.
 func (m *Mirror) arrive(
-	ctx context.Context, id tenant.UserID, x map[string]any, full, anew bool,
+	ctx context.Context, here tenant.User, x map[string]any, known, anew bool,
 ) (who tenant.Replica, err error) {
-	here, err := m.Tenant.User(ctx, id)
-	known := full || refusal.KindOf(err) != refusal.NotFound
-	u, err := m.user(ctx, id, x, anew)
+	u, err := m.user(here, x, anew)
 	if err != nil {
 		return who, err
 	}
 	if who.Users = []tenant.User{u}; known && !here.Removed {
 		return who, nil
 	}
-	left, err := m.Tenant.Note(ctx, tenant.LeftNote(id))
+	left, err := m.Tenant.Note(ctx, tenant.LeftNote(here.ID))
 	if err == nil && (left != "" || here.Removed) {
-		who.Members, err = m.groupsOf(ctx, id)
+		who.Members, err = m.groupsOf(ctx, here.ID)
 	}
 	return who, err
 }
 
 // errNobody says that somebody of whom something has changed is not there.
 var errNobody = errors.New("there is nobody")
-
-func notFound(err error) bool {
-	var e *graph.Error
-	return errors.As(err, &e) && e.Code == "Request_ResourceNotFound"
-}
 
 // refused says that a Graph does not want to answer, now and later. One that is throttled, or does
 // not know who asks, or not yet of whom, says nothing like that.
@@ -251,7 +260,7 @@ func (m *Mirror) untold(ctx context.Context, mark tenant.Mark, err error) error 
 	switch {
 	case refused(err):
 		return nil
-	case notFound(err):
+	case graph.NoResource(err):
 		return m.later(ctx, mark)
 	}
 	return err

@@ -386,15 +386,9 @@ func removal(x map[string]any) string {
 
 // user merges what has come into the user as it is here; where everything is read anew, what has
 // not come is not there.
-func (m *Mirror) user(ctx context.Context, id tenant.UserID, x map[string]any, anew bool) (tenant.User, error) {
-	u, err := m.Tenant.User(ctx, id)
-	switch {
-	case refusal.KindOf(err) == refusal.NotFound:
-		u = tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}
-	case err != nil:
-		return u, err
-	case anew: // what cannot be read is not gone
-		u = tenant.User{ID: id, CreatedAt: u.CreatedAt, Enabled: u.Enabled}
+func (m *Mirror) user(u tenant.User, x map[string]any, anew bool) (tenant.User, error) {
+	if anew { // what cannot be read is not gone
+		u = tenant.User{ID: u.ID, CreatedAt: u.CreatedAt, Enabled: u.Enabled}
 	}
 	u.Removed = false // it is back
 	for _, t := range u.Texts() {
@@ -433,7 +427,7 @@ func (m *Mirror) user(ctx context.Context, id tenant.UserID, x map[string]any, a
 		}
 	}
 	if u.UserPrincipalName == "" {
-		return u, fmt.Errorf("user %s has no userPrincipalName", id)
+		return u, fmt.Errorf("user %s has no userPrincipalName", u.ID)
 	}
 	if _, come := x["userPrincipalName"]; !come { // the page may give it to somebody else before
 		u.UserPrincipalName = ""
