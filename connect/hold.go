@@ -103,10 +103,8 @@ func waitLock(ctx context.Context, f *os.File) (err error) {
 		if err = lock(f); !errors.Is(err, errBusy) {
 			return err
 		}
-		select {
-		case <-time.After(holdPatience / holdLooks):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := waitFor(ctx, holdPatience/holdLooks); err != nil {
+			return err
 		}
 	}
 	return err
