@@ -12,8 +12,6 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
-	"github.com/gatehouse-id/gatehouse/tenant"
-	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
 // protecting is a way to a target on which one object cannot be changed.
@@ -64,12 +62,7 @@ func TestOneWhoFailsIsNoComparisonEachTime(t *testing.T) {
 	way := &protecting{path: "/Users/" + string(eva.ID)}
 	h.runner.HTTP = &http.Client{Transport: way}
 	app := h.application("Eng", "Ops")
-	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, app, tenant.Gallery[0].SyncTemplate)
-	h.must(err)
-	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
-		BaseAddress: &h.endpoint, SecretToken: &h.token,
-	}))
-	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	j := h.started(app)
 	for n := int64(1); n <= 6; n++ {
 		before := way.tries.Load()
 		h.must(h.runner.RunJob(t.Context(), j))
@@ -119,12 +112,7 @@ func TestOneWhoIsPutOffIsNoComparisonEachTime(t *testing.T) {
 	way := &protecting{path: "/Users/" + string(eva.ID), off: true}
 	h.runner.HTTP = &http.Client{Transport: way}
 	app := h.application("Eng", "Ops")
-	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, app, tenant.Gallery[0].SyncTemplate)
-	h.must(err)
-	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
-		BaseAddress: &h.endpoint, SecretToken: &h.token,
-	}))
-	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	j := h.started(app)
 	for _, c := range []struct {
 		after time.Duration
 		lists int64

@@ -120,8 +120,16 @@ func (h *house) assign(to tenant.ServicePrincipalID, groups ...string) {
 	h.must(h.tenant.SetAssigned(h.t.Context(), audit.SystemActor, to, holders, nil))
 }
 
-// job makes the job of an application, and starts it.
+// job makes the job of an application, starts it and runs a cycle.
 func (h *house) job(of tenant.ServicePrincipalID) tenant.Job {
+	h.t.Helper()
+	j := h.started(of)
+	h.run(j)
+	return j
+}
+
+// started makes the job of an application, and starts it.
+func (h *house) started(of tenant.ServicePrincipalID) tenant.Job {
 	h.t.Helper()
 	j, err := h.tenant.CreateJob(h.t.Context(), tenanttest.Actor, of, tenant.Gallery[0].SyncTemplate)
 	h.must(err)
@@ -129,7 +137,6 @@ func (h *house) job(of tenant.ServicePrincipalID) tenant.Job {
 		BaseAddress: &h.endpoint, SecretToken: &h.token,
 	}))
 	h.must(h.tenant.StartJob(h.t.Context(), tenanttest.Actor, j.ID))
-	h.run(j)
 	return j
 }
 
@@ -398,16 +405,12 @@ func TestATargetThatNeverListsIsNotAskedToEachMinute(t *testing.T) {
 	h.tenant.Now = func() time.Time { return time.Now().Add(ahead) }
 	way := &unlisting{}
 	h.runner.HTTP = &http.Client{Transport: way}
-	j, err := h.tenant.CreateJob(t.Context(), tenanttest.Actor, h.application("Eng"), tenant.Gallery[0].SyncTemplate)
-	h.must(err)
-	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, tenant.JobSettings{
-		BaseAddress: &h.endpoint, SecretToken: &h.token,
-	}))
-	h.must(h.tenant.StartJob(t.Context(), tenanttest.Actor, j.ID))
+	j := h.started(h.application("Eng"))
 	cycle := func(state string, tries bool) {
 		t.Helper()
 		before := way.lists
 		h.must(h.runner.RunJob(t.Context(), j))
+		var err error
 		j, err = h.tenant.Job(t.Context(), j.ServicePrincipalID, j.ID)
 		h.must(err)
 		if j.Last.State != state || (way.lists > before) != tries || j.Watermark == "" || j.Unasked == way.well {
