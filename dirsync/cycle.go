@@ -177,6 +177,7 @@ func (s *Synchronizer) prepared(
 	compares := job.Unasked && job.Compares(s.config.State.Now())
 	engine.Reread = read && (how.repair || compares)
 	engine.Unasked = read && compares && !how.repair
+	engine.Routine = !s.config.GiveBack
 	engine.DryRun = how.dryRun
 	engine.HeldBack = s.held && !how.dryRun
 	engine.OnEntry = func(e provisioning.Entry) {

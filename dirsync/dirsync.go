@@ -63,6 +63,7 @@ type Config struct {
 
 	Adopt          bool // take over objects that are at the target already and match
 	DryRun         bool // change nothing at the target
+	GiveBack       bool // a repair gives back what is held since the state was restored from a backup
 	SkipOutOfScope bool // do not change objects that leave the scope
 	// At an identity store: how long people who have left are kept, without memberships; and
 	// whether members of groups whom somebody else has added are left alone when everything is

@@ -12,13 +12,13 @@ import (
 // and is not there has been taken away since. It is not given back before somebody says so: by a
 // comparison that is asked for, on demand, or by removing and adding the member at the source.
 
-// removedThere is why a member is held. It is what the link remembers.
+// removedThere begins why a member is held. It is what the link remembers.
 const removedThere = "the target has removed members of this group since the job last wrote it, or what the job " +
-	"remembers is older: restart provisioning, provision the members on demand, or remove and add them, to give the " +
-	"memberships back: "
+	"remembers is older: "
 
-// asked says whether somebody wants that everything is compared, and knows how it was restored.
-func (c *cycle) asked() bool { return c.Reread && !c.Unasked && !c.Restored }
+// asked says whether somebody wants that everything is as the source has it, and knows how it was
+// restored.
+func (c *cycle) asked() bool { return c.Reread && !c.Unasked && !c.Restored && !c.Routine }
 
 // hold notes whose membership is not given back, of those who are wanted: of a link as it is
 // remembered, before it gets the members that the target has now. held is who was held before.
@@ -57,7 +57,8 @@ func (m *membership) stillHeld() (held []string) {
 
 // tellHeld says whose memberships are held. It is a failure: the two sides are not equal.
 func (c *cycle) tellHeld(ctx context.Context, o candidate, link Link) error {
-	err := &unfit{"RemovedAtTarget", removedThere + c.few(ctx, link.Held)}
+	back := c.remedy("provision the members on demand", "give the memberships back, or remove and add them")
+	err := &unfit{"RemovedAtTarget", removedThere + back + ": " + c.few(ctx, link.Held)}
 	c.judge(&link, err)
 	e := c.entry(o, link.TargetID, step{action: Other}, err, 0)
 	c.tell(e)

@@ -33,7 +33,7 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 			unasked = attribute
 		}
 	}
-	err := o.heldAway()
+	err := c.heldAway(o)
 	if err != nil {
 		return s, err
 	}

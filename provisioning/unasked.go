@@ -19,16 +19,16 @@ import (
 func (c *cycle) heldOff(o candidate, now *Link) error {
 	if o.off && now.TargetID != "" && strings.EqualFold(now.Sent[activePath], "false") && o.disabled != "" {
 		now.HeldOff = true
-		return &unfit{"DisabledAtTarget", disabledThere}
+		return &unfit{"DisabledAtTarget", disabledThere + c.remedy(userOnDemand, "enable them")}
 	}
 	return nil
 }
 
 // heldAway is heldOff for who was deleted at the target, and is not made anew. Whoever is there
 // under another id is linked instead: they may have to be disabled one day.
-func (o candidate) heldAway() error {
+func (c *cycle) heldAway(o candidate) error {
 	if o.away {
-		return &unfit{"DeletedAtTarget", deletedThere}
+		return &unfit{"DeletedAtTarget", deletedThere + c.remedy(userOnDemand, "make them anew")}
 	}
 	return nil
 }
@@ -41,20 +41,31 @@ func (c *cycle) holds(o candidate, before Link) candidate {
 	active := !strings.EqualFold(before.Sent[activePath], "false")
 	older := c.Restored && before.TargetID != ""
 	// An earlier release remembered only why.
-	said := before.Failure == deletedThere || before.Failure == disabledThere
+	said := strings.HasPrefix(before.Failure, deletedThere) || strings.HasPrefix(before.Failure, disabledThere)
 	o.away = before.HeldOff || said || (older && active)
 	// A request that was under way may have made, or enabled, whoever was disabled since.
 	o.off = o.away || (c.Restored && before.Doubt != nil)
 	return o
 }
 
-// disabledThere is why somebody is not enabled.
-const disabledThere = "the target has disabled this user since the job last wrote it, or what the job remembers " +
-	"is older: restart provisioning, or provision the user on demand, to enable them"
+// disabledThere begins why somebody is not enabled, and deletedThere why somebody is not made anew.
+const (
+	disabledThere = "the target has disabled this user since the job last wrote it, or what the job remembers " +
+		"is older: "
+	deletedThere = "the target has deleted this user since the job last wrote it, or what the job remembers is " +
+		"older: "
+)
 
-// deletedThere is why somebody is not made anew.
-const deletedThere = "the target has deleted this user since the job last wrote it, or what the job remembers is " +
-	"older: restart provisioning, or provision the user on demand, to make them anew"
+const userOnDemand = "provision the user on demand"
+
+// remedy says how what is held is given back: by a tenant's job, or else on demand; or by a
+// synchronization of one's own.
+func (c *cycle) remedy(onDemand, what string) string {
+	if c.Careful {
+		return "run sync with --repair --give-back to " + what
+	}
+	return "restart provisioning, or " + onDemand + ", to " + what
+}
 
 // strangers are those members of a group whom an unasked comparison leaves alone: in a group that
 // is of this source, those who are not. In any other, all are.

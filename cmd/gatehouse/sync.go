@@ -34,7 +34,7 @@ type syncSettings struct {
 	state, application, mappings, metrics         string
 	groups                                        []string
 	nested, skipOutOfScope, adopt, repair, dryRun bool
-	accept                                        bool
+	accept, giveBack                              bool
 	store                                         storeSettings
 	asJSON                                        bool
 	maxDeletions                                  int
@@ -126,6 +126,7 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 	f.BoolVar(
 		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",
 	)
+	f.BoolVar(&s.giveBack, "give-back", false, "with --repair: also give back what is held since a restore")
 	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every; a restart does not begin anew")
 	f.IntVar(
 		&s.maxDeletions, "max-deletions", dirsync.MaxDeletions,
@@ -193,6 +194,9 @@ func (s *syncSettings) check() error {
 			mistakes, errors.New("times and numbers must not be negative, and --dry-run does not work with --every"),
 		)
 	}
+	if s.giveBack && (!s.repair || s.every > 0) {
+		mistakes = append(mistakes, errors.New("--give-back works with --repair, and without --every"))
+	}
 	return errors.Join(mistakes...)
 }
 
@@ -258,6 +262,7 @@ func (w *world) openSync(
 		Store:          store,
 		LeaverGrace:    s.store.leaverGrace,
 		KeepStrangers:  s.store.strangers == "keep",
+		GiveBack:       s.giveBack,
 		OnRead:         progress.read,
 		OnEntry:        onEntry,
 		OnProgress:     progress.write,
