@@ -179,6 +179,8 @@ type Application struct {
 	Web                   *Web       `json:"web,omitempty"`
 	CreatedDateTime       *time.Time `json:"createdDateTime,omitempty"`
 	TokenEncryptionKeyID  *string    `json:"tokenEncryptionKeyId,omitempty"`
+	// ServiceManagementReference says to what of another system it belongs.
+	ServiceManagementReference *string `json:"serviceManagementReference"`
 	// KeyCredentials are the certificates that tokens are encrypted with.
 	KeyCredentials      []KeyCredential      `json:"keyCredentials"`
 	PasswordCredentials []PasswordCredential `json:"passwordCredentials"`

@@ -63,6 +63,7 @@ type Application struct {
 	PrincipalOwners    []OwnerID `json:",omitempty"` // of the service principal
 	OwnRoles           []Role    `json:",omitzero"`  // its app roles, where they are not those of the gallery
 	HomePageURL        string    `json:",omitempty"`
+	Reference          string    `json:",omitempty"` // serviceManagementReference: to what of another system it belongs
 	Needs              []Need    `json:",omitempty"` // what is written down that it needs: nothing follows from it
 
 	Passwords          []ApplicationPassword `json:",omitempty"`
@@ -86,13 +87,19 @@ func isUUID(text string) bool {
 
 const (
 	maxHomePage    = 256 //bound:text the home page of an application, in characters
+	maxReference   = 256 //bound:text the service management reference of an application, in characters
 	maxNeeds       = 50  //bound:list APIs that an application needs
 	maxPermissions = 400 //bound:list permissions that an application needs
 )
 
-// checkNeeds refuses needs and a home page that Graph refuses. Source: application and
-// webApplication resource types.
+// checkNeeds refuses needs and a home page that Graph refuses, and a reference that is too long.
+// Source: application and webApplication resource types.
 func (a Application) checkNeeds() error {
+	if utf8.RuneCountInString(a.Reference) > maxReference {
+		return &refusal.Error{
+			Code: InvalidValue, Subject: "serviceManagementReference", Detail: "use at most 256 characters",
+		}
+	}
 	if home, err := url.Parse(a.HomePageURL); a.HomePageURL != "" && (err != nil || home.Host == "" ||
 		home.Scheme != "https" && home.Scheme != "http" || utf8.RuneCountInString(a.HomePageURL) > maxHomePage) {
 		return &refusal.Error{Code: InvalidValue, Subject: "homePageUrl", Detail: "use a web address of at most 256 " +
@@ -196,7 +203,16 @@ const maxIdentifier = 1024 //bound:text an identifier URI of an application, in 
 func (t *Tenant) Instantiate(
 	ctx context.Context, by audit.Actor, template Template, displayName string,
 ) (Application, error) {
+	return t.InstantiateFor(ctx, by, template, displayName, "")
+}
+
+// InstantiateFor makes one with a reference, by which whoever asked for it finds it also without an
+// answer.
+func (t *Tenant) InstantiateFor(
+	ctx context.Context, by audit.Actor, template Template, displayName, reference string,
+) (Application, error) {
 	a := Application{
+		Reference:          reference,
 		ID:                 ApplicationID(t.NewID()),
 		AppID:              ClientID(t.NewID()),
 		ServicePrincipalID: ServicePrincipalID(t.NewID()),
@@ -209,7 +225,7 @@ func (t *Tenant) Instantiate(
 		CreatedAt:          t.now(),
 	}
 	err := t.change(ctx, by, ActionAddServicePrincipal, func(tx Tx, _ *Touched) (string, error) {
-		if err := checkDisplayName(a.DisplayName); err != nil {
+		if err := errors.Join(checkDisplayName(a.DisplayName), a.checkNeeds()); err != nil {
 			return a.DisplayName, err
 		}
 		return string(a.ID), tx.PutApplication(a)

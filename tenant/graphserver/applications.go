@@ -48,6 +48,7 @@ func (h *Handler) getTemplate(_ context.Context, r request) (int, any, error) {
 func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) {
 	var in struct {
 		DisplayName string `json:"displayName"`
+		Reference   string `json:"serviceManagementReference"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -56,7 +57,7 @@ func (h *Handler) instantiate(ctx context.Context, r request) (int, any, error) 
 	if err != nil {
 		return 0, nil, err
 	}
-	a, err := h.Tenant.Instantiate(ctx, r.by, t, in.DisplayName)
+	a, err := h.Tenant.InstantiateFor(ctx, r.by, t, in.DisplayName, in.Reference)
 	return http.StatusCreated, graph.ApplicationServicePrincipal{
 		Context:          h.Tenant.GraphURL() + "/$metadata#microsoft.graph.applicationServicePrincipal",
 		Application:      applicationToWire(a),
@@ -90,7 +91,17 @@ func applicationToWire(a tenant.Application) graph.Application {
 		PasswordCredentials:  passwordsToWire(a.Passwords),
 
 		RequiredResourceAccess: needs,
+
+		ServiceManagementReference: orNull(a.Reference),
 	}
+}
+
+// orNull is a text, or nothing where it is empty.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // setNeeds sets what was sent of what an application needs.
@@ -136,16 +147,10 @@ func principalToWire(a tenant.Application) graph.ServicePrincipal {
 		Tags:                 []string{integratedApp},
 		PasswordCredentials:  passwordsToWire(a.PrincipalPasswords),
 	}
-	set := func(s string) *string {
-		if s == "" {
-			return nil
-		}
-		return &s
-	}
-	out.PreferredSingleSignOnMode = set(a.SSOMode)
-	out.LoginURL = set(a.SignOnURL)
-	out.LogoutURL = set(a.LogoutURL)
-	out.PreferredTokenSigningKeyThumbprint = set(a.ActiveThumbprint)
+	out.PreferredSingleSignOnMode = orNull(a.SSOMode)
+	out.LoginURL = orNull(a.SignOnURL)
+	out.LogoutURL = orNull(a.LogoutURL)
+	out.PreferredTokenSigningKeyThumbprint = orNull(a.ActiveThumbprint)
 	for _, k := range a.Keys {
 		for _, usage := range []string{"Sign", "Verify"} {
 			c := keyToWire(k)
@@ -295,7 +300,8 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 		AppRoles       given[*[]appRole]       `json:"appRoles"`
 		EncryptWith    given[*string]          `json:"tokenEncryptionKeyId"`
 
-		Needs given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
+		Needs     given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
+		Reference given[string]                          `json:"serviceManagementReference"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -312,6 +318,7 @@ func (h *Handler) updateApplication(ctx context.Context, r request) (int, any, e
 	err := h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		in.DisplayName.into(&a.DisplayName)
 		in.IdentifierURIs.into(&a.IdentifierURIs)
+		in.Reference.into(&a.Reference)
 		if in.Web.value != nil {
 			if err := in.Web.value.into(a); err != nil {
 				return err

@@ -153,7 +153,6 @@ var notKept = map[string][]string{
 		"publicClient",
 		"requestSignatureVerification",
 		"samlMetadataUrl",
-		"serviceManagementReference",
 		"spa",
 		"tags",
 		"uniqueName",

@@ -44,7 +44,8 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 		AppRoles       given[*[]appRole] `json:"appRoles"`
 		EncryptWith    given[*string]    `json:"tokenEncryptionKeyId"`
 
-		Needs given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
+		Needs     given[*[]graph.RequiredResourceAccess] `json:"requiredResourceAccess"`
+		Reference string                                 `json:"serviceManagementReference"`
 	}
 	if err := decode(r, &in); err != nil {
 		return 0, nil, err
@@ -64,7 +65,7 @@ func (h *Handler) createApplication(ctx context.Context, r request) (int, any, e
 	}
 	a := tenant.Application{
 		DisplayName: in.DisplayName, IdentifierURIs: append([]string{}, in.IdentifierURIs...),
-		ReplyURLs: []string{}, Owners: owners,
+		ReplyURLs: []string{}, Owners: owners, Reference: in.Reference,
 	}
 	if in.Web != nil {
 		if err := in.Web.into(&a); err != nil {

@@ -3,9 +3,11 @@ package graphserver_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -165,6 +167,56 @@ func TestMembersOfRoles(t *testing.T) {
 		}
 		if strings.Contains(path, "directoryRole") && !strings.Contains(text, reader) {
 			t.Errorf("%s lacks the role: %s", path, text)
+		}
+	}
+}
+
+// TestAnApplicationKeepsItsReference, by which whoever has made it finds it: from the gallery or
+// registered, with the answer and in lists, until it is taken away.
+func TestAnApplicationKeepsItsReference(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	fromGallery := "/applicationTemplates/" + graph.AWSTemplateID + "/instantiate"
+	var made graph.ApplicationServicePrincipal
+	e.Change(http.MethodPost, fromGallery,
+		map[string]any{"displayName": "AWS", "serviceManagementReference": "run 1"}, &made)
+	var registered graph.Application
+	e.Change(http.MethodPost, "/applications",
+		map[string]any{"displayName": "Wiki", "serviceManagementReference": "run 2"}, &registered)
+	reference := func(id string) string {
+		t.Helper()
+		all, err := graph.All[graph.Application](t.Context(), e.Client, "/applications")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(a graph.Application) bool { return a.ID == id })
+		if i < 0 || all[i].ServiceManagementReference == nil {
+			return "null"
+		}
+		return *all[i].ServiceManagementReference
+	}
+	for i, a := range []graph.Application{made.Application, registered} {
+		want := []string{"run 1", "run 2"}[i]
+		if a.ServiceManagementReference == nil || *a.ServiceManagementReference != want || reference(a.ID) != want {
+			t.Errorf("%s has the reference %q, and listed %q", a.DisplayName, *a.ServiceManagementReference,
+				reference(a.ID))
+		}
+		e.Change(http.MethodPatch, "/applications/"+a.ID, map[string]any{"serviceManagementReference": "CMDB-7"}, nil)
+		e.Change(http.MethodPatch, "/applications/"+a.ID, map[string]any{"displayName": "Renamed"}, nil)
+		if now := reference(a.ID); now != "CMDB-7" {
+			t.Errorf("after a change it is %q", now)
+		}
+		e.Change(http.MethodPatch, "/applications/"+a.ID, map[string]any{"serviceManagementReference": nil}, nil)
+		if now := reference(a.ID); now != "null" {
+			t.Errorf("taken away, it is %q", now)
+		}
+	}
+	long := map[string]any{"displayName": "x", "serviceManagementReference": strings.Repeat("ü", 257)}
+	for method, path := range map[string]string{
+		http.MethodPost: fromGallery, http.MethodPatch: "/applications/" + registered.ID,
+	} {
+		if status, _, text := e.Ask(method, path, long); status != http.StatusBadRequest {
+			t.Errorf("%s with a long one: %d %s", method, status, text)
 		}
 	}
 }

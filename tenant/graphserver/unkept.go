@@ -14,7 +14,7 @@ import (
 var unkeptElsewhere = map[string]map[graph.Kind]string{
 	"application": {
 		graph.Text: `certification: defaultRedirectUri description disabledByMicrosoftStatus groupMembershipClaims
-			nativeAuthenticationApisEnabled notes publisherDomain samlMetadataUrl serviceManagementReference tags*
+			nativeAuthenticationApisEnabled notes publisherDomain samlMetadataUrl tags*
 			tokenEncryptionKeyId uniqueName addIns:* api: info: optionalClaims: parentalControlSettings:
 			publicClient: requestSignatureVerification: requiredResourceAccess:*
 			servicePrincipalLockConfiguration:
