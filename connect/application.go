@@ -3,6 +3,7 @@ package connect
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,12 +25,26 @@ type askedApplication struct {
 	At     time.Time `json:"at"`
 	// Before are the ids of those that there were.
 	Before []string `json:"before,omitempty"`
+	// Mark is the reference that it was asked for with, and that no other has: nothing else tells
+	// whose one without an answer is. Empty where the tenant takes none.
+	Mark string `json:"mark,omitempty"`
+}
+
+// markStart begins marks, for whoever meets one in the tenant.
+const markStart = "gatehouse connect "
+
+// hasMark says whether a run had an application made, and has not set it up.
+func hasMark(app graph.Application) bool {
+	return strings.HasPrefix(text(app.ServiceManagementReference), markStart)
 }
 
 func (p *Plan) askedFile() string { return p.file("-application") }
 
 // asked is the one that runs remember; its time is zero where there is none.
 func (p *Plan) asked() (a askedApplication) {
+	if !p.asking.At.IsZero() {
+		return p.asking
+	}
 	file := p.askedFile()
 	if file == "" || ReadFile(file, &a) != nil || a.Tenant != lastPart(p.cfg.LoginURL) {
 		return askedApplication{}
@@ -37,8 +52,9 @@ func (p *Plan) asked() (a askedApplication) {
 	return a
 }
 
-// rememberAsked notes it. Where nothing can be written, an application is found by its name.
+// rememberAsked notes it. Where nothing can be written, only this run knows it.
 func (p *Plan) rememberAsked(a askedApplication) {
+	p.asking = a
 	if file := p.askedFile(); file != "" {
 		_ = WriteFile(file, a)
 	}
@@ -46,9 +62,10 @@ func (p *Plan) rememberAsked(a askedApplication) {
 
 // forgetAsked lets go of it: everybody finds it now, or it is not there.
 func (p *Plan) forgetAsked() {
-	if !p.asked().At.IsZero() {
+	if !p.asked().At.IsZero() && p.askedFile() != "" {
 		_ = os.Remove(p.askedFile())
 	}
+	p.asking = askedApplication{}
 }
 
 // forgetFound lets go of it when the list has the center's identifier, by which everybody finds it.
@@ -93,40 +110,58 @@ func (p *Plan) findApplication(
 		return found, err
 	}
 	for _, sp := range all {
-		if sp.DisplayName == p.cfg.AppName && !setUp(sp) {
+		if sp.DisplayName == p.cfg.AppName && !setUp(sp) && !p.isStrange(sp) {
 			return sp, nil
 		}
 	}
 	return found, nil
 }
 
-// askedAmong is the application that runs have asked for. One whose making was not answered is it
-// if it has the name that was asked for, and no other of that name was made at that time: whoever
-// makes one for something else in those minutes gives it a name of its own.
+// strangeApplication has the name of one that a run has asked for without an answer, was made at
+// that time, and does not have its mark: somebody else's, as far as anybody can tell.
+type strangeApplication struct {
+	graph.ServicePrincipal
+
+	at time.Time // zero: the tenant does not say yet
+}
+
+func (p *Plan) isStrange(sp graph.ServicePrincipal) bool {
+	return slices.ContainsFunc(p.strange, func(s strangeApplication) bool { return s.ID == sp.ID })
+}
+
+// askedAmong is the application that runs have asked for: by its id, or where its making was not
+// answered, by its mark.
 func (p *Plan) askedAmong(
 	ctx context.Context, all []graph.ServicePrincipal,
 ) (found graph.ServicePrincipal, err error) {
 	a := p.asked()
+	p.strange = nil
 	if a.At.IsZero() {
 		return found, nil
 	}
-	var may []graph.ServicePrincipal
 	for _, sp := range all {
-		known := a.ID != "" && a.ID == sp.ID
-		named := a.ID == "" && sp.DisplayName == cmp.Or(a.Name, p.cfg.AppName) && !slices.Contains(a.Before, sp.ID)
-		if setUp(sp) || !known && !named {
+		switch {
+		case setUp(sp) || slices.Contains(a.Before, sp.ID):
+			continue
+		case a.ID != "" && a.ID == sp.ID:
+			return sp, nil
+		case a.ID != "":
 			continue
 		}
-		made, err := p.madeAt(ctx, sp)
+		apps, err := p.applicationsOf(ctx, sp)
 		if err != nil {
 			return found, err
 		}
-		if since := made.Sub(a.At); known || since > -ClockSkew && since < answerTime+ClockSkew {
-			may = append(may, sp)
+		if len(apps) == 1 && a.Mark != "" && text(apps[0].ServiceManagementReference) == a.Mark {
+			p.strange = nil
+			return sp, nil
 		}
-	}
-	if len(may) == 1 {
-		found = may[0]
+		made := createdAt(apps)
+		since := made.Sub(a.At)
+		atThatTime := made.IsZero() || since > -ClockSkew && since < answerTime+ClockSkew
+		if sp.DisplayName == cmp.Or(a.Name, p.cfg.AppName) && atThatTime {
+			p.strange = append(p.strange, strangeApplication{sp, made})
+		}
 	}
 	return found, nil
 }
@@ -137,10 +172,14 @@ const answerTime = time.Minute //bound:none which application a lost answer was 
 // madeAt is when an application was made; zero where the tenant does not say.
 func (p *Plan) madeAt(ctx context.Context, sp graph.ServicePrincipal) (at time.Time, err error) {
 	apps, err := p.applicationsOf(ctx, sp)
-	if err == nil && len(apps) == 1 && apps[0].CreatedDateTime != nil {
+	return createdAt(apps), err
+}
+
+func createdAt(apps []graph.Application) (at time.Time) {
+	if len(apps) == 1 && apps[0].CreatedDateTime != nil {
 		at = *apps[0].CreatedDateTime
 	}
-	return at, err
+	return at
 }
 
 func (p *Plan) applicationsOf(ctx context.Context, sp graph.ServicePrincipal) ([]graph.Application, error) {
@@ -151,6 +190,13 @@ func (p *Plan) applicationsOf(ctx context.Context, sp graph.ServicePrincipal) ([
 func (p *Plan) noteOthers(all []graph.ServicePrincipal) {
 	for _, sp := range all {
 		switch {
+		case p.isStrange(sp):
+			p.Notes = append(p.Notes, fmt.Sprintf(
+				"somebody has made an application %q (%s) when an earlier run asked for one, on %s, and got "+
+					"no answer. It does not have that run's mark, so it stays as it is. If nobody needs it, delete it "+
+					"in Entra",
+				sp.DisplayName, sp.ID, clock(p.asked().At),
+			))
 		case sp.DisplayName != p.cfg.AppName || sp.ID == p.State.Principal.ID:
 		case setUp(sp):
 			p.Notes = append(p.Notes, fmt.Sprintf(
@@ -164,6 +210,29 @@ func (p *Plan) noteOthers(all []graph.ServicePrincipal) {
 			))
 		}
 	}
+}
+
+// noteTaken says why an application is taken that only its name speaks for.
+func (p *Plan) noteTaken() {
+	sp, app := p.State.Principal, p.State.Application
+	if sp.ID == "" || p.isOurs(sp) || p.early {
+		return
+	}
+	why := "is taken for this connection, because it has the name and nobody has set it up. If it is somebody " +
+		"else's, use another --name"
+	if hasMark(app) {
+		why = "was made by a run that ended early, on another machine or with another --state: this run goes on with it"
+	}
+	at := createdAt([]graph.Application{app})
+	p.Notes = append(p.Notes, fmt.Sprintf("“%s” (%s%s) %s", sp.DisplayName, sp.ID, madeOn(at), why))
+}
+
+// madeOn says when something was made, where that is known.
+func madeOn(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", made on " + clock(at)
 }
 
 // existing says of the plan's application that it exists, and why it is taken for the connection's
@@ -227,28 +296,21 @@ func (p *Plan) adopt(ctx context.Context, found graph.ServicePrincipal) error {
 	return nil
 }
 
+// instantiate asks for one that has a mark, which is noted before it is sent.
 func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal) error {
-	a := askedApplication{Tenant: lastPart(p.cfg.LoginURL), Name: p.cfg.AppName, At: p.cfg.Now().UTC()}
+	a := askedApplication{
+		Tenant: lastPart(p.cfg.LoginURL), Name: p.cfg.AppName, At: p.cfg.Now().UTC(),
+		Mark: markStart + rand.Text(),
+	}
 	for _, sp := range before {
 		a.Before = append(a.Before, sp.ID)
 	}
-	p.rememberAsked(a)
-	var made graph.ApplicationServicePrincipal
-	err := p.makes(
-		ctx, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate",
-		map[string]string{"displayName": p.cfg.AppName}, &made,
-		func(ctx context.Context) (bool, error) {
-			now, err := p.principals(ctx)
-			if err != nil {
-				return false, err
-			}
-			found, err := p.askedAmong(ctx, now)
-			if err == nil && found.ID != "" {
-				err = p.adopt(ctx, found)
-			}
-			return found.ID != "", err
-		},
-	)
+	made, err := p.ask(ctx, a)
+	var refused *graph.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest { // a tenant that takes no mark
+		a.Mark = ""
+		made, err = p.ask(ctx, a)
+	}
 	switch {
 	case err != nil && saysNothing(err):
 		return err
@@ -262,6 +324,40 @@ func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal)
 	a.ID = p.State.Principal.ID
 	p.rememberAsked(a)
 	return p.onlyOne(ctx, a)
+}
+
+// ask notes what is asked for, and asks for it.
+func (p *Plan) ask(ctx context.Context, a askedApplication) (made graph.ApplicationServicePrincipal, err error) {
+	p.rememberAsked(a)
+	in := map[string]string{"displayName": a.Name}
+	if a.Mark != "" {
+		in["serviceManagementReference"] = a.Mark
+	}
+	looks := 0
+	err = p.makes(
+		ctx, "/applicationTemplates/"+graph.AWSTemplateID+"/instantiate", in, &made,
+		func(ctx context.Context) (bool, error) {
+			now, err := p.principals(ctx)
+			if err != nil {
+				return false, err
+			}
+			found, err := p.askedAmong(ctx, now)
+			switch {
+			case err != nil:
+				return false, err
+			case found.ID != "":
+				return true, p.adopt(ctx, found)
+			case len(p.strange) > 0:
+				looks++
+			}
+			if looks > appearLooks/2 { // to ask again could make a third one
+				return false, changed("somebody has made an application “%s” (%s) at the same moment, and the tenant "+
+					"has not answered whether this run's is made", a.Name, p.strange[0].ID)
+			}
+			return false, nil
+		},
+	)
+	return made, err
 }
 
 // onlyOne gives way to whoever has made the same application a moment before: two runs on two

@@ -130,9 +130,13 @@ type Plan struct {
 	replacing bool
 	fresh     bool // this run made the application: the tenant's replicas may not know it yet
 	// early says that the application is that of a run which ended before it was set up.
-	early  bool
-	groups map[string]string // the names of State.Unassigned
-	had    identitySource    // at the center
+	early bool
+	// asking is the application that this run has asked for, strange are those that may be taken
+	// for it and are not.
+	asking  askedApplication
+	strange []strangeApplication
+	groups  map[string]string // the names of State.Unassigned
+	had     identitySource    // at the center
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.
@@ -344,6 +348,7 @@ func (p *Plan) observeTenant(ctx context.Context) error {
 		return fmt.Errorf("the service principal %s has %d applications", p.State.Principal.ID, len(apps))
 	}
 	p.State.Application = apps[0]
+	p.noteTaken()
 	if err := p.learnACS(ctx); err != nil {
 		return err
 	}

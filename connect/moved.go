@@ -57,6 +57,8 @@ func (p *Plan) makes(
 			switch {
 			case failed == nil && made:
 				return nil
+			case errors.Is(failed, ErrChanged):
+				return failed
 			case ctx.Err() != nil:
 				return errors.Join(err, ctx.Err())
 			case failed != nil || !again:

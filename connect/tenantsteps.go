@@ -36,6 +36,10 @@ func (p *Plan) setSAML(ctx context.Context) error {
 	app := p.State.Application
 	app.IdentifierURIs = []string{sp.EntityID}
 	body := map[string]any{"identifierUris": app.IdentifierURIs}
+	if hasMark(app) { // everybody finds it by its identifier now
+		body["serviceManagementReference"] = nil
+		app.ServiceManagementReference = nil
+	}
 	if len(sp.AcsURLs) > 0 {
 		web := graph.Web{}
 		if app.Web != nil {

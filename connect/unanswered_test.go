@@ -3,6 +3,7 @@ package connect_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -20,23 +21,21 @@ func settingUp(r *http.Request) bool {
 	return r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/servicePrincipals/")
 }
 
-// TestAnApplicationThatARunHasAskedForIsFound by the next run, and undo deletes it if its id is
-// known, also when somebody has renamed it. Where the answer was lost, one of another name may be
-// somebody else's, and undo leaves all: the gallery proposes the name to everybody.
+// TestAnApplicationThatARunHasAskedForIsFound by the next run, and undo deletes it, also when
+// somebody has renamed it: by its id, and where the answer was lost, by its mark.
 func TestAnApplicationThatARunHasAskedForIsFound(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		at            func(*http.Request) bool
 		undo, renamed bool
-		left          int
 	}{
-		"unanswered, by the next run":          {instantiating, false, false, 1},
-		"unanswered, renamed, by the next run": {instantiating, false, true, 2},
-		"unanswered, by undo":                  {instantiating, true, false, 1},
-		"unanswered, renamed, by undo":         {instantiating, true, true, 1},
-		"known, renamed, by the next run":      {settingUp, false, true, 1},
-		"known, by undo":                       {settingUp, true, false, 0},
-		"known, renamed, by undo":              {settingUp, true, true, 0},
+		"unanswered, by the next run":          {instantiating, false, false},
+		"unanswered, renamed, by the next run": {instantiating, false, true},
+		"unanswered, by undo":                  {instantiating, true, false},
+		"unanswered, renamed, by undo":         {instantiating, true, true},
+		"known, renamed, by the next run":      {settingUp, false, true},
+		"known, by undo":                       {settingUp, true, false},
+		"known, renamed, by undo":              {settingUp, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +47,7 @@ func TestAnApplicationThatARunHasAskedForIsFound(t *testing.T) {
 				o.Change(http.MethodPatch, "/applications/"+app.ID, map[string]any{"displayName": "Renamed"}, nil)
 			}
 			if test.undo {
-				if _, err := m.undoes(); err != nil || len(o.principals()) != test.left {
+				if _, err := m.undoes(); err != nil || len(o.principals()) != 0 {
 					t.Errorf("after undo there are %+v, %v", o.principals(), err)
 				}
 				return
@@ -56,7 +55,7 @@ func TestAnApplicationThatARunHasAskedForIsFound(t *testing.T) {
 			if err := m.connect(http.DefaultTransport, false); err != nil {
 				t.Fatal(err)
 			}
-			if all := o.principals(); len(all) != test.left {
+			if all := o.applications(); len(all) != 1 || all[0].ServiceManagementReference != nil {
 				t.Errorf("the applications are %+v", all)
 			}
 			m.hasOne()
@@ -100,33 +99,44 @@ func (x *inItsPlace) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestAColleaguesApplicationIsNotTaken for the one that a run has asked for at that moment, and
-// whose making was not answered.
+// whose making was not answered, also where it has the name that the gallery proposes to everybody.
 func TestAColleaguesApplicationIsNotTaken(t *testing.T) {
 	t.Parallel()
-	for name, meets := range map[string]func(o other, m remembering, colleague func()) error{
-		"by the same run": func(_ other, m remembering, colleague func()) error {
-			return m.connect(&inItsPlace{instantiating, colleague}, false)
-		},
-		"by the next run": func(_ other, m remembering, colleague func()) error {
-			m.dies(instantiating, false, false)
-			colleague()
-			return m.connect(http.DefaultTransport, false)
-		},
+	same := func(_ other, m remembering, colleague func()) error {
+		return m.connect(&inItsPlace{instantiating, colleague}, false)
+	}
+	next := func(_ other, m remembering, colleague func()) error {
+		m.dies(instantiating, false, false)
+		colleague()
+		return m.connect(http.DefaultTransport, false)
+	}
+	for name, test := range map[string]struct {
+		meets func(other, remembering, func()) error
+		named string
+		stops bool // for somebody to look
+	}{
+		"by the same run":                   {same, "AWS staging", false},
+		"by the next run":                   {next, "AWS staging", false},
+		"of the same name, by the same run": {same, appName, true},
+		"of the same name, by the next run": {next, appName, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
 			o := other{m.Ends, t}
-			if err := meets(o, m, func() { o.application("AWS staging") }); err != nil {
+			var colleagues string
+			err := test.meets(o, m, func() { colleagues = o.application(test.named).ServicePrincipal.ID })
+			if test.stops != errors.Is(err, connect.ErrChanged) || !test.stops && err != nil {
 				t.Fatal(err)
 			}
 			all := o.principals()
 			for _, sp := range all {
-				if colleagues := sp.DisplayName == "AWS staging"; colleagues != (len(sp.ServicePrincipalNames) == 1) {
-					t.Errorf("%q has %q", sp.DisplayName, sp.ServicePrincipalNames)
+				if (sp.ID == colleagues) != (len(sp.ServicePrincipalNames) == 1) {
+					t.Errorf("%q (the colleague's: %v) has %q", sp.DisplayName, sp.ID == colleagues,
+						sp.ServicePrincipalNames)
 				}
 			}
-			if len(all) != 2 {
+			if want := map[bool]int{false: 2, true: 1}[test.stops]; len(all) != want {
 				t.Errorf("the applications are %+v", all)
 			}
 		})

@@ -141,21 +141,20 @@ func (u *Undo) leaveOthers() {
 func (u *Undo) leaveUnknown() {
 	p := u.plan
 	s := &p.State
-	if s.Principal.ID == "" || p.isOurs(s.Principal) || p.pointsHere() || p.early && p.asked().ID != "" {
+	leave := func(sp graph.ServicePrincipal, when string) {
+		u.Notes = append(u.Notes, fmt.Sprintf(
+			"“%s” (%s%s) has neither this center's identifier nor its endpoint, so nobody can tell whether it is this "+
+				"connection's: it stays as it is. If nobody needs it, delete it in Entra", sp.DisplayName, sp.ID, when,
+		))
+	}
+	for _, x := range p.strange {
+		leave(x.ServicePrincipal, madeOn(x.at)+"; an earlier run asked for one on "+clock(p.asked().At)+
+			", and got no answer")
+	}
+	if s.Principal.ID == "" || p.isOurs(s.Principal) || p.pointsHere() || p.early {
 		return
 	}
-	made := ""
-	if at := s.Application.CreatedDateTime; at != nil {
-		made = ", made on " + clock(*at)
-	}
-	if p.early {
-		made += "; an earlier run asked for one on " + clock(p.asked().At) + ", and got no answer"
-	}
-	u.Notes = append(u.Notes, fmt.Sprintf(
-		"“%s” (%s%s) has neither this center's identifier nor its endpoint, so nobody can tell whether it is this "+
-			"connection's: it stays as it is. If nobody needs it, delete it in Entra",
-		s.Principal.DisplayName, s.Principal.ID, made,
-	))
+	leave(s.Principal, madeOn(createdAt([]graph.Application{s.Application})))
 	s.Principal, s.Application = graph.ServicePrincipal{}, graph.Application{}
 	s.Job = graph.SynchronizationJob{}
 }

@@ -1,0 +1,111 @@
+package connect_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/gatehousetest"
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+)
+
+// markless is a tenant that takes no reference with an application that is asked for, as one of an
+// earlier release.
+type markless struct {
+	next    http.RoundTripper
+	refused int
+}
+
+func (x *markless) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !instantiating(r) {
+		return x.next.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !bytes.Contains(body, []byte("serviceManagementReference")) {
+		return x.next.RoundTrip(r)
+	}
+	x.refused++
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Request_BadRequest","message":"no such property"}}`)),
+	}, nil
+}
+
+// TestATenantThatTakesNoMarkIsConnected. Whose an application is whose making it has not answered
+// nobody can tell: it stays, and the run that finds it names it.
+func TestATenantThatTakesNoMarkIsConnected(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	x := &markless{next: &dying{at: instantiating, lost: true}}
+	if err := m.connect(x, false); err == nil || x.refused != 1 {
+		t.Fatalf("it refused %d times, %v", x.refused, err)
+	}
+	lost := other{m.Ends, t}.principals()
+	if len(lost) != 1 {
+		t.Fatalf("the applications are %+v", lost)
+	}
+	cfg := config(m.Ends, &http.Client{Transport: &markless{next: http.DefaultTransport}}, "Engineering")
+	cfg.Folder = m.folder
+	plan, err := connect.Observe(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(plan.Notes, "\n"); !strings.Contains(notes, lost[0].ID) {
+		t.Errorf("the plan does not name %s:\n%s", lost[0].ID, notes)
+	}
+	if err := plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	for _, sp := range (other{m.Ends, t}).principals() {
+		if (sp.ID == lost[0].ID) != (len(sp.ServicePrincipalNames) == 1) {
+			t.Errorf("%s has %q", sp.ID, sp.ServicePrincipalNames)
+		}
+	}
+	m.hasOne()
+}
+
+// TestAPlanSaysWhyAnApplicationIsTaken that does not have the center's identifier yet.
+func TestAPlanSaysWhyAnApplicationIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before func(other)
+		words  string
+	}{
+		"by its name": {func(o other) { o.application(appName) }, "use another --name"},
+		"a run's on another machine": {
+			func(o other) { o.elsewhere().dies(settingUp, false, false) }, "on another machine",
+		},
+		"without an answer elsewhere": {
+			func(o other) { o.elsewhere().dies(instantiating, true, false) }, "on another machine",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+			o := other{m.Ends, t}
+			test.before(o)
+			plan, err := connect.Observe(t.Context(), config(m.Ends, http.DefaultClient))
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.Join(plan.Notes, "\n")
+			if !strings.Contains(notes, o.principals()[0].ID) || !strings.Contains(notes, test.words) {
+				t.Errorf("the notes do not say %q:\n%s", test.words, notes)
+			}
+			if err := m.connect(http.DefaultTransport, false); err != nil || len(o.principals()) != 1 {
+				t.Errorf("the applications are %+v, %v", o.principals(), err)
+			}
+			m.hasOne()
+		})
+	}
+}
+
+// elsewhere is a machine of its own.
+func (o other) elsewhere() remembering { return remembering{o.Ends, o.t, o.t.TempDir()} }
