@@ -16,7 +16,13 @@ const (
 	doubtAhead = 24 * time.Hour //bound:none of the last time that is known, when nobody wonders about it
 	doubtFor   = 24 * time.Hour //bound:life a doubt about the clock, measured while a node runs
 	comesBack  = time.Hour      //bound:life after a start, a clock that is behind may be put right
+	// mostBetween is as much as counts between two looks: who has not looked for longer stood
+	// still, or had no database, and nobody could put the clock right meanwhile.
+	mostBetween = 2 * SweepEach //bound:none of what is measured
 )
+
+// SweepEach is how often a half removes what is too old, and asks a Sweeper before.
+const SweepEach = 10 * time.Minute //bound:none how often, not how much
 
 // How long what a node was told holds for others, and how often it says so.
 const (
@@ -31,7 +37,8 @@ const (
 // A clock that a machine has started with may be ahead by months until somebody puts it right, and
 // one may go ahead by as much while the program runs. All that is kept for so long would be removed
 // at once, and for good: such a clock is doubted for a day. The day is measured, not read from the
-// clock, and goes on after a restart. A machine that was asleep for days is doubted too.
+// clock, and goes on after a restart; what a node stood still for is not counted. A machine that was
+// asleep for days is doubted too.
 //
 // A node that was told to keep events for less than others does not remove what they are to keep:
 // the longest time holds that a node was told within a day. The zero value is ready.
@@ -240,7 +247,7 @@ func (s *Sweeper) doubts(n *note, now time.Time) bool {
 	switch {
 	case ahead && !n.Doubted.IsZero():
 		if !s.looked.IsZero() { // of several nodes, each counts what passed since the one before has looked
-			n.For += max(0, min(time.Since(s.looked), now.Sub(n.Doubted)))
+			n.For += max(0, min(time.Since(s.looked), now.Sub(n.Doubted), mostBetween))
 		}
 		ahead = n.For < doubtFor
 	case ahead:

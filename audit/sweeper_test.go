@@ -239,6 +239,26 @@ func TestADayIsADayOnSeveralNodes(t *testing.T) {
 	})
 }
 
+// TestADayOfDoubtIsOneInWhichTheProgramRan: a machine that is paused, or a database that is away,
+// for a day and a half is no day in which somebody could put the clock right.
+func TestADayOfDoubtIsOneInWhichTheProgramRan(t *testing.T) {
+	sweepers(t, func(s *sweeping) {
+		nodes := []*Sweeper{started(), started()}
+		month := 30 * day
+		s.look(nodes[0], month, time.Now(), DefaultRetention)
+		s.each(hour, month, DefaultRetention, nodes...)
+		for range 3 {
+			time.Sleep(36 * hour)
+			if r := s.each(hour, month, DefaultRetention, nodes...); !r.Doubted {
+				t.Fatal("it is not doubted any more after some hours of work")
+			}
+		}
+		if r := s.each(21*hour, month, DefaultRetention, nodes...); r.Doubted {
+			t.Error("it is doubted after more than a day of work")
+		}
+	})
+}
+
 // TestTheLongestTimeHolds that a node was told to keep events, until none has said so for a day
 // while others were there.
 func TestTheLongestTimeHolds(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 // How often the center looks for work of each kind, although nobody has asked for it.
 const (
 	flushEach   = time.Minute      //bound:none how often, not how much
-	sweepEach   = 10 * time.Minute //bound:none how often, not how much
 	refreshEach = 10 * time.Minute //bound:none how often, not how much
 	// Another process may have changed something that the rules depend on.
 	rulesEach = 10 * time.Minute //bound:none how often, not how much
@@ -50,7 +49,7 @@ func (c *Center) Run(ctx context.Context) {
 	do("record the counted refusals", nil, flushEach, func(ctx context.Context) (bool, error) {
 		return false, c.FlushRefusals(ctx, false)
 	})
-	do("remove what has expired", nil, sweepEach, func(ctx context.Context) (bool, error) {
+	do("remove what has expired", nil, audit.SweepEach, func(ctx context.Context) (bool, error) {
 		return false, c.Sweep(ctx)
 	})
 	do("count people and access", nil, historyEach, func(ctx context.Context) (bool, error) {

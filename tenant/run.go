@@ -12,8 +12,7 @@ import (
 
 // How often the tenant looks for work of each kind.
 const (
-	flushEach = time.Minute      //bound:none how often, not how much
-	sweepEach = 10 * time.Minute //bound:none how often, not how much
+	flushEach = time.Minute //bound:none how often, not how much
 )
 
 // Run does all of the tenant's own work until ctx ends: it writes down what was only counted,
@@ -30,7 +29,7 @@ func (t *Tenant) Run(ctx context.Context) {
 			return t.FlushRefusals(ctx, false)
 		})
 	})
-	all.Go(func() { t.repeat(ctx, "remove what has expired", nil, sweepEach, t.Sweep) })
+	all.Go(func() { t.repeat(ctx, "remove what has expired", nil, audit.SweepEach, t.Sweep) })
 	all.Go(func() { t.Chain.Run(ctx) })
 	for _, courier := range t.couriers {
 		all.Go(func() { courier.Run(ctx) })
