@@ -37,8 +37,8 @@ const (
 // A clock that a machine has started with may be ahead by months until somebody puts it right, and
 // one may go ahead by as much while the program runs. All that is kept for so long would be removed
 // at once, and for good: such a clock is doubted for a day. The day is measured, not read from the
-// clock, and goes on after a restart; what a node stood still for is not counted. A machine that was
-// asleep for days is doubted too.
+// clock, and goes on after a restart; while a node stands still, it does not count. A machine that
+// was asleep for days is doubted too.
 //
 // A node that was told to keep events for less than others does not remove what they are to keep:
 // the longest time holds that a node was told within a day. The zero value is ready.

@@ -62,9 +62,17 @@ func (c *Center) PutAccount(ctx context.Context, by audit.Actor, a Account) erro
 
 // PutAccounts adds or changes accounts, all or none of them.
 func (c *Center) PutAccounts(ctx context.Context, by audit.Actor, accounts []Account) error {
+	return c.putAccounts(ctx, by, accounts, func(Tx) error { return nil })
+}
+
+// putAccounts is PutAccounts where may says so, in the same transaction.
+func (c *Center) putAccounts(ctx context.Context, by audit.Actor, accounts []Account, may func(Tx) error) error {
 	defer c.wakeRules()
 	return c.change(ctx, by, ActionPutAccount, func(tx Tx) (string, error) {
 		subject := names.Counted("%d {account|accounts}", len(accounts))
+		if err := may(tx); err != nil {
+			return subject, err
+		}
 		for _, a := range accounts {
 			if len(accounts) == 1 {
 				subject = a.ID

@@ -350,7 +350,7 @@ func (c *Center) WorkOnReviews(ctx context.Context) (more bool, err error) {
 	var due []AccessReview
 	err = c.Store.Get(ctx, func(r Reader) (err error) {
 		open := func(v AccessReview) bool { return v.State == ReviewOpen }
-		if due, err = r.DueAccessReviews(c.now(), dueAtOnce); err != nil || !slices.ContainsFunc(due, open) {
+		if due, err = r.DueAccessReviews(c.now(), maxOpenReviews); err != nil || !slices.ContainsFunc(due, open) {
 			return err
 		}
 		now, err := c.clock(r)

@@ -174,6 +174,8 @@ func (o OrganizationImport) leased(now time.Time) bool {
 // errImportLost says that another node reads the organization by now.
 var errImportLost = errors.New("another node reads the organization now")
 
+var errSlowOrganization = errors.New("the organization could not be read within an hour")
+
 // ImportOrganization reads the organization when that was asked for or is due, and says whether it
 // did. What the organization answered is kept with the import; the error is only that of the store.
 // A node that stood still, and of which another has taken the import meanwhile, changes nothing.
@@ -182,14 +184,7 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	if err != nil || o.LeasedUntil.IsZero() {
 		return false, err
 	}
-	limited, cancel := context.WithTimeout(ctx, maxReading)
-	defer cancel()
-	found, said := c.Organization.Accounts(limited, func(read int) {
-		o.Read = read
-		if c.keepImport(ctx, &o, false) != nil {
-			cancel()
-		}
-	})
+	found, said := c.readOrganization(ctx, &o)
 	if ctx.Err() != nil { // somebody else reads again, and need not wait until the lease ends
 		return false, errors.Join(ctx.Err(), c.giveBackImport(ctx, o.LeasedUntil))
 	}
@@ -202,11 +197,36 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	if said == nil {
 		said = c.importAccounts(ctx, &o, found)
 	}
+	if errors.Is(said, errImportLost) || refusal.CodeOf(said).Kind() == refusal.Unavailable {
+		return false, notLost(said) // of the store: somebody reads again when the lease has ended
+	}
 	if said != nil {
 		o.Error = reasonOf(said)
 		c.Log.ErrorContext(ctx, "read the organization", "error", said)
 	}
 	return true, notLost(c.keepImport(ctx, &o, true))
+}
+
+// readOrganization reads the accounts, and notes now and then how far that has come. Where nothing
+// can be noted for a while it goes on: who has the import is asked again before anything is
+// written.
+func (c *Center) readOrganization(ctx context.Context, o *OrganizationImport) ([]Account, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, maxReading, errSlowOrganization)
+	defer cancel()
+	limited, stop := context.WithCancelCause(limited)
+	defer stop(nil)
+	found, err := c.Organization.Accounts(limited, func(read int) {
+		o.Read = read
+		if err := c.keepImport(limited, o, false); errors.Is(err, errImportLost) {
+			stop(err)
+		} else if err != nil && limited.Err() == nil {
+			c.Log.WarnContext(ctx, "note how far the organization is read", "error", err)
+		}
+	})
+	if err != nil && limited.Err() != nil { // what it ran into is not why
+		err = context.Cause(limited)
+	}
+	return found, err
 }
 
 func notLost(err error) error {
@@ -258,26 +278,34 @@ func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, err erro
 func (c *Center) keepImport(ctx context.Context, o *OrganizationImport, over bool) error {
 	kept := *o
 	err := c.Store.Update(ctx, func(tx Tx) error {
-		there, err := tx.OrganizationImport()
-		if err == nil && !there.LeasedUntil.Equal(o.LeasedUntil) {
-			err = errImportLost
-		}
+		now, err := c.holdImport(tx, *o)
 		if err != nil {
 			return err
 		}
-		now, err := c.clock(tx)
 		if kept.LeasedUntil = now.Add(organizationLap); over {
 			kept.FinishedAt, kept.LeasedUntil = now, time.Time{}
 			if kept.Running() { // a clock was ahead that has been put right
 				kept.RequestedAt, kept.StartedAt = time.Time{}, now
 			}
 		}
-		return errors.Join(err, tx.PutOrganizationImport(kept))
+		return tx.PutOrganizationImport(kept)
 	})
 	if err == nil {
 		*o = kept
 	}
 	return err
+}
+
+// holdImport says what time it is, and fails with errImportLost where another node has the import.
+func (c *Center) holdImport(tx Tx, o OrganizationImport) (now time.Time, err error) {
+	there, err := tx.OrganizationImport()
+	if err == nil && !there.LeasedUntil.Equal(o.LeasedUntil) {
+		err = errImportLost
+	}
+	if err != nil {
+		return now, err
+	}
+	return c.clock(tx)
 }
 
 // giveBackImport ends the lease of an import that was not finished.
@@ -294,7 +322,8 @@ func (c *Center) giveBackImport(ctx context.Context, leasedUntil time.Time) erro
 	})
 }
 
-// importAccounts makes the changes, or says what they would be.
+// importAccounts makes the changes, or says what they would be. With each part of them it proves
+// that this node has the import still, and holds on to it.
 func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, found []Account) error {
 	there, err := c.Accounts(ctx)
 	if err != nil {
@@ -319,9 +348,21 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 		for i, change := range some {
 			list[i] = change.Account
 		}
-		if err := c.PutAccounts(ctx, audit.SystemActor, list); err != nil {
+		held := o.LeasedUntil
+		err := c.putAccounts(ctx, audit.SystemActor, list, func(tx Tx) error {
+			there := *o
+			now, err := c.holdImport(tx, there)
+			if err != nil {
+				return err
+			}
+			held = now.Add(organizationLap)
+			there.LeasedUntil, there.Changes = held, nil // which nobody reads before the end
+			return tx.PutOrganizationImport(there)
+		})
+		if err != nil {
 			return err
 		}
+		o.LeasedUntil = held
 	}
 	return nil
 }

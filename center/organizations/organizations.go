@@ -176,7 +176,10 @@ func (r *Reader) readTags(ctx context.Context, accounts []center.Account, progre
 			progress(read)
 		}
 	}
-	return errors.Join(failed, context.Cause(ctx))
+	if failed == nil { // not every account was asked for
+		failed = ctx.Err()
+	}
+	return failed
 }
 
 // each is how often progress is told of.
