@@ -2,8 +2,13 @@ package connect
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // a certificate's thumbprint, as a tenant names it; nothing rests on it
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -70,7 +75,7 @@ func (p *Plan) sameSource(ctx context.Context) error {
 // uploadMetadata hands over what the tenant publishes. What somebody else has uploaded meanwhile,
 // to change to another identity provider, stays.
 func (p *Plan) uploadMetadata(ctx context.Context) error {
-	if err := p.fetchMetadata(ctx); err != nil {
+	if err := p.fetchCurrent(ctx); err != nil {
 		return err
 	}
 	now, err := p.readSource(ctx)
@@ -94,6 +99,28 @@ func (p *Plan) uploadMetadata(ctx context.Context) error {
 		return err
 	}
 	return p.refreshSAML(ctx)
+}
+
+var errBehind = errors.New("the tenant does not publish the certificate yet that it signs with: run this again")
+
+// fetchCurrent reads what the tenant publishes when it has the certificate that the tenant signs
+// with: for a while after that was made there are others, such as those of the whole tenant.
+func (p *Plan) fetchCurrent(ctx context.Context) error {
+	active := text(p.State.Principal.PreferredTokenSigningKeyThumbprint)
+	signs := func(c *x509.Certificate) bool { return strings.EqualFold(nameOf(c.Raw), active) }
+	return p.looksAgain(ctx, errBehind, func() error {
+		err := p.fetchMetadata(ctx)
+		if err == nil && active != "" && !slices.ContainsFunc(p.State.IdP.Certificates, signs) {
+			err = errBehind
+		}
+		return err
+	})
+}
+
+// nameOf is how a tenant names a certificate.
+func nameOf(der []byte) string {
+	sum := sha1.Sum(der) //nolint:gosec // a thumbprint; nothing rests on it
+	return hex.EncodeToString(sum[:])
 }
 
 // refreshSAML sets the reply URLs of a side that has told them only now.
@@ -171,23 +198,24 @@ func (p *Plan) newJob(ctx context.Context) error {
 // be done.
 func (p *Plan) sameJob(ctx context.Context) (done bool, err error) {
 	wasOn := isOn(p.State.Job)
-	err = p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job)
-	if graph.NotFound(err) {
-		return false, changed("the provisioning job of “%s” is deleted", p.State.Principal.DisplayName)
-	}
+	err = p.confirmed(ctx, func() error {
+		err := p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &p.State.Job)
+		if graph.NotFound(err) {
+			return changed("the provisioning job of “%s” is deleted", p.State.Principal.DisplayName)
+		}
+		if err == nil && wasOn && !isOn(p.State.Job) && !p.paused {
+			return changed("the provisioning job of “%s” is paused", p.State.Principal.DisplayName)
+		}
+		return err
+	})
 	if err == nil {
 		err = p.sameAddress(ctx)
 	}
-	switch {
-	case err != nil:
-		return false, err
-	case wasOn && !isOn(p.State.Job) && !p.paused:
-		return false, changed("the provisioning job of “%s” is paused", p.State.Principal.DisplayName)
-	case !p.State.Connected && p.pointsHere() && p.State.Secrets[graph.KeySecretToken] != "":
+	if err == nil && !p.State.Connected && p.pointsHere() && p.State.Secrets[graph.KeySecretToken] != "" {
 		p.testSaved(ctx)
 		return p.State.Connected && p.settingsDone(), nil
 	}
-	return false, nil
+	return false, err
 }
 
 func isOn(j graph.SynchronizationJob) bool { return j.Schedule != nil && j.Schedule.State == "Active" }

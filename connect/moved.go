@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 )
@@ -85,6 +86,26 @@ func (p *Plan) appears(ctx context.Context, there func(context.Context) (bool, e
 	}
 }
 
+// confirmed looks again while it finds that somebody has changed something: a replica may be behind
+// what this run, or the one before it, has written.
+func (p *Plan) confirmed(ctx context.Context, look func() error) error {
+	return p.looksAgain(ctx, ErrChanged, look)
+}
+
+// looksAgain looks until it finds something else than the error what, for as long as a directory
+// may take to know everywhere what was just made. Then that is believed.
+func (p *Plan) looksAgain(ctx context.Context, what error, look func() error) error {
+	for began := time.Now(); ; {
+		err := look()
+		if !errors.Is(err, what) || time.Since(began) > p.cfg.Settle {
+			return err
+		}
+		if stopped := waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); stopped != nil {
+			return errors.Join(err, stopped)
+		}
+	}
+}
+
 // sameApplication reads the application's settings again, and fails when they are others than the
 // plan was made of, unless they are what it wants.
 func (p *Plan) sameApplication(ctx context.Context) error {
@@ -92,21 +113,31 @@ func (p *Plan) sameApplication(ctx context.Context) error {
 		return nil
 	}
 	before, was := p.State.Principal, p.State.Application
-	app, err := p.readApplication(ctx)
-	switch {
-	case graph.NotFound(err):
-		return changed("the application “%s” is deleted", before.DisplayName)
-	case err != nil:
-		return err
-	case p.samlDone():
-	case !slices.Equal(app.IdentifierURIs, was.IdentifierURIs):
-		return changed("the identifier of “%s” is %q now", before.DisplayName, strings.Join(app.IdentifierURIs, ", "))
-	case !slices.Equal(redirects(app.Web), redirects(was.Web)) && !p.repliesHere(app.Web):
-		return changed("the reply URL of “%s” is %q now", before.DisplayName, strings.Join(redirects(app.Web), ", "))
-	case text(p.State.Principal.LoginURL) != text(before.LoginURL) && !p.leadsHere(p.State.Principal.LoginURL):
-		return changed("the sign-on URL of “%s” is %q now", before.DisplayName, text(p.State.Principal.LoginURL))
-	}
-	return nil
+	return p.confirmed(ctx, func() error {
+		app, err := p.readApplication(ctx)
+		switch {
+		case graph.NotFound(err):
+			return changed("the application “%s” is deleted", before.DisplayName)
+		case err != nil:
+			return err
+		case p.samlDone():
+		case !sameSet(app.IdentifierURIs, was.IdentifierURIs):
+			return changed("the identifier of “%s” is %q now", before.DisplayName,
+				strings.Join(app.IdentifierURIs, ", "))
+		case !sameSet(redirects(app.Web), redirects(was.Web)) && !p.repliesHere(app.Web):
+			return changed("the reply URL of “%s” is %q now", before.DisplayName,
+				strings.Join(redirects(app.Web), ", "))
+		case text(p.State.Principal.LoginURL) != text(before.LoginURL) && !p.leadsHere(p.State.Principal.LoginURL):
+			return changed("the sign-on URL of “%s” is %q now", before.DisplayName, text(p.State.Principal.LoginURL))
+		}
+		return nil
+	})
+}
+
+// sameSet says whether two lists have the same, in any order.
+func sameSet(a, b []string) bool {
+	return !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(b, x) }) &&
+		!slices.ContainsFunc(b, func(x string) bool { return !slices.Contains(a, x) })
 }
 
 // readApplication reads the application and its service principal.

@@ -218,6 +218,10 @@ func (c *certificateRotation) trust(ctx context.Context) error {
 // signsWith fails when the tenant signs with none of these any more: somebody else may have chosen
 // another one, which the center trusts or not.
 func (c *certificateRotation) signsWith(ctx context.Context, these ...ofTenant) error {
+	return c.plan.confirmed(ctx, func() error { return c.signsNow(ctx, these...) })
+}
+
+func (c *certificateRotation) signsNow(ctx context.Context, these ...ofTenant) error {
 	var sp graph.ServicePrincipal
 	path := "/servicePrincipals/" + c.plan.State.Principal.ID + "?$select=preferredTokenSigningKeyThumbprint"
 	if err := c.plan.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &sp); err != nil {
@@ -281,7 +285,7 @@ const backTime = time.Minute //bound:wait a tenant to sign with the certificate 
 func (c *certificateRotation) goBack(ctx context.Context, why error) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), backTime)
 	defer stop()
-	if err := c.signsWith(ctx, c.next, c.before); errors.Is(err, ErrChanged) {
+	if err := c.signsNow(ctx, c.next, c.before); errors.Is(err, ErrChanged) {
 		return fmt.Errorf("%w. The tenant was not set back to the old certificate: %w", why, err)
 	}
 	if err := c.sign(ctx, &c.before); err != nil {

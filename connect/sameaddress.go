@@ -68,16 +68,10 @@ func (p *Plan) replies(web *graph.Web) []string {
 	return all
 }
 
-// repliesHere says whether reply URLs are the side's. Their order means nothing where there may be
-// others.
+// repliesHere says whether reply URLs are the side's, in any order.
 func (p *Plan) repliesHere(web *graph.Web) bool {
-	want := p.replies(web)
 	if len(p.State.SP.AcsURLs) == 0 {
 		return true
 	}
-	if _, several := p.cfg.Center.(Addressed); !several || web == nil {
-		return web != nil && slices.Equal(web.RedirectURIs, want)
-	}
-	return len(web.RedirectURIs) == len(want) &&
-		!slices.ContainsFunc(want, func(x string) bool { return !slices.Contains(web.RedirectURIs, x) })
+	return web != nil && sameSet(web.RedirectURIs, p.replies(web))
 }

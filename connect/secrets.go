@@ -33,16 +33,18 @@ func (p *Plan) sameAddress(ctx context.Context) error {
 		return nil
 	}
 	was := p.State.Secrets[graph.KeyBaseAddress]
-	if err := p.readSecrets(ctx); err != nil {
-		if was == "" && graph.NotFound(err) {
-			return nil
+	return p.confirmed(ctx, func() error {
+		if err := p.readSecrets(ctx); err != nil {
+			if was == "" && graph.NotFound(err) {
+				return nil
+			}
+			return err
 		}
-		return err
-	}
-	if now := p.State.Secrets[graph.KeyBaseAddress]; now != was && now != "" && !p.pointsHere() {
-		return p.writesElsewhere(now)
-	}
-	return nil
+		if now := p.State.Secrets[graph.KeyBaseAddress]; now != was && now != "" && !p.pointsHere() {
+			return p.writesElsewhere(now)
+		}
+		return nil
+	})
 }
 
 // writesElsewhere is the error where somebody has pointed the job at another center.
@@ -52,10 +54,12 @@ func (p *Plan) writesElsewhere(address string) error {
 
 // writesHere reads what is saved for the job again. It fails when the job writes to another center.
 func (p *Plan) writesHere(ctx context.Context) error {
-	if err := p.readSecrets(ctx); err != nil || p.pointsHere() {
-		return err
-	}
-	return p.writesElsewhere(p.State.Secrets[graph.KeyBaseAddress])
+	return p.confirmed(ctx, func() error {
+		if err := p.readSecrets(ctx); err != nil || p.pointsHere() {
+			return err
+		}
+		return p.writesElsewhere(p.State.Secrets[graph.KeyBaseAddress])
+	})
 }
 
 // testSaved is Test Connection with what is saved. Only a refusal as a bad request says that it

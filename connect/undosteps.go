@@ -129,9 +129,15 @@ func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
 func (u *Undo) removeJob(ctx context.Context) error {
 	p := u.plan
 	was := p.State.Secrets[graph.KeyBaseAddress]
-	err := p.readSecrets(ctx)
-	if now := p.State.Secrets[graph.KeyBaseAddress]; err == nil && now != was && now != "" {
-		return changed("the provisioning job of “%s” writes to %s now", p.State.Principal.DisplayName, now)
+	err := p.confirmed(ctx, func() error {
+		err := p.readSecrets(ctx)
+		if now := p.State.Secrets[graph.KeyBaseAddress]; err == nil && now != was && now != "" {
+			return p.writesElsewhere(now)
+		}
+		return err
+	})
+	if errors.Is(err, ErrChanged) {
+		return err
 	}
 	if err == nil {
 		empty := graph.Secrets{Value: []graph.KeyValue{{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}}}
@@ -153,15 +159,20 @@ func (u *Undo) removeJob(ctx context.Context) error {
 func (u *Undo) deleteApplication(ctx context.Context) error {
 	p := u.plan
 	was := p.State.Application.IdentifierURIs
-	app, err := p.readApplication(ctx)
+	var app graph.Application
+	err := p.confirmed(ctx, func() (err error) {
+		if app, err = p.readApplication(ctx); err == nil && len(app.IdentifierURIs) > 0 &&
+			!sameSet(app.IdentifierURIs, was) {
+			return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
+		}
+		return err
+	})
 	switch {
 	case graph.NotFound(err):
 		p.forgetAsked()
 		return nil
 	case err != nil:
 		return err
-	case len(app.IdentifierURIs) > 0 && !slices.Equal(app.IdentifierURIs, was):
-		return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
 	}
 	err = p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
 	if err == nil || graph.NotFound(err) {

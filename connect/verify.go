@@ -194,8 +194,16 @@ func (p *Plan) expiries(ctx context.Context) (list []Expiry, err error) {
 	return list, nil
 }
 
-// verifyTrust compares what each side has of the other now.
+// errDisagree marks what a replica of the tenant may say that is behind.
+var errDisagree = errors.New("the two sides do not agree")
+
+// verifyTrust compares what each side has of the other, until they agree.
 func (p *Plan) verifyTrust(ctx context.Context) error {
+	return p.looksAgain(ctx, errDisagree, func() error { return p.trusts(ctx) })
+}
+
+// trusts compares what each side has of the other now.
+func (p *Plan) trusts(ctx context.Context) error {
 	if err := p.fetchMetadata(ctx); err != nil {
 		return err
 	}
@@ -208,7 +216,7 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 		trusted = trusted || (c.Status == adminapi.StatusEnabled && p.matches(c))
 	}
 	if !trusted {
-		return fmt.Errorf("the center's identity source is not the tenant's current metadata")
+		return fmt.Errorf("%w: the center's identity source is not the tenant's current metadata", errDisagree)
 	}
 	sp := saml.ServiceProvider{EntityID: p.State.SP.EntityID, ACSURLs: p.State.SP.AcsURLs}
 	if text := p.State.SP.MetadataXML; text != "" {
@@ -222,7 +230,9 @@ func (p *Plan) verifyTrust(ctx context.Context) error {
 	}
 	if len(app.IdentifierURIs) == 0 || app.IdentifierURIs[0] != sp.EntityID || app.Web == nil ||
 		!slices.Contains(app.Web.RedirectURIs, sp.ACSURLs[0]) {
-		return fmt.Errorf("the application's identifier or reply URL is not that of the center's metadata")
+		return fmt.Errorf(
+			"%w: the application's identifier or reply URL is not that of the center's metadata", errDisagree,
+		)
 	}
 	return nil
 }
