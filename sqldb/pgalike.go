@@ -21,6 +21,7 @@ import (
 // parcel is statements with one text, or one that has to be sent as it is.
 type parcel struct {
 	form          *form // nil: it is sent as it is
+	shape         *shape
 	all           []statement
 	firsts, texts map[string]bool // that they have as arguments
 }
@@ -42,6 +43,8 @@ const (
 	fewAlike = 3 //bound:none how few, not how many
 	// maxAlike is how many are sent together at most: the server looks each row up in the list.
 	maxAlike = 64 //bound:depth statements of updates that share a transaction that are sent as one
+	// usuallyAlike is for how many statements room is made at first.
+	usuallyAlike = 16 //bound:none room that grows
 	// maxBack is how many parcels a write looks back over at most.
 	maxBack = 32 //bound:depth what a write looks back over for statements that are alike
 	// plainAfter is how many transactions send each statement by itself after the server has
@@ -54,14 +57,17 @@ const (
 func inParcels(statements []statement, reads bool) (all []*parcel) {
 	last := map[*form]int{}
 	for _, s := range statements {
-		f := formOf(s, reads)
+		f, does := formOf(s, reads), shapeOf(s.query)
 		i, ok := last[f]
-		if ok && f != nil && all[i].takes(s) && (reads || len(all)-i <= maxBack && s.passes(all[i+1:])) {
+		if ok && f != nil && all[i].takes(s) && (reads || len(all)-i <= maxBack && does.passes(all[i+1:])) {
 			all[i].add(s)
 			continue
 		}
 		last[f] = len(all)
-		p := &parcel{form: f}
+		p := &parcel{form: f, shape: does}
+		if f != nil {
+			p.all = make([]statement, 0, min(len(statements), usuallyAlike))
+		}
 		if f != nil && f.distinct {
 			p.firsts = map[string]bool{}
 		}
@@ -108,26 +114,21 @@ func (s statement) first() string {
 }
 
 // passes says whether a write may be made before others that were to be made before it.
-func (s statement) passes(others []*parcel) bool {
-	one := shapeOf(s.query)
-	return !slices.ContainsFunc(others, func(p *parcel) bool {
-		other := shapeOf(p.all[0].query)
-		return one.matters(other) || other.matters(one)
-	})
+func (s *shape) passes(others []*parcel) bool {
+	return !slices.ContainsFunc(others, func(p *parcel) bool { return s.matters(p.shape) || p.shape.matters(s) })
 }
 
 // matters says whether a write may change what another statement does: it may when that one names a
 // table that it writes to, unless that one only reads there, and names no column that it sets.
-func (s shape) matters(to shape) bool {
+func (s *shape) matters(to *shape) bool {
 	if len(s.tables) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(s.tables, func(table string) bool {
-		if !slices.Contains(to.words, table) {
+		if !to.names(table) {
 			return false
 		}
-		return len(s.sets) == 0 || slices.Contains(to.tables, table) ||
-			slices.ContainsFunc(s.sets, func(column string) bool { return slices.Contains(to.words, column) })
+		return len(s.sets) == 0 || slices.Contains(to.tables, table) || slices.ContainsFunc(s.sets, to.names)
 	})
 }
 

@@ -194,52 +194,85 @@ func (g *group) keep(d *draft) bool {
 	if d.err != nil || len(d.writes) == 0 {
 		return true
 	}
-	for _, q := range d.asked {
-		if slices.ContainsFunc(g.written, func(w statement) bool { return w.changes(q) }) {
-			return false
-		}
+	if slices.ContainsFunc(d.asked, g.effects.reach) {
+		return false
 	}
 	for i := range d.writes {
 		d.writes[i].number = d.number
+		g.effects.add(d.writes[i])
 	}
 	g.written = append(g.written, d.writes...)
 	d.wrote = true
 	return true
 }
 
-// changes says whether a write may change the answer to a question. It may when it writes to a
-// table that the question names, unless both are about the rows that have a value in a column, and
-// these are two values.
-func (w statement) changes(question statement) bool {
-	does, asks := shapeOf(w.query), shapeOf(question.query)
-	if does.column != "" && does.column == asks.column && does.tables[0] == asks.tables[0] {
-		a, ok := w.args[0].(string)
-		b, too := question.args[0].(string)
-		return !ok || !too || a == b
+// effects are what writes may change, by their texts: whoever asks is compared with these, and not
+// with each write.
+type effects map[*shape]*effect
+
+// effect is what writes with one text may change.
+type effect struct {
+	values map[string]bool // that they have as first arguments
+	any    bool            // whether one has something else there
+}
+
+func (e *effects) add(write statement) {
+	if *e == nil {
+		*e = effects{}
 	}
-	if len(does.tables) == 0 {
-		return true
+	does := shapeOf(write.query)
+	one := (*e)[does]
+	if one == nil {
+		one = &effect{values: map[string]bool{}}
+		(*e)[does] = one
 	}
-	return slices.ContainsFunc(does.tables, func(table string) bool { return slices.Contains(asks.words, table) })
+	if does.column == "" {
+		return
+	}
+	if value, ok := write.args[0].(string); ok {
+		one.values[value] = true
+	} else {
+		one.any = true
+	}
+}
+
+// reach says whether one of the writes may change the answer to a question. It may when it writes
+// to a table that the question names, unless both are about the rows that have a value in a column,
+// and these are two values.
+func (e effects) reach(question statement) bool {
+	asks := shapeOf(question.query)
+	for does, one := range e {
+		if does.column != "" && does.column == asks.column && does.tables[0] == asks.tables[0] {
+			if value, ok := question.args[0].(string); !ok || one.any || one.values[value] {
+				return true
+			}
+		} else if len(does.tables) == 0 || slices.ContainsFunc(does.tables, asks.names) {
+			return true
+		}
+	}
+	return false
 }
 
 // shape is what is known of a statement by its text.
 type shape struct {
-	tables []string // that it writes to; of a question, that it reads by the column
-	column string   // all its rows of its only table have its first argument there; empty: who knows
-	words  []string // all, among which are the tables that it reads
-	sets   []string // of an UPDATE: the columns that it sets; empty: who knows
+	tables []string        // that it writes to; of a question, that it reads by the column
+	column string          // all its rows of its only table have its first argument there; empty: who knows
+	words  map[string]bool // all, among which are the tables that it reads
+	sets   []string        // of an UPDATE: the columns that it sets; empty: who knows
 }
 
+// names says whether a statement names a table or a column.
+func (s *shape) names(what string) bool { return s.words[what] }
+
 var (
-	shapes   = map[string]shape{}
+	shapes   = map[string]*shape{}
 	shapesMu sync.RWMutex
 )
 
 // maxShapes bounds the texts whose shape is remembered: lists of ids make new ones without end.
 const maxShapes = 500 //bound:memory statements whose shape is remembered
 
-func shapeOf(query string) shape {
+func shapeOf(query string) *shape {
 	shapesMu.RLock()
 	s, ok := shapes[query]
 	shapesMu.RUnlock()
@@ -249,6 +282,9 @@ func shapeOf(query string) shape {
 	s = readShape(query)
 	shapesMu.Lock()
 	defer shapesMu.Unlock()
+	if known, ok := shapes[query]; ok {
+		return known
+	}
 	if len(shapes) < maxShapes {
 		shapes[query] = s
 	}
@@ -279,10 +315,12 @@ var statementForms = sync.OnceValue(func() forms {
 	}
 })
 
-func readShape(query string) (s shape) {
-	of := statementForms()
+func readShape(query string) *shape {
+	of, s := statementForms(), &shape{words: map[string]bool{}}
 	query = strings.Join(strings.Fields(query), " ")
-	s.words = of.words.FindAllString(query, -1)
+	for _, word := range of.words.FindAllString(query, -1) {
+		s.words[word] = true
+	}
 	for _, found := range of.writesTo.FindAllStringSubmatch(query, -1) {
 		if found[1] != "SET" { // of ON CONFLICT DO UPDATE
 			s.tables = append(s.tables, found[1])

@@ -268,6 +268,7 @@ type group struct {
 	drafts  []*draft
 	events  chan *draft // that ask, or have ended
 	written []statement // by those that are kept
+	effects effects     // of these
 	plain   bool        // whether each statement is sent by itself
 	// spoiled says whether nothing can be kept although nothing has failed: the last one that was
 	// run had sent what it then did not want to be kept.

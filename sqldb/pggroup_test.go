@@ -453,8 +453,9 @@ func TestWhatAWriteMayChange(t *testing.T) {
 		{`WITH x AS (DELETE FROM users RETURNING id) SELECT 1`, "", byID, "b", true},
 		{`TRUNCATE users`, "", byID, "b", true},
 	} {
-		w := statement{query: c.write, args: []any{c.of}}
-		if got := w.changes(statement{query: c.question, args: []any{c.by}}); got != c.changes {
+		var written effects
+		written.add(statement{query: c.write, args: []any{c.of}})
+		if got := written.reach(statement{query: c.question, args: []any{c.by}}); got != c.changes {
 			t.Errorf("%s (%s) changes %s (%s): %t", c.write, c.of, c.question, c.by, got)
 		}
 	}

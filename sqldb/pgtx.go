@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -417,6 +418,38 @@ func returning(columns []string) string {
 // assumption is a statement that fails when it changes fewer rows than expected: it divides by
 // zero, or meets a row that is there, which costs less than to look for one first.
 func assumption(rows int, query string, columns []string) string {
+	key := assumedText{query, strings.Join(columns, ", "), rows}
+	assumptionsMu.RLock()
+	text, ok := assumptions[key]
+	assumptionsMu.RUnlock()
+	if ok {
+		return text
+	}
+	text = makeAssumption(rows, query, columns)
+	assumptionsMu.Lock()
+	defer assumptionsMu.Unlock()
+	if len(assumptions) < maxAssumptions {
+		assumptions[key] = text
+	}
+	return text
+}
+
+// assumedText is what an assumption is made of.
+type assumedText struct {
+	query, columns string
+	rows           int
+}
+
+var (
+	assumptions   = map[assumedText]string{}
+	assumptionsMu sync.RWMutex
+)
+
+// maxAssumptions bounds the assumptions that are remembered: lists of ids make new ones without
+// end.
+const maxAssumptions = 500 //bound:memory texts of statements that assume how much they change
+
+func makeAssumption(rows int, query string, columns []string) string {
 	query, inserts := strings.CutSuffix(query, unlessThere)
 	if inserts && rows == 1 && len(columns) == 0 && insertsOne(query) {
 		return query

@@ -124,6 +124,7 @@ const generation = "generation"
 
 func (p *postgres) prepare(ctx context.Context, c *pgx.Conn) error {
 	c.PgConn().CustomData()[generation] = p.dropped.Load()
+	writeTextLists(c)
 	for _, setting := range sessionSettings {
 		if err := set(ctx, c, setting); err != nil {
 			return err

@@ -502,3 +502,24 @@ func TestWhoseWordAFailureIs(t *testing.T) {
 		}
 	}
 }
+
+// TestListsOfTexts: what is written is what PostgreSQL reads, whatever is in the list.
+func TestListsOfTexts(t *testing.T) {
+	db := openOn(t, sqldbtest.Postgres(t))
+	pool := db.engine.(*postgres).pool
+	for _, list := range [][]string{
+		nil, {}, {""}, {"a"}, {"", `"`, `{,}`, "NULL", `\`, "é\U0001F600", strings.Repeat("x", 5000)},
+	} {
+		var length, nulls int
+		var back []string
+		if err := pool.QueryRow(
+			context.Background(), `SELECT COALESCE(array_length(CAST($1 AS TEXT[]), 1), 0), CAST($1 AS TEXT[]),
+				(SELECT COUNT(*) FROM unnest(CAST($1 AS TEXT[])) one WHERE one IS NULL)`, list,
+		).Scan(&length, &back, &nulls); err != nil {
+			t.Fatal(err)
+		}
+		if length != len(list) || !slices.Equal(back, list) || (back == nil) != (list == nil) || nulls != 0 {
+			t.Errorf("%.40q came back as %.40q, %d long, with %d nulls", list, back, length, nulls)
+		}
+	}
+}
