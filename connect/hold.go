@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/adminapi"
 )
 
 // ErrHeld says that another run is at the same connection.
@@ -56,7 +60,7 @@ func (c *Config) Hold(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return release, fmt.Errorf("read the center: %w", err)
 	}
-	f, err := openLock(filepath.Join(c.Folder, d.IdentityStoreID+lockEnd))
+	f, err := openLock(filepath.Join(c.Folder, fileStart(c.Center, d)+lockEnd))
 	if err != nil {
 		return release, nil //nolint:nilerr // as with all that runs remember
 	}
@@ -89,6 +93,32 @@ func (c *Config) Hold(ctx context.Context) (release func(), err error) {
 }
 
 const lockEnd = ".lock"
+
+// Filed is a side that says how the files begin in which runs remember something of it.
+type Filed interface{ FileStart() string }
+
+// FileStart is how the files begin in which runs remember something of a store at an address; AWS
+// itself has none. A copy has the ids of its original, such as that of a rehearsal, and notes and a
+// lock of its own.
+func FileStart(store, address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return store
+	}
+	return store + "@" + strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(u.Host))
+}
+
+func fileStart(side Center, d adminapi.Directory) string {
+	if filed, ok := side.(Filed); ok {
+		return filed.FileStart()
+	}
+	return FileStart(d.IdentityStoreID, d.ConsoleURL)
+}
 
 func openLock(file string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -133,7 +163,7 @@ func (p *Plan) heldElsewhere() (is, known bool) {
 	if p.cfg.Folder == "" {
 		return false, false
 	}
-	file := filepath.Join(p.cfg.Folder, p.State.Directory.IdentityStoreID+lockEnd)
+	file := filepath.Join(p.cfg.Folder, fileStart(p.cfg.Center, p.State.Directory)+lockEnd)
 	f, err := os.OpenFile(file, os.O_RDWR, 0) // #nosec G304 -- of the person's own folder
 	if err != nil {
 		return false, false

@@ -78,12 +78,12 @@ func (p *Plan) file(what string) string {
 	if p.cfg.Folder == "" || p.State.Directory.IdentityStoreID == "" {
 		return ""
 	}
-	return filepath.Join(p.cfg.Folder, p.State.Directory.IdentityStoreID+what+".json")
+	return filepath.Join(p.cfg.Folder, fileStart(p.cfg.Center, p.State.Directory)+what+".json")
 }
 
 func (p *Plan) madeFile() string { return p.file("-tokens") }
 
-// allMade are those that runs remember, also of the copy of a center.
+// allMade are those that runs remember, of all endpoints that the center has had.
 func (p *Plan) allMade() (list []madeToken) {
 	if file := p.madeFile(); file == "" || ReadFile(file, &list) != nil {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
@@ -57,9 +58,14 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 	cfg.Center, cfg.Discover = c, c.Discover
 	cfg.Tokenless, cfg.Folder = c.cfg.Tokenless, folder
 	cfg.SnapshotFile = filepath.Join(
-		folder, c.Instance.IdentityStoreID+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
+		folder, c.FileStart()+"-"+time.Now().UTC().Format("20060102T150405Z")+".json",
 	)
 	return cfg, nil
+}
+
+// FileStart is how the files begin in which runs remember something of the instance.
+func (c *Center) FileStart() string {
+	return connect.FileStart(c.Instance.IdentityStoreID, sdk.ToString(c.cfg.SDK.BaseEndpoint))
 }
 
 // file is that of an instance's journal.
@@ -67,12 +73,12 @@ func (c *Center) file() string {
 	if c.cfg.Folder == "" {
 		return ""
 	}
-	return filepath.Join(c.cfg.Folder, c.Instance.IdentityStoreID+".json")
+	return filepath.Join(c.cfg.Folder, c.FileStart()+".json")
 }
 
 // SyncFolder is where gatehouse sync remembers what it has written to the instance's store.
 func (c *Center) SyncFolder() string {
-	return filepath.Join(c.cfg.Folder, c.Instance.IdentityStoreID+"-sync")
+	return filepath.Join(c.cfg.Folder, c.FileStart()+"-sync")
 }
 
 // required is all that connect must be allowed, for programs: fields are added, never changed.
