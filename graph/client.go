@@ -105,11 +105,26 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// NoResource says whether the error is Graph's word that an object is not there. Another 404 may be
-// of somebody in between.
+// NoResource says whether the error is Graph's word that an object is not there: a 404 with a code
+// of Graph's, of which there are several. Another 404 may be of somebody in between.
 func NoResource(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == "Request_ResourceNotFound"
+	return errors.As(err, &e) && (e.Code == "Request_ResourceNotFound" || e.Status == http.StatusNotFound && e.Code != "")
+}
+
+// Lasting says whether the error is an answer that comes again when the same is asked for again: it
+// is about what was asked for, not about who asks, when, or how often.
+func Lasting(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Status/100 != 4 {
+		return false
+	}
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusConflict,
+		http.StatusMisdirectedRequest, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Status != http.StatusNotFound
 }
 
 const (

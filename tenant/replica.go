@@ -16,6 +16,7 @@ type Replica struct {
 	Gone    []Mark
 	Removed []UserID // deleted so that they can be restored: they stay, disabled
 	Members []Change // that came to a group, or left it
+	Settled []UserID // had left, and come with the memberships and the manager that they have now
 }
 
 // Note is a text that is kept under a name, such as the link to go on by.
@@ -71,6 +72,11 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 				return string(c.ID), err
 			}
 		}
+		for _, id := range page.Settled {
+			if err := tx.PutNote(LeftNote(id), ""); err != nil {
+				return string(id), err
+			}
+		}
 		if note.Name == "" {
 			return "", nil
 		}
@@ -102,7 +108,7 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
 	case err == nil && holder.ID != u.ID && holder.Removed: // the target has only one of a name
-		if err := forgetReplicated(tx, touched, holder.ID); err != nil {
+		if err := removeReplicated(tx, touched, Mark{KindUser, PrincipalID(holder.ID)}); err != nil {
 			return err
 		}
 	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
@@ -131,7 +137,7 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 		return nilIfNoRow(err)
 	}
 	if u.UserPrincipalName == u.nameTaken() {
-		return forgetReplicated(tx, touched, id)
+		return removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)})
 	}
 	if err := t.endSessions(tx, &u); err != nil {
 		return err
@@ -141,16 +147,9 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 	return tx.PutUser(u)
 }
 
-// LeftNote is the name of the note that a user was forgotten who may be restored at the original,
-// with memberships that nobody tells again.
+// LeftNote is the name of the note that a user was forgotten, who may come back all the same, with
+// memberships and a manager that nobody tells again.
 func LeftNote(id UserID) string { return "left/" + string(id) }
-
-// forgetReplicated forgets a user who was deleted and may be restored.
-func forgetReplicated(tx Tx, touched *Touched, id UserID) error {
-	return errors.Join(
-		removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)}), tx.PutNote(LeftNote(id), "restorable"),
-	)
-}
 
 func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	if m.Kind == KindGroup {
@@ -168,7 +167,8 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	touched.add(KindUser, m.ID)
 	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteSessionsOf(AccountID(m.ID)),
 		tx.DeleteGrantsOf(AccountID(m.ID)),
-		tx.PutRoleAssignmentsOf(UserID(m.ID), nil), tx.DeleteUser(UserID(m.ID)))
+		tx.PutRoleAssignmentsOf(UserID(m.ID), nil), tx.DeleteUser(UserID(m.ID)),
+		tx.PutNote(LeftNote(UserID(m.ID)), "forgotten"))
 }
 
 // nilIfNoRow forgives that something is not there.

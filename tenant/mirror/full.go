@@ -1,9 +1,10 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -23,16 +24,62 @@ type census struct {
 const maxUnmet = 1000 //bound:list objects that a full reading of a Graph leaves out, and that are asked for
 
 // believed says whether a reading of everything can be one: a directory in which nothing of a kind
-// is left, or of which much is missing, is none. Somebody has to look at it.
-func (c *census) believed(kind tenant.ObjectKind, unmet int) error {
+// is left, or of which much is missing, is none. Somebody has to look at it. The last few of a kind
+// may be gone, though, where that is sure of each of them.
+func (m *Mirror) believed(ctx context.Context, c *census, kind tenant.ObjectKind, unmet []tenant.Mark) error {
 	what := strings.ToLower(string(kind)) + "s"
 	switch {
-	case unmet > 0 && len(c.objects) == 0:
-		return fmt.Errorf("it says that there are no %s at all, which is not believed", what)
-	case unmet > maxUnmet:
-		return fmt.Errorf("it leaves out %d %s that were there, which is not believed", unmet, what)
+	case len(unmet) > maxUnmet:
+		return fmt.Errorf("it leaves out %d %s that were there, which is not believed", len(unmet), what)
+	case len(unmet) == 0 || len(c.objects) > 0:
+		return nil
 	}
-	return nil
+	if gone, err := m.surelyGone(ctx, unmet); err != nil || gone {
+		return err
+	}
+	return fmt.Errorf("it says that there are no %s at all, which is not believed", what)
+}
+
+// maxLast is how many may be the last of a kind.
+const maxLast = 10 //bound:list groups, or users, that may be gone from a Graph all at once, with none left
+
+// surelyGone says whether a Graph that has none of a kind says so of each by itself, and answers at
+// the same time for something of the other kind that is here: then it is not without a directory.
+func (m *Mirror) surelyGone(ctx context.Context, unmet []tenant.Mark) (bool, error) {
+	if len(unmet) > maxLast {
+		return false, nil
+	}
+	for _, mark := range unmet {
+		if _, err := m.ask(ctx, mark); !graph.NoResource(err) {
+			return false, ctx.Err()
+		}
+	}
+	others, err := m.some(ctx, unmet[0].Kind)
+	if err != nil {
+		return false, err
+	}
+	for _, mark := range others {
+		if _, err := m.ask(ctx, mark); err == nil {
+			return true, nil
+		}
+	}
+	return false, ctx.Err()
+}
+
+// some are some objects here that are not of a kind.
+func (m *Mirror) some(ctx context.Context, not tenant.ObjectKind) (list []tenant.Mark, err error) {
+	if not == tenant.KindUser {
+		groups, err := m.Tenant.Groups(ctx, tenant.Query{Limit: maxLast})
+		for _, g := range groups {
+			list = append(list, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)})
+		}
+		return list, err
+	}
+	users, err := m.Tenant.Users(ctx, tenant.Query{Limit: maxLast})
+	for _, u := range users {
+		list = append(list, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+	}
+	return list, err
 }
 
 // forgetUnseen removes what was not met when everything was read, if it is not there when it is
@@ -66,11 +113,14 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 			return err
 		}
 	}
-	if err := seen.believed(tenant.KindGroup, len(unmet)); err != nil {
+	if err := m.believed(ctx, seen, tenant.KindGroup, unmet); err != nil {
 		return err
 	}
 	for _, mark := range unmet {
 		there, err := m.stillThere(ctx, mark, r)
+		if errors.Is(err, errLeftOut) { // it stays, with its members
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -83,18 +133,26 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 			return err
 		}
 		if !told { // they stay
+			if err := m.missed(ctx, mark); err != nil {
+				return err
+			}
 			continue
 		}
-		in := map[string]bool{}
-		for _, x := range members {
-			in[string(x.Member.ID)] = true
-		}
 		r.Members = append(r.Members, members...)
-		if err := m.leave(ctx, tenant.GroupID(mark.ID), in, r); err != nil {
+		if err := m.leave(ctx, tenant.GroupID(mark.ID), idsOf(members), r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// idsOf are those who are in a group.
+func idsOf(members []tenant.Change) map[string]bool {
+	ids := map[string]bool{}
+	for _, x := range members {
+		ids[string(x.Member.ID)] = true
+	}
+	return ids
 }
 
 // leave takes those out of a group who are not in it there.
@@ -115,13 +173,18 @@ func (m *Mirror) leave(ctx context.Context, id tenant.GroupID, in map[string]boo
 	return nil
 }
 
-// stillThere asks for an object that was not met, and takes what is there.
+// stillThere asks for an object that was not met, and takes what is there. It fails with errLeftOut
+// where that cannot be read.
 func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Replica) (bool, error) {
 	page, err := m.readOne(ctx, mark)
+	if errors.Is(err, errLeftOut) {
+		return false, cmp.Or(m.missed(ctx, mark), err)
+	}
 	if err != nil {
 		return false, fmt.Errorf("look for the %s %s: %w", strings.ToLower(string(mark.Kind)), mark.ID, err)
 	}
 	r.Users, r.Groups = append(r.Users, page.Users...), append(r.Groups, page.Groups...)
+	r.Members, r.Settled = append(r.Members, page.Members...), append(r.Settled, page.Settled...)
 	return len(page.Users)+len(page.Groups) > 0, nil
 }
 
@@ -136,43 +199,36 @@ func (m *Mirror) forgetUsers(ctx context.Context, seen *census, r *tenant.Replic
 	if len(users) == 0 {
 		return nil
 	}
-	if err := seen.believed(tenant.KindUser, min(len(users), maxUnmet)); err != nil {
-		return err
-	}
 	restorable, err := m.deleted(ctx)
 	if err != nil {
 		return err
 	}
 	stays := func(u tenant.User) bool { return restorable[string(u.ID)] || (restorable == nil && u.Removed) }
 	var unmet []tenant.User
+	var marks []tenant.Mark
 	for _, u := range users {
 		if u.Removed && stays(u) { // as it is
 			r.Removed = append(r.Removed, u.ID)
 			continue
 		}
 		unmet = append(unmet, u)
+		marks = append(marks, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
 	}
-	if err := seen.believed(tenant.KindUser, len(unmet)); err != nil {
+	if err := m.believed(ctx, seen, tenant.KindUser, marks); err != nil {
 		return err
 	}
-	for _, u := range unmet {
-		mark := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}
+	for i, u := range unmet {
+		mark := marks[i]
 		there, err := m.stillThere(ctx, mark, r)
-		if err != nil {
-			return err
-		}
+		unread := errors.Is(err, errLeftOut)
 		switch {
-		case there:
-			continue
-		case stays(u):
-			r.Removed = append(r.Removed, u.ID)
-			continue
-		}
-		if r.Gone = append(r.Gone, mark); restorable != nil {
-			continue
-		}
-		if err := m.Tenant.SetNote(ctx, tenant.Note{Name: tenant.LeftNote(u.ID), Text: "?"}); err != nil {
+		case err != nil && !unread:
 			return err
+		case there:
+		case stays(u): // where that cannot be read, it is said all the same
+			r.Removed = append(r.Removed, u.ID)
+		case !unread:
+			r.Gone = append(r.Gone, mark)
 		}
 	}
 	return nil
@@ -183,7 +239,7 @@ func (m *Mirror) deleted(ctx context.Context) (map[string]bool, error) {
 	list, err := graph.All[graph.DirectoryObject](
 		ctx, m.Graph, "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999",
 	)
-	if refused(err) || status(err) == http.StatusBadRequest {
+	if graph.Lasting(err) || graph.NoResource(err) {
 		return nil, nil //nolint:nilnil // it is not said
 	}
 	ids := map[string]bool{}

@@ -35,7 +35,9 @@ func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
 		"@odata.deltaLink":"HOST/users/delta?d2"}`
 	g := `{"id":"g","displayName":"G","securityEnabled":true}`
 	b := `{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true}`
+	c := `{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}`
 	deletedItems, members := "/directory/deletedItems/microsoft.graph.user", "/groups/g/members"
+	busy := `500 {"error":{"code":"InternalServerError"}}`
 	denied := `403 {"error":{"code":"Authorization_RequestDenied"}}`
 	for name, c := range map[string]struct {
 		answer map[string]string
@@ -45,6 +47,15 @@ func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
 		"all comes":          {all, began, ""},
 		"no groups":          {with(firstGroups, noGroups, "/groups/g", g), began, "no groups at all"},
 		"no groups, nowhere": {with(firstGroups, noGroups), began, "no groups at all"},
+		"no groups, none is there when asked for, and somebody is": {
+			with(firstGroups, noGroups, "/users/c", c), strings.Replace(began, " g=G:ah h=H:", "", 1), "",
+		},
+		"no groups, one cannot be read, and somebody is there": {
+			with(firstGroups, noGroups, "/users/c", c, "/groups/h", denied), began, "no groups at all",
+		},
+		"no users, none is there when asked for, and a group is": {
+			with(first, `{"value":[],"@odata.deltaLink":"HOST/users/delta?d2"}`, "/groups/g", g), "g=G:ah h=H:", "",
+		},
 		"a group that is gone": {
 			with(firstGroups, onlyH), strings.Replace(began, " g=G:ah", "", 1), "",
 		},
@@ -57,7 +68,10 @@ func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
 			with(firstGroups, onlyH, "/groups/g", g, members, denied), began, "",
 		},
 		"a group that cannot be read": {
-			with(firstGroups, onlyH, "/groups/g", denied), began, "look for the group g",
+			with(firstGroups, onlyH, "/groups/g", busy), began, "look for the group g",
+		},
+		"a group that cannot be read for good": {
+			with(firstGroups, onlyH, "/groups/g", denied), began, "",
 		},
 		"a group that is another": {
 			with(firstGroups, onlyH, "/groups/g", `{"id":"h","displayName":"G"}`), began, "look for the group g",
@@ -71,7 +85,12 @@ func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
 		"users who are there, and were said to be deleted": {
 			with("/users/delta?p2", onlyC, "/users/b", b, deletedItems, `{"value":[{"id":"b"}]}`), began, "",
 		},
-		"users who cannot be read": {with("/users/delta?p2", onlyC, "/users/b", denied), began, "look for the user b"},
+		"users who cannot be read":          {with("/users/delta?p2", onlyC, "/users/b", busy), began, "look for the user b"},
+		"users who cannot be read for good": {with("/users/delta?p2", onlyC, "/users/b", denied), began, ""},
+		"users who cannot be read for good, and are said to be deleted": {
+			with("/users/delta?p2", onlyC, "/users/b", denied, deletedItems, `{"value":[{"id":"b"}]}`),
+			strings.Replace(began, "bob@x*", "bob@x", 1), "",
+		},
 		"no users": {
 			with(first, `{"value":[],"@odata.deltaLink":"HOST/users/delta?d2"}`), began, "no users at all",
 		},

@@ -26,7 +26,7 @@ import (
 type Mirror struct {
 	Tenant   *tenant.Tenant
 	Graph    *graph.Client
-	Progress func(objects int) // how many have been read in this pull; may be nil
+	Progress func(objects int) // how many have been read in this pull, after each answer; may be nil
 
 	read      int
 	lookedFor bool // who has lost their name, once
@@ -42,6 +42,8 @@ type Pulled struct {
 	// Unknown are some of those who were named as a member or a manager and are not there: they may
 	// have come between the reading of one part and of the next, and come with another pull.
 	Unknown []tenant.PrincipalID
+	// LeftOut are those that cannot be read, for good it seems. What was known of them stays.
+	LeftOut []LeftOut
 }
 
 // userProperties are those that are asked for: all that attribute mappings know, and the manager.
@@ -83,9 +85,10 @@ func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 		out.Full = out.Full || full
 	}
 	out.Objects = m.read
-	var err error
-	out.Unknown, err = m.unknown(ctx)
-	return out, err
+	var e1, e2 error
+	out.Unknown, e1 = m.unknown(ctx)
+	out.LeftOut, e2 = m.leftOut(ctx)
+	return out, errors.Join(e1, e2)
 }
 
 // maxUnknown is how many are looked for that are not there: one is enough to pull again.
@@ -202,9 +205,7 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, r *round
 			return pages, lost(err)
 		}
 		m.read += len(page.Value)
-		if m.Progress != nil {
-			m.Progress(m.read)
-		}
+		m.tell()
 		next := page.NextLink
 		if next == "" {
 			next = page.DeltaLink
@@ -296,7 +297,8 @@ func Write(ctx context.Context, t *tenant.Tenant, all tenant.Replica) error {
 	return m.keep(ctx, tenant.Replica{Members: all.Members}, tenant.Note{})
 }
 
-// keep writes a page, which may have a great many members, and its note last.
+// keep writes a page, which may have a great many members: these first, since nobody asks again for
+// the members of what is here already. Its note comes last.
 func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note) error {
 	members := page.Members
 	if len(page.Users)+len(page.Groups)+len(members)+len(page.Gone)+len(page.Removed) == 0 {
@@ -308,17 +310,14 @@ func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note
 	if err := m.part(ctx); err != nil {
 		return err
 	}
-	page.Members = nil
-	for batch := range slices.Chunk(members, keepSize) {
-		page.Members = batch
-		if err := m.Tenant.Replicate(ctx, actor, page, tenant.Note{}); err != nil {
+	for len(members) > keepSize {
+		first := tenant.Replica{Members: members[:keepSize]}
+		if err := m.Tenant.Replicate(ctx, actor, first, tenant.Note{}); err != nil {
 			return err
 		}
-		page = tenant.Replica{}
+		members = members[keepSize:]
 	}
-	if len(members) > 0 && note.Name == "" {
-		return nil
-	}
+	page.Members = members
 	return m.Tenant.Replicate(ctx, actor, page, note)
 }
 
@@ -340,14 +339,18 @@ func (m *Mirror) translate(
 		case kind == tenant.KindUser && reason == "changed":
 			r.Removed = append(r.Removed, tenant.UserID(id))
 		case kind == tenant.KindUser && reason == "":
-			who, err := m.come(ctx, tenant.UserID(id), x, in.seen != nil, anew)
-			if errors.Is(err, errNobody) {
+			who, err := m.come(ctx, tenant.UserID(id), x, in, anew)
+			switch {
+			case errors.Is(err, errNobody):
 				m.met[mark], err = false, m.later(ctx, mark)
+			case errors.Is(err, errLeftOut):
+				err = nil
 			}
 			if err != nil {
 				return r, err
 			}
 			r.Users, r.Members = append(r.Users, who.Users...), append(r.Members, who.Members...)
+			r.Settled = append(r.Settled, who.Settled...)
 			for _, u := range who.Users {
 				if u.ManagerID != "" && x["manager@delta"] != nil {
 					m.named[tenant.Mark{Kind: kind, ID: tenant.PrincipalID(u.ManagerID)}] = true
@@ -437,7 +440,7 @@ func (m *Mirror) user(u tenant.User, x map[string]any, anew bool) (tenant.User, 
 
 // group merges what has come into the group as it is here, and says who came to it and who left it.
 // One that is not here, though its members are not read anew, may have been restored: who its
-// members are is asked for.
+// members are is asked for, and which groups it is a member of.
 func (m *Mirror) group(
 	ctx context.Context, id tenant.GroupID, x map[string]any, seen *census, anew bool,
 ) (tenant.Replica, error) {
@@ -447,7 +450,7 @@ func (m *Mirror) group(
 	case refusal.KindOf(err) == refusal.NotFound:
 		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
 		if seen == nil {
-			changes, _, err = m.membersOf(ctx, id)
+			changes, err = m.around(ctx, id)
 		}
 	case err == nil && anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
@@ -469,6 +472,16 @@ func (m *Mirror) group(
 	}
 	changes = append(changes, members(string(id), x, seen)...)
 	return tenant.Replica{Groups: []tenant.Group{g}, Members: changes}, nil
+}
+
+// around are the members of a group, and the groups that it is a member of, as far as that is told.
+func (m *Mirror) around(ctx context.Context, id tenant.GroupID) ([]tenant.Change, error) {
+	members, _, err := m.membersOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	in, _, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)})
+	return append(members, in...), err
 }
 
 // members are the users and groups that came to a group or left it; devices and the like are no

@@ -29,6 +29,7 @@ type pages struct {
 	mirror *mirror.Mirror
 	answer map[string]string // by path and query; HOST stands for the server
 	asked  []string
+	pulled mirror.Pulled
 }
 
 func newPages(t *testing.T) *pages {
@@ -74,7 +75,7 @@ func (p *pages) pull(answer map[string]string) (state string, err error) {
 	p.t.Helper()
 	ctx := context.Background()
 	p.answer, p.asked = answer, nil
-	_, err = p.mirror.Pull(ctx)
+	p.pulled, err = p.mirror.Pull(ctx)
 	tn := p.mirror.Tenant
 	users, e1 := tn.Users(ctx, tenant.Query{})
 	groups, e2 := tn.Groups(ctx, tenant.Query{})

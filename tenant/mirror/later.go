@@ -1,0 +1,191 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// lookLater is after what time an object is looked at again of which the source has said two
+// things: what one of its servers knows, all do by then.
+const lookLater = 2 * time.Minute //bound:wait a second look at an object that a Graph contradicts itself about
+
+// What cannot be read is looked at again after longer and longer times.
+const (
+	maxDoublings = 5                         //bound:depth how often the time until the next look is doubled
+	longestLook  = lookLater << maxDoublings //bound:wait the next look at an object that cannot be read
+)
+
+// noteLater is the name of the note with the objects that are looked at again.
+const noteLater = "look-again"
+
+// second is a look that is still to come.
+type second struct {
+	Mark  tenant.Mark `json:"mark"`
+	At    time.Time   `json:"at"`
+	Why   string      `json:"why,omitempty"`   // it could not be read
+	Tries int         `json:"tries,omitempty"` // how often
+	// Missed says that a reading of everything went on without it, so that what it has lost
+	// meanwhile is told by no delta.
+	Missed bool `json:"missed,omitempty"`
+}
+
+const (
+	//bound:list objects that a mirror looks at again later
+	maxLater = 1000
+	//bound:text why an object could not be read
+	maxWhy = 300
+)
+
+func (m *Mirror) toCome(ctx context.Context) (list []second, err error) {
+	text, err := m.Tenant.Note(ctx, noteLater)
+	if err != nil || text == "" || json.Unmarshal([]byte(text), &list) != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (m *Mirror) keepLater(ctx context.Context, list []second) error {
+	text, _ := json.Marshal(list) // plain fields always encode
+	return m.Tenant.SetNote(ctx, tenant.Note{Name: noteLater, Text: string(text)})
+}
+
+// later has an object looked at again.
+func (m *Mirror) later(ctx context.Context, mark tenant.Mark) error {
+	list, err := m.toCome(ctx)
+	if err != nil {
+		return err
+	}
+	return m.putLater(ctx, list, second{Mark: mark, At: m.Tenant.Now().Add(lookLater)})
+}
+
+// putLater puts a look in the place of the one that is to come of the same object.
+func (m *Mirror) putLater(ctx context.Context, list []second, look second) error {
+	for _, s := range list {
+		look.Missed = look.Missed || (s.Mark == look.Mark && s.Missed)
+	}
+	list = slices.DeleteFunc(list, func(s second) bool { return s.Mark == look.Mark })
+	list = append(list, look)
+	return m.keepLater(ctx, list[max(0, len(list)-maxLater):])
+}
+
+// errLeftOut says that an object cannot be read, and that the pull goes on without it.
+var errLeftOut = errors.New("it cannot be read")
+
+// leaveOut has the pull go on without an object that cannot be read for good: what is known of it
+// stays, and it is looked at again later. Where that is not so, or so many cannot be read that it
+// is not for what they are, it returns the error.
+func (m *Mirror) leaveOut(ctx context.Context, mark tenant.Mark, err error) error {
+	if err == nil || !graph.Lasting(err) {
+		return err
+	}
+	list, unread := m.toCome(ctx)
+	if unread != nil {
+		return unread
+	}
+	look, pause := second{Mark: mark, Why: err.Error(), Tries: 1}, lookLater
+	for _, s := range list {
+		if s.Mark == mark {
+			look.Tries += s.Tries
+			pause <<= min(s.Tries, maxDoublings)
+		}
+	}
+	if len(list) >= maxLater && look.Tries == 1 {
+		return err
+	}
+	look.At, look.Why = m.Tenant.Now().Add(pause), look.Why[:min(len(look.Why), maxWhy)]
+	if kept := m.putLater(ctx, list, look); kept != nil {
+		return kept
+	}
+	return errLeftOut
+}
+
+// missed notes of an object that was left out that a reading of everything goes on without it.
+func (m *Mirror) missed(ctx context.Context, mark tenant.Mark) error {
+	list, err := m.toCome(ctx)
+	for i := range list {
+		if list[i].Mark == mark && !list[i].Missed {
+			list[i].Missed = true
+			return m.keepLater(ctx, list)
+		}
+	}
+	return err
+}
+
+// LeftOut is a user or a group that cannot be read, of which stays what was known.
+type LeftOut struct {
+	Mark tenant.Mark
+	Why  string
+}
+
+// leftOut are those that could not be read when they were last looked at.
+func (m *Mirror) leftOut(ctx context.Context) (out []LeftOut, err error) {
+	list, err := m.toCome(ctx)
+	for _, s := range list {
+		if s.Why != "" {
+			out = append(out, LeftOut{s.Mark, s.Why})
+		}
+	}
+	return out, err
+}
+
+// lookAgain looks at those of a kind whose time has come.
+func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
+	list, err := m.toCome(ctx)
+	if err != nil {
+		return err
+	}
+	now := m.Tenant.Now()
+	var due []second
+	for _, s := range list {
+		longest := lookLater << min(max(s.Tries-1, 0), maxDoublings)
+		if s.Mark.Kind == kind && (!s.At.After(now) || s.At.Sub(now) > longest) { // or the clock was set back
+			due = append(due, s)
+		}
+	}
+	for _, s := range due {
+		if err := m.look(ctx, s); err != nil && !errors.Is(err, errLeftOut) {
+			return err
+		}
+		list, err := m.toCome(ctx) // it may be in it once more
+		if err != nil {
+			return err
+		}
+		list = slices.DeleteFunc(list, func(x second) bool { return x.Mark == s.Mark && x.At.Equal(s.At) })
+		if err := m.keepLater(ctx, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look looks at an object, and at who is in it, or what it is in.
+func (m *Mirror) look(ctx context.Context, s second) error {
+	page, err := m.readOne(ctx, s.Mark)
+	if err != nil {
+		return err
+	}
+	for i := range page.Users {
+		if err := m.rejoin(ctx, &page.Users[i], s.Why != "", &page); err != nil {
+			return err
+		}
+	}
+	if len(page.Groups) > 0 {
+		id := tenant.GroupID(s.Mark.ID)
+		members, told, err := m.membersOf(ctx, id)
+		if page.Members = append(page.Members, members...); err != nil {
+			return err
+		}
+		if told && s.Missed {
+			if err := m.leave(ctx, id, idsOf(members), &page); err != nil {
+				return err
+			}
+		}
+	}
+	return m.keep(ctx, page, tenant.Note{})
+}

@@ -1,0 +1,183 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// tell says that the Graph has answered, which may be long after the last page of a delta query.
+func (m *Mirror) tell() {
+	if m.Progress != nil {
+		m.Progress(m.read)
+	}
+}
+
+// readOne reads a user or a group by itself. One that is not found may be restored. It fails with
+// errLeftOut where the pull goes on without it.
+func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica, error) {
+	x, err := m.ask(ctx, mark)
+	switch {
+	case graph.NoResource(err) && mark.Kind == tenant.KindUser:
+		return tenant.Replica{Removed: []tenant.UserID{tenant.UserID(mark.ID)}}, nil
+	case graph.NoResource(err):
+		return tenant.Replica{Gone: []tenant.Mark{mark}}, nil
+	case err != nil:
+		return tenant.Replica{}, m.leaveOut(ctx, mark, err)
+	case mark.Kind == tenant.KindGroup:
+		return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
+	}
+	here, _, err := m.stored(ctx, tenant.UserID(mark.ID))
+	if err != nil {
+		return tenant.Replica{}, err
+	}
+	return m.arrive(ctx, here, x, false)
+}
+
+// stored is a user as they are here, or as they begin; known says whether they are here.
+func (m *Mirror) stored(ctx context.Context, id tenant.UserID) (u tenant.User, known bool, err error) {
+	u, err = m.Tenant.User(ctx, id)
+	if refusal.KindOf(err) == refusal.NotFound {
+		return tenant.User{ID: id, CreatedAt: m.Tenant.Now().UTC()}, false, nil
+	}
+	return u, err == nil, err
+}
+
+// pathOf is where a Graph has an object.
+func pathOf(mark tenant.Mark) string {
+	return "/" + strings.ToLower(string(mark.Kind)) + "s/" + url.PathEscape(string(mark.ID))
+}
+
+// ask asks for the properties of a user or a group.
+func (m *Mirror) ask(ctx context.Context, mark tenant.Mark) (x map[string]any, err error) {
+	names := strings.TrimSuffix(userProperties, ",manager")
+	if mark.Kind == tenant.KindGroup {
+		names = strings.TrimSuffix(groupProperties, ",members")
+	}
+	err = m.Graph.Do(ctx, http.MethodGet, pathOf(mark)+"?$select=id,"+names, nil, &x)
+	m.tell()
+	if id, _ := x["id"].(string); err == nil && !strings.EqualFold(id, string(mark.ID)) {
+		return nil, fmt.Errorf("asked for %s, it answers with %.100q", mark.ID, id)
+	}
+	return x, err
+}
+
+// refused says that a Graph does not want to answer, now and later. One that is throttled, or does
+// not know who asks, or not yet of whom, says nothing like that.
+func refused(err error) bool {
+	var e *graph.Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden
+}
+
+// untold forgives that it is not told who is in a group, in which ones somebody is, or who their
+// manager is: the Graph does not want to, does not know of them yet, or cannot. Then they are
+// looked at again later, unless it does not want to.
+func (m *Mirror) untold(ctx context.Context, mark tenant.Mark, err error) error {
+	switch {
+	case refused(err):
+		return nil
+	case graph.NoResource(err):
+		return m.later(ctx, mark)
+	}
+	if err = m.leaveOut(ctx, mark, err); errors.Is(err, errLeftOut) {
+		return nil
+	}
+	return err
+}
+
+// objects are those of a list of a user or a group, if that is told.
+func (m *Mirror) objects(
+	ctx context.Context, mark tenant.Mark, list string,
+) (all []graph.DirectoryObject, told bool, err error) {
+	err = graph.Pages(ctx, m.Graph, pathOf(mark)+list+"?$select=id&$top=999", func(page []graph.DirectoryObject) {
+		all = append(all, page...)
+		m.tell()
+	})
+	if err != nil {
+		return nil, false, m.untold(ctx, mark, err)
+	}
+	return all, true, nil
+}
+
+// groupsOf are the groups here that a user or a group is in there, if that is told.
+func (m *Mirror) groupsOf(ctx context.Context, mark tenant.Mark) (list []tenant.Change, told bool, err error) {
+	in, told, err := m.objects(ctx, mark, "/memberOf")
+	for _, g := range in {
+		_, err := m.Tenant.Group(ctx, tenant.GroupID(g.ID))
+		switch {
+		case err == nil:
+			list = append(list, tenant.Change{
+				Mark: tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)}, Member: mark,
+			})
+		case refusal.KindOf(err) != refusal.NotFound:
+			return nil, false, err
+		}
+	}
+	return list, told, err
+}
+
+// membersOf are the users and groups in a group there, if that is told.
+func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, told bool, err error) {
+	group := tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}
+	in, told, err := m.objects(ctx, group, "/members")
+	for _, x := range in {
+		if kind := kinds[x.ODataType]; kind != "" && x.ID != "" {
+			list = append(list, tenant.Change{
+				Mark: group, Member: tenant.Mark{Kind: kind, ID: tenant.PrincipalID(x.ID)},
+			})
+		}
+	}
+	return list, told, err
+}
+
+// kinds are the types of members that matter.
+var kinds = map[string]tenant.ObjectKind{
+	graph.DirectoryUserType:  tenant.KindUser,
+	graph.DirectoryGroupType: tenant.KindGroup,
+}
+
+// managerOf is who manages a user there, if that is told. Who has none is answered as who is not
+// there.
+func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID) (boss tenant.UserID, told bool, err error) {
+	user := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)}
+	var x graph.DirectoryObject
+	err = m.Graph.Do(ctx, http.MethodGet, pathOf(user)+"/manager?$select=id", nil, &x)
+	m.tell()
+	switch {
+	case graph.NoResource(err):
+		return "", true, nil
+	case err != nil:
+		return "", false, m.untold(ctx, user, err)
+	}
+	return tenant.UserID(x.ID), x.ID != "", nil
+}
+
+// rejoin asks for the groups and the manager of a user who was away, or of whom it is not known
+// what they are: no delta tells them again. The note that they were away goes when both were told.
+func (m *Mirror) rejoin(ctx context.Context, u *tenant.User, withManager bool, who *tenant.Replica) error {
+	in, told, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+	if who.Members = append(who.Members, in...); err != nil {
+		return err
+	}
+	if withManager {
+		boss, named, err := m.managerOf(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		if named {
+			u.ManagerID = boss
+		}
+		told = told && named
+	}
+	if told {
+		who.Settled = append(who.Settled, u.ID)
+	}
+	return nil
+}
