@@ -28,6 +28,7 @@ type Report struct {
 	Cycle   string
 	Full    bool // everything was read
 	Read    int  // objects that were read
+	Unread  int  // objects that cannot be read, and stay as they were known
 	Changes bool // something was written or failed
 	Took    time.Duration
 
@@ -36,8 +37,8 @@ type Report struct {
 	Compared  bool // everything was compared with what the target has
 	Strangers int  // of what was compared: groups with members whom somebody else has added, who are kept
 
-	// InStep says whether the target is known to have what was read, after the cycle. In a dry run
-	// it is that of before.
+	// InStep says whether the target is known to have what the source has, after the cycle: not
+	// where that, or some of it, could not be read. In a dry run it is that of before.
 	InStep tenant.InStep
 
 	Objects []provisioning.Entry // one for each object: users before groups, by name
@@ -112,10 +113,23 @@ func (x outcome) failure(s *Synchronizer, err error) error {
 	return errors.Join(x.unread, err)
 }
 
-// cycle is Cycle. What was read before is brought to the target although the source cannot be read:
-// who left, and could not be told so, does not wait for it. That is no time to compare.
-func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err error) {
+// cycle is Cycle.
+func (s *Synchronizer) cycle(ctx context.Context, how look) (outcome, error) {
 	began := time.Now()
+	x, err := s.turn(ctx, how)
+	x.report.Took = time.Since(began)
+	x.report.Unread = len(s.leftOut)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
+	defer cancel()
+	inStep, unread := s.inStep(last, x.unread != nil && ctx.Err() == nil)
+	x.report.InStep, err = inStep, errors.Join(err, x.failed, unread)
+	return x, err
+}
+
+// turn is cycle, apart from what both sides are in the end. What was read before is brought to the
+// target although the source cannot be read: who left, and could not be told so, does not wait for
+// it. That is no time to compare.
+func (s *Synchronizer) turn(ctx context.Context, how look) (x outcome, err error) {
 	var pulled mirror.Pulled
 	if x.unread = how.unread; x.unread == nil {
 		pulled, x.unread = s.pull(ctx, how.hurries)
@@ -129,6 +143,9 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
 	engine, err := s.prepared(ctx, how, x.unread == nil, entries)
 	if err != nil {
+		return x, err
+	}
+	if err := s.tellLeftOut(ctx, engine); err != nil {
 		return x, err
 	}
 	if engine.Only = *limit; engine.Only != provisioning.Unlimited {
@@ -153,11 +170,6 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (x outcome, err erro
 	x.report.Compared = engine.Reread
 	x.report.Read = pulled.Objects
 	x.report.Changes = x.done.Exported()+x.done.Failed > 0
-	x.report.Took = time.Since(began)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
-	defer cancel()
-	inStep, unread := s.config.State.InStep(last, s.job.ID)
-	x.report.InStep, err = inStep, errors.Join(err, x.failed, unread)
 	return x, err
 }
 

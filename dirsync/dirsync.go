@@ -92,6 +92,8 @@ type Synchronizer struct {
 	groups  []tenant.GroupID            // to follow, in the order of the configuration
 	missing map[string]tenant.GroupID   // of them, those that were deleted, by their names there
 	told    map[string]bool             // of which of these it was said
+	leftOut []mirror.LeftOut            // what cannot be read
+	toldOut map[tenant.Mark]bool        // of which of these it was said
 	strange map[tenant.PrincipalID]bool // who is assigned, or a member, and never comes
 	spent   spent                       // without the source
 	held    bool                        // the last cycle has held people back, and they were told of
@@ -99,6 +101,7 @@ type Synchronizer struct {
 	heard    atomic.Bool   // the source was read by this process
 	news     atomic.Int64  // goes up with whatever comes from the source
 	patience time.Duration // with a source that says nothing
+	settles  time.Duration // until a server of the source knows what another one does
 }
 
 // Names of the notes that a state keeps.
@@ -121,6 +124,7 @@ func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 		told:   map[string]bool{},
 
 		patience: patience,
+		settles:  settles,
 	}
 	s.mirror.Progress = func(objects int) {
 		if s.news.Add(1); c.OnRead != nil {

@@ -54,15 +54,15 @@ func NewMetrics() *Metrics {
 		prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{
 				Name: "gatehouse_sync_seconds_since_in_step",
-				Help: "Seconds since the target was last known to have what was read; 0: it has.",
+				Help: "Seconds since the target was last known to have what the source has; 0: it has.",
 			},
 			func() float64 { return standing.Load().Behind(time.Now()).Seconds() },
 		),
 		prometheus.NewGaugeVec(
 			prometheus.GaugeOpts{
 				Name: "gatehouse_sync_out_of_step",
-				Help: "Objects whose last request has no answer (uncertain), that failed, and changes that wait " +
-					"(pending).",
+				Help: "Objects whose last request has no answer (uncertain), that failed, changes that wait " +
+					"(pending), and objects of the source that cannot be read (unread).",
 			},
 			[]string{"why"},
 		),
@@ -95,6 +95,7 @@ func (m *Metrics) Cycle(r Report, err error) {
 		m.outOfStep.WithLabelValues("uncertain").Set(float64(r.InStep.Uncertain))
 		m.outOfStep.WithLabelValues("failing").Set(float64(r.InStep.Failing))
 		m.outOfStep.WithLabelValues("pending").Set(float64(r.InStep.Pending))
+		m.outOfStep.WithLabelValues("unread").Set(float64(r.Unread))
 	}
 	if err != nil {
 		m.cycles.WithLabelValues("failed").Inc()

@@ -45,8 +45,9 @@ type Summary struct {
 	Seconds  float64 `json:"seconds"`
 
 	Strangers int `json:"groups_with_strangers,omitempty"` // of a repair at an identity store
+	Unread    int `json:"unread,omitempty"`                // objects of the source that cannot be read
 
-	InStep    bool      `json:"in_step"` // the target is known to have what was read
+	InStep    bool      `json:"in_step"` // the target is known to have what the source has
 	Since     time.Time `json:"since"`   // since when that is so, or not so
 	Uncertain int       `json:"uncertain"`
 	Failing   int       `json:"failing"`
@@ -90,6 +91,7 @@ func (r Report) Summary(dryRun bool) Summary {
 		Seconds:  r.Took.Seconds(),
 
 		Strangers: r.Strangers,
+		Unread:    r.Unread,
 
 		InStep:    r.InStep.Equal,
 		Since:     r.InStep.Since,

@@ -99,6 +99,11 @@ func (p *Printer) summary(r Report) {
 		return
 	}
 	took := r.Took.Round(time.Millisecond)
+	if r.Unread > 0 {
+		defer fmt.Fprint(p.out, terminal.Counted(
+			"%d {object|objects} of the source cannot be read, and {stays|stay} as before.\n", r.Unread,
+		))
+	}
 	if !p.dryRun && !r.InStep.Equal {
 		defer fmt.Fprint(p.out, terminal.Counted(
 			"Not in step since %s: %d uncertain, %d failing, %d {change|changes} pending.\n",

@@ -125,6 +125,7 @@ const (
 const (
 	maxPulls = 3                      //bound:depth how often a cycle of a sync reads its source
 	again    = 250 * time.Millisecond //bound:none the first pause before it does; the next one is longer
+	settles  = time.Second            //bound:wait a server of the source that is behind, before it is asked again
 )
 
 // pull brings the mirror up to date. If it hurries, it ends when the source says nothing for a
@@ -146,6 +147,9 @@ func (s *Synchronizer) pull(ctx context.Context, hurries bool) (pulled mirror.Pu
 		pulled.Unknown = append(pulled.Unknown, now.Unknown...)
 		if err == nil {
 			whole, err = s.assign(reading, pulled.Unknown, round == maxPulls)
+		}
+		if err == nil {
+			s.leftOut = now.LeftOut
 		}
 		if err == nil && !whole {
 			err = pausing(reading, again<<(round-1))
@@ -283,7 +287,8 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 // assigned reads who is assigned, and the roles of the application where these matter. Of a
 // directory that several servers have, one may answer that does not know yet what another one has
 // said: who is assigned and was not, or was and is not, counts when two answers agree. All else
-// waits for another cycle.
+// waits for another cycle. The second answer is asked for after a pause, since one that comes at
+// once is likely to be of the same server, which may know by then.
 func (s *Synchronizer) assigned(
 	ctx context.Context, here []tenant.Assignment,
 ) (all mirror.Assigned, err error) {
@@ -308,6 +313,9 @@ func (s *Synchronizer) assigned(
 	}
 	if maps.Equal(was, is) {
 		return all, nil
+	}
+	if err := pausing(ctx, s.settles); err != nil {
+		return all, err
 	}
 	second, err := s.mirror.Assignments(ctx, s.remote, roles)
 	if err != nil {
@@ -405,6 +413,7 @@ func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, er
 // an unclearError if it is there, or if that cannot be read.
 func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name string) error {
 	err := s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
+	s.news.Add(1)
 	switch {
 	case err == nil:
 		return &unclearError{fmt.Errorf("the group %q: %w", name, errPassedOver)}
@@ -412,24 +421,4 @@ func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name str
 		return &unclearError{fmt.Errorf("look for the group %q: %w", name, err)}
 	}
 	return nil
-}
-
-// tellMissing says once which groups are followed no more, since they were deleted.
-func (s *Synchronizer) tellMissing(e *provisioning.Engine) {
-	maps.DeleteFunc(s.told, func(name string, _ bool) bool { return s.missing[name] == "" })
-	for _, name := range slices.Sorted(maps.Keys(s.missing)) {
-		if s.told[name] {
-			continue
-		}
-		s.told[name] = true
-		e.OnEntry(provisioning.Entry{
-			Time:    e.Now(),
-			Ref:     provisioning.Ref{Kind: provisioning.Group, ID: string(s.missing[name])},
-			Name:    name,
-			Action:  provisioning.Other,
-			Outcome: provisioning.Skipped,
-			Code:    "FollowedGroupGone",
-			Reason:  "it was deleted at the source, and nobody is in scope by it any more; take it out of --group",
-		})
-	}
 }

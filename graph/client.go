@@ -109,7 +109,10 @@ func NotFound(err error) bool {
 // of Graph's, of which there are several. Another 404 may be of somebody in between.
 func NoResource(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (e.Code == "Request_ResourceNotFound" || e.Status == http.StatusNotFound && e.Code != "")
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Code == "Request_ResourceNotFound" || (e.Status == http.StatusNotFound && e.Code != "")
 }
 
 // Lasting says whether the error is an answer that comes again when the same is asked for again: it

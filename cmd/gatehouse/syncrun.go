@@ -65,6 +65,10 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		return errChanges
 	case report.Failed > 0:
 		return errors.New(terminal.Counted("%d {object|objects} failed; the next run tries again", report.Failed))
+	case report.Unread > 0:
+		return errors.New(terminal.Counted(
+			"%d {object|objects} of the source cannot be read; the next run tries again", report.Unread,
+		))
 	}
 	return nil
 }

@@ -111,7 +111,10 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 	}
 	bar := terminal.Counter(w.err, "read")
 	m := &mirror.Mirror{Tenant: t, Graph: from, Progress: bar.Set}
-	_, err = m.Pull(ctx)
+	pulled, err := m.Pull(ctx)
 	bar.Finish()
+	for _, x := range pulled.LeftOut {
+		w.say(terminal.Inline("Left out: " + x.String()))
+	}
 	return err
 }

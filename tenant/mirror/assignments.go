@@ -3,7 +3,6 @@ package mirror
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -22,7 +21,7 @@ func (m *Mirror) Assignments(ctx context.Context, there string, withRoles bool) 
 	var app graph.ServicePrincipal
 	path := "/servicePrincipals/" + url.PathEscape(there)
 	if withRoles {
-		if err := m.Graph.Do(ctx, http.MethodGet, path+"?$select=id,appRoles", nil, &app); err != nil {
+		if err := m.get(ctx, path+"?$select=id,appRoles", &app); err != nil {
 			return all, fmt.Errorf("read the app roles: %w", err)
 		}
 	}
@@ -33,13 +32,13 @@ func (m *Mirror) Assignments(ctx context.Context, there string, withRoles bool) 
 			all.Roles[i].Value = *r.Value
 		}
 	}
-	list, err := graph.All[graph.AppRoleAssignment](ctx, m.Graph, path+"/appRoleAssignedTo?$top=999")
+	assigned, err := list[graph.AppRoleAssignment](ctx, m, path+"/appRoleAssignedTo?$top=999")
 	if err != nil {
 		return all, fmt.Errorf("read the assignments: %w", err)
 	}
-	all.Holders = make([]tenant.Holder, 0, len(list))
+	all.Holders = make([]tenant.Holder, 0, len(assigned))
 	all.Groups = map[tenant.PrincipalID]bool{}
-	for _, a := range list {
+	for _, a := range assigned {
 		if a.PrincipalType != "ServicePrincipal" {
 			h := tenant.Holder{Principal: tenant.PrincipalID(a.PrincipalID)}
 			if withRoles {

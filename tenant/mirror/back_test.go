@@ -31,7 +31,9 @@ func TestWhoComesBackIsInTheirGroups(t *testing.T) {
 	}{
 		"on one page": {
 			map[string]string{"/users/delta?d1": page("", `deltaLink":"HOST/users/delta?d2`)},
-			map[string]string{"/users/delta?d2": page(gone+","+ada, `deltaLink":"HOST/users/delta?d3`), "/users/a": ada},
+			map[string]string{
+				"/users/delta?d2": page(gone+","+ada, `deltaLink":"HOST/users/delta?d3`), "/users/a": ada,
+			},
 			began,
 		},
 		"on two pages": {

@@ -128,11 +128,11 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 			r.Gone = append(r.Gone, mark)
 			continue
 		}
-		members, told, err := m.membersOf(ctx, tenant.GroupID(mark.ID))
+		members, err := m.membersOf(ctx, tenant.GroupID(mark.ID))
 		if err != nil {
 			return err
 		}
-		if !told { // they stay
+		if members == nil { // they stay
 			if err := m.missed(ctx, mark); err != nil {
 				return err
 			}
@@ -236,8 +236,8 @@ func (m *Mirror) forgetUsers(ctx context.Context, seen *census, r *tenant.Replic
 
 // deleted are the users who were deleted and can be restored; nil where that is not said.
 func (m *Mirror) deleted(ctx context.Context) (map[string]bool, error) {
-	list, err := graph.All[graph.DirectoryObject](
-		ctx, m.Graph, "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999",
+	list, err := list[graph.DirectoryObject](
+		ctx, m, "/directory/deletedItems/microsoft.graph.user?$select=id&$top=999",
 	)
 	if graph.Lasting(err) || graph.NoResource(err) {
 		return nil, nil //nolint:nilnil // it is not said

@@ -85,7 +85,9 @@ func TestWhatAFullReadingLeavesOutIsAskedFor(t *testing.T) {
 		"users who are there, and were said to be deleted": {
 			with("/users/delta?p2", onlyC, "/users/b", b, deletedItems, `{"value":[{"id":"b"}]}`), began, "",
 		},
-		"users who cannot be read":          {with("/users/delta?p2", onlyC, "/users/b", busy), began, "look for the user b"},
+		"users who cannot be read": {
+			with("/users/delta?p2", onlyC, "/users/b", busy), began, "look for the user b",
+		},
 		"users who cannot be read for good": {with("/users/delta?p2", onlyC, "/users/b", denied), began, ""},
 		"users who cannot be read for good, and are said to be deleted": {
 			with("/users/delta?p2", onlyC, "/users/b", denied, deletedItems, `{"value":[{"id":"b"}]}`),

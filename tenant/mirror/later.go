@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -123,6 +125,11 @@ type LeftOut struct {
 	Why  string
 }
 
+// String says so in words.
+func (x LeftOut) String() string {
+	return fmt.Sprintf("the %s %s cannot be read: %s", strings.ToLower(string(x.Mark.Kind)), x.Mark.ID, x.Why)
+}
+
 // leftOut are those that could not be read when they were last looked at.
 func (m *Mirror) leftOut(ctx context.Context) (out []LeftOut, err error) {
 	list, err := m.toCome(ctx)
@@ -177,11 +184,11 @@ func (m *Mirror) look(ctx context.Context, s second) error {
 	}
 	if len(page.Groups) > 0 {
 		id := tenant.GroupID(s.Mark.ID)
-		members, told, err := m.membersOf(ctx, id)
+		members, err := m.membersOf(ctx, id)
 		if page.Members = append(page.Members, members...); err != nil {
 			return err
 		}
-		if told && s.Missed {
+		if members != nil && s.Missed {
 			if err := m.leave(ctx, id, idsOf(members), &page); err != nil {
 				return err
 			}

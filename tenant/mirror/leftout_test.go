@@ -52,13 +52,18 @@ func TestWhatCannotBeReadIsLeftOut(t *testing.T) {
 			left, strings.Replace(left, "(Dr,b,", "(Dr,c,", 1),
 		},
 		"a group that does not come any more": {
-			map[string]string{"/users/delta?d1": users(`{"id":"c"}`), "/groups/delta?d1": lost, firstGroups: groups(onlyH)},
+			map[string]string{
+				"/users/delta?d1": users(`{"id":"c"}`), "/groups/delta?d1": lost, firstGroups: groups(onlyH),
+			},
 			"/groups/g", g,
 			map[string]string{"/groups/g/members": `{"value":[{"@odata.type":"#microsoft.graph.user","id":"b"}]}`},
 			left, strings.Replace(left, "G:ah", "G:b", 1),
 		},
 		"who is in a group that has come": {
-			map[string]string{"/users/delta?d1": users(`{"id":"c"}`), "/groups/delta?d1": groups(`{"id":"i","displayName":"I"}`)},
+			map[string]string{
+				"/users/delta?d1":  users(`{"id":"c"}`),
+				"/groups/delta?d1": groups(`{"id":"i","displayName":"I"}`),
+			},
 			"/groups/i/members", `{"value":[{"@odata.type":"#microsoft.graph.user","id":"a"}]}`,
 			map[string]string{"/groups/i": `{"id":"i","displayName":"I"}`}, left + " i=I:", left + " i=I:a",
 		},
@@ -107,5 +112,40 @@ func (p *pages) leftOut(path string, want bool) {
 	if want != (len(list) == 1) || (want && (string(list[0].Mark.ID) != strings.Split(path, "/")[2] ||
 		!strings.Contains(list[0].Why, "Microsoft Graph answered"))) {
 		p.t.Errorf("left out are %v", list)
+	}
+}
+
+// TestEachAnswerIsTold: whoever waits for a source hears of each of its answers, not of pages of
+// changes only: a source that is asked for many one by one is not silent.
+func TestEachAnswerIsTold(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	told := 0
+	p.mirror.Progress = func(int) { told++ }
+	ada := `{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true}`
+	lost := `410 {"error":{"code":"resyncRequired"}}`
+	for i, answer := range []map[string]string{
+		beginning,
+		{ // somebody is back, and so is a group
+			"/users/delta?d1": `{"value":[{"id":"a","@removed":{"reason":"deleted"}},` + ada + `],
+				"@odata.deltaLink":"HOST/users/delta?d1"}`,
+			"/groups/delta?d1": `{"value":[{"id":"i","displayName":"I"}],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
+			"/users/a":         ada,
+		},
+		{ // everything is read
+			"/users/delta?d1": lost, "/groups/delta?d1": lost, "/users/a": ada,
+			first:       `{"value":[` + ada + `],"@odata.deltaLink":"HOST/users/delta?d1"}`,
+			firstGroups: `{"value":[{"id":"g","displayName":"G"}],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
+		},
+	} {
+		told = 0
+		if _, err := p.pull(answer); err != nil || told != len(p.asked) {
+			t.Errorf("pull %d: %d answers were told of %v, %v", i, told, p.asked, err)
+		}
+	}
+	told, p.asked = 0, nil
+	p.answer = map[string]string{"/servicePrincipals/sp": `{"id":"sp"}`}
+	if _, err := p.mirror.Assignments(t.Context(), "sp", true); err != nil || told != 2 {
+		t.Errorf("%d answers were told of %v, %v", told, p.asked, err)
 	}
 }

@@ -202,6 +202,7 @@ func (m *Mirror) follow(ctx context.Context, c collection, path string, r *round
 	for ; pages < maxPages; pages++ {
 		var page graph.DeltaPage[map[string]any]
 		if err := m.Graph.Do(ctx, http.MethodGet, path, nil, &page); err != nil {
+			m.tellRefusal(err)
 			return pages, lost(err)
 		}
 		m.read += len(page.Value)
@@ -476,11 +477,11 @@ func (m *Mirror) group(
 
 // around are the members of a group, and the groups that it is a member of, as far as that is told.
 func (m *Mirror) around(ctx context.Context, id tenant.GroupID) ([]tenant.Change, error) {
-	members, _, err := m.membersOf(ctx, id)
+	members, err := m.membersOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	in, _, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)})
+	in, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)})
 	return append(members, in...), err
 }
 

@@ -20,6 +20,33 @@ func (m *Mirror) tell() {
 	}
 }
 
+// tellRefusal says that the Graph has answered with an error; one of the way to it is no answer.
+func (m *Mirror) tellRefusal(err error) {
+	if errors.As(err, new(*graph.Error)) {
+		m.tell()
+	}
+}
+
+// get asks for one object.
+func (m *Mirror) get(ctx context.Context, path string, out any) error {
+	err := m.Graph.Do(ctx, http.MethodGet, path, nil, out)
+	if m.tellRefusal(err); err == nil {
+		m.tell()
+	}
+	return err
+}
+
+// list reads the pages of a list, which is never nil.
+func list[T any](ctx context.Context, m *Mirror, path string) (all []T, err error) {
+	all = []T{}
+	err = graph.Pages(ctx, m.Graph, path, func(page []T) {
+		all = append(all, page...)
+		m.tell()
+	})
+	m.tellRefusal(err)
+	return all, err
+}
+
 // readOne reads a user or a group by itself. One that is not found may be restored. It fails with
 // errLeftOut where the pull goes on without it.
 func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica, error) {
@@ -61,8 +88,7 @@ func (m *Mirror) ask(ctx context.Context, mark tenant.Mark) (x map[string]any, e
 	if mark.Kind == tenant.KindGroup {
 		names = strings.TrimSuffix(groupProperties, ",members")
 	}
-	err = m.Graph.Do(ctx, http.MethodGet, pathOf(mark)+"?$select=id,"+names, nil, &x)
-	m.tell()
+	err = m.get(ctx, pathOf(mark)+"?$select=id,"+names, &x)
 	if id, _ := x["id"].(string); err == nil && !strings.EqualFold(id, string(mark.ID)) {
 		return nil, fmt.Errorf("asked for %s, it answers with %.100q", mark.ID, id)
 	}
@@ -92,23 +118,22 @@ func (m *Mirror) untold(ctx context.Context, mark tenant.Mark, err error) error 
 	return err
 }
 
-// objects are those of a list of a user or a group, if that is told.
+// objects are those of a list of a user or a group; nil: that is not told.
 func (m *Mirror) objects(
-	ctx context.Context, mark tenant.Mark, list string,
-) (all []graph.DirectoryObject, told bool, err error) {
-	err = graph.Pages(ctx, m.Graph, pathOf(mark)+list+"?$select=id&$top=999", func(page []graph.DirectoryObject) {
-		all = append(all, page...)
-		m.tell()
-	})
-	if err != nil {
-		return nil, false, m.untold(ctx, mark, err)
+	ctx context.Context, mark tenant.Mark, which string,
+) (all []graph.DirectoryObject, err error) {
+	if all, err = list[graph.DirectoryObject](ctx, m, pathOf(mark)+which+"?$select=id&$top=999"); err != nil {
+		return nil, m.untold(ctx, mark, err)
 	}
-	return all, true, nil
+	return all, nil
 }
 
-// groupsOf are the groups here that a user or a group is in there, if that is told.
-func (m *Mirror) groupsOf(ctx context.Context, mark tenant.Mark) (list []tenant.Change, told bool, err error) {
-	in, told, err := m.objects(ctx, mark, "/memberOf")
+// groupsOf are the groups here that a user or a group is in there; nil: that is not told.
+func (m *Mirror) groupsOf(ctx context.Context, mark tenant.Mark) (list []tenant.Change, err error) {
+	in, err := m.objects(ctx, mark, "/memberOf")
+	if in != nil {
+		list = []tenant.Change{}
+	}
 	for _, g := range in {
 		_, err := m.Tenant.Group(ctx, tenant.GroupID(g.ID))
 		switch {
@@ -117,16 +142,19 @@ func (m *Mirror) groupsOf(ctx context.Context, mark tenant.Mark) (list []tenant.
 				Mark: tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)}, Member: mark,
 			})
 		case refusal.KindOf(err) != refusal.NotFound:
-			return nil, false, err
+			return nil, err
 		}
 	}
-	return list, told, err
+	return list, err
 }
 
-// membersOf are the users and groups in a group there, if that is told.
-func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, told bool, err error) {
+// membersOf are the users and groups in a group there; nil: that is not told.
+func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenant.Change, err error) {
 	group := tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}
-	in, told, err := m.objects(ctx, group, "/members")
+	in, err := m.objects(ctx, group, "/members")
+	if in != nil {
+		list = []tenant.Change{}
+	}
 	for _, x := range in {
 		if kind := kinds[x.ODataType]; kind != "" && x.ID != "" {
 			list = append(list, tenant.Change{
@@ -134,7 +162,7 @@ func (m *Mirror) membersOf(ctx context.Context, id tenant.GroupID) (list []tenan
 			})
 		}
 	}
-	return list, told, err
+	return list, err
 }
 
 // kinds are the types of members that matter.
@@ -143,40 +171,39 @@ var kinds = map[string]tenant.ObjectKind{
 	graph.DirectoryGroupType: tenant.KindGroup,
 }
 
-// managerOf is who manages a user there, if that is told. Who has none is answered as who is not
-// there.
-func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID) (boss tenant.UserID, told bool, err error) {
+// managerOf is who manages a user there, or nobody; nil: that is not told. Who has none is answered
+// as who is not there.
+func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID) (*tenant.UserID, error) {
 	user := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)}
 	var x graph.DirectoryObject
-	err = m.Graph.Do(ctx, http.MethodGet, pathOf(user)+"/manager?$select=id", nil, &x)
-	m.tell()
+	err := m.get(ctx, pathOf(user)+"/manager?$select=id", &x)
 	switch {
-	case graph.NoResource(err):
-		return "", true, nil
-	case err != nil:
-		return "", false, m.untold(ctx, user, err)
+	case err != nil && !graph.NoResource(err):
+		return nil, m.untold(ctx, user, err)
+	case err == nil && x.ID == "":
+		return nil, nil //nolint:nilnil // it is not told
 	}
-	return tenant.UserID(x.ID), x.ID != "", nil
+	boss := tenant.UserID(x.ID)
+	return &boss, nil
 }
 
 // rejoin asks for the groups and the manager of a user who was away, or of whom it is not known
 // what they are: no delta tells them again. The note that they were away goes when both were told.
 func (m *Mirror) rejoin(ctx context.Context, u *tenant.User, withManager bool, who *tenant.Replica) error {
-	in, told, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+	in, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
 	if who.Members = append(who.Members, in...); err != nil {
 		return err
 	}
+	boss := &u.ManagerID
 	if withManager {
-		boss, named, err := m.managerOf(ctx, u.ID)
-		if err != nil {
+		if boss, err = m.managerOf(ctx, u.ID); err != nil {
 			return err
 		}
-		if named {
-			u.ManagerID = boss
-		}
-		told = told && named
 	}
-	if told {
+	if boss != nil {
+		u.ManagerID = *boss
+	}
+	if in != nil && boss != nil {
 		who.Settled = append(who.Settled, u.ID)
 	}
 	return nil

@@ -346,8 +346,12 @@ func (s *settings) copy(ctx context.Context, from source, p Pair) (out Output, e
 // entra copies the directory, then the applications, which name what is in it.
 func (s *settings) entra(ctx context.Context, from *graph.Client, p Pair, out *Output, told func(int)) error {
 	m := &tenantmirror.Mirror{Tenant: p.Tenant, Graph: from, Progress: told}
-	if _, err := m.Pull(ctx); err != nil {
+	pulled, err := m.Pull(ctx)
+	if err != nil {
 		return err
+	}
+	for _, x := range pulled.LeftOut {
+		out.NotCopied = append(out.NotCopied, x.String())
 	}
 	own, err := signin.Settings{
 		GraphURL: p.Tenant.GraphURL(), LoginURL: p.Tenant.URL + "/" + p.Tenant.Organization.ID,

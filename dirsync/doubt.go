@@ -1,0 +1,117 @@
+package dirsync
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/refusal"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/mirror"
+)
+
+// noteDoubt is the name of the note since when the source, or something of it, could not be read.
+const noteDoubt = "sync/doubt"
+
+// inStep is whether the target is known to have what the source has: what the state says, unless
+// the source was not read, or not all of it.
+func (s *Synchronizer) inStep(ctx context.Context, unread bool) (tenant.InStep, error) {
+	now, err := s.config.State.InStep(ctx, s.job.ID)
+	if err != nil {
+		return now, err
+	}
+	since, err := s.doubtSince(ctx, unread || len(s.leftOut) > 0)
+	if since.IsZero() || err != nil {
+		return now, err
+	}
+	if now.Equal || since.Before(now.Since) {
+		now.Since = since
+	}
+	now.Equal = false
+	return now, nil
+}
+
+// doubtSince notes whether there is a doubt about the source, and returns since when; zero: there
+// is none.
+func (s *Synchronizer) doubtSince(ctx context.Context, doubted bool) (since time.Time, err error) {
+	text, err := s.config.State.Note(ctx, noteDoubt)
+	if err != nil || (text == "" && !doubted) {
+		return time.Time{}, err
+	}
+	if !doubted {
+		return time.Time{}, s.config.State.SetNote(ctx, tenant.Note{Name: noteDoubt})
+	}
+	now := s.config.State.Now().UTC()
+	if since, err = time.Parse(time.RFC3339Nano, text); err == nil && !since.After(now) {
+		return since, nil
+	}
+	return now, s.config.State.SetNote(ctx, tenant.Note{Name: noteDoubt, Text: now.Format(time.RFC3339Nano)})
+}
+
+// tellLeftOut says once of each object that cannot be read.
+func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) error {
+	out := map[tenant.Mark]bool{}
+	for _, x := range s.leftOut {
+		if out[x.Mark] = true; s.toldOut[x.Mark] {
+			continue
+		}
+		name, err := s.nameOf(ctx, x)
+		if err != nil {
+			return err
+		}
+		e.OnEntry(provisioning.Entry{
+			Time:    e.Now(),
+			Ref:     provisioning.Ref{Kind: provisioning.Kind(x.Mark.Kind), ID: string(x.Mark.ID)},
+			Name:    name,
+			Action:  provisioning.Other,
+			Outcome: provisioning.Skipped,
+			Code:    "SourceUnreadable",
+			Reason:  "the source does not let it be read, and it stays as it was known; it is tried again: " + x.Why,
+		})
+	}
+	s.toldOut = out
+	return nil
+}
+
+// nameOf is what an object is called here that cannot be read there.
+func (s *Synchronizer) nameOf(ctx context.Context, x mirror.LeftOut) (string, error) {
+	name := string(x.Mark.ID)
+	var err error
+	if x.Mark.Kind == tenant.KindGroup {
+		var g tenant.Group
+		if g, err = s.config.State.Group(ctx, tenant.GroupID(name)); err == nil {
+			name = g.DisplayName
+		}
+	} else {
+		var u tenant.User
+		if u, err = s.config.State.User(ctx, tenant.UserID(name)); err == nil {
+			name = u.UserPrincipalName
+		}
+	}
+	if refusal.KindOf(err) == refusal.NotFound {
+		err = nil
+	}
+	return name, err
+}
+
+// tellMissing says once which groups are followed no more, since they were deleted.
+func (s *Synchronizer) tellMissing(e *provisioning.Engine) {
+	maps.DeleteFunc(s.told, func(name string, _ bool) bool { return s.missing[name] == "" })
+	for _, name := range slices.Sorted(maps.Keys(s.missing)) {
+		if s.told[name] {
+			continue
+		}
+		s.told[name] = true
+		e.OnEntry(provisioning.Entry{
+			Time:    e.Now(),
+			Ref:     provisioning.Ref{Kind: provisioning.Group, ID: string(s.missing[name])},
+			Name:    name,
+			Action:  provisioning.Other,
+			Outcome: provisioning.Skipped,
+			Code:    "FollowedGroupGone",
+			Reason:  "it was deleted at the source, and nobody is in scope by it any more; take it out of --group",
+		})
+	}
+}
