@@ -1,9 +1,11 @@
 package dirsync
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/terminal"
 )
 
 // Line says of one object what was done or failed, for programs: fields are added, never changed or
@@ -74,6 +76,19 @@ func Describe(e provisioning.Entry) Line {
 		line.Changes = append(line.Changes, LineChange(c))
 	}
 	return line
+}
+
+// Rest says that a cycle could not do all; nil: it did.
+func (r Report) Rest() error {
+	switch {
+	case r.Failed > 0:
+		return errors.New(terminal.Counted("%d {object|objects} failed; the next run tries again", r.Failed))
+	case r.Unread > 0:
+		return errors.New(terminal.Counted(
+			"%d {object|objects} of the source cannot be read; the next run tries again", r.Unread,
+		))
+	}
+	return nil
 }
 
 // Summary sums the cycle up.

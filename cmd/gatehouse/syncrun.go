@@ -63,14 +63,8 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 		return err
 	case s.dryRun && report.Changes:
 		return errChanges
-	case report.Failed > 0:
-		return errors.New(terminal.Counted("%d {object|objects} failed; the next run tries again", report.Failed))
-	case report.Unread > 0:
-		return errors.New(terminal.Counted(
-			"%d {object|objects} of the source cannot be read; the next run tries again", report.Unread,
-		))
 	}
-	return nil
+	return report.Rest()
 }
 
 // acceptFirst shows what a first cycle would do at a target that has people already, and asks,
