@@ -64,7 +64,8 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{
 		"tenant/tenanttest",
-		"audit audit/audittest authn graph refusal tenant tenant/server tenant/store tenant/syncjobs web/webtest",
+		"audit audit/audittest authn graph refusal sqldb/sqldbtest tenant tenant/server tenant/store " +
+			"tenant/syncjobs web/webtest",
 	},
 	{"web/webtest", ""},
 	{"internal/killtest", "adminapi connect graph scim"},

@@ -18,7 +18,7 @@ func TestHashesLeaveNoGarbage(t *testing.T) {
 	before := inUse()
 	for range 10 {
 		CheckPassword("", "a guess")
-		if now := inUse(); now > before+argonMemory<<10 {
+		if now := inUse(); now > before+uint64(cost.memory)<<10 {
 			t.Fatalf("%d MiB more than before are in use", (now-before)>>20)
 		}
 	}

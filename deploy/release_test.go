@@ -59,11 +59,11 @@ var releases = sync.OnceValues(func() (r release, err error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	for _, folder := range left {
-		_ = os.RemoveAll(folder)
-	}
-	os.Exit(code)
+	sqldbtest.Main(m, func() {
+		for _, folder := range left {
+			_ = os.RemoveAll(folder)
+		}
+	})
 }
 
 // left are folders that several tests use.

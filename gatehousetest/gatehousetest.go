@@ -50,6 +50,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
+func init() { authn.HashCheaply() }
+
 // Pair is a center and a tenant that serve until Close. The fields of Output say how to reach them,
 // and who and what is there: they are the same as those of the JSON of gatehouse demo --json.
 type Pair struct {

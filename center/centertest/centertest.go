@@ -10,13 +10,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
 // Actor is who the tests act as.
@@ -28,16 +28,26 @@ var Actor = audit.Actor{
 	RequestID: "test-request",
 }
 
+func init() { authn.HashCheaply() }
+
 // New returns a center on a fresh SQLite store, as if it were reached at url.
 func New(t testing.TB, url string) *center.Center {
 	t.Helper()
 	return On(t, fresh(t), url)
 }
 
+var migrated sqldbtest.Migrated
+
 // fresh is an empty store on SQLite.
 func fresh(t testing.TB) center.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "center.db"))
+	s, err := store.Open(context.Background(), migrated.Copy(t, func(path string) error {
+		s, err := store.Open(context.Background(), path)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
+func TestMain(m *testing.M) { sqldbtest.Main(m) }
+
 // TestTheSettingsSayHowLongEventsAreKept at all nodes: what a node was told that keeps them for
 // longer, and which it is; and that nothing is removed while the clock is doubted.
 func TestTheSettingsSayHowLongEventsAreKept(t *testing.T) {

@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
@@ -36,10 +36,20 @@ const (
 	Password  = "Correct horse 1!"
 )
 
+var migrated sqldbtest.Migrated
+
+func init() { authn.HashCheaply() }
+
 // New returns a tenant on a fresh SQLite store, as if it were reached at url.
 func New(t testing.TB, address string) *tenant.Tenant {
 	t.Helper()
-	s, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "tenant.db"))
+	s, err := store.Open(context.Background(), migrated.Copy(t, func(path string) error {
+		s, err := store.Open(context.Background(), path)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Package tenanttest makes real tenants for tests: New makes one, Serve serves all its doors over
 // HTTP. It also holds the contract suite that every tenant.Store must pass.
 //
-// It may import audit, audit/audittest, authn, graph, refusal, tenant, tenant/server, tenant/store,
-// tenant/syncjobs and web/webtest.
+// It may import audit, audit/audittest, authn, graph, refusal, sqldb/sqldbtest, tenant,
+// tenant/server, tenant/store, tenant/syncjobs and web/webtest.
 package tenanttest
 
 import (
