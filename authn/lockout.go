@@ -25,6 +25,12 @@ const clocksApart = 24 * time.Hour //bound:none of a comparison
 // has begun is over then, and what it was the last to do was never done.
 func Ahead(noted, now time.Time) bool { return noted.Sub(now) > clocksApart }
 
+// Within says whether less than d has passed since a moment was noted. What a clock has noted that
+// was ahead is not waited for.
+func Within(d time.Duration, noted, now time.Time) bool {
+	return now.Sub(noted) < d && !Ahead(noted, now)
+}
+
 // Locked says whether an attempt at now must be refused without looking at the password. A wait
 // that is longer than any was noted by a clock that was ahead: it is over.
 func (l Lockout) Locked(now time.Time) bool {

@@ -42,8 +42,12 @@ func NewTOTP(issuer, account string) (TOTP, error) {
 
 // CheckTOTP says whether code is the one of now, of the step before or of the one after, and which
 // step that is. A step that is not after last, the one of the code that was accepted last, is
-// refused: a code is used once (RFC 6238 §5.2).
+// refused: a code is used once (RFC 6238 §5.2). One that was accepted by a clock that was ahead is
+// not: until then every code would be refused.
 func CheckTOTP(secret, code string, now time.Time, last int64) (step int64, ok bool) {
+	if Ahead(time.Unix(last*totpPeriod, 0), now) {
+		last = 0
+	}
 	for i := int64(-1); i <= 1; i++ {
 		at := now.Add(time.Duration(i) * totpPeriod * time.Second)
 		want, err := totp.GenerateCodeCustom(

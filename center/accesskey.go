@@ -228,7 +228,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 // said that it was used. It writes at most once a minute.
 func (c *Center) AccessKeyUsed(ctx context.Context, id string, last time.Time, service, address string) error {
 	now := c.now()
-	if now.Sub(last) < lastUsedStep {
+	if authn.Within(lastUsedStep, last, now) {
 		return nil
 	}
 	return c.noteUse(ctx, func(tx Tx) error {

@@ -54,7 +54,7 @@ func (c *Center) CheckRole(ctx context.Context) (bool, error) {
 	var set PermissionSet
 	var revoked []RoleRevocation
 	next := func(r Reader) (err error) {
-		p, err = r.LeastChecked(c.now().Add(-driftEach))
+		p, err = r.LeastChecked(c.now().Add(-driftEach), c.now().Add(longerThanAll))
 		return err
 	}
 	err := c.Store.Get(ctx, next)

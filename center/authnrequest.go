@@ -82,10 +82,16 @@ func (c *Center) outgoing(outstanding string, request AuthnRequest, to IdPConfig
 	return Outgoing{request, to, authn.Secret(strings.Join(kept, outstandingStop))}, nil
 }
 
+// waits says whether a request may be answered still. One that waits for longer than any was made
+// by a clock that was ahead.
+func (r AuthnRequest) waits(now time.Time) bool {
+	return now.Before(r.ExpiresAt) && !authn.Ahead(r.ExpiresAt, now.Add(AuthnRequestLifetime))
+}
+
 // outstanding opens a request that a browser has kept, unless it is too old.
 func (c *Center) outstanding(sealed string) (r AuthnRequest, ok bool) {
 	plain, err := c.Sealer.Open(requestPurpose, sealed)
-	return r, err == nil && json.Unmarshal(plain, &r) == nil && c.now().Before(r.ExpiresAt)
+	return r, err == nil && json.Unmarshal(plain, &r) == nil && r.waits(c.now())
 }
 
 // consumeAssertion checks what takes memory: that an assertion is used once, and that the request

@@ -403,31 +403,15 @@ func TestLinksInMails(t *testing.T) {
 func TestNobodyIsFloodedWithMailOrKeepsBrowsersWithoutEnd(t *testing.T) {
 	d := newDirectory(t)
 	d.settings(func(s *center.SignInSettings) { s.MFA = center.MFANever })
-	asked := func(want string) {
-		t.Helper()
-		d.ForgotPassword(d.ctx, fromHome, "ada")
-		deadline := time.Now().Add(10 * time.Second)
-		for {
-			events, err := d.Events(d.ctx, center.EventQuery{Limit: 1})
-			d.must(err)
-			if len(events) == 1 && events[0].Action == "ForgotPassword" && events[0].Code == want {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("the last event is %+v, want %q", events, want)
-			}
-			time.Sleep(time.Millisecond) // a poll: it is done after the request
-		}
-	}
-	asked("")
+	d.forgets("")
 	first := link(t, <-d.mail.sent)
 	d.now = d.now.Add(time.Minute)
-	asked(center.LinkSent.String())
+	d.forgets(center.LinkSent.String())
 	if _, err := d.PasswordTicket(d.ctx, first); err != nil || len(d.mail.sent) > 0 {
 		t.Errorf("the first link is %v, %d more mails", err, len(d.mail.sent))
 	}
 	d.now = d.now.Add(time.Minute)
-	asked("")
+	d.forgets("")
 	<-d.mail.sent
 
 	oldest := d.signIn(fromHome, center.Browser{}, center.StepDone, refusal.None).Known.Reveal()

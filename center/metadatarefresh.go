@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
 
@@ -43,7 +44,7 @@ func (c *Center) WatchMetadata(ctx context.Context, by audit.Actor, address stri
 
 // WatchDue returns the address that is to be looked at now; empty when none is.
 func (s IdentitySource) WatchDue(now time.Time) string {
-	if s.IdP == nil || s.Watch == nil || now.Before(s.Watch.FetchedAt.Add(watchEach)) {
+	if s.IdP == nil || s.Watch == nil || authn.Within(watchEach, s.Watch.FetchedAt, now) {
 		return ""
 	}
 	return s.Watch.URL

@@ -310,11 +310,11 @@ func (c *Center) ForgotPassword(ctx context.Context, by audit.Actor, name string
 			if err != nil {
 				return name, err
 			}
-			if slices.ContainsFunc(sent, func(t Ticket) bool { return c.now().Before(t.CreatedAt.Add(linkEach)) }) {
+			if slices.ContainsFunc(sent, func(t Ticket) bool { return authn.Within(linkEach, t.CreatedAt, c.now()) }) {
 				return name, &refusal.Error{Code: LinkSent, Subject: name}
 			}
 			if u.AddressIsNew(c.now()) {
-				return name, &refusal.Error{Code: AddressNew, Subject: u.UserName}
+				return name, keeping(&refusal.Error{Code: AddressNew, Subject: u.UserName}, c.dateAddress(tx, u))
 			}
 			mail, err = c.passwordLink(tx, u, secret)
 			return name, err

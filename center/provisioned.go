@@ -58,8 +58,9 @@ type ProvisionedQuery struct {
 type provisionedReader interface {
 	Provisioned(account, permissionSet string) (Provisioned, error)
 	ProvisionedRoles(ProvisionedQuery) ([]Provisioned, error)
-	// LeastChecked is the role that was compared with IAM longest ago, before a time.
-	LeastChecked(before time.Time) (Provisioned, error)
+	// LeastChecked is the role that was compared with IAM longest ago, before a time. What is later
+	// than never was noted by a clock that was ahead: it was not compared.
+	LeastChecked(before, never time.Time) (Provisioned, error)
 }
 
 // provisionedWriter writes which roles accounts have.

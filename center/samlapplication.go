@@ -259,7 +259,7 @@ func (c *Center) SealSAMLRequest(ctx context.Context, r SAMLRequest) (string, er
 func (c *Center) OpenSAMLRequest(arn, sealed string) (r SAMLRequest, err error) {
 	plain, err := c.Sealer.Open(samlRequestPurpose, sealed)
 	if err != nil || json.Unmarshal(plain, &r) != nil || r.ARN != arn ||
-		c.now().After(r.AskedAt.Add(samlRequestLifetime)) {
+		!authn.Within(samlRequestLifetime, r.AskedAt, c.now()) {
 		return r, &refusal.Error{Code: SAMLRequestInvalid, Subject: arn,
 			Detail: "it waited too long, or is of another application"}
 	}

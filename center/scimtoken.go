@@ -260,7 +260,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 			Subject: token.ID,
 			Detail:  "expired at " + token.ExpiresAt.Format(time.RFC3339),
 		}
-	case now.Sub(token.LastUsedAt) < lastUsedStep:
+	case authn.Within(lastUsedStep, token.LastUsedAt, now):
 		return token, nil
 	}
 	return token, c.noteUse(ctx, func(tx Tx) error {
@@ -310,7 +310,7 @@ func (c *Center) WarnOfExpiry(ctx context.Context) error {
 		}
 		now := c.now()
 		for _, t := range tokens {
-			if !t.ExpiresSoon(now) || now.Sub(t.WarnedAt) < t.warnEach(now) {
+			if !t.ExpiresSoon(now) || authn.Within(t.warnEach(now), t.WarnedAt, now) {
 				continue
 			}
 			t.WarnedAt = now

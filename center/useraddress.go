@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
@@ -19,6 +20,17 @@ const addressProves = 24 * time.Hour //bound:life an email address that is too n
 // AddressIsNew says whether the user's email address was changed so recently that it proves nobody.
 func (u User) AddressIsNew(now time.Time) bool {
 	return !u.AddressChangedAt.IsZero() && now.Before(u.AddressChangedAt.Add(addressProves))
+}
+
+// dateAddress has an address count as new for a day from now, where a clock has noted its change
+// that was ahead: it would count as new until then.
+func (c *Center) dateAddress(tx Tx, u User) error {
+	now := c.now()
+	if !authn.Ahead(u.AddressChangedAt, now) {
+		return nil
+	}
+	u.AddressChangedAt = now
+	return tx.PutUserKeepingKeys(u)
 }
 
 // firstAddressSince is how new the address is that somebody makes a user with: zero for who may

@@ -38,7 +38,7 @@ const longestRun = 24 * time.Hour //bound:life what another run on this machine 
 // underWay says whether another run is still about it. Who has the lock is alone. Where no run has
 // ever taken one, such as an earlier release's, its process tells.
 func (p *Plan) underWay(m madeToken) bool {
-	if p.cfg.held || time.Since(m.At) > longestRun {
+	if p.cfg.held || time.Since(m.At).Abs() > longestRun {
 		return false
 	}
 	if is, known := p.heldElsewhere(); known {
@@ -49,7 +49,7 @@ func (p *Plan) underWay(m madeToken) bool {
 
 // underWay says whether the process that made it is there still, on this machine.
 func (m madeToken) underWay() bool {
-	if m.Process == 0 || m.Process == os.Getpid() || time.Since(m.At) > longestRun {
+	if m.Process == 0 || m.Process == os.Getpid() || time.Since(m.At).Abs() > longestRun {
 		return false
 	}
 	process, err := os.FindProcess(m.Process)

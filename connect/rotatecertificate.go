@@ -379,7 +379,7 @@ func (c *certificateRotation) finish(ctx context.Context, old []ofTenant) error 
 // know: since now, unless it has noted that before. Another machine, a person or a run that was
 // killed may have made it active a moment ago.
 func (c *certificateRotation) see() {
-	if c.prover == nil && c.plan.signing().ID != c.active.id() { // which remembers it itself
+	if c.prover == nil && c.plan.signing().ID != c.active.id() { // a prover remembers it itself
 		c.plan.rememberSigning(c.active.id())
 	}
 }
@@ -414,8 +414,9 @@ type signing struct {
 
 // signing is what the last run has remembered of it.
 func (p *Plan) signing() (s signing) {
-	if file := p.file("-signing"); file == "" || ReadFile(file, &s) != nil {
-		return signing{}
+	file := p.file("-signing")
+	if file == "" || ReadFile(file, &s) != nil || s.At.After(p.cfg.Now().Add(ClockSkew)) {
+		return signing{} // of a time to come, a clock has noted it that was ahead
 	}
 	return s
 }

@@ -70,7 +70,7 @@ func (s *Synchronizer) repairDue(ctx context.Context, every time.Duration) bool 
 		s.config.Log.WarnContext(ctx, "when the last repair was is not known", "error", err)
 		return false
 	}
-	return s.config.State.Now().Sub(last) >= every
+	return s.config.State.Now().Sub(last).Abs() >= every // or the clock was ahead then
 }
 
 // repaired remembers that a repair has ended now.

@@ -314,7 +314,7 @@ func (p *postgres) drop(opened int64) {
 // were opened while it was the one. Now and then one request looks.
 func (p *postgres) findsAnother() bool {
 	last := p.looked.Load()
-	if time.Since(time.Unix(0, last)) < lookEach || !p.looked.CompareAndSwap(last, time.Now().UnixNano()) {
+	if time.Since(time.Unix(0, last)).Abs() < lookEach || !p.looked.CompareAndSwap(last, time.Now().UnixNano()) {
 		return false
 	}
 	config := p.pool.Config().ConnConfig

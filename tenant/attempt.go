@@ -211,6 +211,12 @@ type KnownBrowser struct {
 	ExpiresAt time.Time
 }
 
+// isKnown says whether a browser is known still. One that is known for longer than any was noted by
+// a clock that was ahead.
+func (b KnownBrowser) isKnown(now time.Time) bool {
+	return now.Before(b.ExpiresAt) && !authn.Ahead(b.ExpiresAt, now.Add(knownLifetime))
+}
+
 // knownLifetime is how long a browser is known after it was last signed in with.
 //
 //bound:life the mark of a browser that is known at the tenant
@@ -226,7 +232,7 @@ func (p *Password) browserIndex(secret string, now time.Time) int {
 		return -1
 	}
 	digest := authn.Digest(secret)
-	return slices.IndexFunc(p.Known, func(b KnownBrowser) bool { return b.Digest == digest && now.Before(b.ExpiresAt) })
+	return slices.IndexFunc(p.Known, func(b KnownBrowser) bool { return b.Digest == digest && b.isKnown(now) })
 }
 
 // lockout is the memory of wrong passwords that counts for a browser.

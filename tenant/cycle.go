@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/names"
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -157,7 +158,9 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 	}
 	entered = j.Quarantine == nil || j.Quarantine.Reason != reason
 	if j.Quarantine != nil {
-		q.Began, q.Tries = j.Quarantine.Began, j.Quarantine.Tries+1
+		if q.Tries = j.Quarantine.Tries + 1; !authn.Ahead(j.Quarantine.Began, q.Began) { // otherwise it would not end
+			q.Began = j.Quarantine.Began
+		}
 	}
 	q.NextAttempt = t.now().Add(quarantineWaits[min(q.Tries, len(quarantineWaits)-1)])
 	if !entered && j.HoldsBack(t.now()) { // this was no attempt

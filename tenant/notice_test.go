@@ -221,6 +221,35 @@ func TestAClockThatJumpsSwitchesNoJobOff(t *testing.T) {
 	}
 }
 
+// TestAQuarantineOfATimeToComeEnds after four weeks all the same, counted from when the clock was
+// right again.
+func TestAQuarantineOfATimeToComeEnds(t *testing.T) {
+	t.Parallel()
+	w := newNotified(t)
+	by := w.node()
+	address, token := "https://target.example/scim", "secret"
+	e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
+	e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
+	if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	right := w.now
+	w.now = right.AddDate(1, 0, 0)
+	w.fails(by, tenant.QuarantineException)
+	w.now = right
+	for _, x := range []struct {
+		days int
+		want tenant.JobState
+	}{{0, tenant.JobActive}, {27, tenant.JobActive}, {29, tenant.JobPaused}} {
+		sweepUntil(t, by, &w.now, right.AddDate(0, 0, x.days))
+		w.fails(by, tenant.QuarantineException)
+		j, err := by.Job(t.Context(), w.job.ServicePrincipalID, w.job.ID)
+		if err != nil || j.State != x.want {
+			t.Errorf("after %d days the job is %s, %v", x.days, j.State, err)
+		}
+	}
+}
+
 // TestANodeThatStoodStillConcludesOnlyWhatItHolds: it slept while it mailed, and another node has
 // taken the notice meanwhile. Only that the mail server has it counts.
 func TestANodeThatStoodStillConcludesOnlyWhatItHolds(t *testing.T) {

@@ -121,7 +121,7 @@ func (s *Sandbox) Session(accessKeyID, token string) (RoleSession, error) {
 	if err != nil || json.Unmarshal(plain, &session) != nil || !authn.Equal(session.AccessKeyID, accessKeyID) {
 		return RoleSession{}, ErrInvalid
 	}
-	if !s.Now().Before(session.Expiration) {
+	if now := s.Now(); !now.Before(session.Expiration) || authn.Ahead(session.IssuedAt, now) {
 		return RoleSession{}, ErrExpired
 	}
 	return session, nil

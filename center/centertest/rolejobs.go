@@ -84,7 +84,7 @@ func roleJobs(t *testing.T, s center.Store) {
 		if next.RoleName != "P2" || again.RoleName != "R0" || ahead.RoleName != "R0" {
 			t.Errorf("next is %+v, when the lease has ended %+v, of a clock that was ahead %+v", next, again, ahead)
 		}
-		least, e3 := r.LeastChecked(at(1))
+		least, e3 := r.LeastChecked(at(1), at(99))
 		if least.RoleName != "P1" || !least.CheckedAt.IsZero() {
 			t.Errorf("the least checked role is %+v", least)
 		}
@@ -105,12 +105,13 @@ func driftIsKept(t *testing.T, s center.Store) {
 			!drifted[0].CheckedAt.Equal(at(60)) {
 			t.Errorf("drifted are %+v", drifted)
 		}
-		least, e2 := r.LeastChecked(at(60))
+		least, e2 := r.LeastChecked(at(60), at(99))
+		ahead, e4 := r.LeastChecked(at(0), at(59))
 		n, e3 := r.CountRoleWaits("q1")
-		if least.RoleName != "P2" || n != 0 {
-			t.Errorf("the least checked is %+v, %d wait", least, n)
+		if least.RoleName != "P2" || ahead.RoleName != "P1" || n != 0 {
+			t.Errorf("the least checked is %+v, by a clock that was ahead %+v; %d wait", least, ahead, n)
 		}
-		return errors.Join(err, e2, e3)
+		return errors.Join(err, e2, e3, e4)
 	})
 	update(t, s, func(tx center.Tx) error { return tx.ForgetChecks(one) })
 	view(t, s, func(r center.Reader) error {

@@ -136,9 +136,10 @@ func (t tx) CountRoleWaits(request string) (int, error) {
 	return t.Count(`SELECT COUNT(*) FROM role_waits WHERE request = $1`, request)
 }
 
-func (t tx) LeastChecked(before time.Time) (p center.Provisioned, err error) {
+func (t tx) LeastChecked(before, never time.Time) (p center.Provisioned, err error) {
 	return t.oneProvisioned(
-		selectProvisioned+` WHERE r.checked < $1 ORDER BY r.checked, r.role_name LIMIT 1`, before.UnixMilli(),
+		selectProvisioned+` WHERE r.checked < $1 OR r.checked > $2 ORDER BY r.checked, r.role_name LIMIT 1`,
+		before.UnixMilli(), never.UnixMilli(),
 	)
 }
 

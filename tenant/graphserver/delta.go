@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -122,9 +123,10 @@ func openDelta(r request, into any) error {
 
 var errToken = badRequest("Badly formed token.")
 
-// fresh refuses a link that is too old to go on from.
+// fresh refuses a link that is too old to go on from. How old one is that a clock has made which
+// was ahead, nobody knows.
 func (h *Handler) fresh(r request, issued int64) error {
-	if h.Tenant.Now().Sub(time.Unix(issued, 0)) <= tenant.DeltaLife {
+	if authn.Within(tenant.DeltaLife, time.Unix(issued, 0), h.Tenant.Now()) {
 		return nil
 	}
 	return &wireError{

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
+	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/server"
 )
 
 type deltaPage struct {
@@ -183,6 +186,26 @@ func TestLinksOfOtherDeltas(t *testing.T) {
 		status, header, text := e.Ask(http.MethodGet, links[path], nil)
 		if status != http.StatusGone || !strings.HasSuffix(header.Get("Location"), path) {
 			t.Errorf("%s, old: %d %s", path, status, text)
+		}
+	}
+}
+
+// TestADeltaLinkOfATimeToComeIsGone: how old a link is that a clock has made which was ahead,
+// nobody knows. What has changed since then may be forgotten, such as who has left.
+func TestADeltaLinkOfATimeToComeIsGone(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	e := newDirectory(t, 3, 1, func(x *tenant.Tenant, _ *server.Config) {
+		x.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	for by, want := range map[time.Duration]int{
+		time.Hour: http.StatusOK, 30 * 24 * time.Hour: http.StatusGone,
+	} {
+		ahead.Store(int64(by))
+		_, link := deltas(directory{e.server.Graph(), e.server}, "/users/delta?$deltatoken=latest")
+		ahead.Store(0)
+		if status, _, body := e.Ask(http.MethodGet, link, nil); status != want {
+			t.Errorf("made %s ahead: %d %s", by, status, body)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (l *Rehearsal) admit(now time.Time) (wait int) {
 	if l.Requests == 0 {
 		return 0
 	}
-	if now.Sub(l.since) >= throttleWindow {
+	if now.Sub(l.since).Abs() >= throttleWindow { // or the clock was set back
 		l.since, l.passed = now, 0
 	}
 	if l.passed++; l.passed <= l.Requests {
