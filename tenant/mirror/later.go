@@ -104,6 +104,7 @@ func (m *Mirror) leaveOut(ctx context.Context, mark tenant.Mark, err error) erro
 	if kept := m.putLater(ctx, list, look); kept != nil {
 		return kept
 	}
+	m.tried[mark] = true
 	return errLeftOut
 }
 
@@ -141,7 +142,15 @@ func (m *Mirror) leftOut(ctx context.Context) (out []LeftOut, err error) {
 	return out, err
 }
 
-// lookAgain looks at those of a kind whose time has come.
+// retold is what the source has told, in this pull, of an object that could not be read, unless it
+// was asked for since and could not be read again.
+func (m *Mirror) retold(s second) (there, told bool) {
+	there, told = m.met[s.Mark]
+	return there, told && s.Why != "" && !m.tried[s.Mark]
+}
+
+// lookAgain looks at those of a kind whose time has come, or of which the source has told since.
+// What is gone by that is not looked for.
 func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 	list, err := m.toCome(ctx)
 	if err != nil {
@@ -151,13 +160,16 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 	var due []second
 	for _, s := range list {
 		longest := lookLater << min(max(s.Tries-1, 0), maxDoublings)
-		if s.Mark.Kind == kind && (!s.At.After(now) || s.At.Sub(now) > longest) { // or the clock was set back
+		come := !s.At.After(now) || s.At.Sub(now) > longest // or the clock was set back
+		if _, told := m.retold(s); s.Mark.Kind == kind && (come || told) {
 			due = append(due, s)
 		}
 	}
 	for _, s := range due {
-		if err := m.look(ctx, s); err != nil && !errors.Is(err, errLeftOut) {
-			return err
+		if there, told := m.retold(s); there || !told {
+			if err := m.look(ctx, s); err != nil && !errors.Is(err, errLeftOut) {
+				return err
+			}
 		}
 		list, err := m.toCome(ctx) // it may be in it once more
 		if err != nil {

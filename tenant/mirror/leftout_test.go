@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -112,6 +113,44 @@ func (p *pages) leftOut(path string, want bool) {
 	if want != (len(list) == 1) || (want && (string(list[0].Mark.ID) != strings.Split(path, "/")[2] ||
 		!strings.Contains(list[0].Why, "Microsoft Graph answered"))) {
 		p.t.Errorf("left out are %v", list)
+	}
+}
+
+// TestWhatTheSourceTellsOfWhatWasLeftOutCounts: somebody was restored, and could not be read. They
+// are left out no longer as soon as the source says that they are gone, or lets them be read.
+func TestWhatTheSourceTellsOfWhatWasLeftOutCounts(t *testing.T) {
+	t.Parallel()
+	ada := `{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true,"jobTitle":"Dr"}`
+	removed := func(reason string) string { return `{"id":"a","@removed":{"reason":"` + reason + `"}}` }
+	without := strings.NewReplacer("a=ada@x*(Dr,b,e,1) ", "", "G:ah", "G:h").Replace(began)
+	disabled := strings.Replace(began, "ada@x*", "ada@x", 1)
+	odd := `422 {"error":{"code":"Odd","message":"no"}}`
+	for name, c := range map[string]struct{ told, one, want string }{
+		"gone for good":            {removed("deleted"), odd, without},
+		"deleted again":            {removed("changed"), odd, disabled},
+		"there, and can be read":   {ada, ada, began},
+		"there, and cannot be yet": {ada, odd, disabled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			for i, told := range []string{removed("changed"), ada} {
+				p.want(map[string]string{
+					fmt.Sprint("/users/delta?d", i+1): `{"value":[` + told + `],
+						"@odata.deltaLink":"HOST/users/delta?d` + fmt.Sprint(i+2) + `"}`,
+					"/users/a": odd,
+				}, disabled)
+			}
+			p.leftOut("/users/a", true)
+			p.want(map[string]string{
+				"/users/delta?d3":   `{"value":[` + c.told + `],"@odata.deltaLink":"HOST/users/delta?d4"}`,
+				"/users/a":          c.one,
+				"/users/a/memberOf": `{"value":[{"@odata.type":"#microsoft.graph.group","id":"g"}]}`,
+				"/users/a/manager":  `{"id":"b"}`,
+			}, c.want)
+			p.leftOut("/users/a", c.want == disabled && c.told == ada)
+		})
 	}
 }
 

@@ -31,8 +31,9 @@ type Mirror struct {
 	read      int
 	lookedFor bool // who has lost their name, once
 
-	// In this pull: who has come, and was there; and who was named as member or manager.
-	met, named map[tenant.Mark]bool
+	// In this pull: who has come, and was there; who was named as member or manager; and who was
+	// asked for, and could not be read.
+	met, named, tried map[tenant.Mark]bool
 }
 
 // Pulled is what a pull has found.
@@ -76,6 +77,7 @@ var collections = []collection{
 func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 	m.read = 0
 	m.met, m.named = map[tenant.Mark]bool{}, map[tenant.Mark]bool{}
+	m.tried = map[tenant.Mark]bool{}
 	var out Pulled
 	for _, c := range collections {
 		full, err := m.pull(ctx, c)
