@@ -121,7 +121,7 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (outcome, error) {
 	x.report.Unread = len(s.leftOut)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
 	defer cancel()
-	inStep, unread := s.inStep(last, x.unread != nil && ctx.Err() == nil)
+	inStep, unread := s.inStep(last, x.unread, ctx.Err() != nil)
 	x.report.InStep, err = inStep, errors.Join(err, x.failed, unread)
 	return x, err
 }

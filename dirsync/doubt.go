@@ -16,13 +16,14 @@ import (
 const noteDoubt = "sync/doubt"
 
 // inStep is whether the target is known to have what the source has: what the state says, unless
-// the source was not read, or not all of it.
-func (s *Synchronizer) inStep(ctx context.Context, unread bool) (tenant.InStep, error) {
+// the source was not read, or not all of it. A cycle that was told to end has not read it either,
+// and nobody knows why: it raises no doubt, and ends none.
+func (s *Synchronizer) inStep(ctx context.Context, unread error, ended bool) (tenant.InStep, error) {
 	now, err := s.config.State.InStep(ctx, s.job.ID)
 	if err != nil {
 		return now, err
 	}
-	since, err := s.doubtSince(ctx, unread || len(s.leftOut) > 0)
+	since, err := s.doubtSince(ctx, (unread != nil && !ended) || len(s.leftOut) > 0, unread == nil)
 	if since.IsZero() || err != nil {
 		return now, err
 	}
@@ -34,13 +35,13 @@ func (s *Synchronizer) inStep(ctx context.Context, unread bool) (tenant.InStep, 
 }
 
 // doubtSince notes whether there is a doubt about the source, and returns since when; zero: there
-// is none.
-func (s *Synchronizer) doubtSince(ctx context.Context, doubted bool) (since time.Time, err error) {
+// is none. Only who has read it ends one.
+func (s *Synchronizer) doubtSince(ctx context.Context, doubted, read bool) (since time.Time, err error) {
 	text, err := s.config.State.Note(ctx, noteDoubt)
 	if err != nil || (text == "" && !doubted) {
 		return time.Time{}, err
 	}
-	if !doubted {
+	if !doubted && read {
 		return time.Time{}, s.config.State.SetNote(ctx, tenant.Note{Name: noteDoubt})
 	}
 	now := s.config.State.Now().UTC()
@@ -49,6 +50,10 @@ func (s *Synchronizer) doubtSince(ctx context.Context, doubted bool) (since time
 	}
 	return now, s.config.State.SetNote(ctx, tenant.Note{Name: noteDoubt, Text: now.Format(time.RFC3339Nano)})
 }
+
+// heardOf says whether somebody is told of what a cycle does: not of one that is only tried before,
+// whose report has all.
+func (s *Synchronizer) heardOf(e *provisioning.Engine) bool { return e.DryRun == s.config.DryRun }
 
 // tellLeftOut says once of each object that cannot be read.
 func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) error {
@@ -71,7 +76,9 @@ func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) 
 			Reason:  "the source does not let it be read, and it stays as it was known; it is tried again: " + x.Why,
 		})
 	}
-	s.toldOut = out
+	if s.heardOf(e) {
+		s.toldOut = out
+	}
 	return nil
 }
 
@@ -103,7 +110,9 @@ func (s *Synchronizer) tellMissing(e *provisioning.Engine) {
 		if s.told[name] {
 			continue
 		}
-		s.told[name] = true
+		if s.heardOf(e) {
+			s.told[name] = true
+		}
 		e.OnEntry(provisioning.Entry{
 			Time:    e.Now(),
 			Ref:     provisioning.Ref{Kind: provisioning.Group, ID: string(s.missing[name])},

@@ -1,12 +1,14 @@
 package dirsync
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
+	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
@@ -107,6 +109,89 @@ func TestWithoutTheSourceNobodyKnowsThatTheSidesAreInStep(t *testing.T) {
 				t.Errorf("in the end %+v, and %+v before", r.InStep, began)
 			}
 		})
+	}
+}
+
+// TestWhoeverEndsACycleEndsNoDoubt: the source is away, and the sync is told to end while it asks.
+// Nothing was read, so the two sides are not in step, since when they were not. A doubt that nobody
+// had does not begin by that.
+func TestWhoeverEndsACycleEndsNoDoubt(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	config, graph, _ := byWays(t, from, to)
+	began := cycle(t, config, false).InStep
+	ended := func() tenant.InStep {
+		t.Helper()
+		s, err := Open(ctx, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, end := context.WithCancel(ctx)
+		graph.set(func(*http.Request) (*http.Response, error) {
+			end()
+			return nil, context.Canceled
+		})
+		r, err := s.Cycle(told, false)
+		if err == nil {
+			t.Error("it has read the source")
+		}
+		return r.InStep
+	}
+	if now := ended(); now != began {
+		t.Errorf("%+v, and %+v before", now, began)
+	}
+	graph.set(away)
+	s, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := s.Cycle(ctx, false)
+	if now := ended(); now.Equal || now != r.InStep {
+		t.Errorf("%+v, and %+v before", now, r.InStep)
+	}
+}
+
+// TestWhatAPreviewTellsIsToldAgain: somebody looks at what a cycle would do, and has it done. Who
+// is told of each object then hears also of what cannot be read, and of a followed group that is
+// gone.
+func TestWhatAPreviewTellsIsToldAgain(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	config, graph, _ := byWays(t, from, to)
+	config.Groups = []string{"Engineering", "Art"}
+	cycle(t, config, false)
+	deleting(t, from)
+	cycle(t, config, false)
+	if _, err := from.Restore(ctx, tenanttest.Actor, "u2", ""); err != nil {
+		t.Fatal(err)
+	}
+	from.deleteGroup(t, "g1")
+	graph.set(failsAt("/users/u2", func() (*http.Response, error) {
+		return answered(http.StatusUnprocessableEntity, `{"error":{"code":"Odd","message":"no"}}`), nil
+	}))
+	var told []string
+	config.OnEntry = func(e provisioning.Entry) {
+		if e.Code != "" {
+			told = append(told, e.Code)
+		}
+	}
+	s, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r, err := s.Preview(ctx, false)
+		if e := changes(t, r, "bob@example.com"); err != nil || e.Code != "SourceUnreadable" || len(told) > 0 {
+			t.Errorf("%+v, %v, told %v", r, err, told)
+		}
+	}
+	for range 2 {
+		if _, err := s.Cycle(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(told, " "); got != "SourceUnreadable FollowedGroupGone" {
+		t.Errorf("told %q", got)
 	}
 }
 
