@@ -110,7 +110,7 @@ func (p *Plan) plan() {
 	add(s.Job.ID != "", partJob, "exists", "create it", p.newJob)
 	add(
 		s.Connected && p.settingsDone(), partSaved, "saved, and Test Connection passes",
-		"create an access token, test the connection and save both with the scope “"+p.scopeName()+"”",
+		"create an access token, test the connection and save both with the scope “"+scopeName(p.syncAll())+"”",
 		p.saveCredentials,
 	)
 	on := isOn(s.Job) && s.Connected && p.settingsDone()
@@ -146,8 +146,8 @@ func (p *Plan) syncAll() bool {
 	return p.cfg.SyncAll
 }
 
-func (p *Plan) scopeName() string {
-	if p.syncAll() {
+func scopeName(all bool) string {
+	if all {
 		return "all users and groups"
 	}
 	return "assigned users and groups"

@@ -498,3 +498,61 @@ func TestTwoMachinesConnectAtOnce(t *testing.T) {
 		t.Errorf("after undo there are %+v, and the identity provider %q", left, o.inForce())
 	}
 }
+
+// TestAPlanThatIsMadeAgainOverwritesNothingNew: the steps have the same names as before somebody
+// was asked, and would overwrite what others have set meanwhile.
+func TestAPlanThatIsMadeAgainOverwritesNothingNew(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before, meanwhile func(other)
+		words             string
+	}{
+		"reply URLs": {
+			before:    func(o other) { o.application(appName) },
+			meanwhile: func(o other) { o.replies(o.applications()[0].ID, "https://one.example/acs") },
+			words:     "https://one.example/acs",
+		},
+		"a sign-on URL": {
+			before: func(o other) { o.application(appName) },
+			meanwhile: func(o other) {
+				o.Change(http.MethodPatch, "/servicePrincipals/"+o.principals()[0].ID,
+					map[string]any{"loginUrl": "https://elsewhere.example/start"}, nil)
+			},
+			words: "https://elsewhere.example/start",
+		},
+		"another identity provider":            {meanwhile: func(o other) { o.change() }, words: otherIssuer},
+		"another identity provider's metadata": {meanwhile: func(o other) { o.upload() }, words: otherIssuer},
+		"nothing":                              {meanwhile: func(other) {}},
+		"a certificate": {
+			before: func(o other) { o.application(appName) },
+			meanwhile: func(o other) {
+				o.Change(http.MethodPost, "/servicePrincipals/"+o.principals()[0].ID+"/addTokenSigningCertificate",
+					map[string]any{"displayName": "CN=Early"}, nil)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := other{pairtest.Start(t, gatehousetest.Unconnected()), t}
+			if test.before != nil {
+				test.before(o)
+			}
+			cfg := config(o.Ends, http.DefaultClient, "Engineering")
+			plan, err := connect.Observe(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.meanwhile(o)
+			now, err := plan.Again(t.Context(), cfg, connect.Observe)
+			if test.words == "" {
+				if err != nil || now.Pending() != plan.Pending() {
+					t.Errorf("it is %v", err)
+				}
+				return
+			}
+			if !errors.Is(err, connect.ErrMoved) || !strings.Contains(err.Error(), test.words) {
+				t.Errorf("it is %v; want %q", err, test.words)
+			}
+		})
+	}
+}

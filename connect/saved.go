@@ -74,8 +74,8 @@ func (p *Plan) SaveTo(file string) error {
 	return WriteFile(file, p.Save())
 }
 
-// ErrMoved says that a plan is not what was saved.
-var ErrMoved = errors.New("the world has moved since the plan was saved")
+// ErrMoved says that a plan is not what was saved, or agreed to.
+var ErrMoved = errors.New("the world has moved since the plan was made")
 
 // Matches fails when the plan is another one than was saved, and says how. A plan that was saved
 // for the copy of a pair, or for the pair that a copy is of, is the same plan: both have the same

@@ -306,12 +306,12 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	if err != nil {
 		return err
 	}
+	release := func() {}
+	defer func() { release() }()
 	if looks := s.dryRun || s.files.Out != ""; !looks {
-		release, err := cfg.Hold(ctx)
-		if err != nil {
+		if release, err = cfg.Hold(ctx); err != nil {
 			return err
 		}
-		defer release()
 	}
 	plan, err := connect.Observe(ctx, s.files.Over(cfg))
 	if err != nil {
@@ -333,17 +333,21 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 		return p.Differs
 	}
 	if changes > 0 {
-		confirmation := connect.Confirmation
 		if !s.accept {
-			if confirmation, err = terminal.Ask(p.In, p.Err, "Type ACCEPT to continue: "); err != nil {
+			release() // whoever is asked may go to lunch
+			release = func() {}
+			if err := p.confirmed(); err != nil {
 				return err
 			}
-			if confirmation != connect.Confirmation {
-				return errors.New("not confirmed; nothing was changed")
+			if release, err = cfg.Hold(ctx); err != nil {
+				return err
+			}
+			if plan, err = plan.Again(ctx, s.files.Over(cfg), connect.Observe); err != nil {
+				return err
 			}
 		}
 		fmt.Fprintln(out)
-		if err := plan.Apply(ctx, confirmation, plan.StepPrinter(out)); err != nil {
+		if err := plan.Apply(ctx, connect.Confirmation, plan.StepPrinter(out)); err != nil {
 			return fmt.Errorf("%w\nCompleted steps are kept. Run the command again to complete the rest", err)
 		}
 	}
@@ -355,6 +359,15 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	}
 	result.Print(io.MultiWriter(out, &last), changes)
 	return errors.Join(s.json(p, plan.Describe(changes, &result)), s.files.Proved(result))
+}
+
+// confirmed asks for the word.
+func (p Program) confirmed() error {
+	typed, err := terminal.Ask(p.In, p.Err, "Type "+connect.Confirmation+" to continue: ")
+	if err == nil && typed != connect.Confirmation {
+		err = errors.New("not confirmed; nothing was changed")
+	}
+	return err
 }
 
 // json prints one JSON object, where that was asked for.

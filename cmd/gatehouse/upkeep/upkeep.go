@@ -107,27 +107,36 @@ func (w World) rotation(
 		if err != nil {
 			return err
 		}
-		if !u.dryRun && r.Pending() > 0 { // a prompt that somebody has left open is in the way of this only
+		if !u.dryRun && r.Pending() > 0 { // what is not due needs nobody to end
 			release, err := cfg.Hold(ctx)
 			if err != nil {
 				return err
 			}
-			defer release()
-			if r, err = observe(ctx, cfg, when); err != nil {
+			h := held{cfg, release}
+			defer func() { h.release() }()
+			if r, err = observe(ctx, h.Config, when); err != nil {
 				return err
 			}
+			r.Print(u.out())
+			if r, err = agreed(ctx, u, &h, r, func() (*connect.Rotation, error) {
+				now, err := observe(ctx, h.Config, when)
+				if err != nil {
+					return nil, err
+				}
+				return now, now.Agrees(r)
+			}); err != nil {
+				return err
+			}
+		} else {
+			r.Print(u.out())
 		}
 		todo := r.Pending()
-		r.Print(u.out())
 		switch {
 		case u.dryRun:
 			return u.planned(r.Describe(), todo)
 		case todo == 0:
 			fmt.Fprintln(u.out(), "Nothing to do now.")
 			return u.planned(r.Describe(), 0)
-		}
-		if err := u.confirmed(); err != nil {
-			return err
 		}
 		if err := r.Apply(ctx, r.StepPrinter(u.out())); err != nil {
 			return unfinished(err)
@@ -181,6 +190,26 @@ func (w World) command(use, short, long, example string, do func(*upkeep, contex
 type held struct {
 	connect.Config
 	release func()
+}
+
+// agreed asks for the word, with nothing held: whoever is asked may go to lunch. With the answer it
+// holds the connection again, and looks again by again, which fails where something else is to be
+// done by now than was planned.
+func agreed[T any](ctx context.Context, u *upkeep, h *held, planned T, again func() (T, error)) (T, error) {
+	if u.accept {
+		return planned, nil
+	}
+	h.release()
+	h.release = func() {}
+	if err := u.confirmed(); err != nil {
+		return planned, err
+	}
+	release, err := h.Hold(ctx)
+	if err != nil {
+		return planned, err
+	}
+	h.release = release
+	return again()
 }
 
 // config is what the command is about, held unless it only looks.
@@ -320,7 +349,7 @@ func (u *upkeep) doRepair(ctx context.Context, allowLockout bool) error {
 	if err != nil {
 		return err
 	}
-	defer cfg.release()
+	defer func() { cfg.release() }()
 	cfg.AllowLockout = allowLockout
 	cfg.CycleWait = u.wait
 	plan, err := connect.ObserveRepair(ctx, cfg.Config)
@@ -339,7 +368,10 @@ func (u *upkeep) doRepair(ctx context.Context, allowLockout bool) error {
 		fmt.Fprintln(u.out(), "\nNothing to repair.")
 		return u.planned(plan.Describe(changes, nil), 0)
 	}
-	if err := u.confirmed(); err != nil {
+	plan, err = agreed(ctx, u, &cfg, plan, func() (*connect.Plan, error) {
+		return plan.Again(ctx, cfg.Config, connect.ObserveRepair)
+	})
+	if err != nil {
 		return err
 	}
 	if err := plan.Apply(ctx, connect.Confirmation, plan.StepPrinter(u.out())); err != nil {
@@ -415,7 +447,7 @@ func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot str
 	if err != nil {
 		return err
 	}
-	defer cfg.release()
+	defer func() { cfg.release() }()
 	if o.Before != nil {
 		if o.Restore, err = restorer(ctx, cfg.Config); err != nil {
 			return err
@@ -434,7 +466,8 @@ func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot str
 		fmt.Fprintln(u.out(), "\nNothing to take back.")
 		return u.planned(undo.Describe(), 0)
 	}
-	if err := u.confirmed(); err != nil {
+	undo, err = agreed(ctx, u, &cfg, undo, func() (*connect.Undo, error) { return undo.Again(ctx, cfg.Config) })
+	if err != nil {
 		return err
 	}
 	waiting, cancel := context.WithTimeout(ctx, max(u.wait, time.Hour)) // a person may have to do some of it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -42,9 +43,15 @@ func (k keeper) config() connect.Config {
 
 func (k keeper) call(typed string, line ...string) (out string, err error) {
 	k.t.Helper()
+	return k.answers(strings.NewReader(typed), line...)
+}
+
+// answers has somebody answer who may do something else first.
+func (k keeper) answers(typed io.Reader, line ...string) (out string, err error) {
+	k.t.Helper()
 	var shown bytes.Buffer
 	world := upkeep.World{
-		In: strings.NewReader(typed), Out: &shown, Err: &shown, Differs: errDiffers,
+		In: typed, Out: &shown, Err: &shown, Differs: errDiffers,
 		Connect: func() upkeep.Connection {
 			return upkeep.Connection{
 				Flags:  func(cmd *cobra.Command) { cmd.Flags().String("center-url", "", "") },
