@@ -270,18 +270,24 @@ func (k *tracker) begin(ctx context.Context, p *postgres, what []Tracked, watch 
 	return nil
 }
 
-// missing are those without their triggers, which fire for replicated changes too.
+// missing are those without their triggers.
 func (k *tracker) missing(ctx context.Context, p *postgres, what []Tracked) (missing []Tracked, err error) {
 	for _, t := range what {
+		triggers := t.triggers()
+		names, fire := make([]string, len(triggers)), make([]string, len(triggers))
+		for i, one := range triggers {
+			names[i], fire[i] = one.name, one.fires
+		}
 		var there int
 		err := p.pool.QueryRow(
-			ctx, `SELECT COUNT(*) FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled = 'A'
-				AND tgname IN ($2, $3)`, t.Table, t.trigger(), t.trigger()+truncates,
+			ctx, `SELECT COUNT(*) FROM pg_trigger t JOIN unnest(CAST($2 AS TEXT[]), CAST($3 AS TEXT[])) w(name, fires)
+				ON t.tgname = w.name AND CAST(t.tgenabled AS TEXT) = w.fires WHERE tgrelid = to_regclass($1)`,
+			t.Table, names, fire,
 		).Scan(&there)
 		if err != nil {
 			return nil, err
 		}
-		if there != 2 {
+		if there != len(triggers) {
 			missing = append(missing, t)
 		}
 	}
@@ -311,12 +317,53 @@ func (k *tracker) create(ctx context.Context, p *postgres, missing []Tracked) er
 	return tx.Commit(ctx)
 }
 
-// truncates is how the name of a trigger ends that notes that a table was emptied.
-const truncates = "_all"
+// trigger is one of the triggers of a table.
+type trigger struct {
+	name, function string
+	when           string // with which changes it fires
+	fires          string // in which sessions: pg_trigger.tgenabled
+}
 
-// trigger is the name of the trigger and of its function, which another release may make otherwise.
-func (t Tracked) trigger() string {
-	digest := sha256.Sum256([]byte(t.function("")))
+// How a trigger fires, as pg_trigger.tgenabled and as ALTER TABLE says it.
+const (
+	always    = "A"
+	asUsual   = "O" // in all sessions but those that replicate
+	asReplica = "R" // in these only
+)
+
+var enabling = map[string]string{
+	always: "ENABLE ALWAYS TRIGGER ", asUsual: "ENABLE TRIGGER ", asReplica: "ENABLE REPLICA TRIGGER ",
+}
+
+// triggers are those that note the changes of a table. All rows that a statement changes are noted
+// at once, which takes the server a quarter of the time of one after the other. What is replicated
+// from another server comes row by row, and no trigger of statements fires then.
+//
+// Their names say how they are made: another release may make them otherwise, and both stay. The
+// one for rows fired always in earlier releases, under the same name.
+func (t Tracked) triggers() []trigger {
+	one, all := t.trigger(t.function("")), t.trigger(t.together(""))
+	rows := "UPDATE OR DELETE"
+	set := func(event, table string) trigger {
+		return trigger{
+			name: all + "_" + strings.ToLower(event), function: all, fires: asUsual,
+			when: event + ` ON ` + t.Table + ` REFERENCING ` + table + ` TABLE AS changed FOR EACH STATEMENT`,
+		}
+	}
+	made := []trigger{set("UPDATE", "OLD"), set("DELETE", "OLD")}
+	if t.Inserts {
+		made, rows = append(made, set("INSERT", "NEW")), "INSERT OR "+rows
+	}
+	return append(
+		made,
+		trigger{name: one, function: one, when: rows + ` ON ` + t.Table + ` FOR EACH ROW`, fires: asReplica},
+		trigger{name: one + "_all", function: one, when: `TRUNCATE ON ` + t.Table, fires: always},
+	)
+}
+
+// trigger is the name of a trigger and of its function, which another release may make otherwise.
+func (t Tracked) trigger(function string) string {
+	digest := sha256.Sum256([]byte(function))
 	return "gatehouse_track_" + t.Table + "_" + hex.EncodeToString(digest[:4])
 }
 
@@ -334,6 +381,20 @@ func (t Tracked) function(name string) string {
 		END $$`
 }
 
+// together is the function that notes all rows of a statement.
+func (t Tracked) together(name string) string {
+	where := ""
+	if t.Condition != "" {
+		where = ` WHERE ` + t.Condition
+	}
+	return `CREATE OR REPLACE FUNCTION ` + name + `() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			INSERT INTO gatehouse_changes (at, what)
+				SELECT ` + thisTransaction + `, ` + t.Name + ` FROM changed` + where + `;
+			RETURN NULL;
+		END $$`
+}
+
 const noteRow = `INSERT INTO gatehouse_changes (at, what) VALUES (` + thisTransaction + `, `
 
 // noteOf notes one row, which has the name by which triggers know it.
@@ -346,18 +407,15 @@ func (t Tracked) noteOf(row string) string {
 }
 
 func (t Tracked) statements() []string {
-	name, events := t.trigger(), "UPDATE OR DELETE"
-	if t.Inserts {
-		events = "INSERT OR " + events
+	one, all := t.trigger(t.function("")), t.trigger(t.together(""))
+	statements := []string{t.function(one), t.together(all)}
+	for _, made := range t.triggers() {
+		statements = append(
+			statements,
+			`DROP TRIGGER IF EXISTS `+made.name+` ON `+t.Table,
+			`CREATE TRIGGER `+made.name+` AFTER `+made.when+` EXECUTE FUNCTION `+made.function+`()`,
+			`ALTER TABLE `+t.Table+` `+enabling[made.fires]+made.name,
+		)
 	}
-	on := ` ON ` + t.Table
-	return []string{
-		t.function(name),
-		`DROP TRIGGER IF EXISTS ` + name + on,
-		`DROP TRIGGER IF EXISTS ` + name + truncates + on,
-		`CREATE TRIGGER ` + name + ` AFTER ` + events + on + ` FOR EACH ROW EXECUTE FUNCTION ` + name + `()`,
-		`CREATE TRIGGER ` + name + truncates + ` AFTER TRUNCATE` + on + ` EXECUTE FUNCTION ` + name + `()`,
-		`ALTER TABLE ` + t.Table + ` ENABLE ALWAYS TRIGGER ` + name,
-		`ALTER TABLE ` + t.Table + ` ENABLE ALWAYS TRIGGER ` + name + truncates,
-	}
+	return statements
 }

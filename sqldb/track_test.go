@@ -118,6 +118,52 @@ func TestAProofNamesWhatWasCommittedSinceTheLast(t *testing.T) {
 	w.hears("and none again", false)
 }
 
+// TestChangesAreNotedOnce, by whatever statement and in whatever session, also where an earlier
+// release, which noted row by row, has been and comes back.
+func TestChangesAreNotedOnce(t *testing.T) {
+	dsn := sqldbtest.Postgres(t)
+	w := newWatched(t, dsn)
+	prompt := w.session()
+	prompt(insert("a"), insert("b"), insert("c"))
+	what := Tracked{Table: "things", Name: "changed.id", Condition: "changed.kind <> 'dull'"}
+	asEarlier := []string{
+		`ALTER TABLE things ENABLE ALWAYS TRIGGER ` + what.trigger(what.function("")),
+		`DROP TRIGGER ` + what.trigger(what.together("")) + `_update ON things`,
+	}
+	for _, when := range []string{"as it is made", "after an earlier release"} {
+		w.hears("the first time", true)
+		for _, c := range []struct {
+			statement string
+			names     []string
+		}{
+			{`UPDATE things SET doc = 'y'`, []string{"a", "b", "c"}},
+			{`UPDATE things SET doc = 'y' WHERE id = 'none'`, nil},
+			{`UPDATE things SET id = 'd' WHERE id = 'a'`, []string{"a"}},
+			{`WITH x AS (UPDATE things SET doc = 'z' WHERE id = 'b' RETURNING id) DELETE FROM things
+				WHERE id = 'd'`, []string{"b", "d"}},
+			{`INSERT INTO things VALUES ('b', 'k', ''), ('a', 'k', '') ON CONFLICT (id) DO UPDATE SET kind = 'k'`,
+				[]string{"b"}},
+			{`UPDATE things SET kind = 'dull' WHERE id = 'b'`, []string{"b"}},
+			{`UPDATE things SET kind = 'k' WHERE id = 'b'`, nil},
+			{`SET session_replication_role = replica; UPDATE things SET doc = 'r' WHERE id <> 'a';
+				RESET session_replication_role`, []string{"b", "c"}},
+			{`SET session_replication_role = local; DELETE FROM things WHERE id = 'c';
+				RESET session_replication_role; INSERT INTO things VALUES ('c', 'k', '')`, []string{"c"}},
+		} {
+			prompt(c.statement)
+			w.hears(when+": "+c.statement, false, c.names...)
+		}
+		prompt(asEarlier...)
+		prompt(update("a"))
+		w.hears("an earlier release", false, "a")
+		again := newWatched(t, dsn) // this release starts
+		again.hears("the first time", true)
+		prompt(`UPDATE things SET doc = 'x' WHERE id IN ('a', 'b')`)
+		again.hears("a node that came later", false, "a", "b")
+		w = newWatched(t, dsn)
+	}
+}
+
 // TestChangesOfAnotherServerAreNotFoundAgain: the data was moved, and with it changes whose numbers
 // no transaction of this server has reached.
 func TestChangesOfAnotherServerAreNotFoundAgain(t *testing.T) {
