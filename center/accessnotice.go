@@ -55,6 +55,7 @@ type Notice struct {
 	Due      time.Time
 	Attempts int
 	Mailed   []UserID `json:",omitempty"` // who have it by mail already
+	Failed   []UserID `json:",omitempty"` // for whom this try has failed, while it goes on for others
 }
 
 // held says whether what is there is this notice, in the hands of the node that has taken it.

@@ -46,3 +46,58 @@ func TestRunDoesWhatNobodyAsksFor(t *testing.T) {
 		}
 	})
 }
+
+// slowMails takes what is sent, but of one person's it never says that it has.
+type slowMails struct {
+	mails
+	slow string
+}
+
+// Deliver implements center.Mailer.
+func (m *slowMails) Deliver(ctx context.Context, mail center.Mail) error {
+	if m.slow == "" {
+		m.slow = mail.To
+	}
+	if mail.To == m.slow {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second) // as the real one has it
+		defer cancel()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return m.mails.Deliver(ctx, mail)
+}
+
+// TestOneWhoseMailTakesLongKeepsNobodyWaiting: the first whom a notice is for never gets it. The
+// others get theirs at the first try, and the notice is given up at last, as for anybody.
+func TestOneWhoseMailTakesLongKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		c := centertest.New(t, "https://center.example")
+		c.OwnSTS = true
+		w := centertest.Requests(t, c)
+		box := &slowMails{}
+		w.Mailer = box
+		if _, err := w.RequestAccess(ctx, w.By(w.Ada), w.Ada.ID, w.Ask()); err != nil {
+			t.Fatal(err)
+		}
+		tries := 0
+		for began := time.Now(); ; time.Sleep(5 * time.Second) { // of the test's own clock
+			sent, err := w.MailNotice(ctx)
+			if err != nil || time.Since(began) > 72*time.Hour {
+				t.Fatalf("%t, %v, after %s and %d tries", sent, err, time.Since(began), tries)
+			}
+			if sent {
+				tries++
+			}
+			if len(box.all) == 0 && time.Since(began) > 2*time.Minute {
+				t.Fatal("the other one has no mail after two minutes")
+			}
+			if tries >= 34 && theNotice(t, w.Store, time.Now()).ID == "" {
+				break
+			}
+		}
+		if len(box.all) != 1 || box.all[0].To == box.slow {
+			t.Errorf("mailed: %+v", box.all)
+		}
+	})
+}
