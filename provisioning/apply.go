@@ -444,9 +444,11 @@ func garbled(err error) bool {
 	return errors.As(err, &p) && p.Status/100 == 2
 }
 
+// isConflict says that somebody else has what only one may. Some services say so by the type only.
 func isConflict(err error) bool {
 	var p *scim.Problem
-	return errors.As(err, &p) && p.Status == http.StatusConflict
+	return errors.As(err, &p) && (p.Status == http.StatusConflict ||
+		(p.Status == http.StatusBadRequest && p.Type == scim.Uniqueness))
 }
 
 func timedOut(err error) bool {

@@ -4,16 +4,23 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
+// baton is a lock with which one may wait, for the target or for a place in the pace: whoever waits
+// for it is known to wait, which a mutex does not tell a test that has a clock of its own.
+type baton chan struct{}
+
+func newBaton() baton   { return make(baton, 1) }
+func (b baton) Lock()   { b <- struct{}{} }
+func (b baton) Unlock() { <-b }
+
 // door is what a cycle knows of whether the target lets it in.
 type door struct {
-	mu     sync.Mutex
+	mu     baton
 	tested bool // it did when the cycle began
 	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
 	// requests that it has put off for long since it carried one out: changes of objects that had

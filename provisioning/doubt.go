@@ -233,6 +233,11 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 			return err
 		}
 	}
+	if there != nil && !at.Before(link.Doubt.Since.Add(lateness)) {
+		if err := c.dropTwins(ctx, o, link); err != nil {
+			return err
+		}
+	}
 	link.Doubt = link.Doubt.looked(at)
 	if there == nil {
 		return nil
@@ -257,21 +262,33 @@ func (c *cycle) findAgain(ctx context.Context, o candidate, link *Link) (scim.Re
 func (c *cycle) findOwn(
 	ctx context.Context, o candidate, link *Link, keys map[string]string,
 ) (scim.Resource, error) {
+	var refused error // it is not searched by that, as some services are not by external ids
+	asked := false
 	for _, attribute := range append([]string{externalID}, o.mapping.Matching()...) {
 		if keys[attribute] == "" {
 			continue
 		}
 		found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
+		if isRefusal(err) && !misdirected(err) {
+			refused = err
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
+		asked = true
 		for _, there := range found {
 			owner, err := c.Memory.Owner(ctx, o.Kind, there.String("id"))
 			if err != nil && !errors.Is(err, ErrUnknown) {
 				return nil, err
 			}
-			if (err == nil && owner != o.Ref) || there.String(externalID) != keys[externalID] {
+			external := there.String(externalID)
+			ours := external == keys[externalID] || (external == "" && madeSince(there, link.Doubt)) // it keeps none
+			if (err == nil && owner != o.Ref) || !ours {
 				continue // another object's, or nobody's
+			}
+			if !c.claim(o.Ref, there.String("id")) {
+				continue // somebody else has just found it
 			}
 			byName := keys[externalID] == "" && !madeSince(there, link.Doubt) // it may be somebody else's
 			if byName && c.Careful && !c.Adopt {
@@ -282,7 +299,10 @@ func (c *cycle) findOwn(
 			return there, nil
 		}
 	}
-	return nil, nil
+	if asked {
+		return nil, nil
+	}
+	return nil, refused
 }
 
 // skew is by how much the clock of a target may be behind.

@@ -113,10 +113,10 @@ func errorCode(err error) string {
 		return "WebExceptionProtocolError"
 	}
 	switch {
+	case isConflict(err):
+		return "EntryConflict"
 	case p.Status == http.StatusBadRequest:
 		return "SystemForCrossDomainIdentityManagementBadRequest"
-	case p.Status == http.StatusConflict:
-		return "EntryConflict"
 	case p.Status == http.StatusNotFound:
 		return "InvalidAnchor"
 	case p.Status == http.StatusTooManyRequests:

@@ -215,6 +215,25 @@ func (c *cycle) endGrace(
 	return nil, c.forget(ctx, link.Ref, e)
 }
 
+// claim says whether an object may be linked to one at the target that has no link: two who have
+// swapped their names, or a creation without an answer, may be looked at side by side.
+func (c *cycle) claim(ref Ref, id string) bool {
+	if c.main != nil {
+		return c.main.claim(ref, id)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := Ref{ref.Kind, id}
+	if by, claimed := c.finders[at]; claimed && by != ref {
+		return false
+	}
+	if c.finders == nil {
+		c.finders = map[Ref]Ref{}
+	}
+	c.finders[at] = ref
+	return true
+}
+
 // taken means that the object that matches is another source object's.
 type taken struct{ attribute, value string }
 
@@ -262,6 +281,9 @@ func (c *cycle) adopt(
 		return s, &notOurs{
 			what, o.Name, "review the difference, then adopt it with --adopt, or remove it from scope",
 		}
+	}
+	if !c.claim(o.Ref, found.String("id")) {
+		return s, &taken{"id", found.String("id")}
 	}
 	link.TargetID = found.String("id")
 	link.Sent = there

@@ -341,12 +341,14 @@ type cycle struct {
 	doubts bool            // whatever is looked at may have been deleted at the target
 	waits  bool            // somebody was left alone whose time has not come; guarded by mu
 
+	finders map[Ref]Ref // who is linked, by kind and id at the target, to what had no link; guarded by mu
+
 	yielded  map[Ref]bool               // objects that were to give a name up
 	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
 	escrowed []Failing                  // objects that failed, and whose time comes later
 	released map[string]bool            // names that somebody has given up; guarded by mu
 	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
-	listing  sync.Mutex                 // guards values
+	listing  baton                      // guards values
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
 
 	compared  map[Kind]bool // what is at the target was listed, where it lists
@@ -397,7 +399,9 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		seen:    map[string]bool{},
 		absent:  map[Ref]bool{},
 		lost:    map[Ref]string{},
-		door:    &door{},
+		door:    &door{mu: newBaton()},
+		rolls:   rolls{mu: newBaton()},
+		listing: newBaton(),
 		batches: &atomic.Int32{},
 		yielded: map[Ref]bool{},
 

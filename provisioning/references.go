@@ -454,18 +454,18 @@ func (c *cycle) changeSome(
 			e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
 			switch {
 			case err != nil:
+				e.Added, e.Removed = c.changed(op, done)
 				c.judge(link, err)
 				if op == "Remove" {
 					c.hurry(link, err)
 				}
-			case op == "Add":
-				e.Added = c.named(done)
 			default:
-				e.Removed = c.named(done)
+				e.Added, e.Removed = c.changed(op, done)
 			}
 			c.tell(e)
 			entries = append(entries, e)
 		}
+		all = append(all, done...)
 		if err != nil {
 			if tries := link.Tries; first && alike(err) {
 				c.judge(link, err)
@@ -473,7 +473,6 @@ func (c *cycle) changeSome(
 			}
 			break
 		}
-		all = append(all, done...)
 	}
 	if batch != "" {
 		link.Batch = batch

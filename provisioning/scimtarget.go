@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -18,14 +17,14 @@ var ErrNoPages = errors.New("the target does not list in pages")
 
 // SCIM is a SCIM service provider as a target. It is asked in one dialect.
 func SCIM(client *scim.Client, dialect Dialect) Target {
-	return &scimTarget{client: client, dialect: dialect}
+	return &scimTarget{client: client, dialect: dialect, mu: newBaton()}
 }
 
 type scimTarget struct {
 	client  *scim.Client
 	dialect Dialect
 
-	mu    sync.Mutex
+	mu    baton
 	rules *Rules // nil: not asked for yet
 }
 

@@ -85,7 +85,7 @@ func (c *cycle) strangers(ctx context.Context, link Link, members []string) (lis
 // rolls are which users that have links are in which group, by their ids at a target that does not
 // list members.
 type rolls struct {
-	mu      sync.Mutex
+	mu      baton
 	asked   bool
 	refused bool                // it does not say
 	users   map[string]bool     // who was asked for

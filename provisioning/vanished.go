@@ -171,8 +171,11 @@ func (c *cycle) sendMembers(ctx context.Context, link *Link, op string, ids []st
 // tryMembers is sendMembers where the target says when it does not know a member.
 func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []string) (done []string, err error) {
 	err = c.changeAtTarget(ctx, link, op, ids)
+	if err == nil {
+		return ids, nil
+	}
 	if !isRefusal(err) {
-		return ids, err
+		return nil, err
 	}
 	group, look := c.at(ctx, Group, link.TargetID)
 	switch {
@@ -185,19 +188,25 @@ func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []str
 	if stop := stops(look); stop != nil {
 		return nil, stop
 	}
-	if kept := c.missMembers(ctx, gone); kept != nil || len(gone) == 0 {
+	if kept := c.missMembers(ctx, gone); kept != nil {
 		return nil, errors.Join(err, kept)
 	}
 	rest := without(ids, gone)
-	if len(rest) > 0 {
-		err = c.changeAtTarget(ctx, link, op, rest)
-	} else {
-		err = nil
+	if len(gone) > 0 {
+		if err = nil; len(rest) > 0 {
+			err = c.changeAtTarget(ctx, link, op, rest)
+		}
 	}
-	if op == "Remove" {
-		return ids, err
+	done = rest
+	if isRefusal(err) {
+		done, err = c.changeSingly(ctx, link, op, rest, err)
+	} else if err != nil {
+		done = nil
 	}
-	return rest, err
+	if op == "Remove" { // who is not there is no member
+		done = append(done, gone...)
+	}
+	return done, err
 }
 
 // missUnseen misses those of a few users who are not at the target any more, where the target may

@@ -36,6 +36,18 @@ func (k *knot) hasGiven(to *knot) bool {
 	return false
 }
 
+// without is somebody who was deleted, and has no name at the source any more that another one
+// gets.
+func (k *knot) without(names map[string]string) *knot {
+	to := maps.Clone(k.to)
+	for name, path := range claims(k.Kind, to) {
+		if names[name] != "" {
+			delete(to, path)
+		}
+	}
+	return tie(k.candidate, k.link, to)
+}
+
 // beyond is what a map has and another one does not.
 func beyond(list, other map[string]string) map[string]string {
 	out := maps.Clone(list)
@@ -175,6 +187,9 @@ func (c *cycle) freeNames(ctx context.Context, q *line) (others []candidate, fre
 			}
 			if h == nil {
 				continue
+			}
+			if h.Deleted {
+				h = h.without(k.wants)
 			}
 			if !h.link.Left.IsZero() && !c.stays(h.link) && !h.isBack() && (h.Deleted || h.hasGiven(k)) {
 				c.yielded[ref] = true

@@ -34,6 +34,7 @@ const maxAnswer = 16 << 20 //bound:body an answer of a SCIM target
 // asks to wait.
 type Problem struct {
 	Status     int
+	Type       string // the scimType; empty: not said
 	Detail     string
 	RetryAfter time.Duration // zero: not said
 	// Foreign says that the answer has no SCIM error in it (RFC 7644 §3.12): it may be that of a
@@ -183,6 +184,7 @@ func problem(res *http.Response, data []byte) error {
 	var body struct {
 		Schemas []string `json:"schemas"`
 		Schema  []string `json:"schema"` // so AWS called it, and still does
+		Type    string   `json:"scimType"`
 		Detail  string   `json:"detail"`
 	}
 	err := json.Unmarshal(data, &body)
@@ -193,7 +195,7 @@ func problem(res *http.Response, data []byte) error {
 	case res.StatusCode/100 == 3:
 		p.Detail = "redirects are not followed, since the token would go there: give the address that answers"
 	case err == nil:
-		p.Detail = words(body.Detail)
+		p.Type, p.Detail = words(body.Type), words(body.Detail)
 	}
 	p.RetryAfter = retryAfter(res.Header)
 	return p

@@ -1,0 +1,99 @@
+package provisioning_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/provisioning"
+)
+
+// change changes the source.
+func (s *storm) change(what func(*directory)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	what(s.d)
+}
+
+// goes lets something happen to the next request of a method and a path, and runs a cycle.
+func (s *storm) goes(request, what string) {
+	s.mu.Lock()
+	s.once[request], s.dead = what, false
+	s.mu.Unlock()
+	_, _ = s.cycle()
+	s.mu.Lock()
+	s.dead = false
+	s.mu.Unlock()
+	time.Sleep(2 * time.Second)
+}
+
+// TestServicesDiffer goes through what services in wide use do, and RFC 7644 allows, each with what
+// would leave somebody in place, or be tried for ever.
+func TestServicesDiffer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		oddities
+
+		tale func(*storm)
+	}{
+		"to remove who is no member is refused": {oddities{StrictTake: true}, func(s *storm) {
+			s.change(members(eng, "ada"))
+			s.goes("PATCH /Groups", "answer lost")
+		}},
+		"the same, and it tells no members": {oddities{StrictTake: true, HidesGroups: true}, func(s *storm) {
+			s.change(members(eng, "ada"))
+			s.goes("PATCH /Groups", "dies")
+		}},
+		"to add who is a member is refused": {oddities{StrictAdd: true, HidesGroups: true}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.change(members(eng, "ada", "bob", "eve"))
+			s.goes("PATCH /Groups", "dies")
+		}},
+		"it does not search by external ids": {oddities{Unsearched: true}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.goes("POST /Users", "dies")
+			s.change(removing(eve))
+		}},
+		"it keeps no external ids": {oddities{NoExternal: true}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.goes("POST /Users", "dies")
+			s.change(removing(eve))
+		}},
+		"a conflict is a 400": {oddities{Taken: 2}, func(s *storm) {
+			s.change(func(d *directory) {
+				named(ada, "bob")(d)
+				named(bob, "ada")(d)
+			})
+		}},
+		"a creation is late, and there are two of one person": {oddities{}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.goes("POST /Users", "half a minute late")
+			s.change(named(eve, "eva"))
+			s.rest(false)
+			s.change(removing(eve))
+		}},
+		"somebody has the name of one who was deleted": {oddities{}, func(s *storm) {
+			s.change(editing(ada, func(e *entry) { e.Deleted, e.Active = true, false }))
+			s.goes("", "")
+			s.change(adding(newcomer("zoe", "ada")))
+		}},
+	} {
+		for _, dialect := range []provisioning.Dialect{provisioning.Entra, provisioning.Plain} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c.Page = 10
+					s := newStorm(t, 1)
+					s.o, s.d = newOdd(c.oddities), newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
+					s.dialect, s.workers = dialect, 1
+					s.careful, s.calm = false, true
+					s.rest(false)
+					s.check()
+					c.tale(s)
+					s.rest(false)
+					s.check()
+				})
+			})
+		}
+	}
+}

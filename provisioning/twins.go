@@ -1,0 +1,62 @@
+package provisioning
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/scim"
+)
+
+// dropTwins deletes what was made twice. A creation that had no answer was sent again, and the
+// first one was carried out after all, when the object had another name by then. Nobody knows the
+// second account, and it would stay when the person leaves. Only what has the object's external id,
+// and was made since, is taken for a twin.
+func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
+	for _, keys := range link.Doubt.Keys {
+		if keys[externalID] == "" {
+			continue
+		}
+		for _, attribute := range append([]string{externalID}, o.mapping.Matching()...) {
+			if keys[attribute] == "" {
+				continue
+			}
+			found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
+			if isRefusal(err) && !misdirected(err) { // it is not searched by that
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			for _, there := range found {
+				if err := c.dropTwin(ctx, o, link, there, keys[externalID]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there scim.Resource, external string) error {
+	id := there.String("id")
+	_, err := c.Memory.Owner(ctx, o.Kind, id)
+	told := there.Object("meta").String("created") != ""
+	switch {
+	case err == nil, id == link.TargetID, there.String(externalID) != external, told && !madeSince(there, link.Doubt):
+		return nil
+	case !errors.Is(err, ErrUnknown):
+		return err
+	}
+	err = c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, id) })
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	c.mu.Lock()
+	c.absent[Ref{o.Kind, id}] = true
+	c.mu.Unlock()
+	if all := c.there[o.Kind]; all != nil {
+		all.drop(map[string]bool{id: true})
+	}
+	done := step{action: Delete, reason: "it was made twice: the first request was carried out late"}
+	return c.say(ctx, c.entry(o, id, done, nil, 0))
+}
