@@ -34,8 +34,8 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{
 		"cmd/gatehouse/examine",
-		"awsconfig cmd/gatehouse/administer connect/aws doctor doctor/gather doctor/repair graph/signin outbound " +
-			"terminal",
+		"awsconfig cmd/gatehouse/administer connect connect/aws doctor doctor/gather doctor/repair graph/signin " +
+			"outbound terminal",
 	},
 	{
 		"cmd/gatehouse/codify",

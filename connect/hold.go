@@ -47,41 +47,25 @@ const (
 )
 
 // Hold keeps others who share the folder from changing the same connection, until release is called
-// or this process ends: the lock is the system's, so no kill leaves it behind. It fails with
-// ErrHeld. Where nothing can be written or locked, or nobody remembers anything, nothing is held.
+// or this process ends. It fails with ErrHeld.
 //
 // What the side remembers is read again: it may be of before another run.
 func (c *Config) Hold(ctx context.Context) (release func(), err error) {
-	release = func() {}
 	if c.Folder == "" {
-		return release, nil
+		return func() {}, nil
 	}
 	d, err := c.Center.DescribeDirectory(ctx)
 	if err != nil {
-		return release, fmt.Errorf("read the center: %w", err)
+		return func() {}, fmt.Errorf("read the center: %w", err)
 	}
-	f, err := openLock(filepath.Join(c.Folder, fileStart(c.Center, d)+lockEnd))
-	if err != nil {
-		return release, nil //nolint:nilerr // as with all that runs remember
-	}
-	err = waitLock(ctx, f)
-	who := readHolder(f)
-	switch {
-	case errors.Is(err, errBusy):
-		_ = f.Close()
-		return release, fmt.Errorf(
-			"%w: %s. Both share %s. Wait for it, or end it, and run this again", ErrHeld, who, c.Folder,
-		)
-	case err != nil: // a file system without locks, or Ctrl-C, which ends the run elsewhere
-		_ = f.Close()
-		return release, ctx.Err()
+	free, err := HoldFiles(ctx, c.Folder, fileStart(c.Center, d))
+	if err != nil || free == nil {
+		return func() {}, err
 	}
 	c.held = true
-	writeHolder(f)
 	release = func() {
 		c.held = false
-		_ = f.Truncate(0)
-		_ = f.Close() // which lets go of the lock
+		free()
 	}
 	if side, remembers := c.Center.(interface{ Reread() error }); remembers {
 		if err := side.Reread(); err != nil {
@@ -90,6 +74,33 @@ func (c *Config) Hold(ctx context.Context) (release func(), err error) {
 		}
 	}
 	return release, nil
+}
+
+// HoldFiles holds the connection whose files in a folder begin so, as Hold does: the lock is the
+// system's, so no kill leaves it behind. Where nothing can be written or locked, nothing is held,
+// and release is nil.
+func HoldFiles(ctx context.Context, folder, start string) (release func(), err error) {
+	f, err := openLock(filepath.Join(folder, start+lockEnd))
+	if err != nil {
+		return nil, nil //nolint:nilerr // as with all that runs remember
+	}
+	err = waitLock(ctx, f)
+	who := readHolder(f)
+	switch {
+	case errors.Is(err, errBusy):
+		_ = f.Close()
+		return nil, fmt.Errorf(
+			"%w: %s. Both share %s. Wait for it, or end it, and run this again", ErrHeld, who, folder,
+		)
+	case err != nil: // a file system without locks, or Ctrl-C, which ends the run elsewhere
+		_ = f.Close()
+		return nil, ctx.Err()
+	}
+	writeHolder(f)
+	return func() {
+		_ = f.Truncate(0)
+		_ = f.Close() // which lets go of the lock
+	}, nil
 }
 
 const lockEnd = ".lock"

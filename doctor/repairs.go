@@ -153,7 +153,38 @@ const (
 	withUser      = "UserId"
 	withGroup     = "GroupId"
 	withSet       = "PermissionSetArn"
+	withWas       = "was" // what is overwritten
 )
+
+// joined is a list as what it was is told.
+func joined(list []string) string {
+	return strings.Join(slices.Sorted(slices.Values(list)), " ")
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// StillPlanned sorts what somebody has agreed to, by what is planned now: what is to be done still,
+// and what is not, since others have done it or changed what it is about. Nobody has agreed to
+// people who were not named.
+func StillPlanned(agreed, now []Repair) (still, gone []Repair) {
+	for _, x := range agreed {
+		i := slices.IndexFunc(now, func(r Repair) bool { return r.key() == x.key() })
+		more := func(was, is []string) bool {
+			return slices.ContainsFunc(is, func(who string) bool { return !slices.Contains(was, who) })
+		}
+		if i < 0 || more(x.Gives, now[i].Gives) || more(x.Takes, now[i].Takes) {
+			gone = append(gone, x)
+		} else {
+			still = append(still, x)
+		}
+	}
+	return still, gone
+}
 
 // repairs say what an API can do about the findings of a check. A check that is not among them
 // leaves its repair to a person: who is meant, and what a name should be, no program knows.
@@ -245,7 +276,8 @@ func (l *look) setIdentifier(*Finding) []Repair {
 	})
 	return []Repair{{
 		Action: SetIdentifier, What: "Set the identifier of " + app.DisplayName + " to " + l.entityID(),
-		With: map[string]string{withApp: app.ID}, Values: append(uris, l.entityID()),
+		With:   map[string]string{withApp: app.ID, withWas: joined(app.IdentifierURIs)},
+		Values: append(uris, l.entityID()),
 	}}
 }
 
@@ -280,7 +312,7 @@ func (l *look) setSignOnURL(*Finding) []Repair {
 	}
 	return []Repair{{
 		Action: SetSignOnURL, What: "Set the sign-on URL of " + l.sso.DisplayName + " to " + portal,
-		With: map[string]string{withPrincipal: l.sso.ID, "loginUrl": portal},
+		With: map[string]string{withPrincipal: l.sso.ID, "loginUrl": portal, withWas: orEmpty(l.sso.LoginURL)},
 	}}
 }
 
@@ -317,7 +349,10 @@ func (l *look) newCertificate(f *Finding) []Repair {
 		Action: NewCertificate,
 		What: "Make a new signing certificate of " + l.sso.DisplayName + ", import it at the center, then make it " +
 			"active",
-		With: map[string]string{withPrincipal: l.sso.ID, "until": l.Now.AddDate(3, 0, 0).Format("2006-01-02")},
+		With: map[string]string{
+			withPrincipal: l.sso.ID, "until": l.Now.AddDate(3, 0, 0).Format("2006-01-02"),
+			withWas: orEmpty(l.sso.PreferredTokenSigningKeyThumbprint),
+		},
 	}}
 }
 
@@ -469,7 +504,7 @@ func (l *look) alignNames(f *Finding) (out []Repair) {
 			if p.aws != nil && p.by == "externalId" && p.nameID != "" && l.mapped(p) {
 				out = append(out, Repair{
 					Action: RenameUser, What: "Rename the user " + p.aws.UserName + " at AWS to " + p.nameID,
-					With:  map[string]string{withUser: p.aws.UserID, "userName": p.nameID},
+					With:  map[string]string{withUser: p.aws.UserID, "userName": p.nameID, withWas: p.aws.UserName},
 					Gives: []string{p.UserPrincipalName},
 				})
 			}

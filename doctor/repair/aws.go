@@ -31,7 +31,16 @@ func thumbprint(der []byte) string {
 }
 
 func (w *worker) renameUser(ctx context.Context, r doctor.Repair) error {
-	_, err := w.store.UpdateUser(ctx, &identitystore.UpdateUserInput{
+	now, err := w.store.DescribeUser(ctx, &identitystore.DescribeUserInput{
+		IdentityStoreId: &w.StoreID, UserId: aws.String(r.With["UserId"]),
+	})
+	if err != nil {
+		return err
+	}
+	if needed, err := toDo(r, []string{aws.ToString(now.UserName)}, []string{r.With["userName"]}); !needed {
+		return err
+	}
+	_, err = w.store.UpdateUser(ctx, &identitystore.UpdateUserInput{
 		IdentityStoreId: &w.StoreID, UserId: aws.String(r.With["UserId"]),
 		Operations: []idtypes.AttributeOperation{{
 			AttributePath: aws.String("userName"), AttributeValue: document.NewLazyDocument(r.With["userName"]),

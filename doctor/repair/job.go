@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -272,6 +274,13 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 			}
 		}
 		return key, nil
+	}
+	signs, err := w.principal(ctx, r)
+	if err != nil {
+		return err
+	}
+	if _, err := toDo(r, []string{aws.ToString(signs.PreferredTokenSigningKeyThumbprint)}, nil); err != nil {
+		return err
 	}
 	key, err := find()
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -181,16 +183,70 @@ func (w *worker) setSAML(ctx context.Context, r doctor.Repair) error {
 	return w.patch(ctx, principal(r), map[string]any{"preferredSingleSignOnMode": "saml"})
 }
 
+// errChanged says that what an action would overwrite is not what its plan was made of.
+var errChanged = errors.New("somebody has changed that since, and it stays as it is: run this again")
+
+// toDo says whether something is still what a plan was made of, and not yet what it wants. It fails
+// with errChanged where it is neither.
+func toDo(r doctor.Repair, now, want []string) (bool, error) {
+	is := joined(now)
+	if is == joined(want) {
+		return false, nil
+	}
+	if is != r.With["was"] {
+		return false, errChanged
+	}
+	return true, nil
+}
+
+func joined(list []string) string { return strings.Join(slices.Sorted(slices.Values(list)), " ") }
+
+func (w *worker) application(ctx context.Context, r doctor.Repair) (app graph.Application, err error) {
+	return app, w.Graph.Do(ctx, http.MethodGet, "/applications/"+r.With["applicationId"], nil, &app)
+}
+
+func (w *worker) principal(ctx context.Context, r doctor.Repair) (sp graph.ServicePrincipal, err error) {
+	return sp, w.Graph.Do(ctx, http.MethodGet, principal(r), nil, &sp)
+}
+
 func (w *worker) setIdentifier(ctx context.Context, r doctor.Repair) error {
+	now, err := w.application(ctx, r)
+	if err != nil {
+		return err
+	}
+	if needed, err := toDo(r, now.IdentifierURIs, r.Values); !needed {
+		return err
+	}
 	return w.patch(ctx, "/applications/"+r.With["applicationId"], map[string]any{"identifierUris": r.Values})
 }
 
+// addReplyURLs adds those that are missing to what there is now.
 func (w *worker) addReplyURLs(ctx context.Context, r doctor.Repair) error {
+	now, err := w.application(ctx, r)
+	if err != nil {
+		return err
+	}
+	var all []string
+	if now.Web != nil {
+		all = now.Web.RedirectURIs
+	}
+	for _, uri := range r.Values {
+		if !slices.Contains(all, uri) {
+			all = append(all, uri)
+		}
+	}
 	return w.patch(ctx, "/applications/"+r.With["applicationId"],
-		map[string]any{"web": map[string]any{"redirectUris": r.Values}})
+		map[string]any{"web": map[string]any{"redirectUris": all}})
 }
 
 func (w *worker) setSignOnURL(ctx context.Context, r doctor.Repair) error {
+	now, err := w.principal(ctx, r)
+	if err != nil {
+		return err
+	}
+	if needed, err := toDo(r, []string{aws.ToString(now.LoginURL)}, []string{r.With["loginUrl"]}); !needed {
+		return err
+	}
 	return w.patch(ctx, principal(r), map[string]any{"loginUrl": r.With["loginUrl"]})
 }
 

@@ -290,3 +290,50 @@ func TestTwoRepairsAtOnceLeaveATokenThatWorks(t *testing.T) {
 	}
 	proves(t, e)
 }
+
+// TestWhatSomebodyHasChangedIsNotOverwritten: the plan was made of something else. What is so
+// already is no failure, and reply URLs that others have added stay.
+func TestWhatSomebodyHasChangedIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	sides := repair.Sides{Graph: e.Client, Admin: e.Admin}
+	sp := "/servicePrincipals/" + e.Tenant.ServicePrincipalID
+	var principal graph.ServicePrincipal
+	e.Change(http.MethodGet, sp, nil, &principal)
+	apps, err := graph.All[graph.Application](t.Context(), e.Client, "/applications"+
+		graph.Filter("appId", principal.AppID))
+	if err != nil || len(apps) != 1 {
+		t.Fatal(apps, err)
+	}
+	with := func(more ...string) map[string]string {
+		m := map[string]string{"servicePrincipalId": principal.ID, "applicationId": apps[0].ID, "was": "what it was"}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	for _, r := range []doctor.Repair{
+		{Action: doctor.SetIdentifier, With: with(), Values: []string{"https://new.example"}},
+		{Action: doctor.SetSignOnURL, With: with("loginUrl", "https://new.example/start")},
+		{Action: doctor.NewCertificate, With: with("until", "2030-01-01")},
+	} {
+		if why := apply(t, sides, r); !strings.Contains(why, "somebody has changed that") {
+			t.Errorf("%s: %q", r.Action, why)
+		}
+	}
+	for _, r := range []doctor.Repair{
+		{Action: doctor.SetIdentifier, With: with(), Values: apps[0].IdentifierURIs},
+		{Action: doctor.SetSignOnURL, With: with("loginUrl", *principal.LoginURL)},
+		{Action: doctor.AddReplyURLs, With: with(), Values: []string{"https://new.example/acs"}},
+	} {
+		if why := apply(t, sides, r); why != "" {
+			t.Errorf("%s: %q", r.Action, why)
+		}
+	}
+	var now graph.Application
+	e.Change(http.MethodGet, "/applications/"+apps[0].ID, nil, &now)
+	if want := len(apps[0].Web.RedirectURIs) + 1; len(now.Web.RedirectURIs) != want ||
+		strings.Join(now.IdentifierURIs, " ") != strings.Join(apps[0].IdentifierURIs, " ") {
+		t.Errorf("the application has %q and %q", now.IdentifierURIs, now.Web.RedirectURIs)
+	}
+}

@@ -1,7 +1,7 @@
 // Package examine has the command that says what is wrong between a tenant and a center: its flags
 // and words, and how it prints what doctor finds.
 //
-// It may import awsconfig, cmd/gatehouse/administer, connect/aws, doctor, doctor/gather,
+// It may import awsconfig, cmd/gatehouse/administer, connect, connect/aws, doctor, doctor/gather,
 // doctor/repair, graph/signin, outbound and terminal.
 package examine
 
@@ -76,6 +76,7 @@ type settings struct {
 	cmd       *cobra.Command
 
 	repair, dryRun, accept bool
+	state                  string
 	every                  time.Duration
 	metricsAddress         string
 	serveMetrics           func(context.Context, string, prometheus.Collector) (func(context.Context), error)
@@ -129,6 +130,7 @@ GATEHOUSE_SCIM_TOKEN.`,
 	f.BoolVar(&s.repair, "fix", false, "plan what can be repaired by API, ask for ACCEPT, repair, and look again")
 	f.BoolVar(&s.dryRun, "dry-run", false, "with --fix: print the plan and change nothing")
 	f.BoolVar(&s.accept, "accept", false, "with --fix: do not ask")
+	f.StringVar(&s.state, "state", "", "with --fix: folder of what runs of connect remember (default: one in your own)")
 	f.DurationVar(&s.every, "every", 0, "time between looks, such as 10m (default: look once)")
 	f.StringVar(
 		&s.metricsAddress, "metrics", "",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -34,6 +35,19 @@ func answered(
 	t *testing.T, ctx context.Context, e *pairtest.Ends, typed string, args ...string,
 ) (code int, out string) {
 	t.Helper()
+	code, out, err := typing(t, ctx, e, t.TempDir(), strings.NewReader(typed), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, out
+}
+
+// typing is answered for a person who may do something else first. Runs share the folder.
+func typing(
+	t *testing.T, ctx context.Context, e *pairtest.Ends, folder string, typed io.Reader, args ...string,
+) (code int, out string, err error) {
+	t.Helper()
+	args = append([]string{"--state", folder}, args...)
 	var printed bytes.Buffer
 	settings := &signin.Settings{Method: signin.Client}
 	env := map[string]string{"AWS_CONFIG_FILE": t.TempDir() + "/none"}
@@ -45,7 +59,7 @@ func answered(
 	}
 	cmd := examine.Command(
 		administer.World{
-			In: strings.NewReader(typed), Out: &printed, Err: &printed,
+			In: typed, Out: &printed, Err: &printed,
 			Env: func(k string) (string, bool) {
 				v, ok := env[k]
 				return v, ok
@@ -56,22 +70,22 @@ func answered(
 	)
 	cmd.SetArgs(args)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	err := cmd.ExecuteContext(ctx)
+	err = cmd.ExecuteContext(ctx)
 	var unsound examine.Unsound
 	var usage terminal.UsageError
 	switch {
 	case errors.As(err, &unsound):
 		code = unsound.Code()
 	case errors.As(err, &usage):
-		return 1, err.Error()
+		return 1, err.Error(), nil
 	case errors.Is(err, errWaiting):
-		return 2, printed.String()
+		return 2, printed.String(), nil
 	case errors.Is(err, examine.ErrNotConfirmed):
-		return 1, printed.String()
+		return 1, printed.String(), nil
 	case err != nil:
-		t.Fatal(err)
+		return 1, printed.String(), err
 	}
-	return code, printed.String()
+	return code, printed.String(), nil
 }
 
 // TestDoctorTellsSoundFromBroken asks a running pair before and after it is broken.

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/doctor/gather"
 	"github.com/gatehouse-id/gatehouse/doctor/repair"
@@ -23,7 +26,8 @@ var ErrNotConfirmed = errors.New("not confirmed; nothing was changed")
 type fixed struct {
 	Before doctor.Report    `json:"before"`
 	Plan   []doctor.Repair  `json:"plan"`
-	Person []string         `json:"onlyAPerson"` // checks whose findings no API mends
+	Person []string         `json:"onlyAPerson"`    // checks whose findings no API mends
+	Gone   []string         `json:"gone,omitempty"` // of the plan, what others have done or changed before
 	Done   []repair.Outcome `json:"done,omitempty"`
 	After  *doctor.Report   `json:"after,omitempty"`
 }
@@ -52,17 +56,27 @@ func (s *settings) fix(ctx context.Context, c gather.Config, facts doctor.Facts,
 		}
 		return sound(r)
 	}
-	if !s.accept {
-		typed, err := terminal.Ask(s.In, s.Err, "Type "+confirmation+" to continue: ")
-		if err != nil {
-			return err
-		}
-		if typed != confirmation {
-			return ErrNotConfirmed
+	if err := s.confirmed(); err != nil {
+		return err
+	}
+	release, err := s.hold(ctx, c, facts)
+	if err != nil {
+		return err
+	}
+	defer release()
+	c.Early = nil
+	if facts, err = gather.Gather(ctx, c); err != nil { // others may have been at it until now
+		return err
+	}
+	still, gone := doctor.StillPlanned(out.Plan, doctor.Diagnose(facts, doctor.About{}, s.only...).Plan())
+	for _, x := range gone {
+		out.Gone = append(out.Gone, x.What)
+		if !s.asJSON {
+			fmt.Fprintf(s.Out, " = %s: not to be done any more, or not as planned\n", terminal.Inline(x.What))
 		}
 	}
 	sides := repair.Sides{Graph: c.Graph, AWS: c.AWS, Admin: c.Admin}.Of(facts)
-	done, err := repair.Apply(ctx, sides, out.Plan, func(o repair.Outcome) {
+	done, err := repair.Apply(ctx, sides, still, func(o repair.Outcome) {
 		if !s.asJSON {
 			s.printOutcome(o)
 		}
@@ -90,6 +104,41 @@ func (s *settings) fix(ctx context.Context, c gather.Config, facts doctor.Facts,
 	}
 	s.printAfter(r, after)
 	return sound(after)
+}
+
+// confirmed asks for the word, unless that was answered before.
+func (s *settings) confirmed() error {
+	if s.accept {
+		return nil
+	}
+	typed, err := terminal.Ask(s.In, s.Err, "Type "+confirmation+" to continue: ")
+	if err == nil && typed != confirmation {
+		err = ErrNotConfirmed
+	}
+	return err
+}
+
+// hold keeps runs of connect, and others of this, from changing the same connection.
+func (s *settings) hold(ctx context.Context, c gather.Config, f doctor.Facts) (release func(), err error) {
+	folder := s.state
+	if folder == "" {
+		folder, _ = connect.OwnFolder() // where there is none, nobody else has one
+	}
+	if folder == "" || f.AWS == nil || f.AWS.IdentityStoreID == "" {
+		return func() {}, nil
+	}
+	address := ""
+	switch {
+	case f.AWS.Directory != nil:
+		address = f.AWS.Directory.ConsoleURL
+	case c.AWS != nil:
+		address = sdk.ToString(c.AWS.BaseEndpoint)
+	}
+	release, err = connect.HoldFiles(ctx, folder, connect.FileStart(f.AWS.IdentityStoreID, address))
+	if release == nil {
+		release = func() {}
+	}
+	return release, err
 }
 
 // sound is nil, or what the exit code is made of.
