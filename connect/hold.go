@@ -112,16 +112,22 @@ type Filed interface{ FileStart() string }
 // itself has none. A copy has the ids of its original, such as that of a rehearsal, and notes and a
 // lock of its own.
 func FileStart(store, address string) string {
+	store = inFile(store)
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return store
 	}
-	return store + "@" + strings.Map(func(r rune) rune {
-		if r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' {
+	return store + "@" + inFile(strings.ToLower(u.Host))
+}
+
+// inFile is what another side has said, as a part of a file's name: it leads into no other folder.
+func inFile(said string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
 			return r
 		}
 		return '-'
-	}, strings.ToLower(u.Host))
+	}, said)
 }
 
 func fileStart(side Center, d adminapi.Directory) string {

@@ -98,3 +98,21 @@ func TestARehearsalIsNotInTheWayOfItsOriginal(t *testing.T) {
 		t.Errorf("the rehearsal's notes: %v", err)
 	}
 }
+
+// TestNoCenterNamesAFileElsewhere: what it says that its id is leads into no other folder.
+func TestNoCenterNamesAFileElsewhere(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	cfg := config(pairtest.Start(t, gatehousetest.Unconnected()), http.DefaultClient)
+	cfg.Folder, cfg.Center = filepath.Join(top, "state"), copied{cfg.Center.(*adminapi.Client), "../elsewhere"}
+	release, err := cfg.Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	own, _ := os.ReadDir(cfg.Folder)
+	all, _ := os.ReadDir(top)
+	if len(own) != 1 || len(all) != 1 {
+		t.Errorf("its folder has %v, and the one above %v", own, all)
+	}
+}
