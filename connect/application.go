@@ -30,12 +30,30 @@ type askedApplication struct {
 	Mark string `json:"mark,omitempty"`
 }
 
-// markStart begins marks, for whoever meets one in the tenant.
+// markStart begins marks, for whoever meets one in the tenant. The center's store follows: the
+// gallery proposes the same name for each center.
 const markStart = "gatehouse connect "
+
+const maxMarked = 64 //bound:text the store that a mark names
+
+func (p *Plan) markStart() string {
+	store := inFile(p.State.Directory.IdentityStoreID)
+	return markStart + store[:min(len(store), maxMarked)] + " "
+}
 
 // hasMark says whether a run had an application made, and has not set it up.
 func hasMark(app graph.Application) bool {
 	return strings.HasPrefix(text(app.ServiceManagementReference), markStart)
+}
+
+// hasOwnMark says whether that was a run for this center.
+func (p *Plan) hasOwnMark(app graph.Application) bool {
+	return strings.HasPrefix(text(app.ServiceManagementReference), p.markStart())
+}
+
+// isElsewhere says whether a run for another center had an application made, and has not set it up.
+func (p *Plan) isElsewhere(apps []graph.Application) bool {
+	return len(apps) == 1 && hasMark(apps[0]) && !p.hasOwnMark(apps[0])
 }
 
 func (p *Plan) askedFile() string { return p.file("-application") }
@@ -109,10 +127,19 @@ func (p *Plan) findApplication(
 		p.early = found.ID != ""
 		return found, err
 	}
+	p.elsewhere = nil
 	for _, sp := range all {
-		if sp.DisplayName == p.cfg.AppName && !setUp(sp) && !p.isStrange(sp) {
+		if sp.DisplayName != p.cfg.AppName || setUp(sp) || p.isStrange(sp) {
+			continue
+		}
+		apps, err := p.applicationsOf(ctx, sp)
+		if err != nil {
+			return found, err
+		}
+		if !p.isElsewhere(apps) {
 			return sp, nil
 		}
+		p.elsewhere = append(p.elsewhere, sp.ID)
 	}
 	return found, nil
 }
@@ -156,6 +183,9 @@ func (p *Plan) askedAmong(
 			p.strange = nil
 			return sp, nil
 		}
+		if len(apps) == 1 && a.Mark != "" && hasMark(apps[0]) { // another run's
+			continue
+		}
 		made := createdAt(apps)
 		since := made.Sub(a.At)
 		atThatTime := made.IsZero() || since > -ClockSkew && since < answerTime+ClockSkew
@@ -169,12 +199,7 @@ func (p *Plan) askedAmong(
 // answerTime is for how long a request for an application may have been under way.
 const answerTime = time.Minute //bound:none which application a lost answer was about
 
-// madeAt is when an application was made; zero where the tenant does not say.
-func (p *Plan) madeAt(ctx context.Context, sp graph.ServicePrincipal) (at time.Time, err error) {
-	apps, err := p.applicationsOf(ctx, sp)
-	return createdAt(apps), err
-}
-
+// createdAt is when an application was made; zero where the tenant does not say.
 func createdAt(apps []graph.Application) (at time.Time) {
 	if len(apps) == 1 && apps[0].CreatedDateTime != nil {
 		at = *apps[0].CreatedDateTime
@@ -191,13 +216,21 @@ func (p *Plan) noteOthers(all []graph.ServicePrincipal) {
 	for _, sp := range all {
 		switch {
 		case p.isStrange(sp):
+			why := "It does not have that run's mark"
+			if p.asked().Mark == "" {
+				why = "The run asked without a mark, so nobody can tell whose this is"
+			}
 			p.Notes = append(p.Notes, fmt.Sprintf(
-				"somebody has made an application %q (%s) when an earlier run asked for one, on %s, and got "+
-					"no answer. It does not have that run's mark, so it stays as it is. If nobody needs it, delete it "+
-					"in Entra",
-				sp.DisplayName, sp.ID, clock(p.asked().At),
+				"an application %q (%s) was made when an earlier run asked for one, on %s, and got no answer. %s: it "+
+					"stays as it is. If nobody needs it, delete it in Entra",
+				sp.DisplayName, sp.ID, clock(p.asked().At), why,
 			))
 		case sp.DisplayName != p.cfg.AppName || sp.ID == p.State.Principal.ID:
+		case slices.Contains(p.elsewhere, sp.ID):
+			p.Notes = append(p.Notes, fmt.Sprintf(
+				"there is another application %q (%s), which a run for another center had made and has not set up: "+
+					"it stays as it is", sp.DisplayName, sp.ID,
+			))
 		case setUp(sp):
 			p.Notes = append(p.Notes, fmt.Sprintf(
 				"there is an application %q already, with the identifier of something else (%s): it stays as it is",
@@ -220,8 +253,9 @@ func (p *Plan) noteTaken() {
 	}
 	why := "is taken for this connection, because it has the name and nobody has set it up. If it is somebody " +
 		"else's, use another --name"
-	if hasMark(app) {
-		why = "was made by a run that ended early, on another machine or with another --state: this run goes on with it"
+	if p.hasOwnMark(app) {
+		why = "was made for this center by a run on another machine or with another --state, which has not set it " +
+			"up: this run goes on with it. If that one is under way, wait for it"
 	}
 	at := createdAt([]graph.Application{app})
 	p.Notes = append(p.Notes, fmt.Sprintf("“%s” (%s%s) %s", sp.DisplayName, sp.ID, madeOn(at), why))
@@ -300,7 +334,7 @@ func (p *Plan) adopt(ctx context.Context, found graph.ServicePrincipal) error {
 func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal) error {
 	a := askedApplication{
 		Tenant: lastPart(p.cfg.LoginURL), Name: p.cfg.AppName, At: p.cfg.Now().UTC(),
-		Mark: markStart + rand.Text(),
+		Mark: p.markStart() + rand.Text(),
 	}
 	for _, sp := range before {
 		a.Before = append(a.Before, sp.ID)
@@ -373,10 +407,14 @@ func (p *Plan) onlyOne(ctx context.Context, a askedApplication) error {
 		if sp.ID == a.ID || slices.Contains(a.Before, sp.ID) || unrelated {
 			continue
 		}
-		at, err := p.madeAt(ctx, sp)
+		apps, err := p.applicationsOf(ctx, sp)
 		if err != nil {
 			return err
 		}
+		if p.isElsewhere(apps) {
+			continue
+		}
+		at := createdAt(apps)
 		earlier := sp.ID < a.ID
 		if own != nil && !at.IsZero() && !at.Equal(*own) {
 			earlier = at.Before(*own)

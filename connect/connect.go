@@ -135,8 +135,10 @@ type Plan struct {
 	// for it and are not.
 	asking  askedApplication
 	strange []strangeApplication
-	groups  map[string]string // the names of State.Unassigned
-	had     identitySource    // at the center
+	// elsewhere are the ids of those of the name that a run for another center had made.
+	elsewhere []string
+	groups    map[string]string // the names of State.Unassigned
+	had       identitySource    // at the center
 }
 
 // State is what both ends say. Ids are empty for what does not exist yet.

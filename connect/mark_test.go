@@ -2,11 +2,13 @@ package connect_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
@@ -57,8 +59,9 @@ func TestATenantThatTakesNoMarkIsConnected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if notes := strings.Join(plan.Notes, "\n"); !strings.Contains(notes, lost[0].ID) {
-		t.Errorf("the plan does not name %s:\n%s", lost[0].ID, notes)
+	notes := strings.Join(plan.Notes, "\n")
+	if !strings.Contains(notes, lost[0].ID) || !strings.Contains(notes, "asked without a mark") {
+		t.Errorf("the plan does not say of %s why it stays:\n%s", lost[0].ID, notes)
 	}
 	if err := plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); err != nil {
 		t.Fatal(err)
@@ -109,3 +112,36 @@ func TestAPlanSaysWhyAnApplicationIsTaken(t *testing.T) {
 
 // elsewhere is a machine of its own.
 func (o other) elsewhere() remembering { return remembering{o.Ends, o.t, o.t.TempDir()} }
+
+// TestAnApplicationOfARunForAnotherCenterStays: the gallery proposes one name for all centers, and
+// that run has not set its application up yet.
+func TestAnApplicationOfARunForAnotherCenterStays(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	o := other{m.Ends, t}
+	cfg := config(m.Ends, &http.Client{Transport: &dying{at: settingUp}}, "Engineering")
+	cfg.Center = copied{cfg.Center.(*adminapi.Client), "d-9999999999"}
+	plan, err := connect.Observe(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); !errors.Is(err, errKilled) {
+		t.Fatalf("it is not killed: %v", err)
+	}
+	theirs := o.principals()[0].ID
+	plan, err = connect.Observe(t.Context(), config(m.Ends, http.DefaultClient))
+	if err != nil || !strings.Contains(strings.Join(plan.Notes, "\n"), theirs+"), which a run for another center") {
+		t.Errorf("the plan notes %q, %v", plan.Notes, err)
+	}
+	if err := m.connect(http.DefaultTransport, false); err != nil {
+		t.Fatal(err)
+	}
+	if all := o.principals(); len(all) != 2 {
+		t.Errorf("the applications are %+v", all)
+	}
+	for _, sp := range o.principals() {
+		if (sp.ID == theirs) != (len(sp.ServicePrincipalNames) == 1) {
+			t.Errorf("%s has %q", sp.ID, sp.ServicePrincipalNames)
+		}
+	}
+}
