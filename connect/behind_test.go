@@ -2,7 +2,9 @@ package connect_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -178,4 +180,54 @@ func TestMetadataThatIsBehindIsNotUploaded(t *testing.T) {
 		t.Errorf("%d looks are left, %v", x.looks, err)
 	}
 	m.hasOne()
+}
+
+// TestAnUndoBelievesNoReplicaThatIsBehind: what was just made is not away because one does not know
+// it yet. An undo that took it for that would forget it, and leave it there.
+func TestAnUndoBelievesNoReplicaThatIsBehind(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	m.dies(settingUp, false, false)
+	o := other{m.Ends, t}
+	x := &replica{
+		reads: at("/applications/" + o.applications()[0].ID), status: http.StatusNotFound, looks: 3,
+		says: []byte(`{"error":{"code":"Request_ResourceNotFound","message":"not here"}}`),
+	}
+	cfg := config(m.Ends, &http.Client{Transport: x})
+	cfg.Folder = m.folder
+	back, err := connect.ObserveUndo(t.Context(), cfg, connect.UndoOptions{DeleteApplication: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := back.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); err != nil || x.looks > 0 {
+		t.Errorf("%d looks are left, %v", x.looks, err)
+	}
+	if left := o.principals(); len(left) > 0 {
+		t.Errorf("there are %+v still", left)
+	}
+}
+
+// TestWhoEndsARunIsToldOfNobodysChange: what was not looked at again is not believed.
+func TestWhoEndsARunIsToldOfNobodysChange(t *testing.T) {
+	t.Parallel()
+	o := other{pairtest.Start(t, gatehousetest.Unconnected()), t}
+	id := o.application(appName).Application.ID
+	x := &replica{looks: -1, says: o.said("/applications/" + id)}
+	ctx, stop := context.WithCancel(t.Context())
+	x.reads = func(r *http.Request) bool {
+		is := at("/applications/" + id)(r)
+		if is {
+			time.AfterFunc(100*time.Millisecond, stop)
+		}
+		return is
+	}
+	o.replies(id, "https://one.example/acs")
+	plan, err := connect.Observe(ctx, config(o.Ends, &http.Client{Transport: x}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = plan.Apply(ctx, connect.Confirmation, func(int, bool) {})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, connect.ErrChanged) {
+		t.Errorf("it says %v", err)
+	}
 }

@@ -106,14 +106,32 @@ var errBehind = errors.New("the tenant does not publish the certificate yet that
 // fetchCurrent reads what the tenant publishes when it has the certificate that the tenant signs
 // with: for a while after that was made there are others, such as those of the whole tenant.
 func (p *Plan) fetchCurrent(ctx context.Context) error {
-	active := text(p.State.Principal.PreferredTokenSigningKeyThumbprint)
-	signs := func(c *x509.Certificate) bool { return strings.EqualFold(nameOf(c.Raw), active) }
-	return p.looksAgain(ctx, errBehind, func() error {
+	err := p.looksAgain(ctx, errBehind, func() error {
 		err := p.fetchMetadata(ctx)
-		if err == nil && active != "" && !slices.ContainsFunc(p.State.IdP.Certificates, signs) {
+		if err == nil && !p.published(p.State.Principal.PreferredTokenSigningKeyThumbprint) {
 			err = errBehind
 		}
 		return err
+	})
+	if !errors.Is(err, errBehind) {
+		return err
+	}
+	var now graph.ServicePrincipal // somebody may have chosen another one since the plan was made
+	path := "/servicePrincipals/" + p.State.Principal.ID + "?$select=preferredTokenSigningKeyThumbprint"
+	if failed := p.graph(ctx, http.MethodGet, path, nil, &now); failed != nil {
+		return failed
+	}
+	if text(now.PreferredTokenSigningKeyThumbprint) == "" || !p.published(now.PreferredTokenSigningKeyThumbprint) {
+		return err
+	}
+	p.State.Principal.PreferredTokenSigningKeyThumbprint = now.PreferredTokenSigningKeyThumbprint
+	return nil
+}
+
+// published says whether the tenant's metadata has a certificate, where one is named.
+func (p *Plan) published(thumbprint *string) bool {
+	return text(thumbprint) == "" || slices.ContainsFunc(p.State.IdP.Certificates, func(c *x509.Certificate) bool {
+		return strings.EqualFold(nameOf(c.Raw), *thumbprint)
 	})
 }
 

@@ -556,3 +556,22 @@ func TestAPlanThatIsMadeAgainOverwritesNothingNew(t *testing.T) {
 		})
 	}
 }
+
+// TestACertificateThatSomebodyHasChosenMeanwhileIsTrusted: the plan is to upload the metadata, and
+// was made while the tenant signed with another one.
+func TestACertificateThatSomebodyHasChosenMeanwhileIsTrusted(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	m.dies(func(r *http.Request) bool {
+		return strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".CreateExternalIdPConfigurationForDirectory")
+	}, false, false)
+	err := other{m.Ends, t}.run(func(o other) {
+		at := "/servicePrincipals/" + o.principals()[0].ID
+		var newer graph.KeyCredential
+		o.Change(http.MethodPost, at+"/addTokenSigningCertificate", map[string]any{"displayName": "CN=Newer"}, &newer)
+		o.Change(http.MethodPatch, at, map[string]any{"preferredTokenSigningKeyThumbprint": newer.Thumbprint}, nil)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -101,7 +101,7 @@ func (p *Plan) looksAgain(ctx context.Context, what error, look func() error) er
 			return err
 		}
 		if stopped := waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); stopped != nil {
-			return errors.Join(err, stopped)
+			return stopped // nothing is believed yet
 		}
 	}
 }

@@ -300,19 +300,15 @@ func (c *certificateRotation) goBack(ctx context.Context, why error) error {
 // compare waits until the tenant publishes the new certificate, and has the trust checked.
 func (c *certificateRotation) compare(ctx context.Context) error {
 	p := c.plan
-	for deadline := time.Now().Add(p.cfg.Settle); ; {
-		if err := p.fetchMetadata(ctx); err != nil {
-			return err
+	err := p.looksAgain(ctx, errBehind, func() error {
+		err := p.fetchMetadata(ctx)
+		if err == nil && !slices.Contains(p.thumbprints(), c.next.id()) {
+			err = errBehind
 		}
-		if slices.ContainsFunc(p.thumbprints(), func(id string) bool { return id == c.next.id() }) {
-			break
-		}
-		if time.Now().After(deadline) {
-			return errors.New("the tenant does not publish the new certificate yet: run this again")
-		}
-		if err := p.pause(ctx); err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if err := p.verifyTrust(ctx); err != nil {
 		return err

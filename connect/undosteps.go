@@ -147,10 +147,9 @@ func (u *Undo) removeJob(ctx context.Context) error {
 	if err != nil && !graph.NotFound(err) && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
 		return err
 	}
-	err = p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
-	if graph.NotFound(err) {
-		err = nil
-	}
+	err = u.takeAway(ctx, func() error {
+		return p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
+	})
 	p.paused = p.paused && err != nil // there is none to be turned on again
 	return err
 }
@@ -159,24 +158,36 @@ func (u *Undo) removeJob(ctx context.Context) error {
 func (u *Undo) deleteApplication(ctx context.Context) error {
 	p := u.plan
 	was := p.State.Application.IdentifierURIs
-	var app graph.Application
-	err := p.confirmed(ctx, func() (err error) {
-		if app, err = p.readApplication(ctx); err == nil && len(app.IdentifierURIs) > 0 &&
-			!sameSet(app.IdentifierURIs, was) {
+	err := u.takeAway(ctx, func() error {
+		app, err := p.readApplication(ctx)
+		switch {
+		case err != nil:
+			return err
+		case len(app.IdentifierURIs) > 0 && !sameSet(app.IdentifierURIs, was):
 			return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
+		}
+		return p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
+	})
+	if err == nil {
+		p.forgetAsked()
+	}
+	return err
+}
+
+// takeAway does what takes something away, and looks again where a replica may be behind. What is
+// away already is no error.
+func (u *Undo) takeAway(ctx context.Context, do func() error) error {
+	gone := false
+	made := createdAt([]graph.Application{u.plan.State.Application})
+	err := u.plan.confirmed(ctx, func() error {
+		err := do()
+		gone = graph.NotFound(err)
+		if gone && u.plan.cfg.Now().Sub(made).Abs() < u.plan.cfg.Settle+ClockSkew {
+			return changed("it is away") // or not there yet
 		}
 		return err
 	})
-	switch {
-	case graph.NotFound(err):
-		p.forgetAsked()
-		return nil
-	case err != nil:
-		return err
-	}
-	err = p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
-	if err == nil || graph.NotFound(err) {
-		p.forgetAsked()
+	if gone && (graph.NotFound(err) || errors.Is(err, ErrChanged)) {
 		return nil
 	}
 	return err
