@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -72,52 +73,51 @@ func (s said) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// TestAFastClockAtTheStartRemovesNothing, until it is put right: the only node has booted two years
-// ahead. What is too old by the right clock goes then.
+// TestAFastClockAtTheStartRemovesNothing for a day in which the program runs: the only node has
+// booted two years ahead.
 func TestAFastClockAtTheStartRemovesNothing(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "tenant.db"))
-	left := aged(t, tenanttest.On(t, s))
-	ahead := 2 * 365 * 24 * time.Hour
-	tn := tenanttest.On(t, s)
-	tn.Now = func() time.Time { return time.Now().Add(ahead) }
-	warned := make(said, 100)
-	tn.Log = slog.New(warned)
-	running, stop := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		tn.Run(running)
-		close(over)
-	}()
-	<-warned
-	if err := tn.Sweep(context.Background()); err != nil {
-		t.Error(err)
-	}
-	stop()
-	<-over
-	if events, deleted := left(); events != 2 || deleted != 1 {
-		t.Errorf("%d events and %d users in the recycle bin are left", events, deleted)
-	}
-	tn = tenanttest.On(t, s) // it is started again, after something has happened by that clock
-	tn.Now = func() time.Time { return time.Now().Add(ahead) }
-	if _, err := tn.CreateGroup(context.Background(), tenanttest.Actor, tenant.Group{DisplayName: "Crew"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := tn.Sweep(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if events, deleted := left(); events != 3 || deleted != 1 {
-		t.Errorf("after another start: %d events and %d users in the recycle bin are left", events, deleted)
-	}
-	for _, ahead = range []time.Duration{0, ahead} { // it is put right, and time passes
-		tn = tenanttest.On(t, s)
-		tn.Now = func() time.Time { return time.Now().Add(ahead) }
-		if err := tn.Sweep(context.Background()); err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		s := open(t, filepath.Join(t.TempDir(), "tenant.db"))
+		left := aged(t, tenanttest.On(t, s))
+		const fast = 2 * 365 * 24 * time.Hour
+		warned := make(said, 100)
+		for _, x := range []struct {
+			name        string
+			ahead, runs time.Duration // of the test's own clock
+			makes       bool
+			events      int // 0: whatever
+			deleted     int
+		}{
+			{"at the first start", fast, time.Minute, true, 3, 1},
+			{"after what has happened by that clock", fast, time.Hour, false, 3, 1},
+			{"put right", 0, time.Hour, false, 3, 1},
+			{"ahead once more", fast, 23 * time.Hour, false, 3, 1},
+			{"for a day in all", fast, 2 * time.Hour, false, 0, 0},
+		} {
+			tn := tenanttest.On(t, s)
+			tn.Now = func() time.Time { return time.Now().Add(x.ahead) }
+			tn.Log = slog.New(warned)
+			running, stop := context.WithCancel(ctx)
+			go tn.Run(running)
+			synctest.Wait() // for the first sweep
+			if x.makes {
+				if _, err := tn.CreateGroup(ctx, tenanttest.Actor, tenant.Group{DisplayName: "Crew"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(x.runs)
+			stop()
+			synctest.Wait() // for Run to have ended
+			events, deleted := left()
+			if x.events > 0 && events != x.events || deleted != x.deleted {
+				t.Errorf("%s: %d events and %d users in the recycle bin are left", x.name, events, deleted)
+			}
 		}
-	}
-	if _, deleted := left(); deleted != 0 {
-		t.Error("a clock that is not doubted removes nothing either: this test could not fail")
-	}
+		if len(warned) == 0 {
+			t.Error("nobody is told")
+		}
+	})
 }
 
 // TestAClockThatJumpsRemovesNothing while the program runs, until it is put right.
