@@ -14,7 +14,7 @@
 // browsers by the portal. Pair has the settings for each.
 //
 // Each pair has a store, keys and ports of its own, so tests may run in parallel. A start takes
-// around a second, most of it for hashing passwords and for the first provisioning cycle.
+// around a second.
 //
 // It may import audit, authn, center, center/server, center/store, demo, mail,
 // outbound, tenant, tenant/server, tenant/store and tenant/syncjobs.
