@@ -93,7 +93,7 @@ func (m *Mirror) arrive(
 ) (who tenant.Replica, err error) {
 	u, err := m.user(here, x, anew)
 	if err != nil {
-		return who, err
+		return who, m.leaveOut(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(here.ID)}, err)
 	}
 	left, err := m.Tenant.Note(ctx, tenant.LeftNote(here.ID))
 	if err == nil && (left != "" || here.Removed) {

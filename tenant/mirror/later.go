@@ -1,10 +1,12 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -83,12 +85,18 @@ var errLeftOut = errors.New("it cannot be read")
 // stays, and it is looked at again later. Where that is not so, or so many cannot be read that it
 // is not for what they are, it returns the error.
 func (m *Mirror) leaveOut(ctx context.Context, mark tenant.Mark, err error) error {
-	if err == nil || !graph.Lasting(err) {
+	if err == nil || passes(ctx, err) {
 		return err
 	}
 	list, unread := m.toCome(ctx)
 	if unread != nil {
 		return unread
+	}
+	known := slices.ContainsFunc(list, func(s second) bool { return s.Mark == mark && s.Why != "" })
+	if !known && !graph.Lasting(err) {
+		if stumbles, unread := m.stumbles(ctx, mark); unread != nil || !stumbles {
+			return cmp.Or(unread, err)
+		}
 	}
 	look, pause := second{Mark: mark, Why: err.Error(), Tries: 1}, lookLater
 	for _, s := range list {
@@ -106,6 +114,53 @@ func (m *Mirror) leaveOut(ctx context.Context, mark tenant.Mark, err error) erro
 	}
 	m.tried[mark] = true
 	return errLeftOut
+}
+
+// passes says that an error is not about what was asked for: the Graph asks to wait, or who asks is
+// not known, or does not want to know any more.
+func passes(ctx context.Context, err error) bool {
+	var e *graph.Error
+	if errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.RetryAfter > 0) {
+		return true
+	}
+	return ctx.Err() != nil || errors.As(err, new(*graph.SignInError))
+}
+
+// What cannot be read now may be so for good: an error of the Graph's own that comes each time, or
+// an answer that is none. Who is the last thing that several pulls have come to is left out.
+const (
+	maxStumbles = 3          //bound:depth pulls that end one after the other at the same object
+	noteStumble = "stumbled" // the name of the note with it
+)
+
+// stumble is where pulls have ended.
+type stumble struct {
+	Mark  tenant.Mark `json:"mark"`
+	Times int         `json:"times"`
+}
+
+// stumbles notes that a pull ends at an object, and says whether as many have as are enough.
+func (m *Mirror) stumbles(ctx context.Context, mark tenant.Mark) (bool, error) {
+	text, err := m.Tenant.Note(ctx, noteStumble)
+	if err != nil {
+		return false, err
+	}
+	var at stumble
+	if json.Unmarshal([]byte(text), &at) != nil || at.Mark != mark {
+		at = stumble{Mark: mark}
+	}
+	at.Times++
+	data, _ := json.Marshal(at) // plain fields always encode
+	return at.Times >= maxStumbles, m.Tenant.SetNote(ctx, tenant.Note{Name: noteStumble, Text: string(data)})
+}
+
+// stands notes that a pull has ended well.
+func (m *Mirror) stands(ctx context.Context) error {
+	text, err := m.Tenant.Note(ctx, noteStumble)
+	if err != nil || text == "" {
+		return err
+	}
+	return m.Tenant.SetNote(ctx, tenant.Note{Name: noteStumble})
 }
 
 // missed notes of an object that was left out that a reading of everything goes on without it.

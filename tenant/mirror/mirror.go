@@ -90,7 +90,7 @@ func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 	var e1, e2 error
 	out.Unknown, e1 = m.unknown(ctx)
 	out.LeftOut, e2 = m.leftOut(ctx)
-	return out, errors.Join(e1, e2)
+	return out, errors.Join(e1, e2, m.stands(ctx))
 }
 
 // maxUnknown is how many are looked for that are not there: one is enough to pull again.
