@@ -13,7 +13,6 @@
 package dirsync
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -292,59 +291,4 @@ func sameMappings(a, b mapping.Schema) bool {
 		return string(data)
 	}
 	return text(a) == text(b)
-}
-
-// findScope finds the application or the groups at the source, or, while that is away, where they
-// were found before. What is found by no name is taken for an id.
-func (s *Synchronizer) findScope(ctx context.Context) error {
-	known, err := s.knownScope(ctx)
-	if err != nil {
-		return err
-	}
-	if name := s.config.Application; name != "" {
-		found, err := graph.All[graph.ServicePrincipal](
-			ctx, s.config.Source, "/servicePrincipals"+graph.Filter("displayName", name),
-		)
-		switch {
-		case err != nil && known.Name == name && ctx.Err() == nil:
-			s.config.Log.WarnContext(ctx, "the application is looked for later", "name", name, "error", err)
-			s.remote = known.Remote
-		case err != nil:
-			return fmt.Errorf("find the application %q: %w", name, err)
-		case len(found) == 0:
-			s.remote = name
-		case len(found) == 1:
-			s.remote = found[0].ID
-		default:
-			return fmt.Errorf(
-				"there are %d applications named %q: give the id of a service principal", len(found), name,
-			)
-		}
-	}
-	for _, name := range s.config.Groups {
-		id, err := s.findGroup(ctx, name, known.Groups[name])
-		if err != nil {
-			return err
-		}
-		s.groups = append(s.groups, id)
-	}
-	return nil
-}
-
-// findGroup finds a group by its name. One that was found before and is not found any more has
-// another name, or is gone: known is its id.
-func (s *Synchronizer) findGroup(ctx context.Context, name, known string) (tenant.GroupID, error) {
-	found, err := graph.All[graph.Group](ctx, s.config.Source, "/groups"+graph.Filter("displayName", name))
-	switch {
-	case err != nil && known != "" && ctx.Err() == nil:
-		s.config.Log.WarnContext(ctx, "the group is looked for later", "name", name, "error", err)
-		return tenant.GroupID(known), nil
-	case err != nil:
-		return "", fmt.Errorf("find the group %q: %w", name, err)
-	case len(found) > 1:
-		return "", fmt.Errorf("there are %d groups named %q: give an id", len(found), name)
-	case len(found) == 1:
-		return tenant.GroupID(found[0].ID), nil
-	}
-	return tenant.GroupID(cmp.Or(known, name)), nil
 }

@@ -19,41 +19,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 )
 
-// scope is whom a state is of: what was found at the source by the names in the configuration, when
-// it was last read. With it, a sync goes on while the source is away, and knows a group that was
-// there from one that never was.
-type scope struct {
-	Name   string            `json:"name"`   // of the application
-	Remote string            `json:"remote"` // its service principal
-	Groups map[string]string `json:"groups"` // ids by the names in the configuration
-	Roles  bool              `json:"roles"`  // which app role each one has was read, too
-}
-
-// noteScope is the name of the note that has it.
-const noteScope = "sync/scope"
-
-// scope is the scope as it is in the configuration now.
-func (s *Synchronizer) scope() scope {
-	now := scope{s.config.Application, s.remote, map[string]string{}, s.config.Mappings.ReadsRoles()}
-	for i, name := range s.config.Groups {
-		now.Groups[name] = string(s.groups[i])
-	}
-	return now
-}
-
-func (a scope) equal(b scope) bool {
-	return a.Name == b.Name && a.Remote == b.Remote && maps.Equal(a.Groups, b.Groups) && a.Roles == b.Roles
-}
-
-// knownScope is the scope that was last read. One that cannot be read is none.
-func (s *Synchronizer) knownScope(ctx context.Context) (known scope, err error) {
-	text, err := s.config.State.Note(ctx, noteScope)
-	if err != nil || json.Unmarshal([]byte(text), &known) != nil {
-		return scope{}, err
-	}
-	return known, nil
-}
-
 // rests says what of the state can be brought to the target although the source could not be read;
 // nil is nothing of it. Where a part was read, or nobody knows who is in scope, whoever
 // was disabled or deleted at the source loses access all the same. A target of which nothing is
