@@ -3,6 +3,7 @@ package dirsync
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,30 +65,94 @@ func lostGroups(groups string) func(*http.Request) (*http.Response, error) {
 	}
 }
 
-// TestAnAssignedGroupThatDoesNotComeIsNotLeftOut: it is assigned and there, and does not come among
-// the groups. Nobody knows who is in scope, until it comes, or the source says that it is gone.
-func TestAnAssignedGroupThatDoesNotComeIsNotLeftOut(t *testing.T) {
+// TestAGroupThatMattersAndDoesNotComeIsNotLeftOut: it is assigned, or followed, and there, and does
+// not come among the groups; nor does who is in it among the users. It is read by itself. While it,
+// or who is in it, cannot be read, nobody knows who is in scope, until the source says that it is
+// gone.
+func TestAGroupThatMattersAndDoesNotComeIsNotLeftOut(t *testing.T) {
+	t.Parallel()
+	refused := func() (*http.Response, error) {
+		return answered(http.StatusForbidden, `{"error":{"code":"Authorization_RequestDenied"}}`), nil
+	}
+	gone := func() (*http.Response, error) {
+		return answered(http.StatusNotFound, `{"error":{"code":"Request_ResourceNotFound"}}`), nil
+	}
+	for what, set := range map[string]func(*Config){
+		"assigned": func(c *Config) { c.Application = "Cloud" },
+		"followed": func(c *Config) { c.Groups = []string{"Engineering", "Art"} },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			from, to := newSource(t), newTarget(t, center.ProfileStandard)
+			config, graph, _ := byWays(t, from, to)
+			from.assign(t, &tenant.Application{}, "g1", "g3")
+			set(&config)
+			idle := lostGroups(`{"id":"g1","displayName":"Engineering","securityEnabled":true}`)
+			config.Source.HTTP.Transport = altering(config.Source.HTTP.Transport, without("u2"))
+			s, err := Open(ctx, config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{"/groups/g3", "/groups/g3/members"} {
+				fails := failsAt(path, refused)
+				graph.set(func(r *http.Request) (*http.Response, error) {
+					if answer, err := fails(r); answer != nil {
+						return answer, err
+					}
+					return idle(r)
+				})
+				r, err := s.Cycle(ctx, false)
+				if !errors.As(err, new(*unclearError)) || r.Changes || r.InStep.Equal {
+					t.Errorf("%s: %+v, %v", path, r, err)
+				}
+			}
+			graph.set(idle)
+			if r, err := s.Cycle(ctx, false); err != nil || r.Failed > 0 || !to.active(t, "bob@example.com") {
+				t.Errorf("when it can be read: %+v, %v", r, err)
+			}
+			if _, _, members := to.counts(t, "Art"); members != 1 {
+				t.Errorf("Art has %d members", members)
+			}
+		})
+	}
+	t.Run("gone", func(t *testing.T) {
+		t.Parallel()
+		from, to := newSource(t), newTarget(t, center.ProfileStandard)
+		config, graph, _ := byWays(t, from, to)
+		from.assign(t, &tenant.Application{}, "g1", "g3")
+		config.Application = "Cloud"
+		idle := lostGroups(`{"id":"g1","displayName":"Engineering","securityEnabled":true}`)
+		fails := failsAt("/groups/g3", gone)
+		graph.set(func(r *http.Request) (*http.Response, error) {
+			if answer, err := fails(r); answer != nil {
+				return answer, err
+			}
+			return idle(r)
+		})
+		if r := cycle(t, config, false); r.Created == 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// without has deltas tell nothing of somebody.
+func without(id string) func(r *http.Request, body object) {
+	return func(r *http.Request, body object) {
+		if list, _ := body["value"].([]any); strings.HasSuffix(r.URL.Path, "/users/delta") {
+			body["value"] = slices.DeleteFunc(list, func(x any) bool { return x.(object)["id"] == id })
+		}
+	}
+}
+
+// TestSomebodyWhoIsAssignedAndDoesNotComeIsReadByThemselves.
+func TestSomebodyWhoIsAssignedAndDoesNotComeIsReadByThemselves(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
-	config, graph, _ := byWays(t, from, to)
-	from.assign(t, &tenant.Application{}, "g1", "g3")
+	config, _, _ := byWays(t, from, to)
+	from.assign(t, &tenant.Application{}, "u2")
 	config.Application = "Cloud"
-	idle := lostGroups(`{"id":"g1","displayName":"Engineering","securityEnabled":true}`)
-	graph.set(idle)
-	s, err := Open(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r, err := s.Cycle(ctx, false); !errors.As(err, new(*unclearError)) || r.Changes || r.InStep.Equal {
-		t.Errorf("%+v, %v", r, err)
-	}
-	graph.set(func(r *http.Request) (*http.Response, error) {
-		if strings.HasSuffix(r.URL.Path, "/groups/g3") {
-			return answered(http.StatusNotFound, `{"error":{"code":"Request_ResourceNotFound"}}`), nil
-		}
-		return idle(r)
-	})
-	if r, err := s.Cycle(ctx, false); err != nil || r.Created == 0 {
-		t.Errorf("when it is gone: %+v, %v", r, err)
+	config.Source.HTTP.Transport = altering(config.Source.HTTP.Transport, without("u2"))
+	if r := cycle(t, config, false); r.Created != 1 || !to.active(t, "bob@example.com") {
+		t.Errorf("%+v", r)
 	}
 }

@@ -114,8 +114,8 @@ func (s *Synchronizer) find(ctx context.Context, w what, name, known string) (id
 	return name, nil
 }
 
-// keeps is what is followed where that was found before: the same, unless the source says that it is
-// gone, and there is one other by the name.
+// keeps is what is followed where that was found before: the same, unless the source says that it
+// is gone, and there is one other by the name.
 func (s *Synchronizer) keeps(
 	ctx context.Context, w what, name, known string, found []graph.DirectoryObject, unread error,
 ) string {

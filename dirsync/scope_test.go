@@ -79,8 +79,8 @@ func TestAnIDIsNoName(t *testing.T) {
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
 	app := &tenant.Application{}
 	from.assign(t, app, "g3")
-	real := tenant.Group{DisplayName: "Real", SecurityEnabled: true}
-	made, err := from.CreateGroup(ctx, tenanttest.Actor, real, "u2")
+	genuine := tenant.Group{DisplayName: "Genuine", SecurityEnabled: true}
+	made, err := from.CreateGroup(ctx, tenanttest.Actor, genuine, "u2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package dirsync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -192,8 +193,8 @@ func (s *Synchronizer) waits(ctx context.Context) (bool, error) {
 // If somebody is named whom nobody knows here, it keeps nothing and is not done, unless this is the
 // last try. Whoever is left out then is not waited for again; a group is left out only if the
 // source says that it is not there.
-func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, last bool) (done bool, err error) {
-	groups, err := s.followed(ctx)
+func (s *Synchronizer) assign(ctx context.Context, named []tenant.Mark, last bool) (done bool, err error) {
+	groups, err := s.followed(ctx, last)
 	if errors.Is(err, errPassedOver) && !last {
 		return false, nil
 	}
@@ -215,23 +216,24 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.PrincipalID, l
 	for _, id := range groups {
 		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
 	}
-	unknown, err := s.unknown(ctx, here, named, holders)
+	for _, h := range holders {
+		mark := tenant.Mark{Kind: tenant.KindUser, ID: h.Principal}
+		if theirs.Groups[h.Principal] {
+			mark.Kind = tenant.KindGroup
+		}
+		named = append(named, mark)
+	}
+	unknown, err := s.unknown(ctx, here, named)
 	if err != nil {
 		return false, err
 	}
-	news := func(id tenant.PrincipalID) bool { return !s.strange[id] }
-	if !last && slices.ContainsFunc(slices.Collect(maps.Keys(unknown)), news) {
+	news := func(x tenant.Mark) bool { return !s.strange[x.ID] }
+	if !last && slices.ContainsFunc(unknown, news) {
 		return false, nil
 	}
-	for id := range unknown {
-		if !theirs.Groups[id] {
-			continue
-		}
-		if err := s.gone(ctx, id, string(id)); err != nil {
-			return false, err
-		}
+	if s.strange, err = s.fetch(ctx, unknown, theirs.Groups); err != nil {
+		return false, err
 	}
-	s.strange = unknown
 	text, _ := json.Marshal(now) // plain fields always encode
 	note := tenant.Note{Name: noteScope, Text: string(text)}
 	whole, err := s.mirror.WholeNote(ctx)
@@ -313,43 +315,95 @@ func union(sets ...map[tenant.Holder]bool) map[tenant.Holder]bool {
 	return all
 }
 
-// unknown are those of some people and groups, and of holders, who are not in the directory here.
-// Whoever is assigned in it is.
+// unknown are those of some people and groups who are not in the directory here. Whoever is
+// assigned in it is.
 func (s *Synchronizer) unknown(
-	ctx context.Context, here []tenant.Assignment, named []tenant.PrincipalID, holders []tenant.Holder,
-) (unknown map[tenant.PrincipalID]bool, err error) {
+	ctx context.Context, here []tenant.Assignment, named []tenant.Mark,
+) (unknown []tenant.Mark, err error) {
 	looked := map[tenant.PrincipalID]bool{}
 	for _, a := range here {
 		looked[a.PrincipalID] = true
 	}
-	ids := slices.Clone(named)
-	for _, h := range holders {
-		ids = append(ids, h.Principal)
-	}
-	unknown = map[tenant.PrincipalID]bool{}
-	for _, id := range ids {
-		if looked[id] {
+	for _, x := range named {
+		if looked[x.ID] {
 			continue
 		}
-		looked[id] = true
-		known, err := s.mirror.Known(ctx, id)
+		looked[x.ID] = true
+		known, err := s.mirror.Known(ctx, x.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !known {
-			unknown[id] = true
+			unknown = append(unknown, x)
 		}
 	}
 	return unknown, nil
 }
 
+// maxFetched bounds who is read by themselves, since they are named and come with no delta.
+const maxFetched = 1000 //bound:list people and groups who are named and unknown, and are read alone
+
+// fetch reads those by themselves who are named and have come with no delta: a reading of
+// everything may have left them out, and no delta tells of them then before something of them
+// changes. It returns who is not there either. A group that is assigned, is there and cannot be
+// read leaves it unclear who is in scope.
+func (s *Synchronizer) fetch(
+	ctx context.Context, unknown []tenant.Mark, assigned map[tenant.PrincipalID]bool,
+) (strange map[tenant.PrincipalID]bool, err error) {
+	strange = map[tenant.PrincipalID]bool{}
+	fetched := 0
+	for len(unknown) > 0 {
+		x := unknown[0]
+		unknown = unknown[1:]
+		if !s.strange[x.ID] && fetched < maxFetched {
+			fetched++
+			here, err := s.mirror.Fetch(ctx, x)
+			if err != nil {
+				return nil, err
+			}
+			if here {
+				within, err := s.unknownIn(ctx, x)
+				if err != nil {
+					return nil, err
+				}
+				unknown = append(unknown, within...)
+				continue
+			}
+		}
+		strange[x.ID] = true
+		if !assigned[x.ID] {
+			continue
+		}
+		if err := s.gone(ctx, x.ID, string(x.ID)); err != nil {
+			return nil, err
+		}
+	}
+	return strange, nil
+}
+
 // errPassedOver says that a group that matters came with no delta.
 var errPassedOver = errors.New("it is there, and was not among the groups that were read")
+
+// unknownIn are the members of a group who are not here.
+func (s *Synchronizer) unknownIn(ctx context.Context, group tenant.Mark) ([]tenant.Mark, error) {
+	if group.Kind != tenant.KindGroup {
+		return nil, nil
+	}
+	members, err := s.config.State.Members(ctx, tenant.GroupID(group.ID))
+	if err != nil {
+		return nil, err
+	}
+	named := make([]tenant.Mark, len(members))
+	for i, x := range members {
+		named[i] = tenant.Mark{Kind: x.Kind, ID: x.MemberID}
+	}
+	return s.unknown(ctx, nil, named)
+}
 
 // followed are the groups that are followed, apart from those that were deleted at the source:
 // their members have lost what they had by them. What was never there is a mistake in the
 // configuration, and what cannot be read is not gone.
-func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, err error) {
+func (s *Synchronizer) followed(ctx context.Context, last bool) (there []tenant.GroupID, err error) {
 	known, err := s.knownScope(ctx)
 	if err != nil {
 		return nil, err
@@ -357,18 +411,27 @@ func (s *Synchronizer) followed(ctx context.Context) (there []tenant.GroupID, er
 	missing := map[string]tenant.GroupID{}
 	for i, id := range s.groups {
 		name := s.config.Groups[i]
-		_, err := s.config.State.Group(ctx, id)
-		switch {
-		case err == nil:
+		_, unknown := s.config.State.Group(ctx, id)
+		if unknown == nil {
 			there = append(there, id)
 			continue
-		case refusal.KindOf(err) != refusal.NotFound || known.Groups[name] != string(id):
-			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, err)}
 		}
-		if err := s.gone(ctx, tenant.PrincipalID(id), name); err != nil {
+		err := s.gone(ctx, tenant.PrincipalID(id), name)
+		switch {
+		case refusal.KindOf(unknown) != refusal.NotFound || (err == nil && known.Groups[name] != string(id)):
+			return nil, &unclearError{fmt.Errorf("the group %q: %w", name, unknown)}
+		case err == nil:
+			missing[name] = id
+		case errors.Is(err, errPassedOver) && last:
+			x := tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)}
+			gone, unread := s.fetch(ctx, []tenant.Mark{x}, map[tenant.PrincipalID]bool{x.ID: true})
+			if unread != nil || gone[x.ID] { // or it has gone meanwhile, and the next cycle says so
+				return nil, cmp.Or(unread, err)
+			}
+			there = append(there, id)
+		default:
 			return nil, err
 		}
-		missing[name] = id
 	}
 	s.missing = missing
 	return there, nil

@@ -238,6 +238,23 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 	return nil
 }
 
+// Fetch reads somebody by themselves, or a group and who is in it, of whom no delta has told, and
+// says whether they are here then. A group comes with its members, or not at all.
+func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err error) {
+	if mark.Kind == tenant.KindGroup {
+		if members, err := m.membersOf(ctx, tenant.GroupID(mark.ID)); members == nil {
+			return false, err
+		}
+	}
+	if err := m.look(ctx, second{Mark: mark}); err != nil {
+		if errors.Is(err, errLeftOut) {
+			err = nil
+		}
+		return false, err
+	}
+	return m.Known(ctx, mark.ID)
+}
+
 // look looks at an object, and at who is in it, or what it is in.
 func (m *Mirror) look(ctx context.Context, s second) error {
 	page, err := m.readOne(ctx, s.Mark)

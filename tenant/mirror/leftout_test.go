@@ -169,7 +169,7 @@ func TestWhatEndsOnePullAfterTheOtherIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestTwoPullsThatEndSomewhereAreNoRow: between them one went well, or another object was in the way.
+// TestTwoPullsThatEndSomewhereAreNoRow: one went well between them, or ended at another object.
 func TestTwoPullsThatEndSomewhereAreNoRow(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)
@@ -196,8 +196,8 @@ func TestTwoPullsThatEndSomewhereAreNoRow(t *testing.T) {
 // leftOut says whether the last pull has told of an object that it cannot be read, and of no other.
 func (p *pages) leftOut(path string, want bool) {
 	p.t.Helper()
-	list := p.pulled.LeftOut
-	if want != (len(list) == 1) || (want && (string(list[0].Mark.ID) != strings.Split(path, "/")[2] || list[0].Why == "")) {
+	list, id := p.pulled.LeftOut, strings.Split(path, "/")[2]
+	if want != (len(list) == 1) || (want && (string(list[0].Mark.ID) != id || list[0].Why == "")) {
 		p.t.Errorf("left out are %v", list)
 	}
 }

@@ -42,7 +42,7 @@ type Pulled struct {
 	Objects int  // that were read
 	// Unknown are some of those who were named as a member or a manager and are not there: they may
 	// have come between the reading of one part and of the next, and come with another pull.
-	Unknown []tenant.PrincipalID
+	Unknown []tenant.Mark
 	// LeftOut are those that cannot be read, for good it seems. What was known of them stays.
 	LeftOut []LeftOut
 }
@@ -97,7 +97,7 @@ func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 const maxUnknown = 1000 //bound:list people who are named and unknown, that a pull tells of
 
 // unknown are those who were named in this pull and are not there.
-func (m *Mirror) unknown(ctx context.Context) (list []tenant.PrincipalID, err error) {
+func (m *Mirror) unknown(ctx context.Context) (list []tenant.Mark, err error) {
 	for mark := range m.named {
 		if m.met[mark] {
 			continue
@@ -107,7 +107,7 @@ func (m *Mirror) unknown(ctx context.Context) (list []tenant.PrincipalID, err er
 			return nil, err
 		}
 		if !known {
-			list = append(list, mark.ID)
+			list = append(list, mark)
 		}
 		if len(list) == maxUnknown {
 			break
