@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // keepsFresh is for how long what was read of who is at AWS's side is good for a plan that is made
@@ -43,6 +45,10 @@ func (p *Plan) overwrites(now *Plan) (texts []string) {
 			texts = append(texts, fmt.Sprintf("%s is %q, and was %q", what, is, was))
 		}
 	}
+	if is := now.State.Principal; is.ID != "" && is.ID != p.State.Principal.ID && !now.isOurs(is) && !now.early {
+		texts = append(texts, fmt.Sprintf("there is an application “%s” (%s), which nobody has set up", is.DisplayName,
+			is.ID))
+	}
 	if was, is := p.State.Application, now.State.Application; is.ID != "" && was.ID == is.ID && !now.samlDone() {
 		list := func(of []string) string { return strings.Join(slices.Sorted(slices.Values(of)), ", ") }
 		differs("the application's identifier", list(was.IdentifierURIs), list(is.IdentifierURIs))
@@ -58,6 +64,21 @@ func (p *Plan) overwrites(now *Plan) (texts []string) {
 	if !now.cfg.Tokenless && !now.settingsDone() {
 		differs("whom the job provisions", scopeName(p.syncedAll()), scopeName(now.syncedAll()))
 	}
+	if !now.cfg.Tokenless {
+		texts = append(texts, p.jobTaken(now)...)
+		if was, is := p.State.Job, now.State.Job; was.ID == is.ID && isOn(was) && !isOn(is) {
+			texts = append(texts, "the job is paused, and was on")
+		}
+	}
+	return texts
+}
+
+// jobTaken says whether others have had the job write elsewhere since.
+func (p *Plan) jobTaken(now *Plan) (texts []string) {
+	was, is := p.State.Secrets[graph.KeyBaseAddress], now.State.Secrets[graph.KeyBaseAddress]
+	if now.State.Job.ID != "" && is != was && is != "" && !now.pointsHere() {
+		texts = append(texts, fmt.Sprintf("where the job writes is %q, and was %q", is, was))
+	}
 	return texts
 }
 
@@ -68,7 +89,7 @@ func (u *Undo) Again(ctx context.Context, cfg Config) (*Undo, error) {
 	if err != nil {
 		return nil, err
 	}
-	moved := newlyDue(u.timeless(), now.timeless())
+	moved := append(newlyDue(u.timeless(), now.timeless()), u.plan.jobTaken(now.plan)...)
 	users, groups := u.newNames()
 	moreUsers, moreGroups := now.newNames()
 	for _, name := range append(moreUsers, moreGroups...) {
