@@ -97,6 +97,9 @@ type accessRequestReader interface {
 	// DueAccessRequests are those that the center has to do something about by now, those first
 	// that are due for longest.
 	DueAccessRequests(now time.Time, limit int) ([]AccessRequest, error)
+	// AccessOpenedAfter are windows that are open since after a time, the last one first. A node of
+	// the release before says of none when it was opened.
+	AccessOpenedAfter(at time.Time, limit int) ([]AccessRequest, error)
 	// Clock is the clock of the database where several processes share it, and now where there is
 	// one process. DueAccessRequests goes by the same.
 	Clock(now time.Time) (time.Time, error)

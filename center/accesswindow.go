@@ -214,22 +214,44 @@ func (c *Center) WorkOnAccess(ctx context.Context) (bool, error) {
 }
 
 // endAhead closes the windows that were opened by a clock that was ahead, which are not due yet.
+// The first look after a start is at all that are open: a node of the release before has noted of
+// none when it was opened.
 func (c *Center) endAhead(ctx context.Context) error {
+	if !c.lookedAtWindows.Load() {
+		err := c.endAllAhead(ctx)
+		c.lookedAtWindows.Store(err == nil)
+		return err
+	}
+	var list []AccessRequest
+	err := c.Store.Get(ctx, func(r Reader) (err error) {
+		list, err = r.AccessOpenedAfter(c.now(), dueAtOnce)
+		return err
+	})
+	return errors.Join(err, c.endThoseAhead(ctx, list))
+}
+
+func (c *Center) endAllAhead(ctx context.Context) error {
 	var failed []error
 	for q := (AccessRequestQuery{Live: true, Limit: maxRequestsShown}); ; {
 		list, err := c.AccessRequests(ctx, q)
-		for _, r := range list {
-			if r.ahead(c.now()) {
-				if err := c.attendTo(ctx, r); !errors.Is(err, errNotDue) {
-					failed = append(failed, err)
-				}
-			}
-		}
+		failed = append(failed, err, c.endThoseAhead(ctx, list))
 		if err != nil || len(list) < q.Limit {
-			return errors.Join(append(failed, err)...)
+			return errors.Join(failed...)
 		}
 		q.Before = list[len(list)-1].ID
 	}
+}
+
+func (c *Center) endThoseAhead(ctx context.Context, list []AccessRequest) error {
+	var failed []error
+	for _, r := range list {
+		if r.ahead(c.now()) {
+			if err := c.attendTo(ctx, r); !errors.Is(err, errNotDue) {
+				failed = append(failed, err)
+			}
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // attendTo does what is due about one request, if it is still.

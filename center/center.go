@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,6 +62,7 @@ type Center struct {
 	// What is remembered between requests, where no other process changes the store.
 	remembered              credentials
 	uses                    lastUses
+	lookedAtWindows         atomic.Bool // since the start, at all that are open
 	users                   memory.Records[userKeys]
 	userPlaces, groupPlaces memory.Places
 	// granted has the roles that were opened last, for as long as nothing but events is written:

@@ -34,7 +34,12 @@ func TestAWindowOfAClockThatWasAheadIsClosed(t *testing.T) {
 			t.Fatalf("%s ahead the window is %s", ahead, r.State)
 		}
 		w.now = right
-		if err := w.Sweep(ctx); err != nil {
+		node := w.Center
+		if ahead > 100*24*time.Hour { // it is started again
+			node = centertest.On(t, w.Store, w.URL)
+			node.Now = w.Now
+		}
+		if err := node.Sweep(ctx); err != nil {
 			t.Fatal(err)
 		}
 		r, err := w.AccessRequest(ctx, r.ID)

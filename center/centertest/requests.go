@@ -92,7 +92,8 @@ func accessRequests(t *testing.T, s center.Store) {
 		ID: "r1", UserID: "u1", Approvers: "g1", State: center.AccessPending, CreatedAt: at(1), ExpiresAt: at(50),
 	}
 	active := center.AccessRequest{
-		ID: "r2", UserID: "u2", Approvers: "g2", State: center.AccessActive, CreatedAt: at(2), EndsAt: at(40),
+		ID: "r2", UserID: "u2", Approvers: "g2", State: center.AccessActive, CreatedAt: at(2), StartedAt: at(20),
+		EndsAt: at(40),
 	}
 	over := center.AccessRequest{ID: "r3", UserID: "u1", Approvers: "g1", State: center.AccessEnded, CreatedAt: at(3)}
 	unreviewed := over
@@ -208,7 +209,12 @@ func dueByTheClock(t *testing.T, s center.Store) {
 		case len(later) != 1 || later[0].ID != "r2": // due for longest
 			t.Errorf("due later: %+v", later)
 		}
-		return errors.Join(e1, e2, e3)
+		opened, e4 := r.AccessOpenedAfter(at(3), 5)
+		none, e5 := r.AccessOpenedAfter(at(20), 5)
+		if got := idsOf(append(opened, none...)); !slices.Equal(got, []string{"r2"}) {
+			t.Errorf("open since later are %v", got)
+		}
+		return errors.Join(e1, e2, e3, e4, e5)
 	})
 }
 

@@ -54,6 +54,13 @@ func (t tx) DueAccessRequests(now time.Time, limit int) ([]center.AccessRequest,
 	return list[center.AccessRequest](t, query, w.Args...)
 }
 
+func (t tx) AccessOpenedAfter(at time.Time, limit int) ([]center.AccessRequest, error) {
+	w := &sqldb.Where{}
+	w.And("started > ?", at.UnixMilli())
+	query := `SELECT doc FROM access_requests` + w.Text() + ` ORDER BY started DESC` + w.Limit(limit, 0)
+	return list[center.AccessRequest](t, query, w.Args...)
+}
+
 // dueBy narrows to what is due by Clock.
 func (t tx) dueBy(w *sqldb.Where, now time.Time) {
 	if t.shared {
@@ -85,15 +92,20 @@ func askClock(at *time.Time) sqldb.Question {
 }
 
 func (t tx) PutAccessRequest(r center.AccessRequest) error {
-	due := int64(0)
+	due, started := int64(0), int64(0)
 	if at := r.Due(); !at.IsZero() {
 		due = at.UnixMilli()
 	}
+	if r.State == center.AccessActive {
+		started = r.StartedAt.UnixMilli()
+	}
 	return t.Do(
-		`INSERT INTO access_requests (id, user_id, approvers, live, due, created, doc)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id) DO UPDATE SET live = excluded.live, due = excluded.due, doc = excluded.doc`,
-		r.ID, string(r.UserID), string(r.Approvers), flag(r.Live()), due, r.CreatedAt.UnixMilli(), sqldb.Encode(r),
+		`INSERT INTO access_requests (id, user_id, approvers, live, due, started, created, doc)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (id) DO UPDATE SET
+			live = excluded.live, due = excluded.due, started = excluded.started, doc = excluded.doc`,
+		r.ID, string(r.UserID), string(r.Approvers), flag(r.Live()), due, started, r.CreatedAt.UnixMilli(),
+		sqldb.Encode(r),
 	)
 }
 
