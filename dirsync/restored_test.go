@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
+	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/store"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
@@ -187,5 +188,28 @@ func (x target) removeGroup(t *testing.T, name string) {
 		if err := x.center.DeleteGroup(ctx, centertest.Actor, g.ID); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestWhatIsHeldIsSaidBeforeItIsGivenBack: the first run after a restore is told to give back what
+// is held, of which nobody has seen a list. It says that this takes another run, which does it.
+func TestWhatIsHeldIsSaidBeforeItIsGivenBack(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	config := between(from, to, newTenant(t, t.TempDir()))
+	cycle(t, config, false)
+	backup := backUp(t, config.State)
+	to.empty(t)
+	to.disable(t, "bob@example.com")
+	config.State, config.GiveBack = restore(t, backup), true
+	r := cycle(t, config, true)
+	for _, name := range []string{"bob@example.com", "Engineering"} {
+		e := changes(t, r, name)
+		if e.Outcome != provisioning.Failure || !strings.Contains(e.Reason, "--repair --give-back again to") {
+			t.Errorf("%+v", e)
+		}
+	}
+	if r := cycle(t, config, true); r.Failed > 0 || !r.InStep.Equal || !to.active(t, "bob@example.com") {
+		t.Errorf("the second run: %+v", r)
 	}
 }

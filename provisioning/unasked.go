@@ -61,7 +61,10 @@ const userOnDemand = "provision the user on demand"
 // remedy says how what is held is given back: by a tenant's job, or else on demand; or by a
 // synchronization of one's own.
 func (c *cycle) remedy(onDemand, what string) string {
-	if c.Careful {
+	switch {
+	case c.Careful && c.Restored && c.Reread && !c.Unasked && !c.Routine: // that is how it was run
+		return "nothing is given back before this was said: run sync with --repair --give-back again to " + what
+	case c.Careful:
 		return "run sync with --repair --give-back to " + what
 	}
 	return "restart provisioning, or " + onDemand + ", to " + what
