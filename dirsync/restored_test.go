@@ -141,14 +141,25 @@ func TestWhoeverWasMadeAnewSinceTheBackupCanLeave(t *testing.T) {
 				if !to.active(t, ada) {
 					t.Fatal("not made anew")
 				}
+				to.empty(t)
 				if disabled {
 					to.disable(t, ada)
 				}
 				config.State = restore(t, backup)
 				for i := range 3 {
-					if r := cycle(t, config, i > 1); (r.Failed > 0) != disabled || to.active(t, ada) == disabled {
+					r := cycle(t, config, i > 1)
+					if e := changes(t, r, "Engineering"); e.Code != "RemovedAtTarget" || r.Failed == 0 ||
+						to.active(t, ada) == disabled {
 						t.Errorf("%+v", r)
 					}
+					if _, _, members := to.counts(t, "Engineering"); members != 0 {
+						t.Errorf("%d members", members)
+					}
+				}
+				config.GiveBack = true
+				cycle(t, config, true)
+				if _, _, members := to.counts(t, "Engineering"); members != 1 {
+					t.Errorf("%d members when they are given back", members)
 				}
 				from.disable(t, "u1")
 				if r := cycle(t, config, false); r.Failed > 0 || !r.InStep.Equal || to.active(t, ada) {

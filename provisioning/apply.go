@@ -82,6 +82,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	refreshed := err == nil && c.reread(&link, o)
 	link.HeldOff = o.away
+	c.givesBack(&link)
 	done := c.plan(o, link)
 	if err == nil {
 		err = cmp.Or(c.heldOff(o, &link), c.isStillThere(ctx, o, p.link))
@@ -490,6 +491,7 @@ func (c *cycle) target(ctx context.Context, ref Ref) (string, error) {
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return "", err
 	}
+	c.formerly(link)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.targets[ref] = link.TargetID

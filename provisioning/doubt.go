@@ -202,6 +202,7 @@ func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 	case link.Since.IsZero():
 		link.Since = c.Now()
 	}
+	c.formerly(link)
 	err := c.Memory.Keep(ctx, link, entries...)
 	if err != nil {
 		c.unkept.Store(true)

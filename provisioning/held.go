@@ -21,8 +21,10 @@ const removedThere = "the target has removed members of this group since the job
 func (c *cycle) asked() bool { return c.Reread && !c.Unasked && !c.Restored && !c.Routine }
 
 // hold notes whose membership is not given back, of those who are wanted: of a link as it is
-// remembered, before it gets the members that the target has now. held is who was held before.
-func (c *cycle) hold(o candidate, link *Link, now, held []string) {
+// remembered, before it gets the members that the target has now.
+func (c *cycle) hold(m *membership, now []string) {
+	o, link := m.candidate, &m.link
+	held := slices.Concat(link.Held, without(m.moved, link.Held))
 	if c.asked() {
 		link.Held = nil
 		return
@@ -45,8 +47,59 @@ func (c *cycle) unlinked(link Link) Link {
 	}
 	if c.Restored {
 		out.Members, out.Held = link.Members, link.Held
+		out.Former = cmp.Or(link.TargetID, link.Former)
 	}
 	return out
+}
+
+// givesBack forgets what keeps memberships from being given back, if somebody wants them.
+func (c *cycle) givesBack(link *Link) {
+	if c.asked() || c.doubts {
+		link.Former = ""
+	}
+}
+
+// formerly notes under which id somebody was at the target before the memory was restored.
+func (c *cycle) formerly(link Link) {
+	if link.Kind != User || link.Former == "" || link.TargetID == "" || link.Former == link.TargetID {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.former[link.TargetID] = link.Former
+}
+
+// follow has a group know those of its members who have other ids at the target since the memory
+// was restored: they were made anew, and may have been taken out of the group since.
+func (c *cycle) follow(m *membership) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.former) == 0 {
+		return
+	}
+	now := map[string]string{}
+	for _, id := range m.wanted {
+		if former := c.former[id]; former != "" {
+			now[former] = id
+		}
+	}
+	renamed := func(list []string) []string {
+		list = slices.Clone(list)
+		for i, id := range list {
+			if now[id] != "" {
+				list[i] = now[id]
+				m.moved = append(m.moved, now[id])
+			}
+		}
+		return list
+	}
+	m.link.Members, m.link.Held = renamed(m.link.Members), renamed(m.link.Held)
+	if d := m.link.Doubt; d != nil {
+		doubt := *d
+		doubt.Members = renamed(d.Members)
+		m.link.Doubt = &doubt
+	}
+	m.asks = m.asks || len(m.moved) > 0
 }
 
 // stillHeld are those of a link whose membership is not given back and who are wanted: whom the

@@ -43,11 +43,13 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 	s.changes = difference(nil, s.sent)
 	before := *link
 	link.Members, link.Held = nil, nil // a group that is made anew gets all of them
+	link.Former = ""
 	done, err := c.create(ctx, o, link, s)
 	if !isConflict(err) {
 		return done, err
 	}
 	link.Members, link.Held = before.Members, before.Held
+	link.Former = before.Former
 	// It may be our own, by another name, or somebody has made it since the target was listed.
 	there, again := c.findOwn(ctx, o, &Link{}, o.identity())
 	if again == nil && there != nil && (c.Careful || o.sharesName(there)) {

@@ -15,6 +15,7 @@ type Link struct {
 	Manager  string            // of a user: the source id of the manager, when last seen
 	Members  []string          // of a group: target ids
 	Held     []string          // of a group: target ids of those whose membership is not given back
+	Former   string            // of a user: the target id before the memory was restored, if it is another one now
 	HeldOff  bool              // of a user: is not enabled, or made anew, before somebody says so
 	Failure  string            // why the last attempt failed; empty: it did not
 	Wants    []string          // what it is to have that only one may, where it failed for good

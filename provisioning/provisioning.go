@@ -323,7 +323,8 @@ type cycle struct {
 	batches *atomic.Int32 // that were begun
 	ended   []string      // batches that are over, and that the memory need not know any more; guarded by mu
 
-	targets map[Ref]string // where users are at the target, as far as somebody asked; guarded by mu
+	former  map[string]string // ids of users before the memory was restored, by those of now; guarded by mu
+	targets map[Ref]string    // where users are at the target, as far as somebody asked; guarded by mu
 
 	managed map[Ref]bool // users whose manager is, or was, to be sent
 	deleted map[Ref]bool // users who were deleted, and are nobody's manager
@@ -390,6 +391,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		there:   map[Kind]*roster{},
 		names:   map[string]string{},
 		targets: map[Ref]string{},
+		former:  map[string]string{},
 		managed: map[Ref]bool{},
 		deleted: map[Ref]bool{},
 		shaken:  map[Ref]bool{},

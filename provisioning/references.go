@@ -236,9 +236,10 @@ type membership struct {
 	link           Link
 	wanted         []string
 	add, remove    []string
-	asks           bool // the target is asked first which members the group has
-	released       bool // somebody whose membership was held is not wanted any more
-	notedA, notedR int  // how many of each are noted with the batch
+	asks           bool     // the target is asked first which members the group has
+	moved          []string // of the members, who has this id only since the memory was restored
+	released       bool     // somebody whose membership was held is not wanted any more
+	notedA, notedR int      // how many of each are noted with the batch
 }
 
 // intent implements work: a first part of the members; the rest is noted when it is its turn.
@@ -286,6 +287,7 @@ func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, 
 			m.wanted = append(m.wanted, target)
 		}
 	}
+	c.follow(&m)
 	held := m.stillHeld()
 	m.released, m.link.Held = len(held) < len(link.Held), held
 	if !m.asks {
@@ -364,7 +366,7 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 			return c.keep(ctx, *link, e)
 		}
 		before := link.Members
-		c.hold(o, link, now, link.Held)
+		c.hold(&m, now)
 		link.Held = m.stillHeld()
 		link.Members = now
 		m.compare(c.Now())

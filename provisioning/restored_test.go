@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,17 +15,26 @@ import (
 // restored runs the first cycle after a memory was restored from a backup.
 func (x *target) restored(t *testing.T, d *directory, m *mortal, now *time.Time) provisioning.Result {
 	t.Helper()
-	engine := provisioning.Engine{
-		Source: d, Memory: m, Mappings: mappings(t), Reread: true, Unasked: true, Restored: true,
-		Target: provisioning.SCIM(x.client, provisioning.Entra),
-		Now:    func() time.Time { return *now }, NewID: func() string { return now.String()[11:] },
-	}
-	engine.Hurry()
-	result, err := engine.Run(t.Context())
+	result, err := x.firstAfter(t, d, m, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return result
+}
+
+// firstAfter is restored for a cycle that may fail.
+func (x *target) firstAfter(
+	t *testing.T, d *directory, m *mortal, now *time.Time,
+) (provisioning.Result, error) {
+	t.Helper()
+	engine := provisioning.Engine{
+		Source: d, Memory: m, Mappings: mappings(t), Reread: true, Unasked: true, Restored: true,
+		Target: provisioning.SCIM(x.client, provisioning.Entra),
+		Now:    func() time.Time { return *now }, Workers: 1,
+		NewID: func() string { return fmt.Sprint(m.ids.Add(1)) },
+	}
+	engine.Hurry()
+	return engine.Run(t.Context())
 }
 
 // person is somebody at the target.
@@ -144,6 +154,53 @@ func TestWhoIsHeldStaysSoWhateverElseFails(t *testing.T) {
 			active(bob, true)(d)
 			x.sound(t, d, m, &now)
 			x.want(t, "ada*", "bob*", "Eng=ada+bob")
+		})
+	}
+}
+
+// TestACrashAfterARestoreGivesNoMembershipBack: somebody was deleted at the target, made anew and
+// taken out of a group since the backup, and the first cycle after the restore dies at each of its
+// lines.
+func TestACrashAfterARestoreGivesNoMembershipBack(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+		t.Run(string(profile), func(t *testing.T) {
+			t.Parallel()
+			x := newTargetOf(t, profile)
+			for when := 1; ; when += stride() {
+				x.empty(t)
+				d := newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
+				now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+				m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+				x.sound(t, d, m, &now)
+				if err := x.center.DeleteUser(t.Context(), centertest.Actor, x.person(t, "bob").ID); err != nil {
+					t.Fatal(err)
+				}
+				again := centertest.Person("bob@example.com")
+				again.ExternalID = "bob"
+				if _, err := x.center.CreateUser(t.Context(), centertest.Actor, again); err != nil {
+					t.Fatal(err)
+				}
+				m.expect(when, diesBefore)
+				x.misbehave(m.trouble)
+				_, _ = x.firstAfter(t, d, m, &now)
+				lines := m.lines()
+				m.revive()
+				m.expect(0, "")
+				now = now.Add(2 * time.Minute)
+				x.restored(t, d, m, &now)
+				for range 2 {
+					now = now.Add(2 * time.Hour)
+					if result, err := x.mortal(t, d, m, &now); err != nil || result.Failed == 0 {
+						t.Errorf("at line %d nothing is told: %+v, %v", when, result, err)
+					}
+					x.want(t, "ada*", "bob*", "Eng=ada")
+				}
+				x.misbehave(nil)
+				if t.Failed() || lines < when {
+					return
+				}
+			}
 		})
 	}
 }

@@ -178,6 +178,7 @@ type Link struct {
 	Manager  UserID // of a user, when last seen
 	Members  []string
 	Held     []string `json:",omitempty"` // whose membership was taken away at the target, and is not given back
+	Former   string   `json:",omitempty"` // of a user: the target's id before a restore, if it is another one now
 	HeldOff  bool     `json:",omitempty"` // of a user: is not enabled, or made anew, before somebody says so
 	Failure  string
 	Tries    int
