@@ -103,6 +103,7 @@ type Repair struct {
 // key is equal where two repairs do the same.
 func (r Repair) key() string {
 	keys := slices.Sorted(maps.Keys(r.With))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return k == withUntil }) // by the day of the plan
 	for i, k := range keys {
 		keys[i] = k + "=" + r.With[k]
 	}
@@ -154,6 +155,7 @@ const (
 	withGroup     = "GroupId"
 	withSet       = "PermissionSetArn"
 	withWas       = "was" // what is overwritten
+	withUntil     = "until"
 )
 
 // joined is a list as what it was is told.
@@ -350,7 +352,7 @@ func (l *look) newCertificate(f *Finding) []Repair {
 		What: "Make a new signing certificate of " + l.sso.DisplayName + ", import it at the center, then make it " +
 			"active",
 		With: map[string]string{
-			withPrincipal: l.sso.ID, "until": l.Now.AddDate(3, 0, 0).Format("2006-01-02"),
+			withPrincipal: l.sso.ID, withUntil: l.Now.AddDate(3, 0, 0).Format("2006-01-02"),
 			withWas: orEmpty(l.sso.PreferredTokenSigningKeyThumbprint),
 		},
 	}}

@@ -38,3 +38,24 @@ func TestARepairNamesWhomItGivesAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAgreementOutlivesTheDay: until when a new certificate is good is counted from the day of
+// the plan. Another sign of a change is one.
+func TestAnAgreementOutlivesTheDay(t *testing.T) {
+	t.Parallel()
+	plan := func(until, was string) []doctor.Repair {
+		return []doctor.Repair{{
+			Action: doctor.NewCertificate,
+			With:   map[string]string{"servicePrincipalId": "sp", "until": until, "was": was},
+		}}
+	}
+	for _, test := range []struct {
+		until, was string
+		still      int
+	}{{"2029-11-30", "A1", 1}, {"2029-12-01", "A1", 1}, {"2029-12-01", "B2", 0}} {
+		still, gone := doctor.StillPlanned(plan("2029-11-30", "A1"), plan(test.until, test.was))
+		if len(still) != test.still || len(still)+len(gone) != 1 {
+			t.Errorf("%+v: still %+v, gone %+v", test, still, gone)
+		}
+	}
+}
