@@ -255,14 +255,19 @@ func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err er
 	return m.Known(ctx, mark.ID)
 }
 
-// look looks at an object, and at who is in it, or what it is in.
+// look looks at an object, and at who is in it, or what it is in. The manager is asked for of those
+// of whom a delta may have told it in vain: who could not be read, and who was not here.
 func (m *Mirror) look(ctx context.Context, s second) error {
+	known, err := m.Known(ctx, s.Mark.ID)
+	if err != nil {
+		return err
+	}
 	page, err := m.readOne(ctx, s.Mark)
 	if err != nil {
 		return err
 	}
 	for i := range page.Users {
-		if err := m.rejoin(ctx, &page.Users[i], s.Why != "", &page); err != nil {
+		if err := m.rejoin(ctx, &page.Users[i], s.Why != "" || !known, &page); err != nil {
 			return err
 		}
 	}

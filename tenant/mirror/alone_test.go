@@ -1,0 +1,42 @@
+package mirror_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
+)
+
+// TestWhoIsReadAloneHasAManager: somebody comes with no delta, or one told of them while a server
+// of the source did not know them yet. No delta tells their manager again, so that is asked for.
+func TestWhoIsReadAloneHasAManager(t *testing.T) {
+	t.Parallel()
+	alone := map[string]string{
+		"/users/y":         `{"id":"y","userPrincipalName":"yan@x","displayName":"Yan","accountEnabled":true}`,
+		"/users/y/manager": `{"id":"b"}`,
+	}
+	want := began + " y=yan@x*(,b,,)"
+	t.Run("named", func(t *testing.T) {
+		t.Parallel()
+		p := newPages(t)
+		p.want(beginning, began)
+		p.answer = alone
+		mark := tenant.Mark{Kind: tenant.KindUser, ID: "y"}
+		if here, err := p.mirror.Fetch(t.Context(), mark); err != nil || !here {
+			t.Fatal(here, err)
+		}
+		p.want(nil, want)
+	})
+	t.Run("told too early", func(t *testing.T) {
+		t.Parallel()
+		p := newPages(t)
+		p.want(beginning, began)
+		p.want(map[string]string{
+			"/users/delta?d1": `{"value":[{"id":"y","manager@delta":[{"id":"b"}]}],
+				"@odata.deltaLink":"HOST/users/delta?d2"}`,
+		}, began)
+		at := time.Now().Add(10 * time.Minute)
+		p.mirror.Tenant.Now = func() time.Time { return at }
+		p.want(alone, want)
+	})
+}
