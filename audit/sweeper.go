@@ -11,11 +11,14 @@ import (
 	"time"
 )
 
-// How far a clock may be ahead of the last time that is known, and for how long it is doubted then.
+// DoubtAhead is how far a clock may be ahead of the last time that is known, when nobody wonders
+// about it. What must not go because a clock has gone ahead by less is kept for so much longer.
+const DoubtAhead = 24 * time.Hour //bound:none of the last time that is known
+
+// For how long a clock is doubted then.
 const (
-	doubtAhead = 24 * time.Hour //bound:none of the last time that is known, when nobody wonders about it
-	doubtFor   = 24 * time.Hour //bound:life a doubt about the clock, measured while a node runs
-	comesBack  = time.Hour      //bound:life after a start, a clock that is behind may be put right
+	doubtFor  = 24 * time.Hour //bound:life a doubt about the clock, measured while a node runs
+	comesBack = time.Hour      //bound:life after a start, a clock that is behind may be put right
 	// mostBetween is as much as counts between two looks: who has not looked for longer stood
 	// still, or had no database, and nobody could put the clock right meanwhile.
 	mostBetween = 2 * SweepEach //bound:none of what is measured
@@ -211,7 +214,7 @@ func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
 	if first {
 		s.before, s.begun = r.known, s.looked
 	}
-	if s.before.Sub(r.now) <= doubtAhead { // it has come back, or never was behind
+	if s.before.Sub(r.now) <= DoubtAhead { // it has come back, or never was behind
 		s.before = time.Time{}
 	}
 }
@@ -236,14 +239,14 @@ func (s *Sweeper) Doubts(now time.Time) bool {
 // passed. One that comes back to where it was, soon after a start, is put right: some machines
 // start in 1970.
 func (s *Sweeper) jumped(now time.Time) bool {
-	back := now.Sub(s.before) <= doubtAhead && time.Since(s.begun) < comesBack
-	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > doubtAhead && !back
+	back := now.Sub(s.before) <= DoubtAhead && time.Since(s.begun) < comesBack
+	return !s.looked.IsZero() && now.Sub(s.last.now)-time.Since(s.looked) > DoubtAhead && !back
 }
 
 // doubts says whether the clock is doubted, and notes it. A doubt begins with the first look after
 // a start, or with a jump.
 func (s *Sweeper) doubts(n *note, now time.Time) bool {
-	ahead := !n.Seen.IsZero() && now.Sub(n.Seen) > doubtAhead
+	ahead := !n.Seen.IsZero() && now.Sub(n.Seen) > DoubtAhead
 	switch {
 	case ahead && !n.Doubted.IsZero():
 		if !s.looked.IsZero() { // of several nodes, each counts what passed since the one before has looked

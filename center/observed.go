@@ -80,8 +80,8 @@ func (t *observedTx) DeleteEvents(before time.Time, strangers bool, limit int) (
 }
 
 // DeleteExpired implements Tx.
-func (t *observedTx) DeleteExpired(now time.Time) (int, error) {
-	n, err := t.Tx.DeleteExpired(now)
+func (t *observedTx) DeleteExpired(opens, refuses time.Time) (int, error) {
+	n, err := t.Tx.DeleteExpired(opens, refuses)
 	t.noted.Swept("sessions", n)
 	return n, err
 }

@@ -409,7 +409,8 @@ func (c *Center) queueRole(tx Tx, account, permissionSet, name string) (there bo
 	return true, c.putDueJob(tx, job)
 }
 
-// endRevocations takes back what stands against credentials that have all run out. What was not in
+// endRevocations takes back what stands against credentials that have all run out: a day later,
+// since a clock that goes ahead by less is not doubted, and AWS goes by its own. What was not in
 // force may go too.
 func (c *Center) endRevocations(ctx context.Context) error {
 	ended := false
@@ -418,7 +419,7 @@ func (c *Center) endRevocations(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		list, err := tx.EndedRoleRevocations(now, endedAtOnce)
+		list, err := tx.EndedRoleRevocations(now.Add(-audit.DoubtAhead), endedAtOnce)
 		ended = len(list) > 0
 		for _, r := range list {
 			err = errors.Join(err, tx.DeleteRoleRevocation(r))

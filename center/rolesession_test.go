@@ -167,7 +167,15 @@ func TestRolesRefuseWhoHasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.work()
-	w.sweeps(w.now.Add(13 * time.Hour))
+	before := w.now
+	w.sweeps(before.Add(20 * time.Hour)) // by a clock that has gone ahead
+	w.now = before
+	access, err = w.RoleAccess(ctx, ada.UserID)
+	if err != nil || len(access.Revoked) != 2 || len(w.iam.there[ada.RoleName].Revoked) != 2 {
+		t.Errorf("a clock was ahead for a moment: %+v, %+v, %v", access, w.iam.there[ada.RoleName], err)
+	}
+	sweepUntil(t, w.Center, &w.now, w.now.Add(37*time.Hour))
+	w.work()
 	access, err = w.RoleAccess(ctx, ada.UserID)
 	if err != nil || len(access.Revoked)+len(w.iam.there[ada.RoleName].Revoked) != 0 {
 		t.Errorf("after the last credentials: %+v, %+v, %v", access, w.iam.there[ada.RoleName], err)

@@ -114,7 +114,8 @@ func (c *Center) Sweep(ctx context.Context) error {
 		return errors.Join(ended, err, c.WarnOfExpiry(ctx), c.lookAtSetup(ctx))
 	}
 	return errors.Join(ended, c.Store.Update(ctx, func(tx Tx) error {
-		_, err := tx.DeleteExpired(now.Add(-clocksApart)) // a node whose clock is slow goes by its own
+		// A node whose clock is slow goes by its own.
+		_, err := tx.DeleteExpired(now.Add(-clocksApart), now.Add(-clocksApart-audit.DoubtAhead))
 		return errors.Join(err, tx.DeleteRequests(now.Add(-requestsKept)),
 			tx.DeleteAccessRequests(now.Add(-accessRequestKept), endedAtOnce),
 			tx.DeleteAccessReviews(now.Add(-accessReviewKept), dueAtOnce),

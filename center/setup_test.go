@@ -80,10 +80,7 @@ func TestANodeWithOtherSettingsRevokes(t *testing.T) {
 			if denied := w.iam.there[open.RoleName].Revoked; len(denied) != 1 || denied[0].Name != open.Name {
 				t.Errorf("IAM denies %+v", denied)
 			}
-			w.now = open.Until.Add(time.Hour)
-			if err := node.Sweep(ctx); err != nil {
-				t.Fatal(err)
-			}
+			sweepUntil(t, node, &w.now, open.Until.Add(25*time.Hour))
 			w.work()
 			if denied := w.iam.there[open.RoleName].Revoked; len(denied) != 0 {
 				t.Errorf("IAM denies %+v after the credentials have run out", denied)
@@ -282,7 +279,8 @@ func TestARevocationHoldsAsLongAsTheLongestCredentials(t *testing.T) {
 	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 1 {
 		t.Errorf("IAM denies %+v, and the first credentials run until %s", denied, long.Until)
 	}
-	w.sweeps(long.Until.Add(time.Hour))
+	sweepUntil(t, w.Center, &w.now, long.Until.Add(25*time.Hour))
+	w.work()
 	if denied := w.iam.there[long.RoleName].Revoked; len(denied) != 0 {
 		t.Errorf("IAM denies %+v after all have run out", denied)
 	}

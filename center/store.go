@@ -156,9 +156,10 @@ type Tx interface {
 	// another.
 	Writes() uint64
 
-	// DeleteExpired removes sessions, those of roles too, tickets, grants, used assertions and
-	// client tokens whose time is over.
-	DeleteExpired(now time.Time) (rows int, err error)
+	// DeleteExpired removes sessions, tickets, grants and client tokens whose time was over by one
+	// moment, and by another one used assertions and sessions of roles: without these, something
+	// would be good again, or could not be revoked.
+	DeleteExpired(opens, refuses time.Time) (rows int, err error)
 }
 
 // EventQuery selects audit events, newest first. What strangers sent to earlier releases can be so

@@ -191,7 +191,7 @@ func applications(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11)
 	})
 	update(t, s, func(tx center.Tx) error {
-		_, err := tx.DeleteExpired(time.UnixMilli(6))
+		_, err := tx.DeleteExpired(time.UnixMilli(6), time.UnixMilli(6))
 		return errors.Join(
 			err, tx.DeleteApplicationAssignmentsOf("a2"), tx.DeleteApplicationAssignment(mine),
 			tx.DeleteApplication("a1"), tx.DeleteTokenIssuer("i1"),

@@ -473,7 +473,7 @@ func expiry(t *testing.T, s center.Store) {
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "old", ExpiresAt: now}),
 			tx.PutUsedAssertion(center.UsedAssertion{ID: "new", ExpiresAt: now.Add(time.Second)}),
 		)
-		n, e2 := tx.DeleteExpired(now)
+		n, e2 := tx.DeleteExpired(now, now)
 		if n != 2 {
 			t.Errorf("%d rows were swept, want 2", n)
 		}

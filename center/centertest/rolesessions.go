@@ -61,7 +61,7 @@ func roleSessions(t *testing.T, s center.Store) {
 		return errors.Join(e1, e2, e3, e4, e5)
 	})
 	update(t, s, func(tx center.Tx) error {
-		_, err := tx.DeleteExpired(at(51))
+		_, err := tx.DeleteExpired(at(51), at(51))
 		return errors.Join(err, tx.DeleteRoleRevocation(revoked))
 	})
 	view(t, s, func(r center.Reader) error {

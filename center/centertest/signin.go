@@ -111,7 +111,7 @@ func signInsAreRead(t *testing.T, s center.Store, want center.SignInSettings) {
 
 func signInsEnd(t *testing.T, s center.Store) {
 	update(t, s, func(tx center.Tx) error {
-		_, err := tx.DeleteExpired(now)
+		_, err := tx.DeleteExpired(now, now)
 		return errors.Join(
 			err, tx.DeleteTicketsOf(center.SigningIn, "u1"), tx.DeleteMFADevice("m2"),
 			tx.DeleteMFADevicesOf("administrator/root"), tx.DeleteTicket(center.SigningIn, "nothing"),

@@ -383,13 +383,18 @@ func (t tx) PutIdempotencyToken(v center.IdempotencyToken) error {
 	return t.expiring(expiringClientToken, v.ID, v.ExpiresAt, v)
 }
 
-func (t tx) DeleteExpired(now time.Time) (rows int, err error) {
-	for _, statement := range []string{
-		`DELETE FROM sessions WHERE expires <= $1`, `DELETE FROM grants WHERE expires <= $1`,
-		`DELETE FROM tickets WHERE expires <= $1`, `DELETE FROM expiring WHERE expires <= $1`,
-		`DELETE FROM role_sessions WHERE expires <= $1`,
+func (t tx) DeleteExpired(opens, refuses time.Time) (rows int, err error) {
+	for _, x := range []struct {
+		statement string
+		before    time.Time
+	}{
+		{`DELETE FROM sessions WHERE expires <= $1`, opens}, {`DELETE FROM grants WHERE expires <= $1`, opens},
+		{`DELETE FROM tickets WHERE expires <= $1`, opens},
+		{`DELETE FROM expiring WHERE expires <= $1 AND kind <> '` + expiringAssertion + `'`, opens},
+		{`DELETE FROM expiring WHERE expires <= $1 AND kind = '` + expiringAssertion + `'`, refuses},
+		{`DELETE FROM role_sessions WHERE expires <= $1`, refuses},
 	} {
-		n, err := t.Exec(statement, now.UnixMilli())
+		n, err := t.Exec(x.statement, x.before.UnixMilli())
 		if err != nil {
 			return rows, err
 		}
