@@ -124,6 +124,10 @@ func (s *Synchronizer) keeps(
 	case unread != nil:
 		s.config.Log.WarnContext(ctx, "the "+w.word+" is looked for later", "name", name, "error", unread)
 	case len(found) == 1 && !is(found[0]) && graph.NoResource(s.exists(ctx, w, known)):
+		s.config.Log.WarnContext(
+			ctx, "the "+w.word+" that was followed is gone, and another of the name is followed: look whose it is",
+			"name", name, "was", known, "id", found[0].ID,
+		)
 		return found[0].ID
 	case len(found) > 1 || !slices.ContainsFunc(found, is):
 		s.config.Log.WarnContext(

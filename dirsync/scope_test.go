@@ -1,6 +1,7 @@
 package dirsync
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -110,20 +111,27 @@ func TestAnIDIsNoName(t *testing.T) {
 }
 
 // TestAGroupThatIsMadeAnewIsFollowed: the one that was followed is gone, and another has its name.
+// That is said: it may be anybody's.
 func TestAGroupThatIsMadeAnewIsFollowed(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
 	config := between(from, to, newTenant(t, t.TempDir()))
 	config.Groups = []string{"Art"}
+	var said strings.Builder
+	config.Log = slog.New(slog.NewTextHandler(&said, nil))
 	cycle(t, config, false)
 	if err := from.DeleteGroup(ctx, audit.SystemActor, "g3"); err != nil {
 		t.Fatal(err)
 	}
 	own := tenant.Group{DisplayName: "Art", SecurityEnabled: true}
-	if _, err := from.CreateGroup(ctx, tenanttest.Actor, own, "u2"); err != nil {
+	made, err := from.CreateGroup(ctx, tenanttest.Actor, own, "u2")
+	if err != nil {
 		t.Fatal(err)
 	}
 	if r := cycle(t, config, false); r.Disabled > 0 || !to.active(t, "bob@example.com") {
 		t.Errorf("%+v", r)
+	}
+	if !strings.Contains(said.String(), "id="+string(made.ID)) {
+		t.Errorf("nobody is told that another is followed: %s", said.String())
 	}
 }
