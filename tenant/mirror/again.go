@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -106,8 +107,26 @@ func (m *Mirror) arrive(
 // errNobody says that somebody of whom something has changed is not there.
 var errNobody = errors.New("there is nobody")
 
+// namelessAge is how often it is looked for who has lost their name.
+const namelessAge = time.Hour //bound:wait somebody who has lost their name to an older answer
+
+// nameAgain reads those again who have lost their name, when a process starts, and from time to
+// time.
+func (m *Mirror) nameAgain(ctx context.Context) error {
+	now := m.Tenant.Now()
+	if since := now.Sub(m.namedAt); !m.namedAt.IsZero() && since >= 0 && since < namelessAge {
+		return nil
+	}
+	read, err := m.readNameless(ctx)
+	if read {
+		m.namedAt = now
+	}
+	return err
+}
+
 // readNameless reads those again whose name somebody else has taken here, and who have not come
-// with another one since: earlier releases took names of people who had them. Who is not there is
+// with another one since: earlier releases took names of people who had them, and so does an
+// answer that is older than what is known. Who is not there is
 // gone, and who cannot be read is left for later: read is false. A name that is given back may be
 // taken from somebody, hence the second look.
 func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {

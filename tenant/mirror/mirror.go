@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -28,8 +29,8 @@ type Mirror struct {
 	Graph    *graph.Client
 	Progress func(objects int) // how many have been read in this pull, after each answer; may be nil
 
-	read      int
-	lookedFor bool // who has lost their name, once
+	read    int
+	namedAt time.Time // when who has lost their name was last looked for
 
 	// In this pull: who has come, and was there; who was named as member or manager; and who was
 	// asked for, and could not be read.
@@ -145,8 +146,8 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 		if err == nil {
 			err = m.lookAgain(ctx, c.kind)
 		}
-		if err == nil && c.kind == tenant.KindUser && !m.lookedFor {
-			m.lookedFor, err = m.readNameless(ctx)
+		if err == nil && c.kind == tenant.KindUser {
+			err = m.nameAgain(ctx)
 		}
 		if !errors.As(err, new(*lostError)) {
 			return false, err

@@ -240,6 +240,30 @@ func TestWhoHasLostTheirNameIsReadAgain(t *testing.T) {
 	}
 }
 
+// TestWhoLosesTheirNameLaterIsReadAgain: an answer that was older than what was known gave the name
+// of somebody to another, and no delta tells it again. A process that runs on reads it.
+func TestWhoLosesTheirNameLaterIsReadAgain(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	at := time.Now()
+	p.mirror.Tenant.Now = func() time.Time { return at }
+	p.want(nil, began)
+	err := p.mirror.Tenant.Replicate(t.Context(), audit.SystemActor, tenant.Replica{Users: []tenant.User{
+		{ID: "c", UserPrincipalName: "bob@x", DisplayName: "Cy"},
+	}}, tenant.Note{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := map[string]string{
+		"/users/b": `{"id":"b","userPrincipalName":"bob@x","displayName":"Bob","accountEnabled":true}`,
+		"/users/c": `{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}`,
+	}
+	p.want(answer, "a=ada@x*(Dr,b,e,1) b=b@renamed.invalid* c=bob@x g=G:ah h=H:")
+	at = at.Add(time.Hour)
+	p.want(answer, began)
+}
+
 // TestOnlyWhatHasComeIsChanged: somebody of whom a title comes does not take a name back that the
 // same page gives to another, and whose new name comes later.
 func TestOnlyWhatHasComeIsChanged(t *testing.T) {
