@@ -31,6 +31,7 @@ type Desk struct {
 	own      *Pages // those that both halves share
 	mux      *http.ServeMux
 	alone    chan struct{} // is full while somebody makes what is shown once
+	presses  Presses
 
 	// Session returns the administrator behind a session's secret; "" when the session is not
 	// valid.
@@ -195,16 +196,18 @@ func (d *Desk) Handle(fn func(Visit) error) http.Handler {
 			return
 		}
 		w.Header()["Referrer-Policy"] = sameOrigin
-		v := Visit{w, everyAsFile(r), name, d, nil, ""}
-		if err == nil && d.Admits != nil {
-			v.may, err = d.Admits(r.Context(), name)
-		}
-		if err == nil {
-			err = fn(v)
-		}
-		if err != nil {
-			v.fail(err)
-		}
+		d.presses.Once(w, r, CookieValue(r, d.URL, d.Cookie), func(w http.ResponseWriter) {
+			v := Visit{w, everyAsFile(r), name, d, nil, ""}
+			if err == nil && d.Admits != nil {
+				v.may, err = d.Admits(r.Context(), name)
+			}
+			if err == nil {
+				err = fn(v)
+			}
+			if err != nil {
+				v.fail(err)
+			}
+		})
 	}))
 }
 
