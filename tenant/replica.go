@@ -153,8 +153,12 @@ func LeftNote(id UserID) string { return "left/" + string(id) }
 
 func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	if m.Kind == KindGroup {
-		if _, err := tx.Group(GroupID(m.ID)); err != nil {
-			return nilIfNoRow(err)
+		_, err := tx.Group(GroupID(m.ID))
+		if errors.Is(err, refusal.ErrNoRow) { // some of its members may have come, which are kept first
+			return tx.DeleteMembersOf(m.ID)
+		}
+		if err != nil {
+			return err
 		}
 		touched.add(KindGroup, m.ID)
 		return errors.Join(

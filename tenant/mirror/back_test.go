@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
 // TestWhoComesBackIsInTheirGroups: somebody was deleted and is back, which is told on one page, or
@@ -163,5 +165,47 @@ func TestAProcessThatDiesLosesNoMember(t *testing.T) {
 		if died == nil {
 			return
 		}
+	}
+}
+
+// TestAGroupThatIsGoneLeavesNoMember: the process dies between two of the changes by which a new
+// group with many members is kept, and the group is gone when the next one reads.
+func TestAGroupThatIsGoneLeavesNoMember(t *testing.T) {
+	t.Parallel()
+	var members []string
+	for i := range 1100 {
+		members = append(members, fmt.Sprintf(`{"@odata.type":"#microsoft.graph.user","id":"m%d"}`, i))
+	}
+	told := func(what string) map[string]string {
+		return map[string]string{
+			"/users/delta?d1":  `{"value":[],"@odata.deltaLink":"HOST/users/delta?d1"}`,
+			"/groups/delta?d1": `{"value":[{"id":"i",` + what + `}],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+		}
+	}
+	p := newPages(t)
+	p.want(beginning, began)
+	m := &mortal{p.mirror.Tenant.Store, 2}
+	p.mirror.Tenant.Store = m
+	if _, err := p.pull(told(`"displayName":"I","members@delta":[` + strings.Join(members, ",") + `]`)); err == nil {
+		t.Fatal("the process has not died")
+	}
+	left := func() (n int) {
+		t.Helper()
+		if err := m.View(t.Context(), func(r tenant.Reader) error {
+			list, err := r.Members("i")
+			n = len(list)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if left() == 0 {
+		t.Fatal("it has died before it kept a member")
+	}
+	m.lives = 1000
+	p.want(told(`"@removed":{"reason":"deleted"}`), began)
+	if n := left(); n > 0 {
+		t.Errorf("%d members are left of a group that is gone", n)
 	}
 }
