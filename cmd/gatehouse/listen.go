@@ -132,7 +132,7 @@ func (h *half) open() (*inbound.Listener, error) {
 	if err != nil {
 		return nil, terminal.UsageError{Err: fmt.Errorf("--listen %q: use host:port", h.listen)}
 	}
-	if err := errors.Join(h.readProxies(), h.readHealthToken()); err != nil {
+	if err := errors.Join(h.readProxies(), h.readHealthToken(), inbound.AwaitClock(h.log)); err != nil {
 		return nil, err
 	}
 	if !outbound.IsLoopbackHost(host) && h.tlsCert == "" && !h.acme && !h.behindProxy && !h.published {
