@@ -231,7 +231,9 @@ func (c *cycle) judge(link *Link, err error) {
 	}
 	link.Failure, link.Tries = err.Error(), link.Tries+1
 	link.RetryAt = c.Now().Add(Pause(link.Tries, err))
-	link.Asked = LeftAlone(err)
+	if link.Asked = LeftAlone(err); isBrief(err) {
+		link.Asked = 0
+	}
 	if !MayPass(err) {
 		link.Wants = noName // which provision knows better
 		return
@@ -243,13 +245,14 @@ func (c *cycle) judge(link *Link, err error) {
 }
 
 // hurry lets what takes access away, and has failed in a way that may pass, be tried again soon. It
-// says whether it may.
+// says whether it may. A target that wants to be asked again in a moment is, for as long as it says
+// so.
 func (c *cycle) hurry(link *Link, err error) bool {
 	if !MayPass(err) {
 		return false
 	}
 	soon := c.Now().Add(max(hurriedPause, Asked(err)))
-	if link.Tries <= hurriedTries && link.RetryAt.After(soon) {
+	if (link.Tries <= hurriedTries || isBrief(err)) && link.RetryAt.After(soon) {
 		link.RetryAt = soon
 	}
 	return true
@@ -408,8 +411,10 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 			if err := c.wait(ctx, firstWait); err != nil {
 				return err
 			}
-		case unsent || c.pace.silent(err):
+		case unsent:
 			return &silence{err}
+		case c.pace.silent(err):
+			return c.isSilent(ctx, err)
 		case away(err):
 			return c.notNow(ctx, err)
 		default:

@@ -25,7 +25,8 @@ type door struct {
 	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
 	// requests that it has put off for long since it carried one out: changes of objects that had
 	// not failed, and others
-	off map[bool]int
+	off   map[bool]int
+	asked atomic.Bool // whether somebody who is put off for a moment, again and again, is alone
 	// why nothing is asked any more in this cycle; without the lock, which somebody may hold who
 	// waits for a place in the pace
 	gone atomic.Pointer[silence]
@@ -113,6 +114,16 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 	gone := &silence{err}
 	c.door.gone.Store(gone)
 	return gone
+}
+
+// isSilent says whether a target that has taken nothing for a while, and wants to be asked again in
+// a moment each time, means one object only: then the others go on, and that one is tried soon. It
+// is asked so once in a cycle.
+func (c *cycle) isSilent(ctx context.Context, err error) error {
+	if !isBrief(err) || c.door.asked.Swap(true) {
+		return &silence{err}
+	}
+	return c.notNow(ctx, err)
 }
 
 // leavesAlone says whether a comparison that nobody has asked for leaves an object alone, of which

@@ -113,6 +113,13 @@ func (l Link) MayBeEarly() bool { return l.Failure != "" && l.Asked == 0 }
 // part: a user without the manager, or a group without its members.
 func (l Link) failed() bool { return l.Failure != "" || l.Tries > 0 }
 
+// isBrief says that a target takes no more requests about something, and wants to be asked again in
+// a moment: that is no limit which whoever asks before makes longer.
+func isBrief(err error) bool {
+	asked := LeftAlone(err)
+	return asked > 0 && asked <= hurriedPause
+}
+
 // longestAsked bounds for how long a target is left alone.
 const longestAsked = time.Hour //bound:wait a target that takes no more requests, and says until when
 

@@ -313,17 +313,22 @@ const (
 )
 
 // Streak is a row of cycles that have failed. The zero value is right before the first one.
-type Streak struct{ pause, lasts time.Duration }
+type Streak struct {
+	pause time.Duration
+	began time.Time
+}
 
 // Next notes that one more has failed, and returns how long to wait until the next try: a second at
 // first, longer each time, a minute at most. Those that failed together do not all come back at
 // once.
 func (s *Streak) Next() time.Duration {
+	if s.pause == 0 {
+		s.began = time.Now()
+	}
 	s.pause = min(max(time.Duration(float64(s.pause)*growth), shortest), longest)
-	if s.lasts < hurries {
+	if time.Since(s.began) < hurries { // also where a cycle takes long
 		s.pause = min(s.pause, hurried)
 	}
-	s.lasts += s.pause
 	return jittered(s.pause)
 }
 

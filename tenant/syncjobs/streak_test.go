@@ -24,23 +24,29 @@ import (
 )
 
 // TestACycleThatFailsIsTriedAgainSoon: an outage of some minutes, in which nothing tells when it is
-// over, keeps a leaver for seconds only after its end. A longer one is tried ever less often.
+// over, keeps a leaver for seconds only after its end. A longer one is tried ever less often,
+// however long each try takes.
 func TestACycleThatFailsIsTriedAgainSoon(t *testing.T) {
 	t.Parallel()
-	var failing syncjobs.Streak
-	tries := 0
-	for since := time.Duration(0); since < time.Hour; tries++ {
-		pause := failing.Next()
-		if since < 4*time.Minute && pause > 4400*time.Millisecond {
-			t.Errorf("after %s the next try comes after %s", since, pause)
-		}
-		if since > 20*time.Minute && pause < 50*time.Second {
-			t.Errorf("after %s the next try comes after %s already", since, pause)
-		}
-		since += pause
-	}
-	if tries > 160 {
-		t.Errorf("an hour has %d tries", tries)
+	for takes, most := range map[time.Duration]int{0: 160, 20 * time.Second: 70} {
+		synctest.Test(t, func(t *testing.T) {
+			var failing syncjobs.Streak
+			tries, began := 0, time.Now()
+			for ; time.Since(began) < time.Hour; tries++ {
+				time.Sleep(takes)
+				since, pause := time.Since(began), failing.Next()
+				if since < 4*time.Minute && pause > 4400*time.Millisecond {
+					t.Errorf("after %s the next try comes after %s", since, pause)
+				}
+				if since > 20*time.Minute && pause < 50*time.Second {
+					t.Errorf("after %s the next try comes after %s already", since, pause)
+				}
+				time.Sleep(pause)
+			}
+			if tries > most {
+				t.Errorf("an hour has %d tries", tries)
+			}
+		})
 	}
 }
 
@@ -111,13 +117,14 @@ func TestAProbeHonorsWhatATargetAsks(t *testing.T) {
 func TestAThrottledTargetIsProbed(t *testing.T) {
 	t.Parallel()
 	for name, takes := range map[string]func(*http.Request) bool{
-		"nothing":    func(*http.Request) bool { return false },
-		"no changes": func(r *http.Request) bool { return r.Method == http.MethodGet },
+		"nothing":                 func(*http.Request) bool { return false },
+		"no changes":              func(r *http.Request) bool { return r.Method == http.MethodGet },
+		"no changes of one alone": func(r *http.Request) bool { return r.Method == http.MethodGet },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				if took := throttledFor(t, 2*time.Hour, takes); took > 10*time.Second {
+				if took := throttledFor(t, 2*time.Hour, takes, !strings.HasSuffix(name, "alone")); took > 10*time.Second {
 					t.Errorf("the leaver is disabled after %s", took)
 				}
 			})
@@ -126,8 +133,10 @@ func TestAThrottledTargetIsProbed(t *testing.T) {
 }
 
 // throttledFor has somebody leave while a target takes some requests only, for a while, and nothing
-// at all for a moment after a cycle then. It returns how long the leaver has access afterwards.
-func throttledFor(t *testing.T, while time.Duration, takes func(*http.Request) bool) time.Duration {
+// at all for a moment after a cycle then, if it is away. It returns how long the leaver has access afterwards.
+func throttledFor(
+	t *testing.T, while time.Duration, takes func(*http.Request) bool, isAway bool,
+) time.Duration {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "tenant.db"))
 	if err != nil {
@@ -188,7 +197,7 @@ func throttledFor(t *testing.T, while time.Duration, takes func(*http.Request) b
 	for before := last(); last() == before; {
 		time.Sleep(time.Second) // a poll
 	}
-	away.Store(true)
+	away.Store(isAway)
 	time.Sleep(5 * time.Second)
 	throttles.Store(false)
 	away.Store(false)
