@@ -303,7 +303,9 @@ func (c *cycle) adopt(
 		link.Sent[managerPath] = manager
 	}
 	c.mu.Lock()
-	c.found[o.Ref] = true
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if c.found[o.Ref] = true; o.Kind == User && link.Failure != "" && !c.Reread && !c.KeepStrangers {
+		c.latecomers = append(c.latecomers, o.Ref)
+	}
 	return s, nil
 }

@@ -335,12 +335,13 @@ type cycle struct {
 	counted map[Ref]bool // objects that are in the result
 	weighed int          // objects that this cycle has let through to be disabled or deleted
 
-	seen   map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
-	absent map[Ref]bool    // by kind and id at the target: what it does not find in two ways; guarded by mu
-	lost   map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
-	missed []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
-	doubts bool            // whatever is looked at may have been deleted at the target
-	waits  bool            // somebody was left alone whose time has not come; guarded by mu
+	seen       map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
+	absent     map[Ref]bool    // by kind and id at the target: what it does not find in two ways; guarded by mu
+	lost       map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
+	missed     []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
+	latecomers []Ref           // users who are taken over only now, since they have failed; guarded by mu
+	doubts     bool            // whatever is looked at may have been deleted at the target
+	waits      bool            // somebody was left alone whose time has not come; guarded by mu
 
 	finders map[Ref]Ref // who is linked, by kind and id at the target, to what had no link; guarded by mu
 
@@ -470,6 +471,7 @@ func (c *cycle) run(ctx context.Context) error {
 			return announced(ctx, c, c.workers(), c.withMembers(groups), c.planMembers, c.members)
 		},
 		func() error { return c.awaited(ctx, users, groups) },
+		func() error { return c.lookAtLatecomers(ctx) },
 		func() error { return c.anew(ctx, changes.Watermark) },
 	} {
 		if err := phase(); err != nil {

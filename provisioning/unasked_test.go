@@ -267,3 +267,33 @@ func TestGroupsOfAPersonThatAreNotGiven(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoIsTakenOverLaterLosesOldMemberships: somebody cannot be taken over while everything is
+// compared the first time, and can later. Then the memberships end that should not be, of groups of
+// this source.
+func TestWhoIsTakenOverLaterLosesOldMemberships(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []center.Profile{center.ProfileAWS, center.ProfileStandard} {
+		t.Run(string(profile), func(t *testing.T) {
+			t.Parallel()
+			x := newTargetOf(t, profile)
+			d := newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"), group("Ops", "bob"))
+			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+			x.sound(t, d, &mortal{Volatile: provisioning.NewVolatile(), at: x}, &now)
+			members(eng, "ada")(d)
+			having(bob, "surname", "")(d)
+			m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
+			engine := provisioning.Engine{
+				Source: d, Memory: m, Mappings: mappings(t), Reread: true, Unasked: true,
+				Target: provisioning.SCIM(x.client, provisioning.Entra), Now: func() time.Time { return now },
+				NewID: func() string { return fmt.Sprint(m.ids.Add(1)) },
+			}
+			if result, err := engine.Run(t.Context()); err != nil || result.Failed != 1 {
+				t.Fatalf("%+v, %v", result, err)
+			}
+			having(bob, "surname", "F")(d)
+			x.sound(t, d, m, &now)
+			x.want(t, "ada*", "bob*", "Eng=ada", "Ops=bob")
+		})
+	}
+}
