@@ -124,7 +124,8 @@ func TestAThrottledTargetIsProbed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				if took := throttledFor(t, 2*time.Hour, takes, !strings.HasSuffix(name, "alone")); took > 10*time.Second {
+				away := !strings.HasSuffix(name, "alone")
+				if took := throttledFor(t, 2*time.Hour, takes, away); took > 10*time.Second {
 					t.Errorf("the leaver is disabled after %s", took)
 				}
 			})
@@ -133,7 +134,8 @@ func TestAThrottledTargetIsProbed(t *testing.T) {
 }
 
 // throttledFor has somebody leave while a target takes some requests only, for a while, and nothing
-// at all for a moment after a cycle then, if it is away. It returns how long the leaver has access afterwards.
+// at all for a moment after a cycle then, if it is away. It returns how long the leaver has access
+// afterwards.
 func throttledFor(
 	t *testing.T, while time.Duration, takes func(*http.Request) bool, isAway bool,
 ) time.Duration {
