@@ -66,7 +66,7 @@ func (m *Mirror) surelyGone(ctx context.Context, unmet []tenant.Mark) (bool, err
 	return false, ctx.Err()
 }
 
-// some are some objects here that are not of a kind.
+// some are some objects here that are not of a kind, and were not deleted.
 func (m *Mirror) some(ctx context.Context, not tenant.ObjectKind) (list []tenant.Mark, err error) {
 	if not == tenant.KindUser {
 		groups, err := m.Tenant.Groups(ctx, tenant.Query{Limit: maxLast})
@@ -75,8 +75,9 @@ func (m *Mirror) some(ctx context.Context, not tenant.ObjectKind) (list []tenant
 		}
 		return list, err
 	}
-	users, err := m.Tenant.Users(ctx, tenant.Query{Limit: maxLast})
-	for _, u := range users {
+	users, err := m.Tenant.Users(ctx, tenant.Query{})
+	users = slices.DeleteFunc(users, func(u tenant.User) bool { return u.Removed })
+	for _, u := range users[:min(len(users), maxLast)] {
 		list = append(list, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
 	}
 	return list, err
@@ -173,8 +174,9 @@ func (m *Mirror) leave(ctx context.Context, id tenant.GroupID, in map[string]boo
 	return nil
 }
 
-// stillThere asks for an object that was not met, and takes what is there. It fails with errLeftOut
-// where that cannot be read.
+// stillThere asks for an object that was not met, and takes what is there. No delta has told, or
+// tells, what has become of a user's manager meanwhile. It fails with errLeftOut where the object
+// cannot be read.
 func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Replica) (bool, error) {
 	page, err := m.readOne(ctx, mark)
 	if errors.Is(err, errLeftOut) {
@@ -182,6 +184,11 @@ func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Rep
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for the %s %s: %w", strings.ToLower(string(mark.Kind)), mark.ID, err)
+	}
+	for i := range page.Users {
+		if err := m.rejoin(ctx, &page.Users[i], true, &page); err != nil {
+			return false, err
+		}
 	}
 	r.Users, r.Groups = append(r.Users, page.Users...), append(r.Groups, page.Groups...)
 	r.Members, r.Settled = append(r.Members, page.Members...), append(r.Settled, page.Settled...)

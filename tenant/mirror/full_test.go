@@ -148,3 +148,57 @@ func TestMuchThatIsLeftOutIsNotBelieved(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoAFullReadingLeavesOutHasTheManagerOfNow: no delta told of a change of theirs meanwhile.
+func TestWhoAFullReadingLeavesOutHasTheManagerOfNow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ manager, want string }{
+		"another": {`{"id":"c"}`, strings.Replace(began, "(Dr,b,", "(Dr,c,", 1)},
+		"none":    {nobody, strings.Replace(began, "(Dr,b,", "(Dr,,", 1)},
+		"refused": {`403 {"error":{"code":"Authorization_RequestDenied"}}`, began},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPages(t)
+			p.want(beginning, began)
+			p.want(map[string]string{
+				"/users/delta?d1":   `410 {"error":{"code":"resyncRequired"}}`,
+				first:               beginning["/users/delta?p2"],
+				"/groups/delta?d1":  `{"value":[],"@odata.deltaLink":"HOST/groups/delta?d1"}`,
+				"/users/a":          `{"id":"a","userPrincipalName":"ada@x","displayName":"Ada","accountEnabled":true}`,
+				"/users/a/memberOf": `{"value":[{"@odata.type":"#microsoft.graph.group","id":"g"}]}`,
+				"/users/a/manager":  c.manager,
+			}, c.want)
+		})
+	}
+}
+
+// TestTheLastGroupsMayBeGoneAlthoughManyWereDeleted: whoever was deleted is no sign that the
+// directory is there, nor that it is not.
+func TestTheLastGroupsMayBeGoneAlthoughManyWereDeleted(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	var many, deleted tenant.Replica
+	for i := range 12 {
+		id := fmt.Sprintf("Aa%02d", i)
+		many.Users = append(many.Users, tenant.User{
+			ID: tenant.UserID(id), UserPrincipalName: id, DisplayName: id, Enabled: true,
+		})
+		deleted.Removed = append(deleted.Removed, tenant.UserID(id))
+	}
+	for _, r := range []tenant.Replica{many, deleted} {
+		if err := p.mirror.Tenant.Replicate(t.Context(), audit.SystemActor, r, tenant.Note{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state, err := p.pull(map[string]string{
+		"/users/delta?d1":  `{"value":[],"@odata.deltaLink":"HOST/users/delta?d1"}`,
+		"/groups/delta?d1": `410 {"error":{"code":"resyncRequired"}}`,
+		firstGroups:        `{"value":[],"@odata.deltaLink":"HOST/groups/delta?d2"}`,
+		"/users/c":         `{"id":"c","userPrincipalName":"cy@x","displayName":"Cy","accountEnabled":false}`,
+	})
+	if err != nil || strings.Contains(state, "g=G") {
+		t.Errorf("%s, %v", state, err)
+	}
+}
