@@ -36,7 +36,7 @@ func (m *Mirror) meet(in *round, mark tenant.Mark, reason string) {
 func (m *Mirror) makeSure(ctx context.Context, r *round) error {
 	for mark := range r.unsure {
 		page, err := m.readOne(ctx, mark)
-		if errors.Is(err, errLeftOut) { // it is as it was said at last
+		if errors.Is(err, errLeftOut) { // what was kept of the page stays, until it can be read
 			continue
 		}
 		if err != nil {

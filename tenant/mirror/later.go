@@ -68,14 +68,24 @@ func (m *Mirror) later(ctx context.Context, mark tenant.Mark) error {
 	return m.putLater(ctx, list, second{Mark: mark, At: m.Tenant.Now().Add(lookLater)})
 }
 
-// putLater puts a look in the place of the one that is to come of the same object.
+// putLater puts a look in the place of the one that is to come of the same object. Where there are
+// too many, the oldest go of those of objects that could be read, and were not missed: of others
+// nothing would tell any more that they are to be read.
 func (m *Mirror) putLater(ctx context.Context, list []second, look second) error {
 	for _, s := range list {
 		look.Missed = look.Missed || (s.Mark == look.Mark && s.Missed)
 	}
 	list = slices.DeleteFunc(list, func(s second) bool { return s.Mark == look.Mark })
 	list = append(list, look)
-	return m.keepLater(ctx, list[max(0, len(list)-maxLater):])
+	more := len(list) - maxLater
+	list = slices.DeleteFunc(list, func(s second) bool {
+		drop := more > 0 && s.Why == "" && !s.Missed
+		if drop {
+			more--
+		}
+		return drop
+	})
+	return m.keepLater(ctx, list[max(0, more):])
 }
 
 // errLeftOut says that an object cannot be read, and that the pull goes on without it.
@@ -239,7 +249,8 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 }
 
 // Fetch reads somebody by themselves, or a group and who is in it, of whom no delta has told, and
-// says whether they are here then. A group comes with its members, or not at all.
+// says whether they are here then. A group comes with its members: it does not where they are not
+// told when they are asked for at first. If they are not told the second time, they are later.
 func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err error) {
 	if mark.Kind == tenant.KindGroup {
 		if members, err := m.membersOf(ctx, tenant.GroupID(mark.ID)); members == nil {
@@ -255,19 +266,15 @@ func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err er
 	return m.Known(ctx, mark.ID)
 }
 
-// look looks at an object, and at who is in it, or what it is in. The manager is asked for of those
-// of whom a delta may have told it in vain: who could not be read, and who was not here.
+// look looks at an object, and at who is in it, or what it is in, and who its manager is: a delta
+// may have told that in vain, or a server may not have known it when it was asked.
 func (m *Mirror) look(ctx context.Context, s second) error {
-	known, err := m.Known(ctx, s.Mark.ID)
-	if err != nil {
-		return err
-	}
 	page, err := m.readOne(ctx, s.Mark)
 	if err != nil {
 		return err
 	}
 	for i := range page.Users {
-		if err := m.rejoin(ctx, &page.Users[i], s.Why != "" || !known, &page); err != nil {
+		if err := m.rejoin(ctx, &page.Users[i], true, &page); err != nil {
 			return err
 		}
 	}

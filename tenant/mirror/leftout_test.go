@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 )
 
@@ -272,5 +273,32 @@ func TestEachAnswerIsTold(t *testing.T) {
 	p.answer = map[string]string{"/servicePrincipals/sp": `{"id":"sp"}`}
 	if _, err := p.mirror.Assignments(t.Context(), "sp", true); err != nil || told != 2 {
 		t.Errorf("%d answers were told of %v, %v", told, p.asked, err)
+	}
+}
+
+// TestManyLooksThatAreToComeKeepWhatCannotBeRead: of so many looks that not all are noted, those
+// are kept that nothing else brings back.
+func TestManyLooksThatAreToComeKeepWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	p.want(beginning, began)
+	now := time.Now().UTC()
+	p.mirror.Tenant.Now = func() time.Time { return now }
+	at := now.Add(time.Minute).Format(time.RFC3339)
+	looks := []string{`{"mark":{"Kind":"User","ID":"a"},"at":"` + at + `","why":"422 Odd: no","tries":1}`}
+	for i := range 999 {
+		looks = append(looks, fmt.Sprintf(`{"mark":{"Kind":"User","ID":"x%d"},"at":"%s"}`, i, at))
+	}
+	note := tenant.Note{Name: "look-again", Text: "[" + strings.Join(looks, ",") + "]"}
+	if err := p.mirror.Tenant.SetNote(t.Context(), note); err != nil {
+		t.Fatal(err)
+	}
+	p.want(map[string]string{
+		"/users/delta?d1": `{"value":[{"id":"y","jobTitle":"Dr"}],"@odata.deltaLink":"HOST/users/delta?d2"}`,
+	}, began)
+	p.leftOut("/users/a", true)
+	kept, err := p.mirror.Tenant.Note(t.Context(), "look-again")
+	if err != nil || strings.Contains(kept, `"x0"`) || !strings.Contains(kept, `"y"`) {
+		t.Errorf("%v; the oldest of the others is kept, or the newest is not", err)
 	}
 }

@@ -172,15 +172,15 @@ var kinds = map[string]tenant.ObjectKind{
 }
 
 // managerOf is who manages a user there, or nobody; nil: that is not told. Who has none is answered
-// as who is not there.
-func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID) (*tenant.UserID, error) {
+// as who is not there, so that counts only of a user who is known there, by another answer.
+func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID, known bool) (*tenant.UserID, error) {
 	user := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(id)}
 	var x graph.DirectoryObject
 	err := m.get(ctx, pathOf(user)+"/manager?$select=id", &x)
 	switch {
 	case err != nil && !graph.NoResource(err):
 		return nil, m.untold(ctx, user, err)
-	case err == nil && x.ID == "":
+	case err == nil && x.ID == "", err != nil && !known:
 		return nil, nil //nolint:nilnil // it is not told
 	}
 	boss := tenant.UserID(x.ID)
@@ -189,6 +189,8 @@ func (m *Mirror) managerOf(ctx context.Context, id tenant.UserID) (*tenant.UserI
 
 // rejoin asks for the groups and the manager of a user who was away, or of whom it is not known
 // what they are: no delta tells them again. The note that they were away goes when both were told.
+// A server that does not know their groups yet does not know their manager either: both are asked
+// for again then.
 func (m *Mirror) rejoin(ctx context.Context, u *tenant.User, withManager bool, who *tenant.Replica) error {
 	in, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
 	if who.Members = append(who.Members, in...); err != nil {
@@ -196,7 +198,7 @@ func (m *Mirror) rejoin(ctx context.Context, u *tenant.User, withManager bool, w
 	}
 	boss := &u.ManagerID
 	if withManager {
-		if boss, err = m.managerOf(ctx, u.ID); err != nil {
+		if boss, err = m.managerOf(ctx, u.ID, in != nil); err != nil {
 			return err
 		}
 	}
