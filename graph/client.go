@@ -116,7 +116,8 @@ func NoResource(err error) bool {
 }
 
 // Lasting says whether the error is an answer that comes again when the same is asked for again: it
-// is about what was asked for, not about who asks, when, or how often.
+// is about what was asked for, or what whoever asks may see (403, until somebody lets them), not
+// about when, or how often.
 func Lasting(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) || e.Status/100 != 4 {
