@@ -234,16 +234,15 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 			return err
 		}
 	}
+	if there != nil {
+		link.Sent = c.mapped(o, there)
+	}
 	if there != nil && !at.Before(link.Doubt.Since.Add(lateness)) {
 		if err := c.dropTwins(ctx, o, link); err != nil {
 			return err
 		}
 	}
 	link.Doubt = link.Doubt.looked(at)
-	if there == nil {
-		return nil
-	}
-	link.Sent = c.mapped(o, there)
 	return nil
 }
 

@@ -42,8 +42,8 @@ func (s *storm) check() {
 	has := map[provisioning.Ref]bool{}
 	for id, a := range s.o.has[provisioning.User] {
 		ref := of["User"+id]
-		// One that keeps no external ids, and carries a creation out late, makes two of one.
-		known := ref.ID != "" || (s.o.NoExternal && s.tarried) || a.String("displayName") == ""
+		// One without external ids that carries a creation out, or finds it, late may make two.
+		known := ref.ID != "" || (s.o.NoExternal && (s.tarried || s.o.Lag > 0)) || a.String("displayName") == ""
 		if !known && a.Resource["active"] == true {
 			s.t.Errorf("%s (%s) was made, and nobody knows it", a.String("userName"), id)
 		}

@@ -90,6 +90,9 @@ func (c *cycle) sentKeys(link Link) map[string]string {
 			keys[path] = value
 		}
 	}
+	if d := link.Doubt; len(keys) == 0 && d != nil && len(d.Keys) > 0 { // nothing is known to have been sent
+		return d.Keys[0]
+	}
 	return keys
 }
 
