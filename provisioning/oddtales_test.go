@@ -1,11 +1,13 @@
 package provisioning_test
 
 import (
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 )
 
 // change changes the source.
@@ -96,4 +98,31 @@ func TestServicesDiffer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestASecondAccountIsDisabledWhereNothingIsDeleted: a creation was carried out late, and there are
+// two accounts of one person. The mapping has no deletions.
+func TestASecondAccountIsDisabledWhereNothingIsDeleted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStorm(t, 1)
+		s.o, s.d = newOdd(oddities{Page: 10}), newDirectory(user("eve"))
+		s.careful, s.calm = false, true
+		schema := mapping.Default("rule")
+		schema.Objects[0].Flows = mapping.Add | mapping.Update
+		var err error
+		if s.mapped, err = provisioning.Compile(schema); err != nil {
+			t.Fatal(err)
+		}
+		s.goes("POST /Users", "half a minute late")
+		s.change(named(eve, "eva"))
+		s.rest(false)
+		active := map[string]bool{}
+		for _, a := range s.o.order {
+			active[a.String("userName")] = a.Resource["active"] == true
+		}
+		if want := map[string]bool{"eva@example.com": true, "eve@example.com": false}; !maps.Equal(active, want) {
+			t.Errorf("%v", active)
+		}
+	})
 }

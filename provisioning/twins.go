@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
@@ -47,9 +48,21 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 	case !errors.Is(err, ErrUnknown):
 		return err
 	}
-	err = c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, id) })
-	if err != nil && !isNotFound(err) {
+	done := step{action: Delete, reason: "it was made twice: the first request was carried out late"}
+	end := func() error { return c.Target.Delete(ctx, o.Kind, id) }
+	if o.mapping.Flows&mapping.Delete == 0 { // nothing is deleted
+		if o.disabled == "" || valueAt(there, activePath) == o.disabled {
+			return nil
+		}
+		done.action = Disable
+		done.changes = []Change{{activePath, valueAt(there, activePath), o.disabled}}
+		end = func() error { return c.Target.Update(ctx, o.Kind, id, done.changes, c.mapped(o, there)) }
+	}
+	if err := c.send(ctx, link, nil, end); err != nil && !isNotFound(err) {
 		return err
+	}
+	if done.action == Disable {
+		return c.say(ctx, c.entry(o, id, done, nil, 0))
 	}
 	c.mu.Lock()
 	c.absent[Ref{o.Kind, id}] = true
@@ -57,6 +70,5 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 	if all := c.there[o.Kind]; all != nil {
 		all.drop(map[string]bool{id: true})
 	}
-	done := step{action: Delete, reason: "it was made twice: the first request was carried out late"}
 	return c.say(ctx, c.entry(o, id, done, nil, 0))
 }
