@@ -108,9 +108,14 @@ func TestAWriteThatAWSRefusesIsSaidAndCompleted(t *testing.T) {
 			[]string{"displayName", "correct it in the tenant"},
 		},
 		{
-			"a membership that is refused", "CreateGroupMembership", 3, 1,
+			"a membership that is refused once, and taken by itself", "CreateGroupMembership", 3, 1,
 			"",
-			`{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit"}`, false, 1,
+			`{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit"}`, false, 0, nil,
+		},
+		{
+			"a membership that is refused, and again by itself", "CreateGroupMembership", 3, always,
+			"",
+			`{"__type":"ServiceQuotaExceededException","Message":"You have exceeded the limit"}`, false, 2,
 			[]string{"identitystore:CreateGroupMembership", "quota"},
 		},
 	} {
