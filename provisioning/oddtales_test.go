@@ -61,6 +61,14 @@ func TestServicesDiffer(t *testing.T) {
 			s.goes("POST /Users", "dies")
 			s.change(removing(eve))
 		}},
+		"it finds late, and a proxy does not know the group": {
+			oddities{HidesGroups: true, Lag: 5 * time.Second}, func(s *storm) {
+				s.change(adding(group("Ops", "ada", "bob")))
+				s.goes("", "")
+				s.change(members(ops, "ada"))
+				s.goes("PATCH /Groups", "404 of a proxy")
+			},
+		},
 		"a conflict is a 400": {oddities{Taken: 2}, func(s *storm) {
 			s.change(func(d *directory) {
 				named(ada, "bob")(d)

@@ -16,7 +16,8 @@ import (
 func (c *cycle) changeSingly(
 	ctx context.Context, link *Link, op string, ids []string, refused error,
 ) (done []string, err error) {
-	if p := new(scim.Problem); !errors.As(refused, &p) || !slices.Contains(aboutMembers, p.Status) {
+	p := new(scim.Problem)
+	if !errors.As(refused, &p) || !slices.Contains(aboutMembers, p.Status) || misdirected(refused) {
 		return nil, refused
 	}
 	var now []string
@@ -41,7 +42,7 @@ func (c *cycle) changeSingly(
 		if len(ids) > 1 { // else that is what was refused
 			err = c.changeAtTarget(ctx, link, op, []string{id})
 		}
-		if isRefusal(err) && !told {
+		if isRefusal(err) && !misdirected(err) && !told {
 			err = c.unlessSo(ctx, link.TargetID, op, id, err)
 		}
 		switch {

@@ -107,6 +107,8 @@ func (s *storm) goesWrong(what string, r *http.Request, again func() *http.Respo
 		return status(429, fmt.Sprint(s.dice(4)))
 	case "429 long":
 		return status(429, fmt.Sprint(70+s.dice(200)))
+	case "404 of a proxy":
+		return &http.Response{StatusCode: 404, Header: http.Header{}, Request: r, Body: http.NoBody}, nil
 	case "403":
 		return status(403, "")
 	case "proxy":
