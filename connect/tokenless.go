@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/gatehouse-id/gatehouse/names"
 )
 
 // Writer writes users and groups to AWS's side itself, where the tenant does not provision: the
@@ -38,6 +40,7 @@ type Scope struct {
 type Written struct {
 	Created, Updated, Disabled, Deleted int
 	Failures                            []Failure
+	Unread                              int // whom the tenant does not let be read; they stay as they were
 }
 
 // Changes says whether anything is different.
@@ -56,6 +59,7 @@ func (w Written) String() string {
 	add(w.Disabled, "disabled")
 	add(w.Deleted, "deleted")
 	add(len(w.Failures), "refused")
+	add(w.Unread, "unread at the tenant")
 	if len(parts) == 0 {
 		return "nothing to change"
 	}
@@ -115,12 +119,24 @@ func (p *Plan) writerStep(add func(bool, string, string, string, func(context.Co
 	exists := "in step with the tenant"
 	if p.writing.busy {
 		exists = "gatehouse sync keeps them in step now"
-	} else if n := len(p.writing.Failures); n > 0 {
-		exists = fmt.Sprintf("in step with the tenant, but for %d that AWS refuses", n)
+	} else if but := p.writing.but(); but != "" {
+		exists += ", but for " + but
 	}
 	add(
 		!p.writing.Changes(), writerTitle, exists, "write them by AWS's API: "+p.writing.String(), p.write,
 	)
+}
+
+// but says of how many it is not known that they are in step.
+func (w Written) but() string {
+	var parts []string
+	if n := len(w.Failures); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d that AWS refuses", n))
+	}
+	if w.Unread > 0 {
+		parts = append(parts, fmt.Sprintf("%d that the tenant does not let be read", w.Unread))
+	}
+	return strings.Join(parts, " and ")
 }
 
 const (
@@ -195,8 +211,14 @@ func (p *Plan) verifyWriter(ctx context.Context, r *Result) error {
 		r.Open = append(r.Open, "gatehouse sync runs elsewhere on this machine and writes to AWS")
 	case p.writing.done:
 		r.pass("First sync", p.writing.String())
-	default:
+	case p.writing.Unread == 0:
 		r.pass("In step", "nothing to write")
+	}
+	if n := p.writing.Unread; n > 0 {
+		r.Open = append(r.Open, names.Counted(
+			"%d {user or group|users and groups} of the tenant cannot be read, and {stays|stay} at AWS as before: "+
+				"gatehouse sync says why, and tries again", n,
+		))
 	}
 	scope := Scope{Application: p.State.Principal.ID}
 	if p.syncAll() {

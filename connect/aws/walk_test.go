@@ -429,6 +429,46 @@ func TestNobodyGoesMissingUnsaid(t *testing.T) {
 	}
 }
 
+// unread is a writer whom the tenant does not let read somebody, and who has nothing to write.
+type unread struct{ full }
+
+func (unread) Preview(context.Context, connect.Scope) (connect.Written, error) {
+	return connect.Written{Unread: 1}, nil
+}
+
+// TestWhoCannotBeReadIsSaid: nobody says that both sides are in step while one of them is unknown.
+func TestWhoCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.tokenless, w.writer = true, unread{}
+	cfg, err := w.config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Discover = nil // which would miss those whom this writer does not write
+	plan, err := connect.Observe(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const said = "1 that the tenant does not let be read"
+	says := func(s connect.Step) bool { return s.Done && strings.Contains(s.Detail, said) }
+	if !slices.ContainsFunc(plan.Steps, says) {
+		t.Errorf("the plan says nothing of it: %+v", plan.Steps)
+	}
+	if err := plan.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); err != nil {
+		t.Fatal(err)
+	}
+	result, err := plan.Verify(t.Context(), func(int, int) {})
+	if err != nil || !strings.Contains(strings.Join(result.Open, "\n"), "cannot be read") {
+		t.Errorf("open %q, %v", result.Open, err)
+	}
+	for _, c := range result.Checks {
+		if c.Title == "In step" {
+			t.Errorf("it says %+v", c)
+		}
+	}
+}
+
 // dying lets a number of requests through, on both sides, and fails every one after that, as if the
 // program had been killed there.
 type dying struct {

@@ -113,7 +113,9 @@ func (w *Writer) cycle(ctx context.Context, scope connect.Scope, dryRun bool) (o
 	}
 	defer func() { err = errors.Join(err, y.Close()) }()
 	r, err := y.Cycle(ctx, true)
-	out = connect.Written{Created: r.Created, Updated: r.Updated, Disabled: r.Disabled, Deleted: r.Deleted}
+	out = connect.Written{
+		Created: r.Created, Updated: r.Updated, Disabled: r.Disabled, Deleted: r.Deleted, Unread: r.Unread,
+	}
 	for _, e := range r.Objects {
 		if e.Outcome == provisioning.Failure {
 			out.Failures = append(out.Failures, connect.Failure{Name: e.Name, Reason: e.Reason})

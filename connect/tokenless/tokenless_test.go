@@ -3,6 +3,7 @@ package tokenless_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -98,6 +99,62 @@ func TestTheWriterWritesWhatItHasForeseen(t *testing.T) {
 	}
 	if again, err := w.Write(ctx, scope); err != nil || again.Changes() {
 		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
+// unreadable answers in the place of a tenant that does not let somebody be read.
+type unreadable struct {
+	next http.RoundTripper
+	path string
+}
+
+func (u unreadable) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, u.path) {
+		return u.next.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: http.StatusUnprocessableEntity, Request: r, Header: http.Header{},
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"Odd","message":"no"}}`)),
+	}, nil
+}
+
+// TestWhoCannotBeReadIsCounted: somebody is restored, and the tenant does not let them be read.
+// AWS refuses nobody.
+func TestWhoCannotBeReadIsCounted(t *testing.T) {
+	t.Parallel()
+	e, w := newWriter(t)
+	ctx := t.Context()
+	group := world{e}.group("Engineering").ID
+	scope := connect.Scope{Groups: []string{group}}
+	users, err := graph.All[graph.DirectoryObject](ctx, e.Client, "/groups/"+group+"/members/microsoft.graph.user")
+	if err != nil || len(users) == 0 {
+		t.Fatalf("%+v, %v", users, err)
+	}
+	path := "/users/" + users[0].ID
+	for _, change := range []func() error{
+		func() error { return nil },
+		func() error { return e.Client.Do(ctx, http.MethodDelete, path, nil, nil) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if written, err := w.Write(ctx, scope); err != nil || !written.Changes() || written.Unread > 0 {
+			t.Fatalf("%+v, %v", written, err)
+		}
+	}
+	restore := "/directory/deletedItems/" + users[0].ID + "/restore"
+	if err := e.Client.Do(ctx, http.MethodPost, restore, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	source := *e.Client
+	source.HTTP = &http.Client{Transport: unreadable{e.Client.HTTP.Transport, path}}
+	w.Graph = &source
+	for name, run := range map[string]func(context.Context, connect.Scope) (connect.Written, error){
+		"a preview": w.Preview, "a run": w.Write,
+	} {
+		if written, err := run(ctx, scope); err != nil || written.Unread != 1 || len(written.Failures) > 0 {
+			t.Errorf("%s: %+v, %v", name, written, err)
+		}
 	}
 }
 
