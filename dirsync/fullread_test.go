@@ -2,6 +2,7 @@ package dirsync
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -154,5 +155,41 @@ func TestSomebodyWhoIsAssignedAndDoesNotComeIsReadByThemselves(t *testing.T) {
 	config.Source.HTTP.Transport = altering(config.Source.HTTP.Transport, without("u2"))
 	if r := cycle(t, config, false); r.Created != 1 || !to.active(t, "bob@example.com") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestSomebodyAfterManyWhoNeverComeIsReadInTime: so many are assigned who are not there that not
+// all are asked for in one cycle. Who was not yet is in the next.
+func TestSomebodyAfterManyWhoNeverComeIsReadInTime(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	config, _, _ := byWays(t, from, to)
+	kim := from.hire(t, "kim") // whom no group names
+	from.assign(t, &tenant.Application{}, kim)
+	config.Application = "Cloud"
+	hides := without(string(kim))
+	config.Source.HTTP.Transport = altering(config.Source.HTTP.Transport, func(r *http.Request, body object) {
+		hides(r, body)
+		if !strings.HasSuffix(r.URL.Path, "/appRoleAssignedTo") {
+			return
+		}
+		var all []any
+		for i := range maxFetched {
+			all = append(all, object{"principalId": fmt.Sprint("ghost", i), "principalType": "User"})
+		}
+		list, _ := body["value"].([]any)
+		body["value"] = append(all, list...)
+	})
+	s, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{0, 1, 0} {
+		if r, err := s.Cycle(ctx, false); err != nil || r.Created != want || r.Failed > 0 {
+			t.Errorf("%+v, %v, want %d who are created", r, err, want)
+		}
+	}
+	if !to.active(t, "kim@example.com") {
+		t.Error("kim has no access")
 	}
 }

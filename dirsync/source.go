@@ -345,8 +345,9 @@ const maxFetched = 1000 //bound:list people and groups who are named and unknown
 
 // fetch reads those by themselves who are named and have come with no delta: a reading of
 // everything may have left them out, and no delta tells of them then before something of them
-// changes. It returns who is not there either. A group that is assigned, is there and cannot be
-// read leaves it unclear who is in scope.
+// changes. It returns who was asked for, now or before, and is not there either: who was not yet is
+// asked for in the next cycle. A group that is assigned, is there and cannot be read leaves it
+// unclear who is in scope.
 func (s *Synchronizer) fetch(
 	ctx context.Context, unknown []tenant.Mark, assigned map[tenant.PrincipalID]bool,
 ) (strange map[tenant.PrincipalID]bool, err error) {
@@ -355,8 +356,10 @@ func (s *Synchronizer) fetch(
 	for len(unknown) > 0 {
 		x := unknown[0]
 		unknown = unknown[1:]
-		if !s.strange[x.ID] && fetched < maxFetched {
+		asked := s.strange[x.ID]
+		if !asked && fetched < maxFetched {
 			fetched++
+			asked = true
 			here, err := s.mirror.Fetch(ctx, x)
 			if err != nil {
 				return nil, err
@@ -370,7 +373,9 @@ func (s *Synchronizer) fetch(
 				continue
 			}
 		}
-		strange[x.ID] = true
+		if asked {
+			strange[x.ID] = true
+		}
 		if !assigned[x.ID] {
 			continue
 		}
@@ -437,8 +442,9 @@ func (s *Synchronizer) followed(ctx context.Context, last bool) (there []tenant.
 	return there, nil
 }
 
-// gone says that a group that has not come is not there, by what the source answers. It fails with
-// an unclearError if it is there, or if that cannot be read.
+// gone says that a group that has not come is not there, by what one server of the source answers:
+// one that is behind may not know it yet. It fails with an unclearError if it is there, or if that
+// cannot be read.
 func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name string) error {
 	err := s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
 	s.news.Add(1)
