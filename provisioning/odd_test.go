@@ -51,7 +51,7 @@ func oddly(r *rand.Rand) oddities {
 		Taken: r.IntN(3), Missing: r.IntN(3),
 	}
 	o.Ageless = o.Ageless && !o.NoExternal
-	if few() {
+	if few() && !o.NoExternal {
 		o.Lag = time.Duration(r.IntN(4)) * time.Second
 	}
 	return o

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 200, "how many histories are made up")
+	seeds = flag.Int("seeds", 100, "how many histories are made up")
 	seed  = flag.Uint64("seed", 1, "which is the first one")
 	tells = flag.Bool("tells", false, "tell what happens in each history")
 )
