@@ -36,7 +36,7 @@ func TestAPlanThatIsMadeAgainTakesNothingNew(t *testing.T) {
 			o := other{pairtest.Start(t, test.options...), t}
 			cfg := config(o.Ends, http.DefaultClient, "Engineering")
 			cfg.SyncAll = true
-			again := func() error { return nil }
+			var again func() error
 			if test.undo {
 				back, err := connect.ObserveUndo(t.Context(), cfg, connect.UndoOptions{})
 				if err != nil {

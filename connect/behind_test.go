@@ -166,7 +166,7 @@ func TestMetadataThatIsBehindIsNotUploaded(t *testing.T) {
 	o.Change(http.MethodPatch, sp, map[string]any{"preferredTokenSigningKeyThumbprint": first.Thumbprint}, nil)
 	address := o.AuthorityURL() + "/federationmetadata/2007-06/federationmetadata.xml?appid=" + made.Application.AppID
 	w := httptest.NewRecorder()
-	res, err := http.Get(address) //nolint:gosec,noctx // our own
+	res, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (from source) rename(t *testing.T, app *tenant.Application) {
 // TestAnIDIsNoName: the configuration gives an id, and somebody calls something of their own so.
 func TestAnIDIsNoName(t *testing.T) {
 	t.Parallel()
-	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	from := newSource(t)
 	app := &tenant.Application{}
 	from.assign(t, app, "g3")
 	genuine := tenant.Group{DisplayName: "Genuine", SecurityEnabled: true}
@@ -95,7 +95,7 @@ func TestAnIDIsNoName(t *testing.T) {
 		"a group":        func(c *Config) { c.Groups = []string{string(made.ID)} },
 		"an application": func(c *Config) { c.Application = string(app.ServicePrincipalID) },
 	} {
-		to = newTarget(t, center.ProfileStandard)
+		to := newTarget(t, center.ProfileStandard)
 		config := between(from, to, newTenant(t, t.TempDir()))
 		config.Source.HTTP.Transport = altering(config.Source.HTTP.Transport, func(r *http.Request, body object) {
 			if strings.HasSuffix(r.URL.Path, "/servicePrincipals") {

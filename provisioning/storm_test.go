@@ -30,7 +30,7 @@ var (
 func TestWhateverHappensBothSidesBecomeEqual(t *testing.T) {
 	t.Parallel()
 	for n := range *seeds {
-		at := *seed + uint64(n) //nolint:gosec // it is not negative
+		at := *seed + uint64(n)
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { newStorm(t, at).run() })
@@ -77,7 +77,7 @@ type comparison struct {
 
 func newStorm(t *testing.T, at uint64) *storm {
 	t.Helper()
-	r := rand.New(rand.NewPCG(at, 7)) //nolint:gosec // nothing secret
+	r := rand.New(rand.NewPCG(at, 7))
 	s := &storm{
 		t: t, Volatile: provisioning.NewVolatile(), o: newOdd(oddly(r)), r: r, d: newDirectory(),
 		dialect: provisioning.Dialect(r.IntN(4)), workers: 1 + 3*r.IntN(2), careful: r.IntN(3) == 0,
@@ -151,7 +151,7 @@ func (s *storm) run() {
 	s.say("it is calm")
 	s.o.mu.Lock()
 	for _, a := range slices.Clone(s.o.order) { // who is nobody's would have a wanted name for ever
-		if _, err := s.Volatile.Owner(context.Background(), a.kind, a.id); err != nil && a.String("displayName") == "" {
+		if _, err := s.Owner(context.Background(), a.kind, a.id); err != nil && a.String("displayName") == "" {
 			s.o.remove(a)
 		}
 	}
@@ -196,9 +196,9 @@ func (s *storm) rest(compared bool) {
 }
 
 func (s *storm) failures() (list []string) {
-	refs, _ := s.Volatile.Known(context.Background())
+	refs, _ := s.Known(context.Background())
 	for _, ref := range refs {
-		if l, _ := s.Volatile.Link(context.Background(), ref); l.Failure != "" || l.Doubt != nil {
+		if l, _ := s.Link(context.Background(), ref); l.Failure != "" || l.Doubt != nil {
 			list = append(list, fmt.Sprintf("%v at %q: %s %+v", ref, l.TargetID, l.Failure, l.Doubt))
 		}
 	}

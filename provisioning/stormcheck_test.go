@@ -10,9 +10,9 @@ import (
 
 // dump tells what each side has.
 func (s *storm) dump() {
-	refs, _ := s.Volatile.Known(context.Background())
+	refs, _ := s.Known(context.Background())
 	for _, ref := range refs {
-		l, _ := s.Volatile.Link(context.Background(), ref)
+		l, _ := s.Link(context.Background(), ref)
 		s.say("link %v at %q adopted %v sent %v members %v held %v failure %s doubt %+v",
 			ref.ID, l.TargetID, l.Adopted, l.Sent, l.Members, l.Held, l.Failure, l.Doubt)
 	}
@@ -32,7 +32,7 @@ func (s *storm) check() {
 	of := map[string]provisioning.Ref{} // by id at the target
 	for _, kind := range []provisioning.Kind{provisioning.User, provisioning.Group} {
 		for id, a := range s.o.has[kind] {
-			ref, err := s.Volatile.Owner(context.Background(), kind, id)
+			ref, err := s.Owner(context.Background(), kind, id)
 			if err != nil && !s.o.NoExternal {
 				ref = provisioning.Ref{Kind: kind, ID: a.String("externalId")}
 			}
@@ -62,7 +62,7 @@ func (s *storm) check() {
 			s.t.Errorf("%s is called %s, not %s", ref.ID, a.String("userName"), o.directory["userPrincipalName"])
 		case wanted && a.String("title") != o.directory["jobTitle"]:
 			s.t.Errorf("%s has title %q", ref.ID, a.String("title"))
-		case o == nil && !s.o.SoftDelete && !(s.careful && s.adopted(ref)):
+		case o == nil && !s.o.SoftDelete && (!s.careful || !s.adopted(ref)):
 			s.t.Errorf("%s (%s) is gone, and there", a.String("userName"), ref.ID)
 		}
 		if has[ref] && wanted {
@@ -117,7 +117,7 @@ func (s *storm) checkGroups(of map[string]provisioning.Ref, has map[provisioning
 }
 
 func (s *storm) adopted(ref provisioning.Ref) bool {
-	link, _ := s.Volatile.Link(context.Background(), ref)
+	link, _ := s.Link(context.Background(), ref)
 	return link.Adopted
 }
 

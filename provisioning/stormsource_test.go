@@ -66,7 +66,7 @@ func (s *storm) free(kind provisioning.Kind, prefix string) string {
 			taken = taken || (ref.Kind == kind && strings.EqualFold(has, name) && !o.Deleted)
 		}
 		for id, a := range s.o.has[kind] { // whoever is nobody's there keeps the name
-			_, err := s.Volatile.Owner(context.Background(), kind, id)
+			_, err := s.Owner(context.Background(), kind, id)
 			has := a.String("userName") + a.String("displayName")
 			if kind == provisioning.User {
 				has = a.String("userName")
