@@ -27,8 +27,8 @@ deps: ## install what the tests need (Debian); two minutes, once
 # What takes longest begins first, and more at once than there are cores: much of it waits for browsers, clocks and
 # outages. The compiler may use more memory (GOGC), which takes a tenth off its time. `make lint` vets.
 FIRST = ./cmd/gatehouse ./deploy ./center/ssoadmin
-test: deps ## run everything, nothing may be skipped; twenty minutes
-	@echo "Running all tests. The first package, whose results come first, takes ten minutes."
+test: deps ## run everything, nothing may be skipped; twelve minutes
+	@echo "Running all tests. The first package, whose results come first, takes seven minutes."
 	GATEHOUSE_REQUIRE_ALL=1 GOGC=400 $(GO) test -exec 'env -u GOGC' -count=1 -vet=off -timeout 25m \
 		-p 3 -parallel 4 $(FIRST) ./...
 
