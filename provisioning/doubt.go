@@ -269,7 +269,7 @@ func (c *cycle) findOwn(
 			continue
 		}
 		found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
-		if isRefusal(err) && !misdirected(err) {
+		if c.unsearched(ctx, o.Kind, attribute, err) {
 			refused = err
 			continue
 		}

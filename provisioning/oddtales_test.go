@@ -61,6 +61,14 @@ func TestServicesDiffer(t *testing.T) {
 			s.goes("POST /Users", "dies")
 			s.change(removing(eve))
 		}},
+		"the same, and a search is refused once": {oddities{NoExternal: true}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.goes("POST /Users", "dies")
+			s.goes(`GET /Users externalId eq "eve`, "hangs")
+			time.Sleep(2 * time.Minute)
+			s.change(removing(eve))
+			s.goes(`GET /Users userName eq "eve`, "403")
+		}},
 		"it finds late, and a proxy does not know the group": {
 			oddities{HidesGroups: true, Lag: 5 * time.Second}, func(s *storm) {
 				s.change(adding(group("Ops", "ada", "bob")))

@@ -189,6 +189,20 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 	return found, err
 }
 
+// unsearched says whether the target does not search by an attribute, after a question was answered
+// by an error. Who is forbidden to ask may be so for a moment, or for that value: then the target
+// answers for another one.
+func (c *cycle) unsearched(ctx context.Context, kind Kind, attribute string, err error) bool {
+	p := new(scim.Problem)
+	if !isRefusal(err) || misdirected(err) {
+		return false
+	}
+	if errors.As(err, &p) && p.Status == http.StatusForbidden {
+		_, err = c.ask(ctx, kind, attribute, c.NewID())
+	}
+	return isRefusal(err) && !misdirected(err)
+}
+
 // matching are the objects of a roster that match; a roster that is nil has none.
 func (r *roster) matching(attribute, value string) []scim.Resource {
 	if r == nil {

@@ -140,7 +140,7 @@ func (s *storm) fault(r *http.Request) string {
 	defer s.mu.Unlock()
 	for request, what := range s.once {
 		method, path, _ := strings.Cut(request, " ")
-		if r.Method == method && strings.HasPrefix(r.URL.Path, path) {
+		if r.Method == method && strings.HasPrefix(r.URL.Path+" "+r.URL.Query().Get("filter"), path) {
 			delete(s.once, request)
 			return what
 		}

@@ -22,7 +22,7 @@ func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
 				continue
 			}
 			found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
-			if isRefusal(err) && !misdirected(err) { // it is not searched by that
+			if c.unsearched(ctx, o.Kind, attribute, err) {
 				continue
 			}
 			if err != nil {

@@ -59,7 +59,7 @@ func (c *cycle) isGone(ctx context.Context, link Link, answer error) error {
 		switch {
 		case misdirected(err):
 			return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + err.Error()}
-		case isRefusal(err): // it is not searched by that
+		case c.unsearched(ctx, link.Kind, path, err):
 			continue
 		case err != nil:
 			return err
