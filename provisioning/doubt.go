@@ -100,14 +100,17 @@ func (d *Doubt) deleted() *Doubt {
 	return &Doubt{Since: d.Since, Keys: d.Keys, Looked: true}
 }
 
-// resent is a doubt after all of its members were sent again, at a time.
+// resent is a doubt after all of its members were sent again, at a time. Whether there is another
+// one of the object, that does not say.
 func (d *Doubt) resent(at time.Time) *Doubt {
 	if d == nil || len(d.Members) == 0 {
 		return d
 	}
 	out := *d
 	if out.Looked = true; !at.Before(d.Since.Add(lateness)) {
-		return nil
+		if out.Members = nil; len(d.Keys) == 0 {
+			return nil
+		}
 	}
 	return &out
 }

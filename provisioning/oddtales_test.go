@@ -29,6 +29,14 @@ func (s *storm) goes(request, what string) {
 	time.Sleep(2 * time.Second)
 }
 
+// lingers runs a cycle in which a group is put off for some seconds.
+func (s *storm) lingers(group string) {
+	s.picky["PATCH/Groups/"+s.o.named(provisioning.Group, group).id] = 10
+	s.calm = false
+	s.goes("", "")
+	s.calm = true
+}
+
 // TestServicesDiffer goes through what services in wide use do, and RFC 7644 allows, each with what
 // would leave somebody in place, or be tried for ever.
 func TestServicesDiffer(t *testing.T) {
@@ -90,6 +98,16 @@ func TestServicesDiffer(t *testing.T) {
 			s.rest(false)
 			s.change(removing(eve))
 		}},
+		"a group is there twice, and its members are in doubt too": {oddities{}, func(s *storm) {
+			s.change(adding(group("Ops", "ada")))
+			s.once["PATCH /Groups"] = "answer lost"
+			s.goes("POST /Groups", "half a minute late")
+			s.change(editing(ops, func(e *entry) { e.directory["displayName"] = "Dev" }))
+			s.goes("", "")
+			time.Sleep(84 * time.Second)
+			s.change(members(ops, "ada", "bob"))
+			s.lingers("Dev")
+		}},
 		"somebody has the name of one who was deleted": {oddities{}, func(s *storm) {
 			s.change(editing(ada, func(e *entry) { e.Deleted, e.Active = true, false }))
 			s.goes("", "")
@@ -104,7 +122,7 @@ func TestServicesDiffer(t *testing.T) {
 					s := newStorm(t, 1)
 					s.o, s.d = newOdd(c.oddities), newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
 					s.dialect, s.workers = dialect, 1
-					s.careful, s.calm = false, true
+					s.careful, s.calm, s.hot = false, true, 0
 					s.rest(false)
 					s.check()
 					c.tale(s)
@@ -123,7 +141,7 @@ func TestASecondAccountIsDisabledWhereNothingIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorm(t, 1)
 		s.o, s.d = newOdd(oddities{Page: 10}), newDirectory(user("eve"))
-		s.careful, s.calm = false, true
+		s.careful, s.calm, s.hot = false, true, 0
 		schema := mapping.Default("rule")
 		schema.Objects[0].Flows = mapping.Add | mapping.Update
 		var err error
