@@ -108,6 +108,16 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(members(ops, "ada", "bob"))
 			s.lingers("Dev")
 		}},
+		"somebody is added late, and the time comes meanwhile": {oddities{}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.change(members(eng, "ada", "bob", "eve"))
+			s.goes("PATCH /Groups", "half a minute late")
+			s.change(members(eng, "ada"))
+			s.goes("", "")
+			time.Sleep(84 * time.Second)
+			s.change(members(eng, "ada", "bob"))
+			s.lingers("Eng")
+		}},
 		"somebody has the name of one who was deleted": {oddities{}, func(s *storm) {
 			s.change(editing(ada, func(e *entry) { e.Deleted, e.Active = true, false }))
 			s.goes("", "")

@@ -236,10 +236,11 @@ type membership struct {
 	link           Link
 	wanted         []string
 	add, remove    []string
-	asks           bool     // the target is asked first which members the group has
-	moved          []string // of the members, who has this id only since the memory was restored
-	released       bool     // somebody whose membership was held is not wanted any more
-	notedA, notedR int      // how many of each are noted with the batch
+	asks           bool      // the target is asked first which members the group has
+	moved          []string  // of the members, who has this id only since the memory was restored
+	released       bool      // somebody whose membership was held is not wanted any more
+	notedA, notedR int       // how many of each are noted with the batch
+	at             time.Time // when they were compared: what was in doubt by then, is sent again
 }
 
 // intent implements work: a first part of the members; the rest is noted when it is its turn.
@@ -311,6 +312,7 @@ func (c *cycle) hasLeft(ctx context.Context, id string) (bool, error) {
 }
 
 func (m *membership) compare(at time.Time) {
+	m.at = at
 	doubtful := membersOf(m.link.Doubt, at)
 	m.add = without(without(m.wanted, m.link.Held), without(m.link.Members, doubtful))
 	m.remove = without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
@@ -344,7 +346,7 @@ func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) e
 		return err
 	}
 	// Whoever is a member in doubt, and is to be one, comes with all that is to be added.
-	m.link.Doubt = m.link.Doubt.resent(c.Now())
+	m.link.Doubt = m.link.Doubt.resent(m.at)
 	return c.keep(ctx, m.link)
 }
 
@@ -390,7 +392,7 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	}
 	doubtful := link.Doubt != nil && len(link.Doubt.Members) > 0
 	if doubtful {
-		link.Doubt = link.Doubt.resent(c.Now())
+		link.Doubt = link.Doubt.resent(m.at)
 	}
 	if len(link.Held) > 0 {
 		return c.tellHeld(ctx, o, *link)
