@@ -118,6 +118,14 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(members(eng, "ada", "bob"))
 			s.lingers("Eng")
 		}},
+		"it was listed before somebody was deleted whose name another one has": {
+			oddities{SoftDelete: true}, func(s *storm) {
+				s.change(removing(ada))
+				s.change(adding(newcomer("zoe", "ada")))
+				s.compare = comparison{wanted: true}
+				s.goes("DELETE /Users", "429 long")
+			},
+		},
 		"somebody has the name of one who was deleted": {oddities{}, func(s *storm) {
 			s.change(editing(ada, func(e *entry) { e.Deleted, e.Active = true, false }))
 			s.goes("", "")

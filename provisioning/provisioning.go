@@ -336,7 +336,7 @@ type cycle struct {
 	weighed int          // objects that this cycle has let through to be disabled or deleted
 
 	seen       map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
-	absent     map[Ref]bool    // by kind and id at the target: what it does not find in two ways; guarded by mu
+	absent     map[Ref]bool    // by kind and id at the target: not found in two ways, or deleted; guarded by mu
 	lost       map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
 	missed     []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	latecomers []Ref           // users who are taken over only now, since they have failed; guarded by mu

@@ -164,7 +164,7 @@ func (c *cycle) find(
 	ctx context.Context, kind Kind, attribute, value string,
 ) (found []scim.Resource, asked bool, err error) {
 	if all := c.there[kind]; all != nil {
-		return all.matching(attribute, value), false, nil
+		return c.notLost(kind, all.matching(attribute, value)), false, nil
 	}
 	found, err = c.ask(ctx, kind, attribute, value)
 	return found, true, err
@@ -187,6 +187,18 @@ func (c *cycle) ask(ctx context.Context, kind Kind, attribute, value string) (fo
 		return all.matching(attribute, value), again
 	}
 	return found, err
+}
+
+// notLost leaves out what is not at the target any more since it was listed.
+func (c *cycle) notLost(kind Kind, listed []scim.Resource) (found []scim.Resource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range listed {
+		if !c.absent[Ref{kind, r.String("id")}] {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // unsearched says whether the target does not search by an attribute, after a question was answered

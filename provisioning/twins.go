@@ -67,8 +67,5 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 	c.mu.Lock()
 	c.absent[Ref{o.Kind, id}] = true
 	c.mu.Unlock()
-	if all := c.there[o.Kind]; all != nil {
-		all.drop(map[string]bool{id: true})
-	}
 	return c.say(ctx, c.entry(o, id, done, nil, 0))
 }

@@ -245,6 +245,12 @@ func (c *cycle) lose(ref Ref, id string) {
 	defer c.mu.Unlock()
 	c.lost[ref] = id
 	c.seen[id] = true
+	c.absent[Ref{ref.Kind, id}] = true
+	if c.main != nil {
+		c.main.mu.Lock()
+		defer c.main.mu.Unlock()
+		c.main.absent[Ref{ref.Kind, id}] = true
+	}
 }
 
 // wasLost says whether an object was at the target until now, under an id; "" is any.
