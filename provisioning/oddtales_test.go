@@ -118,6 +118,15 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(members(eng, "ada", "bob"))
 			s.lingers("Eng")
 		}},
+		"who was added is found late, and refused when added again": {
+			oddities{HidesGroups: true, StrictAdd: true, Lag: 5 * time.Second}, func(s *storm) {
+				s.change(adding(group("Ops", "ada", "bob")))
+				_, _ = s.cycle()
+				s.compare = comparison{wanted: true}
+				s.goes("", "")
+				s.change(members(ops, "ada"))
+			},
+		},
 		"it was listed before somebody was deleted whose name another one has": {
 			oddities{SoftDelete: true}, func(s *storm) {
 				s.change(removing(ada))

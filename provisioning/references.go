@@ -353,6 +353,7 @@ func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) e
 // members brings a group's members into line, in batches, remembering now and then what is done.
 func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	o, link := m.candidate, &m.link
+	sent := link.Members
 	if m.asks {
 		now, err := c.membersNow(ctx, o, *link, m.wanted)
 		if stop := stops(err); stop != nil {
@@ -387,6 +388,11 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 		return err
 	}
 	added, err := c.changeMembers(ctx, o, link, "Add", m.add, noted{batch, m.notedA}, false)
+	if unsure := without(within(m.add, sent), link.Members); err == nil && !added && len(unsure) > 0 {
+		// Not found, and not added anew: a target that finds late may have them.
+		link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: o.Ref, Members: unsure})
+		err = c.keep(ctx, *link)
+	}
 	if err != nil || !removed || !added { // what failed waits for another cycle
 		return err
 	}
@@ -499,6 +505,9 @@ func (c *cycle) changeSome(
 	}
 	return err == nil, stops(err)
 }
+
+// within returns the ids of list that are in other, in their order.
+func within(list, other []string) []string { return without(list, without(list, other)) }
 
 // without returns the ids of list that are not in other, in their order.
 func without(list, other []string) []string {
