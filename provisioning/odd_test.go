@@ -428,6 +428,16 @@ func (o *odd) memberOp(members []string, op scim.Operation) (next []string, stat
 	return members, 0
 }
 
+// named is who has a user name, or which group a name.
+func (o *odd) named(kind provisioning.Kind, name string) *account {
+	for _, a := range o.order {
+		if a.kind == kind && (strings.EqualFold(a.String("userName"), name) || a.String("displayName") == name) {
+			return a
+		}
+	}
+	return nil
+}
+
 // RoundTrip has the service answer within the process.
 func (o *odd) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
