@@ -149,7 +149,8 @@ func TestServicesDiffer(t *testing.T) {
 					s := newStorm(t, 1)
 					s.o, s.d = newOdd(c.oddities), newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
 					s.dialect, s.workers = dialect, 1
-					s.careful, s.calm, s.hot = false, true, 0
+					s.careful, s.hot = false, 0
+					s.calm = true
 					s.rest(false)
 					s.check()
 					c.tale(s)
@@ -168,7 +169,8 @@ func TestASecondAccountIsDisabledWhereNothingIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorm(t, 1)
 		s.o, s.d = newOdd(oddities{Page: 10}), newDirectory(user("eve"))
-		s.careful, s.calm, s.hot = false, true, 0
+		s.careful, s.hot = false, 0
+		s.calm = true
 		schema := mapping.Default("rule")
 		schema.Objects[0].Flows = mapping.Add | mapping.Update
 		var err error
