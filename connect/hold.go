@@ -76,6 +76,18 @@ func (c *Config) Hold(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
+// Unheld runs ask with nothing held, since whoever is asked may go to lunch, and holds the
+// connection again with the answer. release is what Hold has returned, and another one afterwards.
+func (c *Config) Unheld(ctx context.Context, release *func(), ask func() error) (err error) {
+	(*release)()
+	*release = func() {}
+	if err := ask(); err != nil {
+		return err
+	}
+	*release, err = c.Hold(ctx)
+	return err
+}
+
 // HoldFiles holds the connection whose files in a folder begin so, as Hold does: the lock is the
 // system's, so no kill leaves it behind. Where nothing can be written or locked, nothing is held,
 // and release is nil.

@@ -151,6 +151,18 @@ func Ask(in io.Reader, out io.Writer, question string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
+// ErrNotConfirmed is the error where somebody has not typed the word that was asked for.
+var ErrNotConfirmed = errors.New("not confirmed; nothing was changed")
+
+// Confirm asks for a word, and fails with ErrNotConfirmed where another one is typed.
+func Confirm(in io.Reader, out io.Writer, word string) error {
+	typed, err := Ask(in, out, "Type "+word+" to continue: ")
+	if err == nil && typed != word {
+		err = ErrNotConfirmed
+	}
+	return err
+}
+
 // Counted is a text with numbers in it, in which what is counted has the form that its number asks
 // for; see names.Counted.
 func Counted(format string, args ...any) string { return names.Counted(format, args...) }

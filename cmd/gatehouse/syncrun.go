@@ -90,7 +90,7 @@ func (w *world) acceptFirst(ctx context.Context, s *syncSettings, y *synchronize
 	case typed == "" && !terminal.Is(w.in):
 		return errors.New(first + ": read the difference above, then add --accept; nothing was changed")
 	case typed != connect.Confirmation:
-		return errors.New("not confirmed; nothing was changed")
+		return terminal.ErrNotConfirmed
 	}
 	return nil
 }

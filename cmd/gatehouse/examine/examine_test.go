@@ -80,7 +80,7 @@ func typing(
 		return 1, err.Error(), nil
 	case errors.Is(err, errWaiting):
 		return 2, printed.String(), nil
-	case errors.Is(err, examine.ErrNotConfirmed):
+	case errors.Is(err, terminal.ErrNotConfirmed):
 		return 1, printed.String(), nil
 	case err != nil:
 		return 1, printed.String(), err

@@ -3,7 +3,6 @@ package examine
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -18,9 +17,6 @@ import (
 
 // confirmation is what has to be typed before a change.
 const confirmation = "ACCEPT"
-
-// ErrNotConfirmed is the error of a plan that was not accepted.
-var ErrNotConfirmed = errors.New("not confirmed; nothing was changed")
 
 // fixed is what --fix --json prints.
 type fixed struct {
@@ -56,8 +52,10 @@ func (s *settings) fix(ctx context.Context, c gather.Config, facts doctor.Facts,
 		}
 		return sound(r)
 	}
-	if err := s.confirmed(); err != nil {
-		return err
+	if !s.accept {
+		if err := terminal.Confirm(s.In, s.Err, confirmation); err != nil {
+			return err
+		}
 	}
 	release, err := s.hold(ctx, c, facts)
 	if err != nil {
@@ -104,18 +102,6 @@ func (s *settings) fix(ctx context.Context, c gather.Config, facts doctor.Facts,
 	}
 	s.printAfter(r, after)
 	return sound(after)
-}
-
-// confirmed asks for the word, unless that was answered before.
-func (s *settings) confirmed() error {
-	if s.accept {
-		return nil
-	}
-	typed, err := terminal.Ask(s.In, s.Err, "Type "+confirmation+" to continue: ")
-	if err == nil && typed != confirmation {
-		err = ErrNotConfirmed
-	}
-	return err
 }
 
 // hold keeps runs of connect, and others of this, from changing the same connection.

@@ -334,12 +334,9 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	}
 	if changes > 0 {
 		if !s.accept {
-			release() // whoever is asked may go to lunch
-			release = func() {}
-			if err := p.confirmed(); err != nil {
-				return err
-			}
-			if release, err = cfg.Hold(ctx); err != nil {
+			if err := cfg.Unheld(ctx, &release, func() error {
+				return terminal.Confirm(p.In, p.Err, connect.Confirmation)
+			}); err != nil {
 				return err
 			}
 			if plan, err = plan.Again(ctx, s.files.Over(cfg), connect.Observe); err != nil {
@@ -359,15 +356,6 @@ func (p Program) connect(ctx context.Context, s *settings) (err error) {
 	}
 	result.Print(io.MultiWriter(out, &last), changes)
 	return errors.Join(s.json(p, plan.Describe(changes, &result)), s.files.Proved(result))
-}
-
-// confirmed asks for the word.
-func (p Program) confirmed() error {
-	typed, err := terminal.Ask(p.In, p.Err, "Type "+connect.Confirmation+" to continue: ")
-	if err == nil && typed != connect.Confirmation {
-		err = errors.New("not confirmed; nothing was changed")
-	}
-	return err
 }
 
 // json prints one JSON object, where that was asked for.

@@ -240,12 +240,8 @@ func old(file string) bool {
 
 func (s *importing) apply(ctx context.Context, merge *mirror.Merge, out *Imported) error {
 	if !s.accept {
-		said, err := terminal.Ask(s.In, s.Err, "Type ACCEPT to continue: ")
-		if err != nil {
+		if err := terminal.Confirm(s.In, s.Err, accept); err != nil {
 			return err
-		}
-		if said != accept {
-			return errors.New("not confirmed; nothing was changed")
 		}
 	}
 	if err := s.free(ctx); err != nil { // somebody may have taken long to type

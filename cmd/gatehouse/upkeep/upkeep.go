@@ -107,17 +107,21 @@ func (w World) rotation(
 		if err != nil {
 			return err
 		}
+		h := held{cfg, func() {}}
+		defer func() { h.release() }()
 		if !u.dryRun && r.Pending() > 0 { // what is not due needs nobody to end
-			release, err := cfg.Hold(ctx)
-			if err != nil {
+			if h.release, err = h.Hold(ctx); err != nil {
 				return err
 			}
-			h := held{cfg, release}
-			defer func() { h.release() }()
 			if r, err = observe(ctx, h.Config, when); err != nil {
 				return err
 			}
-			r.Print(u.out())
+		}
+		r.Print(u.out())
+		if u.dryRun {
+			return u.planned(r.Describe(), r.Pending())
+		}
+		if r.Pending() > 0 {
 			if r, err = agreed(ctx, u, &h, r, func() (*connect.Rotation, error) {
 				now, err := observe(ctx, h.Config, when)
 				if err != nil {
@@ -127,14 +131,8 @@ func (w World) rotation(
 			}); err != nil {
 				return err
 			}
-		} else {
-			r.Print(u.out())
 		}
-		todo := r.Pending()
-		switch {
-		case u.dryRun:
-			return u.planned(r.Describe(), todo)
-		case todo == 0:
+		if r.Pending() == 0 {
 			fmt.Fprintln(u.out(), "Nothing to do now.")
 			return u.planned(r.Describe(), 0)
 		}
@@ -199,16 +197,12 @@ func agreed[T any](ctx context.Context, u *upkeep, h *held, planned T, again fun
 	if u.accept {
 		return planned, nil
 	}
-	h.release()
-	h.release = func() {}
-	if err := u.confirmed(); err != nil {
-		return planned, err
-	}
-	release, err := h.Hold(ctx)
+	err := h.Unheld(ctx, &h.release, func() error {
+		return terminal.Confirm(u.In, u.Err, connect.Confirmation)
+	})
 	if err != nil {
 		return planned, err
 	}
-	h.release = release
 	return again()
 }
 
@@ -218,8 +212,9 @@ func (u *upkeep) config(ctx context.Context) (held, error) {
 	if err != nil || u.dryRun {
 		return held{cfg, func() {}}, err
 	}
-	release, err := cfg.Hold(ctx)
-	return held{cfg, release}, err
+	h := held{Config: cfg}
+	h.release, err = h.Hold(ctx)
+	return h, err
 }
 
 // status says how a connection stands.
@@ -297,18 +292,6 @@ func (u *upkeep) jobs(ctx context.Context) error {
 	}
 	if u.asJSON {
 		err = errors.Join(json.NewEncoder(u.Out).Encode(jobs), err)
-	}
-	return err
-}
-
-// confirmed asks for the word, unless that was answered before.
-func (u *upkeep) confirmed() error {
-	if u.accept {
-		return nil
-	}
-	typed, err := terminal.Ask(u.In, u.Err, "Type "+connect.Confirmation+" to continue: ")
-	if err == nil && typed != connect.Confirmation {
-		err = errors.New("not confirmed; nothing was changed")
 	}
 	return err
 }
