@@ -2,14 +2,11 @@ package connect
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // a certificate's thumbprint, as a tenant names it; nothing rests on it
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -106,7 +103,7 @@ var errBehind = errors.New("the tenant does not publish the certificate yet that
 // fetchCurrent reads what the tenant publishes when it has the certificate that the tenant signs
 // with: for a while after that was made there are others, such as those of the whole tenant.
 func (p *Plan) fetchCurrent(ctx context.Context) error {
-	err := p.looksAgain(ctx, errBehind, func() error {
+	err := p.looksAgain(ctx, is(errBehind), func() error {
 		err := p.fetchMetadata(ctx)
 		if err == nil && !p.published(p.State.Principal.PreferredTokenSigningKeyThumbprint) {
 			err = errBehind
@@ -131,14 +128,8 @@ func (p *Plan) fetchCurrent(ctx context.Context) error {
 // published says whether the tenant's metadata has a certificate, where one is named.
 func (p *Plan) published(thumbprint *string) bool {
 	return text(thumbprint) == "" || slices.ContainsFunc(p.State.IdP.Certificates, func(c *x509.Certificate) bool {
-		return strings.EqualFold(nameOf(c.Raw), *thumbprint)
+		return strings.EqualFold(graph.Thumbprint(c.Raw), *thumbprint)
 	})
-}
-
-// nameOf is how a tenant names a certificate.
-func nameOf(der []byte) string {
-	sum := sha1.Sum(der) //nolint:gosec // a thumbprint; nothing rests on it
-	return hex.EncodeToString(sum[:])
 }
 
 // refreshSAML sets the reply URLs of a side that has told them only now.
@@ -199,16 +190,10 @@ func (p *Plan) newJob(ctx context.Context) error {
 	if err := p.createJob(ctx); err != nil || p.fresh {
 		return err
 	}
-	for began := time.Now(); ; {
+	return p.looksAgain(ctx, graph.NotFound, func() error {
 		var job graph.SynchronizationJob
-		err := p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &job)
-		if !graph.NotFound(err) || time.Since(began) > p.cfg.Settle {
-			return err
-		}
-		if err := p.pause(ctx); err != nil {
-			return err
-		}
-	}
+		return p.graph(ctx, http.MethodGet, p.sync("/jobs/"+p.State.Job.ID), nil, &job)
+	})
 }
 
 // sameJob reads the job and what is saved for it again. It fails when the job writes elsewhere than

@@ -89,15 +89,18 @@ func (p *Plan) appears(ctx context.Context, there func(context.Context) (bool, e
 // confirmed looks again while it finds that somebody has changed something: a replica may be behind
 // what this run, or the one before it, has written.
 func (p *Plan) confirmed(ctx context.Context, look func() error) error {
-	return p.looksAgain(ctx, ErrChanged, look)
+	return p.looksAgain(ctx, is(ErrChanged), look)
 }
 
-// looksAgain looks until it finds something else than the error what, for as long as a directory
+// is says of errors whether they are one.
+func is(what error) func(error) bool { return func(err error) bool { return errors.Is(err, what) } }
+
+// looksAgain looks while it finds what a replica that is behind may say, for as long as a directory
 // may take to know everywhere what was just made. Then that is believed.
-func (p *Plan) looksAgain(ctx context.Context, what error, look func() error) error {
+func (p *Plan) looksAgain(ctx context.Context, behind func(error) bool, look func() error) error {
 	for began := time.Now(); ; {
 		err := look()
-		if !errors.Is(err, what) || time.Since(began) > p.cfg.Settle {
+		if !behind(err) || time.Since(began) > p.cfg.Settle {
 			return err
 		}
 		if stopped := waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); stopped != nil {

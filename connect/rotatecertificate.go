@@ -300,7 +300,7 @@ func (c *certificateRotation) goBack(ctx context.Context, why error) error {
 // compare waits until the tenant publishes the new certificate, and has the trust checked.
 func (c *certificateRotation) compare(ctx context.Context) error {
 	p := c.plan
-	err := p.looksAgain(ctx, errBehind, func() error {
+	err := p.looksAgain(ctx, is(errBehind), func() error {
 		err := p.fetchMetadata(ctx)
 		if err == nil && !slices.Contains(p.thumbprints(), c.next.id()) {
 			err = errBehind

@@ -199,7 +199,7 @@ var errDisagree = errors.New("the two sides do not agree")
 
 // verifyTrust compares what each side has of the other, until they agree.
 func (p *Plan) verifyTrust(ctx context.Context) error {
-	return p.looksAgain(ctx, errDisagree, func() error { return p.trusts(ctx) })
+	return p.looksAgain(ctx, is(errDisagree), func() error { return p.trusts(ctx) })
 }
 
 // trusts compares what each side has of the other now.

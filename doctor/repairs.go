@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -157,6 +158,21 @@ const (
 	withWas       = "was" // what is overwritten
 	withUntil     = "until"
 )
+
+// ErrChanged says that what a repair would overwrite is not what its plan was made of.
+var ErrChanged = errors.New("somebody has changed that since, and it stays as it is: run this again")
+
+// Needed says whether something is still what the plan was made of, and not yet what the repair
+// wants. It fails with ErrChanged where it is neither.
+func (r Repair) Needed(now, want []string) (bool, error) {
+	switch joined(now) {
+	case joined(want):
+		return false, nil
+	case r.With[withWas]:
+		return true, nil
+	}
+	return false, ErrChanged
+}
 
 // joined is a list as what it was is told.
 func joined(list []string) string {

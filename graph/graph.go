@@ -9,6 +9,8 @@
 package graph
 
 import (
+	"crypto/sha1" //nolint:gosec // a certificate's name; nothing rests on it
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -504,4 +506,11 @@ type BatchResponse struct {
 	Status  int               `json:"status"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    json.RawMessage   `json:"body,omitempty"`
+}
+
+// Thumbprint is how a tenant names a certificate: the SHA-1 of its DER form, in upper-case
+// hexadecimal.
+func Thumbprint(der []byte) string {
+	sum := sha1.Sum(der) //nolint:gosec // a name; nothing rests on it
+	return strings.ToUpper(hex.EncodeToString(sum[:]))
 }

@@ -2,11 +2,9 @@ package repair
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // a certificate's thumbprint, as Entra names it; nothing rests on it
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -24,12 +22,6 @@ func fingerprint(der []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// thumbprint is how Entra names one.
-func thumbprint(der []byte) string {
-	sum := sha1.Sum(der) //nolint:gosec // see above
-	return strings.ToUpper(hex.EncodeToString(sum[:]))
-}
-
 func (w *worker) renameUser(ctx context.Context, r doctor.Repair) error {
 	now, err := w.store.DescribeUser(ctx, &identitystore.DescribeUserInput{
 		IdentityStoreId: &w.StoreID, UserId: aws.String(r.With["UserId"]),
@@ -37,7 +29,7 @@ func (w *worker) renameUser(ctx context.Context, r doctor.Repair) error {
 	if err != nil {
 		return err
 	}
-	if needed, err := toDo(r, []string{aws.ToString(now.UserName)}, []string{r.With["userName"]}); !needed {
+	if needed, err := r.Needed([]string{aws.ToString(now.UserName)}, []string{r.With["userName"]}); !needed {
 		return err
 	}
 	_, err = w.store.UpdateUser(ctx, &identitystore.UpdateUserInput{

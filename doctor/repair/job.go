@@ -279,7 +279,7 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 	if err != nil {
 		return err
 	}
-	if _, err := toDo(r, []string{aws.ToString(signs.PreferredTokenSigningKeyThumbprint)}, nil); err != nil {
+	if _, err := r.Needed([]string{aws.ToString(signs.PreferredTokenSigningKeyThumbprint)}, nil); err != nil {
 		return err
 	}
 	key, err := find()
@@ -306,7 +306,7 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 	if err := w.trust(ctx, string(text)); err != nil {
 		return err
 	}
-	return w.patch(ctx, principal(r), map[string]any{"preferredTokenSigningKeyThumbprint": thumbprint(der)})
+	return w.patch(ctx, principal(r), map[string]any{"preferredTokenSigningKeyThumbprint": graph.Thumbprint(der)})
 }
 
 func (w *worker) provisionPerson(ctx context.Context, r doctor.Repair) error {

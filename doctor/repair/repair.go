@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -183,24 +182,6 @@ func (w *worker) setSAML(ctx context.Context, r doctor.Repair) error {
 	return w.patch(ctx, principal(r), map[string]any{"preferredSingleSignOnMode": "saml"})
 }
 
-// errChanged says that what an action would overwrite is not what its plan was made of.
-var errChanged = errors.New("somebody has changed that since, and it stays as it is: run this again")
-
-// toDo says whether something is still what a plan was made of, and not yet what it wants. It fails
-// with errChanged where it is neither.
-func toDo(r doctor.Repair, now, want []string) (bool, error) {
-	is := joined(now)
-	if is == joined(want) {
-		return false, nil
-	}
-	if is != r.With["was"] {
-		return false, errChanged
-	}
-	return true, nil
-}
-
-func joined(list []string) string { return strings.Join(slices.Sorted(slices.Values(list)), " ") }
-
 func (w *worker) application(ctx context.Context, r doctor.Repair) (app graph.Application, err error) {
 	return app, w.Graph.Do(ctx, http.MethodGet, "/applications/"+r.With["applicationId"], nil, &app)
 }
@@ -214,7 +195,7 @@ func (w *worker) setIdentifier(ctx context.Context, r doctor.Repair) error {
 	if err != nil {
 		return err
 	}
-	if needed, err := toDo(r, now.IdentifierURIs, r.Values); !needed {
+	if needed, err := r.Needed(now.IdentifierURIs, r.Values); !needed {
 		return err
 	}
 	return w.patch(ctx, "/applications/"+r.With["applicationId"], map[string]any{"identifierUris": r.Values})
@@ -244,7 +225,7 @@ func (w *worker) setSignOnURL(ctx context.Context, r doctor.Repair) error {
 	if err != nil {
 		return err
 	}
-	if needed, err := toDo(r, []string{aws.ToString(now.LoginURL)}, []string{r.With["loginUrl"]}); !needed {
+	if needed, err := r.Needed([]string{aws.ToString(now.LoginURL)}, []string{r.With["loginUrl"]}); !needed {
 		return err
 	}
 	return w.patch(ctx, principal(r), map[string]any{"loginUrl": r.With["loginUrl"]})
