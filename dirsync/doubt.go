@@ -66,15 +66,8 @@ func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) 
 		if err != nil {
 			return err
 		}
-		e.OnEntry(provisioning.Entry{
-			Time:    e.Now(),
-			Ref:     provisioning.Ref{Kind: provisioning.Kind(x.Mark.Kind), ID: string(x.Mark.ID)},
-			Name:    name,
-			Action:  provisioning.Other,
-			Outcome: provisioning.Skipped,
-			Code:    "SourceUnreadable",
-			Reason:  "the source does not let it be read, and it stays as it was known; it is tried again: " + x.Why,
-		})
+		tellSkipped(e, x.Mark, name, "SourceUnreadable",
+			"the source does not let it be read, and it stays as it was known; it is tried again: "+x.Why)
 	}
 	if s.heardOf(e) {
 		s.toldOut = out
@@ -113,14 +106,21 @@ func (s *Synchronizer) tellMissing(e *provisioning.Engine) {
 		if s.heardOf(e) {
 			s.told[name] = true
 		}
-		e.OnEntry(provisioning.Entry{
-			Time:    e.Now(),
-			Ref:     provisioning.Ref{Kind: provisioning.Group, ID: string(s.missing[name])},
-			Name:    name,
-			Action:  provisioning.Other,
-			Outcome: provisioning.Skipped,
-			Code:    "FollowedGroupGone",
-			Reason:  "it was deleted at the source, and nobody is in scope by it any more; take it out of --group",
-		})
+		mark := tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(s.missing[name])}
+		tellSkipped(e, mark, name, "FollowedGroupGone",
+			"it was deleted at the source, and nobody is in scope by it any more; take it out of --group")
 	}
+}
+
+// tellSkipped says of an object that it is not provisioned, and why.
+func tellSkipped(e *provisioning.Engine, mark tenant.Mark, name, code, reason string) {
+	e.OnEntry(provisioning.Entry{
+		Time:    e.Now(),
+		Ref:     provisioning.Ref{Kind: provisioning.Kind(mark.Kind), ID: string(mark.ID)},
+		Name:    name,
+		Action:  provisioning.Other,
+		Outcome: provisioning.Skipped,
+		Code:    code,
+		Reason:  reason,
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
 
@@ -446,7 +445,7 @@ func (s *Synchronizer) followed(ctx context.Context, last bool) (there []tenant.
 // one that is behind may not know it yet. It fails with an unclearError if it is there, or if that
 // cannot be read.
 func (s *Synchronizer) gone(ctx context.Context, id tenant.PrincipalID, name string) error {
-	err := s.config.Source.Do(ctx, "GET", "/groups/"+url.PathEscape(string(id))+"?$select=id", nil, nil)
+	err := s.exists(ctx, groups, string(id))
 	s.news.Add(1)
 	switch {
 	case err == nil:
