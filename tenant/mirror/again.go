@@ -35,7 +35,7 @@ func (m *Mirror) meet(in *round, mark tenant.Mark, reason string) {
 // looked at again later.
 func (m *Mirror) makeSure(ctx context.Context, r *round) error {
 	for mark := range r.unsure {
-		page, err := m.readOne(ctx, mark)
+		page, err := m.readOne(ctx, mark, false)
 		if errors.Is(err, errLeftOut) { // what was kept of the page stays, until it can be read
 			continue
 		}
@@ -84,20 +84,21 @@ func (m *Mirror) come(
 			return who, m.leaveOut(ctx, mark, err)
 		}
 	}
-	return m.arrive(ctx, here, x, anew)
+	return m.arrive(ctx, here, x, anew, false)
 }
 
 // arrive is user, for one of whom all has come that is to be known. Who was deleted, or forgotten,
-// and is restored, is in the groups again in which they were, and has the manager whom they had.
+// and is restored, is in the groups again in which they were, and has the manager whom they had;
+// that is asked for, and also where whole says that no delta will tell it.
 func (m *Mirror) arrive(
-	ctx context.Context, here tenant.User, x map[string]any, anew bool,
+	ctx context.Context, here tenant.User, x map[string]any, anew, whole bool,
 ) (who tenant.Replica, err error) {
 	u, err := m.user(here, x, anew)
 	if err != nil {
 		return who, m.leaveOut(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(here.ID)}, err)
 	}
 	left, err := m.Tenant.Note(ctx, tenant.LeftNote(here.ID))
-	if err == nil && (left != "" || here.Removed) {
+	if err == nil && (left != "" || here.Removed || whole) {
 		err = m.rejoin(ctx, &u, x["manager@delta"] == nil, &who)
 	}
 	who.Users = []tenant.User{u}
@@ -126,9 +127,9 @@ func (m *Mirror) nameAgain(ctx context.Context) error {
 
 // readNameless reads those again whose name somebody else has taken here, and who have not come
 // with another one since: earlier releases took names of people who had them, and so does an
-// answer that is older than what is known. Who is not there is
-// gone, and who cannot be read is left for later: read is false. A name that is given back may be
-// taken from somebody, hence the second look.
+// answer that is older than what is known. Who is not there is gone, and who cannot be read is left
+// for later: read is false. A name that is given back may be taken from somebody, hence the second
+// look.
 func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
 	read = true
 	for range 2 {
@@ -140,7 +141,7 @@ func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
 			if u.UserPrincipalName != string(u.ID)+tenant.NameTaken {
 				continue
 			}
-			page, err := m.readOne(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+			page, err := m.readOne(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}, false)
 			if err != nil {
 				read = read && errors.Is(err, errLeftOut)
 				continue

@@ -178,17 +178,12 @@ func (m *Mirror) leave(ctx context.Context, id tenant.GroupID, in map[string]boo
 // tells, what has become of a user's manager meanwhile. It fails with errLeftOut where the object
 // cannot be read.
 func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Replica) (bool, error) {
-	page, err := m.readOne(ctx, mark)
+	page, err := m.readOne(ctx, mark, true)
 	if errors.Is(err, errLeftOut) {
 		return false, cmp.Or(m.missed(ctx, mark), err)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for the %s %s: %w", strings.ToLower(string(mark.Kind)), mark.ID, err)
-	}
-	for i := range page.Users {
-		if err := m.rejoin(ctx, &page.Users[i], true, &page); err != nil {
-			return false, err
-		}
 	}
 	r.Users, r.Groups = append(r.Users, page.Users...), append(r.Groups, page.Groups...)
 	r.Members, r.Settled = append(r.Members, page.Members...), append(r.Settled, page.Settled...)

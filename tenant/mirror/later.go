@@ -269,16 +269,15 @@ func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err er
 // look looks at an object, and at who is in it, or what it is in, and who its manager is: a delta
 // may have told that in vain, or a server may not have known it when it was asked.
 func (m *Mirror) look(ctx context.Context, s second) error {
-	page, err := m.readOne(ctx, s.Mark)
+	known, err := m.Known(ctx, s.Mark.ID)
 	if err != nil {
 		return err
 	}
-	for i := range page.Users {
-		if err := m.rejoin(ctx, &page.Users[i], true, &page); err != nil {
-			return err
-		}
+	page, err := m.readOne(ctx, s.Mark, true)
+	if err != nil {
+		return err
 	}
-	if len(page.Groups) > 0 {
+	if len(page.Groups) > 0 && (known || s.Missed) { // readOne has asked for the members of one that was not known
 		id := tenant.GroupID(s.Mark.ID)
 		members, err := m.membersOf(ctx, id)
 		if page.Members = append(page.Members, members...); err != nil {

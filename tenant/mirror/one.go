@@ -47,9 +47,10 @@ func list[T any](ctx context.Context, m *Mirror, path string) (all []T, err erro
 	return all, err
 }
 
-// readOne reads a user or a group by itself. One that is not found may be restored. It fails with
-// errLeftOut where the pull goes on without it.
-func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica, error) {
+// readOne reads a user or a group by itself. One that is not found may be restored. whole says that
+// a user comes with the groups that they are in and their manager, also where they were here
+// before. It fails with errLeftOut where the pull goes on without it.
+func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark, whole bool) (tenant.Replica, error) {
 	x, err := m.ask(ctx, mark)
 	switch {
 	case graph.NoResource(err) && mark.Kind == tenant.KindUser:
@@ -65,7 +66,7 @@ func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark) (tenant.Replica,
 	if err != nil {
 		return tenant.Replica{}, err
 	}
-	return m.arrive(ctx, here, x, false)
+	return m.arrive(ctx, here, x, false, whole)
 }
 
 // stored is a user as they are here, or as they begin; known says whether they are here.
