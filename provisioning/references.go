@@ -462,15 +462,12 @@ func (c *cycle) changeSome(
 		gone := errors.Is(err, errVanished)
 		if stops(err) == nil && !gone && (err == nil || !first) {
 			e := c.entry(o, link.TargetID, step{action: Update, reason: op + " members"}, err, time.Since(began))
-			switch {
-			case err != nil:
-				e.Added, e.Removed = c.changed(op, done)
+			e.Added, e.Removed = c.changed(op, done)
+			if err != nil {
 				c.judge(link, err)
-				if op == "Remove" {
-					c.hurry(link, err)
-				}
-			default:
-				e.Added, e.Removed = c.changed(op, done)
+			}
+			if err != nil && op == "Remove" {
+				c.hurry(link, err)
 			}
 			c.tell(e)
 			entries = append(entries, e)

@@ -32,7 +32,7 @@ func (c *cycle) changeSingly(
 	rest := ids
 	if told && err == nil {
 		if rest = without(ids, now); op == "Remove" {
-			rest = without(ids, without(ids, now))
+			rest = within(ids, now)
 		}
 		done = without(ids, rest)
 	}

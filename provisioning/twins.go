@@ -61,11 +61,8 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 	if err := c.send(ctx, link, nil, end); err != nil && !isNotFound(err) {
 		return err
 	}
-	if done.action == Disable {
-		return c.say(ctx, c.entry(o, id, done, nil, 0))
+	if done.action == Delete {
+		c.noteAway(Ref{o.Kind, id})
 	}
-	c.mu.Lock()
-	c.absent[Ref{o.Kind, id}] = true
-	c.mu.Unlock()
 	return c.say(ctx, c.entry(o, id, done, nil, 0))
 }

@@ -72,10 +72,19 @@ func (c *cycle) isGone(ctx context.Context, link Link, answer error) error {
 	if !searched && misdirected(answer) {
 		return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + answer.Error()}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.absent[at] = true
+	c.noteAway(at)
 	return nil
+}
+
+// noteAway notes that there is nothing at the target under a kind and an id any more, also for the
+// cycle beside which this one works.
+func (c *cycle) noteAway(at Ref) {
+	c.mu.Lock()
+	c.absent[at] = true
+	c.mu.Unlock()
+	if c.main != nil {
+		c.main.noteAway(at)
+	}
 }
 
 // sentKeys are the values by which an object is found that was sent.
@@ -242,15 +251,10 @@ func (c *cycle) missUnseen(ctx context.Context, ids []string) (gone []string, er
 // lose notes that an object is not at the target any more under the id that it had there.
 func (c *cycle) lose(ref Ref, id string) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.lost[ref] = id
 	c.seen[id] = true
-	c.absent[Ref{ref.Kind, id}] = true
-	if c.main != nil {
-		c.main.mu.Lock()
-		defer c.main.mu.Unlock()
-		c.main.absent[Ref{ref.Kind, id}] = true
-	}
+	c.mu.Unlock()
+	c.noteAway(Ref{ref.Kind, id})
 }
 
 // wasLost says whether an object was at the target until now, under an id; "" is any.
