@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
 // TestRunsThatShareAFolderDoNotMeet: while one is at it, another is told who that is. When it is
@@ -90,20 +92,6 @@ func stalling(t *testing.T, to string) (address string, asked chan struct{}) {
 	return s.URL + at.Path, asked
 }
 
-// lunch is somebody who is asked, and answers when others have done something.
-type lunch struct {
-	others func()
-	typed  *strings.Reader
-}
-
-func (l *lunch) Read(p []byte) (int, error) {
-	if l.others != nil {
-		l.others()
-		l.others = nil
-	}
-	return l.typed.Read(p)
-}
-
 // TestAPromptKeepsNobodyOut: somebody is asked for the word, and others connect the pair meanwhile,
 // or do something that the plan says nothing of.
 func TestAPromptKeepsNobodyOut(t *testing.T) {
@@ -130,11 +118,11 @@ func TestAPromptKeepsNobodyOut(t *testing.T) {
 			var out, errOut buffer
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
-			code := run(ctx, args, &lunch{func() {
+			code := run(ctx, args, pairtest.Accepts(func() {
 				if code, text, errOut := call(t, "", env, others...); code != exitDone {
 					t.Errorf("the others: %d %s%s", code, text, errOut)
 				}
-			}, strings.NewReader("ACCEPT\n")}, &out, &errOut, func(k string) (string, bool) {
+			}), &out, &errOut, func(k string) (string, bool) {
 				v, ok := env[k]
 				return v, ok
 			})

@@ -11,20 +11,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
-// lunch is somebody who is asked, and types ACCEPT when others have done something.
-type lunch struct {
-	others func()
-	typed  *strings.Reader
-}
-
-func (l *lunch) Read(p []byte) (int, error) {
-	if l.others != nil {
-		l.others()
-		l.others = nil
-	}
-	return l.typed.Read(p)
-}
-
 const entras = "https://login.microsoftonline.com/common/saml2"
 
 // TestWhatOthersDoWhileFixAsksStays: what they have mended is not done again, and what they have
@@ -54,14 +40,14 @@ func TestWhatOthersDoWhileFixAsksStays(t *testing.T) {
 			}
 			sound := url()
 			e.Change(http.MethodPatch, sp, map[string]any{"loginUrl": entras}, nil)
-			_, out, err := typing(t, t.Context(), &e, t.TempDir(), &lunch{func() {
+			_, out, err := typing(t, t.Context(), &e, t.TempDir(), pairtest.Accepts(func() {
 				if test.url == "" {
 					test.url = sound
 				}
 				if test.url != nil {
 					e.Change(http.MethodPatch, sp, map[string]any{"loginUrl": test.url}, nil)
 				}
-			}, strings.NewReader("ACCEPT\n")}, "--fix", "--only", "sign-on-url")
+			}), "--fix", "--only", "sign-on-url")
 			if test.then == "" {
 				test.then = sound
 			}
@@ -86,14 +72,14 @@ func TestFixDoesNotMeetARunOfConnect(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for name, typed := range map[string]*lunch{
-		"asked":  {begin, strings.NewReader("ACCEPT\n")},
-		"at all": {func() {}, strings.NewReader("ACCEPT\n")},
+	for name, others := range map[string]func(){
+		"asked":  begin,
+		"at all": func() {},
 	} {
 		if name == "at all" {
 			begin()
 		}
-		_, out, err := typing(t, t.Context(), &e, folder, typed, "--fix")
+		_, out, err := typing(t, t.Context(), &e, folder, pairtest.Accepts(others), "--fix")
 		release()
 		var job graph.SynchronizationJob
 		e.Change(http.MethodGet, e.JobPath(), nil, &job)

@@ -3,7 +3,6 @@ package upkeep_test
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/connect"
@@ -11,23 +10,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
-
-// lunch is somebody who is asked, and answers when others have done something.
-type lunch struct {
-	others func()
-	typed  *strings.Reader
-}
-
-func (l *lunch) Read(p []byte) (int, error) {
-	if l.others != nil {
-		l.others()
-		l.others = nil
-	}
-	return l.typed.Read(p)
-}
-
-// back is somebody who types ACCEPT when others have done something.
-func back(others func()) *lunch { return &lunch{others, strings.NewReader("ACCEPT\n")} }
 
 // TestNobodyIsKeptOutByAPrompt that somebody has left open. What was agreed to is done if it is
 // still what is to be done; what others have done meanwhile is not done again, and where they have
@@ -82,7 +64,7 @@ func TestNobodyIsKeptOutByAPrompt(t *testing.T) {
 			if test.before != nil {
 				test.before(k)
 			}
-			out, err := k.answers(back(func() { test.others(k) }), test.asks...)
+			out, err := k.answers(pairtest.Accepts(func() { test.others(k) }), test.asks...)
 			if !errors.Is(err, test.ends) {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -127,7 +109,7 @@ func TestAPromptIsNotReachedWhileAnotherRunIsAtIt(t *testing.T) {
 	}
 	for _, line := range [][]string{{"repair"}, {"undo"}, {"rotate", "scim-token"}} {
 		asked := false
-		_, err := k.answers(back(func() { asked = true }), line...)
+		_, err := k.answers(pairtest.Accepts(func() { asked = true }), line...)
 		if asked || !errors.Is(err, connect.ErrHeld) {
 			t.Errorf("%q: asked %v, %v", line, asked, err)
 		}
@@ -135,7 +117,7 @@ func TestAPromptIsNotReachedWhileAnotherRunIsAtIt(t *testing.T) {
 	release()
 	// the other comes while somebody is asked
 	for _, line := range [][]string{{"repair"}, {"undo"}, {"rotate", "scim-token"}} {
-		_, err := k.answers(back(func() {
+		_, err := k.answers(pairtest.Accepts(func() {
 			if release, err = other.Hold(t.Context()); err != nil {
 				t.Error(err)
 			}
