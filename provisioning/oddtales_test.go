@@ -141,11 +141,11 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(adding(newcomer("zoe", "ada")))
 		}},
 	} {
+		c.Page = 10
 		for _, dialect := range []provisioning.Dialect{provisioning.Entra, provisioning.Plain} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					c.Page = 10
 					s := newStorm(t, 1)
 					s.o, s.d = newOdd(c.oddities), newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
 					s.dialect, s.workers = dialect, 1
