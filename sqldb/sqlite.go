@@ -278,7 +278,8 @@ func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
 		// the first statement takes the snapshot, which is this version or a newer one
 		c.reading, c.version = true, version
 	}
-	return fn(Tx{ctx: ctx, conn: c})
+	c.failed = nil
+	return c.outcome(fn(Tx{ctx: ctx, conn: c}))
 }
 
 func (d *sqliteDB) get(ctx context.Context, fn func(Tx) error) error { return d.view(ctx, fn) }
@@ -319,8 +320,27 @@ type sqliteConn struct {
 	*sqlite.Conn
 	statements map[string]*sqlite.Stmt
 	wrote      bool   // since it was last set to false
+	failed     error  // the database's first failure since it was last set to nil
 	reading    bool   // whether it keeps a snapshot
 	version    uint64 // of what it keeps
+}
+
+// note keeps a failure of the database: whatever a function makes of it, its transaction has
+// failed. A rule could take it for a row that is not there.
+func (c *sqliteConn) note(err error) error {
+	err = sqliteError(err)
+	if c.failed == nil && errors.Is(err, ErrUnavailable) {
+		c.failed = err
+	}
+	return err
+}
+
+// outcome is what a function's answer is after it has used the connection.
+func (c *sqliteConn) outcome(answer error) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	return answer
 }
 
 // Close ends the connection and its statements.
@@ -343,7 +363,7 @@ func (c *sqliteConn) run(query string) error {
 		return err
 	}
 	_, err = s.Step()
-	return sqliteError(errors.Join(err, finish()))
+	return c.note(errors.Join(err, finish()))
 }
 
 // maxPrepared bounds the statements that a connection keeps: lists of ids make new texts without
@@ -358,7 +378,7 @@ func (c *sqliteConn) statement(query string) (s *sqlite.Stmt, finish func() erro
 	}
 	// To SQLite $2 is a name, numbered by where it first stands; ?2 is the second argument.
 	if s, _, err = c.PrepareTransient(strings.ReplaceAll(query, "$", "?")); err != nil {
-		return nil, nil, sqliteError(err)
+		return nil, nil, c.note(err)
 	}
 	if len(c.statements) >= maxPrepared {
 		return s, s.Finalize, nil
@@ -401,7 +421,7 @@ func (c *sqliteConn) exec(_ context.Context, query string, args []any) (int64, e
 		more, err = s.Step()
 	}
 	n := int64(c.Changes())
-	return n, sqliteError(errors.Join(err, finish()))
+	return n, c.note(errors.Join(err, finish()))
 }
 
 func (c *sqliteConn) do(ctx context.Context, query string, args []any) error {
@@ -418,7 +438,7 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any, scan f
 	for n := 0; ; n++ {
 		more, err := s.Step()
 		if err != nil || !more {
-			return sqliteError(errors.Join(err, finish()))
+			return c.note(errors.Join(err, finish()))
 		}
 		if n%256 == 255 && ctx.Err() != nil {
 			return errors.Join(ctx.Err(), finish())

@@ -237,5 +237,6 @@ func call(j *job, c *sqliteConn) (err error) {
 			err = fmt.Errorf("panic in a transaction: %v", p)
 		}
 	}()
-	return j.fn(Tx{ctx: j.ctx, conn: c})
+	c.failed = nil
+	return c.outcome(j.fn(Tx{ctx: j.ctx, conn: c}))
 }

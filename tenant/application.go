@@ -493,8 +493,10 @@ func (t *Tenant) Assign(
 	}
 	err := t.change(ctx, by, ActionAddAppRoleAssignmentGrantToUser, func(tx Tx, touched *Touched) (string, error) {
 		app, err := tx.Application(AnyApplicationID(servicePrincipalID))
-		if err != nil || app.NoPrincipal {
-			err = errors.Join(err, refusal.ErrNoRow)
+		if err == nil && app.NoPrincipal {
+			err = refusal.ErrNoRow
+		}
+		if err != nil {
 			return string(servicePrincipalID), refusal.IfNoRow(err, ApplicationNotFound, string(servicePrincipalID))
 		}
 		if err := app.mayBeGiven(roleID); err != nil {

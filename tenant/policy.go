@@ -190,8 +190,11 @@ func (t *Tenant) AttachPolicy(
 			if *a.policy(kind) != "" {
 				return string(id), &refusal.Error{Code: PolicyAttached, Subject: string(*a.policy(kind))}
 			}
-			if p, err = tx.Policy(policyID); err != nil || p.Kind != kind {
-				return string(id), refusal.IfNoRow(refusal.ErrNoRow, PolicyNotFound, string(policyID))
+			if p, err = tx.Policy(policyID); err == nil && p.Kind != kind {
+				err = refusal.ErrNoRow
+			}
+			if err != nil {
+				return string(id), refusal.IfNoRow(err, PolicyNotFound, string(policyID))
 			}
 		}
 		*a.policy(kind) = policyID

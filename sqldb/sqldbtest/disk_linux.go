@@ -2,6 +2,7 @@ package sqldbtest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -48,6 +49,7 @@ func instead(t testing.TB, path string, other func(file string) (int, error)) (m
 		t.Fatalf("nothing has %s open", path)
 	}
 	kept := map[int]int{} // where a file was, and where it is meanwhile
+	inPlace := map[int]string{}
 	for n, file := range open {
 		meanwhile, err := unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) // #nosec G115 -- small numbers
 		if err != nil {
@@ -61,12 +63,15 @@ func instead(t testing.TB, path string, other func(file string) (int, error)) (m
 		if err := errors.Join(unix.Dup3(stands, n, unix.O_CLOEXEC), unix.Close(stands)); err != nil {
 			t.Fatal(err)
 		}
+		inPlace[n] = whatIsOpen(n)
 	}
 	return func() {
 		var failed []string
 		for n, meanwhile := range kept {
-			if err := unix.Dup3(meanwhile, n, unix.O_CLOEXEC); err != nil {
-				failed = append(failed, err.Error())
+			if whatIsOpen(n) == inPlace[n] { // or else a connection was closed, and something else has its number
+				if err := unix.Dup3(meanwhile, n, unix.O_CLOEXEC); err != nil {
+					failed = append(failed, err.Error())
+				}
 			}
 			_ = unix.Close(meanwhile)
 		}
@@ -74,4 +79,11 @@ func instead(t testing.TB, path string, other func(file string) (int, error)) (m
 			t.Errorf("mend the disk: %s", strings.Join(failed, "; "))
 		}
 	}
+}
+
+// whatIsOpen is the file that has a number in this process, and how it was opened.
+func whatIsOpen(n int) string {
+	file, _ := os.Readlink(filepath.Join("/proc/self/fd", strconv.Itoa(n)))
+	flags, _ := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0) // #nosec G115 -- small numbers
+	return fmt.Sprintf("%s, %o", file, flags)
 }
