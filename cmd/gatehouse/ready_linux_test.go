@@ -90,11 +90,8 @@ func TestReadyMeansThatADatabaseCanBeWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := []string{"--data", t.TempDir(), "--database", postgres.URL(), "--health-token-file", secret}
-			addresses := []string{""}
-			if half == "serve" {
-				addresses = append(addresses, webtest.FreeAddress(t))
-				args = append(args, "--metrics", addresses[1])
-			}
+			addresses := []string{"", webtest.FreeAddress(t)}
+			args = append(args, "--metrics", addresses[1])
 			n := startNode(t, path, half, args...)
 			addresses[0] = n.at
 			ready := func(status int, reason string) {
