@@ -58,7 +58,7 @@ func ofNodes(c *cluster) []failure {
 	a, b := c.nodes[0], c.nodes[1]
 	third := c.nodes[2]
 	again := func(n *node) func() error {
-		return func() error { return errors.Join(c.start(n), n.ready()) }
+		return func() error { return errors.Join(c.start(n), n.ready(c.health)) }
 	}
 	return []failure{
 		{
@@ -102,14 +102,14 @@ func upgrade(c *cluster) failure {
 	return failure{
 		name: "the nodes are upgraded, in turn",
 		happens: func(ctx context.Context, h *happened) error {
-			h.whole = time.Now()
 			var errs []error
 			for _, n := range c.nodes {
 				errs = append(errs, n.cmd.Process.Signal(syscall.SIGTERM))
 				<-n.ended
-				errs = append(errs, c.start(n), n.ready())
+				errs = append(errs, c.start(n), n.ready(c.health))
 				pauseFor(ctx, settle)
 			}
+			h.whole = time.Now()
 			return errors.Join(errs...)
 		},
 	}
