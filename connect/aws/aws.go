@@ -99,6 +99,7 @@ type Center struct {
 	Instance  Instance
 
 	addresses Addresses
+	fileStart string // of the files in which runs remember something of the instance
 	journal   journal
 	hand      brought
 	metadata  []byte // the tenant's, to hand over
@@ -198,7 +199,9 @@ func Open(ctx context.Context, cfg Config) (*Center, error) {
 	}
 	c.reader = c.reader.Of(c.Instance.ARN, c.Instance.IdentityStoreID)
 	c.addresses = cfg.Addresses
-	c.addresses.fill(sdk.ToString(cfg.SDK.BaseEndpoint), c.Instance)
+	endpoint := sdk.ToString(cfg.SDK.BaseEndpoint)
+	c.addresses.fill(endpoint, c.Instance)
+	c.fileStart = FileStart(cfg.Folder, c.Instance.IdentityStoreID, endpoint)
 	return c, c.remember()
 }
 

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/adminapi"
@@ -47,6 +50,15 @@ type signing struct {
 
 // pasted notes a token that was brought just now. Beside one in use there was room for it only;
 // when none is, one that an earlier run had generated may be there still.
+// isOf says whether a person brought an address at an endpoint.
+func (j *journal) isOf(endpoint string) bool {
+	at, err := url.Parse(endpoint)
+	return err == nil && slices.ContainsFunc(append(j.AcsURLs, j.SCIM.ScimEndpoint), func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && strings.EqualFold(u.Host, at.Host)
+	})
+}
+
 func (j *journal) pasted() {
 	switch {
 	case !j.TokenAt.IsZero():

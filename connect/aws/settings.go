@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
 
-	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
@@ -64,8 +64,24 @@ func (s Settings) Config(ctx context.Context, cfg connect.Config) (connect.Confi
 }
 
 // FileStart is how the files begin in which runs remember something of the instance.
-func (c *Center) FileStart() string {
-	return connect.FileStart(c.Instance.IdentityStoreID, sdk.ToString(c.cfg.SDK.BaseEndpoint))
+func (c *Center) FileStart() string { return c.fileStart }
+
+// FileStart is how the files of an instance begin in a folder. An endpoint that stands for all of
+// AWS has files of its own. Earlier releases named them by the store alone: a connection with such
+// a journal goes on with it, since what writes for it, such as a unit of systemd, names its files.
+func FileStart(folder, store, endpoint string) string {
+	start, old := connect.FileStart(store, endpoint), connect.FileStart(store, "")
+	if folder == "" || start == old {
+		return start
+	}
+	if _, err := os.Stat(filepath.Join(folder, start+".json")); err == nil {
+		return start
+	}
+	var j journal
+	if connect.ReadFile(filepath.Join(folder, old+".json"), &j) == nil && j.isOf(endpoint) {
+		return old
+	}
+	return start
 }
 
 // file is that of an instance's journal.

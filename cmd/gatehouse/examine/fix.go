@@ -9,6 +9,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/gatehouse-id/gatehouse/connect"
+	"github.com/gatehouse-id/gatehouse/connect/aws"
 	"github.com/gatehouse-id/gatehouse/doctor"
 	"github.com/gatehouse-id/gatehouse/doctor/gather"
 	"github.com/gatehouse-id/gatehouse/doctor/repair"
@@ -113,14 +114,14 @@ func (s *settings) hold(ctx context.Context, c gather.Config, f doctor.Facts) (r
 	if folder == "" || f.AWS == nil || f.AWS.IdentityStoreID == "" {
 		return func() {}, nil
 	}
-	address := ""
+	start := connect.FileStart(f.AWS.IdentityStoreID, "")
 	switch {
 	case f.AWS.Directory != nil:
-		address = f.AWS.Directory.ConsoleURL
+		start = connect.FileStart(f.AWS.IdentityStoreID, f.AWS.Directory.ConsoleURL)
 	case c.AWS != nil:
-		address = sdk.ToString(c.AWS.BaseEndpoint)
+		start = aws.FileStart(folder, f.AWS.IdentityStoreID, sdk.ToString(c.AWS.BaseEndpoint))
 	}
-	release, err = connect.HoldFiles(ctx, folder, connect.FileStart(f.AWS.IdentityStoreID, address))
+	release, err = connect.HoldFiles(ctx, folder, start)
 	if release == nil {
 		release = func() {}
 	}
