@@ -340,8 +340,7 @@ func (p *Plan) instantiate(ctx context.Context, before []graph.ServicePrincipal)
 		a.Before = append(a.Before, sp.ID)
 	}
 	made, err := p.ask(ctx, a)
-	var refused *graph.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest { // a tenant that takes no mark
+	if graph.BadRequest(err) { // a tenant that takes no mark
 		a.Mark = ""
 		made, err = p.ask(ctx, a)
 	}

@@ -145,3 +145,45 @@ func TestAnApplicationOfARunForAnotherCenterStays(t *testing.T) {
 		}
 	}
 }
+
+// strict is a tenant whose policy asks for a reference of each application.
+type strict struct{ refused int }
+
+func (x *strict) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodPatch {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if !bytes.Contains(body, []byte(`"serviceManagementReference":null`)) {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	x.refused++
+	return &http.Response{
+		StatusCode: http.StatusBadRequest, Header: http.Header{}, Request: r,
+		Body: io.NopCloser(strings.NewReader(`{"error":{"code":"ServiceManagementReferenceRequired","message":` +
+			`"ServiceManagementReference field is required for Update, but is missing in the request."}}`)),
+	}, nil
+}
+
+// TestATenantThatAsksForAReferenceIsConnected: it keeps ours, and the next run has nothing to do.
+func TestATenantThatAsksForAReferenceIsConnected(t *testing.T) {
+	t.Parallel()
+	m := remembering{pairtest.Start(t, gatehousetest.Unconnected()), t, t.TempDir()}
+	x := &strict{}
+	if err := m.connect(x, false); err != nil || x.refused == 0 {
+		t.Fatalf("it refused %d times, %v", x.refused, err)
+	}
+	m.hasOne()
+	apps := other{m.Ends, t}.applications()
+	if len(apps) != 1 || apps[0].ServiceManagementReference == nil {
+		t.Errorf("the applications are %+v", apps)
+	}
+	plan, err := connect.Observe(t.Context(), config(m.Ends, &http.Client{Transport: x}, "Engineering"))
+	if err != nil || plan.Pending() != 0 {
+		t.Errorf("the next run: %+v, %v", plan, err)
+	}
+}

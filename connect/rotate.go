@@ -223,8 +223,7 @@ func (t *tokenRotation) deleteLeft(ctx context.Context, left adminapi.BearerToke
 		}
 		err = t.prove(ctx)
 	}
-	var refused *graph.Error
-	if err == nil || !errors.As(err, &refused) || refused.Status != http.StatusBadRequest {
+	if !graph.BadRequest(err) {
 		return err
 	}
 	if err := t.replace(ctx); err != nil {

@@ -71,8 +71,7 @@ func (p *Plan) testSaved(ctx context.Context) {
 	)
 	p.State.Connected, p.untested = err == nil, nil
 	p.tokenRefused = refusesToken(err)
-	var refused *graph.Error
-	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
+	if err != nil && !graph.BadRequest(err) {
 		p.untested = fmt.Errorf("test the tenant's saved endpoint and token: %w", err)
 	}
 }

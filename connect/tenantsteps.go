@@ -49,7 +49,13 @@ func (p *Plan) setSAML(ctx context.Context) error {
 		body["web"] = map[string]any{"redirectUris": web.RedirectURIs}
 		app.Web = &web
 	}
-	if err := p.graph(ctx, http.MethodPatch, "/applications/"+app.ID, body, nil); err != nil {
+	err := p.graph(ctx, http.MethodPatch, "/applications/"+app.ID, body, nil)
+	if graph.BadRequest(err) && hasMark(p.State.Application) { // it must have a reference
+		delete(body, "serviceManagementReference")
+		app.ServiceManagementReference = p.State.Application.ServiceManagementReference
+		err = p.graph(ctx, http.MethodPatch, "/applications/"+app.ID, body, nil)
+	}
+	if err != nil {
 		return p.taken(ctx, err)
 	}
 	p.State.Application = app

@@ -105,6 +105,12 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
+// BadRequest says whether the error is Graph's 400.
+func BadRequest(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusBadRequest
+}
+
 // NoResource says whether the error is Graph's word that an object is not there: a 404 with a code
 // of Graph's, of which there are several. Another 404 may be of somebody in between.
 func NoResource(err error) bool {
