@@ -287,7 +287,10 @@ func (p *Plan) createApplication(ctx context.Context) error {
 		return err
 	}
 	found, err := p.findApplication(ctx, all)
+	w := p.lookout()
+	defer w.ends()
 	for err == nil && found.ID == "" && p.justAsked() {
+		w.goesOn(p.cfg.Settle)
 		if err = waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); err == nil {
 			all, err = p.principals(ctx)
 		}

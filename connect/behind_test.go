@@ -24,11 +24,12 @@ type replica struct {
 	reads  func(*http.Request) bool
 	status int // of what it says; 0: 200
 	says   []byte
-	looks  int // how often
+	looks  int  // how often
+	all    bool // it says so of changes too
 }
 
 func (x *replica) RoundTrip(r *http.Request) (*http.Response, error) {
-	if x.looks == 0 || r.Method != http.MethodGet || !x.reads(r) {
+	if x.looks == 0 || r.Method != http.MethodGet && !x.all || !x.reads(r) {
 		return http.DefaultTransport.RoundTrip(r)
 	}
 	x.looks--
@@ -229,5 +230,37 @@ func TestWhoEndsARunIsToldOfNobodysChange(t *testing.T) {
 	err = plan.Apply(ctx, connect.Confirmation, func(int, bool) {})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, connect.ErrChanged) {
 		t.Errorf("it says %v", err)
+	}
+}
+
+// TestAnUndoBelievesNoReplicaAboutAJob that was made minutes ago, of an application however old.
+func TestAnUndoBelievesNoReplicaAboutAJob(t *testing.T) {
+	t.Parallel()
+	o := other{pairtest.Start(t), t}
+	o.Forward(30 * 24 * time.Hour)
+	looked, most := 0, time.Duration(0)
+	x := &replica{
+		reads: at(o.JobPath()), status: http.StatusNotFound,
+		says: []byte(`{"error":{"code":"SynchronizationJobNotFound","message":"not here"}}`), looks: 3,
+	}
+	cfg := config(o.Ends, &http.Client{Transport: x})
+	cfg.Now = func() time.Time { return time.Now().Add(30 * 24 * time.Hour) }
+	cfg.LooksAgain = func(_, m time.Duration) { looked, most = looked+1, m }
+	back, err := connect.ObserveUndo(t.Context(), cfg, connect.UndoOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.all = true
+	if err := back.Apply(t.Context(), connect.Confirmation, func(int, bool) {}); err != nil || x.looks > 0 {
+		t.Errorf("%d looks are left, %v", x.looks, err)
+	}
+	if looked < 3 || most != cfg.Settle {
+		t.Errorf("whoever waits was told %d times, of %s", looked, most)
+	}
+	jobs, err := graph.All[graph.SynchronizationJob](
+		t.Context(), o.Client, "/servicePrincipals/"+o.Tenant.ServicePrincipalID+"/synchronization/jobs",
+	)
+	if err != nil || len(jobs) > 0 {
+		t.Errorf("there are %+v still, %v", jobs, err)
 	}
 }

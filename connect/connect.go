@@ -49,6 +49,9 @@ type Config struct {
 	Discover func(ctx context.Context, progress func(done, total int)) (Snapshot, error)
 	// Progress is told of the discovery; may be nil.
 	Progress func(done, total int)
+	// LooksAgain is told while a run looks again at what a replica of the tenant may say late: for
+	// how long it has, and at most will. At the end both are the same. It may be nil.
+	LooksAgain func(waited, most time.Duration)
 	// SnapshotFile gets what was discovered, before anything changes.
 	SnapshotFile string
 	Now          func() time.Time // time.Now when nil; what ends when is compared with it
@@ -474,7 +477,8 @@ func (p *Plan) graph(ctx context.Context, method, path string, in, out any) erro
 }
 
 func (p *Plan) settled(ctx context.Context, do func() error) error {
-	began := time.Now()
+	w := p.lookout()
+	defer w.ends()
 	for {
 		err := do()
 		var refused *graph.Error
@@ -487,24 +491,13 @@ func (p *Plan) settled(ctx context.Context, do func() error) error {
 				wait = min(wait, settleDenied)
 			}
 		}
-		if !p.fresh || !replicating || time.Since(began) > wait {
+		if !p.fresh || !replicating || w.over(wait) {
 			return err
 		}
+		w.goesOn(wait)
 		if stopped := p.pause(ctx); stopped != nil {
 			return errors.Join(err, stopped)
 		}
-	}
-}
-
-// pause waits between two looks at the tenant. The error is ctx's, when ctx ends first.
-func (p *Plan) pause(ctx context.Context) error { return waitFor(ctx, p.cfg.PollEach) }
-
-func waitFor(ctx context.Context, wait time.Duration) error {
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

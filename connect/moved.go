@@ -98,14 +98,55 @@ func is(what error) func(error) bool { return func(err error) bool { return erro
 // looksAgain looks while it finds what a replica that is behind may say, for as long as a directory
 // may take to know everywhere what was just made. Then that is believed.
 func (p *Plan) looksAgain(ctx context.Context, behind func(error) bool, look func() error) error {
-	for began := time.Now(); ; {
+	w := p.lookout()
+	defer w.ends()
+	for {
 		err := look()
-		if !behind(err) || time.Since(began) > p.cfg.Settle {
+		if !behind(err) || w.over(p.cfg.Settle) {
 			return err
 		}
+		w.goesOn(p.cfg.Settle)
 		if stopped := waitFor(ctx, max(p.cfg.Settle/appearLooks, p.cfg.PollEach)); stopped != nil {
 			return stopped // nothing is believed yet
 		}
+	}
+}
+
+// lookout is the time for which a run looks again.
+type lookout struct {
+	began time.Time
+	most  time.Duration // as it was told; zero: it was not
+	tell  func(waited, most time.Duration)
+}
+
+func (p *Plan) lookout() *lookout { return &lookout{began: time.Now(), tell: p.cfg.LooksAgain} }
+
+// over says whether it has lasted for longer than it may.
+func (w *lookout) over(most time.Duration) bool { return time.Since(w.began) > most }
+
+// goesOn tells of it before another look.
+func (w *lookout) goesOn(most time.Duration) {
+	if w.tell != nil {
+		w.most = most
+		w.tell(min(time.Since(w.began), most), most)
+	}
+}
+
+func (w *lookout) ends() {
+	if w.most > 0 {
+		w.tell(w.most, w.most)
+	}
+}
+
+// pause waits between two looks at the tenant. The error is ctx's, when ctx ends first.
+func (p *Plan) pause(ctx context.Context) error { return waitFor(ctx, p.cfg.PollEach) }
+
+func waitFor(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

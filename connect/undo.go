@@ -48,7 +48,8 @@ type Undo struct {
 	// staying are the names of what is new, and not made by provisioning as far as anything says
 	staying []string
 
-	tokens []adminapi.BearerToken // that the plan names
+	tokens  []adminapi.BearerToken // that the plan names
+	jobGone bool                   // somebody else has deleted the job
 	// doubter does not tell whether the tenant of this issuer is its identity source; else nil.
 	doubter Doubter
 	issuer  string

@@ -15,12 +15,9 @@ import (
 // stays, and what is away already is no error.
 
 // stopJob stops the job, if it is there still.
-func (u *Undo) stopJob(ctx context.Context) error {
-	err := u.plan.quiesce(ctx)
-	if graph.NotFound(err) {
-		u.plan.paused = false // there is none to be turned on again
-		return nil
-	}
+func (u *Undo) stopJob(ctx context.Context) (err error) {
+	u.jobGone, err = u.takeAway(ctx, func() error { return u.plan.quiesce(ctx) })
+	u.plan.paused = u.plan.paused && !u.jobGone // there is none to be turned on again
 	return err
 }
 
@@ -129,25 +126,24 @@ func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
 func (u *Undo) removeJob(ctx context.Context) error {
 	p := u.plan
 	was := p.State.Secrets[graph.KeyBaseAddress]
-	err := p.confirmed(ctx, func() error {
+	away, err := u.takeAway(ctx, func() error {
 		err := p.readSecrets(ctx)
 		if now := p.State.Secrets[graph.KeyBaseAddress]; err == nil && now != was && now != "" {
 			return p.writesElsewhere(now)
 		}
 		return err
 	})
-	if errors.Is(err, ErrChanged) {
-		return err
-	}
-	if err == nil {
+	if err == nil && !away {
 		empty := graph.Secrets{Value: []graph.KeyValue{{Key: graph.KeyBaseAddress}, {Key: graph.KeySecretToken}}}
 		err = p.cfg.Graph.Do(ctx, http.MethodPut, p.sync("/secrets"), empty, nil)
 	}
-	var refused *graph.Error
-	if err != nil && !graph.NotFound(err) && (!errors.As(err, &refused) || refused.Status != http.StatusBadRequest) {
+	if err != nil && !graph.NotFound(err) && !graph.BadRequest(err) {
 		return err
 	}
-	err = u.takeAway(ctx, func() error {
+	remove := func() error {
+	if u.jobGone {
+		return nil
+	}
 		return p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
 	})
 	p.paused = p.paused && err != nil // there is none to be turned on again
@@ -158,7 +154,7 @@ func (u *Undo) removeJob(ctx context.Context) error {
 func (u *Undo) deleteApplication(ctx context.Context) error {
 	p := u.plan
 	was := p.State.Application.IdentifierURIs
-	err := u.takeAway(ctx, func() error {
+	_, err := u.takeAway(ctx, func() error {
 		app, err := p.readApplication(ctx)
 		switch {
 		case err != nil:
@@ -167,28 +163,26 @@ func (u *Undo) deleteApplication(ctx context.Context) error {
 			return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
 		}
 		return p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
-	})
+	}
+	if !away {
+		_, err = u.takeAway(ctx, remove)
+	} else if err = remove(); graph.NotFound(err) { // that was looked for long enough
+		err = nil
+	}
 	if err == nil {
 		p.forgetAsked()
 	}
 	return err
 }
 
-// takeAway does what takes something away, and looks again where a replica may be behind. What is
-// away already is no error.
-func (u *Undo) takeAway(ctx context.Context, do func() error) error {
-	gone := false
-	made := createdAt([]graph.Application{u.plan.State.Application})
-	err := u.plan.confirmed(ctx, func() error {
-		err := do()
-		gone = graph.NotFound(err)
-		if gone && u.plan.cfg.Now().Sub(made).Abs() < u.plan.cfg.Settle+ClockSkew {
-			return changed("it is away") // or not there yet
-		}
-		return err
-	})
-	if gone && (graph.NotFound(err) || errors.Is(err, ErrChanged)) {
-		return nil
+// takeAway does what takes something away. What is away already is no error, and is believed when a
+// replica that is behind would know it by now: it may have been made minutes ago, of an application
+// however old.
+func (u *Undo) takeAway(ctx context.Context, do func() error) (away bool, err error) {
+	behind := func(err error) bool { return graph.NotFound(err) || errors.Is(err, ErrChanged) }
+	err = u.plan.looksAgain(ctx, behind, do)
+	if away = graph.NotFound(err); away {
+		err = nil
 	}
-	return err
+	return away, err
 }

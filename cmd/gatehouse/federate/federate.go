@@ -251,6 +251,7 @@ func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config
 		AllowLockout: s.allowLockout,
 		AllowMissing: s.allowMissing,
 		Progress:     terminal.Bar(p.Err, "Reading AWS"),
+		LooksAgain:   p.looksAgain(),
 	}
 	if own, ok := center.(*adminapi.Client); ok {
 		cfg.Discover = aws.DiscovererOf(own)
@@ -269,6 +270,12 @@ func (p Program) connectConfig(ctx context.Context, s *settings) (connect.Config
 		}
 	}
 	return cfg, err
+}
+
+// looksAgain shows for how long a run looks again at what the tenant may say late.
+func (p Program) looksAgain() func(waited, most time.Duration) {
+	bar := terminal.Bar(p.Err, "Microsoft Graph may say late what was just done: looking again, seconds")
+	return func(waited, most time.Duration) { bar(int(waited.Seconds()), int(most.Seconds())) }
 }
 
 // writer writes to AWS where there is no token for the tenant.
