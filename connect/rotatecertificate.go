@@ -117,7 +117,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 		if k.Usage != "Verify" || len(found.der) == 0 {
 			continue
 		}
-		found.signs = signsWith(sp.KeyCredentials, k)
+		found.signs = graph.SignsWith(sp.KeyCredentials, k)
 		c.all = append(c.all, found)
 		if strings.EqualFold(found.thumbprint, *p.State.Principal.PreferredTokenSigningKeyThumbprint) {
 			c.active = found

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/graph"
@@ -114,18 +113,11 @@ func (p *Plan) idle(keys []graph.KeyCredential) (thumbprint string) {
 	until, begun := p.cfg.Now().Add(lastsFor), p.cfg.Now().Add(ClockSkew)
 	for _, k := range keys {
 		found, err := certificateOf(k)
-		if err == nil && signsWith(keys, k) && found.start.Before(begun) && found.end.After(until) {
+		if err == nil && graph.SignsWith(keys, k) && found.start.Before(begun) && found.end.After(until) {
 			thumbprint, until = found.thumbprint, found.end
 		}
 	}
 	return thumbprint
-}
-
-// signsWith says whether the tenant can sign with the certificate that a credential verifies.
-func signsWith(keys []graph.KeyCredential, verifies graph.KeyCredential) bool {
-	return verifies.Usage == "Verify" && slices.ContainsFunc(keys, func(k graph.KeyCredential) bool {
-		return k.Usage == "Sign" && k.CustomKeyIdentifier == verifies.CustomKeyIdentifier
-	})
 }
 
 // assigned are the ids of who is assigned to the application.

@@ -169,6 +169,14 @@ type KeyCredential struct {
 	Thumbprint          string    `json:"thumbprint,omitempty"` // only in the answer of addTokenSigningCertificate
 }
 
+// SignsWith says whether the tenant can sign with the certificate that a credential verifies.
+// Others are those of programs that sign in as the application.
+func SignsWith(keys []KeyCredential, verifies KeyCredential) bool {
+	return verifies.Usage == "Verify" && slices.ContainsFunc(keys, func(k KeyCredential) bool {
+		return k.Usage == "Sign" && k.CustomKeyIdentifier == verifies.CustomKeyIdentifier
+	})
+}
+
 // Application is the definition of an application in the tenant.
 type Application struct {
 	ID                    string     `json:"id,omitempty"`

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
+
+	"github.com/gatehouse-id/gatehouse/graph"
 )
 
 // The types of resources of the AzureAD provider. Source: its documentation.
@@ -154,7 +156,7 @@ func (e *exporter) unread(what string) bool {
 func (e *exporter) certificates(f, imports *file) {
 	p := e.Entra.Principal
 	for _, k := range p.KeyCredentials {
-		if k.Usage != "Verify" {
+		if !graph.SignsWith(p.KeyCredentials, k) {
 			continue
 		}
 		name := "until_" + k.EndDateTime.UTC().Format("2006-01-02") + "_" + digest(k.KeyID)

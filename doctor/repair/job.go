@@ -196,8 +196,7 @@ func (w *worker) works(ctx context.Context, r doctor.Repair, job string, tenant 
 	}
 	err = w.post(ctx, principal(r)+"/synchronization/jobs/"+job+"/validateCredentials",
 		graph.ValidateCredentials{UseSavedCredentials: true}, nil)
-	var refused *graph.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+	if graph.BadRequest(err) {
 		return false, nil
 	}
 	return err == nil, err
@@ -256,6 +255,9 @@ func (w *worker) trust(ctx context.Context, text string) error {
 	return w.Admin.ImportCertificate(ctx, text)
 }
 
+// clockSkew is how far the tenant's clock and this machine's may be apart.
+const clockSkew = 2 * time.Minute //bound:none how far clocks may be apart
+
 // newCertificate takes a certificate that waits, such as one of a run before this one, or makes
 // one; the center gets it before it signs.
 func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
@@ -263,50 +265,54 @@ func (w *worker) newCertificate(ctx context.Context, r doctor.Repair) error {
 	if err != nil {
 		return err
 	}
-	find := func() (key graph.KeyCredential, err error) {
-		var sp graph.ServicePrincipal
-		if err := w.Graph.Do(ctx, http.MethodGet, principal(r)+"?$select=keyCredentials", nil, &sp); err != nil {
-			return key, err
-		}
-		for _, k := range sp.KeyCredentials {
-			if k.Usage == "Verify" && k.EndDateTime.After(until.AddDate(-2, 0, 0)) && k.Key != "" {
-				return k, nil
-			}
-		}
-		return key, nil
-	}
 	signs, err := w.principal(ctx, r)
 	if err != nil {
 		return err
 	}
-	if _, err := r.Needed([]string{aws.ToString(signs.PreferredTokenSigningKeyThumbprint)}, nil); err != nil {
+	active := aws.ToString(signs.PreferredTokenSigningKeyThumbprint)
+	if _, err := r.Needed([]string{active}, nil); err != nil {
 		return err
 	}
-	key, err := find()
+	key, err := w.waiting(ctx, r, active, until.AddDate(-2, 0, 0))
+	if err == nil && key.Key == "" {
+		err = w.post(ctx, principal(r)+"/addTokenSigningCertificate", map[string]any{
+			"displayName": "CN=Microsoft Azure Federated SSO Certificate",
+			"endDateTime": until.UTC().Format(time.RFC3339),
+		}, &key)
+	}
 	if err != nil {
 		return err
 	}
-	if key.Key == "" {
-		err := w.post(ctx, principal(r)+"/addTokenSigningCertificate", map[string]any{
-			"displayName": "CN=Microsoft Azure Federated SSO Certificate",
-			"endDateTime": until.UTC().Format(time.RFC3339),
-		}, nil)
-		if err != nil {
-			return err
-		}
-		if key, err = find(); err != nil {
-			return err
-		}
-	}
 	der, err := base64.StdEncoding.DecodeString(key.Key)
 	if err != nil || len(der) == 0 {
-		return errors.New("the new certificate is not among those of the application")
+		return errors.New("the tenant has made a certificate, and does not say which: run this again")
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	if err := w.trust(ctx, string(text)); err != nil {
 		return err
 	}
 	return w.patch(ctx, principal(r), map[string]any{"preferredTokenSigningKeyThumbprint": graph.Thumbprint(der)})
+}
+
+// waiting is the certificate that lasts longest beyond a time, of those beside the active one that
+// the tenant can sign with now.
+func (w *worker) waiting(
+	ctx context.Context, r doctor.Repair, active string, beyond time.Time,
+) (key graph.KeyCredential, err error) {
+	var sp graph.ServicePrincipal
+	if err := w.Graph.Do(ctx, http.MethodGet, principal(r)+"?$select=keyCredentials", nil, &sp); err != nil {
+		return key, err
+	}
+	begun := w.now.Add(clockSkew)
+	for _, k := range sp.KeyCredentials {
+		der, unreadable := base64.StdEncoding.DecodeString(k.Key)
+		other := unreadable == nil && len(der) > 0 && !strings.EqualFold(graph.Thumbprint(der), active)
+		if other && graph.SignsWith(sp.KeyCredentials, k) && k.StartDateTime.Before(begun) &&
+			k.EndDateTime.After(beyond) {
+			key, beyond = k, k.EndDateTime
+		}
+	}
+	return key, nil
 }
 
 func (w *worker) provisionPerson(ctx context.Context, r doctor.Repair) error {
