@@ -113,3 +113,40 @@ func TestTooManyFormsAreNotRemembered(t *testing.T) {
 		t.Error("it is remembered", one, first)
 	}
 }
+
+// TestWhoSignsInIsToldByTheBrowser: a second click of the same browser is dropped, and another
+// browser in which the same person signs in at that moment has a session of its own.
+func TestWhoSignsInIsToldByTheBrowser(t *testing.T) {
+	t.Parallel()
+	for agent, want := range map[string]int{"one": 1, "another": 2} {
+		var p Presses
+		done := make(chan struct{}, 2)
+		begun, end := make(chan struct{}, 2), make(chan struct{})
+		handler := p.OnceSigningIn(func(w http.ResponseWriter, r *http.Request) {
+			begun <- struct{}{}
+			<-end
+			done <- struct{}{}
+			http.Redirect(w, r, "/start", http.StatusSeeOther)
+		})
+		send := func(ctx context.Context, agent string) {
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/login", strings.NewReader("username=ada"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("User-Agent", agent)
+			handler(httptest.NewRecorder(), r)
+		}
+		var sent sync.WaitGroup
+		sent.Go(func() { send(t.Context(), "one") })
+		<-begun
+		second := waiting{t.Context(), make(chan struct{}, 10)}
+		sent.Go(func() { send(second, agent) })
+		select {
+		case <-second.asked: // it waits for the first
+		case <-begun:
+		}
+		close(end)
+		sent.Wait()
+		if len(done) != want {
+			t.Errorf("in %s browser it is done %d times; want %d", agent, len(done), want)
+		}
+	}
+}
