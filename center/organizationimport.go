@@ -29,7 +29,10 @@ type OrganizationImport struct {
 	Read        int // accounts, while it goes on
 	Total       int // changes that there were, or would be
 	Changes     []AccountChange
-	Error       string // why it failed
+	// Written is how many of them are made, where it did not come to its end: whoever goes on makes
+	// the rest, and tells of all.
+	Written int
+	Error   string // why it failed
 }
 
 // organizationImportReader reads how the organization is imported.
@@ -139,6 +142,9 @@ func (c *Center) StartOrganizationImport(ctx context.Context, by audit.Actor, dr
 		if !now.After(o.FinishedAt) { // another has ended in the same millisecond
 			o.RequestedAt = o.FinishedAt.Add(time.Millisecond)
 		}
+		if dryRun || !o.Running() {
+			o.Written = 0
+		}
 		o.DryRun = dryRun
 		o.Force = force
 		o.LeasedUntil = time.Time{}
@@ -191,8 +197,8 @@ func (c *Center) ImportOrganization(ctx context.Context) (bool, error) {
 	if err := c.keepImport(ctx, &o, false); err != nil {
 		return false, notLost(err)
 	}
-	o.Changes = nil
-	o.Total = 0
+	o.Changes = o.Changes[:min(o.Written, len(o.Changes))]
+	o.Total = o.Written
 	o.Error = ""
 	if said == nil {
 		said = c.importAccounts(ctx, &o, found)
@@ -265,6 +271,7 @@ func (c *Center) takeImport(ctx context.Context) (o OrganizationImport, err erro
 			o.RequestedAt = time.Time{}
 			o.DryRun = false
 			o.Force = false
+			o.Written = 0
 		}
 		o.StartedAt, o.LeasedUntil = now, now.Add(organizationLap)
 		o.Read = 0
@@ -284,6 +291,7 @@ func (c *Center) keepImport(ctx context.Context, o *OrganizationImport, over boo
 		}
 		if kept.LeasedUntil = now.Add(organizationLap); over {
 			kept.FinishedAt, kept.LeasedUntil = now, time.Time{}
+			kept.Written = 0
 			if kept.Running() { // a clock was ahead that has been put right
 				kept.RequestedAt, kept.StartedAt = time.Time{}, now
 			}
@@ -330,7 +338,7 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 		return err
 	}
 	compared := compareAccounts(there, found)
-	o.Total, o.Changes = len(compared.changes), compared.changes[:min(len(compared.changes), maxChangesShown)]
+	o.shows(compared.changes)
 	if compared.gone > compared.imported/2 && !o.Force {
 		return &refusal.Error{
 			Code: OrganizationShrunk,
@@ -356,13 +364,21 @@ func (c *Center) importAccounts(ctx context.Context, o *OrganizationImport, foun
 				return err
 			}
 			held = now.Add(organizationLap)
-			there.LeasedUntil, there.Changes = held, nil // which nobody reads before the end
+			there.LeasedUntil, there.Written = held, o.Written+len(some)
 			return tx.PutOrganizationImport(there)
 		})
 		if err != nil {
 			return err
 		}
 		o.LeasedUntil = held
+		o.Written += len(some)
 	}
 	return nil
+}
+
+// shows adds changes to those that were made before it was interrupted.
+func (o *OrganizationImport) shows(more []AccountChange) {
+	o.Total += len(more)
+	room := max(0, maxChangesShown-len(o.Changes))
+	o.Changes = slices.Concat(o.Changes, more[:min(room, len(more))])
 }

@@ -117,6 +117,44 @@ func TestAnOutageWhileTheOrganizationIsRead(t *testing.T) {
 	}
 }
 
+// TestAnImportThatAnOutageInterruptedTellsOfAll: a part of it was written, and whoever goes on
+// writes the rest. What an administrator sees at the end is the whole.
+func TestAnImportThatAnOutageInterruptedTellsOfAll(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	c := centertest.New(t, "https://center.example")
+	clock := time.Now()
+	c.Now = func() time.Time { return clock }
+	c.OrganizationEach = time.Hour
+	whole := c.Store
+	c.Store = hooked{whole, func() error {
+		if written, err := c.Accounts(ctx); err != nil || len(written) > 0 {
+			return &refusal.Error{Code: center.StoreUnavailable}
+		}
+		return nil
+	}}
+	c.Organization = reading(func() (list []center.Account) {
+		for i := range 150 {
+			list = append(list, center.Account{ID: fmt.Sprintf("%012d", i+1), Name: "One"})
+		}
+		return list
+	})
+	if _, err := c.ImportOrganization(ctx); refusal.CodeOf(err) != center.StoreUnavailable {
+		t.Fatalf("the database is not away: %v", err)
+	}
+	c.Store, clock = whole, clock.Add(3*time.Minute)
+	for _, want := range []int{150, 0} { // the one after it has nothing to do
+		if _, err := c.ImportOrganization(ctx); err != nil {
+			t.Fatal(err)
+		}
+		last, err := c.LastOrganizationImport(ctx)
+		if err != nil || last.Running() || last.Total != want || len(last.Changes) != want {
+			t.Errorf("it tells of %d changes, and shows %d; want %d: %v", last.Total, len(last.Changes), want, err)
+		}
+		clock = clock.Add(2 * time.Hour)
+	}
+}
+
 // patient is an organization that is read by a function, and not read on once ctx has ended.
 type patient func() []center.Account
 
