@@ -71,6 +71,35 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 	}
 }
 
+// TestAnUndoNamesAMissingPermission too: whoever takes back may not be who connected.
+func TestAnUndoNamesAMissingPermission(t *testing.T) {
+	t.Parallel()
+	e := pairtest.Start(t)
+	stop := &withheld{}
+	cfg := config(e, &http.Client{Transport: stop})
+	cfg.Settle = 1
+	for _, c := range []struct {
+		path   string
+		status int
+		want   string
+	}{
+		{"/servicePrincipals", http.StatusForbidden, "needs the permission Application.Read.All"},
+		{"/servicePrincipals", http.StatusUnauthorized, "sign in again"},
+		{"/synchronization/jobs", http.StatusForbidden, "needs the permission Synchronization.Read.All"},
+		{"/synchronization/secrets", http.StatusForbidden, "needs the permission Synchronization.Read.All"},
+		{"/pause", http.StatusForbidden, "needs the permission Synchronization.ReadWrite.All"},
+	} {
+		stop.path, stop.status = c.path, c.status
+		back, err := connect.ObserveUndo(t.Context(), cfg, connect.UndoOptions{DeleteApplication: true})
+		if err == nil {
+			err = back.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.path, err, c.want)
+		}
+	}
+}
+
 // signedInBy sends the tenant's own token in place of one that Microsoft would have made.
 type signedInBy struct{ bearer string }
 

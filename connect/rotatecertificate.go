@@ -106,7 +106,7 @@ func (c *certificateRotation) read(ctx context.Context) error {
 	var sp graph.ServicePrincipal
 	path := "/servicePrincipals/" + p.State.Principal.ID + "?$select=keyCredentials"
 	if err := p.cfg.Graph.Do(ctx, http.MethodGet, path, nil, &sp); err != nil {
-		return err
+		return explain(err)
 	}
 	c.all, c.next = nil, ofTenant{}
 	for _, k := range sp.KeyCredentials {

@@ -61,6 +61,11 @@ type Undo struct {
 // The order is that of the evidence: what says that something is the connection's is taken away
 // after it, so that the next run completes one that was interrupted.
 func ObserveUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, error) {
+	u, err := observeUndo(ctx, cfg, options)
+	return u, explain(err)
+}
+
+func observeUndo(ctx context.Context, cfg Config, options UndoOptions) (*Undo, error) {
 	cfg.Groups = nil
 	p := newPlan(cfg)
 	u := &Undo{plan: p, options: options}

@@ -453,9 +453,14 @@ func (u *upkeep) doUndo(ctx context.Context, o connect.UndoOptions, snapshot str
 	if err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, max(u.wait, time.Hour)) // a person may have to do some of it
+	most := max(u.wait, time.Hour) // a person may have to do some of it
+	waiting, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	if err := undo.Apply(waiting, connect.Confirmation, undo.StepPrinter(u.out())); err != nil {
+	err = undo.Apply(waiting, connect.Confirmation, undo.StepPrinter(u.out()))
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && waiting.Err() != nil {
+		err = fmt.Errorf("it was not done within %s: --wait gives it longer (%w)", most, err)
+	}
+	if err != nil {
 		return unfinished(err)
 	}
 	fmt.Fprintln(u.out(), "\nThe connection is taken back.")
