@@ -48,11 +48,31 @@ func (u *Undo) disableProvisioning(ctx context.Context) error {
 		}
 		err = center.DeleteTenant(ctx, id)
 	}
-	if err == nil || adminapi.ReasonOf(err) == "automatic-provisioning-off" {
+	if adminapi.ReasonOf(err) == "automatic-provisioning-off" {
+		err = nil
+	}
+	if err == nil {
 		u.plan.forgetAll()
-		return nil
+		err = u.isOff(ctx)
 	}
 	return err
+}
+
+var errStillOn = errors.New("the SCIM endpoint still takes the tenant's token, so automatic provisioning is on, or " +
+	"the token is not deleted: do it in the console, and run this again")
+
+// isOff has the tenant test its token where a person was to end it. Who may not test is believed.
+func (u *Undo) isOff(ctx context.Context) error {
+	p := u.plan
+	if _, learns := p.cfg.Center.(Learner); !learns || !p.State.Connected {
+		return nil
+	}
+	return p.looksAgain(ctx, is(errStillOn), func() error {
+		if p.testSaved(ctx); p.State.Connected {
+			return errStillOn
+		}
+		return nil
+	})
 }
 
 // sameTokens reads the access tokens again. One that the plan does not name is somebody's who needs
@@ -125,6 +145,9 @@ func (u *Undo) sameSource(ctx context.Context) (done bool, err error) {
 // keeps what is good for nothing: the token is revoked.
 func (u *Undo) removeJob(ctx context.Context) error {
 	p := u.plan
+	if u.jobGone {
+		return nil
+	}
 	was := p.State.Secrets[graph.KeyBaseAddress]
 	away, err := u.takeAway(ctx, func() error {
 		err := p.readSecrets(ctx)
@@ -141,11 +164,13 @@ func (u *Undo) removeJob(ctx context.Context) error {
 		return err
 	}
 	remove := func() error {
-	if u.jobGone {
-		return nil
-	}
 		return p.cfg.Graph.Do(ctx, http.MethodDelete, p.sync("/jobs/"+p.State.Job.ID), nil, nil)
-	})
+	}
+	if !away {
+		_, err = u.takeAway(ctx, remove)
+	} else if err = remove(); graph.NotFound(err) { // that was looked for long enough
+		err = nil
+	}
 	p.paused = p.paused && err != nil // there is none to be turned on again
 	return err
 }
@@ -163,12 +188,7 @@ func (u *Undo) deleteApplication(ctx context.Context) error {
 			return changed("the identifier of “%s” is %q now", app.DisplayName, app.IdentifierURIs)
 		}
 		return p.cfg.Graph.Do(ctx, http.MethodDelete, "/applications/"+app.ID, nil, nil)
-	}
-	if !away {
-		_, err = u.takeAway(ctx, remove)
-	} else if err = remove(); graph.NotFound(err) { // that was looked for long enough
-		err = nil
-	}
+	})
 	if err == nil {
 		p.forgetAsked()
 	}

@@ -22,6 +22,7 @@ func (k keeper) Do(ctx context.Context, t aws.Task) error {
 	switch {
 	case strings.HasSuffix(t.Title, "source back"):
 		err = k.Admin.UndoIdentitySourceChange(ctx, t.Copy)
+	case strings.HasPrefix(t.Title, "Disable automatic") && k.forgets:
 	case strings.HasPrefix(t.Title, "Disable automatic"):
 		tenants, listed := k.Admin.Tenants(ctx)
 		if err = listed; err == nil {
@@ -136,5 +137,25 @@ func TestAPersonKeepsAndTakesBackWhatIsAtAWS(t *testing.T) {
 	}
 	if err != nil {
 		t.Errorf("connected again: %v", err)
+	}
+}
+
+// TestWhoSaysThatProvisioningIsOffIsAskedOfTheTenant: somebody says so and has not done it. The
+// undo goes no further, and the next one begins with it.
+func TestWhoSaysThatProvisioningIsOffIsAskedOfTheTenant(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	if _, _, err := w.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.settle = 10 * time.Millisecond
+	for _, w.forgets = range []bool{true, false} {
+		undo, err := connect.ObserveUndo(t.Context(), w.kept(t, 0), connect.UndoOptions{})
+		if err == nil {
+			err = undo.Apply(t.Context(), connect.Confirmation, func(int, bool) {})
+		}
+		if said := err != nil && strings.Contains(err.Error(), "still takes the tenant's token"); said != w.forgets {
+			t.Errorf("forgotten: %t; it says %v", w.forgets, err)
+		}
 	}
 }
