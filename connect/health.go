@@ -79,6 +79,7 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		}
 		h.find(s.Title, condition, detail, next)
 	}
+	h.unseen(ctx, p)
 	if p.State.Job.ID != "" {
 		h.job(jobStatus(p.State.Principal.DisplayName, p.State.Job))
 	}
@@ -94,6 +95,25 @@ func ObserveHealth(ctx context.Context, cfg Config) (Health, error) {
 		}
 	}
 	return h, nil
+}
+
+// unseen says where nobody has signed in since the identity source was changed, at a side that does
+// not tell what it is. Who may not read the tenant's log is told nothing.
+func (h *Health) unseen(ctx context.Context, p *Plan) {
+	side, doubts := p.cfg.Center.(interface{ Unproved() time.Time })
+	if !doubts || side.Unproved().IsZero() {
+		return
+	}
+	since := side.Unproved()
+	if seen, err := p.SignIns(ctx, since); err != nil || seen.Succeeded > 0 {
+		return
+	}
+	h.find(
+		"Identity source", Drifted, "it was changed on "+clock(since)+", and the tenant's log has no sign-in since: "+
+			"only that proves that AWS sends people to the tenant", "sign in once at "+p.State.Directory.PortalURL+
+			". If AWS leads elsewhere than to the tenant, change the identity source in its console, or run gatehouse "+
+			"connect undo and connect it again",
+	)
 }
 
 // ErrNotConnected says that there is nothing that could be mended.

@@ -101,6 +101,7 @@ type Center struct {
 	addresses Addresses
 	fileStart string // of the files in which runs remember something of the instance
 	journal   journal
+	warned    bool // this run has said what to look at before the identity source changes
 	hand      brought
 	metadata  []byte // the tenant's, to hand over
 	witness   connect.Witness

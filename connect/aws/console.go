@@ -123,6 +123,7 @@ func (c *Center) CreateConfiguration(ctx context.Context, metadata string) (admi
 		if err := c.do(ctx, c.taskACS()); err != nil {
 			return adminapi.Configuration{}, err
 		}
+		c.warned = true
 	}
 	return configuration, c.note(func(j *journal) { j.Trust = &configuration })
 }
@@ -134,18 +135,13 @@ func (c *Center) taskACS() Task {
 		Why: "Nothing changes yet. The tenant needs the address at which AWS takes sign-ins, and only the console " +
 			"shows it.",
 		Link: c.settings(),
-		Clicks: []string{
-			"See that the console is in account " + c.Instance.OwnerAccountID + c.inDelegated(),
-			"See that the identity source is not Active Directory: stop here if it is (Ctrl+C), since that change " +
-				"removes assignments and this command does not make it; gatehouse connect undo takes back what the " +
-				"tenant has",
-			"Identity source tab: Actions > Change identity source",
-			"External identity provider > Next",
-			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, of " +
-				"Default IPv4 and of Dual-stack if both are there, or choose Download metadata file if the " +
+		Clicks: append(
+			c.before(), "Identity source tab: Actions > Change identity source", "External identity provider > Next",
+			"Under Service provider metadata, copy the IAM Identity Center Assertion Consumer Service (ACS) URL, of "+
+				"Default IPv4 and of Dual-stack if both are there, or choose Download metadata file if the "+
 				"button is there",
 			"Leave this page of the console open",
-		},
+		),
 		Wants: []Want{{
 			Name:  "acs",
 			Label: "ACS URL, or the metadata file",
@@ -154,6 +150,18 @@ func (c *Center) taskACS() Task {
 			Take:  c.takeACS,
 		}},
 		Proved: func(context.Context) (bool, error) { return len(c.known()) > 0, nil },
+	}
+}
+
+// before is what a person looks at before the identity source changes.
+func (c *Center) before() []string {
+	return []string{
+		"See that the console is in account " + c.Instance.OwnerAccountID + c.inDelegated(),
+		"See that the identity source is not Active Directory: stop here if it is (Ctrl+C), since that change " +
+			"removes assignments and this command does not make it; gatehouse connect undo takes back what the " +
+			"tenant has",
+		"If an external identity provider is in force already, keep its metadata file, and what Actions > Manage " +
+			"authentication shows of it: AWS forgets it with the change, and only with these can you go back to it",
 	}
 }
 
@@ -206,8 +214,10 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 			return c.journal.Begun.proved(now), err
 		}
 	} else {
-		task.Clicks = append(task.Clicks, "Settings > Automatic provisioning > Enable",
-			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now")
+		task.Clicks = append(
+			task.Clicks, clickEnable,
+			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now",
+		)
 		task.Wants = append(task.Wants, c.wantSCIM())
 		if c.Delegated { // it binds nobody else
 			task.Why += " " + ofSCP
@@ -237,8 +247,8 @@ func (c *Center) EnableConfiguration(ctx context.Context, _ adminapi.ChangeInput
 	return c.note(func(j *journal) {
 		j.Trust.Status = adminapi.StatusEnabled
 		j.ProvedAt, j.Begun = time.Now().UTC(), begun{}
-		if !signedIn.IsZero() { // the log may have told minutes later
-			j.ProvedAt = signedIn.UTC()
+		if j.SignedInAt = signedIn.UTC(); !signedIn.IsZero() { // the log may have told minutes later
+			j.ProvedAt = j.SignedInAt
 		}
 		j.Tokenless = c.cfg.Tokenless
 		if c.hand.endpoint.TenantID != "" {
@@ -260,19 +270,25 @@ func (c *Center) takeAllACS(ctx context.Context, value []byte) error {
 	return c.takeACS(ctx, value)
 }
 
+// offered is what the file is called that a person hands over.
+const offered = "entra-for-aws.xml"
+
 func (c *Center) taskChange() Task {
+	var first []string
+	if !c.warned { // where the ACS URL is known, nobody has begun
+		first = c.before()
+	}
 	return Task{
 		Title: "Change the identity source",
 		Why: "From here on people sign in at your tenant, also those of another identity provider that is in force " +
 			"now. Sessions that are open live on.",
 		Link: c.settings(),
-		Clicks: []string{
-			"In the page that is open (or Actions > Change identity source > External identity provider > Next): " +
-				"under IdP SAML metadata, Choose file, and take the prepared file",
-			"Next",
-			"Type ACCEPT, and choose Change identity source",
-		},
-		Offer: &File{Name: "entra-for-aws.xml", Data: c.metadata},
+		Clicks: append(
+			first, "In the page that is open (or Actions > Change identity source > External identity provider > "+
+				"Next): under IdP SAML metadata, Choose file, and take the prepared file",
+			"Next", "Type ACCEPT, and choose Change identity source",
+		),
+		Offer: &File{Name: offered, Data: c.metadata},
 		Copy:  connect.Confirmation,
 	}
 }
@@ -316,6 +332,24 @@ func (c *Center) connected(since time.Time) time.Time {
 // ProveSignIn has a person sign in once through the portal, unless the tenant's log has a sign-in
 // since the identity source was changed. Without a guide it only looks.
 func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err error) {
+	seen, err = c.proveSignIn(ctx)
+	if err == nil && seen.Succeeded > 0 && c.journal.SignedInAt.IsZero() {
+		err = c.note(func(j *journal) { j.SignedInAt = seen.Last.UTC() })
+	}
+	return seen, err
+}
+
+// Unproved is since when the tenant is taken for the identity source because a token works. That is
+// none of its proof where another identity provider had automatic provisioning on before. Zero: a
+// sign-in has proved it.
+func (c *Center) Unproved() time.Time {
+	if t := c.journal.Trust; t == nil || t.Status != adminapi.StatusEnabled || !c.journal.SignedInAt.IsZero() {
+		return time.Time{}
+	}
+	return c.connected(c.journal.ProvedAt)
+}
+
+func (c *Center) proveSignIn(ctx context.Context) (seen connect.SignIns, err error) {
 	if c.witness == nil {
 		return seen, errors.New("nobody can see the tenant's sign-ins")
 	}
@@ -330,8 +364,13 @@ func (c *Center) ProveSignIn(ctx context.Context) (seen connect.SignIns, err err
 		Title: "Sign in once",
 		Why: "The proof that all of it works: AWS sends you to your tenant, and the tenant sends you back. It is " +
 			"read from the tenant's sign-in log, which may be minutes late.",
-		Link:   c.addresses.Portal,
-		Clicks: []string{"Sign in as somebody who is assigned to the application"},
+		Link: c.addresses.Portal,
+		Clicks: []string{
+			"Sign in as somebody who is assigned to the application",
+			"If AWS leads you elsewhere than to your tenant, the identity source was not changed. Do so now: " +
+				"Settings > Actions > Change identity source > External identity provider, with " + offered +
+				", and sign in again",
+		},
 		Proved: func(ctx context.Context) (bool, error) {
 			succeeded, err := look(ctx)
 			if err == nil && !succeeded && seen.Refused != "" {
@@ -367,13 +406,15 @@ func (c *Center) changeBack(ctx context.Context, title, issuer string) error {
 	word.Label = "DONE, when the console says that it has succeeded, or that it is not your tenant"
 	err := c.do(ctx, Task{
 		Title: title,
-		Why: "People sign in at AWS again: old passwords work, and users that SCIM made need one. Users, groups and " +
-			"assignments stay.",
+		Why: "With the Identity Center directory people sign in at AWS again: old passwords work, and users that " +
+			"SCIM made need one. Users, groups and assignments stay.",
 		Link: c.settings(),
 		Clicks: []string{
 			"Identity source tab: Actions > Manage authentication. If the IdP issuer URL is another than " + issuer +
 				", or there is no external identity provider, change nothing and type DONE below",
-			"Actions > Change identity source", "Identity Center directory > Next",
+			"Actions > Change identity source",
+			"Identity Center directory > Next; or, where another identity provider was in force before, External " +
+				"identity provider, with the metadata file of that one",
 			"Type ACCEPT, and choose Change identity source", "Type DONE below",
 		},
 		Copy:   connect.Confirmation,
@@ -385,6 +426,7 @@ func (c *Center) changeBack(ctx context.Context, title, issuer string) error {
 	}
 	return c.note(func(j *journal) {
 		j.Trust, j.ProvedAt = nil, time.Time{}
+		j.SignedInAt = time.Time{}
 		j.Begun, j.TakenBackAt = begun{}, time.Now().UTC()
 		j.Tokenless = false
 	})

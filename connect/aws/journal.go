@@ -22,6 +22,8 @@ type journal struct {
 	Trust *adminapi.Configuration `json:"trust,omitempty"`
 	// ProvedAt is when the change was proved, or when the sign-in was that proved it.
 	ProvedAt time.Time `json:"proved_at,omitzero"`
+	// SignedInAt is when somebody whom AWS had sent signed in since; zero: nobody did.
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
 	// Begun is when a person was first asked to change the identity source.
 	Begun begun `json:"change_begun,omitzero"`
 	// TakenBackAt is when the last connection was: who signed in before proves nothing any more.
@@ -48,8 +50,6 @@ type signing struct {
 	Unproved bool      `json:"unproved,omitempty"` // nobody has signed in with it yet
 }
 
-// pasted notes a token that was brought just now. Beside one in use there was room for it only;
-// when none is, one that an earlier run had generated may be there still.
 // isOf says whether a person brought an address at an endpoint.
 func (j *journal) isOf(endpoint string) bool {
 	at, err := url.Parse(endpoint)
@@ -59,6 +59,8 @@ func (j *journal) isOf(endpoint string) bool {
 	})
 }
 
+// pasted notes a token that was brought just now. Beside one in use there was room for it only;
+// when none is, one that an earlier run had generated may be there still.
 func (j *journal) pasted() {
 	switch {
 	case !j.TokenAt.IsZero():

@@ -173,6 +173,9 @@ const ofSCP = "If the console refuses though you are an administrator, a service
 	"sso-directory:CreateBearerToken to delegated administrators: have it lifted for now, or use the management " +
 	"account."
 
+const clickEnable = "Settings > Automatic provisioning > Enable (if it is on already, of another identity provider: " +
+	"Actions > Manage provisioning, delete a token if there are two, and Generate token)"
+
 // CreateTenant has a person enable automatic provisioning, unless that came with the change of the
 // identity source.
 func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
@@ -184,8 +187,7 @@ func (c *Center) CreateTenant(ctx context.Context) (adminapi.Tenant, error) {
 		Why:   "The tenant writes users and groups to this endpoint, with this token. " + ofSCP,
 		Link:  c.settings(),
 		Clicks: []string{
-			"Settings > Automatic provisioning > Enable (if it is on already: Actions > Manage provisioning, and " +
-				"Generate token)",
+			clickEnable,
 			"Show token, and copy the SCIM endpoint and the access token: AWS shows it only now",
 		},
 		Wants:  []Want{c.wantSCIM()},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -526,12 +527,21 @@ func TestNobodySignsInForNow(t *testing.T) {
 	if err != nil || len(result.Open) != 1 || !strings.Contains(result.Open[0], "nobody has signed in yet") {
 		t.Fatalf("%+v, %v", result.Open, err)
 	}
+	status := func(want connect.Condition, words string) {
+		t.Helper()
+		h, err := connect.ObserveHealth(t.Context(), w.kept(t, 0))
+		if err != nil || h.Condition != want || !strings.Contains(fmt.Sprint(h.Findings), words) {
+			t.Errorf("it is %s, with %+v, %v; want %s", h.Condition, h.Findings, err, want)
+		}
+	}
+	status(connect.Drifted, "the tenant's log has no sign-in since") // another's provisioning may have been on
 	w.late, w.did = false, nil
 	w.patience = 0
 	result, pending, err := w.run(t.Context())
 	if err != nil || pending != 0 || len(result.Open) != 0 || !slices.Equal(w.did, []string{"Sign in once"}) {
 		t.Errorf("the next run: %d steps, %q, %+v, %v", pending, w.did, result.Open, err)
 	}
+	status(connect.Converged, "[]")
 }
 
 // TestTheSignInIsReadBackFromBothSides: CloudTrail may be late, may not be read, and may say that
