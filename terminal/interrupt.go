@@ -112,11 +112,16 @@ func (e Endings) judge(ctx context.Context, x end) error {
 		return x.err
 	}
 	cut := Interrupted{Signal: by, After: e.after(path)}
+	if asked.Load() > 0 {
+		cut.After = nothingChanged
+	}
 	if x.err != nil && !errors.Is(x.err, context.Canceled) {
 		cut.Beside = x.err
 	}
 	return cut
 }
+
+const nothingChanged = "Nothing was changed."
 
 func pathBelow(cmd *cobra.Command) string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
@@ -138,7 +143,7 @@ func (e Endings) after(path string) string {
 		return text
 	}
 	if listed(e.Reading, path[strings.LastIndex(path, " ")+1:]) {
-		return "Nothing was changed."
+		return nothingChanged
 	}
 	return "It may have been done already: look before you do it again."
 }

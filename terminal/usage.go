@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,8 +155,13 @@ func Ask(in io.Reader, out io.Writer, question string) (string, error) {
 // ErrNotConfirmed is the error where somebody has not typed the word that was asked for.
 var ErrNotConfirmed = errors.New("not confirmed; nothing was changed")
 
+// asked is how many words are asked for: whoever is told to end there has changed nothing.
+var asked atomic.Int32
+
 // Confirm asks for a word, and fails with ErrNotConfirmed where another one is typed.
 func Confirm(in io.Reader, out io.Writer, word string) error {
+	asked.Add(1)
+	defer asked.Add(-1)
 	typed, err := Ask(in, out, "Type "+word+" to continue: ")
 	if err == nil && typed != word {
 		err = ErrNotConfirmed

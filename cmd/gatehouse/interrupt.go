@@ -30,7 +30,7 @@ var endings = terminal.Endings{
 		"connect export":     "The folder is as it was.",
 		"rotate certificate": stepsKept,
 		"rotate scim-token":  stepsKept,
-		"rehearse":           "The original is as it was. Run the same command again: it begins anew.",
+		"rehearse":           "The original is as it was. Run the same command again: the copy goes on where it was.",
 		"doctor":             "Nothing was changed but what is said above. Run it again to look anew.",
 		"sync":               "What was written is kept. Run the same command again: it goes on.",
 		"import": "What was imported is kept. Run the same command again with --update: it goes on with the rest, " +
