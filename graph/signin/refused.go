@@ -86,6 +86,9 @@ func remedy(say string) string {
 	case do != "":
 	case strings.Contains(say, "az login"):
 		do = "run az login, then run this again"
+	case strings.Contains(say, "signal: killed"):
+		do = "the Azure CLI did not answer within a minute, and was ended: see what az account get-access-token " +
+			"says, or use another --sign-in"
 	case strings.Contains(say, "Azure CLI not found"):
 		do = "install the Azure CLI, or use another --sign-in"
 	case strings.Contains(say, "a web page"), strings.Contains(say, "the page of a proxy"):

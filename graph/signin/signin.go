@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -57,7 +58,10 @@ func (s Settings) Client(ctx context.Context, using *http.Client, say func(strin
 	if err != nil {
 		return nil, fmt.Errorf("sign in by %s: %w", s.Method, err)
 	}
-	tokens := azureTokens{ctx, credential, graph.Scope(s.GraphURL)}
+	tokens := azureTokens{ctx, credential, graph.Scope(s.GraphURL), 0}
+	if s.Method == AzureCLI {
+		tokens.patience = cliTime
+	}
 	return graph.ClientOf(ctx, s.GraphURL, &named{source: tokens}, using), nil
 }
 
@@ -105,16 +109,27 @@ func (s Settings) credential(using *http.Client, say func(string)) (azcore.Token
 	})
 }
 
+// cliTime is how long the Azure CLI may take. The library waits ten seconds, which az needs alone
+// where a machine is busy or scans each file of it.
+const cliTime = time.Minute //bound:wait the Azure CLI
+
 // azureTokens are the tokens of a credential of the official library.
 type azureTokens struct {
 	ctx        context.Context //nolint:containedctx // oauth2's interface has none
 	credential azcore.TokenCredential
 	scope      string
+	patience   time.Duration // zero: as long as it takes
 }
 
 // Token implements oauth2.TokenSource.
 func (a azureTokens) Token() (*oauth2.Token, error) {
-	t, err := a.credential.GetToken(a.ctx, policy.TokenRequestOptions{Scopes: []string{a.scope}})
+	ctx := a.ctx
+	if a.patience > 0 {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, a.patience)
+		defer cancel()
+	}
+	t, err := a.credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{a.scope}})
 	if err != nil {
 		return nil, err
 	}
