@@ -88,8 +88,8 @@ func (p *Plan) plan() {
 		"an active certificate exists", "create one for three years and make it active", p.addCertificate,
 	)
 	add(
-		haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("are assigned"),
-		p.groupsText("will be assigned"), p.assignGroups,
+		haveApp && len(s.Unassigned) == 0, "Assigned groups", p.groupsText("%d {group is|groups are} assigned"),
+		p.groupsText("%d {group|groups} will be assigned"), p.assignGroups,
 	)
 	p.writerStep(add)
 	trusted := s.Configuration.ConfigurationID != ""
@@ -153,11 +153,11 @@ func scopeName(all bool) string {
 	return "assigned users and groups"
 }
 
-func (p *Plan) groupsText(verb string) string {
+func (p *Plan) groupsText(format string) string {
 	if len(p.cfg.Groups) == 0 {
 		return "no groups named"
 	}
-	return names.Counted("%d {group|groups} %s", len(p.cfg.Groups), verb)
+	return names.Counted(format, len(p.cfg.Groups))
 }
 
 func (p *Plan) samlDone() bool {

@@ -73,7 +73,7 @@ func (p *Plan) printPeople(out io.Writer) {
 		}
 	}
 	if n := len(p.People.Administrators); n > 0 {
-		fmt.Fprintf(out, "  %d of them have AdministratorAccess in AWS accounts:\n", n)
+		fmt.Fprint(out, names.Counted("  of those who stop, %d {has|have} AdministratorAccess in AWS accounts:\n", n))
 	}
 	for _, f := range p.People.Administrators {
 		fmt.Fprintf(out, "         %s in %s\n", oneLine(f.UserName), oneLine(someOf(f.Accounts)))
