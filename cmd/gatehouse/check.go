@@ -21,9 +21,9 @@ import (
 // inspection looks at the data of one half.
 type inspection struct {
 	name, command, long string
-	// look returns a line for each problem.
+	// look tells how many rows it has seen so far, and then of how many lines of the log each time.
 	look func(
-		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(rows int),
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, rows, lines func(int),
 	) (inspected, error)
 }
 
@@ -41,20 +41,20 @@ that names and addresses are unique, that memberships and sessions belong to use
 that exist, that the master key opens the sealed secrets, and that no line of the audit log was
 changed or is missing. It changes nothing. The exit code is 1 if something is wrong.`,
 	look: func(
-		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(int),
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, rows, lines func(int),
 	) (found inspected, err error) {
 		s, err := d.beside(ctx)
 		if err != nil {
 			return found, err
 		}
-		found.problems, err = s.Check(ctx, progress)
+		found.problems, err = s.Check(ctx, rows)
 		if err == nil {
 			var more []string
 			more, err = center.CheckSealed(ctx, s, key)
 			found.problems = append(found.problems, more...)
 		}
 		if err == nil {
-			found.log, err = center.CheckEvents(ctx, s, key, known, progress)
+			found.log, err = center.CheckEvents(ctx, s, key, known, lines)
 		}
 		return found, errors.Join(err, s.Close())
 	},
@@ -68,7 +68,7 @@ that members belong to groups that exist, that the master key opens the sealed s
 line of the audit log was changed or is missing. It changes nothing. The exit code is 1 if something
 is wrong.`,
 	look: func(
-		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, progress func(int),
+		ctx context.Context, d *dataFlags, key authn.MasterKey, known chain.Known, rows, lines func(int),
 	) (found inspected, err error) {
 		s, err := tenantstore.OpenBeside(ctx, d.folder().DSN(datafolder.Tenant))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +77,7 @@ is wrong.`,
 		if err != nil {
 			return found, err
 		}
-		found.problems, err = s.Check(ctx, progress)
+		found.problems, err = s.Check(ctx, rows)
 		if err == nil {
 			err = s.View(ctx, func(r tenant.Reader) error {
 				o, err := r.Organization()
@@ -91,7 +91,7 @@ is wrong.`,
 			})
 		}
 		if err == nil {
-			found.log, err = tenant.CheckEvents(ctx, s, key, known, progress)
+			found.log, err = tenant.CheckEvents(ctx, s, key, known, lines)
 		}
 		return found, errors.Join(err, s.Close())
 	},
@@ -115,7 +115,7 @@ func (w *world) checkCommand(i inspection) *cobra.Command {
 			found, err := i.look(cmd.Context(), d, d.masterKey(w.env), known, func(rows int) {
 				bar.Add(rows - seen)
 				seen = rows
-			})
+			}, bar.Add)
 			bar.Finish()
 			if err != nil {
 				return fmt.Errorf("check: %w", err)

@@ -15,10 +15,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/scim"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
+
+// rowsOf are how many rows of a center's data are looked at.
+func rowsOf(t *testing.T, folder string) (rows int) {
+	t.Helper()
+	s, err := store.OpenBeside(t.Context(), filepath.Join(folder, datafolder.Center))
+	if err == nil {
+		_, err = s.Check(t.Context(), func(n int) { rows = n })
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
 
 // TestDataIsBackedUpRestoredExportedImportedAndChecked works on a center's data by the commands,
 // while its server runs.
@@ -78,7 +93,10 @@ func TestDataIsBackedUpRestoredExportedImportedAndChecked(t *testing.T) {
 
 	bad("--force", "restore", backup, "--data", data)
 	good("restore", backup, "--data", data, "--force")
-	good("check", "--data", data)
+	if out, rows := good("check", "--data", data, "--json"), rowsOf(t, data); rows < 29 ||
+		!strings.Contains(out, fmt.Sprintf(`"rows":%d}`, rows)) {
+		t.Errorf("the check of %d rows: %s", rows, out)
+	}
 	if strings.Contains(good("export", "--data", data), late["id"].(string)) {
 		t.Error("who was made after the backup is there after the restore")
 	}
