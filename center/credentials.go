@@ -142,7 +142,7 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 		if request.SessionName != "" {
 			by.Name = request.SessionName
 		}
-		if err == nil && !c.now().Before(request.until) {
+		if err == nil && request.session.over(c.now()) {
 			err = &refusal.Error{Code: SessionInvalid}
 		}
 		if err == nil {
@@ -159,8 +159,8 @@ func (c *Center) federate(ctx context.Context, by audit.Actor, choice RoleChoice
 // sessionRole is what a session may open, until it ends. Brokers only read it.
 type sessionRole struct {
 	RoleRequest
-	until  time.Time
-	opened time.Time // until when it is known that the user has opened the role
+	session Session
+	opened  time.Time // until when it is known that the user has opened the role
 }
 
 // chosenRole is a role that a user has, by a permission set's name or by a role's ARN, or ErrNoRow.
@@ -183,7 +183,7 @@ func (c *Center) roleRequest(r Reader, choice RoleChoice) (request sessionRole, 
 	if err != nil {
 		return request, err
 	}
-	request.until = s.ExpiresAt
+	request.session = s
 	u, err := s.user(r)
 	request.UserID, request.SessionName = u.ID, u.UserName
 	request.RolesSince = u.RolesSince

@@ -3,6 +3,7 @@ package center_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,12 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 			*clock = clock.Add(2 * time.Hour)
 			return nil
 		}, center.SessionInvalid},
+		"opened by a clock that was ahead, and nothing written": {func(
+			_ *center.Center, _ center.Assignment, _ center.UserID, _ center.Group, clock *time.Time,
+		) error {
+			*clock = clock.Add(-48 * time.Hour)
+			return nil
+		}, center.SessionInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +103,7 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 						Digest:    choice.Session,
 						Kind:      center.PortalSession,
 						UserID:    u.ID,
+						CreatedAt: clock,
 						ExpiresAt: clock.Add(time.Hour),
 					}),
 				)
@@ -131,13 +139,14 @@ func TestWhatEndsAccessEndsItAtOnce(t *testing.T) {
 					}
 				})
 			}
-			if name == "the session over, and nothing written" { // the clock is not for many
+			still := strings.HasSuffix(name, "nothing written")
+			if still { // the clock is not for many
 				close(stop)
 				others.Wait()
 			}
 			err := c.end(world, a, u.ID, g, &clock)
 			got := open()
-			if name != "the session over, and nothing written" {
+			if !still {
 				close(stop)
 				others.Wait()
 			}
