@@ -275,3 +275,35 @@ func TestWhatGoesWrongAtAnIdentityStore(t *testing.T) {
 		t.Errorf("without the permission to write: %v", err)
 	}
 }
+
+// TestALeaverOfATimeToComeIsDeletedInTime: by a clock that was ahead when somebody left, the month
+// until the deletion would begin in a year.
+func TestALeaverOfATimeToComeIsDeletedInTime(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), serveStore(t)
+	store, err := to.open(center.RoleAdministrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := between(from, target{}, newTenant(t, t.TempDir()))
+	config.Store, config.LeaverGrace = store, LeaverGrace
+	right := time.Now()
+	now := right
+	config.State.Now = func() time.Time { return now }
+	cycle(t, config, false)
+	now = right.AddDate(1, 0, 0)
+	_, err = from.UpdateUser(ctx, tenanttest.Actor, "u1", func(u *tenant.User) { u.Enabled = false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cycle(t, config, false)
+	for _, step := range []struct {
+		after   time.Duration
+		deleted int
+	}{{0, 0}, {LeaverGrace - time.Hour, 0}, {LeaverGrace + time.Hour, 1}} {
+		now = right.Add(step.after)
+		if r := cycle(t, config, false); r.Deleted != step.deleted {
+			t.Errorf("after %s: %+v", step.after, r)
+		}
+	}
+}

@@ -308,7 +308,7 @@ func (c *cycle) findOwn(
 	return nil, refused
 }
 
-// skew is by how much the clock of a target may be behind.
+// skew is by how much the clock of a target, or of another node, may differ.
 const skew = 5 * time.Minute //bound:none of a comparison
 
 // madeSince says whether the target has an object only since requests are in doubt.

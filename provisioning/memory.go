@@ -29,6 +29,9 @@ type Link struct {
 	Counted  bool              // it was let through to be disabled or deleted, and is not yet
 }
 
+// LeftAhead says whether a user has left by a clock that was ahead: nobody knows when that was.
+func (l Link) LeftAhead(now time.Time) bool { return l.Left.Sub(now) > skew }
+
 // Memory remembers between cycles. What it has returned from must survive a crash: what was begun,
 // and may have been sent, is found out afterwards.
 type Memory interface {

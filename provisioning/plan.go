@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
@@ -239,8 +240,12 @@ func (c *cycle) stays(link Link) bool {
 }
 
 // planLeaving ends the memberships of a user at a target that cannot be told that somebody is
-// disabled, and deletes the user when the grace is over.
+// disabled, and deletes the user when the grace is over. Who has left in a time to come, by a clock
+// that was ahead, leaves now.
 func (c *cycle) planLeaving(link Link) step {
+	if link.LeftAhead(c.Now()) {
+		link.Left = time.Time{}
+	}
 	end := link.Left.Add(c.LeaverGrace)
 	over := c.LeaverGrace == 0 || (!link.Left.IsZero() && !c.Now().Before(end))
 	switch {

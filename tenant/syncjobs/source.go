@@ -321,12 +321,13 @@ func (m memory) Failed(ctx context.Context) (list []provisioning.Failing, err er
 		links, err := r.FailedLinks(m.job)
 		now := m.tenant.Now()
 		for _, l := range links {
-			at := l.RetryAt
-			if l.Left.IsZero() && at.Sub(now) > provisioning.LongestPause(l.Tries, l.Asked)+tenant.ClockSlack {
+			at, link := l.RetryAt, remembered(l)
+			waits := at.Sub(now) > provisioning.LongestPause(l.Tries, l.Asked)+tenant.ClockSlack
+			if graced := !l.Left.IsZero() && l.Failure == ""; link.LeftAhead(now) || waits && !graced {
 				at = now // it was noted by a clock that was set back since
 			}
 			list = append(list, provisioning.Failing{
-				Ref: refOf(l), RetryAt: at, Now: m.retry.takes(l, now), Early: remembered(l).MayBeEarly(),
+				Ref: link.Ref, RetryAt: at, Now: m.retry.takes(l, now), Early: link.MayBeEarly(),
 				Counted: l.Counted, Wants: l.Wants,
 			})
 		}
