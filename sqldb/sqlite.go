@@ -49,11 +49,12 @@ type sqliteDB struct {
 	full      bool      // the disk was full
 	relieved  time.Time // when the log was last folded because of that
 	freeSpace func(folder string) (int64, error)
-	committed chan batch    // groups that wait for the log to be synced
-	idle      chan struct{} // says that none is being synced
-	syncLog   func() error  // syncFileLog; tests put others in its place
-	log       *os.File      // the write-ahead log, to sync it
-	unsynced  atomic.Bool   // a sync failed
+	committed chan batch                     // groups that wait for the log to be synced
+	idle      chan struct{}                  // says that none is being synced
+	syncLog   func() error                   // syncFileLog; tests put others in its place
+	log       *os.File                       // the write-ahead log, to sync it
+	stands    [2]atomic.Pointer[os.FileInfo] // the file and its log, as they were opened; nil: not yet
+	unsynced  atomic.Bool                    // a sync failed
 
 	folder sync.WaitGroup // the goroutine that folds
 	fold   chan struct{}  // asks for the write-ahead log to be folded back into the file
@@ -111,6 +112,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 	if d.writer, err = d.open(writerCache); err != nil {
 		return nil, err
 	}
+	d.stand(0)
 	if err := errors.Join(
 		d.writer.pragma("wal_autocheckpoint = 0"), d.writer.pragma(fmt.Sprintf("journal_size_limit = %d", keptLog)),
 	); err != nil {
@@ -264,6 +266,9 @@ func (d *sqliteDB) view(ctx context.Context, fn func(Tx) error) error {
 	}
 	defer func() { d.readers.putBack(c) }()
 	if c == nil {
+		if err = d.inPlace(); err != nil {
+			return err
+		}
 		if c, err = d.open(readerCache); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

@@ -66,6 +66,7 @@ func (d *sqliteDB) syncFileLog() (err error) {
 		if d.log, err = os.OpenFile(d.path+"-wal", os.O_RDWR, 0); err != nil {
 			return err
 		}
+		d.stand(1)
 	}
 	return syncData(d.log)
 }

@@ -87,7 +87,10 @@ func (d *sqliteDB) write() {
 // again, each behind a savepoint.
 func (d *sqliteDB) commitGroup(first *job) {
 	group := []*job{first}
-	err := d.mend()
+	err := d.inPlace()
+	if err == nil {
+		err = d.mend()
+	}
 	if err == nil {
 		err = d.writer.run("BEGIN IMMEDIATE")
 	}
