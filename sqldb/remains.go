@@ -41,12 +41,25 @@ func Remains(path string) (found []string, err error) {
 		if !ours || suffix == "" {
 			continue
 		}
+		if !gone && suffix == "-journal" && isBlank(e) {
+			continue
+		}
 		left := strings.HasPrefix(suffix, keptSuffix) || strings.HasPrefix(suffix, copySuffix)
 		if left || slices.Contains(besideSuffixes, suffix) || (gone && suffix == lockSuffix) {
 			found = append(found, e.Name())
 		}
 	}
 	return found, nil
+}
+
+// journalHeader is how long a journal is at most that has no page.
+const journalHeader = 512 //bound:none a format
+
+// isBlank says whether a journal has no page of a database, which SQLite would put back: beside an
+// empty file it is that of a first start which has died.
+func isBlank(journal fs.DirEntry) bool {
+	info, err := journal.Info()
+	return err == nil && info.Mode().IsRegular() && info.Size() <= journalHeader
 }
 
 // checkRemains refuses to make a database at path where there was one.
