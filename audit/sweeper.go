@@ -24,6 +24,9 @@ const (
 	mostBetween = 2 * SweepEach //bound:none of what is measured
 )
 
+// behind is by how much a clock that is behind what is known at a start is told of.
+const behind = time.Hour //bound:none of a comparison
+
 // SweepEach is how often a half removes what is too old, and asks a Sweeper before.
 const SweepEach = 10 * time.Minute //bound:none how often, not how much
 
@@ -201,6 +204,9 @@ func (s *Sweeper) Looked(ctx context.Context, log *slog.Logger, r Ruling) {
 	case r.Doubted && !first && !s.last.Doubted:
 		log.WarnContext(ctx, "the clock has gone ahead by more than a day at once, or the machine was asleep: for a "+
 			"day nothing is removed because of its age", "known", r.known, "clock", r.now)
+	case first && r.known.Sub(r.now) > behind:
+		log.WarnContext(ctx, "the clock is behind the last time that is known here, or was ahead then: if it is wrong "+
+			"now, what has expired since is good again", "known", r.known, "clock", r.now)
 	case r.Doubted && first:
 		log.WarnContext(ctx, "the newest event is old, or the clock is wrong: for a day nothing is removed "+
 			"because of its age", "known", r.known, "clock", r.now)

@@ -157,6 +157,9 @@ func TestAClockIsNotDoubted(t *testing.T) {
 		if s.look(started(), 0, newest, DefaultRetention).Doubted {
 			t.Error("a clock is doubted that went back")
 		}
+		if strings.Count(s.said.String(), "the clock is behind") != 1 {
+			t.Errorf("nobody says so, or twice: %s", &s.said)
+		}
 		node = started() // on a machine that does not know the time until somebody tells it
 		for _, ahead := range []time.Duration{-50 * 365 * day, 5 * hour} {
 			if s.look(node, ahead, newest, DefaultRetention).Doubted || node.Doubts(time.Now()) {

@@ -43,6 +43,7 @@ type Health struct {
 	Token string
 
 	ending atomic.Bool
+	clock  atomic.Pointer[Clock] // of this machine; nil: the program does not serve yet
 
 	mu      sync.Mutex
 	found   map[string]error
@@ -87,7 +88,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, told bool) {
 	found := h.check(r.Context())
 	status, text := http.StatusOK, "ready\n"
 	for _, err := range found {
-		if err != nil {
+		if !fine(err) {
 			status, text = http.StatusServiceUnavailable, "not ready\n"
 			w.Header().Set("Retry-After", "1")
 			break
@@ -106,8 +107,8 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, told bool) {
 	}
 	checks := []check{}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		c := check{Name: name, OK: found[name] == nil}
-		if !c.OK {
+		c := check{Name: name, OK: fine(found[name])}
+		if found[name] != nil {
 			c.Reason = found[name].Error()
 		}
 		checks = append(checks, c)
@@ -115,6 +116,12 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request, told bool) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"ready": status == http.StatusOK, "checks": checks})
+}
+
+// fine says that nothing is wrong, or nothing that keeps a program from serving.
+func fine(err error) bool {
+	var note Note
+	return err == nil || errors.As(err, &note)
 }
 
 // knows says whether somebody shows the token.
@@ -171,11 +178,25 @@ func (h *Health) check(ctx context.Context) map[string]error {
 
 func (h *Health) look(ctx context.Context, done chan struct{}) {
 	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
-	found := h.Look(bounded)
+	found := h.lookAt(bounded, h.clock.Load())
 	cancel()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.found, h.at = found, time.Now()
 	h.looking = nil
 	close(done)
+}
+
+// lookAt is what Look finds, with the clock. While that is not set, nothing else is looked at.
+func (h *Health) lookAt(ctx context.Context, clock *Clock) map[string]error {
+	if clock == nil {
+		return h.Look(ctx)
+	}
+	err := clock.Check()
+	found := map[string]error{}
+	if fine(err) {
+		maps.Copy(found, h.Look(ctx))
+	}
+	found["clock"] = err
+	return found
 }

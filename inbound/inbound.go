@@ -67,6 +67,11 @@ func (l *Listener) Serve(ctx context.Context, s Service) error {
 	handler := s.Handler
 	if s.Health != nil {
 		handler = s.Health.Before(handler, s.Proxied)
+		clock := &Clock{}
+		s.Health.clock.Store(clock)
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go clock.Watch(watching, s.Log)
 	}
 	var ending atomic.Bool
 	server := &http.Server{

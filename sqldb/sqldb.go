@@ -53,6 +53,7 @@ type DB struct {
 	shared bool
 	newest int64 // schema that this release knows
 	watch  func(ctx context.Context, kind string) Witness
+	while  func() error // fails while nothing is to be read or written; nil: never
 }
 
 // engine is what stands behind a DB.
@@ -90,7 +91,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 	if err != nil {
 		return nil, err
 	}
-	return &DB{engine: e, shared: shared, newest: known, watch: o.watch}, nil
+	return &DB{engine: e, shared: shared, newest: known, watch: o.watch, while: o.while}, nil
 }
 
 // Option changes how Open opens.
@@ -101,6 +102,7 @@ type options struct {
 	told     bool
 	patience time.Duration
 	watch    func(ctx context.Context, kind string) Witness
+	while    func() error
 }
 
 // Tell lets Open say, in sentences, what it waits for and what an administrator should know. It
@@ -109,6 +111,21 @@ func Tell(tell func(string)) Option { return func(o *options) { o.tell, o.told =
 
 // Patience sets how long a request waits for a PostgreSQL server that ends its connections.
 func Patience(d time.Duration) Option { return func(o *options) { o.patience = d } }
+
+// While has View, Get and Update fail with ErrUnavailable while set fails, such as by a clock that
+// is wrong.
+func While(set func() error) Option { return func(o *options) { o.while = set } }
+
+// unless says why nothing is to be read or written at the moment.
+func (d *DB) unless() error {
+	if d.while == nil {
+		return nil
+	}
+	if err := d.while(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
 
 // IsPostgres says whether dsn names a PostgreSQL database rather than a file.
 func IsPostgres(dsn string) bool {
@@ -121,6 +138,9 @@ func (d *DB) Shared() bool { return d.shared }
 
 // View runs fn on one consistent snapshot. fn may run more than once on PostgreSQL.
 func (d *DB) View(ctx context.Context, fn func(Tx) error) error {
+	if err := d.unless(); err != nil {
+		return err
+	}
 	if d.watch != nil {
 		return d.watched(ctx, "view", d.view, fn)
 	}
@@ -129,6 +149,9 @@ func (d *DB) View(ctx context.Context, fn func(Tx) error) error {
 
 // Get is View for an fn that runs one statement, which is always consistent.
 func (d *DB) Get(ctx context.Context, fn func(Tx) error) error {
+	if err := d.unless(); err != nil {
+		return err
+	}
 	if d.watch != nil {
 		return d.watched(ctx, "get", d.get, fn)
 	}
@@ -138,6 +161,9 @@ func (d *DB) Get(ctx context.Context, fn func(Tx) error) error {
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
 // run more than once and must have no effect but on its Tx. When fn fails nothing of it remains.
 func (d *DB) Update(ctx context.Context, fn func(Tx) error) error {
+	if err := d.unless(); err != nil {
+		return err
+	}
 	if d.watch != nil {
 		return d.watched(ctx, "update", d.update, fn)
 	}

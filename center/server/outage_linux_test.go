@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/center/server"
 	"github.com/gatehouse-id/gatehouse/center/ssoadmin"
 	"github.com/gatehouse-id/gatehouse/center/store"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/web/webtest"
 )
@@ -52,10 +54,10 @@ const (
 	awsRoute  = "POST aws "
 )
 
-func newEverywhere(t *testing.T, dsn string) *everywhere {
+func newEverywhere(t *testing.T, dsn string, choices ...sqldb.Option) *everywhere {
 	t.Helper()
 	ctx := t.Context()
-	s, err := store.Open(ctx, dsn)
+	s, err := store.Open(ctx, dsn, choices...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,25 +378,48 @@ var withoutDatabase = map[string]int{
 	"GET /{instance}/.well-known/openid-configuration": http.StatusOK,
 }
 
+// saysLater asks every route that there is, while none has a database.
+func (e *everywhere) saysLater() {
+	e.t.Helper()
+	for _, route := range e.routes {
+		a := e.Call(e.t, route)
+		if status, none := withoutDatabase[strings.Replace(route, e.center.InstanceID(), "{instance}", 1)]; none {
+			if a.Status != status {
+				e.t.Errorf("%s: %d, want %d, since it needs no database", route, a.Status, status)
+			}
+		} else if wrong := a.Later(route, words(route)); wrong != "" {
+			e.t.Errorf("%s: %s: %d %s", route, wrong, a.Status, a.Body)
+		}
+	}
+}
+
 // TestEveryRouteSaysThatTheDatabaseIsGone stops PostgreSQL under a center that serves, and asks
 // every route that there is.
 func TestEveryRouteSaysThatTheDatabaseIsGone(t *testing.T) {
 	postgres := sqldbtest.NewServer(t)
 	e := newEverywhere(t, postgres.URL())
 	postgres.Stop(t)
-	for _, route := range e.routes {
-		a := e.Call(t, route)
-		if status, none := withoutDatabase[strings.Replace(route, e.center.InstanceID(), "{instance}", 1)]; none {
-			if a.Status != status {
-				t.Errorf("%s: %d, want %d, since it needs no database", route, a.Status, status)
-			}
-		} else if wrong := a.Later(route, words(route)); wrong != "" {
-			t.Errorf("%s: %s: %d %s", route, wrong, a.Status, a.Body)
-		}
-	}
+	e.saysLater()
 	postgres.Start(t)
 	if a := e.Call(t, "GET /start"); a.Status != http.StatusOK {
 		t.Errorf("the database is back, and the session is open: %d %s", a.Status, a.Body)
+	}
+}
+
+// TestEveryRouteWaitsForTheClock: the machine's falls to a time before any while the center serves.
+func TestEveryRouteWaitsForTheClock(t *testing.T) {
+	var unset atomic.Bool
+	e := newEverywhere(t, filepath.Join(t.TempDir(), "center.db"), sqldb.While(func() error {
+		if unset.Load() {
+			return errors.New("the clock says 1970")
+		}
+		return nil
+	}))
+	unset.Store(true)
+	e.saysLater()
+	unset.Store(false)
+	if a := e.Call(t, "GET /start"); a.Status != http.StatusOK {
+		t.Errorf("the clock is back, and the session is open: %d %s", a.Status, a.Body)
 	}
 }
 

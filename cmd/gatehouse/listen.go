@@ -301,6 +301,12 @@ func (h *half) masterKey(env func(string) (string, bool)) authn.MasterKey {
 	return h.folder().MasterKey(text)
 }
 
+// openOptions are those with which a half opens its database.
+func (h *half) openOptions(ctx context.Context) []sqldb.Option {
+	tell := sqldb.Tell(func(text string) { h.log.WarnContext(ctx, text) })
+	return []sqldb.Option{tell, observe.Transactions(h.trace), sqldb.While(inbound.ClockSet)}
+}
+
 // makeFolder makes the data folder, and warns where others can read it.
 func (h *half) makeFolder() error {
 	if err := h.folder().Make(); err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/outbound"
-	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/telemetry"
 	"github.com/gatehouse-id/gatehouse/terminal"
 )
@@ -163,8 +162,7 @@ func openCenter(
 	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
 		return nil, err
 	}
-	tell := sqldb.Tell(func(text string) { h.log.WarnContext(ctx, text) })
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), tell, observe.Transactions(h.trace))
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), h.openOptions(ctx)...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/observe"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/outbound"
-	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/telemetry"
 	"github.com/gatehouse-id/gatehouse/telemetry/tracing"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -200,8 +199,7 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
 		return nil, err
 	}
-	tell := sqldb.Tell(func(text string) { h.log.WarnContext(ctx, text) })
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), tell, observe.Transactions(h.trace))
+	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), h.openOptions(ctx)...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -9,10 +10,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
 	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
@@ -26,9 +29,9 @@ type everywhere struct {
 	routes []string
 }
 
-func newEverywhere(t *testing.T, dsn string) *everywhere {
+func newEverywhere(t *testing.T, dsn string, choices ...sqldb.Option) *everywhere {
 	t.Helper()
-	e := &everywhere{house: newHouse(t, dsn)}
+	e := &everywhere{house: newHouse(t, dsn, choices...)}
 	mux := http.NewServeMux()
 	server.Mount(mux, e.Tenant, server.Config{Jobs: syncjobs.New(e.Tenant, e.Log, http.DefaultClient)})
 	e.routes = webtest.Routes(t, mux)
@@ -180,6 +183,31 @@ func TestEveryRouteSaysThatTheDatabaseIsGone(t *testing.T) {
 	e := newEverywhere(t, postgres.URL())
 	none := e.withoutDatabase()
 	postgres.Stop(t)
+	e.saysLater(none)
+	postgres.Start(t)
+	e.serves()
+}
+
+// TestEveryRouteWaitsForTheClock: the machine's falls to a time before any while the tenant serves.
+func TestEveryRouteWaitsForTheClock(t *testing.T) {
+	var unset atomic.Bool
+	e := newEverywhere(t, filepath.Join(t.TempDir(), "tenant.db"), sqldb.While(func() error {
+		if unset.Load() {
+			return errors.New("the clock says 1970")
+		}
+		return nil
+	}))
+	none := e.withoutDatabase()
+	unset.Store(true)
+	e.saysLater(none)
+	unset.Store(false)
+	e.serves()
+}
+
+// saysLater asks every route that there is, while none has a database.
+func (e *everywhere) saysLater(none map[string]int) {
+	t := e.t
+	t.Helper()
 	for _, route := range e.routes {
 		a := e.Call(t, route)
 		if status, without := none[route]; without {
@@ -190,8 +218,6 @@ func TestEveryRouteSaysThatTheDatabaseIsGone(t *testing.T) {
 			t.Errorf("%s: %s: %d %s", route, wrong, a.Status, a.Body)
 		}
 	}
-	postgres.Start(t)
-	e.serves()
 }
 
 // TestNoRouteBlamesTheClient asks every route while a part of the database works: connections are

@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/saml"
+	"github.com/gatehouse-id/gatehouse/sqldb"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
@@ -51,10 +52,10 @@ type house struct {
 	waiting string // a device code that nobody has allowed yet
 }
 
-func newHouse(t *testing.T, dsn string) *house {
+func newHouse(t *testing.T, dsn string, choices ...sqldb.Option) *house {
 	t.Helper()
 	ctx := context.Background()
-	s, err := store.Open(ctx, dsn)
+	s, err := store.Open(ctx, dsn, choices...)
 	if err != nil {
 		t.Fatal(err)
 	}
