@@ -6,8 +6,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -61,6 +63,28 @@ var fates = map[string]fate{
 	"57P05": lost,       // idle for too long
 	"58":    trouble,    // system error: input and output
 	"3D000": trouble,    // the database is not there: it is being restored
+}
+
+// outOfOrder are failures of a server that is not in order until somebody mends it. They refuse a
+// transaction like a mistake of ours, since they may be of one statement alone; whoever asked is
+// told to come back.
+var outOfOrder = []string{
+	"42501", // no rights to a table: they are being changed
+	"42P01", // a table is not there: it is being restored
+	"XX001", // damaged data
+	"XX002", // a damaged index
+}
+
+// mended marks what passes once the server is in order again.
+func mended(err error) error {
+	if err == nil {
+		return nil
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && slices.Contains(outOfOrder, pg.Code) && !errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }
 
 func fateOfCode(pg *pgconn.PgError) fate {

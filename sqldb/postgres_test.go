@@ -96,6 +96,44 @@ func TestWhatFailuresMean(t *testing.T) {
 	}
 }
 
+// TestAServerThatIsNotInOrder: somebody restores a table, or changes the rights to it. Who asks is
+// told to come back, and does so with success.
+func TestAServerThatIsNotInOrder(t *testing.T) {
+	db := patient(t, sqldbtest.Postgres(t))
+	rename := func(from, to string) {
+		t.Helper()
+		if err := db.Update(t.Context(), func(tx Tx) error {
+			return tx.Do(`ALTER TABLE ` + from + ` RENAME TO ` + to)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(t Tx) error {
+		_, err := t.Count(`SELECT COUNT(*) FROM notes`)
+		return err
+	}
+	rename("notes", "notes_before")
+	for kind, err := range map[string]error{
+		"view": db.View(t.Context(), count), "get": db.Get(t.Context(), count), "update": note(db, "a"),
+	} {
+		if !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	rename("notes_before", "notes")
+	if err := errors.Join(db.View(t.Context(), count), note(db, "a")); err != nil {
+		t.Error(err)
+	}
+	for _, code := range []string{"42501", "XX001", "XX002"} {
+		if err := mended(fmt.Errorf("do: %w", &pgconn.PgError{Code: code})); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	if err := mended(&pgconn.PgError{Code: "42601"}); errors.Is(err, ErrUnavailable) {
+		t.Errorf("a mistake of ours is %v", err)
+	}
+}
+
 // TestTheURLDecides: the pool, and which of several servers is written to.
 func TestTheURLDecides(t *testing.T) {
 	for _, c := range []struct {

@@ -142,7 +142,7 @@ func (r *Restoration) prepare(ctx context.Context, fresh string) error {
 
 // notRestorable keeps apart what is wrong with the copy from what is wrong with the disk.
 func notRestorable(err error) error {
-	if errors.Is(sqliteError(err), ErrUnavailable) || errors.Is(err, context.Canceled) {
+	if !isDamaged(err) && errors.Is(sqliteError(err), ErrUnavailable) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", errNoBackup, err)

@@ -142,9 +142,9 @@ func (d *DB) View(ctx context.Context, fn func(Tx) error) error {
 		return err
 	}
 	if d.watch != nil {
-		return d.watched(ctx, "view", d.view, fn)
+		return mended(d.watched(ctx, "view", d.view, fn))
 	}
-	return d.view(ctx, fn)
+	return mended(d.view(ctx, fn))
 }
 
 // Get is View for an fn that runs one statement, which is always consistent.
@@ -153,9 +153,9 @@ func (d *DB) Get(ctx context.Context, fn func(Tx) error) error {
 		return err
 	}
 	if d.watch != nil {
-		return d.watched(ctx, "get", d.get, fn)
+		return mended(d.watched(ctx, "get", d.get, fn))
 	}
-	return d.get(ctx, fn)
+	return mended(d.get(ctx, fn))
 }
 
 // Update runs fn in a serializable transaction, which is durable when Update returns nil. fn may
@@ -165,9 +165,9 @@ func (d *DB) Update(ctx context.Context, fn func(Tx) error) error {
 		return err
 	}
 	if d.watch != nil {
-		return d.watched(ctx, "update", d.update, fn)
+		return mended(d.watched(ctx, "update", d.update, fn))
 	}
-	return d.update(ctx, fn)
+	return mended(d.update(ctx, fn))
 }
 
 // Check looks for damage of the database itself and says what it found, one line each; none is

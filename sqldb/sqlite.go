@@ -504,13 +504,16 @@ func (r sqliteRow) Scan(dest ...any) error {
 	return nil
 }
 
-// sqliteError marks the failures that are the disk's, not the request's.
+// sqliteError marks the failures that are the disk's, not the request's. A damaged database is one
+// until somebody restores it.
 func sqliteError(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch sqlite.ErrCode(err).ToPrimary() {
-	case sqlite.ResultFull,
+	case sqlite.ResultCorrupt,
+		sqlite.ResultNotADB,
+		sqlite.ResultFull,
 		sqlite.ResultIOErr,
 		sqlite.ResultCantOpen,
 		sqlite.ResultReadOnly,
@@ -519,6 +522,12 @@ func sqliteError(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
+}
+
+// isDamaged says that what a file has is no database, or no whole one.
+func isDamaged(err error) bool {
+	code := sqlite.ErrCode(err).ToPrimary()
+	return code == sqlite.ResultCorrupt || code == sqlite.ResultNotADB
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }

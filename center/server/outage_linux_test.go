@@ -424,7 +424,8 @@ func TestEveryRouteWaitsForTheClock(t *testing.T) {
 }
 
 // TestNoRouteBlamesTheClient asks every route while a part of the database works: connections are
-// cut before each request, it is read-only, the disk takes no writes, the disk answers with errors.
+// cut before each request, it is read-only, the disk takes no writes, or answers with
+// errors, or with other bytes.
 // What a healthy center answers is right, and so is to ask to come back later.
 func TestNoRouteBlamesTheClient(t *testing.T) {
 	well := newEverywhere(t, filepath.Join(t.TempDir(), "center.db"))
@@ -489,6 +490,11 @@ func TestNoRouteBlamesTheClient(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "center.db")
 		e := newEverywhere(t, file)
 		walk(t, e, func() {}, sqldbtest.RefuseWrites(t, file))
+	})
+	t.Run("the database is damaged", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "center.db")
+		e := newEverywhere(t, file)
+		walk(t, e, func() {}, sqldbtest.DamageDisk(t, file))
 	})
 }
 

@@ -29,6 +29,26 @@ func RefuseWrites(t testing.TB, path string) (mend func()) {
 	return instead(t, path, func(file string) (int, error) { return unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 }
 
+// DamageDisk has every read of an SQLite database that this process has open find other bytes than
+// were written, until mend is called.
+func DamageDisk(t testing.TB, path string) (mend func()) {
+	t.Helper()
+	return instead(t, path, func(file string) (int, error) {
+		content, err := os.ReadFile(file) // #nosec G304 -- of a test
+		if err != nil {
+			return 0, err
+		}
+		for i := range content[min(100, len(content)):] { // the header of the file is as it was
+			content[100+i] ^= 0x5a
+		}
+		damaged := filepath.Join(t.TempDir(), "damaged")
+		if err := os.WriteFile(damaged, content, 0o600); err != nil {
+			return 0, err
+		}
+		return unix.Open(damaged, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	})
+}
+
 // instead puts something else in the place of the open files of a database.
 func instead(t testing.TB, path string, other func(file string) (int, error)) (mend func()) {
 	t.Helper()
