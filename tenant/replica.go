@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/refusal"
@@ -25,11 +27,14 @@ type Note struct{ Name, Text string }
 // noteReader reads notes.
 type noteReader interface {
 	Note(name string) (string, error)
+	// Notes are those whose names begin so.
+	Notes(prefix string) ([]Note, error)
 }
 
 // noteWriter writes notes.
 type noteWriter interface {
 	PutNote(name, text string) error
+	DeleteNote(name string) error
 }
 
 // Replicate puts a page of another tenant into this directory, with a note, in one transaction.
@@ -38,7 +43,7 @@ type noteWriter interface {
 func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, note Note) error {
 	return t.change(ctx, by, ActionReplicateDirectory, func(tx Tx, touched *Touched) (string, error) {
 		for _, m := range page.Gone {
-			if err := removeReplicated(tx, touched, m); err != nil {
+			if err := t.removeReplicated(tx, touched, m); err != nil {
 				return string(m.ID), err
 			}
 		}
@@ -73,7 +78,7 @@ func (t *Tenant) Replicate(ctx context.Context, by audit.Actor, page Replica, no
 			}
 		}
 		for _, id := range page.Settled {
-			if err := tx.PutNote(LeftNote(id), ""); err != nil {
+			if err := tx.DeleteNote(leftNote(id)); err != nil {
 				return string(id), err
 			}
 		}
@@ -108,7 +113,7 @@ func (t *Tenant) replicateUser(tx Tx, touched *Touched, u User) error {
 	holder, err := tx.UserByPrincipalName(u.UserPrincipalName)
 	switch {
 	case err == nil && holder.ID != u.ID && holder.Removed: // the target has only one of a name
-		if err := removeReplicated(tx, touched, Mark{KindUser, PrincipalID(holder.ID)}); err != nil {
+		if err := t.removeReplicated(tx, touched, Mark{KindUser, PrincipalID(holder.ID)}); err != nil {
 			return err
 		}
 	case err == nil && holder.ID != u.ID: // it has another name by now, which comes later in the same delta
@@ -137,7 +142,7 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 		return nilIfNoRow(err)
 	}
 	if u.UserPrincipalName == u.nameTaken() {
-		return removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)})
+		return t.removeReplicated(tx, touched, Mark{KindUser, PrincipalID(id)})
 	}
 	if err := t.endSessions(tx, &u); err != nil {
 		return err
@@ -147,11 +152,48 @@ func (t *Tenant) disableReplicated(tx Tx, touched *Touched, id UserID) error {
 	return tx.PutUser(u)
 }
 
-// LeftNote is the name of the note that a user was forgotten, who may come back all the same, with
-// memberships and a manager that nobody tells again.
-func LeftNote(id UserID) string { return "left/" + string(id) }
+// prefixLeft is how the names of notes begin that a user was forgotten, who may come back all the
+// same, with memberships and a manager that nobody tells again. The text is when.
+const prefixLeft = "left/"
 
-func removeReplicated(tx Tx, touched *Touched, m Mark) error {
+func leftNote(id UserID) string { return prefixLeft + string(id) }
+
+// leftKept is how long these notes are kept. Who is deleted for good does not come back; somebody
+// may whom the other tenant has hidden for some time.
+const leftKept = 180 * 24 * time.Hour //bound:life the note that a user of a mirror was forgotten
+
+// Left are those who were forgotten, and may come back.
+func (t *Tenant) Left(ctx context.Context) (all map[UserID]bool, err error) {
+	all = map[UserID]bool{}
+	err = t.Store.View(ctx, func(r Reader) error {
+		notes, err := r.Notes(prefixLeft)
+		for _, n := range notes {
+			all[UserID(strings.TrimPrefix(n.Name, prefixLeft))] = n.Text != ""
+		}
+		return err
+	})
+	return all, err
+}
+
+// sweepLeft removes the notes of who was forgotten long ago. Earlier releases wrote no time, which
+// begins now then, and left a note without a text of who has come back.
+func sweepLeft(tx Tx, now time.Time) error {
+	notes, err := tx.Notes(prefixLeft)
+	for _, n := range notes {
+		at, unread := time.Parse(time.RFC3339, n.Text)
+		switch {
+		case err != nil:
+			return err
+		case n.Text == "", unread == nil && now.Sub(at) > leftKept:
+			err = tx.DeleteNote(n.Name)
+		case unread != nil:
+			err = tx.PutNote(n.Name, now.UTC().Format(time.RFC3339))
+		}
+	}
+	return err
+}
+
+func (t *Tenant) removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	if m.Kind == KindGroup {
 		_, err := tx.Group(GroupID(m.ID))
 		if errors.Is(err, refusal.ErrNoRow) { // some of its members may have come, which are kept first
@@ -172,7 +214,7 @@ func removeReplicated(tx Tx, touched *Touched, m Mark) error {
 	return errors.Join(removeObject(tx, touched, m.ID), tx.DeleteSessionsOf(AccountID(m.ID)),
 		tx.DeleteGrantsOf(AccountID(m.ID)),
 		tx.PutRoleAssignmentsOf(UserID(m.ID), nil), tx.DeleteUser(UserID(m.ID)),
-		tx.PutNote(LeftNote(UserID(m.ID)), "forgotten"))
+		tx.PutNote(leftNote(UserID(m.ID)), t.now().UTC().Format(time.RFC3339)))
 }
 
 // nilIfNoRow forgives that something is not there.

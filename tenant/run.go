@@ -70,8 +70,8 @@ func (t *Tenant) repeat(
 }
 
 // Sweep removes what is over: sessions, grants, old entries of the provisioning log and of the
-// journal, deleted objects that can be restored no more, and the events that are older than they
-// are kept. Run calls it now and then.
+// journal, notes of who has left a mirror, deleted objects that can be restored no more, and the
+// events that are older than they are kept. Run calls it now and then.
 func (t *Tenant) Sweep(ctx context.Context) error {
 	now, ruling, err := t.mayRemove(ctx)
 	if err != nil || ruling.Doubted {
@@ -80,7 +80,10 @@ func (t *Tenant) Sweep(ctx context.Context) error {
 	over := t.Store.Update(ctx, func(tx Tx) error {
 		_, e1 := tx.DeleteSessions(now)
 		_, e2 := tx.DeleteLog(now.Add(-logRetention))
-		return errors.Join(e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now), sweepFormers(tx, now))
+		return errors.Join(
+			e1, e2, tx.DeleteGrants(t.grantsOver(now)), sweepJournal(tx, now), sweepFormers(tx, now),
+			sweepLeft(tx, now),
+		)
 	})
 	return errors.Join(over, t.sweepDeleted(ctx, now), t.sweepEvents(ctx, now, ruling.Keep))
 }

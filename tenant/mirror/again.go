@@ -12,11 +12,12 @@ import (
 
 // round is one delta query, from its first page to its last one.
 type round struct {
-	seen   *census              // everything is read; nil: what has changed
-	unsure map[tenant.Mark]bool // objects of which was said that they are there, and that they are not
+	seen   *census                // everything is read; nil: what has changed
+	unsure map[tenant.Mark]bool   // objects of which was said that they are there, and that they are not
+	left   map[tenant.UserID]bool // who was forgotten before this part of it
 }
 
-func newRound(seen *census) *round { return &round{seen, map[tenant.Mark]bool{}} }
+func newRound(seen *census) *round { return &round{seen: seen, unsure: map[tenant.Mark]bool{}} }
 
 // meet notes what a page says of an object. Of all that can be restored, nothing is gone.
 func (m *Mirror) meet(in *round, mark tenant.Mark, reason string) {
@@ -84,21 +85,20 @@ func (m *Mirror) come(
 			return who, m.leaveOut(ctx, mark, err)
 		}
 	}
-	return m.arrive(ctx, here, x, anew, false)
+	return m.arrive(ctx, here, x, anew, in.left[id])
 }
 
-// arrive is user, for one of whom all has come that is to be known. Who was deleted, or forgotten,
-// and is restored, is in the groups again in which they were, and has the manager whom they had;
-// that is asked for, and also where whole says that no delta will tell it.
+// arrive is user, for one of whom all has come that is to be known. Who was deleted, or is back
+// after they were forgotten, is in the groups again in which they were, and has the manager whom
+// they had; that is asked for, as it is where no delta tells it for another reason.
 func (m *Mirror) arrive(
-	ctx context.Context, here tenant.User, x map[string]any, anew, whole bool,
+	ctx context.Context, here tenant.User, x map[string]any, anew, back bool,
 ) (who tenant.Replica, err error) {
 	u, err := m.user(here, x, anew)
 	if err != nil {
 		return who, m.leaveOut(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(here.ID)}, err)
 	}
-	left, err := m.Tenant.Note(ctx, tenant.LeftNote(here.ID))
-	if err == nil && (left != "" || here.Removed || whole) {
+	if here.Removed || back {
 		err = m.rejoin(ctx, &u, x["manager@delta"] == nil, &who)
 	}
 	who.Users = []tenant.User{u}

@@ -330,6 +330,11 @@ func (m *Mirror) keep(ctx context.Context, page tenant.Replica, note tenant.Note
 func (m *Mirror) translate(
 	ctx context.Context, kind tenant.ObjectKind, objects []map[string]any, in *round,
 ) (r tenant.Replica, err error) {
+	if kind == tenant.KindUser && len(objects) > 0 {
+		if in.left, err = m.Tenant.Left(ctx); err != nil {
+			return r, err
+		}
+	}
 	for _, x := range objects {
 		id, _ := x["id"].(string)
 		if id == "" {

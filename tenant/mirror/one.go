@@ -66,6 +66,12 @@ func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark, whole bool) (ten
 	if err != nil {
 		return tenant.Replica{}, err
 	}
+	if !whole {
+		left, err := m.Tenant.Left(ctx)
+		if whole = left[here.ID]; err != nil {
+			return tenant.Replica{}, err
+		}
+	}
 	return m.arrive(ctx, here, x, false, whole)
 }
 

@@ -243,6 +243,24 @@ func (t tx) PutFactors(f tenant.Factors) error {
 }
 func (t tx) Note(name string) (string, error) { return document[string](t, kindNote, name) }
 func (t tx) PutNote(name, text string) error  { return t.putDocument(kindNote, name, text) }
+func (t tx) DeleteNote(name string) error     { return t.deleteDocument(kindNote, name) }
+func (t tx) Notes(prefix string) (all []tenant.Note, err error) {
+	err = t.Query(
+		`SELECT id, doc FROM documents WHERE kind = $1 AND substr(id, 1, $2) = $3 ORDER BY id`,
+		[]any{kindNote, len(prefix), prefix},
+		func(rows sqldb.Row) error {
+			var n tenant.Note
+			var doc string
+			if err := rows.Scan(&n.Name, &doc); err != nil {
+				return err
+			}
+			n.Text, err = sqldb.Decode[string](doc)
+			all = append(all, n)
+			return err
+		},
+	)
+	return all, err
+}
 func (t tx) PutPassword(v tenant.Password) error {
 	return t.putDocument(kindPassword, string(v.Account), v)
 }

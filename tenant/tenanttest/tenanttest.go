@@ -276,6 +276,7 @@ func small(t *testing.T, s tenant.Store) {
 			tx.DeletePermissionGrant("none"),
 			tx.PutFactors(tenant.Factors{Account: "u", LastStep: 5}),
 			tx.PutNote("n", "text"),
+			tx.PutNote("left/u1", "one"), tx.PutNote("left/u2", "two"), tx.DeleteNote("left/u1"), tx.DeleteNote("none"),
 			tx.PutUser(tenant.User{ID: "u", UserPrincipalName: "u@x"}),
 			tx.PutGrant(tenant.Grant{Digest: "g1", UserCode: "ABC", ExpiresAt: at}),
 			tx.PutGrant(tenant.Grant{Digest: "g2", ExpiresAt: at.Add(time.Hour)}),
@@ -298,6 +299,10 @@ func small(t *testing.T, s tenant.Store) {
 		}
 		_, none := r.GrantByUserCode("")
 		wantNoRow(t, "a grant without a user code", none)
+		notes, err := r.Notes("left/")
+		if err != nil || !slices.Equal(notes, []tenant.Note{{Name: "left/u2", Text: "two"}}) {
+			t.Errorf("notes: %v, %v", notes, err)
+		}
 		_, none = r.Note("x")
 		wantNoRow(t, "another note", none)
 		return errors.Join(e1, e2, e3, e4, e5)
