@@ -29,6 +29,8 @@ type Report struct {
 	Full    bool // everything was read
 	Read    int  // objects that were read
 	Unread  int  // objects that cannot be read, and stay as they were known
+	Missing int  // objects that are missing from a reading of everything, and stay as they were known
+	Ended   bool // the application is not there any more, and nothing is provisioned by it
 	Changes bool // something was written or failed
 	Took    time.Duration
 
@@ -109,6 +111,9 @@ type outcome struct {
 func (x outcome) failure(s *Synchronizer, err error) error {
 	if x.failed != nil { // its text names the job, which nobody knows here
 		err = fmt.Errorf("write %s: %w", s.config.Target, x.failed)
+		if errors.As(x.failed, new(*provisioning.TooManyDeletesError)) {
+			err = fmt.Errorf("%w: look at them with --dry-run, and let them go with a higher --max-deletions", err)
+		}
 	}
 	return errors.Join(x.unread, err)
 }
@@ -118,7 +123,8 @@ func (s *Synchronizer) cycle(ctx context.Context, how look) (outcome, error) {
 	began := time.Now()
 	x, err := s.turn(ctx, how)
 	x.report.Took = time.Since(began)
-	x.report.Unread = len(s.leftOut)
+	x.report.Unread, x.report.Missing = len(s.leftOut), len(s.absent)
+	x.report.Ended = s.ended
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateFor)
 	defer cancel()
 	inStep, unread := s.inStep(last, x.unread, ctx.Err() != nil)
@@ -135,33 +141,31 @@ func (s *Synchronizer) turn(ctx context.Context, how look) (x outcome, err error
 		pulled, x.unread = s.pull(ctx, how.hurries)
 	}
 	limit := new(provisioning.Removals)
-	if x.unread != nil {
-		if limit, err = s.rests(ctx, x.unread); err != nil || how.dryRun || limit == nil {
+	read, ended := x.unread == nil, errors.As(x.unread, new(*endedError))
+	s.ended = ended || (s.ended && !read)
+	if !read {
+		if limit, err = s.rests(ctx, x.unread); ended { // which is said, and is no failure
+			x.unread = nil
+		}
+		if err != nil || (how.dryRun && !ended) || limit == nil {
 			return x, err
 		}
 	}
 	entries := &collector{byObject: map[provisioning.Ref]provisioning.Entry{}}
-	engine, err := s.prepared(ctx, how, x.unread == nil, entries)
+	engine, err := s.prepared(ctx, how, read, entries)
 	if err != nil {
 		return x, err
 	}
-	if err := s.tellLeftOut(ctx, engine); err != nil {
+	if err := cmp.Or(s.tellLeftOut(ctx, engine), s.tellAbsent(ctx, engine)); err != nil {
 		return x, err
 	}
 	if engine.Only = *limit; engine.Only != provisioning.Unlimited {
-		spends, next, err := s.spends(ctx, engine)
-		if err != nil || spends == nil {
-			x.done.RetryAt = next
-			return x, err
-		}
-		if x.done, x.failed = engine.Run(ctx); x.failed == nil { // it is no cycle of the job's
-			s.spent = *spends
-		}
+		err = s.removes(ctx, engine, &x)
 	} else {
 		s.tellMissing(engine)
 		err = s.run(ctx, engine, &x)
 	}
-	if !how.dryRun {
+	if !how.dryRun && x.done.Cycle != "" {
 		s.held = errors.As(x.failed, new(*provisioning.TooManyDeletesError))
 	}
 	x.report = entries.report()
@@ -171,6 +175,19 @@ func (s *Synchronizer) turn(ctx context.Context, how look) (x outcome, err error
 	x.report.Read = pulled.Objects
 	x.report.Changes = x.done.Exported()+x.done.Failed > 0
 	return x, err
+}
+
+// removes is run, for a cycle that only takes access away.
+func (s *Synchronizer) removes(ctx context.Context, engine *provisioning.Engine, x *outcome) error {
+	spends, next, err := s.spends(ctx, engine)
+	if err != nil || spends == nil {
+		x.done.RetryAt = next
+		return err
+	}
+	if x.done, x.failed = engine.Run(ctx); x.failed == nil && !engine.DryRun { // it is no cycle of the job's
+		s.spent = *spends
+	}
+	return nil
 }
 
 // prepared is the engine of a cycle, which tells of what it does. A target is compared only after

@@ -70,6 +70,9 @@ type Config struct {
 	LeaverGrace   time.Duration
 	KeepStrangers bool
 	MaxDeletions  int // how many objects a cycle may disable or delete; 0: any number
+	// RemoveMissing lets those go, in the next cycle, who are held since a reading of everything
+	// left out so much of the source that it was not believed.
+	RemoveMissing bool
 
 	// They are told how many objects were read so far and that reading has ended, what is done or
 	// fails as it happens, and how far the writing is. OnEntry is called by several goroutines at
@@ -92,6 +95,8 @@ type Synchronizer struct {
 	missing map[string]tenant.GroupID   // of them, those that were deleted, by their names there
 	told    map[string]bool             // of which of these it was said
 	leftOut []mirror.LeftOut            // what cannot be read
+	absent  map[tenant.Mark]bool        // who is held, since much is missing at the source
+	ended   bool                        // the application is not there any more
 	toldOut map[tenant.Mark]bool        // of which of these it was said
 	strange map[tenant.PrincipalID]bool // who is assigned, or a member, and never comes
 	spent   spent                       // without the source
@@ -118,7 +123,7 @@ func (s *Synchronizer) Close() error { return s.config.State.Store.Close() }
 func Open(ctx context.Context, c Config) (*Synchronizer, error) {
 	s := &Synchronizer{
 		config: c,
-		mirror: &mirror.Mirror{Tenant: c.State, Graph: c.Source},
+		mirror: &mirror.Mirror{Tenant: c.State, Graph: c.Source, Release: c.RemoveMissing},
 		runner: syncjobs.New(c.State, c.Log, c.HTTP),
 		told:   map[string]bool{},
 

@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
-	"github.com/gatehouse-id/gatehouse/tenant/mirror"
 )
 
 // noteDoubt is the name of the note since when the source, or something of it, could not be read.
@@ -23,7 +22,8 @@ func (s *Synchronizer) inStep(ctx context.Context, unread error, ended bool) (te
 	if err != nil {
 		return now, err
 	}
-	since, err := s.doubtSince(ctx, (unread != nil && !ended) || len(s.leftOut) > 0, unread == nil)
+	unknown := len(s.leftOut)+len(s.absent) > 0 || s.ended
+	since, err := s.doubtSince(ctx, (unread != nil && !ended) || unknown, unread == nil)
 	if since.IsZero() || err != nil {
 		return now, err
 	}
@@ -62,7 +62,7 @@ func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) 
 		if out[x.Mark] = true; s.toldOut[x.Mark] {
 			continue
 		}
-		name, err := s.nameOf(ctx, x)
+		name, err := s.nameOf(ctx, x.Mark)
 		if err != nil {
 			return err
 		}
@@ -76,10 +76,10 @@ func (s *Synchronizer) tellLeftOut(ctx context.Context, e *provisioning.Engine) 
 }
 
 // nameOf is what an object is called here that cannot be read there.
-func (s *Synchronizer) nameOf(ctx context.Context, x mirror.LeftOut) (string, error) {
-	name := string(x.Mark.ID)
+func (s *Synchronizer) nameOf(ctx context.Context, mark tenant.Mark) (string, error) {
+	name := string(mark.ID)
 	var err error
-	if x.Mark.Kind == tenant.KindGroup {
+	if mark.Kind == tenant.KindGroup {
 		var g tenant.Group
 		if g, err = s.config.State.Group(ctx, tenant.GroupID(name)); err == nil {
 			name = g.DisplayName

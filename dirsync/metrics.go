@@ -62,7 +62,8 @@ func NewMetrics() *Metrics {
 			prometheus.GaugeOpts{
 				Name: "gatehouse_sync_out_of_step",
 				Help: "Objects whose last request has no answer (uncertain), that failed, changes that wait " +
-					"(pending), and objects of the source that cannot be read (unread).",
+					"(pending), objects of the source that cannot be read (unread), or are missing there and held " +
+					"until a run with --remove-missing (missing), and 1 while the application is deleted (ended).",
 			},
 			[]string{"why"},
 		),
@@ -96,6 +97,8 @@ func (m *Metrics) Cycle(r Report, err error) {
 		m.outOfStep.WithLabelValues("failing").Set(float64(r.InStep.Failing))
 		m.outOfStep.WithLabelValues("pending").Set(float64(r.InStep.Pending))
 		m.outOfStep.WithLabelValues("unread").Set(float64(r.Unread))
+		m.outOfStep.WithLabelValues("missing").Set(float64(r.Missing))
+		m.outOfStep.WithLabelValues("ended").Set(map[bool]float64{true: 1}[r.Ended])
 	}
 	if err != nil {
 		m.cycles.WithLabelValues("failed").Inc()
@@ -103,7 +106,9 @@ func (m *Metrics) Cycle(r Report, err error) {
 	}
 	m.cycles.WithLabelValues("succeeded").Inc()
 	m.seconds.Set(r.Took.Seconds())
-	m.succeeded.SetToCurrentTime()
+	if !r.Ended {
+		m.succeeded.SetToCurrentTime()
+	}
 	m.waiting.Set(float64(r.Failed))
 	if r.Compared {
 		m.strangers.Set(float64(r.Strangers))

@@ -48,6 +48,10 @@ type Summary struct {
 
 	Strangers int `json:"groups_with_strangers,omitempty"` // of a repair at an identity store
 	Unread    int `json:"unread,omitempty"`                // objects of the source that cannot be read
+	// Objects that are missing from a reading of everything, and keep what they have.
+	Missing int      `json:"missing,omitempty"`
+	Ended   bool     `json:"application_gone,omitempty"`
+	ToDo    []string `json:"to_do,omitempty"` // for a person, before all is provisioned
 
 	InStep    bool      `json:"in_step"` // the target is known to have what the source has
 	Since     time.Time `json:"since"`   // since when that is so, or not so
@@ -81,6 +85,12 @@ func Describe(e provisioning.Entry) Line {
 // Rest says that a cycle could not do all; nil: it did.
 func (r Report) Rest() error {
 	switch {
+	case r.Ended:
+		return errors.New("the application was deleted at the source, and nobody is provisioned by it")
+	case r.Missing > 0:
+		return errors.New(terminal.Counted(
+			"%d {object|objects} of the source {is|are} missing, which is not believed", r.Missing,
+		))
 	case r.Failed > 0:
 		return errors.New(terminal.Counted("%d {object|objects} failed; the next run tries again", r.Failed))
 	case r.Unread > 0:
@@ -107,6 +117,9 @@ func (r Report) Summary(dryRun bool) Summary {
 
 		Strangers: r.Strangers,
 		Unread:    r.Unread,
+		Missing:   r.Missing,
+		Ended:     r.Ended,
+		ToDo:      r.ToDo(),
 
 		InStep:    r.InStep.Equal,
 		Since:     r.InStep.Since,

@@ -52,6 +52,10 @@ func TestWhatPrometheusIsTold(t *testing.T) {
 	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Success})
 	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Skipped})
 	m.Cycle(dirsync.Report{Failed: 3, Took: 2 * time.Second, InStep: tenant.InStep{Since: time.Now(), Pending: 4}}, nil)
+	m.Cycle(dirsync.Report{
+		Failed: 3, Took: 2 * time.Second, Missing: 1204, Ended: true,
+		InStep: tenant.InStep{Since: time.Now(), Pending: 4},
+	}, nil)
 	m.Cycle(dirsync.Report{}, errors.New("the source did not answer"))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.Collectors()...)
@@ -72,14 +76,41 @@ func TestWhatPrometheusIsTold(t *testing.T) {
 	for name, want := range map[string]float64{
 		"objects_total create success": 1,
 		"objects_total create skipped": 0,
-		"cycles_total succeeded":       1,
+		"cycles_total succeeded":       2,
 		"cycles_total failed":          1,
 		"cycle_seconds":                2,
 		"failed_objects":               3,
+		"out_of_step missing":          1204,
+		"out_of_step ended":            1,
 		"out_of_step pending":          4,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
+// TestWhatSomebodyHasToDoIsSaidOnce to a person, and with each summary to a program.
+func TestWhatSomebodyHasToDoIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	for _, asJSON := range []bool{false, true} {
+		var out strings.Builder
+		p := dirsync.NewPrinter(&out, asJSON, false, true)
+		report := dirsync.Report{Missing: 1204, Ended: true}
+		p.Report(report, nil)
+		p.Report(report, nil)
+		times := map[bool]int{false: 1, true: 2}[asJSON]
+		for _, said := range []string{
+			"1204 objects of the source are missing", "--remove-missing", "Entra ID keeps it for 30 days",
+		} {
+			if n := strings.Count(out.String(), said); n != times {
+				t.Errorf("%q is said %d times, want %d: %s", said, n, times, out.String())
+			}
+		}
+		p.Report(dirsync.Report{}, nil)
+		before := out.Len()
+		if p.Report(report, nil); !strings.Contains(out.String()[before:], "--remove-missing") {
+			t.Error("it is not said when it happens again")
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 type Printer struct {
 	out                  io.Writer
 	asJSON, dryRun, live bool
+	toDo                 string     // what somebody was told to do, which is said once
 	mu                   sync.Mutex // several requests are under way at once
 }
 
@@ -99,6 +100,11 @@ func (p *Printer) summary(r Report) {
 		return
 	}
 	took := r.Took.Round(time.Millisecond)
+	if toDo := strings.Join(sum.ToDo, "\n"); toDo != p.toDo {
+		if p.toDo = toDo; toDo != "" {
+			defer fmt.Fprintln(p.out, toDo)
+		}
+	}
 	if r.Unread > 0 {
 		defer fmt.Fprint(p.out, terminal.Counted(
 			"%d {object|objects} of the source cannot be read, and {stays|stay} as before.\n", r.Unread,
@@ -122,4 +128,17 @@ func (p *Printer) summary(r Report) {
 		"\n%s%d created, %d changed, %d disabled, %d deleted, %d failed. %d {object|objects} read, %s in all.\n",
 		would, sum.Created, sum.Updated, sum.Disabled, sum.Deleted, sum.Failed, r.Read, took,
 	))
+}
+
+// PrintSteps prints how a person is provisioned, step by step.
+func PrintSteps(out io.Writer, x provisioning.Explanation) {
+	for i, step := range x.Steps {
+		fmt.Fprintf(out, "%d  %-8s %s\n", i+1, step.Name, step.Status)
+		if step.Reason != "" {
+			fmt.Fprintf(out, "   %s\n", terminal.Inline(step.Reason))
+		}
+		for _, d := range step.Details {
+			fmt.Fprintf(out, "   %-28s %s\n", terminal.Inline(d.Name), terminal.Inline(d.Value))
+		}
+	}
 }

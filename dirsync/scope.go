@@ -115,7 +115,8 @@ func (s *Synchronizer) find(ctx context.Context, w what, name, known string) (id
 }
 
 // keeps is what is followed where that was found before: the same, unless the source says that it
-// is gone, and there is one other by the name.
+// is gone, and there is one other by the name. Another application is not followed by its name:
+// whoever makes it anew assigns people to it later, and all would lose access until then.
 func (s *Synchronizer) keeps(
 	ctx context.Context, w what, name, known string, found []graph.DirectoryObject, unread error,
 ) string {
@@ -123,16 +124,22 @@ func (s *Synchronizer) keeps(
 	switch {
 	case unread != nil:
 		s.config.Log.WarnContext(ctx, "the "+w.word+" is looked for later", "name", name, "error", unread)
-	case len(found) == 1 && !is(found[0]) && graph.NoResource(s.exists(ctx, w, known)):
+	case slices.ContainsFunc(found, is) && len(found) == 1:
+	case slices.ContainsFunc(found, is) || !graph.NoResource(s.exists(ctx, w, known)):
+		s.config.Log.WarnContext(
+			ctx, "the "+w.word+" that was followed is followed still, and the name is not its own: "+w.say,
+			"name", name, "id", known,
+		)
+	case len(found) == 1 && w == groups:
 		s.config.Log.WarnContext(
 			ctx, "the "+w.word+" that was followed is gone, and another of the name is followed: look whose it is",
 			"name", name, "was", known, "id", found[0].ID,
 		)
 		return found[0].ID
-	case len(found) > 1 || !slices.ContainsFunc(found, is):
+	case len(found) > 0:
 		s.config.Log.WarnContext(
-			ctx, "the "+w.word+" that was followed is followed still, and the name is not its own: "+w.say,
-			"name", name, "id", known,
+			ctx, "the "+w.word+" that was followed is gone, and another of the name is not followed: "+w.say,
+			"name", name, "was", known, "id", found[0].ID,
 		)
 	}
 	return known

@@ -38,7 +38,7 @@ func (s *Synchronizer) rests(ctx context.Context, unread error) (*provisioning.R
 	switch {
 	case job.Restored && !s.heard.Load(): // what is here may be older than what the target has
 		return nil, nil //nolint:nilnil // nothing
-	case !whole, !known.equal(s.scope()), errors.As(unread, new(*unclearError)):
+	case !whole, !known.equal(s.scope()), errors.As(unread, new(*unclearError)), errors.As(unread, new(*endedError)):
 		limit = provisioning.LeaversOnly
 	case job.Unasked:
 		limit = provisioning.RemovalsOnly
@@ -104,9 +104,9 @@ func (s *Synchronizer) pull(ctx context.Context, hurries bool) (pulled mirror.Pu
 	for round, whole := 1, false; err == nil && !whole; round++ {
 		var now mirror.Pulled
 		s.news.Add(1)
-		now, err = s.mirror.Pull(reading)
-		if err == nil {
+		if now, err = s.mirror.Pull(reading); err == nil {
 			s.heard.Store(true)
+			s.absent = setOf(now.Missing)
 		}
 		pulled.Full, pulled.Objects = pulled.Full || now.Full, pulled.Objects+now.Objects
 		pulled.Unknown = append(pulled.Unknown, now.Unknown...)
@@ -206,12 +206,14 @@ func (s *Synchronizer) assign(ctx context.Context, named []tenant.Mark, last boo
 		ctx, tenant.AssignmentQuery{ServicePrincipalID: s.job.ServicePrincipalID},
 	)
 	if err == nil && s.remote != "" {
-		theirs, err = s.assigned(ctx, here)
+		if theirs, err = s.assigned(ctx, here); graph.NoResource(err) {
+			err = s.end(ctx, err)
+		}
 	}
 	if err != nil {
 		return false, err
 	}
-	holders := theirs.Holders
+	holders := slices.Concat(theirs.Holders, s.holds(here))
 	for _, id := range groups {
 		holders = append(holders, tenant.Holder{Principal: tenant.PrincipalID(id)})
 	}
@@ -268,7 +270,8 @@ func (s *Synchronizer) assigned(
 		if roles {
 			h.Role = a.RoleID
 		}
-		if is[h] || !slices.Contains(s.groups, tenant.GroupID(a.PrincipalID)) { // else by being followed
+		kept := s.absent[tenant.Mark{Kind: a.PrincipalKind, ID: a.PrincipalID}]
+		if is[h] || (!kept && !slices.Contains(s.groups, tenant.GroupID(a.PrincipalID))) { // else by being followed
 			was[h] = true
 		}
 	}
@@ -298,10 +301,10 @@ func (s *Synchronizer) assigned(
 	return second, nil
 }
 
-func setOf(list []tenant.Holder) map[tenant.Holder]bool {
-	set := map[tenant.Holder]bool{}
-	for _, h := range list {
-		set[h] = true
+func setOf[T comparable](list []T) map[T]bool {
+	set := map[T]bool{}
+	for _, x := range list {
+		set[x] = true
 	}
 	return set
 }

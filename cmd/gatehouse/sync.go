@@ -34,7 +34,7 @@ type syncSettings struct {
 	state, application, mappings, metrics         string
 	groups                                        []string
 	nested, skipOutOfScope, adopt, repair, dryRun bool
-	accept, giveBack                              bool
+	accept, giveBack, removeMissing               bool
 	store                                         storeSettings
 	asJSON                                        bool
 	maxDeletions                                  int
@@ -123,10 +123,9 @@ Pass secrets through the environment: GATEHOUSE_CLIENT_SECRET and GATEHOUSE_SCIM
 		&s.accept, "accept", false, "do not ask before the first run against a target that has users or groups already",
 	)
 	f.BoolVar(&s.adopt, "adopt", false, "take over matching objects that exist at the target")
-	f.BoolVar(
-		&s.repair, "repair", false, "compare with the target's current objects and revert changes made there",
-	)
+	f.BoolVar(&s.repair, "repair", false, "compare with the target's current objects and revert changes made there")
 	f.BoolVar(&s.giveBack, "give-back", false, "with --repair: also give back what is held since a restore")
+	f.BoolVar(&s.removeMissing, "remove-missing", false, "believe that what is held as missing at the source is gone")
 	f.DurationVar(&s.repairEvery, "repair-every", 0, "how often to repair, with --every; a restart does not begin anew")
 	f.IntVar(
 		&s.maxDeletions, "max-deletions", dirsync.MaxDeletions,
@@ -197,6 +196,9 @@ func (s *syncSettings) check() error {
 	if s.giveBack && (!s.repair || s.every > 0) {
 		mistakes = append(mistakes, errors.New("--give-back works with --repair, and without --every"))
 	}
+	if s.removeMissing && (s.state == "" || s.every > 0 || s.dryRun) {
+		mistakes = append(mistakes, errors.New("--remove-missing works with --state, without --every and --dry-run"))
+	}
 	return errors.Join(mistakes...)
 }
 
@@ -259,6 +261,7 @@ func (w *world) openSync(
 		DryRun:         s.dryRun,
 		SkipOutOfScope: s.skipOutOfScope,
 		MaxDeletions:   s.maxDeletions,
+		RemoveMissing:  s.removeMissing,
 		Store:          store,
 		LeaverGrace:    s.store.leaverGrace,
 		KeepStrangers:  s.store.strangers == "keep",

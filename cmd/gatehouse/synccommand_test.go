@@ -291,6 +291,7 @@ func TestSyncTakesNothingOver(t *testing.T) {
 		"both":               {[]string{"--application", "a", "--group", "b"}, "not both"},
 		"a dry run for ever": {[]string{"--dry-run", "--every", "1s"}, "does not work with --every"},
 		"giving back always": {[]string{"--repair", "--give-back", "--every", "1s"}, "without --every"},
+		"letting go always":  {[]string{"--remove-missing", "--every", "1s"}, "--remove-missing works"},
 		"no mappings":        {[]string{"--mappings", filepath.Join(t.TempDir(), "x")}, "--mappings"},
 		"another host":       {[]string{"--to", "nowhere"}, "--to is missing"},
 	} {

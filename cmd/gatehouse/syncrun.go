@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -127,14 +126,6 @@ func (w *world) explainPerson(ctx context.Context, s *syncSettings, name string,
 	if s.asJSON {
 		return json.NewEncoder(w.out).Encode(x.Steps)
 	}
-	for i, step := range x.Steps {
-		fmt.Fprintf(w.out, "%d  %-8s %s\n", i+1, step.Name, step.Status)
-		if step.Reason != "" {
-			fmt.Fprintf(w.out, "   %s\n", terminal.Inline(step.Reason))
-		}
-		for _, d := range step.Details {
-			fmt.Fprintf(w.out, "   %-28s %s\n", terminal.Inline(d.Name), terminal.Inline(d.Value))
-		}
-	}
+	dirsync.PrintSteps(w.out, x)
 	return nil
 }

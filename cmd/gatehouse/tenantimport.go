@@ -113,8 +113,8 @@ func (w *world) readGraph(ctx context.Context, s *importedDirectory, t *tenant.T
 	m := &mirror.Mirror{Tenant: t, Graph: from, Progress: bar.Set}
 	pulled, err := m.Pull(ctx)
 	bar.Finish()
-	for _, x := range pulled.LeftOut {
-		w.say(terminal.Inline("Left out: " + x.String()))
+	for _, left := range pulled.Stays() {
+		w.say(terminal.Inline(left))
 	}
 	return err
 }

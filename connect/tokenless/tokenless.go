@@ -114,7 +114,10 @@ func (w *Writer) cycle(ctx context.Context, scope connect.Scope, dryRun bool) (o
 	defer func() { err = errors.Join(err, y.Close()) }()
 	r, err := y.Cycle(ctx, true)
 	out = connect.Written{
-		Created: r.Created, Updated: r.Updated, Disabled: r.Disabled, Deleted: r.Deleted, Unread: r.Unread,
+		Created: r.Created, Updated: r.Updated, Disabled: r.Disabled, Deleted: r.Deleted, Unread: r.Unread + r.Missing,
+	}
+	if err == nil && r.Ended {
+		err = r.Rest()
 	}
 	for _, e := range r.Objects {
 		if e.Outcome == provisioning.Failure {

@@ -36,7 +36,7 @@ func (m *Mirror) meet(in *round, mark tenant.Mark, reason string) {
 // looked at again later.
 func (m *Mirror) makeSure(ctx context.Context, r *round) error {
 	for mark := range r.unsure {
-		page, err := m.readOne(ctx, mark, false)
+		page, err := m.readOne(ctx, mark, false, nil)
 		if errors.Is(err, errLeftOut) { // what was kept of the page stays, until it can be read
 			continue
 		}
@@ -141,7 +141,7 @@ func (m *Mirror) readNameless(ctx context.Context) (read bool, err error) {
 			if u.UserPrincipalName != string(u.ID)+tenant.NameTaken {
 				continue
 			}
-			page, err := m.readOne(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}, false)
+			page, err := m.readOne(ctx, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}, false, nil)
 			if err != nil {
 				read = read && errors.Is(err, errLeftOut)
 				continue

@@ -20,52 +20,6 @@ type census struct {
 	next    string // the link to go on by, kept when what was not met is gone
 }
 
-// maxUnmet bounds how many objects are asked for that were not met when everything was read.
-const maxUnmet = 1000 //bound:list objects that a full reading of a Graph leaves out, and that are asked for
-
-// believed says whether a reading of everything can be one: a directory in which nothing of a kind
-// is left, or of which much is missing, is none. Somebody has to look at it. The last few of a kind
-// may be gone, though, where that is sure of each of them.
-func (m *Mirror) believed(ctx context.Context, c *census, kind tenant.ObjectKind, unmet []tenant.Mark) error {
-	what := strings.ToLower(string(kind)) + "s"
-	switch {
-	case len(unmet) > maxUnmet:
-		return fmt.Errorf("it leaves out %d %s that were there, which is not believed", len(unmet), what)
-	case len(unmet) == 0 || len(c.objects) > 0:
-		return nil
-	}
-	if gone, err := m.surelyGone(ctx, unmet); err != nil || gone {
-		return err
-	}
-	return fmt.Errorf("it says that there are no %s at all, which is not believed", what)
-}
-
-// maxLast is how many may be the last of a kind.
-const maxLast = 10 //bound:list groups, or users, that may be gone from a Graph all at once, with none left
-
-// surelyGone says whether a Graph that has none of a kind says so of each by itself, and answers at
-// the same time for something of the other kind that is here: then it is not without a directory.
-func (m *Mirror) surelyGone(ctx context.Context, unmet []tenant.Mark) (bool, error) {
-	if len(unmet) > maxLast {
-		return false, nil
-	}
-	for _, mark := range unmet {
-		if _, err := m.ask(ctx, mark); !graph.NoResource(err) {
-			return false, ctx.Err()
-		}
-	}
-	others, err := m.some(ctx, unmet[0].Kind)
-	if err != nil {
-		return false, err
-	}
-	for _, mark := range others {
-		if _, err := m.ask(ctx, mark); err == nil {
-			return true, nil
-		}
-	}
-	return false, ctx.Err()
-}
-
 // some are some objects here that are not of a kind, and were not deleted.
 func (m *Mirror) some(ctx context.Context, not tenant.ObjectKind) (list []tenant.Mark, err error) {
 	if not == tenant.KindUser {
@@ -108,13 +62,31 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 	for _, g := range groups {
 		if !seen.objects[string(g.ID)] {
 			unmet = append(unmet, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(g.ID)})
+		}
+	}
+	asked, err := m.judge(ctx, seen, tenant.KindGroup, unmet)
+	if err != nil {
+		return err
+	}
+	held, err := m.heldOf(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if !seen.objects[string(g.ID)] {
 			continue
 		}
-		if err := m.leave(ctx, g.ID, seen.members[string(g.ID)], r); err != nil {
+		if err := m.leave(ctx, g.ID, seen.members[string(g.ID)], held, r); err != nil {
 			return err
 		}
 	}
-	if err := m.believed(ctx, seen, tenant.KindGroup, unmet); err != nil {
+	return m.askGroups(ctx, asked, r)
+}
+
+// askGroups says what becomes of groups that were not met: who is not there is gone.
+func (m *Mirror) askGroups(ctx context.Context, unmet []tenant.Mark, r *tenant.Replica) error {
+	held, err := m.heldOf(ctx)
+	if err != nil {
 		return err
 	}
 	for _, mark := range unmet {
@@ -140,7 +112,7 @@ func (m *Mirror) forgetGroups(ctx context.Context, seen *census, r *tenant.Repli
 			continue
 		}
 		r.Members = append(r.Members, members...)
-		if err := m.leave(ctx, tenant.GroupID(mark.ID), idsOf(members), r); err != nil {
+		if err := m.leave(ctx, tenant.GroupID(mark.ID), idsOf(members), held, r); err != nil {
 			return err
 		}
 	}
@@ -156,14 +128,16 @@ func idsOf(members []tenant.Change) map[string]bool {
 	return ids
 }
 
-// leave takes those out of a group who are not in it there.
-func (m *Mirror) leave(ctx context.Context, id tenant.GroupID, in map[string]bool, r *tenant.Replica) error {
+// leave takes those out of a group who are not in it there, unless they are held.
+func (m *Mirror) leave(
+	ctx context.Context, id tenant.GroupID, in map[string]bool, held map[tenant.PrincipalID]bool, r *tenant.Replica,
+) error {
 	here, err := m.Tenant.Members(ctx, id)
 	if err != nil {
 		return err
 	}
 	for _, x := range here {
-		if !in[string(x.MemberID)] {
+		if !in[string(x.MemberID)] && !held[x.MemberID] {
 			r.Members = append(r.Members, tenant.Change{
 				Mark:    tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)},
 				Member:  tenant.Mark{Kind: x.Kind, ID: x.MemberID},
@@ -178,7 +152,7 @@ func (m *Mirror) leave(ctx context.Context, id tenant.GroupID, in map[string]boo
 // tells, what has become of a user's manager meanwhile. It fails with errLeftOut where the object
 // cannot be read.
 func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Replica) (bool, error) {
-	page, err := m.readOne(ctx, mark, true)
+	page, err := m.readOne(ctx, mark, true, nil)
 	if errors.Is(err, errLeftOut) {
 		return false, cmp.Or(m.missed(ctx, mark), err)
 	}
@@ -191,44 +165,61 @@ func (m *Mirror) stillThere(ctx context.Context, mark tenant.Mark, r *tenant.Rep
 }
 
 // forgetUsers says what becomes of the users who were not met: who can be restored stays, disabled,
-// and all others are gone.
+// as everybody does where that is not said, and all others are gone.
 func (m *Mirror) forgetUsers(ctx context.Context, seen *census, r *tenant.Replica) error {
 	users, err := m.Tenant.Users(ctx, tenant.Query{})
 	if err != nil {
 		return err
 	}
 	users = slices.DeleteFunc(users, func(u tenant.User) bool { return seen.objects[string(u.ID)] })
-	if len(users) == 0 {
-		return nil
+	var restorable map[string]bool
+	if len(users) > 0 {
+		if restorable, err = m.deleted(ctx); err != nil {
+			return err
+		}
 	}
-	restorable, err := m.deleted(ctx)
+	var said, unmet []tenant.Mark
+	for _, u := range users {
+		mark := tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)}
+		switch {
+		case u.Removed && (restorable == nil || restorable[string(u.ID)]): // as it is
+			r.Removed = append(r.Removed, u.ID)
+		case u.Removed || restorable[string(u.ID)]:
+			said = append(said, mark)
+		default:
+			unmet = append(unmet, mark)
+		}
+	}
+	asked, err := m.judge(ctx, seen, tenant.KindUser, unmet)
 	if err != nil {
 		return err
 	}
-	stays := func(u tenant.User) bool { return restorable[string(u.ID)] || (restorable == nil && u.Removed) }
-	var unmet []tenant.User
-	var marks []tenant.Mark
-	for _, u := range users {
-		if u.Removed && stays(u) { // as it is
-			r.Removed = append(r.Removed, u.ID)
+	if len(said) <= maxUnmet {
+		return m.askUsers(ctx, append(asked, said...), restorable, r)
+	}
+	for _, mark := range said { // they were not met, and it is said besides
+		if restorable[string(mark.ID)] {
+			r.Removed = append(r.Removed, tenant.UserID(mark.ID))
 			continue
 		}
-		unmet = append(unmet, u)
-		marks = append(marks, tenant.Mark{Kind: tenant.KindUser, ID: tenant.PrincipalID(u.ID)})
+		r.Gone = append(r.Gone, mark)
 	}
-	if err := m.believed(ctx, seen, tenant.KindUser, marks); err != nil {
-		return err
-	}
-	for i, u := range unmet {
-		mark := marks[i]
+	return m.askUsers(ctx, asked, restorable, r)
+}
+
+// askUsers says what becomes of users who were not met.
+func (m *Mirror) askUsers(
+	ctx context.Context, unmet []tenant.Mark, restorable map[string]bool, r *tenant.Replica,
+) error {
+	for _, mark := range unmet {
 		there, err := m.stillThere(ctx, mark, r)
 		unread := errors.Is(err, errLeftOut)
 		switch {
 		case err != nil && !unread:
 			return err
 		case there:
-		case stays(u): // where that cannot be read, it is said all the same
-			r.Removed = append(r.Removed, u.ID)
+		case restorable[string(mark.ID)], restorable == nil && !unread: // it is said, or nobody knows
+			r.Removed = append(r.Removed, tenant.UserID(mark.ID))
 		case !unread:
 			r.Gone = append(r.Gone, mark)
 		}

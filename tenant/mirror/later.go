@@ -232,7 +232,7 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 	}
 	for _, s := range due {
 		if there, told := m.retold(s); there || !told {
-			if err := m.look(ctx, s); err != nil && !errors.Is(err, errLeftOut) {
+			if err := m.look(ctx, s, nil); err != nil && !errors.Is(err, errLeftOut) {
 				return err
 			}
 		}
@@ -250,14 +250,15 @@ func (m *Mirror) lookAgain(ctx context.Context, kind tenant.ObjectKind) error {
 
 // Fetch reads somebody by themselves, or a group and who is in it, of whom no delta has told, and
 // says whether they are here then. A group comes with its members: it does not where they are not
-// told when they are asked for at first. If they are not told the second time, they are later.
+// told.
 func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err error) {
+	var members []tenant.Change
 	if mark.Kind == tenant.KindGroup {
-		if members, err := m.membersOf(ctx, tenant.GroupID(mark.ID)); members == nil {
+		if members, err = m.membersOf(ctx, tenant.GroupID(mark.ID)); members == nil {
 			return false, err
 		}
 	}
-	if err := m.look(ctx, second{Mark: mark}); err != nil {
+	if err := m.look(ctx, second{Mark: mark}, members); err != nil {
 		if errors.Is(err, errLeftOut) {
 			err = nil
 		}
@@ -267,24 +268,32 @@ func (m *Mirror) Fetch(ctx context.Context, mark tenant.Mark) (here bool, err er
 }
 
 // look looks at an object, and at who is in it, or what it is in, and who its manager is: a delta
-// may have told that in vain, or a server may not have known it when it was asked.
-func (m *Mirror) look(ctx context.Context, s second) error {
+// may have told that in vain, or a server may not have known it when it was asked. in is who is in
+// a group, where that was asked for already.
+func (m *Mirror) look(ctx context.Context, s second, in []tenant.Change) error {
 	known, err := m.Known(ctx, s.Mark.ID)
 	if err != nil {
 		return err
 	}
-	page, err := m.readOne(ctx, s.Mark, true)
+	page, err := m.readOne(ctx, s.Mark, true, in)
 	if err != nil {
 		return err
 	}
 	if len(page.Groups) > 0 && (known || s.Missed) { // readOne has asked for the members of one that was not known
 		id := tenant.GroupID(s.Mark.ID)
-		members, err := m.membersOf(ctx, id)
+		members := in
+		if members == nil {
+			members, err = m.membersOf(ctx, id)
+		}
 		if page.Members = append(page.Members, members...); err != nil {
 			return err
 		}
 		if members != nil && s.Missed {
-			if err := m.leave(ctx, id, idsOf(members), &page); err != nil {
+			held, err := m.heldOf(ctx)
+			if err == nil {
+				err = m.leave(ctx, id, idsOf(members), held, &page)
+			}
+			if err != nil {
 				return err
 			}
 		}

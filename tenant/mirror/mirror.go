@@ -29,6 +29,10 @@ type Mirror struct {
 	Graph    *graph.Client
 	Progress func(objects int) // how many have been read in this pull, after each answer; may be nil
 
+	// Release has the next pull let those go who are held at its beginning, since a reading of
+	// everything left them out: who is not there when asked for is gone.
+	Release bool
+
 	read    int
 	namedAt time.Time // when who has lost their name was last looked for
 
@@ -46,6 +50,9 @@ type Pulled struct {
 	Unknown []tenant.Mark
 	// LeftOut are those that cannot be read, for good it seems. What was known of them stays.
 	LeftOut []LeftOut
+	// Missing are held: a reading of everything left out so much that it is not believed, and what
+	// was known of them stays.
+	Missing []tenant.Mark
 }
 
 // userProperties are those that are asked for: all that attribute mappings know, and the manager.
@@ -86,7 +93,13 @@ func (m *Mirror) Pull(ctx context.Context) (Pulled, error) {
 			return out, fmt.Errorf("read the changes of %ss: %w", strings.ToLower(string(c.kind)), err)
 		}
 		out.Full = out.Full || full
+		held, err := m.settle(ctx, c.kind)
+		if err != nil {
+			return out, fmt.Errorf("look for the %ss who are missing: %w", strings.ToLower(string(c.kind)), err)
+		}
+		out.Missing = append(out.Missing, held...)
 	}
+	m.Release = false
 	out.Objects = m.read
 	var e1, e2 error
 	out.Unknown, e1 = m.unknown(ctx)
@@ -141,7 +154,11 @@ func (m *Mirror) pull(ctx context.Context, c collection) (full bool, err error) 
 			m.Graph.BaseURL,
 		)
 	}
-	for try := 1; link != "" && try <= maxFollows; try++ {
+	again, err := m.allAgain(ctx, c.kind)
+	if err != nil {
+		return false, err
+	}
+	for try := 1; link != "" && !again && try <= maxFollows; try++ {
 		pages, err := m.follow(ctx, c, link, newRound(nil))
 		if err == nil {
 			err = m.lookAgain(ctx, c.kind)
@@ -368,7 +385,7 @@ func (m *Mirror) translate(
 		case reason != "":
 			r.Gone = append(r.Gone, mark)
 		default:
-			g, err := m.group(ctx, tenant.GroupID(id), x, in.seen, anew)
+			g, err := m.group(ctx, tenant.GroupID(id), x, in.seen, anew, nil)
 			if err != nil {
 				return r, err
 			}
@@ -449,9 +466,9 @@ func (m *Mirror) user(u tenant.User, x map[string]any, anew bool) (tenant.User, 
 
 // group merges what has come into the group as it is here, and says who came to it and who left it.
 // One that is not here, though its members are not read anew, may have been restored: who its
-// members are is asked for, and which groups it is a member of.
+// members are is asked for, unless in tells, and which groups it is a member of.
 func (m *Mirror) group(
-	ctx context.Context, id tenant.GroupID, x map[string]any, seen *census, anew bool,
+	ctx context.Context, id tenant.GroupID, x map[string]any, seen *census, anew bool, in []tenant.Change,
 ) (tenant.Replica, error) {
 	var changes []tenant.Change
 	g, err := m.Tenant.Group(ctx, id)
@@ -459,7 +476,7 @@ func (m *Mirror) group(
 	case refusal.KindOf(err) == refusal.NotFound:
 		g, err = tenant.Group{ID: id, CreatedAt: m.Tenant.Now().UTC()}, nil
 		if seen == nil {
-			changes, err = m.around(ctx, id)
+			changes, err = m.around(ctx, id, in)
 		}
 	case err == nil && anew:
 		g = tenant.Group{ID: id, CreatedAt: g.CreatedAt}
@@ -483,11 +500,14 @@ func (m *Mirror) group(
 	return tenant.Replica{Groups: []tenant.Group{g}, Members: changes}, nil
 }
 
-// around are the members of a group, and the groups that it is a member of, as far as that is told.
-func (m *Mirror) around(ctx context.Context, id tenant.GroupID) ([]tenant.Change, error) {
-	members, err := m.membersOf(ctx, id)
-	if err != nil {
-		return nil, err
+// around are the members of a group, who are asked for where they are not known, and the groups
+// that it is a member of, as far as that is told.
+func (m *Mirror) around(ctx context.Context, id tenant.GroupID, members []tenant.Change) ([]tenant.Change, error) {
+	if members == nil {
+		var err error
+		if members, err = m.membersOf(ctx, id); err != nil {
+			return nil, err
+		}
 	}
 	in, err := m.groupsOf(ctx, tenant.Mark{Kind: tenant.KindGroup, ID: tenant.PrincipalID(id)})
 	return append(members, in...), err

@@ -49,8 +49,11 @@ func list[T any](ctx context.Context, m *Mirror, path string) (all []T, err erro
 
 // readOne reads a user or a group by itself. One that is not found may be restored. whole says that
 // a user comes with the groups that they are in and their manager, also where they were here
-// before. It fails with errLeftOut where the pull goes on without it.
-func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark, whole bool) (tenant.Replica, error) {
+// before. in is who is in a group, where that was asked for already. It fails with errLeftOut where
+// the pull goes on without it.
+func (m *Mirror) readOne(
+	ctx context.Context, mark tenant.Mark, whole bool, in []tenant.Change,
+) (tenant.Replica, error) {
 	x, err := m.ask(ctx, mark)
 	switch {
 	case graph.NoResource(err) && mark.Kind == tenant.KindUser:
@@ -60,7 +63,7 @@ func (m *Mirror) readOne(ctx context.Context, mark tenant.Mark, whole bool) (ten
 	case err != nil:
 		return tenant.Replica{}, m.leaveOut(ctx, mark, err)
 	case mark.Kind == tenant.KindGroup:
-		return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false)
+		return m.group(ctx, tenant.GroupID(mark.ID), x, nil, false, in)
 	}
 	here, _, err := m.stored(ctx, tenant.UserID(mark.ID))
 	if err != nil {

@@ -350,9 +350,7 @@ func (s *settings) entra(ctx context.Context, from *graph.Client, p Pair, out *O
 	if err != nil {
 		return err
 	}
-	for _, x := range pulled.LeftOut {
-		out.NotCopied = append(out.NotCopied, x.String())
-	}
+	out.NotCopied = append(out.NotCopied, pulled.Stays()...)
 	own, err := signin.Settings{
 		GraphURL: p.Tenant.GraphURL(), LoginURL: p.Tenant.URL + "/" + p.Tenant.Organization.ID,
 		Method: signin.Client, ClientID: p.Keys.ClientID, ClientSecret: p.Keys.ClientSecret,
