@@ -55,8 +55,12 @@ func (c *cycle) matchOrCreate(ctx context.Context, o candidate, link *Link, s st
 	if again == nil && there != nil && (c.Careful || o.sharesName(there)) {
 		return c.adopt(ctx, o, link, there, false)
 	}
-	if unasked != "" {
-		if found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked]); again == nil && len(found) == 1 {
+	if unasked != "" { // what belongs to somebody else is not taken from them
+		found, again := c.ask(ctx, o.Kind, unasked, s.sent[unasked])
+		if again == nil {
+			found, again = c.withoutFreed(ctx, o, unasked, found)
+		}
+		if again == nil && len(found) == 1 {
 			return c.adopt(ctx, o, link, found[0], false)
 		}
 	}

@@ -135,6 +135,16 @@ func TestServicesDiffer(t *testing.T) {
 				s.goes("DELETE /Users", "429 long")
 			},
 		},
+		"it keeps no external ids, and has renamed somebody unnoticed": {oddities{NoExternal: true}, func(s *storm) {
+			amy := user("amy")
+			s.change(adding(amy))
+			s.goes("POST /Users", "403")
+			s.change(named(bob, "zed"))
+			s.goes("PATCH /Users", "dies")
+			s.change(named(bob, "bea"))
+			s.change(named(amy.Ref, "zed"))
+			s.compare = comparison{wanted: true}
+		}},
 		"somebody has the name of one who was deleted": {oddities{}, func(s *storm) {
 			s.change(editing(ada, func(e *entry) { e.Deleted, e.Active = true, false }))
 			s.goes("", "")
