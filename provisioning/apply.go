@@ -66,7 +66,6 @@ func (o candidate) identity() map[string]string {
 func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	began := time.Now()
 	o, link := c.holds(p.candidate, p.link), p.link
-	manager := link.Manager
 	if c.compares(link) && c.compared[o.Kind] && c.listed(link) == nil {
 		link.Doubt = suspicion(link.Doubt)
 	}
@@ -105,10 +104,11 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 		link.Doubt = link.Doubt.resent(c.Now())
 	}
 	if c.postpone(o, err) {
-		if doubtful || link.Doubt != p.link.Doubt {
-			return c.keep(ctx, link)
+		if !doubtful && link.Doubt == p.link.Doubt {
+			return nil
 		}
-		return nil
+		link.Tries = max(link.Tries, 1) // whether it is at the target is known only now
+		return c.keep(ctx, link)
 	}
 	if err = c.explained(ctx, o, link, err); err != nil {
 		c.misnamed(ctx, o, link)
@@ -119,27 +119,42 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	if o.leaves() && c.hurry(&link, err) {
 		c.tryMeanwhile(link)
 	}
-	if link.Manager = o.Manager; err == nil && alone && !c.managerFollows(o, link) {
+	link.Manager = o.Manager
+	sent := done.action != Other || link.TargetID != p.link.TargetID
+	switch rest := !alone || c.managerFollows(o, link); {
+	case err != nil:
+	case (failedBefore || doubtful) && sent && o.isBack() && (rest || o.Kind == User):
+		c.bring(&link)
+	case !rest:
 		link.Tries = 0 // else whether all of it has succeeded is known after the manager, or the members
 	}
-	target := link.TargetID
 	link.HeldOff = link.HeldOff && err != nil
-	if err == nil && done.action == Delete {
-		c.lose(o.Ref, target)
-		link = Link{Ref: o.Ref, Doubt: link.Doubt.deleted(), Batch: batch}
+	news := failedBefore || doubtful || refreshed || p.link.Manager != o.Manager || !linkedBefore
+	return c.conclude(ctx, p, link, done, err, news, began)
+}
+
+// conclude tells how it went with one object, and remembers it. news says that something is to be
+// remembered although nothing was sent.
+func (c *cycle) conclude(
+	ctx context.Context, p planned, link Link, done step, failure error, news bool, began time.Time,
+) error {
+	target, made := link.TargetID, failure == nil && done.action == Create
+	if failure == nil && done.action == Delete {
+		c.lose(p.Ref, target)
+		link = Link{Ref: p.Ref, Doubt: link.Doubt.deleted(), Batch: link.Batch}
 	}
-	entry := c.entry(o, target, done, err, time.Since(began))
+	entry := c.entry(p.candidate, target, done, failure, time.Since(began))
 	c.tell(entry)
-	c.note(o, link, err == nil && done.action != Other, made)
+	c.note(p.candidate, link, failure == nil && done.action != Other, made)
 	c.report(1)
 	switch {
-	case err == nil && !p.known && link.TargetID == "" && done.code == "":
+	case failure != nil:
+	case !p.known && link.TargetID == "" && done.code == "":
 		// A memory of everybody who is not in scope would be as large as the source.
 		return nil // never seen, and not to be seen
-	case err == nil && link.TargetID == "" && link.Doubt == nil:
-		return c.forget(ctx, o.Ref, entry)
-	case err == nil && done.action == Other && !failedBefore && linkedBefore && done.code == "" && !refreshed &&
-		!doubtful && manager == o.Manager && link.TargetID != "":
+	case link.TargetID == "" && link.Doubt == nil:
+		return c.forget(ctx, p.Ref, entry)
+	case done.action == Other && link.TargetID != "" && done.code == "" && !news:
 		return nil // nothing has changed
 	}
 	return c.keep(ctx, link, entry)

@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -67,4 +68,42 @@ func (c *cycle) suspect(ctx context.Context, group, member string) error {
 	c.missed = append(c.missed, owner)
 	c.mu.Unlock()
 	return c.keep(ctx, link)
+}
+
+// bring notes an object that was not as it should be, and is now. What refers to it follows in this
+// cycle: its groups, its reports, its own members. If the cycle ends before, the next one must look
+// at it once more, since nothing has changed at the source.
+func (c *cycle) bring(link *Link) {
+	link.Tries = max(link.Tries, 1)
+	if link.Kind != User { // members forgets it
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.brought[link.Ref] = true
+}
+
+// brings says whether something else is still to follow somebody.
+func (c *cycle) brings(ref Ref) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.brought[ref]
+}
+
+// followed forgets who was brought, when all has followed them.
+func (c *cycle) followed(ctx context.Context) error {
+	c.mu.Lock()
+	brought := slices.Collect(maps.Keys(c.brought))
+	clear(c.brought)
+	c.mu.Unlock()
+	return each(ctx, c.workers(), brought, func(ctx context.Context, ref Ref) error {
+		link, err := c.Memory.Link(ctx, ref)
+		if errors.Is(err, ErrUnknown) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return c.settled(ctx, link)
+	})
 }

@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 	"testing/synctest"
@@ -198,4 +199,55 @@ func TestASecondAccountIsDisabledWhereNothingIsDeleted(t *testing.T) {
 			t.Errorf("%v", active)
 		}
 	})
+}
+
+// TestWhoeverFailedBeforeIsFollowedWhereverTheProcessDies: somebody, or a group, could not be made,
+// or was deleted at the target. When it is made at last, the process dies, at each moment in turn.
+// Whatever refers to it follows, although nothing changes at the source any more.
+func TestWhoeverFailedBeforeIsFollowedWhereverTheProcessDies(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(*storm){
+		"a person was refused": func(s *storm) {
+			s.change(adding(user("eve")))
+			s.change(members(eng, "ada", "bob", "eve"))
+			s.change(editing(bob, func(e *entry) { e.Manager = "eve" }))
+			s.goes("POST /Users", "403")
+		},
+		"a group was refused": func(s *storm) {
+			s.change(adding(group("Ops", "ada", "bob")))
+			s.goes("POST /Groups", "403")
+		},
+		"a person was deleted there": func(s *storm) {
+			s.o.remove(s.o.named(provisioning.User, "ada@example.com"))
+			s.change(having(ada, "jobTitle", "Dr"))
+			s.goes("GET /Users userName eq \"ada", "403")
+		},
+		"a group was deleted there": func(s *storm) {
+			s.o.remove(s.o.named(provisioning.Group, "Eng"))
+			s.change(members(eng, "ada"))
+			s.goes("GET /Groups displayName", "403")
+		},
+	} {
+		for lines := range 25 {
+			t.Run(fmt.Sprint(name, lines), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := newStorm(t, 1)
+					s.o = newOdd(oddities{Page: 10})
+					s.d = newDirectory(user("ada"), user("bob"), group("Eng", "ada", "bob"))
+					s.dialect, s.workers = provisioning.Plain, 1
+					s.careful, s.hot = false, 0
+					s.calm = true
+					s.rest(false)
+					before(s)
+					time.Sleep(2 * time.Minute)
+					s.lines = lines
+					_, _ = s.cycle()
+					s.lines, s.dead = 0, false
+					s.rest(false)
+					s.check()
+				})
+			})
+		}
+	}
 }

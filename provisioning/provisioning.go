@@ -340,6 +340,7 @@ type cycle struct {
 	lost       map[Ref]string  // objects that are not at the target any more, with their ids there; guarded by mu
 	missed     []Ref           // objects that were deleted at the target, and are to be made anew; guarded by mu
 	latecomers []Ref           // users who are taken over only now, since they have failed; guarded by mu
+	brought    map[Ref]bool    // users who are in line only now, and whom something else follows; guarded by mu
 	doubts     bool            // whatever is looked at may have been deleted at the target
 	waits      bool            // somebody was left alone whose time has not come; guarded by mu
 
@@ -402,6 +403,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 		seen:    map[string]bool{},
 		absent:  map[Ref]bool{},
 		lost:    map[Ref]string{},
+		brought: map[Ref]bool{},
 		door:    &door{mu: newBaton()},
 		rolls:   rolls{mu: newBaton()},
 		listing: newBaton(),
@@ -473,6 +475,7 @@ func (c *cycle) run(ctx context.Context) error {
 		func() error { return c.awaited(ctx, users, groups) },
 		func() error { return c.lookAtLatecomers(ctx) },
 		func() error { return c.anew(ctx, changes.Watermark) },
+		func() error { return c.followed(ctx) },
 	} {
 		if err := phase(); err != nil {
 			return err

@@ -136,7 +136,7 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 // settled notes that nothing is left to be sent of a user or a group: what fails next has failed
 // once.
 func (c *cycle) settled(ctx context.Context, link Link) error {
-	if link.Tries == 0 || link.Failure != "" {
+	if link.Tries == 0 || link.Failure != "" || c.brings(link.Ref) {
 		return nil
 	}
 	link.Tries = 0
@@ -176,7 +176,7 @@ func (c *cycle) manager(ctx context.Context, m managed, batch string) error {
 		if link.Sent[managerPath] = change.New; change.New == "" {
 			delete(link.Sent, managerPath)
 		}
-		if link.Failure == "" {
+		if link.Failure == "" && !c.brings(o.Ref) {
 			link.Tries = 0
 		}
 	}

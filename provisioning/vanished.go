@@ -195,6 +195,8 @@ func (c *cycle) tryMembers(ctx context.Context, link *Link, op string, ids []str
 		return nil, look
 	case look == nil && group == nil:
 		return nil, errVanished
+	case look != nil && isNotFound(err): // who is a member of what is not there, says nothing
+		return nil, look
 	}
 	gone, look := c.vanished(ctx, User, ids)
 	if stop := stops(look); stop != nil {
