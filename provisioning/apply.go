@@ -141,7 +141,7 @@ func (c *cycle) conclude(
 	target, made := link.TargetID, failure == nil && done.action == Create
 	if failure == nil && done.action == Delete {
 		c.lose(p.Ref, target)
-		link = Link{Ref: p.Ref, Doubt: link.Doubt.deleted(), Batch: link.Batch}
+		link = Link{Ref: p.Ref, Doubt: link.Doubt.deleted(target), Batch: link.Batch}
 	}
 	entry := c.entry(p.candidate, target, done, failure, time.Since(began))
 	c.tell(entry)

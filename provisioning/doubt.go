@@ -37,8 +37,9 @@ type Doubt struct {
 	// Looked says that the target was looked at, and put right, since then. It is looked at once
 	// more when no such request can be under way any longer: a server that was stopped for a while
 	// may carry it out after others.
-	Looked bool
-	First  time.Time // when the first such request was under way; zero: as Since
+	Looked  bool
+	First   time.Time // when the first such request was under way; zero: as Since
+	Deleted []string  // ids at the target that were deleted while it was: a service that disables may enable again
 }
 
 // lateness is for how long a request without an answer may still be carried out: longer than
@@ -50,6 +51,7 @@ func (d *Doubt) doubted(at time.Time, i Intent) *Doubt {
 	out := &Doubt{Since: at, First: at}
 	if d != nil {
 		out.Keys, out.Members = slices.Clone(d.Keys), slices.Clone(d.Members)
+		out.Deleted = d.Deleted
 		if out.Since = later(at, d.Since); !d.Since.IsZero() {
 			out.First = d.first()
 		}
@@ -75,7 +77,7 @@ func (d *Doubt) first() time.Time {
 func (d *Doubt) looked(at time.Time) *Doubt {
 	out := *d
 	if out.Looked = len(d.Members) == 0; !at.Before(d.Since.Add(lateness)) {
-		if out.Keys = nil; out.Looked {
+		if out.Keys, out.Deleted = nil, nil; out.Looked {
 			return nil
 		}
 	}
@@ -91,13 +93,15 @@ func (d *Doubt) lost(at time.Time, keys map[string]string, members []string) *Do
 	return out
 }
 
-// deleted is a doubt after the object was deleted: whether another creation of it is still under
-// way.
-func (d *Doubt) deleted() *Doubt {
-	if d == nil || len(d.Keys) == 0 {
+// deleted is a doubt after the object was deleted under an id: another creation of it may still be
+// under way, or a change, which brings it back where a deletion only disables.
+func (d *Doubt) deleted(id string) *Doubt {
+	if d == nil || d.Since.IsZero() {
 		return nil
 	}
-	return &Doubt{Since: d.Since, Keys: d.Keys, Looked: true}
+	out := &Doubt{Since: d.Since, First: d.First, Keys: d.Keys, Looked: true}
+	out.Deleted = append(slices.Clone(d.Deleted), id)
+	return out
 }
 
 // resent is a doubt after all of its members were sent again, at a time. Whether there is another
@@ -108,7 +112,7 @@ func (d *Doubt) resent(at time.Time) *Doubt {
 	}
 	out := *d
 	if out.Looked = true; !at.Before(d.Since.Add(lateness)) {
-		if out.Members = nil; len(d.Keys) == 0 {
+		if out.Members = nil; len(d.Keys)+len(d.Deleted) == 0 {
 			return nil
 		}
 	}
@@ -240,8 +244,8 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 	if there != nil {
 		link.Sent = c.mapped(o, there)
 	}
-	if there != nil && !at.Before(link.Doubt.Since.Add(lateness)) {
-		if err := c.dropTwins(ctx, o, link); err != nil {
+	if !at.Before(link.Doubt.Since.Add(lateness)) {
+		if err := c.dropLate(ctx, o, link, there != nil); err != nil {
 			return err
 		}
 	}
@@ -252,7 +256,7 @@ func (c *cycle) settle(ctx context.Context, o candidate, link *Link) error {
 // findAgain looks for an object that may have been created, by what it was to be created with. It
 // returns nil when there is none.
 func (c *cycle) findAgain(ctx context.Context, o candidate, link *Link) (scim.Resource, error) {
-	for _, keys := range link.Doubt.Keys {
+	for _, keys := range slices.Backward(link.Doubt.Keys) { // the last one is called as it is to be
 		if there, err := c.findOwn(ctx, o, link, keys); err != nil || there != nil {
 			return there, err
 		}

@@ -136,6 +136,23 @@ func TestServicesDiffer(t *testing.T) {
 				s.goes("DELETE /Users", "429 long")
 			},
 		},
+		"somebody is enabled late, and was deleted": {oddities{SoftDelete: true}, func(s *storm) {
+			s.change(active(ada, false))
+			s.goes("", "")
+			s.change(active(ada, true))
+			s.goes("PATCH /Users", "half a minute late")
+			s.change(removing(ada))
+		}},
+		"it keeps no external ids, and a group was made by two names": {
+			oddities{NoExternal: true}, func(s *storm) {
+				s.change(adding(group("Ops", "ada")))
+				s.once["GET /Groups externalId"] = "404 of a proxy"
+				s.goes("POST /Groups", "half a minute late")
+				s.change(editing(ops, func(e *entry) { e.directory["displayName"] = "Dev" }))
+				s.goes("POST /Groups", "dies")
+				time.Sleep(40 * time.Second)
+			},
+		},
 		"it keeps no external ids, and has renamed somebody unnoticed": {oddities{NoExternal: true}, func(s *storm) {
 			amy := user("amy")
 			s.change(adding(amy))

@@ -159,7 +159,7 @@ func (c *cycle) isStillThere(ctx context.Context, o candidate, before Link) erro
 	}
 	found, err := c.ask(ctx, o.Kind, externalID, o.ID)
 	for _, r := range found {
-		if r.String(externalID) == o.ID && !strings.EqualFold(valueAt(r, activePath), "false") {
+		if r.String(externalID) == o.ID && !isOff(r) {
 			return &unfit{notAdopted, before.Failure}
 		}
 	}

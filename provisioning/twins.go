@@ -3,20 +3,63 @@ package provisioning
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/provisioning/mapping"
 	"github.com/gatehouse-id/gatehouse/scim"
 )
 
+// dropLate deletes what is at the target since a request was carried out late, when none can be
+// under way any longer: a second one of an object that is found, or what was deleted before, which
+// a service that only disables has enabled again.
+func (c *cycle) dropLate(ctx context.Context, o candidate, link *Link, found bool) error {
+	for _, id := range link.Doubt.Deleted {
+		if err := c.dropDeleted(ctx, o, link, id); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return nil
+	}
+	return c.dropTwins(ctx, o, link)
+}
+
+// dropDeleted deletes an object once more that was deleted before and has access.
+func (c *cycle) dropDeleted(ctx context.Context, o candidate, link *Link, id string) error {
+	_, err := c.Memory.Owner(ctx, o.Kind, id)
+	if !errors.Is(err, ErrUnknown) { // somebody has taken it over since
+		return err
+	}
+	var there scim.Resource
+	err = c.retry(ctx, func() (err error) {
+		there, err = c.Target.Get(ctx, o.Kind, id)
+		return err
+	})
+	switch {
+	case misdirected(err): // it is the target's word if the target is there
+		return c.test(ctx)
+	case isNotFound(err):
+		return nil
+	case err != nil || isOff(there):
+		return err
+	}
+	done := step{action: Delete, reason: "a request that was carried out late has brought it back"}
+	err = c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, id) })
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	return c.say(ctx, c.entry(o, id, done, nil, 0))
+}
+
+// isOff says whether somebody is disabled at the target.
+func isOff(there scim.Resource) bool { return strings.EqualFold(valueAt(there, activePath), "false") }
+
 // dropTwins deletes what was made twice. A creation that had no answer was sent again, and the
 // first one was carried out after all, when the object had another name by then. Nobody knows the
 // second account, and it would stay when the person leaves. Only what has the object's external id,
-// and was made since, is taken for a twin.
+// or none where the target keeps none, and was made since, is taken for a twin.
 func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
 	for _, keys := range link.Doubt.Keys {
-		if keys[externalID] == "" {
-			continue
-		}
 		for _, attribute := range append([]string{externalID}, o.mapping.Matching()...) {
 			if keys[attribute] == "" {
 				continue
@@ -41,9 +84,12 @@ func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
 func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there scim.Resource, external string) error {
 	id := there.String("id")
 	_, err := c.Memory.Owner(ctx, o.Kind, id)
-	told := there.Object("meta").String("created") != ""
+	since, unsaid := madeSince(there, link.Doubt), there.Object("meta").String("created") == ""
+	if there.String(externalID) != "" {
+		since = there.String(externalID) == external && (since || unsaid)
+	}
 	switch {
-	case err == nil, id == link.TargetID, there.String(externalID) != external, told && !madeSince(there, link.Doubt):
+	case err == nil, id == link.TargetID, !since:
 		return nil
 	case !errors.Is(err, ErrUnknown):
 		return err

@@ -229,7 +229,8 @@ type Doubt struct {
 	Keys    []map[string]string // what the object is found by, if it was created
 	Members []string            // at the target, of a group
 	Looked  bool                // the target was looked at since then, and is once more
-	First   time.Time           `json:",omitzero"` // when it began; zero: as Since
+	First   time.Time           `json:",omitzero"`  // when it began; zero: as Since
+	Deleted []string            `json:",omitempty"` // ids at the target that were deleted while it lasts
 }
 
 // Batch is what a job was about to send, noted before it was sent.
