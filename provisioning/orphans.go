@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -158,10 +159,14 @@ func (c *cycle) isStillThere(ctx context.Context, o candidate, before Link) erro
 		return nil
 	}
 	found, err := c.ask(ctx, o.Kind, externalID, o.ID)
-	for _, r := range found {
-		if r.String(externalID) == o.ID && !isOff(r) {
-			return &unfit{notAdopted, before.Failure}
-		}
+	if c.unsearched(ctx, o.Kind, externalID, err) {
+		var all *roster
+		all, err = c.readRoster(ctx, o.Kind, wantedValues{externalID: {fold(o.ID): true}}, math.MaxInt)
+		found = all.matching(externalID, o.ID)
+	}
+	there := func(r scim.Resource) bool { return r.String(externalID) == o.ID && !isOff(r) }
+	if errors.Is(err, ErrNoPages) || slices.ContainsFunc(found, there) {
+		return &unfit{notAdopted, before.Failure}
 	}
 	return err
 }

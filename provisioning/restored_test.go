@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/provisioning"
+	"github.com/gatehouse-id/gatehouse/scim"
 )
 
 // restored runs the first cycle after a memory was restored from a backup.
@@ -201,6 +203,43 @@ func TestACrashAfterARestoreGivesNoMembershipBack(t *testing.T) {
 					return
 				}
 			}
+		})
+	}
+}
+
+// TestWhatWasMadeSinceABackupIsSaidUntilItIsGone: somebody is at the target whom the source, as it
+// was restored, does not have. That is said until they are disabled there, also where the target
+// does not search by external ids.
+func TestWhatWasMadeSinceABackupIsSaidUntilItIsGone(t *testing.T) {
+	t.Parallel()
+	for _, unsearched := range []bool{false, true} {
+		t.Run(fmt.Sprint(unsearched), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStorm(t, 1)
+				s.o, s.d = newOdd(oddities{Page: 10, Unsearched: unsearched}), newDirectory(user("ada"))
+				s.careful, s.hot = false, 0
+				s.calm = true
+				s.rest(false)
+				kim := &account{kind: provisioning.User, Resource: scim.Resource{
+					"userName": "kim@example.com", "externalId": "kim", "active": true,
+				}}
+				s.o.add(kim)
+				s.compare = comparison{wanted: true, unasked: true, restored: true}
+				for range 3 {
+					_, _ = s.cycle()
+					link, _ := s.Link(t.Context(), provisioning.Ref{Kind: provisioning.User, ID: "kim"})
+					if !strings.Contains(link.Failure, "since the backup") {
+						t.Errorf("%+v", link)
+					}
+					time.Sleep(25 * time.Hour)
+				}
+				kim.Resource["active"] = false
+				s.rest(false)
+				if left := s.failures(); len(left) > 0 {
+					t.Error(left)
+				}
+			})
 		})
 	}
 }
