@@ -16,11 +16,12 @@ type draft struct {
 	*member
 	of *group
 
-	asked   []statement
-	writes  []statement
-	waits   []Question // for whose answers it waits
-	reply   chan error
-	stopped error // why it goes no further
+	asked    []statement
+	requires []statement
+	writes   []statement
+	waits    []Question // for whose answers it waits
+	reply    chan error
+	stopped  error // why it goes no further
 }
 
 type statement struct {
@@ -134,10 +135,10 @@ func (d *draft) ask(_ context.Context, questions []Question) error {
 
 // draft lets all members be prepared at the same time. It fails when a question does.
 func (g *group) draft(ctx context.Context) {
-	for i, m := range g.members {
+	for _, m := range g.members {
 		d := &draft{member: m, of: g, reply: make(chan error, 1)}
 		g.drafts = append(g.drafts, d)
-		m.number, m.wrote = i, false
+		m.wrote = false
 		m.turn.begin()
 		m.drafts <- d
 	}
@@ -194,7 +195,7 @@ func (g *group) keep(d *draft) bool {
 	if d.err != nil || len(d.writes) == 0 {
 		return true
 	}
-	if slices.ContainsFunc(d.asked, g.effects.reach) {
+	if slices.ContainsFunc(d.asked, g.effects.reach) || slices.ContainsFunc(d.requires, g.effects.reach) {
 		return false
 	}
 	for i := range d.writes {

@@ -340,7 +340,8 @@ func (g *groups) take(in *group) *group {
 	n := min(len(l.waiting), l.most)
 	in.members = slices.Clone(l.waiting[:n])
 	l.waiting = slices.Delete(l.waiting, 0, n)
-	for _, m := range in.members {
+	for i, m := range in.members {
+		m.number = i
 		m.in, m.turn.with = in, in.turn
 		m.gone, m.follows = false, false
 		m.turn.way = l.way
@@ -362,6 +363,8 @@ func (g *group) prepare(ctx context.Context) []*member {
 	g.draft(ctx)
 	for _, d := range g.drafts {
 		switch {
+		case d.stopped == nil && d.unasked():
+			d.alone = true
 		case d.stopped == nil && g.keep(d):
 		case d.stopped == nil, errors.Is(d.stopped, errInOrder):
 			d.follows = true
@@ -369,6 +372,7 @@ func (g *group) prepare(ctx context.Context) []*member {
 			d.alone = true
 		}
 	}
+	g.require()
 	g.add(g.written, false)
 	return nil
 }
@@ -406,9 +410,10 @@ func attemptOf(m *member, t Tx) (err error) {
 	return m.fn(t)
 }
 
-// commit commits, unless nothing was asked or written.
+// commit commits, unless nothing was asked, required or written.
 func (g *group) commit(ctx context.Context) error {
-	if !g.tx.begun && !slices.ContainsFunc(g.members, func(m *member) bool { return m.wrote }) {
+	asks := g.tx.begun || slices.ContainsFunc(g.tx.whose, func(o origin) bool { return o.required != nil })
+	if !asks && !slices.ContainsFunc(g.members, func(m *member) bool { return m.wrote }) {
 		return nil
 	}
 	return g.tx.commit(ctx)
@@ -427,7 +432,7 @@ func (g *groups) settle(in *group, err error) {
 	if !wrong && !several {
 		in.lane.adapt(kept, err)
 	}
-	culprit := -1
+	culprit, unmet := -1, in.tx.unmet(err)
 	if err != nil && (wrong || fateOf(err) == refused) {
 		culprit = in.tx.culprit(err).number
 	}
@@ -444,6 +449,8 @@ func (g *groups) settle(in *group, err error) {
 		case kept, m.alone, in.spoiled && len(in.members) == 1: // it has its answer, or will get one
 		case in.tx.unknown && m.wrote:
 			m.err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		case slices.Contains(unmet, i):
+			m.err = ErrUnmet
 		case i == culprit:
 			m.alone, m.careful = true, wrong
 		case m.shares < maxShares && (several || in.mayRunAgain(err, culprit)):

@@ -134,6 +134,8 @@ type origin struct {
 	number  int   // of the update; -1: it stands for several
 	assumes bool  // whether it fails when it changes fewer rows than expected
 	form    *form // nil: it stands for itself
+
+	required []int // the updates that require it; nil: it is no requirement
 }
 
 // take begins with the next update of those that share the transaction.

@@ -262,6 +262,9 @@ func (p *postgres) attempt(ctx context.Context, t *transaction, fn func(Tx) erro
 		t.unknown = tx.unknown && tx.wrote
 	}
 	t.wrong = tx.assumedWrongly(err)
+	if tx.unmet(err) != nil {
+		err = fmt.Errorf("%w: %w", ErrUnmet, err)
+	}
 	p.finish(ctx, c, tx)
 	return err
 }

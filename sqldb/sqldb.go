@@ -43,6 +43,8 @@ var (
 	// ErrConflict is wrapped by what Update returns when others changed the same rows again and
 	// again.
 	ErrConflict = errors.New("others changed the same data at the same time")
+	// ErrUnmet is wrapped by what Update returns for a transaction that required what is not so.
+	ErrUnmet = errors.New("what the transaction requires is not so")
 	// ErrInUse is returned by Open for an SQLite file that another process has open.
 	ErrInUse = errors.New("the data folder is in use by another gatehouse process")
 )
