@@ -197,7 +197,7 @@ func (k *tracker) advance(p *postgres) (proven bool) {
 		k.tell(c)
 	}
 	k.seen = k.next
-	if k.untrimmed += len(k.noted); k.untrimmed > keptChanges {
+	if k.untrimmed += len(k.noted); k.untrimmed > keptChanges || len(k.noted) >= maxNoted { // or more, uncounted
 		k.untrimmed = 0
 		go k.trim(p) // #nosec G118 -- it lives as long as the store, not as the call that began it
 	}

@@ -219,13 +219,12 @@ func TestChangesThatAreRemovedAreNotMissed(t *testing.T) {
 	other.hears("the first time", true)
 	prompt(update("a"), many)
 	other.hears("the other node, many at once", true)
-	p, _ := w.engine.(*postgres)
-	p.rounds.track.trim(p)
-	var left int
-	if err := w.View(context.Background(), func(tx Tx) error {
-		return tx.Row(`SELECT COUNT(*) FROM gatehouse_changes WHERE what = 'a'`, nil, &left)
-	}); err != nil || left != 0 {
-		t.Fatalf("%d changes are left of those that were to be removed, %v", left, err)
+	for left := 1; left > 0; time.Sleep(time.Millisecond) { // who has heard of so many removes them
+		if err := w.View(context.Background(), func(tx Tx) error {
+			return tx.Row(`SELECT COUNT(*) FROM gatehouse_changes WHERE what = 'a'`, nil, &left)
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	other.hears("the other node, after they were removed", false)
 	w.hears("who has not asked", true)
