@@ -219,6 +219,11 @@ type Service struct {
 	Throttled func(operation string) bool
 	// Answer maps an error of the domain to an error on the wire. It never returns nil.
 	Answer func(error) *Error
+	// Begins is told, before the signature is looked at, that an operation changes something; nil:
+	// nobody is.
+	Begins func(ctx context.Context)
+	// Around runs an operation that changes something, and may run it again; nil: it is just run.
+	Around func(ctx context.Context, run func() (any, error)) (any, error)
 	// Refused is told about requests that were turned away before they reached an operation, for
 	// the audit log.
 	Refused func(ctx context.Context, who Caller, operation string, err error)
@@ -315,6 +320,9 @@ func (h *Handler) admit(
 	ctx := r.Context()
 	if i := slices.IndexFunc(s.Operations, func(op Operation) bool { return op.Name == name }); i >= 0 {
 		h.named(ctx, s.SigningName, name)
+		if s.Begins != nil && s.Operations[i].Access == Changes {
+			s.Begins(ctx)
+		}
 	}
 	claim, err := h.Verify.claim(r, s.SigningName)
 	who = claim.of
@@ -356,7 +364,7 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, s Service, op Oper
 		h.fail(w, c.requestID, s.Answer(err))
 		return
 	}
-	out, err := op.call(ctx, c.who, c.body)
+	out, err := s.do(ctx, op, c)
 	if err != nil {
 		var wire *Error
 		if errors.As(err, &wire) { // refused on the wire, before a rule could record it
@@ -374,6 +382,14 @@ func (h *Handler) run(w http.ResponseWriter, r *http.Request, s Service, op Oper
 		return
 	}
 	writeJSON(w, c.status, out)
+}
+
+func (s *Service) do(ctx context.Context, op Operation, c call) (any, error) {
+	run := func() (any, error) { return op.call(ctx, c.who, c.body) }
+	if s.Around == nil || op.Access != Changes {
+		return run()
+	}
+	return s.Around(ctx, run)
 }
 
 // throttled is what SDKs send again after a pause. It leaves no event: there would be as many as

@@ -39,6 +39,8 @@ type AccessKey struct {
 	LastUsedAt      time.Time // zero: never used
 	LastUsedAddress string
 	LastUsedService string // the service that was called last, such as identitystore
+
+	Stored string `json:"-"` // the text that it is stored as, where it was read by its id
 }
 
 // accessKeyReader reads access keys.
@@ -51,6 +53,9 @@ type accessKeyReader interface {
 type accessKeyWriter interface {
 	PutAccessKey(AccessKey) error
 	DeleteAccessKey(id string) error
+	// RequireAccessKey has the transaction fail with ErrNoLongerSo, at the latest at its end,
+	// unless a key is stored as it was read.
+	RequireAccessKey(AccessKey) error
 }
 
 // EffectiveRole is the key's role; keys of the first release had none and were administrators'.
@@ -197,7 +202,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 	if len(id) > maxKeyID {
 		return OpenedKey{}, &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key"}
 	}
-	if known, ok := known(ctx, c, &c.remembered.keys, id); ok {
+	if known, ok := trusted(ctx, c, &c.remembered.keys, id, c.trustKey); ok {
 		return known, nil
 	}
 	age := c.remembered.keys.Age()
@@ -208,7 +213,7 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 	})
 	key.Role = key.EffectiveRole()
 	if errors.Is(err, refusal.ErrNoRow) || (err == nil && key.Disabled) {
-		return OpenedKey{}, &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
+		return OpenedKey{}, noSuchKey(id)
 	}
 	if err != nil {
 		return OpenedKey{}, err
@@ -222,6 +227,16 @@ func (c *Center) AccessKeySecret(ctx context.Context, id string) (OpenedKey, err
 		c.remembered.keys.Keep(id, opened, age)
 	}
 	return opened, nil
+}
+
+func noSuchKey(id string) error {
+	return &refusal.Error{Code: NotAllowed, Subject: id, Detail: "no such access key, or disabled"}
+}
+
+// sameRights says whether two readings of a key differ in nothing but its use.
+func (k OpenedKey) sameRights(other OpenedKey) bool {
+	return k.ID == other.ID && k.Principal == other.Principal && k.Role == other.Role &&
+		authn.Equal(k.SecretAccessKey.Reveal(), other.SecretAccessKey.Reveal())
 }
 
 // AccessKeyUsed notes that a request signed with the key was accepted; last is when AccessKeySecret

@@ -250,8 +250,12 @@ func (c *Center) changeBy(
 	var subject string
 	var refused error
 	var kept audit.Admission
+	trust := claimOf(ctx)
 	err := c.Store.Update(ctx, func(tx Tx) (err error) {
 		refused = nil
+		if err := trust.requiredBy(tx); err != nil {
+			return err
+		}
 		if err := c.authorize(tx, *by, action); err != nil {
 			return err
 		}
@@ -265,8 +269,12 @@ func (c *Center) changeBy(
 		}
 		return tx.AppendEvent(c.event(*by, action.name, subject, nil))
 	})
+	err = c.judged(ctx, trust, err)
 	if err != nil || refused == nil {
 		kept.GiveBack(&c.refusals)
+	}
+	if errors.Is(err, ErrNoLongerSo) {
+		return err
 	}
 	if refusal.Tried(err) {
 		return refused

@@ -40,6 +40,9 @@ func (userKeys) Keys(record string) (id, name string) {
 // moment is when a request began to ask: what was proven for it need not be proven again.
 type moment struct {
 	proven atomic.Int64 // since began, in nanoseconds; 0: it was not
+
+	trusts atomic.Bool           // whether the credential may be claimed to be so still
+	claim  atomic.Pointer[claim] // nil: nothing is
 }
 
 type momentKey struct{}
@@ -75,6 +78,9 @@ func (c *Center) current(ctx context.Context) bool {
 	ok := c.Store.Current(ctx)
 	if ok {
 		m.proven.Store(now)
+		if made := m.claim.Load(); made != nil {
+			made.judge()
+		}
 	}
 	return ok
 }

@@ -39,6 +39,8 @@ type BearerToken struct {
 	LastUsedAt      time.Time // zero: never used
 	LastUsedAddress string
 	WarnedAt        time.Time // when the audit log last said that it expires soon
+
+	Stored string `json:"-"` // the text that it is stored as, where it was read by its digest
 }
 
 // provisioningReader reads the provisioning endpoint and its tokens.
@@ -55,6 +57,9 @@ type provisioningWriter interface {
 	DeleteProvisioningTenant() error
 	PutBearerToken(BearerToken) error
 	DeleteBearerToken(id string) error
+	// RequireBearerToken has the transaction fail with ErrNoLongerSo, at the latest at its end,
+	// unless a token is stored as it was read by its digest.
+	RequireBearerToken(BearerToken) error
 }
 
 // Standard says whether the token's bearer speaks the standard profile.
@@ -274,7 +279,7 @@ func (c *Center) AuthenticateToken(ctx context.Context, tenant, secret, address 
 }
 
 func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, error) {
-	token, ok := known(ctx, c, &c.remembered.tokens, digest)
+	token, ok := trusted(ctx, c, &c.remembered.tokens, digest, c.trustToken)
 	if ok {
 		return token, nil
 	}
@@ -287,6 +292,12 @@ func (c *Center) bearerToken(ctx context.Context, digest string) (BearerToken, e
 		c.remembered.tokens.Keep(digest, token, age)
 	}
 	return token, err
+}
+
+// sameRights says whether two readings of a token differ in nothing but its use.
+func (t BearerToken) sameRights(other BearerToken) bool {
+	return t.ID == other.ID && t.TenantID == other.TenantID && t.Profile == other.Profile &&
+		t.ExpiresAt.Equal(other.ExpiresAt)
 }
 
 // ExpiringTokens lists the access tokens that people should be told of, the one that ends first at

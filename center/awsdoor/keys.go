@@ -93,6 +93,18 @@ func unknownKey() error {
 	}
 }
 
+// OnTrust runs an operation of a caller who may have been let in by what is remembered. It is for
+// awsapi.Service.Around, where Begins is the center's Trust.
+func OnTrust(c *center.Center) func(ctx context.Context, run func() (any, error)) (any, error) {
+	return func(ctx context.Context, run func() (any, error)) (any, error) {
+		out, err := center.OnTrust(ctx, c, run)
+		if no := new(center.NotLetIn); errors.As(err, &no) && refusal.CodeOf(no.Err) == center.NotAllowed {
+			return nil, unknownKey()
+		}
+		return out, err
+	}
+}
+
 // Used notes the use of an access key. It is for awsapi.Handler.Used.
 func Used(c *center.Center) func(context.Context, awsapi.Caller, string) {
 	return func(ctx context.Context, who awsapi.Caller, service string) {

@@ -24,6 +24,8 @@ func (h *Handler) Service() awsapi.Service {
 		Refused:     awsdoor.Refused(h.Center),
 		Admit:       awsdoor.AdmitFrom(h.Center, center.NetworkOfStoreAPI),
 		Authorize:   awsdoor.Authorize,
+		Begins:      h.Center.Trust,
+		Around:      awsdoor.OnTrust(h.Center),
 		Operations:  slices.Concat(h.ofStores(), h.ofUsers(), h.ofGroups(), h.ofMemberships()),
 	}
 }

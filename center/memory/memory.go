@@ -6,7 +6,8 @@
 // unknown whether the change was made. A caller that reads takes the Age before it starts to read
 // and hands it to Keep, which keeps nothing that was forgotten since. Snapshot is not told, but
 // asked with the state of the store. Where another process may change the store, the caller finds
-// out about its changes before it calls Get, First or Second, or uses none of them.
+// out about its changes before it calls Get, First or Second, or before anybody hears of what it
+// has made of their answers, or uses none of them.
 //
 // The zero value of each is ready for use, by many goroutines at once.
 //

@@ -93,6 +93,13 @@ type operation struct {
 	standard bool // only the standard profile has it
 }
 
+// changes says whether an operation makes one change.
+func (o operation) changes() bool {
+	return slices.ContainsFunc([]string{"Create", "Put", "Patch", "Delete"}, func(verb string) bool {
+		return strings.HasPrefix(o.name, verb)
+	})
+}
+
 // operations are all that the door knows, by method, resource in lower case, and whether an id
 // follows it.
 var operations = map[string]operation{
@@ -154,14 +161,20 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 	if known && h.Named != nil {
 		h.Named(ctx, "scim", op.name)
 	}
+	if op.changes() {
+		h.Center.Trust(ctx)
+	}
 	secret, _ := authn.BearerToken(r.Header.Get("Authorization"))
 	token, err := h.Center.AuthenticateToken(ctx, tenant, secret, by.Address)
-	if err != nil { // before anything else, also for paths that do not exist
+	turnAway := func(err error) {
 		if refusal.KindOf(err) == refusal.Unauthenticated {
-			by.Kind = audit.Anonymous
+			by.Kind, by.Name = audit.Anonymous, ""
 			err = h.Center.Refuse(ctx, by, "SCIM "+r.Method+" "+op.name, tenant, err)
 		}
 		h.fail(ctx, w, aws, requestID, err)
+	}
+	if err != nil { // before anything else, also for paths that do not exist
+		turnAway(err)
 		return
 	}
 	by.Name = token.ID
@@ -194,9 +207,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, tenant, rest str
 		h.fail(ctx, w, in.profile, requestID, &scim.Error{Status: http.StatusTooManyRequests, Detail: textThrottled})
 		return
 	}
-	var out answer
-	if err == nil {
-		out, err = op.call(h, ctx, in)
+	out, err := center.OnTrust(ctx, h.Center, func() (answer, error) {
+		if err != nil {
+			return answer{}, err
+		}
+		return op.call(h, ctx, in)
+	})
+	if no := new(center.NotLetIn); errors.As(err, &no) {
+		turnAway(no.Err)
+		return
 	}
 	if err != nil {
 		h.fail(ctx, w, in.profile, requestID, h.recorded(ctx, in, err))

@@ -152,6 +152,33 @@ var revocables = map[string]func(w *company) revocable{
 			},
 		}
 	},
+	"a change by a SCIM token, deleted": func(w *company) revocable {
+		token, err := w.CreateBearerToken(context.Background(), centertest.Actor, "")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return revocable{
+			changesBy(func(ctx context.Context, c *center.Center) error {
+				return ignore(c.AuthenticateToken(ctx, w.tenant.ID, token.Secret.Reveal(), "127.0.0.1"))
+			}),
+			func(ctx context.Context, c *center.Center) error {
+				return c.DeleteBearerToken(ctx, centertest.Actor, token.ID)
+			},
+		}
+	},
+	"a change by an access key, disabled": func(w *company) revocable {
+		key := w.key()
+		use := func(ctx context.Context, c *center.Center) error {
+			k, err := c.AccessKeySecret(ctx, key)
+			if err == nil {
+				err = c.AccessKeyUsed(ctx, key, k.LastUsedAt, "identitystore", "127.0.0.1")
+			}
+			return err
+		}
+		return revocable{changesBy(use), func(ctx context.Context, c *center.Center) error {
+			return c.SetAccessKeyEnabled(ctx, centertest.Actor, key, false)
+		}}
+	},
 	"an access key, disabled": func(w *company) revocable {
 		key := w.key()
 		return revocable{useKey(key), func(ctx context.Context, c *center.Center) error {
@@ -267,6 +294,24 @@ func (w *company) key() string {
 func useKey(id string) func(context.Context, *center.Center) error {
 	return func(ctx context.Context, c *center.Center) error {
 		return ignore(c.AccessKeySecret(ctx, id))
+	}
+}
+
+// changed counts the users that are made by changesBy.
+var changed atomic.Int64
+
+// changesBy lets a change be made by whom a credential lets in, without a proof of its own.
+func changesBy(letIn func(context.Context, *center.Center) error) func(context.Context, *center.Center) error {
+	return func(ctx context.Context, c *center.Center) error {
+		ctx = c.Moment(ctx)
+		c.Trust(ctx)
+		if err := letIn(ctx, c); err != nil {
+			return err
+		}
+		return ignore(center.OnTrust(ctx, c, func() (center.User, error) {
+			name := fmt.Sprintf("by%d@example.com", changed.Add(1))
+			return c.CreateUser(ctx, provisioner, centertest.Person(name))
+		}))
 	}
 }
 
@@ -396,20 +441,22 @@ func TestChangesByOthersAreNoticed(t *testing.T) {
 		`BEGIN; SAVEPOINT s; DELETE FROM bearer_tokens; RELEASE s; COMMIT`,
 		`SET session_replication_role = replica; DELETE FROM bearer_tokens; RESET session_replication_role`,
 	} {
-		one := revocables["a SCIM token, deleted"](w)
-		for range 3 {
-			if err := one.use(ctx, c); err != nil {
+		for _, kind := range []string{"a SCIM token, deleted", "a change by a SCIM token, deleted"} {
+			one := revocables[kind](w)
+			for range 3 {
+				if err := one.use(ctx, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := prompt.Exec(ctx, statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+			if one.use(ctx, c) == nil {
+				t.Errorf("%s: good after %s", kind, statement)
+			}
+			if _, err := prompt.Exec(ctx, `DELETE FROM bearer_tokens`); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if _, err := prompt.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-		if one.use(ctx, c) == nil {
-			t.Errorf("good after %s", statement)
-		}
-		if _, err := prompt.Exec(ctx, `DELETE FROM bearer_tokens`); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

@@ -117,7 +117,12 @@ var (
 	}
 )
 
-func known(err error) error { return sqldb.Known(err, unavailable, unknown, conflict) }
+func known(err error) error {
+	if errors.Is(err, sqldb.ErrUnmet) {
+		return center.ErrNoLongerSo
+	}
+	return sqldb.Known(err, unavailable, unknown, conflict)
+}
 
 // tx counts its writes: code that remembers what it has read asks Writes whether it may have
 // changed.
@@ -270,7 +275,13 @@ func (t tx) DeleteProvisioningTenant() error { return t.deleteDocument(kindTenan
 
 func (t tx) PutAccessKey(v center.AccessKey) error { return t.putDocument(kindAccessKey, v.ID, v) }
 func (t tx) AccessKey(id string) (center.AccessKey, error) {
-	return document[center.AccessKey](t, kindAccessKey, id)
+	doc, err := t.Find(documentLookups[kindAccessKey], id)
+	if err != nil {
+		return center.AccessKey{}, sqldb.NoRow(err, refusal.ErrNoRow)
+	}
+	k, err := sqldb.Decode[center.AccessKey](doc)
+	k.Stored = doc
+	return k, err
 }
 func (t tx) AccessKeys() ([]center.AccessKey, error) {
 	return documents[center.AccessKey](t, kindAccessKey)
@@ -285,6 +296,10 @@ func (t tx) DeleteAdministrator(name string) error {
 	return t.deleteDocument(kindAdministrator, names.Fold(name))
 }
 func (t tx) DeleteAccessKey(id string) error { return t.deleteDocument(kindAccessKey, id) }
+
+func (t tx) RequireAccessKey(k center.AccessKey) error {
+	return t.Require("documents", `id = $1 AND doc = $2 AND kind = $3`, k.ID, k.Stored, kindAccessKey)
+}
 func (t tx) PutAdministrator(v center.Administrator) error {
 	return t.putDocument(kindAdministrator, names.Fold(v.Name), v)
 }
@@ -302,7 +317,13 @@ func (t tx) BearerToken(id string) (center.BearerToken, error) {
 	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE id = $1`, id)
 }
 func (t tx) BearerTokenByDigest(digest string) (center.BearerToken, error) {
-	return found[center.BearerToken](t, tokenByDigest, digest)
+	doc, err := t.Find(tokenByDigest, digest)
+	if err != nil {
+		return center.BearerToken{}, sqldb.NoRow(err, refusal.ErrNoRow)
+	}
+	b, err := sqldb.Decode[center.BearerToken](doc)
+	b.Stored = doc
+	return b, err
 }
 func (t tx) BearerTokens() ([]center.BearerToken, error) {
 	return list[center.BearerToken](t, `SELECT doc FROM bearer_tokens ORDER BY id`)
@@ -316,6 +337,9 @@ func (t tx) PutBearerToken(v center.BearerToken) error {
 }
 func (t tx) DeleteBearerToken(id string) error {
 	return t.Do(`DELETE FROM bearer_tokens WHERE id = $1`, id)
+}
+func (t tx) RequireBearerToken(v center.BearerToken) error {
+	return t.Require("bearer_tokens", `digest = $1 AND doc = $2`, v.Digest, v.Stored)
 }
 
 var sessionByDigest = sqldb.NewLookup("sessions", "digest", "")
