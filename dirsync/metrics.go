@@ -18,6 +18,7 @@ type Metrics struct {
 	succeeded prometheus.Gauge
 	waiting   prometheus.Gauge
 	behind    prometheus.GaugeFunc
+	inStep    prometheus.GaugeFunc
 	outOfStep *prometheus.GaugeVec
 	strangers prometheus.Gauge
 	standing  *atomic.Pointer[tenant.InStep] // after the last cycle
@@ -58,6 +59,18 @@ func NewMetrics() *Metrics {
 			},
 			func() float64 { return standing.Load().Behind(time.Now()).Seconds() },
 		),
+		prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{
+				Name: "gatehouse_sync_in_step_since_timestamp_seconds",
+				Help: "Since when the target is known to have what the source has, in Unix time; 0: it is not known to.",
+			},
+			func() float64 {
+				if s := standing.Load(); s.Equal {
+					return float64(s.Since.Unix())
+				}
+				return 0
+			},
+		),
 		prometheus.NewGaugeVec(
 			prometheus.GaugeOpts{
 				Name: "gatehouse_sync_out_of_step",
@@ -78,7 +91,7 @@ func NewMetrics() *Metrics {
 // Collectors are what is to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.outOfStep, m.strangers,
+		m.objects, m.cycles, m.seconds, m.succeeded, m.waiting, m.behind, m.inStep, m.outOfStep, m.strangers,
 	}
 }
 

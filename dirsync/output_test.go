@@ -51,12 +51,39 @@ func TestWhatPrometheusIsTold(t *testing.T) {
 	m := dirsync.NewMetrics()
 	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Success})
 	m.Entry(provisioning.Entry{Action: provisioning.Create, Outcome: provisioning.Skipped})
-	m.Cycle(dirsync.Report{Failed: 3, Took: 2 * time.Second, InStep: tenant.InStep{Since: time.Now(), Pending: 4}}, nil)
+	equal := time.Unix(1_800_000_000, 0)
+	m.Cycle(dirsync.Report{InStep: tenant.InStep{Equal: true, Since: equal}}, nil)
+	if got := gathered(t, m)["in_step_since_timestamp_seconds"]; got != float64(equal.Unix()) {
+		t.Errorf("in step since %v", got)
+	}
 	m.Cycle(dirsync.Report{
 		Failed: 3, Took: 2 * time.Second, Missing: 1204, Ended: true,
 		InStep: tenant.InStep{Since: time.Now(), Pending: 4},
 	}, nil)
 	m.Cycle(dirsync.Report{}, errors.New("the source did not answer"))
+	got := gathered(t, m)
+	for name, want := range map[string]float64{
+		"objects_total create success": 1,
+		"objects_total create skipped": 0,
+		"cycles_total succeeded":       2,
+		"cycles_total failed":          1,
+		"cycle_seconds":                2,
+		"failed_objects":               3,
+		"out_of_step missing":          1204,
+		"out_of_step ended":            1,
+		"out_of_step pending":          4,
+
+		"in_step_since_timestamp_seconds": 0,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
+// gathered is what Prometheus is told, by names without their prefix, and labels.
+func gathered(t *testing.T, m *dirsync.Metrics) map[string]float64 {
+	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.Collectors()...)
 	families, err := registry.Gather()
@@ -73,21 +100,7 @@ func TestWhatPrometheusIsTold(t *testing.T) {
 			got[name] = one.GetCounter().GetValue() + one.GetGauge().GetValue()
 		}
 	}
-	for name, want := range map[string]float64{
-		"objects_total create success": 1,
-		"objects_total create skipped": 0,
-		"cycles_total succeeded":       2,
-		"cycles_total failed":          1,
-		"cycle_seconds":                2,
-		"failed_objects":               3,
-		"out_of_step missing":          1204,
-		"out_of_step ended":            1,
-		"out_of_step pending":          4,
-	} {
-		if got[name] != want {
-			t.Errorf("%s is %v, want %v", name, got[name], want)
-		}
-	}
+	return got
 }
 
 // TestWhatSomebodyHasToDoIsSaidOnce to a person, and with each summary to a program.

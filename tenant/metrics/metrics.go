@@ -19,6 +19,7 @@ import (
 type collector struct {
 	tenant               *tenant.Tenant
 	behind, objects, up  *prometheus.Desc
+	inStep               *prometheus.Desc
 	quarantine, compared *prometheus.Desc
 	cycle, took, failed  *prometheus.Desc
 	lease, certificate   *prometheus.Desc
@@ -60,6 +61,10 @@ func New(t *tenant.Tenant) prometheus.Collector {
 			"provisioning_seconds_since_in_step",
 			"Seconds since a target was last known to have what the directory has; 0: it has.", "job",
 		),
+		inStep: describe(
+			"provisioning_in_step_since_timestamp_seconds",
+			"Since when a target is known to have what the directory has, in Unix time; 0: it is not known to.", "job",
+		),
 		objects: describe(
 			"provisioning_out_of_step",
 			"Objects whose last request has no answer (uncertain), that failed, and changes that wait (pending).",
@@ -95,8 +100,8 @@ func New(t *tenant.Tenant) prometheus.Collector {
 
 // Describe implements prometheus.Collector.
 func (m *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.behind, m.objects, m.quarantine, m.compared, m.up, m.cycle, m.took, m.failed,
-		m.lease, m.certificate, m.sessions, m.secret} {
+	for _, d := range []*prometheus.Desc{m.behind, m.inStep, m.objects, m.quarantine, m.compared, m.up, m.cycle, m.took,
+		m.failed, m.lease, m.certificate, m.sessions, m.secret} {
 		out <- d
 	}
 }
@@ -117,6 +122,11 @@ func (m *collector) Collect(out chan<- prometheus.Metric) {
 		}
 		id := string(j.ID)
 		gauge(m.behind, s.Behind(m.tenant.Now()).Seconds(), id)
+		inStep := 0.0
+		if s.Equal {
+			inStep = float64(s.Since.Unix())
+		}
+		gauge(m.inStep, inStep, id)
 		gauge(m.objects, float64(s.Uncertain), id, "uncertain")
 		gauge(m.objects, float64(s.Failing), id, "failing")
 		gauge(m.objects, float64(s.Pending), id, "pending")

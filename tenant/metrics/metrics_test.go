@@ -93,8 +93,13 @@ func TestHowAJobStandsIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	cycle()
-	if m := gathered(t, x); m["provisioning_seconds_since_in_step"] != 0 || m["provisioning_out_of_step.pending"] != 0 {
+	equal := x.Now().Unix()
+	m := gathered(t, x)
+	if m["provisioning_seconds_since_in_step"] != 0 || m["provisioning_out_of_step.pending"] != 0 {
 		t.Errorf("after a cycle: %v", m)
+	}
+	if since := int64(m["provisioning_in_step_since_timestamp_seconds"]); since == 0 || since > equal {
+		t.Errorf("in step since %d, by %d", since, equal)
 	}
 	if _, err := x.CreateGroup(ctx, audit.SystemActor, tenant.Group{DisplayName: "Ops"}); err != nil {
 		t.Fatal(err)
@@ -114,7 +119,10 @@ func TestHowAJobStandsIsTold(t *testing.T) {
 		},
 		tenant.Link{Kind: tenant.KindUser, SourceID: "3", Doubt: &tenant.Doubt{Since: hour, Looked: true}},
 	)
-	m := gathered(t, x)
+	m = gathered(t, x)
+	if since, told := m["provisioning_in_step_since_timestamp_seconds"]; since != 0 || !told {
+		t.Errorf("in step since %v (told: %v), though it is not", since, told)
+	}
 	if m["provisioning_out_of_step.failing"] != 1 || m["provisioning_out_of_step.uncertain"] != 1 ||
 		m["provisioning_out_of_step.pending"] != 0 || m["provisioning_seconds_since_in_step"] < 3600 {
 		t.Errorf("after failures: %v", m)
