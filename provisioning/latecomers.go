@@ -35,7 +35,7 @@ func (c *cycle) lookAtLatecomers(ctx context.Context) error {
 		}
 		groups, err := c.ask(ctx, Group, groupsOf, id)
 		if errors.Is(err, ErrNoPages) {
-			err = c.tellGroupsUnread(ctx, ref, id)
+			err = c.tellGroupsUnread(ctx, ref, id, err)
 		}
 		if err != nil && !isRefusal(err) {
 			return err

@@ -259,10 +259,10 @@ func (c *cycle) reread(link *Link, o candidate) bool {
 }
 
 // membersNow is which members a group has at the target, as far as that matters: those that were
-// sent, or for a group that was just found those that are wanted. Others are told only by targets
-// that give members, and count only where everything is compared. Where members are left out, as
-// AWS does, it is asked for each one; but those of a group that was found are simply sent again,
-// unless this is a dry run.
+// sent, or for a group that was just found those that are wanted. Others count only where
+// everything is compared. Where members are left out, as AWS does, the target is asked then for the
+// groups of each user; or else for each member, but those of a group that was found are simply sent
+// again, unless this is a dry run.
 func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted []string) (ids []string, err error) {
 	told := false
 	err = c.retry(ctx, func() (err error) {
@@ -294,12 +294,12 @@ func (c *cycle) membersNow(ctx context.Context, o candidate, link Link, wanted [
 		}
 		return ids, nil
 	}
-	if c.Unasked && !link.Adopted && (c.found[o.Ref] || link.Tries > 0 || len(link.Members) == 0) {
-		if ids, told, err = c.linkedMembers(ctx, link); told || err != nil {
-			return ids, err
-		}
-	}
+	in, unsure, told, err := c.linkedMembers(ctx, link, asked)
 	switch {
+	case err != nil:
+		return nil, err
+	case told:
+		ids, asked = in, unsure
 	case c.found[o.Ref] && !c.DryRun && !c.Restored:
 		return nil, nil
 	case !c.Reread && !c.found[o.Ref]:

@@ -102,6 +102,9 @@ func (s *stage) Find(ctx context.Context, kind Kind, attribute, value string) ([
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if attribute == groupsOf {
+		return s.groupsOf(found, value), err
+	}
 	k := s.scenes[kind]
 	list := k.without(found)
 	for _, id := range slices.Sorted(maps.Keys(k.now)) {
@@ -110,6 +113,29 @@ func (s *stage) Find(ctx context.Context, kind Kind, attribute, value string) ([
 		}
 	}
 	return list, err
+}
+
+// groupsOf are the groups of a member: some that the target has, but for what is otherwise on the
+// stage. Of those that are there only, just the ids are told.
+func (s *stage) groupsOf(found []scim.Resource, member string) (list []scim.Resource) {
+	if s.scenes[User].gone[member] {
+		return nil
+	}
+	listed := map[string]bool{}
+	for _, r := range found {
+		id := r.String("id")
+		listed[id] = true
+		in, changed := s.members[id][member]
+		if !s.scenes[Group].gone[id] && (in || (!changed && !s.left[member])) {
+			list = append(list, r)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.members)) {
+		if s.members[id][member] && !listed[id] && !s.scenes[Group].gone[id] {
+			list = append(list, scim.Resource{"id": id})
+		}
+	}
+	return list
 }
 
 // Page implements Target: what was made comes last.

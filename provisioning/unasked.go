@@ -91,43 +91,64 @@ type rolls struct {
 	mu      baton
 	asked   bool
 	refused bool                // it does not say
-	users   map[string]bool     // who was asked for
+	failed  error               // nobody could be asked
+	users   map[string]bool     // whose groups it has said, all of them
 	of      map[string][]string // group → users
+	used    map[string]bool     // groups that were compared, and may have changed since
 }
 
-// linkedMembers are the members of a group that have links, at a target that does not list members,
-// as AWS: it is asked for the groups of each user, once in a cycle. told is false where it does not
-// say which groups those are. Whoever was sent, and has no link any more, counts as a member.
-func (c *cycle) linkedMembers(ctx context.Context, group Link) (ids []string, told bool, err error) {
-	c.rolls.mu.Lock()
-	defer c.rolls.mu.Unlock()
-	if !c.rolls.asked {
-		if err := c.callRolls(ctx); err != nil {
-			return nil, false, err
+// linkedMembers are the members of a group that have links, where everything is compared with a
+// target that does not list members, as AWS: it is asked for the groups of each user, once in a
+// cycle. unsure are those of a list, and of the members that were sent, of whom it has not said all
+// groups. told is false where it does not say which groups users are in.
+func (c *cycle) linkedMembers(
+	ctx context.Context, group Link, list []string,
+) (ids, unsure []string, told bool, err error) {
+	if !c.Reread || c.KeepStrangers || (c.Unasked && group.Adopted) { // others whom it may have are kept
+		return nil, nil, false, nil
+	}
+	r := &c.rolls
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.asked {
+		if r.failed = c.callRolls(ctx); stops(r.failed) != nil {
+			return nil, nil, false, r.failed
+		}
+		r.asked = true
+	}
+	if r.failed != nil || r.refused {
+		return nil, nil, false, r.failed
+	}
+	again := r.used[group.TargetID]
+	r.used[group.TargetID] = true
+	if !again {
+		ids = slices.Clone(r.of[group.TargetID])
+	}
+	for _, id := range slices.Concat(list, without(group.Members, list)) {
+		if again || (!r.users[id] && !slices.Contains(ids, id)) {
+			unsure = append(unsure, id)
 		}
 	}
-	ids = slices.Clone(c.rolls.of[group.TargetID])
-	for _, id := range group.Members {
-		if !c.rolls.users[id] {
-			ids = append(ids, id)
-		}
-	}
-	return ids, !c.rolls.refused, nil
+	return ids, unsure, true, nil
 }
 
+// callRolls asks for the groups of each user: one request for each, and one more for each further
+// page. Of whom the target does not say them, nothing is known.
 func (c *cycle) callRolls(ctx context.Context) error {
+	r := &c.rolls
+	r.users, r.of = map[string]bool{}, map[string][]string{}
+	r.used = map[string]bool{}
 	refs, err := c.Memory.Known(ctx)
 	if err != nil {
 		return err
 	}
 	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
-	users, of := map[string]bool{}, map[string][]string{}
 	nobodys, err := c.ask(ctx, Group, groupsOf, c.NewID())
-	if len(nobodys) > 0 { // it ignores the question, and would put everybody into each group
-		c.rolls.asked, c.rolls.refused = true, true
+	switch {
+	case len(nobodys) > 0: // it ignores the question, and would put everybody into each group
+		r.refused = true
 		return nil
-	}
-	if err != nil && !isRefusal(err) && !errors.Is(err, ErrNoPages) {
+	case err != nil && !isRefusal(err) && !errors.Is(err, ErrNoPages):
 		return err
 	}
 	var mu sync.Mutex
@@ -138,34 +159,42 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		}
 		groups, err := c.ask(ctx, Group, groupsOf, id)
 		if isNotFound(err) && !misdirected(err) { // somebody who is not there is in no group
-			return nil
+			err = nil
 		}
-		if errors.Is(err, ErrNoPages) {
-			err = c.tellGroupsUnread(ctx, ref, id)
+		if stops(err) != nil || isRefusal(err) {
+			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		users[id] = true
 		for _, g := range groups {
-			of[g.String("id")] = append(of[g.String("id")], id)
+			r.of[g.String("id")] = append(r.of[g.String("id")], id)
 		}
-		return err
+		if r.users[id] = err == nil; err == nil {
+			return nil
+		}
+		return c.tellGroupsUnread(ctx, ref, id, err)
 	})
-	if err != nil && !isRefusal(err) {
-		return err
+	if r.refused = isRefusal(err); r.refused {
+		return nil
 	}
-	c.rolls.asked, c.rolls.refused = true, err != nil
-	c.rolls.users, c.rolls.of = users, of
-	return nil
+	return err
 }
 
-// tellGroupsUnread says that the target gives only some of the groups of a person: in others they
-// may be, though they should not.
-func (c *cycle) tellGroupsUnread(ctx context.Context, ref Ref, id string) error {
+// tellGroupsUnread says that the target does not give the groups of a person, or only some of them:
+// in others they may be, though they should not.
+func (c *cycle) tellGroupsUnread(ctx context.Context, ref Ref, id string, err error) error {
+	reason := "the target gives only some of the groups of this person: look there whether there are memberships " +
+		"that should not be"
+	if !errors.Is(err, ErrNoPages) {
+		reason = "the target does not give the groups of this person: " + err.Error()
+	}
+	if MayPass(err) {
+		c.mu.Lock()
+		c.result.Silent = err
+		c.mu.Unlock()
+	}
 	return c.say(ctx, Entry{
 		Time: c.Now(), Cycle: c.result.Cycle, Ref: ref, Name: c.named([]string{id})[0], TargetID: id,
-		Action: Other, Outcome: Skipped, Code: "GroupsUnread",
-		Reason: "the target gives only some of the groups of this person: look there whether there are memberships " +
-			"that should not be",
+		Action: Other, Outcome: Skipped, Code: "GroupsUnread", Reason: reason,
 	})
 }
