@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/tenant"
+	"github.com/gatehouse-id/gatehouse/tenant/syncjobs"
 	"github.com/gatehouse-id/gatehouse/tenant/tenanttest"
 )
 
@@ -112,6 +114,52 @@ func TestALeaverDoesNotWaitForTheSource(t *testing.T) {
 	if r := cycle(t, config, true); r.Updated != 1 {
 		t.Errorf("the repair reports %+v", r)
 	}
+}
+
+// TestALeaverDoesNotWaitForATargetThatOnlyAnswers: it answers whatever it is asked, and takes no
+// changes. While the next cycle is far away, one removal is sent every few seconds, once; when it
+// is taken, the rest follows.
+func TestALeaverDoesNotWaitForATargetThatOnlyAnswers(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileStandard)
+	config, _, scim := byWays(t, from, to)
+	cycle(t, config, false)
+	sent := 0
+	scim.set(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodGet {
+			sent++
+		}
+		return failing(r)
+	})
+	s, err := Open(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.scout(ctx) || sent > 0 {
+		t.Errorf("nobody has left, and %d changes were sent", sent)
+	}
+	from.disable(t, "u2")
+	setTitle(t, from, "u1", "Wizard")
+	if r, err := s.Cycle(ctx, false); err != nil || r.Failed != 2 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if sent = 0; s.scout(ctx) || sent != 1 || !to.active(t, "bob@example.com") {
+		t.Errorf("%d changes were sent, or one was taken", sent)
+	}
+	scim.set(nil)
+	if !s.scout(ctx) || to.active(t, "bob@example.com") || to.title(t, "ada@example.com") == "Wizard" {
+		t.Error("the leaver is not disabled, or more was sent")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w, began, scouts := &waiting{}, time.Now(), 0
+		w.wait(t.Context(), time.Minute, nil, 0, func(context.Context) bool {
+			scouts++
+			return scouts == 3
+		})
+		if took := time.Since(began); took > 10*time.Second || w.retry != syncjobs.RetryPassing {
+			t.Errorf("the next cycle comes after %s, and tries %v", took, w.retry)
+		}
+	})
 }
 
 // byWays is a sync between a source and a target, on ways to each that a test can break.

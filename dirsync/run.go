@@ -53,7 +53,11 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 		}
 		pause := s.pause(w, pace.Every, x, err)
 		each(x.report, x.failure(s, err))
-		w.wait(ctx, pause, s.silent(silent), provisioning.LeftAlone(silent))
+		scout := s.scout
+		if x.unread != nil || !provisioning.MayPass(silent) || pause <= provisioning.ScoutEach {
+			scout = nil
+		}
+		w.wait(ctx, pause, s.silent(silent), provisioning.LeftAlone(silent), scout)
 	}
 }
 
@@ -138,9 +142,28 @@ func (w *waiting) heard(unread error, tried bool) {
 	w.unread = unread
 }
 
-// wait waits for a time, or until a target that did not answer does, or until ctx is done. The
-// target is asked when it is to be left alone no longer.
-func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Client, leftAlone time.Duration) {
+// scout has one of those lose access who are to, and says whether the target takes changes again.
+func (s *Synchronizer) scout(ctx context.Context) (taken bool) {
+	engine, err := s.engine(syncjobs.RetryPassing)
+	if err != nil { // the next cycle says so
+		return false
+	}
+	engine.OnEntry = func(e provisioning.Entry) {
+		if s.config.OnEntry != nil && !silent(e) {
+			s.config.OnEntry(e)
+		}
+	}
+	found, err := engine.Scout(ctx)
+	return found && !provisioning.MayPass(err)
+}
+
+// wait waits for a time, or until a target that did not answer does, or one that took no changes
+// does, as scouts tell; or until ctx is done. The target is asked when it is to be left alone no
+// longer. scout may be nil.
+func (w *waiting) wait(
+	ctx context.Context, pause time.Duration, target *scim.Client, leftAlone time.Duration,
+	scout func(context.Context) (taken bool),
+) {
 	w.retry = syncjobs.RetryDue
 	over := time.NewTimer(pause)
 	defer over.Stop()
@@ -154,8 +177,18 @@ func (w *waiting) wait(ctx context.Context, pause time.Duration, target *scim.Cl
 			}
 		}()
 	}
+	var scouting <-chan time.Time
+	if scout != nil {
+		scouting = time.After(max(provisioning.ScoutEach, leftAlone))
+	}
 	for {
 		select {
+		case <-scouting:
+			if !w.missed.Load() && scout(ctx) { // else the probe tells
+				w.retry = syncjobs.RetryPassing
+				return
+			}
+			scouting = time.After(max(provisioning.ScoutEach, leftAlone))
 		case <-answered:
 			if w.missed.Swap(false) { // else it answers probes and nothing else
 				w.retry = syncjobs.RetryPassing // it answers again

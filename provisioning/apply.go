@@ -376,7 +376,7 @@ func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err 
 		unsure = unsure || uncertain(err)
 		var silent *scim.Unanswered
 		switch {
-		case err == nil || stops(err) != nil || isPutOff(err):
+		case err == nil || stops(err) != nil || isPutOff(err) || c.scouts:
 			return unsure, err
 		case throttled(err) && waits < maxThrottled: // the pace waits
 			waits++

@@ -210,7 +210,7 @@ func (c *cycle) keep(ctx context.Context, link Link, entries ...Entry) error {
 		link.Since = c.Now()
 	}
 	c.formerly(link)
-	err := c.Memory.Keep(ctx, link, entries...)
+	err := c.Memory.Keep(ctx, link, c.told(entries)...)
 	if err != nil {
 		c.unkept.Store(true)
 	}

@@ -85,7 +85,7 @@ func (o candidate) redacted(c Change) Change {
 }
 
 func (c *cycle) tell(e Entry) {
-	if c.OnEntry != nil {
+	if c.OnEntry != nil && len(c.told([]Entry{e})) > 0 {
 		c.OnEntry(e)
 	}
 }

@@ -343,6 +343,7 @@ type cycle struct {
 	brought    map[Ref]bool    // users who are in line only now, and whom something else follows; guarded by mu
 	doubts     bool            // whatever is looked at may have been deleted at the target
 	waits      bool            // somebody was left alone whose time has not come; guarded by mu
+	scouts     bool            // one object is tried, once
 
 	finders map[Ref]Ref // who is linked, by kind and id at the target, to what had no link; guarded by mu
 

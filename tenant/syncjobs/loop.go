@@ -93,12 +93,15 @@ type turn struct {
 	tryAt   time.Time // when a cycle that failed is tried again; zero: the last one has not
 	again   bool      // the target answers again: what has failed is tried at once
 	probe   probe
+	scout   scout
 }
 
 // news is what a goroutine of the loop has to tell.
 type news struct {
 	job    tenant.Job
 	probed bool // the target has answered a probe; else a cycle has ended
+	scout  bool // or rather a scout is back
+	found  bool // there was somebody to send
 	done   provisioning.Result
 	err    error
 }
@@ -150,7 +153,7 @@ func (l *loop) lookAll(ctx context.Context) time.Duration {
 		wait := l.wait(j, t)
 		l.expect(j.ID, t, wait)
 		if wait > 0 {
-			next = min(next, wait)
+			next = min(next, l.scoutWithin(ctx, j, t, wait))
 			continue
 		}
 		l.begin(ctx, j, t)
@@ -249,13 +252,18 @@ func (l *loop) learn(ctx context.Context, n news) {
 	if t == nil { // it is no longer active
 		return
 	}
-	if n.probed {
-		if t.probe.heard() && !t.running {
+	switch {
+	case n.probed:
+		if t.probe.heard() && (!t.running || t.scout.sent) {
 			t.tryAt, t.again = time.Now(), true
 		}
 		return
+	case n.scout:
+		t.scoutIsBack(n)
+		return
 	}
 	t.running, t.retryAt = false, n.done.RetryAt
+	t.scout = scout{}
 	silent, gone := n.done.Silent, false
 	var failed *CycleError
 	t.known = n.err == nil || errors.As(n.err, &failed)
@@ -281,6 +289,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		t.probe.missed.Store(false)
 		return
 	}
+	t.scout.next(silent)
 	l.startProbe(ctx, n.job, t, gone || unreached(silent), provisioning.LeftAlone(silent))
 }
 
