@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,38 @@ func TestBehindPgBouncer(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestWhoPreparesBehindAPoolerIsTold: without the setting, statements that one connection has
+// prepared are in the way of another. The failure names the setting, at a start and at a request.
+func TestWhoPreparesBehindAPoolerIsTold(t *testing.T) {
+	const setting = "default_query_exec_mode=exec"
+	server := sqldbtest.NewServer(t)
+	migrated := openOn(t, server.URL())
+	if err := note(migrated, "1"); err != nil {
+		t.Fatal(err)
+	}
+	dsn := strings.TrimSuffix(pgbouncer(t, server, "max_db_connections = 1\n"), "&"+setting)
+	node, err := Open(t.Context(), dsn, notes, Patience(time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close() //nolint:errcheck // nothing was written to it
+	if err := read(node, "1"); err != nil {
+		t.Fatal(err)
+	}
+	node.engine.(*postgres).pool.Reset() // which opens another connection, as under load
+	if err := read(node, "1"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), setting) {
+		t.Errorf("a request: %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	told := ""
+	_, err = Open(ctx, dsn, notes, Tell(func(text string) { told = text; cancel() }))
+	if err == nil || !strings.Contains(err.Error(), setting) || !strings.Contains(told, setting) {
+		t.Errorf("a start: %v; told: %s", err, told)
 	}
 }
 

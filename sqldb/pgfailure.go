@@ -163,6 +163,17 @@ func isBroken(err error) bool {
 		strings.Contains(err.Error(), "conn closed")
 }
 
+// withRemedy says what to do where the server does not know a statement that we have prepared, or
+// has it already: its connection is not ours alone. It is a setting that is missing, and no outage.
+func withRemedy(err error) error {
+	var said *pgconn.PgError
+	if errors.As(err, &said) && (said.Code == "26000" || said.Code == "42P05") {
+		return fmt.Errorf("%w. If this does not pass, a pooler shares the server's connections, such as PgBouncer in "+
+			"transaction mode: add default_query_exec_mode=exec to the URL of the database", err)
+	}
+	return err
+}
+
 // pgErrors are all of the server's errors in a tree of errors.
 func pgErrors(err error) (all []*pgconn.PgError) {
 	switch e := err.(type) { //nolint:errorlint // a walk

@@ -104,7 +104,7 @@ func (m *migrator) run(ctx context.Context) error {
 		if !done && err == nil {
 			err = m.alone(ctx, pool)
 		}
-		if err == nil || time.Since(began) > migratePatience {
+		if err = withRemedy(err); err == nil || time.Since(began) > migratePatience {
 			return err
 		}
 		if f := fateOf(err); f != again && f != lost && f != full && (!m.waits || !cannotReach(err)) {

@@ -360,7 +360,7 @@ type retries struct {
 
 // next returns nil when it is time to try again, or the error to give up with.
 func (r *retries) next(ctx context.Context, err error) error {
-	unavailable := fmt.Errorf("%w: %w", ErrUnavailable, err)
+	unavailable := fmt.Errorf("%w: %w", ErrUnavailable, withRemedy(err))
 	var wait time.Duration
 	switch fateOf(err) {
 	case refused:
