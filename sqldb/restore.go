@@ -30,6 +30,7 @@ type Restoration struct {
 	Backup     string // the file
 	Database   string // where to: a postgres:// URL or the path of an SQLite file
 	Folder     string // on PostgreSQL: where the backup is copied to and looked at
+	Kept       string // on PostgreSQL: what was there is kept beside this name
 	Migrations fs.FS
 	Table      string // one that no other backups have
 	Occupied   string // on PostgreSQL: a query that finds a row where there is data
@@ -37,6 +38,8 @@ type Restoration struct {
 	// Verify opens the copy, which may be of an earlier schema, and looks at all of it. What it
 	// refuses is not restored.
 	Verify func(ctx context.Context, copied string) error
+	// Unread is told, if it is not nil, why what was there could not be read, and is not kept.
+	Unread func(error)
 	// Progress is told how much is done, if it is not nil.
 	Progress func(done, total int)
 	// Step, if it is not nil, is called before each thing that a kill could leave undone.
@@ -52,15 +55,20 @@ type Restoration struct {
 // logs, the whole backup, or no database beside remains, which Open does not take for a new
 // beginning; the same call again then goes through. It fails with ErrInUse while a process serves
 // from it.
+//
+// In PostgreSQL, a backup of what is there is written beside Kept first, which is returned too.
 func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 	if r.Progress == nil {
 		r.Progress = func(int, int) {}
+	}
+	if r.Unread == nil {
+		r.Unread = func(error) {}
 	}
 	if r.Step == nil {
 		r.Step = func(string) {}
 	}
 	if IsPostgres(r.Database) {
-		return "", r.intoPostgres(ctx)
+		return r.intoPostgres(ctx)
 	}
 	if r.Database, err = resolve(r.Database); err != nil {
 		return "", err

@@ -119,6 +119,17 @@ func dedicated(ctx context.Context, config *pgx.ConnConfig, name string) (*pgx.C
 // copyTo copies the database as it is at one moment into an empty file, row by row, in one
 // transaction that only reads: nobody waits for it.
 func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err error) {
+	conn, err := dedicated(ctx, p.pool.Config().ConnConfig, "gatehouse backup")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error { return copyAll(ctx, tx, path, o) })
+}
+
+// copyAll copies what a transaction sees into an empty file.
+func copyAll(ctx context.Context, tx pgx.Tx, path string, o Copying) (err error) {
 	schema, err := openSQLite(ctx, path, o.Migrations)
 	if err != nil {
 		return err
@@ -126,11 +137,6 @@ func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err erro
 	if err := schema.close(); err != nil {
 		return err
 	}
-	conn, err := dedicated(ctx, p.pool.Config().ConnConfig, "gatehouse backup")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
 	c, err := openCopy(ctx, path)
 	if err != nil {
 		return err
@@ -140,11 +146,10 @@ func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err erro
 	if err != nil {
 		return err
 	}
-	if tables, err = common(ctx, conn, tables); err != nil {
+	if tables, err = common(ctx, tx.Conn(), tables); err != nil {
 		return err
 	}
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error { return copyTables(ctx, tx, c, tables, o) })
+	return copyTables(ctx, tx, c, tables, o)
 }
 
 // copyTables copies the rows of all tables.
@@ -233,45 +238,46 @@ func copyTable(ctx context.Context, tx pgx.Tx, c *sqlite.Conn, t table, copied f
 
 // intoPostgres puts the rows of a backup in the place of those that are there, in one transaction:
 // whenever it ends, all are there or those from before.
-func (r *Restoration) intoPostgres(ctx context.Context) (err error) {
+func (r *Restoration) intoPostgres(ctx context.Context) (kept string, err error) {
 	config, err := (&postgres{}).config(r.Database)
 	if err != nil {
-		return fmt.Errorf("the PostgreSQL URL: %w", err)
+		return "", fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
 	if info, err := os.Stat(r.Backup); err != nil || !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: it is no file", errors.Join(errNoBackup, err))
+		return "", fmt.Errorf("%w: it is no file", errors.Join(errNoBackup, err))
 	}
 	conn, err := dedicated(ctx, config.ConnConfig, "gatehouse restore")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if err := r.checkOccupied(ctx, conn); err != nil {
-		return err
+	there, err := r.checkOccupied(ctx, conn)
+	if err != nil {
+		return "", err
 	}
-	place := filepath.Join(r.Folder, "restore.db")
+	place := filepath.Join(r.Folder, RestoreCopy)
 	lock, err := lockBeside(place)
 	if err != nil {
-		return err
+		return "", err
 	}
 	fresh := place + copySuffix
 	defer func() { err = errors.Join(err, removeCopy(fresh), lock.Close(), os.Remove(place+lockSuffix)) }()
 	if err := r.prepare(ctx, fresh); err != nil {
-		return err
+		return "", err
 	}
 	r.Step("migrate")
 	schema, err := Open(ctx, r.Database, r.Migrations)
 	if err != nil {
-		return elsewhere(err)
+		return "", elsewhere(err)
 	}
 	if err := schema.Close(); err != nil {
-		return err
+		return "", err
 	}
 	// Open takes a newer schema too, if this release can serve from it.
 	if err := r.checkSchema(ctx); err != nil {
-		return err
+		return "", err
 	}
-	return r.load(ctx, conn, fresh)
+	return r.load(ctx, conn, fresh, there)
 }
 
 // checkSchema refuses a database whose schema is not the copy's.
@@ -295,46 +301,43 @@ func elsewhere(err error) error {
 	return err
 }
 
-// checkOccupied refuses a database that has data, unless it may be replaced.
-func (r *Restoration) checkOccupied(ctx context.Context, conn *pgx.Conn) error {
-	if r.Replace {
-		return nil
-	}
-	there := false
-	err := conn.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, r.Table).Scan(&there)
-	if err != nil || !there {
-		return err
+// checkOccupied refuses a database that has data, unless it may be replaced. It says whether there
+// are tables of ours at all.
+func (r *Restoration) checkOccupied(ctx context.Context, conn *pgx.Conn) (there bool, err error) {
+	err = conn.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, r.Table).Scan(&there)
+	if err != nil || !there || r.Replace {
+		return there, err
 	}
 	err = conn.QueryRow(ctx, r.Occupied).Scan(new(any))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
+		return there, nil
 	}
 	if err == nil {
 		err = ErrOccupied
 	}
-	return err
+	return there, err
 }
 
-// load replaces the rows of all tables.
-func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string) (err error) {
+// load replaces the rows of all tables. With keep, it first writes down those that are there.
+func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string, keep bool) (kept string, err error) {
 	c, err := sqlite.OpenConn(fresh, sqlite.OpenReadOnly)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	tables, err := tablesOf(c)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if tables, err = common(ctx, conn, tables); err != nil {
-		return err
+		return "", err
 	}
 	names := make([]string, len(tables))
 	for i, t := range tables {
 		names[i] = t.name
 	}
 	if err := awaitAlone(ctx, conn); err != nil {
-		return err
+		return "", err
 	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, query := range []string{
@@ -345,8 +348,13 @@ func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string) (e
 				return inUse(err)
 			}
 		}
-		if err := r.checkOccupied(ctx, conn); err != nil {
+		if _, err := r.checkOccupied(ctx, conn); err != nil {
 			return err
+		}
+		if keep && r.Replace {
+			if kept, err = r.keep(ctx, tx); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.Exec(ctx, `TRUNCATE `+strings.Join(names, ", ")); err != nil {
 			return err
@@ -358,12 +366,12 @@ func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string) (e
 		return nil
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	r.Step("analyze")
 	// Without it the planner takes the tables for empty ones until the server looks by itself.
 	_, err = conn.Exec(ctx, `ANALYZE `+strings.Join(names, ", "))
-	return err
+	return kept, err
 }
 
 func (r *Restoration) loadTables(ctx context.Context, tx pgx.Tx, c *sqlite.Conn, tables []table) error {

@@ -126,6 +126,7 @@ func ledgerRestoration(backup, dsn, folder string) Restoration {
 		Backup:     backup,
 		Database:   dsn,
 		Folder:     folder,
+		Kept:       filepath.Join(filepath.Dir(folder), "kept.db"),
 		Migrations: ledger,
 		Table:      "entries",
 		Occupied:   `SELECT 1 FROM entries WHERE text <> 'of the migration'`,

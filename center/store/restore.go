@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -26,16 +27,30 @@ func (s *Store) Backup(ctx context.Context, path string, accept bool, progress f
 	return s.db.Backup(ctx, path, sqldb.Copying{Migrations: dir, Verify: verify, Progress: progress})
 }
 
+// BackupBeside is Backup of the data at dsn, which others may serve from.
+func BackupBeside(
+	ctx context.Context, dsn, path string, accept bool, progress func(done, total int),
+) error {
+	s, err := OpenBeside(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // nothing was written to it
+	return s.Backup(ctx, path, accept, progress)
+}
+
 // Restoration is a backup that is to become a center's data.
 type Restoration struct {
 	Backup   string // the file
 	Database string // where to: a postgres:// URL or the path of an SQLite file
-	Folder   string // on PostgreSQL: where the backup is copied to and looked at
+	Beside   string // on PostgreSQL: the path of a file beside which copies are made, and what was there is kept
 	Replace  bool   // whether data that is there gives way
 	Accept   bool   // whether objects that break a rule are restored too; a damaged database never is
 	// Opens says whether secrets that the backup has can be opened: without its master key it would
 	// be worth little.
 	Opens func(center.Reader) error
+	// Unread is told why what was there could not be read, and is not kept.
+	Unread func(error)
 	// Progress is told how much is done, if it is not nil.
 	Progress func(done, total int)
 }
@@ -50,7 +65,9 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 	kept, err = sqldb.Restore(ctx, sqldb.Restoration{
 		Backup:     r.Backup,
 		Database:   r.Database,
-		Folder:     r.Folder,
+		Folder:     filepath.Dir(r.Beside),
+		Kept:       r.Beside,
+		Unread:     r.Unread,
 		Migrations: dir,
 		Table:      "permission_sets",
 		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindInstance + `'`,

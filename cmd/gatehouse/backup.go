@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,20 +35,14 @@ type restoration struct {
 	accept   bool
 	env      func(string) (string, bool)
 	progress func(done, total int)
+	unread   func(error)
 }
 
 var centerBackups = backups{
 	name:    "center",
 	command: "gatehouse",
 	file:    datafolder.Center,
-	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
-		s, err := centerstore.OpenBeside(ctx, dsn)
-		if err != nil {
-			return err
-		}
-		defer s.Close() //nolint:errcheck // nothing was written to it
-		return s.Backup(ctx, file, accept, progress)
-	},
+	write:   centerstore.BackupBeside,
 	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
 		opens := func(reader center.Reader) error {
 			i, err := reader.Instance()
@@ -63,7 +58,8 @@ var centerBackups = backups{
 		return centerstore.Restore(ctx, centerstore.Restoration{
 			Backup:   r.file,
 			Database: h.folder().DSN(datafolder.Center),
-			Folder:   h.data,
+			Beside:   filepath.Join(h.data, datafolder.Center),
+			Unread:   r.unread,
 			Replace:  r.force,
 			Accept:   r.accept,
 			Opens:    opens,
@@ -76,14 +72,7 @@ var tenantBackups = backups{
 	name:    "tenant",
 	command: "gatehouse tenant",
 	file:    datafolder.Tenant,
-	write: func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error {
-		s, err := tenantstore.OpenBeside(ctx, dsn)
-		if err != nil {
-			return err
-		}
-		defer s.Close() //nolint:errcheck // nothing was written to it
-		return s.Backup(ctx, file, accept, progress)
-	},
+	write:   tenantstore.BackupBeside,
 	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
 		opens := func(reader tenant.Reader) error {
 			o, err := reader.Organization()
@@ -96,7 +85,8 @@ var tenantBackups = backups{
 		return tenantstore.Restore(ctx, tenantstore.Restoration{
 			Backup:   r.file,
 			Database: h.folder().DSN(datafolder.Tenant),
-			Folder:   h.data,
+			Beside:   filepath.Join(h.data, datafolder.Tenant),
+			Unread:   r.unread,
 			Replace:  r.force,
 			Accept:   r.accept,
 			Opens:    opens,
@@ -135,12 +125,13 @@ The copy does not contain the master key, so it reveals no secrets on its own. K
 verified. The data folder must have the master key that sealed the backup's secrets.
 
 With --force it replaces data that is there, damaged or not. SQLite files that were there stay
-under another name; what was in PostgreSQL is gone, so back it up first. If the command is
-interrupted, run it again.`),
+under another name; what was in PostgreSQL is backed up into the data folder first, under such a
+name, if it can be read. If the command is interrupted, run it again.`),
 		Example: words.Replace(`  cp /safe/master.key ./HALF/ && COMMAND restore HALF-2026-11-25.db --data ./HALF`),
 		Args:    terminal.OneArg("the backup file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := restoration{args[0], force, accept, w.env, terminal.Bar(w.err, "restore")}
+			r := restoration{file: args[0], force: force, accept: accept, env: w.env}
+			r.progress = terminal.Bar(w.err, "restore")
 			return w.restore(cmd.Context(), b, h, r, asJSON)
 		},
 	}
@@ -163,10 +154,7 @@ interrupted, run it again.`),
 func (w *world) backup(ctx context.Context, b backups, h *half, file string, accept, asJSON bool) error {
 	err := b.write(ctx, h.folder().DSN(b.file), file, accept, terminal.Bar(w.err, "backup"))
 	if errors.Is(err, sqldb.ErrNoDatabase) {
-		where := h.data
-		if h.database != "" {
-			where = "the database"
-		}
+		where := map[bool]string{true: h.data, false: "the database"}[h.database == ""]
 		return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", where, b.name)
 	}
 	if err != nil {
@@ -187,12 +175,12 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 	if err := h.makeFolder(); err != nil {
 		return err
 	}
+	r.unread = func(err error) {
+		fmt.Fprintln(w.err, "What was there could not be read, and is not kept:", terminal.Inline(err.Error()))
+	}
 	kept, err := b.restore(ctx, h, r)
 	if errors.Is(err, sqldb.ErrOccupied) {
-		where := h.data
-		if h.database != "" {
-			where = "the database"
-		}
+		where := map[bool]string{true: h.data, false: "the database"}[h.database == ""]
 		return fmt.Errorf("%s already has data; --force replaces it", where)
 	}
 	if err != nil {
@@ -201,12 +189,12 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 	serve := map[string]string{datafolder.Center: "gatehouse serve", datafolder.Tenant: "gatehouse tenant"}[b.file]
 	words := "Restored into SQLite in %s. Start it with: %s --data %s"
 	args := []any{h.data, serve, h.data}
+	if h.database != "" {
+		words, args = "Restored into PostgreSQL. Start it with: %s --data %s --database …", []any{serve, h.data}
+	}
 	if kept != "" {
 		words += "\nWhat was there is kept as %s"
 		args = append(args, kept)
-	}
-	if h.database != "" {
-		words, args = "Restored into PostgreSQL. Start it with: %s --data %s --database …", []any{serve, h.data}
 	}
 	return w.result(asJSON, map[string]any{"data": h.data, "kept": kept}, words, args...)
 }

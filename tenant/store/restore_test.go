@@ -65,7 +65,7 @@ func TestATenantIsBackedUpAndRestored(t *testing.T) {
 			t.Fatalf("%s: %v", engine, err)
 		}
 		for _, to := range []string{filepath.Join(t.TempDir(), "tenant.db"), sqldbtest.Postgres(t)} {
-			r := store.Restoration{Backup: backup, Database: to, Folder: t.TempDir()}
+			r := store.Restoration{Backup: backup, Database: to, Beside: filepath.Join(t.TempDir(), "tenant.db")}
 			r.Opens = func(tenant.Reader) error { return refuse }
 			if _, err := store.Restore(ctx, r); !errors.Is(err, refuse) {
 				t.Errorf("%s to %s with another key: %v", engine, to, err)
