@@ -157,6 +157,7 @@ type Config struct {
 	Store  Store
 	Sealer *authn.Sealer   // of the master key; nil: Key is loaded, or made where the store is empty
 	Key    authn.MasterKey // where the master key is
+	Place  DataPlace       // where its data is; nil: nothing is remembered of it
 	Log    *slog.Logger
 	URL    string
 	Mailer Mailer // nil: no email can be sent

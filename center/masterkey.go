@@ -26,15 +26,53 @@ func (c *Center) openInstance(ctx context.Context, cfg Config) error {
 		}
 		return err
 	})
-	switch {
-	case err == nil:
-		c.Sealer, err = key.LoadFor(opens)
-	case errors.Is(err, refusal.ErrNoRow):
+	empty := errors.Is(err, refusal.ErrNoRow)
+	if err != nil && !empty {
+		return err
+	}
+	if err := cfg.admit(c.Instance); err != nil {
+		return err
+	}
+	if empty {
 		c.Sealer, err = key.LoadOrMake() // before the data: data without its key is lost
+	} else {
+		c.Sealer, err = key.LoadFor(opens)
 	}
 	if err != nil {
 		return err
 	}
+	if err := c.readOrMake(ctx, cfg, key); err != nil {
+		return err
+	}
+	if cfg.Place == nil {
+		return nil
+	}
+	if err := cfg.Place.Keep(c.Instance.PlaceID()); err != nil { // it serves all the same
+		c.Log.WarnContext(ctx, "a later start will not notice that the database was lost", "error", err)
+	}
+	return nil
+}
+
+// DataPlace remembers whose data is where a center keeps it, and refuses others: Admit is asked
+// before anything is made, with an empty id for an empty store. Keep is told whose it is now.
+type DataPlace interface {
+	Admit(id string) error
+	Keep(id string) error
+}
+
+func (cfg Config) admit(i Instance) error {
+	if cfg.Place == nil {
+		return nil
+	}
+	return cfg.Place.Admit(i.PlaceID())
+}
+
+// PlaceID is what a DataPlace knows the instance by: what it keeps when it takes over the identity
+// of another one.
+func (i Instance) PlaceID() string { return i.SAMLTenantID }
+
+// readOrMake reads or makes the instance, as the center is asked to begin.
+func (c *Center) readOrMake(ctx context.Context, cfg Config, key authn.MasterKey) error {
 	return c.Store.Update(ctx, func(tx Tx) error {
 		if err := c.openIn(tx, cfg, key); err != nil || cfg.Identity == nil {
 			return err

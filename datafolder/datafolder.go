@@ -27,7 +27,7 @@ const (
 )
 
 // own are what stands in a data folder and nobody else may read.
-var own = []string{MasterKey, Center, Tenant, DemoKeys, control.FirstStartFile}
+var own = []string{MasterKey, Center, Tenant, CenterID, TenantID, DemoKeys, control.FirstStartFile}
 
 // RestoreWith is the command that brings a half's database back.
 var RestoreWith = map[string]string{Center: "gatehouse restore", Tenant: "gatehouse tenant restore"}
@@ -89,35 +89,43 @@ func (f Folder) KeepPrivate() error {
 	return err
 }
 
-// CheckPlace refuses a folder from which a half's database has gone: a start would begin anew
-// there, with other keys, and nobody would notice that everything is lost. The master key may also
-// be that of the other half, whose data stands beside it.
-func (f Folder) CheckPlace(file, other string) error {
+// Place is where a half has its data. It refuses a folder from which the half's database has gone:
+// a start would begin anew there, with other keys, and nobody would notice that everything is lost.
+// The master key may also be that of the other half, whose data stands beside it. Of a database in
+// PostgreSQL the half itself says whether it is empty, when it has opened it: see Place.Admit.
+func (f Folder) Place(file, other string) (Place, error) {
+	p := Place{Folder: f, File: file, Other: other}
 	if f.Database != "" {
-		return nil
+		return p, nil
 	}
 	lost, err := sqldb.Missing(f.DSN(file))
 	if err != nil || !lost {
-		return err
+		return p, err
 	}
 	left, err := sqldb.Remains(f.DSN(file))
 	if err != nil {
-		return err
+		return p, err
 	}
-	if _, err := os.Stat(filepath.Join(f.Path, MasterKey)); err == nil {
-		if lost, err = sqldb.Missing(f.DSN(other)); err != nil {
-			return err
-		}
-		if lost {
-			left = append(left, MasterKey)
-		}
+	known, err := f.known(file)
+	if err != nil {
+		return p, err
+	}
+	if known != "" && known != begins {
+		left = append(left, idFile(file))
+	}
+	lone, err := f.loneKey(other)
+	if err != nil {
+		return p, err
+	}
+	if lone {
+		left = append(left, MasterKey)
 	}
 	if len(left) == 0 {
-		return nil
+		return p, nil
 	}
-	return fmt.Errorf(
+	return p, fmt.Errorf(
 		"%s: %w: %s. Nothing was started and nothing was changed. Put %s back, or restore a backup: "+
-			"%s FILE --data %s. To begin with empty data, move those files away first",
-		f.Path, sqldb.ErrRemains, strings.Join(left, ", "), file, RestoreWith[file], f.Path,
+			"%s. To begin with empty data, move those files away first",
+		f.Path, sqldb.ErrRemains, strings.Join(left, ", "), file, p.restoreWith(),
 	)
 }

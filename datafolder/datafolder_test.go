@@ -36,6 +36,7 @@ func TestOnlyOwnFoldersAreClosedToOthers(t *testing.T) {
 	}{
 		{nil, true},
 		{[]string{datafolder.MasterKey, datafolder.Tenant, datafolder.DemoKeys}, true},
+		{[]string{datafolder.CenterID, datafolder.TenantID}, true},
 		{[]string{datafolder.Center, before}, true},
 		{[]string{"holiday.jpg"}, false},
 	} {
@@ -64,11 +65,13 @@ func TestNothingBeginsAnewOverRemains(t *testing.T) {
 		{nil, ""},
 		{[]string{datafolder.Center}, ""},
 		{[]string{datafolder.MasterKey}, datafolder.MasterKey},
-		{[]string{datafolder.MasterKey, datafolder.Tenant}, ""}, // the key is the tenant's
+		{[]string{datafolder.MasterKey, datafolder.Tenant}, ""},   // the key is the tenant's
+		{[]string{datafolder.MasterKey, datafolder.TenantID}, ""}, // which may be in PostgreSQL
+		{[]string{datafolder.CenterID}, datafolder.CenterID},
 		{[]string{datafolder.Center + "-wal", datafolder.Tenant}, datafolder.Center + "-wal"},
 	} {
 		f := folder(t, c.files...)
-		err := f.CheckPlace(datafolder.Center, datafolder.Tenant)
+		_, err := f.Place(datafolder.Center, datafolder.Tenant)
 		if errors.Is(err, sqldb.ErrRemains) != (c.refused != "") {
 			t.Errorf("%v: %v", c.files, err)
 		}
@@ -78,8 +81,76 @@ func TestNothingBeginsAnewOverRemains(t *testing.T) {
 		}
 		f.Database = "postgres://db/center"
 		at := f.DSN(datafolder.Center)
-		if err := f.CheckPlace(datafolder.Center, datafolder.Tenant); err != nil || at != f.Database {
+		if _, err := f.Place(datafolder.Center, datafolder.Tenant); err != nil || at != f.Database {
 			t.Errorf("with PostgreSQL: %v, %s", err, at)
 		}
+	}
+}
+
+// TestAPlaceInPostgreSQL says of an empty database, and of one with data, whether a half may go on.
+func TestAPlaceInPostgreSQL(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		files []string
+		lost  string // what refuses an empty database
+	}{
+		{nil, ""},
+		{[]string{datafolder.MasterKey}, datafolder.MasterKey},
+		{[]string{datafolder.MasterKey, datafolder.TenantID}, ""}, // the key is the tenant's
+		{[]string{datafolder.MasterKey, datafolder.Tenant}, ""},
+		{[]string{datafolder.CenterID}, datafolder.CenterID},
+		{[]string{datafolder.Center + ".before-20261128T180830Z"}, datafolder.Center + ".before-20261128T180830Z"},
+		{[]string{sqldb.RestoreCopy + ".new"}, sqldb.RestoreCopy + ".new"},
+	} {
+		f := folder(t, c.files...)
+		f.Database = "postgres://db/center"
+		p, err := f.Place(datafolder.Center, datafolder.Tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Admit("")
+		if errors.Is(err, datafolder.ErrLost) != (c.lost != "") {
+			t.Errorf("%v: %v", c.files, err)
+		}
+		if c.lost != "" && (!strings.Contains(err.Error(), c.lost) ||
+			!strings.Contains(err.Error(), "gatehouse restore FILE --data "+f.Path+" --database")) {
+			t.Errorf("%v: it says %v", c.files, err)
+		}
+	}
+
+	f := folder(t)
+	f.Database = "postgres://db/center"
+	p, err := f.Place(datafolder.Center, datafolder.Tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admits := func(name, id string, want error) {
+		t.Helper()
+		if err := p.Admit(id); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+	admits("a first start", "", nil)
+	if err := os.WriteFile(filepath.Join(f.Path, datafolder.MasterKey), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	admits("a first start that was killed", "", nil)
+	admits("another node was faster", "one", nil)
+	if err := p.Keep("one"); err != nil {
+		t.Fatal(err)
+	}
+	admits("the same", "one", nil)
+	admits("another's", "two", datafolder.ErrOther)
+	admits("a lost one", "", datafolder.ErrLost)
+	if err := p.Keep("two"); err != nil { // a restore
+		t.Fatal(err)
+	}
+	admits("what was restored", "two", nil)
+	entries, err := os.ReadDir(f.Path)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+	if info, err := os.Stat(filepath.Join(f.Path, datafolder.CenterID)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
 	}
 }

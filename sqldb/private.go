@@ -41,3 +41,25 @@ func without(err, certain error) error {
 	}
 	return err
 }
+
+// WriteSmall writes a file in a data folder that is whole, or as before, and on the disk when it
+// returns. It belongs to whoever the folder belongs to, and nobody else may read it.
+func WriteSmall(path, text string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, belong(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}

@@ -117,6 +117,7 @@ type Config struct {
 	Store       Store
 	Sealer      *authn.Sealer   // of the master key; nil: Key is loaded, or made where the store is empty
 	Key         authn.MasterKey // where the master key is
+	Place       DataPlace       // where its data is; nil: nothing is remembered of it
 	Log         *slog.Logger
 	URL         string
 	TenantID    string           // of a new tenant; a new one when empty
@@ -125,6 +126,13 @@ type Config struct {
 	Copy        bool             // a new tenant is a copy of another, to rehearse on
 	Now         func() time.Time // time.Now when nil
 	Clock       *Clock           // instead of Now, where the clock can be moved
+}
+
+// DataPlace remembers whose data is where a tenant keeps it, and refuses others: Admit is asked
+// before anything is made, with an empty id for an empty store. Keep is told whose it is now.
+type DataPlace interface {
+	Admit(id string) error
+	Keep(id string) error
 }
 
 // Defaults of a new tenant.
@@ -164,6 +172,11 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the tenant: %w", err)
 	}
+	if cfg.Place != nil {
+		if err := cfg.Place.Keep(t.Organization.ID); err != nil { // it serves all the same
+			t.Log.WarnContext(ctx, "a later start will not notice that the database was lost", "error", err)
+		}
+	}
 	if t.TokenKey, err = x509.ParsePKCS1PrivateKey(der); err != nil {
 		return nil, fmt.Errorf("open the tenant's token key: %w", err)
 	}
@@ -200,12 +213,18 @@ func (t *Tenant) openOrganization(ctx context.Context, cfg Config) (tokenKey []b
 		t.Organization, err = r.Organization()
 		return err
 	})
-	switch {
-	case err == nil:
+	empty := errors.Is(err, refusal.ErrNoRow)
+	if err != nil && !empty {
+		return nil, err
+	}
+	if cfg.Place != nil {
+		if err := cfg.Place.Admit(t.Organization.ID); err != nil {
+			return nil, err
+		}
+	}
+	if !empty {
 		t.Sealer, err = key.LoadFor(opens)
 		return tokenKey, err
-	case !errors.Is(err, refusal.ErrNoRow):
-		return nil, err
 	}
 	if t.Sealer, err = key.LoadOrMake(); err != nil { // before the data: data without its key is lost
 		return nil, err

@@ -25,7 +25,7 @@ type backups struct {
 	// write writes one to a file.
 	write func(ctx context.Context, dsn, file string, accept bool, progress func(done, total int)) error
 	// restore makes one the half's data; opens proves the master key.
-	restore func(ctx context.Context, h *half, r restoration) (kept string, err error)
+	restore func(ctx context.Context, h *half, r *restoration) (kept string, err error)
 }
 
 // restoration is what a restore command was asked for.
@@ -36,6 +36,7 @@ type restoration struct {
 	env      func(string) (string, bool)
 	progress func(done, total int)
 	unread   func(error)
+	id       string // of the center or tenant in the backup
 }
 
 var centerBackups = backups{
@@ -43,12 +44,13 @@ var centerBackups = backups{
 	command: "gatehouse",
 	file:    datafolder.Center,
 	write:   centerstore.BackupBeside,
-	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
+	restore: func(ctx context.Context, h *half, r *restoration) (string, error) {
 		opens := func(reader center.Reader) error {
 			i, err := reader.Instance()
 			if err != nil {
 				return err
 			}
+			r.id = i.PlaceID()
 			tries, err := center.OpensWith(reader, i)
 			if err == nil {
 				_, err = h.masterKey(r.env).LoadFor(tries)
@@ -73,12 +75,13 @@ var tenantBackups = backups{
 	command: "gatehouse tenant",
 	file:    datafolder.Tenant,
 	write:   tenantstore.BackupBeside,
-	restore: func(ctx context.Context, h *half, r restoration) (string, error) {
+	restore: func(ctx context.Context, h *half, r *restoration) (string, error) {
 		opens := func(reader tenant.Reader) error {
 			o, err := reader.Organization()
 			if err != nil {
 				return err
 			}
+			r.id = o.ID
 			_, err = h.masterKey(r.env).LoadFor(o.OpensWith)
 			return err
 		}
@@ -178,13 +181,16 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 	r.unread = func(err error) {
 		fmt.Fprintln(w.err, "What was there could not be read, and is not kept:", terminal.Inline(err.Error()))
 	}
-	kept, err := b.restore(ctx, h, r)
+	kept, err := b.restore(ctx, h, &r)
 	if errors.Is(err, sqldb.ErrOccupied) {
 		where := map[bool]string{true: h.data, false: "the database"}[h.database == ""]
 		return fmt.Errorf("%s already has data; --force replaces it", where)
 	}
 	if err != nil {
 		return remedyOf(err, r.accept)
+	}
+	if err := (datafolder.Place{Folder: h.folder(), File: b.file}).Keep(r.id); err != nil {
+		return fmt.Errorf("restored, but %w", err)
 	}
 	serve := map[string]string{datafolder.Center: "gatehouse serve", datafolder.Tenant: "gatehouse tenant"}[b.file]
 	words := "Restored into SQLite in %s. Start it with: %s --data %s"

@@ -322,11 +322,11 @@ func (h *half) makeFolder() error {
 }
 
 // place makes the data folder, and refuses one from which the half's database has gone.
-func (h *half) place(file, other string) error {
+func (h *half) place(file, other string) (datafolder.Place, error) {
 	if err := h.makeFolder(); err != nil {
-		return err
+		return datafolder.Place{}, err
 	}
-	return h.folder().CheckPlace(file, other)
+	return h.folder().Place(file, other)
 }
 
 // ownWait is how long a half's own work has at the end, after the last request. What it writes is

@@ -159,7 +159,8 @@ func countsOfCenter() *telemetry.Half {
 func openCenter(
 	ctx context.Context, h *half, env func(string) (string, bool), cfg center.Config,
 ) (*center.Center, error) {
-	if err := h.place(datafolder.Center, datafolder.Tenant); err != nil {
+	place, err := h.place(datafolder.Center, datafolder.Tenant)
+	if err != nil {
 		return nil, err
 	}
 	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), h.openOptions(ctx)...)
@@ -171,7 +172,7 @@ func openCenter(
 		cfg.Store = center.Observed(s, h.watch)
 		h.pool = s.Pool
 	}
-	cfg.Key = h.masterKey(env)
+	cfg.Key, cfg.Place = h.masterKey(env), place
 	cfg.Log = h.log
 	cfg.URL = h.url
 	cfg.Mailer = h.mailer

@@ -196,7 +196,8 @@ func openTenant(
 }
 
 func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of tenant.Config) (*tenant.Tenant, error) {
-	if err := h.place(datafolder.Tenant, datafolder.Center); err != nil {
+	place, err := h.place(datafolder.Tenant, datafolder.Center)
+	if err != nil {
 		return nil, err
 	}
 	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), h.openOptions(ctx)...)
@@ -208,7 +209,7 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 		of.Store = tenant.Observed(s, h.watch)
 		h.pool = s.Pool
 	}
-	of.Log, of.URL = h.log, h.url
+	of.Log, of.URL, of.Place = h.log, h.url, place
 	t, err := tenant.Open(ctx, of)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/datafolder"
+	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
+)
+
+// TestALostPostgreSQLIsNoFirstStart takes the database from a half, as a disaster does: each start
+// then is refused, until a backup is restored. Nodes with folders of their own join what is there,
+// and a database of another center or tenant is not taken for the own one.
+func TestALostPostgreSQLIsNoFirstStart(t *testing.T) {
+	t.Parallel()
+	for half, id := range map[string]string{"serve": datafolder.CenterID, "tenant": datafolder.TenantID} {
+		t.Run(half, func(t *testing.T) {
+			t.Parallel()
+			var command []string // before backup and restore
+			if half == "tenant" {
+				command = []string{half}
+			}
+			first, another, folder, safe := sqldbtest.Postgres(t), sqldbtest.Postgres(t), t.TempDir(), t.TempDir()
+			serve := func(folder, dsn string) []string {
+				return []string{half, "--listen", "127.0.0.1:0", "--data", folder, "--database", dsn}
+			}
+			start := func(env func(string) (string, bool), folder, dsn string) {
+				t.Helper()
+				_, stop := startIn(t, env, serve(folder, dsn)...)
+				stop()
+			}
+			good := func(dsn string, args ...string) string {
+				t.Helper()
+				args = append(append([]string{}, command...), append(args, "--data", folder, "--database", dsn)...)
+				code, out, errOut := call(t, "", nil, args...)
+				if code != exitDone {
+					t.Fatalf("%v: %d %s %s", args, code, out, errOut)
+				}
+				return out
+			}
+			says := func(said string, parts ...string) {
+				t.Helper()
+				for _, part := range append(parts, "Nothing was started", "restore FILE --data "+folder) {
+					if !strings.Contains(said, part) {
+						t.Errorf("%q is not in %s", part, said)
+					}
+				}
+			}
+			start(noEnv, folder, first)
+			backup := filepath.Join(safe, "backup")
+			good(first, "backup", backup)
+			key, err := os.ReadFile(filepath.Join(folder, datafolder.MasterKey)) // #nosec G304 -- the test's own
+			if err != nil {
+				t.Fatal(err)
+			}
+			withKey := func(name string) (string, bool) { return string(key), name == "GATEHOUSE_MASTER_KEY" }
+
+			// An upgrade from a release that wrote no such file, and another node.
+			own := filepath.Join(folder, id)
+			if err := os.Remove(own); err != nil {
+				t.Fatal(err)
+			}
+			start(noEnv, folder, first)
+			if _, err := os.Stat(own); err != nil {
+				t.Error(err)
+			}
+			node := t.TempDir()
+			start(withKey, node, first)
+
+			lost := sqldbtest.Postgres(t)
+			for range 2 { // as systemd starts it again
+				says(refused(t, noEnv, serve(folder, lost)...), "the database is empty", id)
+			}
+			if said := refused(t, withKey, serve(node, lost)...); !strings.Contains(said, id) {
+				t.Errorf("another node: %s", said)
+			}
+			if err := os.Remove(own); err != nil {
+				t.Fatal(err)
+			}
+			says(refused(t, noEnv, serve(folder, lost)...), "the database is empty", datafolder.MasterKey)
+			good(lost, "restore", backup)
+			start(noEnv, folder, lost)
+			start(withKey, node, lost)
+
+			start(withKey, t.TempDir(), another)
+			says(refused(t, noEnv, serve(folder, another)...), "the data of another", own)
+			before := good(another, "restore", backup, "--force")
+			start(noEnv, folder, another)
+			_, kept, found := strings.Cut(before, "kept as ")
+			if !found {
+				t.Fatalf("what was there is not kept: %s", before)
+			}
+			good(another, "restore", strings.TrimSpace(kept), "--force") // of the other one, on purpose
+			start(noEnv, folder, another)
+		})
+	}
+}
