@@ -62,7 +62,7 @@ func NewMetrics() *Metrics {
 		prometheus.NewGaugeFunc(
 			prometheus.GaugeOpts{
 				Name: "gatehouse_sync_in_step_since_timestamp_seconds",
-				Help: "Since when the target is known to have what the source has, in Unix time; 0: it is not known to.",
+				Help: "Since when the target is known to have what the source has, in Unix time; 0: it is not.",
 			},
 			func() float64 {
 				if s := standing.Load(); s.Equal {

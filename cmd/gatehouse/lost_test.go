@@ -22,7 +22,8 @@ func TestALostPostgreSQLIsNoFirstStart(t *testing.T) {
 			if half == "tenant" {
 				command = []string{half}
 			}
-			first, another, folder, safe := sqldbtest.Postgres(t), sqldbtest.Postgres(t), t.TempDir(), t.TempDir()
+			first, another := sqldbtest.Postgres(t), sqldbtest.Postgres(t)
+			folder, safe := t.TempDir(), t.TempDir()
 			serve := func(folder, dsn string) []string {
 				return []string{half, "--listen", "127.0.0.1:0", "--data", folder, "--database", dsn}
 			}

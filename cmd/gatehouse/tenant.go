@@ -209,7 +209,8 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 		of.Store = tenant.Observed(s, h.watch)
 		h.pool = s.Pool
 	}
-	of.Log, of.URL, of.Place = h.log, h.url, place
+	of.Log, of.URL = h.log, h.url
+	of.Place = place
 	t, err := tenant.Open(ctx, of)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
