@@ -263,6 +263,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		return
 	}
 	t.running, t.retryAt = false, n.done.RetryAt
+	scouts := t.scout != scout{}
 	t.scout = scout{}
 	silent, gone := n.done.Silent, false
 	var failed *CycleError
@@ -287,6 +288,9 @@ func (l *loop) learn(ctx context.Context, n news) {
 	}
 	if silent == nil {
 		t.probe.missed.Store(false)
+		if scouts && n.err == nil && !n.done.RetryAt.IsZero() { // the target is well, and others wait
+			t.tryAt, t.again = time.Now(), true
+		}
 		return
 	}
 	t.scout.next(silent)

@@ -46,7 +46,9 @@ func (x *reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id = fmt.Sprint(x.made)
 	case http.MethodPatch:
 		body, _ := io.ReadAll(r.Body)
-		x.disabled[id] = x.disabled[id] || strings.Contains(strings.ToLower(string(body)), "false")
+		if strings.Contains(strings.ToLower(string(body)), "false") {
+			x.disabled[id] = true
+		}
 	default:
 		if id == "Users" || id == "Groups" {
 			_, _ = io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],`+
