@@ -253,17 +253,15 @@ document.addEventListener("submit", async (event) => {
   said.focus();
 });
 
-// Whoever presses a button twice means it once. A page that comes back out of the memory of the browser is as new: its
-// clock has stood still.
+// Whoever presses a button twice means it once.
 const twice = 2000;
-let sent = new WeakMap();
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   if (event.defaultPrevented || (submitter?.getAttribute("formmethod") ?? form.method) !== "post") return;
-  if (performance.now() - (sent.get(form) ?? -twice) < twice) event.preventDefault();
-  else sent.set(form, performance.now());
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => { delete form.dataset.sent; }, twice);
 });
-addEventListener("pageshow", (event) => { if (event.persisted) sent = new WeakMap(); });
 
 // What is shown once is gone when somebody comes back to its page, also out of the memory of the browser.
 addEventListener("pageshow", (event) => {
