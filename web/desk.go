@@ -120,7 +120,7 @@ func (d *Desk) MountSignIn(mux *http.ServeMux) {
 	mux.Handle("GET "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.showSignIn(w, http.StatusOK, LocalPath(r.URL.Query().Get("return"), d.Prefix+"/"), "")
 	})))
-	mux.Handle("POST "+d.Prefix+"/login", Guard(d.URL, d.presses.OnceSigningIn(d.signIn)))
+	mux.Handle("POST "+d.Prefix+"/login", Guard(d.URL, http.HandlerFunc(d.signIn)))
 	d.mountNext(mux)
 	d.mountAdministrators(mux)
 	mux.Handle("POST "+d.Prefix+"/logout", d.Handle(func(v Visit) error {

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -67,36 +65,14 @@ func (a *answer) WriteHeader(status int) {
 // Unwrap is asked by http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// rest is a body that was read already.
-type rest struct {
-	io.Reader
-	io.Closer
-}
-
-// OnceSigningIn is Once where nobody has signed in yet: a browser is told by its cookies and its
-// address.
-func (p *Presses) OnceSigningIn(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		browser := strings.Join([]string{Address(r), r.UserAgent(), r.Header.Get("Cookie")}, "\n")
-		p.Once(w, r, browser, func(w http.ResponseWriter) { next(w, r) })
-	}
-}
-
 // Once hands a form to next, or gives the answer of the same one of a session that is sent already.
 func (p *Presses) Once(w http.ResponseWriter, r *http.Request, session string, next func(http.ResponseWriter)) {
 	plain := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
-	if r.Method != http.MethodPost || !plain {
+	if r.Method != http.MethodPost || !plain || r.ParseForm() != nil {
 		next(w)
 		return
 	}
-	body, err := io.ReadAll(r.Body)
-	// next reads all of it again, also why it cannot be read
-	r.Body = rest{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
-	if err != nil {
-		next(w)
-		return
-	}
-	form := authn.Digest(session + "\n" + r.URL.RequestURI() + "\n" + string(body))
+	form := authn.Digest(session + "\n" + r.URL.RequestURI() + "\n" + r.PostForm.Encode())
 	one, first := p.begin(form)
 	if !first {
 		select {

@@ -20,7 +20,7 @@ const (
 )
 
 func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler) {
-	mux.Handle("POST "+loginPath, guard(h.presses.OnceSigningIn(h.password)))
+	mux.Handle("POST "+loginPath, guard(h.password))
 	mux.Handle("GET "+nextPath, guard(func(w http.ResponseWriter, r *http.Request) { h.next(w, r, http.StatusOK, "") }))
 	for name, step := range map[string]step{
 		"password": h.newPassword,
@@ -28,7 +28,7 @@ func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc
 		"key":      h.key,
 		"device":   h.device,
 	} {
-		mux.Handle("POST "+loginPath+"/"+name, guard(h.presses.OnceSigningIn(h.step(step))))
+		mux.Handle("POST "+loginPath+"/"+name, guard(h.step(step)))
 	}
 	mux.Handle("GET "+forgotPath, guard(func(w http.ResponseWriter, _ *http.Request) {
 		h.pages.Render(w, http.StatusOK, "forgot", h.view("Forgot your password?", nil))
@@ -38,7 +38,7 @@ func (h *Handler) mountDirectory(mux *http.ServeMux, guard func(http.HandlerFunc
 		"GET "+center.PasswordPath,
 		guard(func(w http.ResponseWriter, r *http.Request) { h.linkPage(w, r, http.StatusOK, "") }),
 	)
-	mux.Handle("POST "+center.PasswordPath, guard(h.presses.OnceSigningIn(h.setLinked)))
+	mux.Handle("POST "+center.PasswordPath, guard(h.setLinked))
 }
 
 type formData struct {

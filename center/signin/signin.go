@@ -33,9 +33,7 @@ var files embed.FS
 type Handler struct {
 	Center *center.Center
 	Log    *slog.Logger
-
-	pages   *web.Pages
-	presses web.Presses
+	pages  *web.Pages
 }
 
 // The cookies. The session's is Lax. The one that brings along the sign-ins on their way must come
@@ -400,7 +398,7 @@ func (h *Handler) RequireUser(fn func(http.ResponseWriter, *http.Request, center
 			h.Fail(w, r, err)
 			return
 		}
-		h.presses.Once(w, r, h.SessionSecret(r), func(w http.ResponseWriter) { fn(w, r, u) })
+		fn(w, r, u)
 	}))
 }
 
