@@ -45,6 +45,7 @@ func (c *cycle) scout(ctx context.Context) ([]candidate, error) {
 	failing = slices.DeleteFunc(failing, func(f Failing) bool {
 		return (!f.Now && f.RetryAt.After(now)) || c.Mappings.of(f.Kind) == nil
 	})
+	// #nosec G404 -- whose turn it is is no secret
 	rand.Shuffle(len(failing), func(i, k int) { failing[i], failing[k] = failing[k], failing[i] })
 	slices.SortStableFunc(failing, func(a, b Failing) int {
 		switch {
