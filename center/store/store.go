@@ -230,11 +230,18 @@ func document[T any](t tx, kind, id string) (T, error) {
 
 // found reads the document that a lookup finds.
 func found[T any](t tx, by *sqldb.Lookup, key string) (v T, err error) {
-	doc, err := t.Find(by, key)
+	v, _, err = stored[T](t, by, key)
+	return v, err
+}
+
+// stored is found with the text that the document is stored as.
+func stored[T any](t tx, by *sqldb.Lookup, key string) (v T, doc string, err error) {
+	doc, err = t.Find(by, key)
 	if err != nil {
-		return v, sqldb.NoRow(err, refusal.ErrNoRow)
+		return v, "", sqldb.NoRow(err, refusal.ErrNoRow)
 	}
-	return sqldb.Decode[T](doc)
+	v, err = sqldb.Decode[T](doc)
+	return v, doc, err
 }
 
 func documents[T any](t tx, kind string) ([]T, error) {
@@ -275,11 +282,7 @@ func (t tx) DeleteProvisioningTenant() error { return t.deleteDocument(kindTenan
 
 func (t tx) PutAccessKey(v center.AccessKey) error { return t.putDocument(kindAccessKey, v.ID, v) }
 func (t tx) AccessKey(id string) (center.AccessKey, error) {
-	doc, err := t.Find(documentLookups[kindAccessKey], id)
-	if err != nil {
-		return center.AccessKey{}, sqldb.NoRow(err, refusal.ErrNoRow)
-	}
-	k, err := sqldb.Decode[center.AccessKey](doc)
+	k, doc, err := stored[center.AccessKey](t, documentLookups[kindAccessKey], id)
 	k.Stored = doc
 	return k, err
 }
@@ -317,11 +320,7 @@ func (t tx) BearerToken(id string) (center.BearerToken, error) {
 	return one[center.BearerToken](t, `SELECT doc FROM bearer_tokens WHERE id = $1`, id)
 }
 func (t tx) BearerTokenByDigest(digest string) (center.BearerToken, error) {
-	doc, err := t.Find(tokenByDigest, digest)
-	if err != nil {
-		return center.BearerToken{}, sqldb.NoRow(err, refusal.ErrNoRow)
-	}
-	b, err := sqldb.Decode[center.BearerToken](doc)
+	b, doc, err := stored[center.BearerToken](t, tokenByDigest, digest)
 	b.Stored = doc
 	return b, err
 }
