@@ -38,6 +38,14 @@ type Folder struct {
 	Database string // URL of PostgreSQL; empty: SQLite, in the folder
 }
 
+// Where says in words where the data is.
+func (f Folder) Where() string {
+	if f.Database != "" {
+		return "the database"
+	}
+	return f.Path
+}
+
 // DSN is where the database of a half is. file is its name in the folder.
 func (f Folder) DSN(file string) string {
 	if f.Database != "" {

@@ -157,7 +157,7 @@ name, if it can be read. If the command is interrupted, run it again.`),
 func (w *world) backup(ctx context.Context, b backups, h *half, file string, accept, asJSON bool) error {
 	err := b.write(ctx, h.folder().DSN(b.file), file, accept, terminal.Bar(w.err, "backup"))
 	if errors.Is(err, sqldb.ErrNoDatabase) {
-		where := map[bool]string{true: h.data, false: "the database"}[h.database == ""]
+		where := h.folder().Where()
 		return fmt.Errorf("%s has no %s's data: name its folder with --data, or use --database", where, b.name)
 	}
 	if err != nil {
@@ -183,8 +183,7 @@ func (w *world) restore(ctx context.Context, b backups, h *half, r restoration, 
 	}
 	kept, err := b.restore(ctx, h, &r)
 	if errors.Is(err, sqldb.ErrOccupied) {
-		where := map[bool]string{true: h.data, false: "the database"}[h.database == ""]
-		return fmt.Errorf("%s already has data; --force replaces it", where)
+		return fmt.Errorf("%s already has data; --force replaces it", h.folder().Where())
 	}
 	if err != nil {
 		return remedyOf(err, r.accept)
