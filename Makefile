@@ -29,7 +29,7 @@ deps: ## install what the tests need (Debian); two minutes, once
 FIRST = ./cmd/gatehouse ./deploy ./center/ssoadmin
 test: deps ## run everything, nothing may be skipped; twelve minutes
 	@echo "Running all tests. The first package, whose results come first, takes seven minutes."
-	GATEHOUSE_REQUIRE_ALL=1 GOGC=400 $(GO) test -exec 'env -u GOGC' -count=1 -vet=off -timeout 25m \
+	TMPDIR=$$(scripts/tmpdir) GATEHOUSE_REQUIRE_ALL=1 GOGC=400 $(GO) test -exec 'env -u GOGC' -count=1 -vet=off -timeout 25m \
 		-p 3 -parallel 4 $(FIRST) ./...
 
 test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then only what has changed
@@ -37,7 +37,7 @@ test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then o
 
 RACE ?= -timeout 60m ./...
 test-race: ## run everything under the race detector (needs gcc); half an hour (RACE="-short ./provisioning")
-	CGO_ENABLED=1 $(GO) test -race -count=1 $(RACE)
+	TMPDIR=$$(scripts/tmpdir) CGO_ENABLED=1 $(GO) test -race -count=1 $(RACE)
 
 examples: deps ## run examples/; half a minute
 	cd examples && $(GO) test -count=1 ./...

@@ -17,6 +17,25 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
+// startBrowser starts a browser. On a busy machine one crashes now and then before it has begun:
+// then another one is started.
+func startBrowser(t *testing.T, options []chromedp.ExecAllocatorOption) (context.Context, func()) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+		ctx, stop := chromedp.NewContext(allocator)
+		err := chromedp.Do(ctx) // a limit on this call would be the browser's
+		if err == nil {
+			return ctx, func() { stop(); stopAllocator() }
+		}
+		stop()
+		stopAllocator()
+		if tries == 3 || !strings.Contains(err.Error(), "chrome failed to start") {
+			t.Fatal(err)
+		}
+	}
+}
+
 // newBrowser starts a real Chromium. downloads is where files go.
 func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 	t.Helper()
@@ -48,11 +67,7 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 		chromedp.WindowSize(1280, 900),
 		chromedp.UserDataDir(t.TempDir()),
 	)
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, stop := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil { // starts the browser; a limit on this call would be the browser's
-		t.Fatal(err)
-	}
+	ctx, stop := startBrowser(t, options)
 	if _, err := chromedp.Run(ctx, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{
 			Enabled: true, // a page in a window keeps the focus when Tab goes past its end
@@ -78,7 +93,7 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 		}
 	})
 	ctx, stopTimer := context.WithTimeout(ctx, 8*time.Minute)
-	t.Cleanup(func() { stopTimer(); stop(); stopAllocator() })
+	t.Cleanup(func() { stopTimer(); stop() })
 	return ctx
 }
 

@@ -278,7 +278,7 @@ func (s *server) start(data func(folder string) ([]byte, error)) {
 }
 
 func (s *server) up() *exec.Cmd {
-	options := "-k " + s.dir + " -c listen_addresses= -c fsync=off -c max_connections=200"
+	options := "-k " + s.dir + " -c listen_addresses= -c fsync=off -c autovacuum=off -c max_connections=200"
 	for _, setting := range s.settings {
 		options += " -c " + setting
 	}
