@@ -76,7 +76,7 @@ func TestAReviewClosesWhenANodeIsKilled(t *testing.T) {
 		}
 	}()
 	running(t, c)
-	for begun := time.Now(); ; {
+	for begun := time.Now(); ; time.Sleep(betweenLooks) {
 		now, err := c.AccessReview(ctx, v.ID)
 		if err != nil {
 			t.Fatal(err)

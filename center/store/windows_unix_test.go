@@ -61,6 +61,9 @@ func openWindows(t *testing.T, c *center.Center, n int, soon time.Duration) *win
 	return w
 }
 
+// betweenLooks is between two looks at a condition.
+const betweenLooks = 2 * time.Millisecond
+
 // waitForEnd looks until all windows are closed, and reports one that closed too early. It returns
 // how late the last one was.
 func (w *windows) waitForEnd() time.Duration {
@@ -94,6 +97,7 @@ func (w *windows) waitForEnd() time.Duration {
 		if time.Since(begun) > time.Minute {
 			w.t.Fatalf("%d windows never closed", len(left))
 		}
+		time.Sleep(betweenLooks)
 	}
 }
 
@@ -295,7 +299,7 @@ func TestAWindowThatEndsWhileTheDatabaseIsAway(t *testing.T) {
 	node := centertest.On(t, open(t, cutOff), "http://localhost")
 	way.hold()
 	running(t, node)
-	for now := w.ends; !now.After(w.open[1].EndsAt); {
+	for now := w.ends; !now.After(w.open[1].EndsAt); time.Sleep(betweenLooks) {
 		if err := c.Store.View(context.Background(), func(r center.Reader) (err error) {
 			now, err = r.Clock(time.Time{})
 			return err

@@ -67,6 +67,19 @@ func Main(m *testing.M, after ...func()) {
 // installed.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	return database(t, "template1")
+}
+
+// PostgresLike returns the URL of a new database with what another one of Postgres has, to which
+// nobody is connected: to copy one takes a third of what it takes to migrate one.
+func PostgresLike(t testing.TB, other string) string {
+	t.Helper()
+	name, _, _ := strings.Cut(strings.TrimPrefix(other, "postgres:///"), "?")
+	return database(t, name)
+}
+
+func database(t testing.TB, template string) string {
+	t.Helper()
 	bin := programs(t)
 	once.Do(func() {
 		running.bin = bin
@@ -84,7 +97,7 @@ func Postgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // a short-lived connection
-	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
+	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
 	return running.url(name)
