@@ -75,6 +75,14 @@ func TestTheCorpusIsDiagnosed(t *testing.T) {
 	)
 }
 
+// TestACertificateOfAProgramDoesNotWait: the tenant has no key of it and never signs with it.
+func TestACertificateOfAProgramDoesNotWait(t *testing.T) {
+	s := read[scenario](t, "testdata/cases/a-program-has-a-certificate.json")
+	if report := doctor.Diagnose(state(t, s.Edits), s.About); len(report.Findings) > 0 {
+		t.Error(told(report, 3))
+	}
+}
+
 func first(r doctor.Report, cause string) bool {
 	if cause == "" {
 		return len(r.Findings) == 0

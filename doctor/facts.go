@@ -129,6 +129,7 @@ type Connection struct {
 // AWS is what the center's side says. Its fields have the names of AWS's own outputs.
 type AWS struct {
 	Region          string // that was asked
+	Endpoint        string `json:",omitempty"` // that stands for all of AWS, such as AWS_ENDPOINT_URL's
 	Caller          Caller
 	Organization    *Organization
 	Instances       []Instance

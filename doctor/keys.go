@@ -13,7 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/names"
 )
 
-// signing is the certificate that signs now, and those that wait.
+// signing is the certificate that signs now, and those that wait: the tenant can sign with them.
 func (l *look) signing() (active *graph.KeyCredential, waiting []graph.KeyCredential) {
 	if l.sso == nil {
 		return nil, nil
@@ -23,12 +23,10 @@ func (l *look) signing() (active *graph.KeyCredential, waiting []graph.KeyCreden
 		preferred = strings.ToUpper(*t)
 	}
 	for i, k := range l.sso.KeyCredentials {
-		if k.Usage != "Verify" {
-			continue
-		}
-		if thumbprint(k) == preferred {
+		switch {
+		case k.Usage == "Verify" && thumbprint(k) == preferred:
 			active = &l.sso.KeyCredentials[i]
-		} else {
+		case graph.SignsWith(l.sso.KeyCredentials, k):
 			waiting = append(waiting, k)
 		}
 	}

@@ -185,8 +185,8 @@ func (l *look) entityID() string {
 	if region == "" {
 		return ""
 	}
-	if l.commercial() {
-		return EntityID(region, l.instance.IdentityStoreID)
+	if l.commercial() || l.a.Endpoint != "" {
+		return EntityID(l.a.Endpoint, region, l.instance.IdentityStoreID)
 	}
 	for _, sp := range l.e.ServicePrincipals { // nobody has published it: the store's name has to do
 		for _, name := range sp.ServicePrincipalNames {
@@ -198,9 +198,12 @@ func (l *look) entityID() string {
 	return ""
 }
 
-// EntityID is that of AWS's instance with an identity store, in its primary Region. Source: User
-// Guide, Entra tutorial.
-func EntityID(region, store string) string {
+// EntityID is that of AWS's instance with an identity store, in its primary Region, or that of what
+// stands for all of AWS at an endpoint. Source: User Guide, Entra tutorial.
+func EntityID(endpoint, region, store string) string {
+	if endpoint != "" {
+		return endpoint + "/platform/saml/" + store
+	}
 	host := ".signin.aws.amazon.com"
 	if strings.HasPrefix(region, "us-gov-") {
 		host = ".signin.amazonaws-us-gov.com"
@@ -360,6 +363,9 @@ func (l *look) console(page string) string {
 	region := cmp.Or(append(l.regions(), l.a.Region)...)
 	if l.a.Directory != nil {
 		return l.a.Directory.ConsoleURL
+	}
+	if l.a.Endpoint != "" {
+		return l.a.Endpoint + "/console/"
 	}
 	if region == "" {
 		return ""

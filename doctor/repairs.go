@@ -322,6 +322,8 @@ func (l *look) setSignOnURL(*Finding) []Repair {
 	switch {
 	case l.a.Directory != nil:
 		portal = l.a.Directory.PortalURL
+	case l.a.Endpoint != "":
+		portal = l.a.Endpoint + "/start"
 	case l.instance != nil && strings.HasPrefix(l.instance.IdentityStoreID, "d-") && l.commercial():
 		portal = "https://" + l.instance.IdentityStoreID + ".awsapps.com/start"
 	}

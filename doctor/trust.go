@@ -387,9 +387,16 @@ func replyURL(l *look, a *answer) {
 	}
 	acsHosts := map[string]bool{}
 	for _, reply := range l.sso.ReplyURLs {
-		if u, err := url.Parse(reply); err == nil && strings.Contains(u.Path, "/platform/saml/acs/") {
-			region, _, _ := strings.Cut(u.Host, ".")
+		u, err := url.Parse(reply)
+		if err != nil || !strings.Contains(u.Path, "/platform/saml/acs/") {
+			continue
+		}
+		region, _, _ := strings.Cut(u.Host, ".")
+		switch {
+		case l.a.Endpoint == "":
 			acsHosts[region] = true
+		case strings.HasPrefix(reply, l.a.Endpoint+"/"): // one for all Regions
+			return
 		}
 	}
 	if len(acsHosts) == 0 {

@@ -39,7 +39,9 @@ func (g *gathering) aws(ctx context.Context, entityID chan<- string, known chan<
 		gathering: g, Reader: inventory.Open(cfg), trail: trail.Open(cfg), sts: sts.NewFromConfig(cfg),
 	}
 	g.Told("AWS: the instance")
-	g.keep(func(f *doctor.Facts) { f.AWS.Region = cfg.Region })
+	g.keep(func(f *doctor.Facts) {
+		f.AWS.Region, f.AWS.Endpoint = cfg.Region, strings.TrimRight(aws.ToString(cfg.BaseEndpoint), "/")
+	})
 	s.whoami(ctx)
 	s.instances(ctx)
 	if g.Admin != nil {
@@ -83,7 +85,7 @@ func (s *side) entity() (id string) {
 		if f.AWS.SP != nil {
 			id = f.AWS.SP.EntityID
 		} else if s.StoreID != "" {
-			id = doctor.EntityID(f.AWS.Region, s.StoreID)
+			id = doctor.EntityID(f.AWS.Endpoint, f.AWS.Region, s.StoreID)
 		}
 	})
 	return id

@@ -65,6 +65,43 @@ func TestASoundPairIsSound(t *testing.T) {
 	t.Log(shown(report))
 }
 
+// TestWhatStandsForAllOfAWSIsSound: it has addresses of its own, and what AWS shows in its console
+// is not asked for.
+func TestWhatStandsForAllOfAWSIsSound(t *testing.T) {
+	e := pairtest.Start(t)
+	c := config(e)
+	c.Admin = nil
+	facts, err := gather.Gather(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := func() (checks []string) {
+		for _, found := range doctor.Diagnose(facts, doctor.About{}).Findings {
+			if found.State == doctor.Broken {
+				checks = append(checks, found.Check)
+			}
+		}
+		return checks
+	}
+	if found := broken(); len(found) > 0 {
+		t.Errorf("broken: %q", found)
+	}
+
+	replyURLs := func(urls ...string) {
+		t.Helper()
+		e.Change(http.MethodPatch, "/applications/"+e.Tenant.ApplicationID, map[string]any{
+			"web": map[string]any{"redirectUris": urls},
+		}, nil)
+	}
+	replyURLs("https://eu-west-1.signin.aws.amazon.com/platform/saml/acs/4455422d-0f3c")
+	if facts, err = gather.Gather(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	if found := broken(); !slices.Equal(found, []string{"reply-url"}) {
+		t.Errorf("with a reply URL of AWS itself: %q", found)
+	}
+}
+
 func shown(r doctor.Report) string {
 	data, err := json.MarshalIndent(r.Findings, "", " ")
 	if err != nil {
