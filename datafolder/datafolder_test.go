@@ -154,3 +154,42 @@ func TestAPlaceInPostgreSQL(t *testing.T) {
 		t.Errorf("the file is %v, %v", info, err)
 	}
 }
+
+// TestWhatIsNoNoteOfAFolderIsNotTakenForOne: the file that says whose a folder is can be anything,
+// and whoever it belongs to may want root to read what is not theirs, or to wait.
+func TestWhatIsNoNoteOfAFolderIsNotTakenForOne(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		is         func(path string) error
+		new, known string // what refuses an empty database, and one with data
+	}{
+		"empty": {
+			func(path string) error { return os.WriteFile(path, nil, 0o600) }, datafolder.CenterID, "",
+		},
+		"a folder": {func(path string) error { return os.Mkdir(path, 0o700) }, "is no file", "is no file"},
+		"a link":   {func(path string) error { return os.Symlink(secret, path) }, "escapes", "escapes"},
+		"large": {
+			func(path string) error { return os.WriteFile(path, make([]byte, 1<<20), 0o600) }, "too large", "too large",
+		},
+	} {
+		f := folder(t)
+		f.Database = "postgres://db/center"
+		if err := c.is(filepath.Join(f.Path, datafolder.CenterID)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.Place(datafolder.Center, datafolder.Tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"": c.new, "one": c.known} {
+			err := p.Admit(id)
+			if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, a database of %q: %v, want %q", name, id, err, want)
+			}
+		}
+	}
+}

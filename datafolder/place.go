@@ -1,11 +1,13 @@
 package datafolder
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sqldb"
@@ -21,6 +23,9 @@ const (
 // begins stands there instead while a first start has made nothing yet. Where it is killed, the
 // master key that is there then opens nothing that was lost.
 const begins = "first start"
+
+// nobody is whose folder it is by a file that says nothing: something was here.
+const nobody = "nobody's"
 
 // Why a half does not begin, or go on.
 var (
@@ -40,11 +45,15 @@ func idFile(file string) string { return strings.TrimSuffix(file, filepath.Ext(f
 
 // known reads whose folder this is; empty: nothing says so.
 func (f Folder) known(file string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(f.Path, idFile(file))) // #nosec G304 -- the operator's own folder
+	path := filepath.Join(f.Path, idFile(file))
+	text, err := sqldb.ReadSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	return strings.TrimSpace(string(text)), err
+	if err != nil {
+		return "", fmt.Errorf("read whose data folder this is: %w", err)
+	}
+	return cmp.Or(strings.TrimSpace(text), nobody), nil
 }
 
 // Admit refuses data of another than the one whose folder this is, and for an empty id, that of an
@@ -59,11 +68,11 @@ func (p Place) Admit(id string) error {
 	switch {
 	case id == "":
 		return p.admitNew(known)
-	case known == "" || known == begins || known == id:
+	case slices.Contains([]string{"", begins, nobody, id}, known):
 		return nil
 	}
 	return fmt.Errorf(
-		"%w %s: it has %s, and by %s the one of this folder is %s. Nothing was started. Name the right database and "+
+		"%w %s: it has %s, and by %s the one of this folder is %q. Nothing was started. Name the right database and "+
 			"folder, or restore a backup: %s. If the database is right, as after a restore by another node, remove "+
 			"%s first", ErrOther, half, id, path, known, p.restoreWith(), path,
 	)

@@ -2,6 +2,8 @@ package sqldb
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,4 +64,30 @@ func WriteSmall(path, text string) (err error) {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// maxSmall bounds what is read of a small file in a data folder.
+const maxSmall = 4 << 10 //bound:text a note in a data folder, in bytes
+
+// ReadSmall reads a file that WriteSmall has written. Whoever the folder belongs to may have put
+// something else there: a link is not followed out of the folder, and a pipe not waited for.
+func ReadSmall(path string) (text string, err error) {
+	folder, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	f, err := folder.OpenFile(filepath.Base(path), os.O_RDONLY|withoutWaiting, 0)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return "", errors.Join(err, fmt.Errorf("%s is no file", path))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
+	if err == nil && len(data) > maxSmall {
+		err = fmt.Errorf("%s is too large for what this program writes there", path)
+	}
+	return string(data), err
 }

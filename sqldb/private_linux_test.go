@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
@@ -100,5 +102,17 @@ func TestALinkOfAnotherUserLeadsToWhatIsTheirs(t *testing.T) {
 		if to, err := resolve(link); (err == nil && to == outside) != c.follows {
 			t.Errorf("a link of %d to a file of %d: %q, %v", c.link, c.file, to, err)
 		}
+	}
+}
+
+// TestANoteIsNoPipe: whoever has put one there is not waited for.
+func TestANoteIsNoPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "center.id")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := ReadSmall(path); err == nil {
+		t.Errorf("it says %q", text)
 	}
 }
