@@ -19,7 +19,8 @@ import (
 //
 // A disk may be smaller than the log is allowed to grow. So the log gets a share of what is free at
 // most, and a full disk has it folded at once: then its space is free again, for the file or for
-// the next log.
+// the next log. What did not fit then is tried once more. Where it does not fit into an empty log
+// either, the database is not ready until there is more room, although smaller writes still fit.
 
 const (
 	//bound:none a share of the disk, the log included
@@ -40,7 +41,7 @@ func (d *sqliteDB) roomForLog(size int64) int64 {
 // group; where there is room for all of a log, it looks now and then.
 func (d *sqliteDB) watchLog() {
 	d.commits++
-	if d.full {
+	if d.full.Load() {
 		d.relieve()
 	}
 	if d.commits%logEach != 0 && !d.small {
@@ -76,20 +77,22 @@ func (d *sqliteDB) askToFold() {
 	}
 }
 
-// noteFull notices that the disk was full.
-func (d *sqliteDB) noteFull(err error) {
-	if err == nil {
-		return
-	}
+// noteFull notices that the disk was full, and says so.
+func (d *sqliteDB) noteFull(err error) bool {
 	code := sqlite.ErrCode(err)
-	d.full = d.full || code.ToPrimary() == sqlite.ResultFull || code == sqlite.ResultIOErrSHMSize
+	if err == nil || code.ToPrimary() != sqlite.ResultFull && code != sqlite.ResultIOErrSHMSize {
+		return false
+	}
+	d.full.Store(true)
+	return true
 }
 
 // relieve folds the log when the disk is full, and gives its space back. It is called by the
-// writer, which has nothing else to do then, but no more often than each second.
-func (d *sqliteDB) relieve() {
+// writer, which has nothing else to do then, but no more often than each second. It returns true
+// where the log is empty now.
+func (d *sqliteDB) relieve() bool {
 	if time.Since(d.relieved) < time.Second {
-		return
+		return false
 	}
 	d.relieved = time.Now()
 	d.writer.SetBusyTimeout(50 * time.Millisecond) // a long reader may need the log still
@@ -102,7 +105,52 @@ func (d *sqliteDB) relieve() {
 			func(r Row) error { return r.Scan(&busy) },
 		)
 	}
-	d.full = err != nil || busy != 0
+	d.full.Store(err != nil || busy != 0)
+	return !d.full.Load()
+}
+
+// enough is how much room a disk that was full must have at least to be taken for one that is not.
+const enough = logPart * minLog //bound:none what must be free
+
+// room is what is free, and what the log has of the disk.
+func (d *sqliteDB) room() (free, log int64, err error) {
+	if free, err = d.freeSpace(filepath.Dir(d.path)); err != nil {
+		return 0, 0, err
+	}
+	info, err := os.Stat(d.path + "-wal")
+	if err != nil {
+		return 0, 0, err
+	}
+	return free, info.Size(), nil
+}
+
+// noteShort notices how much room a write would need that did not fit into an empty log: it was
+// more than there is now, so twice as much. Where something is free again by now, another program
+// had filled the disk for a moment, and the next write may fit.
+func (d *sqliteDB) noteShort() {
+	if free, log, err := d.room(); err == nil && free < minLog {
+		d.short.Store(max(2*(free+log), enough))
+	}
+}
+
+// fits fails while a write does not fit on the disk, even if smaller ones do.
+func (d *sqliteDB) fits() error {
+	needs, held := d.short.Load(), d.full.Load()
+	if needs == 0 && !held {
+		return nil
+	}
+	free, log, err := d.room()
+	if held { // what the log has is not to be had
+		log = 0
+	}
+	if least := max(needs, enough); err != nil || free+log < least {
+		return fmt.Errorf(
+			"%w: the disk is full: a write did not fit, there is room for %d KiB, and %d are needed", ErrUnavailable,
+			(free+log)>>10, least>>10,
+		)
+	}
+	d.short.CompareAndSwap(needs, 0)
+	return nil
 }
 
 // calmCommits are so few commits in a second that folding the log costs less than what it spares.
@@ -112,7 +160,7 @@ const calmCommits = 128 //bound:none below it, the log is folded each second
 // it first, a start after a crash reads it whole, and a few writes a second would fill the disk
 // with it over the day. It is called by the writer, each second.
 func (d *sqliteDB) foldWhenCalm() {
-	if d.full {
+	if d.full.Load() {
 		d.relieve()
 	}
 	if d.commits-d.seen < calmCommits && d.commits != d.foldedAt {

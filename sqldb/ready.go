@@ -12,8 +12,9 @@ var errUndone = errors.New("nothing of it is to stay")
 // Ready fails unless the database can be read and written at the moment, and with ErrOldSchema when
 // its schema is older than this release's: somebody has put an old database in its place. A newer
 // one is that of a node of the next release, beside which this one goes on. write is a statement
-// that puts a row. On SQLite it is committed, since a full disk shows only then; several nodes
-// would be in each other's way, so that on PostgreSQL nothing of it stays.
+// that puts a row. On SQLite it is committed, since a full disk shows only then, and whatever did
+// not fit before counts too, since it is larger; several nodes would be in each other's way, so
+// that on PostgreSQL nothing of it stays.
 func (d *DB) Ready(ctx context.Context, write string, args ...any) error {
 	update := d.update
 	if p, ok := d.engine.(*postgres); ok {
@@ -34,6 +35,9 @@ func (d *DB) Ready(ctx context.Context, write string, args ...any) error {
 	})
 	if errors.Is(err, errUndone) {
 		return nil
+	}
+	if s, ok := d.engine.(*sqliteDB); ok && err == nil {
+		return s.fits()
 	}
 	return err
 }

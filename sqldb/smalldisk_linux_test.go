@@ -148,3 +148,64 @@ func fillDisk(t *testing.T, folder string) string {
 	}
 	return f.Name()
 }
+
+// TestADiskWithRoomForSmallWritesOnlyIsFull writes what does not fit. What Ready writes still does,
+// and what everybody else writes may not.
+func TestADiskWithRoomForSmallWritesOnlyIsFull(t *testing.T) {
+	const size = 60 << 20
+	folder := smallDisk(t, size)
+	path := filepath.Join(folder, "notes.db")
+	db, err := Open(context.Background(), path, notes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it was only a test's
+	write := func(size int) error {
+		return db.Update(context.Background(), func(t Tx) error {
+			return t.Do(
+				`INSERT INTO notes (id, text) VALUES ('large', $1) ON CONFLICT (id) DO UPDATE SET text = excluded.text`,
+				strings.Repeat("x", size),
+			)
+		})
+	}
+	ready := func() error {
+		return db.Ready(context.Background(), `INSERT INTO notes (id, text) VALUES ('ready', '')
+			ON CONFLICT (id) DO UPDATE SET text = excluded.text`)
+	}
+	if err := errors.Join(write(8<<20), write(1), ready()); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for info, err := os.Stat(path); err != nil || info.Size() < 8<<20; info, err = os.Stat(path) {
+		if time.Sleep(50 * time.Millisecond); time.Now().After(deadline) { // between two looks
+			t.Fatal("the log is not folded")
+		}
+	}
+	// The log has taken some of the disk. What fits when that is given back is written.
+	if err := write(6 << 20); err != nil {
+		t.Fatal(err)
+	}
+	other := fillDisk(t, folder)
+	if err := errors.Join(write(6<<20), ready()); err != nil {
+		t.Errorf("with room in the log: %v", err)
+	}
+
+	if err := write(24 << 20); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("more than there is room for: %v", err)
+	}
+	for i := range 3 {
+		if err := note(db, fmt.Sprint("small ", i)); err != nil {
+			t.Fatalf("a small write: %v", err)
+		}
+		err := ready()
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "the disk is full") {
+			t.Errorf("beside a write that does not fit: %v", err)
+		}
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ready(), write(24<<20), ready()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}

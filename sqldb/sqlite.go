@@ -46,7 +46,6 @@ type sqliteDB struct {
 	foldedAt  int       // commits when the log was last to be folded
 	small     bool      // the disk has less room than a whole log
 	long      bool      // the log was too long when it was last looked at
-	full      bool      // the disk was full
 	relieved  time.Time // when the log was last folded because of that
 	freeSpace func(folder string) (int64, error)
 	committed chan batch                     // groups that wait for the log to be synced
@@ -55,6 +54,8 @@ type sqliteDB struct {
 	log       *os.File                       // the write-ahead log, to sync it
 	stands    [2]atomic.Pointer[os.FileInfo] // the file and its log, as they were opened; nil: not yet
 	unsynced  atomic.Bool                    // a sync failed
+	full      atomic.Bool                    // the disk was full, and the log was not given back since
+	short     atomic.Int64                   // bytes that there must be for what did not fit; 0: all fits
 
 	folder sync.WaitGroup // the goroutine that folds
 	fold   chan struct{}  // asks for the write-ahead log to be folded back into the file

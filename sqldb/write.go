@@ -115,7 +115,11 @@ func (d *sqliteDB) commitGroup(first *job) {
 	} else {
 		err = d.commitCarefully(group)
 	}
-	d.noteFull(err)
+	if d.noteFull(err) && d.relieve() {
+		if err = d.commitCarefully(group); d.noteFull(err) {
+			d.noteShort()
+		}
+	}
 	d.likely, d.took = min(len(group)+len(d.queue), maxGroup), time.Since(began)
 	d.committed <- batch{group, err}
 }
