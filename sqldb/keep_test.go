@@ -93,3 +93,28 @@ func TestWhatWasInPostgreSQLIsKept(t *testing.T) {
 	}
 	wantLedger(t, "over what cannot be read", dsn, old)
 }
+
+// TestAServerDoesNotEndARestoreThatSeals: a server may end transactions in which nothing is asked
+// for a while, and what is there is read anew, and written down, while one is open.
+func TestAServerDoesNotEndARestoreThatSeals(t *testing.T) {
+	server, folder := sqldbtest.NewServer(t), t.TempDir()
+	source := filepath.Join(t.TempDir(), "ledger.db")
+	rows := ledgerWith(t, source, 5)
+	db := openLedger(t, source)
+	r := ledgerRestoration(backupLedger(t, db), server.URL(), folder)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ledgerWith(t, server.URL(), 7)
+	server.Exec(t, `ALTER SYSTEM SET idle_in_transaction_session_timeout = '50ms'; SELECT pg_reload_conf()`)
+	r.Replace, r.Kept = true, filepath.Join(folder, "ledger.db")
+	r.Step = func(what string) {
+		if what == "seal what is there" {
+			server.Read(t, `SELECT pg_sleep(1)`) // as a large one takes
+		}
+	}
+	if kept, err := Restore(context.Background(), r); err != nil || kept == "" {
+		t.Fatalf("kept as %q, %v", kept, err)
+	}
+	wantLedger(t, "restored", server.URL(), rows)
+}

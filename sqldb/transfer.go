@@ -342,6 +342,7 @@ func (r *Restoration) load(ctx context.Context, conn *pgx.Conn, fresh string, ke
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, query := range []string{
 			`SET LOCAL statement_timeout = 0`, `SET LOCAL lock_timeout = '10s'`,
+			`SET LOCAL idle_in_transaction_session_timeout = 0`, // what is there is sealed meanwhile
 			`LOCK TABLE ` + strings.Join(names, ", "),
 		} {
 			if _, err := tx.Exec(ctx, query); err != nil {
