@@ -78,6 +78,7 @@ const (
 type migrator struct {
 	config     *pgxpool.Config
 	migrations fs.FS
+	holds      string       // a table that there must be if there is a schema; empty: any may be
 	tell       func(string) // the administrator
 	waits      bool         // for a server that cannot be reached: somebody is told
 }
@@ -153,6 +154,13 @@ func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err
 	}
 	if err != nil {
 		return false, fmt.Errorf("read the schema version: %w", err)
+	}
+	if have > 0 && m.holds != "" {
+		if _, err := pool.Exec(ctx, "SELECT 1 FROM "+m.holds+" WHERE FALSE"); isUndefinedTable(err) {
+			return false, foreign(m.holds)
+		} else if err != nil {
+			return false, fmt.Errorf("look for the table %s: %w", m.holds, err)
+		}
 	}
 	if have <= known {
 		return have == known, nil

@@ -50,7 +50,9 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) 
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
-	m := &migrator{config: config, migrations: both{migrations, "postgres"}, tell: o.tell, waits: o.told}
+	m := &migrator{
+		config: config, migrations: both{migrations, "postgres"}, holds: o.holds, tell: o.tell, waits: o.told,
+	}
 	if err := m.run(ctx); err != nil {
 		return nil, err
 	}

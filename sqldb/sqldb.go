@@ -24,6 +24,8 @@ var (
 	)
 	// ErrOldSchema is returned by OpenBeside for a database that this release has not migrated yet.
 	ErrOldSchema = errors.New("the database was written by an older release of gatehouse; start this release once")
+	// ErrForeign is wrapped by what Open returns for a database of something else; see Holding.
+	ErrForeign = errors.New("the database has the data of something else, and nothing was changed: name another")
 	// ErrNoDatabase is wrapped by what OpenBeside returns where there is none.
 	ErrNoDatabase = errors.New("there is no database")
 	// ErrClosed is returned by Update and View after Close.
@@ -88,7 +90,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 	if shared {
 		e, err = openPostgres(ctx, dsn, migrations, o)
 	} else {
-		e, err = openSQLite(ctx, dsn, migrations)
+		e, err = openSQLite(ctx, dsn, migrations, o.holds)
 	}
 	if err != nil {
 		return nil, err
@@ -105,7 +107,14 @@ type options struct {
 	patience time.Duration
 	watch    func(ctx context.Context, kind string) Witness
 	while    func() error
+	holds    string
 }
+
+// Holding names a table that every database of the migrations has, and no other. A database with a
+// schema and without it fails with ErrForeign before anything is migrated.
+func Holding(table string) Option { return func(o *options) { o.holds = table } }
+
+func foreign(table string) error { return fmt.Errorf("%w (no table %s)", ErrForeign, table) }
 
 // Tell lets Open say, in sentences, what it waits for and what an administrator should know. It
 // then waits for a PostgreSQL server that cannot be reached, too.

@@ -77,7 +77,7 @@ const (
 // maxQueued bounds the updates that wait for a commit; one more waits for a place.
 const maxQueued = 256 //bound:queue updates that wait for a commit
 
-func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB, err error) {
+func openSQLite(ctx context.Context, path string, migrations fs.FS, holds string) (_ *sqliteDB, err error) {
 	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS) (_ *sqliteDB
 			err = errors.Join(err, d.lock.Close())
 		}
 	}()
-	if err := d.migrate(ctx, both{migrations, "sqlite"}); err != nil {
+	if err := d.migrate(ctx, both{migrations, "sqlite"}, holds); err != nil {
 		return nil, err
 	}
 	if d.writer, err = d.open(writerCache); err != nil {
@@ -192,7 +192,7 @@ func keepPrivate(path string) {
 }
 
 // migrate runs the migrations unless the newest one is there, which is quick to see.
-func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
+func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS, holds string) (err error) {
 	want, err := newest(migrations)
 	if err != nil {
 		return err
@@ -202,6 +202,11 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 		return err
 	}
 	have, err := schemaVersion(ctx, c)
+	if err == nil && have > 0 && holds != "" {
+		if err := c.holds(ctx, holds); err != nil {
+			return errors.Join(err, c.Close())
+		}
+	}
 	if closing := c.Close(); closing != nil {
 		return closing
 	}
@@ -215,6 +220,19 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS) (err error) {
 	}
 	db.SetMaxOpenConns(1)
 	return errors.Join(migrate(ctx, db, goose.DialectSQLite3, migrations), db.Close())
+}
+
+// holds fails with ErrForeign where a table is not there.
+func (c *sqliteConn) holds(ctx context.Context, table string) error {
+	found := 0
+	err := c.query(
+		ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, []any{table},
+		func(r Row) error { return r.Scan(&found) },
+	)
+	if err == nil && found == 0 {
+		err = foreign(table)
+	}
+	return err
 }
 
 // busyTimeout is how long a connection waits for another one's lock.

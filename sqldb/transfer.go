@@ -130,7 +130,7 @@ func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err erro
 
 // copyAll copies what a transaction sees into an empty file.
 func copyAll(ctx context.Context, tx pgx.Tx, path string, o Copying) (err error) {
-	schema, err := openSQLite(ctx, path, o.Migrations)
+	schema, err := openSQLite(ctx, path, o.Migrations, "")
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (r *Restoration) intoPostgres(ctx context.Context) (kept string, err error)
 		return "", err
 	}
 	r.Step("migrate")
-	schema, err := Open(ctx, r.Database, r.Migrations)
+	schema, err := Open(ctx, r.Database, r.Migrations, Holding(r.Table))
 	if err != nil {
 		return "", elsewhere(err)
 	}

@@ -69,7 +69,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Kept:       r.Beside,
 		Unread:     r.Unread,
 		Migrations: dir,
-		Table:      "permission_sets",
+		Table:      ownTable,
 		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindInstance + `'`,
 		Replace:    r.Replace,
 		Verify:     func(ctx context.Context, copied string) error { return checkCopy(ctx, copied, r.Accept, r.Opens) },

@@ -12,6 +12,7 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,9 @@ import (
 
 //go:embed migrations
 var migrations embed.FS
+
+// ownTable is one that every center's database has, and no tenant's.
+const ownTable = "permission_sets"
 
 // Store is a center.Store on a database.
 type Store struct {
@@ -42,7 +46,7 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqldb.Open(ctx, dsn, dir, choices...)
+	db, err := sqldb.Open(ctx, dsn, dir, append(slices.Clone(choices), sqldb.Holding(ownTable))...)
 	if err != nil {
 		return nil, err
 	}

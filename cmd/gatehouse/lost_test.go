@@ -98,3 +98,44 @@ func TestALostPostgreSQLIsNoFirstStart(t *testing.T) {
 		})
 	}
 }
+
+// TestNoHalfTakesTheOthersDatabase names each half the database of the other: by mistake it would
+// be migrated for both, and its own half could not start any more.
+func TestNoHalfTakesTheOthersDatabase(t *testing.T) {
+	t.Parallel()
+	commands := map[string][]string{"serve": nil, "tenant": {"tenant"}}
+	other := map[string]string{"serve": "tenant", "tenant": "serve"}
+	folders := map[string]string{"serve": t.TempDir(), "tenant": t.TempDir()}
+	databases := map[string]string{"serve": sqldbtest.Postgres(t), "tenant": sqldbtest.Postgres(t)}
+	backups := map[string]string{}
+	serve := func(half, folder, dsn string) []string {
+		return []string{half, "--listen", "127.0.0.1:0", "--data", folder, "--database", dsn}
+	}
+	for half, command := range commands {
+		_, stop := startIn(t, noEnv, serve(half, folders[half], databases[half])...)
+		stop()
+		backups[half] = filepath.Join(t.TempDir(), "backup")
+		args := append(command, "backup", backups[half], "--data", folders[half], "--database", databases[half])
+		if code, out, errOut := call(t, "", nil, args...); code != exitDone {
+			t.Fatalf("%s: %d %s %s", half, code, out, errOut)
+		}
+	}
+	for half, command := range commands {
+		theirs := databases[other[half]]
+		for _, folder := range []string{folders[half], t.TempDir()} {
+			said := refused(t, noEnv, serve(half, folder, theirs)...)
+			if !strings.Contains(said, "the data of something else") {
+				t.Errorf("%s in the other's database: %s", half, said)
+			}
+		}
+		args := append(command, "restore", backups[half], "--force", "--data", folders[half], "--database", theirs)
+		code, out, errOut := call(t, "", nil, args...)
+		if code == exitDone || !strings.Contains(errOut, "something else") {
+			t.Errorf("%s restored into the other's database: %d %s %s", half, code, out, errOut)
+		}
+	}
+	for half := range commands {
+		_, stop := startIn(t, noEnv, serve(half, folders[half], databases[half])...)
+		stop()
+	}
+}

@@ -83,7 +83,7 @@ func Restore(ctx context.Context, r Restoration) (kept string, err error) {
 		Kept:       r.Beside,
 		Unread:     r.Unread,
 		Migrations: dir,
-		Table:      "provisioning_log",
+		Table:      ownTable,
 		Occupied:   `SELECT doc FROM documents WHERE kind = '` + kindOrganization + `'`,
 		Replace:    r.Replace,
 		Verify: func(ctx context.Context, copied string) error {

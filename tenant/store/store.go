@@ -27,6 +27,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// ownTable is one that every tenant's database has, and no center's.
+const ownTable = "provisioning_log"
+
 // Store is a tenant.Store on a database.
 type Store struct{ db *sqldb.DB }
 
@@ -36,7 +39,7 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqldb.Open(ctx, dsn, dir, choices...)
+	db, err := sqldb.Open(ctx, dsn, dir, append(slices.Clone(choices), sqldb.Holding(ownTable))...)
 	if err != nil {
 		return nil, err
 	}
