@@ -171,7 +171,7 @@ func (s *Synchronizer) turn(ctx context.Context, how look) (x outcome, err error
 	x.report = entries.report()
 	x.report.Cycle = x.done.Cycle
 	x.report.Full = pulled.Full
-	x.report.Compared = engine.Reread
+	x.report.Compared = engine.Reread && !errors.As(x.failed, new(*provisioning.TooManyDeletesError))
 	x.report.Read = pulled.Objects
 	x.report.Changes = x.done.Exported()+x.done.Failed > 0
 	return x, err

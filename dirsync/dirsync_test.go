@@ -370,7 +370,7 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-func TestACycleThatWouldDeleteTooMuchDoesNothing(t *testing.T) {
+func TestACycleThatWouldDeleteTooMuchDoesAllElse(t *testing.T) {
 	t.Parallel()
 	from, to := newSource(t), newTarget(t, center.ProfileStandard)
 	config := between(from, to, newTenant(t, t.TempDir()))
@@ -381,12 +381,16 @@ func TestACycleThatWouldDeleteTooMuchDoesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	setTitle(t, from, "u2", "Wizard")
 	var tooMany *provisioning.TooManyDeletesError
-	if _, err := s.Cycle(ctx, false); !errors.As(err, &tooMany) || tooMany.Allowed != 1 {
-		t.Errorf("the error is %v", err)
+	if r, err := s.Cycle(ctx, true); !errors.As(err, &tooMany) || tooMany.Allowed != 1 || r.Updated != 1 || r.Compared {
+		t.Errorf("the error is %v, of %+v", err, r)
 	}
 	if users, groups, _ := to.counts(t, ""); users != 4 || groups != 3 {
 		t.Errorf("%d users and %d groups are left", users, groups)
+	}
+	if title := to.title(t, "bob@example.com"); title != "Wizard" {
+		t.Errorf("the title is %q", title)
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 			repair = pace.Repair // what has not been repaired is still to be
 		}
 		silent := x.done.Silent
-		if x.failed != nil {
+		if x.failed != nil && !syncjobs.HoldsBack(x.failed) {
 			silent = x.failed
 		}
 		pause := s.pause(w, pace.Every, x, err)
@@ -86,7 +86,7 @@ func (s *Synchronizer) repaired(ctx context.Context) error {
 // pause is how long it is until the next cycle, if the target is not heard of meanwhile: until the
 // source is read again, or something is tried again at the target.
 func (s *Synchronizer) pause(w *waiting, every time.Duration, x outcome, err error) time.Duration {
-	if err != nil {
+	if err != nil && !syncjobs.HoldsBack(x.failed) {
 		pause, gone := w.failing.After(cmp.Or(x.failed, err))
 		if gone {
 			w.missed.Store(true)

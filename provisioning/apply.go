@@ -27,7 +27,7 @@ func (c *cycle) planned(ctx context.Context, o candidate) (planned, bool, error)
 	if err != nil && !errors.Is(err, ErrUnknown) {
 		return planned{}, false, err
 	}
-	if c.leavesAlone(link) {
+	if c.leavesAlone(link) || c.holdsBack(o.Ref) {
 		c.report(1)
 		return planned{}, false, nil
 	}

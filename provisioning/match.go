@@ -162,7 +162,7 @@ func (c *cycle) withoutFreed(
 		}
 		switch {
 		case fold(link.Sent[attribute]) != fold(o.creating[attribute]):
-		case link.Left.IsZero() || c.stays(link):
+		case link.Left.IsZero() || c.stays(link) || c.holdsBack(owner):
 			return nil, &taken{attribute, o.creating[attribute]}
 		default:
 			given, err := c.givenOn(ctx, link, attribute, o)

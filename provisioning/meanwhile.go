@@ -233,6 +233,7 @@ func (c *cycle) beside() *cycle {
 	x.result.Cycle = c.result.Cycle
 	x.pace, x.batches = c.pace, c.batches
 	x.door = c.door
+	x.excess = c.inherited()
 	return x
 }
 

@@ -109,7 +109,7 @@ func (e *Engine) One(ctx context.Context, ref Ref, members ...string) (x Explana
 	err = errors.Join(c.act(ctx, candidate, members), c.broughtAlong(ctx, link), c.end(ctx))
 	x.Steps = append(x.Steps, acted(x.Entries, ref))
 	var unread error
-	x.RetryAt, unread = c.earliest(ctx, false)
+	x.RetryAt, unread = c.earliest(ctx)
 	if stops(err) != nil {
 		return x, nil
 	}

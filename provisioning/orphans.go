@@ -232,7 +232,7 @@ func (c *cycle) retire(ctx context.Context) error {
 		all = append(all, list...)
 	}
 	if c.tooMany(len(all)) {
-		return &TooManyDeletesError{len(all), c.MaxDeletions}
+		return c.holdBack(ctx, all)
 	}
 	if err := c.letThrough(ctx, all); err != nil {
 		return err

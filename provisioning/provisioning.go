@@ -197,8 +197,8 @@ type Engine struct {
 	Workers int // requests under way at once, at most; DefaultWorkers when zero
 
 	// MaxDeletions is how many objects a cycle may disable or delete; with more it changes nothing
-	// about them and fails with TooManyDeletesError. Each object counts once: one that was let
-	// through is, for as often as it fails. Zero: any number.
+	// about them, does all else and fails with TooManyDeletesError. Each object counts once: one
+	// that was let through is, for as often as it fails. Zero: any number.
 	MaxDeletions int
 	// AllowDeletions lets any number through this time.
 	AllowDeletions bool
@@ -263,8 +263,8 @@ func (e *CredentialsError) Error() string {
 	return "the target refused the credentials: " + e.Err.Error()
 }
 
-// TooManyDeletesError means that a cycle would disable or delete more objects than it may; nothing
-// was done but for those that an earlier one let through. Source: accidental deletions page.
+// TooManyDeletesError means that a cycle would disable or delete more objects than it may, and has
+// changed none of them. Source: accidental deletions page.
 type TooManyDeletesError struct{ Deletions, Allowed int }
 
 func (e *TooManyDeletesError) Error() string {
@@ -333,7 +333,8 @@ type cycle struct {
 	made    map[Ref]bool // objects that were not; guarded by mu
 	rolls   rolls
 	counted map[Ref]bool // objects that are in the result
-	weighed int          // objects that this cycle has let through to be disabled or deleted
+	weighed int          // objects that this cycle has let through to be disabled or deleted, or holds back
+	excess  excess       // those; guarded by mu
 
 	seen       map[string]bool // ids at the target of which this cycle knows whether they are there; guarded by mu
 	absent     map[Ref]bool    // by kind and id at the target: not found in two ways, or deleted; guarded by mu
@@ -370,11 +371,11 @@ func (e *Engine) Run(ctx context.Context) (Result, error) {
 		err = c.run(ctx)
 	}
 	err = errors.Join(err, c.end(ctx))
-	held := errors.As(err, new(*TooManyDeletesError)) // then who was let through before is tried again
-	if err == nil || held {
+	held := c.tooManyDeletes()
+	if err == nil || held != nil {
 		var unread error
-		c.result.RetryAt, unread = c.earliest(ctx, held)
-		err = errors.Join(err, unread)
+		c.result.RetryAt, unread = c.earliest(ctx)
+		err = errors.Join(held, err, unread)
 	}
 	c.result.Ended = e.Now()
 	return c.result, err
@@ -453,8 +454,22 @@ func (c *cycle) run(ctx context.Context) error {
 	}
 	seen, err := c.survey(ctx, users, groups)
 	if err != nil {
-		return c.retried(ctx, seen.leaving, err)
+		return err
 	}
+	switch held := c.tooManyDeletes() != nil; {
+	case held && c.Reread && (c.Unasked || c.Restored):
+		err = c.retried(ctx, seen.leaving)
+	case held:
+		c.Reread = false // which the cycle does that brings everybody into line
+		err = c.align(ctx, changes, seen, c.free(users), c.free(groups))
+	default:
+		err = c.align(ctx, changes, seen, users, groups)
+	}
+	return errors.Join(err, c.untried(ctx, seen.leaving))
+}
+
+// align brings users and groups into line with what the source has.
+func (c *cycle) align(ctx context.Context, changes Changes, seen survey, users, groups []candidate) error {
 	if err := c.test(ctx); err != nil {
 		return err
 	}
@@ -481,6 +496,9 @@ func (c *cycle) run(ctx context.Context) error {
 		if err := phase(); err != nil {
 			return err
 		}
+	}
+	if c.tooManyDeletes() != nil { // the next cycle looks at them again
+		return c.unlisted
 	}
 	if c.unlisted != nil { // what was done is done
 		return errors.Join(c.unlisted, c.Memory.SetWatermark(ctx, changes.Watermark, false))
@@ -529,13 +547,14 @@ func (c *cycle) due(ctx context.Context) (refs []Ref, err error) {
 // somebody gives up. What each wants is at hand; who failed before it was noted is read.
 const maxEscrowed = 10_000 //bound:list failed objects that the sync looks through for who wants a name
 
-// earliest is when the first of the objects that failed is to be tried again: of all, or of those
-// that were let through to be disabled or deleted. The cycle may have set a time besides.
-func (c *cycle) earliest(ctx context.Context, counted bool) (at time.Time, err error) {
+// earliest is when the first of the objects that failed is to be tried again, of those of which the
+// cycle does something. The cycle may have set a time besides.
+func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
 	failing, err := c.pending(ctx)
 	at = c.result.RetryAt
 	for _, f := range failing {
-		if (f.Counted || !counted) && (at.IsZero() || f.RetryAt.Before(at)) {
+		waits := c.holdsBack(f.Ref) || (c.excess.lone && !f.Counted)
+		if !waits && (at.IsZero() || f.RetryAt.Before(at)) {
 			at = f.RetryAt
 		}
 	}

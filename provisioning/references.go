@@ -112,7 +112,7 @@ func (c *cycle) planManager(ctx context.Context, o candidate) (m managed, ok boo
 	if c.deleted[ref] {
 		change.New = ""
 	}
-	if change.Old == change.New {
+	if change.Old == change.New || c.holdsBack(ref) {
 		return managed{}, false, c.settled(ctx, link)
 	}
 	if o.Manager == "" {
@@ -264,7 +264,7 @@ func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, 
 	if errors.Is(err, ErrUnknown) || (err == nil && (link.TargetID == "" || c.leavesAlone(link))) {
 		return membership{}, false, nil
 	}
-	if err != nil {
+	if err != nil || c.holdsBack(o.Ref) || c.waitsWith(link) {
 		return membership{}, false, err
 	}
 	c.mu.Lock()
@@ -292,7 +292,7 @@ func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, 
 	held := m.stillHeld()
 	m.released, m.link.Held = len(held) < len(link.Held), held
 	if !m.asks {
-		m.compare(c.Now())
+		c.compare(&m)
 		m.notedR = min(len(m.remove), batchMembers)
 		m.notedA = min(len(m.add), batchMembers-m.notedR)
 	}
@@ -311,11 +311,13 @@ func (c *cycle) hasLeft(ctx context.Context, id string) (bool, error) {
 	return !link.Left.IsZero(), err
 }
 
-func (m *membership) compare(at time.Time) {
-	m.at = at
-	doubtful := membersOf(m.link.Doubt, at)
-	m.add = without(without(m.wanted, m.link.Held), without(m.link.Members, doubtful))
-	m.remove = without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
+// compare says who is to be added to a group, and who removed.
+func (c *cycle) compare(m *membership) {
+	m.at = c.Now()
+	doubtful := membersOf(m.link.Doubt, m.at)
+	add := without(without(m.wanted, m.link.Held), without(m.link.Members, doubtful))
+	remove := without(slices.Concat(m.link.Members, without(doubtful, m.link.Members)), m.wanted)
+	m.add, m.remove = c.freeMembers(add), c.freeMembers(remove)
 }
 
 // planRemovals is planMembers for those who are to lose a membership, before anything else is done.
@@ -329,7 +331,7 @@ func (c *cycle) planRemovals(ctx context.Context, o candidate) (membership, bool
 	}
 	m, _, err := c.compareMembers(ctx, o)
 	if m.asks && err == nil {
-		m.compare(c.Now())
+		c.compare(&m)
 		m.notedR = min(len(m.remove), batchMembers)
 	}
 	m.asks = false
@@ -372,7 +374,7 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 		c.hold(&m, now)
 		link.Held = m.stillHeld()
 		link.Members = now
-		m.compare(c.Now())
+		c.compare(&m)
 		if later := without(m.remove, before); c.Restored && c.Reread && len(later) > 0 {
 			if err := c.tellLater(ctx, o, *link, later); err != nil {
 				return err

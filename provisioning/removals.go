@@ -39,15 +39,15 @@ func (c *cycle) takeAway(ctx context.Context, changes Changes) error {
 	}
 	seen, err := c.survey(ctx, users, groups)
 	if err != nil {
-		return c.retried(ctx, seen.leaving, err)
-	}
-	if len(seen.leaving)+len(groups) == 0 {
-		return nil
-	}
-	if err := c.test(ctx); err != nil {
 		return err
 	}
-	return c.removals(ctx, seen.leaving, groups)
+	if groups = c.free(groups); len(seen.leaving)+len(groups) == 0 {
+		return nil
+	}
+	if err = c.test(ctx); err == nil {
+		err = c.removals(ctx, seen.leaving, groups)
+	}
+	return errors.Join(err, c.untried(ctx, seen.leaving))
 }
 
 // Next is when the first of the objects that have failed is to be tried again: of those only of

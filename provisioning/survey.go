@@ -12,8 +12,8 @@ type survey struct {
 	unlinked map[Kind]int
 }
 
-// survey looks at all objects. It fails when more would be disabled or deleted than may be; then
-// those leave whom an earlier cycle has let through.
+// survey looks at all objects. When more would be disabled or deleted than may be, it holds them
+// back; then those leave whom an earlier cycle has let through.
 func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err error) {
 	s.wanted, s.unlinked = map[Kind]wantedValues{User: {}, Group: {}}, map[Kind]int{}
 	var uncounted []candidate
@@ -88,61 +88,6 @@ func (c *cycle) letThrough(ctx context.Context, objects []candidate) error {
 		link.Counted = true
 		return c.keep(ctx, link)
 	})
-}
-
-// holdBack says of objects that they are not disabled or deleted, since too many would be.
-func (c *cycle) holdBack(ctx context.Context, held []candidate) error {
-	for _, o := range held {
-		if c.HeldBack {
-			break
-		}
-		link, err := c.Memory.Link(ctx, o.Ref)
-		if err != nil {
-			return err
-		}
-		e := c.entry(
-			o, link.TargetID,
-			step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil,
-			0,
-		)
-		c.tell(e)
-		if err := c.keep(ctx, link, e); err != nil {
-			return err
-		}
-	}
-	return &TooManyDeletesError{len(held), c.MaxDeletions}
-}
-
-// retried disables and deletes whom an earlier cycle has let through, in one that is held back. It
-// returns why that is so, and what has failed besides. After any other failure nobody was weighed.
-func (c *cycle) retried(ctx context.Context, leaving []candidate, held error) error {
-	if !errors.As(held, new(*TooManyDeletesError)) || len(leaving) == 0 {
-		return held
-	}
-	err := c.test(ctx)
-	if err == nil {
-		c.total = len(leaving)
-		err = c.removals(ctx, leaving, nil)
-	}
-	return errors.Join(held, err, c.untried(ctx, leaving))
-}
-
-// untried sets a time for those who were let through, and of whom nothing says that they have
-// failed: the cycle did not come to them, and the next one may otherwise be hours away.
-func (c *cycle) untried(ctx context.Context, leaving []candidate) error {
-	last, cancel := afterwards(ctx)
-	defer cancel()
-	for _, o := range leaving {
-		link, err := c.Memory.Link(last, o.Ref)
-		if err != nil && !errors.Is(err, ErrUnknown) {
-			return err
-		}
-		if link.Counted && link.Failure == "" {
-			c.result.RetryAt = c.Now().Add(firstPause)
-			return nil
-		}
-	}
-	return nil
 }
 
 // removals takes away access before anything else is done: people are disabled or deleted, groups

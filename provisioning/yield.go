@@ -309,7 +309,7 @@ func (c *cycle) holder(ctx context.Context, ref Ref) (*knot, error) {
 	}
 	leaves := o.Gone || !o.inScope
 	switch to, known := o.atSource(ctx, link); {
-	case !known, o.mapping.Flows&mapping.Update == 0:
+	case !known, o.mapping.Flows&mapping.Update == 0, c.holdsBack(ref):
 	case leaves && ref.Kind == Group: // it is deleted, or somebody needs it by its name
 	case o.Deleted && c.SkipDeleted, leaves && !o.Gone && !o.Deleted && c.SkipOutOfScope:
 	default:

@@ -93,7 +93,8 @@ It changes only objects that it created, unless you add --adopt, and never delet
 left, and is not known from --state, may be another sync's: a first run and --repair report such
 people, and --repair --adopt disables them. It never changes groups whose name starts with AWS, such
 as those of Control Tower. A cycle that would disable or delete more than --max-deletions objects
-does nothing. When an attribute is cleared at the source, it is removed at the target.
+leaves these alone, does all else and fails. When an attribute is cleared at the source, it is
+removed at the target.
 
 --dry-run prints the exact difference and changes nothing. It also says what the target would
 refuse, and why: who has a name or an address already, which value is missing, too long or has

@@ -86,6 +86,7 @@ type loop struct {
 type turn struct {
 	running bool
 	changed bool      // something may have changed since the last cycle began
+	last    int64     // where nodes share the store: the newest change when it began
 	asked   int       // how often administrators had changed the job when it began
 	known   bool      // the last cycle was to its end, and has said the next time
 	retryAt time.Time // when an object that failed is tried again, by the tenant's clock; zero: none has
@@ -185,11 +186,14 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 			return regularly
 		}
 		seen, _ := strconv.ParseInt(j.Watermark, 10, 64)
+		if j.HoldsBack(now) { // then that stays where it is
+			seen = max(seen, t.last)
+		}
 		t.changed, t.retryAt = l.nodes.last() > seen, lease.Next
 	}
 	switch {
 	case j.HoldsBack(now):
-		return t.letThrough(now, j.Quarantine.Wait(now))
+		return l.withoutHeld(j, t, now)
 	case j.Quarantine != nil && j.Quarantine.Wait(now) > 0: // that has times of its own
 		return j.Quarantine.Wait(now)
 	case !t.tryAt.IsZero() && t.asked == j.Asked:
@@ -219,10 +223,22 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 	return wait
 }
 
-// letThrough says how long it is until those are tried again who leave, and were let through before
-// others were held back for a time: they have not to wait for these. Whether there is anybody a
-// cycle says, which is no attempt at the others, and tells nobody of them twice.
-func (t *turn) letThrough(now time.Time, held time.Duration) time.Duration {
+// withoutHeld says how long it is until a cycle does what concerns nobody of those whom a job holds
+// back for a time: when something changes, or somebody is tried again who has failed. That is no
+// attempt at those who are held back, and tells nobody of them twice.
+func (l *loop) withoutHeld(j tenant.Job, t *turn, now time.Time) time.Duration {
+	held := j.Quarantine.Wait(now)
+	switch {
+	case l.Interval > 0 && j.Last != nil:
+		held = min(held, j.Last.Ended.Add(l.Interval).Sub(now))
+	case t.changed:
+		held = min(held, time.Until(t.tryAt))
+	}
+	return t.tried(now, held)
+}
+
+// tried says how long it is until those are tried again who have failed, at most so long.
+func (t *turn) tried(now time.Time, held time.Duration) time.Duration {
 	switch {
 	case !t.known:
 		return min(held, time.Until(t.tryAt))
@@ -238,6 +254,7 @@ func (t *turn) letThrough(now time.Time, held time.Duration) time.Duration {
 func (l *loop) begin(ctx context.Context, j tenant.Job, t *turn) {
 	again := t.again
 	t.running, t.changed = true, false
+	t.last = l.nodes.last()
 	t.again, t.asked = false, j.Asked
 	t.probe.stop()
 	l.running.Go(func() {
@@ -275,6 +292,8 @@ func (l *loop) learn(ctx context.Context, n news) {
 		return
 	case n.err == nil:
 		t.failing, t.tryAt = Streak{}, time.Time{}
+	case errors.As(n.err, &failed) && HoldsBack(failed.Err): // and nothing else is wrong
+		t.failing, t.tryAt = Streak{}, time.Time{}
 	case errors.As(n.err, &failed): // the job's status has it
 		var pause time.Duration
 		pause, gone = t.failing.After(failed.Err)
@@ -295,6 +314,11 @@ func (l *loop) learn(ctx context.Context, n news) {
 	}
 	t.scout.next(silent)
 	l.startProbe(ctx, n.job, t, gone || unreached(silent), provisioning.LeftAlone(silent))
+}
+
+// HoldsBack says whether a cycle failed only since it holds back those who are too many.
+func HoldsBack(err error) bool {
+	return errors.As(err, new(*provisioning.TooManyDeletesError)) && !provisioning.MayPass(err)
 }
 
 // failed logs an error that is the program's and not a target's, and says when to try again.
