@@ -409,7 +409,9 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	if tried {
 		link.Tries = 0
 	}
-	if tried || doubtful || m.released {
+	// Who was a member before is to be known here, or could never leave.
+	found := len(without(link.Members, sent))+len(without(sent, link.Members)) > 0
+	if tried || doubtful || m.released || found {
 		return c.keep(ctx, *link)
 	}
 	return nil
