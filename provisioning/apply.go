@@ -255,8 +255,17 @@ func (c *cycle) judge(link *Link, err error) {
 	}
 	link.Wants = nil
 	c.mu.Lock()
-	c.result.Silent = err
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	c.fell(err)
+}
+
+// fell notes that an object has failed in a way that may pass. When the target is asked again,
+// those say of whom it takes nothing, and not those whom it has put off and who know when. c.mu is
+// held.
+func (c *cycle) fell(err error) {
+	if c.result.Silent == nil || !isPutOff(err) {
+		c.result.Silent = err
+	}
 }
 
 // hurry lets what takes access away, and has failed in a way that may pass, be tried again soon. It
@@ -372,10 +381,16 @@ func (c *cycle) retry(ctx context.Context, send func() error) error {
 func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err error) {
 	wait := firstWait
 	for try, waits := 1, 1; ; {
-		err := c.once(ctx, send)
+		err := c.once(ctx, waits > patient, send)
 		unsure = unsure || uncertain(err)
 		var silent *scim.Unanswered
 		switch {
+		case isPutOff(err) && waits == 1 && c.sleepsOn(ctx, err): // nobody else waits
+			waits++
+			if err := c.wait(ctx, max(firstWait, Asked(err))); err != nil {
+				return unsure, err
+			}
+			continue
 		case err == nil || stops(err) != nil || isPutOff(err) || c.scouts:
 			return unsure, err
 		case throttled(err) && waits < maxThrottled: // the pace waits
@@ -398,10 +413,10 @@ func (c *cycle) tries(ctx context.Context, send func() error) (unsure bool, err 
 const firstWait = 200 * time.Millisecond //bound:none the shortest pause
 
 // once sends a request at the target's pace. No connection is worth one more try; then nobody is
-// there.
-func (c *cycle) once(ctx context.Context, send func() error) error {
+// there. waited says that the target has put it off before, several times.
+func (c *cycle) once(ctx context.Context, waited bool, send func() error) error {
 	for try := 1; ; try++ {
-		if err := c.pace.enter(ctx); err != nil {
+		if err := c.pace.enter(ctx, c.main != nil); err != nil {
 			return err
 		}
 		if gone := c.left(); gone != nil {
@@ -428,10 +443,10 @@ func (c *cycle) once(ctx context.Context, send func() error) error {
 			}
 		case unsent:
 			return &silence{err}
-		case c.pace.silent(err):
-			return c.isSilent(ctx, err)
 		case away(err):
-			return c.notNow(ctx, err)
+			return c.notNow(ctx, began, waited, err)
+		case c.pace.silent(err):
+			return c.isSilent(ctx, began, err)
 		default:
 			return err
 		}

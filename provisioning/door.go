@@ -26,6 +26,7 @@ type door struct {
 	// requests that it has put off for long since it carried one out: changes of objects that had
 	// not failed, and others
 	off   map[bool]int
+	brief int         // requests that it has put off for a minute at most, since the cycle began
 	asked atomic.Bool // whether somebody who is put off for a moment, again and again, is alone
 	// why nothing is asked any more in this cycle; without the lock, which somebody may hold who
 	// waits for a place in the pace
@@ -66,6 +67,10 @@ func remembering(ctx context.Context, link *Link) context.Context {
 // taken to be said to all.
 const maxOff = 4 //bound:depth requests that a target puts off for long, before a cycle ends
 
+// patient is how often a request waits for what is meant for all, before the target is asked once
+// more whether that is so. Others may have taken its turn.
+const patient = 3 //bound:depth answers that are taken to be meant for all
+
 // putOff is the answer to a request that the target has put off for long, while it answers others.
 type putOff struct{ error }
 
@@ -81,25 +86,23 @@ func alike(err error) bool {
 	return isPutOff(err) || (stops(err) == nil && errors.As(err, &p) && p.Status == http.StatusForbidden)
 }
 
-// notNow says whether a target that wants a request much later means that one only, such as the
-// changes of one person, or all of them. Then the cycle ends, and whoever runs it waits. Else the
-// object waits, and keeps nobody else from coming or going. That a target which answers is not
-// available for long (503) is a guess of somebody in between, and counts for nothing.
-func (c *cycle) notNow(ctx context.Context, err error) error {
+// notNow says whether a target that wants a request later means that one only, such as the changes
+// of one person, or all of them. Then all wait, for a minute at most, or the cycle ends, and who
+// runs it waits. Else the object waits, and keeps nobody else from coming or going. That a target
+// which answers is not available for long (503) is a guess of somebody in between, and counts for
+// nothing. After a few, all are meant, unless a request has waited for that, again and again.
+func (c *cycle) notNow(ctx context.Context, began time.Time, waited bool, err error) error {
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock() // one asks at a time
 	if gone := c.left(); gone != nil {
 		return gone
 	}
-	failed, changes := ctx.Value(changing{}).(bool)
-	if c.door.off == nil {
-		c.door.off = map[bool]int{}
+	soon := waitsFor(err)
+	if soon && c.pace.rests(began) { // it was said to all meanwhile
+		return err
 	}
-	if !failed {
-		c.door.off[changes]++
-	}
-	if c.door.tested && c.door.off[changes] < maxOff {
-		again := c.testAgain(ctx)
+	if alone := c.isAlone(ctx, soon); c.door.tested && (alone || waited) {
+		again := c.testAgain(ctx, soon)
 		if stop := stops(again); stop != nil {
 			return stop
 		}
@@ -109,21 +112,55 @@ func (c *cycle) notNow(ctx context.Context, err error) error {
 			}
 			return &putOff{err}
 		}
-		err = again // what one is told is not told all
+		if !soon {
+			err = again // what one is told is not told all
+		}
+	}
+	if soon {
+		c.pace.rest(began, err)
+	}
+	if soon && !c.pace.silent(err) {
+		return err
 	}
 	gone := &silence{err}
 	c.door.gone.Store(gone)
 	return gone
 }
 
+// isAlone says whether so few requests were put off that each may be meant alone. A target that
+// limits all changes, and nothing else, takes some in between: of those that wait for a minute at
+// most, none is forgotten.
+func (c *cycle) isAlone(ctx context.Context, soon bool) bool {
+	if soon {
+		c.door.brief++
+		return c.door.brief < maxOff
+	}
+	failed, changes := ctx.Value(changing{}).(bool)
+	if c.door.off == nil {
+		c.door.off = map[bool]int{}
+	}
+	if !failed {
+		c.door.off[changes]++
+	}
+	return c.door.off[changes] < maxOff
+}
+
+// sleepsOn says whether a request that alone was put off is sent again when its time has come, and
+// whoever sends it waits: it only reads, such as a list that goes on from page to page. What
+// changes an object is sent again by a later cycle.
+func (c *cycle) sleepsOn(ctx context.Context, err error) bool {
+	_, changes := ctx.Value(changing{}).(bool)
+	return !changes && !c.scouts && Asked(err) <= MaxPause
+}
+
 // isSilent says whether a target that has taken nothing for a while, and wants to be asked again in
 // a moment each time, means one object only: then the others go on, and that one is tried soon. It
 // is asked so once in a cycle.
-func (c *cycle) isSilent(ctx context.Context, err error) error {
+func (c *cycle) isSilent(ctx context.Context, began time.Time, err error) error {
 	if !isBrief(err) || c.door.asked.Swap(true) {
 		return &silence{err}
 	}
-	return c.notNow(ctx, err)
+	return c.notNow(ctx, began, false, err)
 }
 
 // leavesAlone says whether a comparison that nobody has asked for leaves an object alone, of which
@@ -139,17 +176,18 @@ func (c *cycle) leavesAlone(link Link) bool {
 	return true
 }
 
-// testAgain is Test in notNow. It may meet a moment in which the target throttles or fails.
-func (c *cycle) testAgain(ctx context.Context) (err error) {
+// testAgain is Test in notNow. It may meet a moment in which the target throttles or fails, which
+// is an answer when all wait no longer than that.
+func (c *cycle) testAgain(ctx context.Context, once bool) (err error) {
 	wait := firstWait
 	for try := 1; ; try++ {
-		if err := c.pace.enter(ctx); err != nil {
+		if err := c.pace.enter(ctx, c.main != nil); err != nil {
 			return err
 		}
 		began := time.Now()
 		err := Test(ctx, c.Target, c.NewID())
 		c.pace.leave(began, err)
-		if !MayPass(err) || away(err) || timedOut(err) || ctx.Err() != nil || try == maxTries {
+		if once || !MayPass(err) || away(err) || timedOut(err) || ctx.Err() != nil || try == maxTries {
 			return err
 		}
 		if err := c.wait(ctx, wait); err != nil {
@@ -192,7 +230,7 @@ func (c *cycle) refusal(ctx context.Context, err error) error {
 	if !c.door.tested || c.door.shut >= maxForbidden {
 		return credentials(err)
 	}
-	if enter := c.pace.enter(ctx); enter != nil {
+	if enter := c.pace.enter(ctx, c.main != nil); enter != nil {
 		return enter
 	}
 	began := time.Now()

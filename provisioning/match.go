@@ -83,7 +83,7 @@ func (c *cycle) create(ctx context.Context, o candidate, link *Link, s step) (st
 	wait := firstWait
 	for try, waits := 1, 1; ; {
 		var id string
-		err := c.once(remembering(ctx, link), func() (err error) {
+		err := c.once(remembering(ctx, link), waits > patient, func() (err error) {
 			id, err = c.Target.Create(ctx, o.Kind, s.sent)
 			return err
 		})

@@ -24,6 +24,7 @@ type pace struct {
 	limit     float64       // requests under way at once
 	most      int           // of them
 	underWay  int
+	first     int           // who wait and go before all others: they take access away
 	notBefore time.Time     // since the target asked for it
 	interval  time.Duration // between two requests; zero: as fast as they are answered
 	next      time.Time     // when the interval is over
@@ -76,20 +77,26 @@ func newPace(most int) *pace {
 	}
 }
 
-// enter waits until a request may be sent.
-func (p *pace) enter(ctx context.Context) error {
-	for {
+// enter waits until a request may be sent: first those that go before all others.
+func (p *pace) enter(ctx context.Context, first bool) error {
+	for waits := false; ; {
 		p.mu.Lock()
 		now, wake := time.Now(), p.wake
 		at := later(p.notBefore, p.next)
-		if p.underWay < int(p.limit) && !now.Before(at) {
+		if p.underWay < int(p.limit) && !now.Before(at) && (first || p.first == 0) {
 			p.underWay++
+			if waits {
+				p.first--
+			}
 			if p.interval > 0 {
 				// one that came late does not make the next one late
 				p.next = later(p.next, now.Add(-p.interval)).Add(p.interval)
 			}
 			p.mu.Unlock()
 			return nil
+		}
+		if first && !waits {
+			p.first, waits = p.first+1, true
 		}
 		p.mu.Unlock()
 		var due <-chan time.Time
@@ -100,6 +107,12 @@ func (p *pace) enter(ctx context.Context) error {
 		case <-wake:
 		case <-due:
 		case <-ctx.Done():
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if waits {
+				p.first--
+				p.call()
+			}
 			return context.Cause(ctx)
 		}
 	}
@@ -115,6 +128,11 @@ func (p *pace) pass() {
 // step counts one request less that is under way.
 func (p *pace) step() {
 	p.underWay--
+	p.call()
+}
+
+// call has all who wait look whether they may be let in.
+func (p *pace) call() {
 	close(p.wake)
 	p.wake = make(chan struct{})
 }
@@ -131,7 +149,7 @@ func (p *pace) leave(began time.Time, err error) {
 		p.heard, p.missed = now, 0
 		p.waited = false
 	}
-	if away(err) { // whether all others are to wait for so long is not known yet
+	if away(err) { // whether all others are to wait is not known yet
 		return
 	}
 	if problem := new(scim.Problem); errors.As(err, &problem) && throttles(problem) {
@@ -160,12 +178,36 @@ func throttles(p *scim.Problem) bool {
 		(p.Status == http.StatusServiceUnavailable && p.RetryAfter > 0)
 }
 
-// away says that a target wants a request only so much later that a cycle does not stand still
-// until then. One that limits by the minute says up to a minute as a matter of course; a cycle that
-// ended for that would begin anew each time, and never be done.
-func away(err error) bool {
+// away says that a target wants a request only so much later that others do not stand still until
+// then, unless it says that to them, too.
+func away(err error) bool { return putsOff(err) > hurriedPause }
+
+// waitsFor says that a cycle stands still for as long as a target wants, if it wants that of all.
+// One that limits by the minute says up to a minute as a matter of course; a cycle that ended for
+// that would begin anew each time, and never be done.
+func waitsFor(err error) bool { return away(err) && putsOff(err) <= MaxPause }
+
+// putsOff is how much later a target wants a request; zero: it does not say.
+func putsOff(err error) time.Duration {
 	p := new(scim.Problem)
-	return errors.As(err, &p) && throttles(p) && p.RetryAfter > MaxPause
+	if !errors.As(err, &p) || !throttles(p) {
+		return 0
+	}
+	return p.RetryAfter
+}
+
+// rests says whether all requests were put off since one began.
+func (p *pace) rests(began time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return began.Before(p.notBefore)
+}
+
+// rest puts all requests off, since the answer to one that began at a time is meant for all.
+func (p *pace) rest(began time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.throttle(time.Now(), began, putsOff(err))
 }
 
 // silent says whether a target, which has just failed to answer, has done nothing else for so long

@@ -105,6 +105,8 @@ func (s *storm) goesWrong(what string, r *http.Request, again func() *http.Respo
 		return status(503, "2")
 	case "429":
 		return status(429, fmt.Sprint(s.dice(4)))
+	case "429 for less than a minute":
+		return status(429, fmt.Sprint(5+s.dice(50)))
 	case "429 long":
 		return status(429, fmt.Sprint(70+s.dice(200)))
 	case "404 of a proxy":
@@ -159,6 +161,7 @@ func (s *storm) fault(r *http.Request) string {
 	}
 	faults := []string{
 		"unreached", "answer lost", "answer lost", "late", "500 done", "500", "503", "429", "429 long", "proxy",
+		"429 for less than a minute",
 		"picky", "hangs", "403",
 	}
 	what := faults[s.r.IntN(len(faults))]
