@@ -153,8 +153,8 @@ func (s *Synchronizer) scout(ctx context.Context) (taken bool) {
 			s.config.OnEntry(e)
 		}
 	}
-	found, err := engine.Scout(ctx)
-	return found && !provisioning.MayPass(err)
+	taken, _ = engine.Scout(ctx)
+	return taken
 }
 
 // wait waits for a time, or until a target that did not answer does, or one that took no changes

@@ -268,11 +268,15 @@ func (c *cycle) fell(err error) {
 	}
 }
 
-// hurry lets what takes access away, and has failed in a way that may pass, be tried again soon. It
-// says whether it may. A target that wants to be asked again in a moment is, for as long as it says
-// so.
+// hurry lets what takes access away be tried again within a minute, and soon if it has failed in a
+// way that may pass. It says whether it may. A target that wants to be asked again in a moment is,
+// for as long as it says so.
 func (c *cycle) hurry(link *Link, err error) bool {
+	if err == nil {
+		return false
+	}
 	if !MayPass(err) {
+		link.RetryAt = c.Now().Add(MaxPause)
 		return false
 	}
 	soon := c.Now().Add(max(hurriedPause, Asked(err)))

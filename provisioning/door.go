@@ -22,6 +22,7 @@ func (b baton) Unlock() { <-b }
 type door struct {
 	mu     baton
 	tested bool // it did when the cycle began
+	takes  bool // it has carried out what was asked for
 	shut   int  // requests that it has forbidden since it carried one out, of objects that had not failed
 	// requests that it has put off for long since it carried one out: changes of objects that had
 	// not failed, and others
@@ -50,7 +51,7 @@ func (c *cycle) test(ctx context.Context) error {
 func (c *cycle) accepted() {
 	c.door.mu.Lock()
 	defer c.door.mu.Unlock()
-	c.door.shut = 0
+	c.door.shut, c.door.takes = 0, true
 }
 
 // changing is in the context of requests that change an object: whether its last attempt failed,

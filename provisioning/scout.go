@@ -17,9 +17,9 @@ const maxScouted = 100 //bound:list failed objects that are looked through for a
 
 // Scout takes away the access of one of those who are to lose it, or one of their memberships: a
 // target that answers whatever it is asked may take no changes, and only a change shows when it
-// does again. It is sent once. found is whether there was one; err is why it failed in a way that
-// may pass: without it, the target takes changes.
-func (e *Engine) Scout(ctx context.Context) (found bool, err error) {
+// does again. It is sent once. taken is whether the target has carried something out; err is why it
+// has failed in a way that may pass. One who is refused says nothing of others.
+func (e *Engine) Scout(ctx context.Context) (taken bool, err error) {
 	own := *e
 	own.Reread, own.Only = false, RemovalsOnly
 	c := own.cycle(false)
@@ -31,19 +31,26 @@ func (e *Engine) Scout(ctx context.Context) (found bool, err error) {
 	if err = c.test(ctx); err == nil {
 		err = c.removals(ctx, only(one, candidate.leaves), only(one, func(o candidate) bool { return !o.leaves() }))
 	}
-	return true, errors.Join(cmp.Or(err, c.result.Silent), c.end(ctx))
+	err = errors.Join(cmp.Or(err, c.result.Silent), c.end(ctx))
+	return c.door.takes && err == nil, err
 }
 
 // scout is one who is to lose access: of those who have failed in a way that may pass, first those
-// who were let through to be disabled or deleted; or of those who have changed.
+// who were let through to be disabled or deleted; or of those who have changed. Who is refused is
+// tried by the cycles only.
 func (c *cycle) scout(ctx context.Context) ([]candidate, error) {
 	failing, err := c.Memory.Failed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := c.Now()
+	refused := map[Ref]bool{}
 	failing = slices.DeleteFunc(failing, func(f Failing) bool {
-		return (!f.Now && f.RetryAt.After(now)) || c.Mappings.of(f.Kind) == nil
+		waits, forGood := !f.Now && f.RetryAt.After(now), len(f.Wants) > 0
+		if waits && forGood && (f.Counted || f.Kind == Group) {
+			refused[f.Ref] = true
+		}
+		return waits || forGood || c.Mappings.of(f.Kind) == nil
 	})
 	// #nosec G404 -- whose turn it is is no secret
 	rand.Shuffle(len(failing), func(i, k int) { failing[i], failing[k] = failing[k], failing[i] })
@@ -69,11 +76,12 @@ func (c *cycle) scout(ctx context.Context) ([]candidate, error) {
 			return c.evaluate(ctx, []Object{o})
 		}
 	}
-	return c.newScout(ctx)
+	return c.newScout(ctx, refused)
 }
 
-// newScout is one of those who have changed since the last cycle, and are to lose access.
-func (c *cycle) newScout(ctx context.Context) ([]candidate, error) {
+// newScout is one of those who have changed since the last cycle, and are to lose access, and whom
+// the target has not refused that.
+func (c *cycle) newScout(ctx context.Context, refused map[Ref]bool) ([]candidate, error) {
 	watermark, err := c.Memory.Watermark(ctx)
 	if err != nil || watermark == "" { // everybody is not looked at for that
 		return nil, err
@@ -88,6 +96,8 @@ func (c *cycle) newScout(ctx context.Context) ([]candidate, error) {
 	if err := errors.Join(e1, e2, e3); err != nil {
 		return nil, err
 	}
+	may := func(o candidate) bool { return !refused[o.Ref] }
+	leaving, groups = only(leaving, may), only(groups, may)
 	if c.tooMany(len(uncounted)) { // the next cycle weighs those
 		leaving = leftOut(leaving, uncounted)
 	}
@@ -103,9 +113,13 @@ func (c *cycle) newScout(ctx context.Context) ([]candidate, error) {
 	return nil, nil
 }
 
-// told are the entries that are told: that a scout has failed is no news, every few seconds.
+// told are the entries that are told: that a scout has failed is no news, every few seconds, unless
+// it is refused.
 func (c *cycle) told(entries []Entry) []Entry {
-	if !c.scouts {
+	c.mu.Lock()
+	failed := c.scouts && c.result.Silent != nil
+	c.mu.Unlock()
+	if !failed {
 		return entries
 	}
 	return slices.DeleteFunc(entries, func(e Entry) bool { return e.Outcome == Failure })

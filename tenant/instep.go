@@ -111,7 +111,8 @@ func (j *Job) noteInStep(r Reader, x Execution) error {
 	for _, l := range links {
 		behind := l.Failure != "" || l.Doubt.Open() || l.Tries > 0
 		equal = equal && !behind
-		passing = passing || (behind && (l.Asked > 0 || l.RetryAt.Sub(x.Ended) <= comparesAgain))
+		soon := l.Asked > 0 || l.RetryAt.Sub(x.Ended) <= comparesAgain
+		passing = passing || (behind && soon && !l.Refused())
 	}
 	if equal = equal && j.Uncompared == 0; j.Uncompared > 0 && !passing && !x.Uncompared {
 		j.UncomparedAt = time.Time{} // it is compared once more, at once

@@ -193,6 +193,9 @@ type Link struct {
 	Asked time.Duration `json:",omitempty"`
 }
 
+// Refused says that the last attempt has failed in a way that does not pass by itself.
+func (l Link) Refused() bool { return l.Failure != "" && len(l.Wants) > 0 }
+
 // LinkState is how an object stands at a job's target, in a word.
 type LinkState string
 

@@ -102,7 +102,7 @@ type news struct {
 	job    tenant.Job
 	probed bool // the target has answered a probe; else a cycle has ended
 	scout  bool // or rather a scout is back
-	found  bool // there was somebody to send
+	taken  bool // and the target has carried out what it was sent with
 	done   provisioning.Result
 	err    error
 }

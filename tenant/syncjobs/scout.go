@@ -37,8 +37,8 @@ func (l *loop) scoutWithin(ctx context.Context, j tenant.Job, t *turn, wait time
 	t.running, t.scout.sent = true, true
 	keep, next := !t.tryAt.IsZero(), t.retryAt
 	l.running.Go(func() {
-		found, err := l.sendScout(ctx, j.ID, keep, next)
-		l.tell(ctx, news{job: j, scout: true, found: found, err: err})
+		taken, err := l.sendScout(ctx, j.ID, keep, next)
+		l.tell(ctx, news{job: j, scout: true, taken: taken, err: err})
 	})
 	return wait
 }
@@ -49,7 +49,7 @@ func (t *turn) scoutIsBack(n news) {
 	switch {
 	case errors.Is(n.err, errElsewhere) || errors.Is(n.err, tenant.ErrLeaseLost): // which tries in its own time
 		t.scout = scout{}
-	case n.found && !provisioning.MayPass(n.err):
+	case n.taken:
 		t.scout, t.tryAt = scout{}, time.Now()
 		t.again = true
 	default:
@@ -59,7 +59,7 @@ func (t *turn) scoutIsBack(n news) {
 
 // sendScout sends a scout to a job's target. The lease is kept, or given back with the time of the
 // next cycle, as it was before.
-func (r *Runner) sendScout(ctx context.Context, id tenant.JobID, keep bool, next time.Time) (found bool, err error) {
+func (r *Runner) sendScout(ctx context.Context, id tenant.JobID, keep bool, next time.Time) (taken bool, err error) {
 	working, h, leave, err := r.claim(ctx, id, 0)
 	if err != nil {
 		return false, err

@@ -27,11 +27,18 @@ type reader struct {
 	refused  int
 	made     int
 	disabled map[string]bool // paths
+	never    int             // by which status it refuses the changes of the first one, whatever it takes
+	nevers   int             // how often it has
 }
 
 func (x *reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if r.Method == http.MethodPatch && x.never != 0 && strings.HasSuffix(r.URL.Path, "/1") {
+		x.nevers++
+		w.WriteHeader(x.never)
+		return
+	}
 	if r.Method != http.MethodGet && x.refusing != 0 {
 		x.refused++
 		w.WriteHeader(x.refusing)
@@ -115,6 +122,75 @@ func TestALeaverIsDisabledSoonAfterChangesAreTakenAgain(t *testing.T) {
 				}
 				if took := time.Since(whole); took > 5*time.Second {
 					t.Errorf("the leavers are disabled after %s", took)
+				}
+			})
+		})
+	}
+}
+
+// TestOneWhoIsRefusedIsNoScout: of several who leave, one is refused for good, and all others by a
+// target that takes no changes for an hour. That one is tried each minute at most, keeps nobody
+// else waiting, and is told in the status.
+func TestOneWhoIsRefusedIsNoScout(t *testing.T) {
+	t.Parallel()
+	const people, outage = 12, time.Hour
+	for name, c := range map[string]struct{ others, never int }{
+		"400 and 503": {http.StatusServiceUnavailable, http.StatusBadRequest},
+		"403 and 503": {http.StatusServiceUnavailable, http.StatusForbidden},
+		"400 and 429": {http.StatusTooManyRequests, http.StatusBadRequest},
+		"403 and 429": {http.StatusTooManyRequests, http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				x := &reader{disabled: map[string]bool{}}
+				tn, users := syncing(t, x, people)
+				refusals := func() (n int) {
+					x.mu.Lock()
+					defer x.mu.Unlock()
+					n, x.nevers = x.nevers, 0
+					return n
+				}
+				x.mu.Lock()
+				x.refusing, x.never = c.others, c.never
+				x.mu.Unlock()
+				for _, id := range users {
+					if _, err := tn.UpdateUser(
+						t.Context(), tenanttest.Actor, id, func(u *tenant.User) { u.Enabled = false },
+					); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(outage / 2)
+				refusals()
+				time.Sleep(outage / 2)
+				if n := refusals(); n > int((outage/2).Minutes())*5/4 || n < int((outage/2).Minutes())/2 {
+					t.Errorf("one who is refused is tried %d times in %s", n, outage/2)
+				}
+				x.refuse(0)
+				whole := time.Now()
+				for gone := 0; gone < people-1 && time.Since(whole) < 2*time.Minute; {
+					time.Sleep(100 * time.Millisecond) // a poll
+					x.mu.Lock()
+					gone = len(x.disabled)
+					x.mu.Unlock()
+				}
+				if took := time.Since(whole); took > 5*time.Second {
+					t.Errorf("the others are disabled after %s", took)
+				}
+				time.Sleep(10 * time.Minute)
+				refusals()
+				time.Sleep(30 * time.Minute)
+				if n := refusals(); n < 25 || n > 35 {
+					t.Errorf("when all others have left, it is tried %d times in half an hour", n)
+				}
+				jobs, err := tn.Jobs(t.Context(), "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, err := tn.InStep(t.Context(), jobs[0].ID)
+				if err != nil || s.Equal || s.Failing != 1 || s.OutOfStep() != 1 {
+					t.Errorf("the status: %+v, %v", s, err)
 				}
 			})
 		})

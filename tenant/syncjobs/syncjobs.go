@@ -285,7 +285,7 @@ const (
 func (r Retry) takes(l tenant.Link, now time.Time) bool {
 	switch r {
 	case RetryPassing:
-		return l.RetryAt.Sub(now) <= provisioning.MaxPause && l.Asked == 0
+		return l.RetryAt.Sub(now) <= provisioning.MaxPause && l.Asked == 0 && !l.Refused()
 	case RetryAll:
 		return l.Failure != ""
 	}
