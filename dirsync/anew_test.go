@@ -1,6 +1,7 @@
 package dirsync
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -28,5 +29,17 @@ func TestWhoWasAMemberBeforeCanLeave(t *testing.T) {
 				t.Errorf("%d members are left", members)
 			}
 		})
+	}
+}
+
+// TestATenantIsNoState: somebody names the wrong folder. A dry run would overwrite it, too.
+func TestATenantIsNoState(t *testing.T) {
+	t.Parallel()
+	from, to := newSource(t), newTarget(t, center.ProfileAWS)
+	other := newSource(t)
+	config := between(from, to, other.Tenant)
+	config.DryRun = true
+	if s, err := Open(ctx, config); err == nil || !strings.Contains(err.Error(), "the data of a tenant") {
+		t.Errorf("%v, %v", s, err)
 	}
 }

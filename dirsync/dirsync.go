@@ -192,6 +192,11 @@ func (s *Synchronizer) findJob(ctx context.Context, address string) (tenant.Job,
 	if was = strings.Replace(was, "/ → ", " → ", 1); was != "" && was != here {
 		return tenant.Job{}, fmt.Errorf("the state is of %s, not of %s: use another folder", was, here)
 	}
+	if was == "" {
+		if err := s.isNobodys(ctx); err != nil {
+			return tenant.Job{}, err
+		}
+	}
 	principal, err := state.Note(ctx, noteJob)
 	if err == nil && principal == "" {
 		principal, err = s.makeJob(ctx, here)
@@ -207,6 +212,20 @@ func (s *Synchronizer) findJob(ctx context.Context, address string) (tenant.Job,
 		return tenant.Job{}, fmt.Errorf("the state is damaged: it has %d jobs", len(jobs))
 	}
 	return jobs[0], nil
+}
+
+// isNobodys refuses a state that is to be a new one and is somebody's directory: the people of the
+// source would take the place of those who are there.
+func (s *Synchronizer) isNobodys(ctx context.Context) error {
+	state, one := s.config.State, tenant.Query{Limit: 1}
+	users, e1 := state.Users(ctx, one)
+	groups, e2 := state.Groups(ctx, one)
+	administrators, e3 := state.Administrators(ctx)
+	if err := errors.Join(e1, e2, e3); err != nil || len(users)+len(groups)+len(administrators) == 0 {
+		return err
+	}
+	return errors.New("the folder of --state has the data of a tenant, and no sync has begun there: " +
+		"the people of the source would take the place of its own. Nothing was changed. Use another folder")
 }
 
 func (s *Synchronizer) makeJob(ctx context.Context, here string) (principal string, err error) {
