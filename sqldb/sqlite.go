@@ -104,7 +104,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS, holds string
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.lock.Close())
+			err = errors.Join(unopened(path, err), d.lock.Close())
 		}
 	}()
 	if err := d.migrate(ctx, both{migrations, "sqlite"}, holds); err != nil {
@@ -539,6 +539,17 @@ func sqliteError(err error) error {
 		sqlite.ResultBusy,
 		sqlite.ResultNoMem:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// unopened says which file cannot be opened, and what to do, where SQLite names neither.
+func unopened(path string, err error) error {
+	switch code := sqlite.ErrCode(err).ToPrimary(); {
+	case isDamaged(err):
+		return fmt.Errorf("the database %s is damaged: %w. Nothing was started. Restore a backup of it", path, err)
+	case code == sqlite.ResultFull, code == sqlite.ResultIOErr:
+		return fmt.Errorf("the database %s cannot be opened: %w. Is its disk full, or broken?", path, err)
 	}
 	return err
 }
