@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +130,40 @@ func interrupted(t *testing.T, cmd *exec.Cmd, want string, until func(context.Co
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(said.String(), "interrupted") ||
 		!strings.Contains(said.String(), want) || strings.Contains(said.String(), "interrupt:") {
 		t.Errorf("exit %d, want %q in %s", code, want, said.String())
+	}
+}
+
+// TestASyncThatIsToldToEndHasNotEnded: a dry run would say that there is no difference, and a
+// single run that all is done.
+func TestASyncThatIsToldToEndHasNotEnded(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for _, how := range []string{"--dry-run", "--accept"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			url, met := silent(t)
+			cmd := exec.Command( // #nosec G204 -- our own program
+				program, "sync", "--from", url+"/v1.0", "--to", "http://127.0.0.1:1/scim?aadOptscim062020", how,
+			)
+			cmd.Env = append(os.Environ(), "GATEHOUSE_GRAPH_TOKEN=x", "GATEHOUSE_SCIM_TOKEN=x")
+			var said buffer
+			cmd.Stderr = &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-met:
+			case <-time.After(time.Minute):
+				t.Error("it never asked anybody")
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // its state says how it ended
+			if code := cmd.ProcessState.ExitCode(); code != 143 || !strings.Contains(said.String(), "it goes on") {
+				t.Errorf("exit %d: %s", code, said.String())
+			}
+		})
 	}
 }
 

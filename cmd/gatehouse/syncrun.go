@@ -56,8 +56,8 @@ func (w *world) sync(ctx context.Context, s *syncSettings, log *slog.Logger) (er
 	report, err := y.Cycle(ctx, s.repair)
 	done(report, err)
 	switch {
-	case ctx.Err() != nil:
-		return nil // told to stop; what is done is remembered
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err() // told to stop; what is done is remembered
 	case err != nil:
 		return err
 	case s.dryRun && report.Changes:
