@@ -113,9 +113,7 @@ type OpenedKey struct {
 func (c *Center) CreateAccessKey(
 	ctx context.Context, by audit.Actor, principal string, role KeyRole,
 ) (OpenedKey, error) {
-	secret := authn.NewSecret(30) // 40 characters, as the real ones
-	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
-	key.SealedSecret = c.Sealer.Seal(key.purpose(), []byte(secret))
+	key := c.newAccessKey(principal, role)
 	err := c.change(ctx, by, ActionCreateAccessKey, func(tx Tx) (string, error) {
 		if !role.Reads() {
 			return principal, &refusal.Error{
@@ -137,9 +135,16 @@ func (c *Center) CreateAccessKey(
 		if len(keys) >= MaxAccessKeys {
 			return principal, &refusal.Error{Code: TooManyKeys}
 		}
-		return key.ID, tx.PutAccessKey(key)
+		return key.ID, tx.PutAccessKey(key.AccessKey)
 	})
-	return OpenedKey{key, authn.Secret(secret)}, err
+	return key, err
+}
+
+func (c *Center) newAccessKey(principal string, role KeyRole) OpenedKey {
+	secret := authn.NewSecret(30) // 40 characters, as the real ones
+	key := AccessKey{ID: "AKIA" + KeyIDSuffix(), Principal: principal, Role: role, CreatedAt: c.now()}
+	key.SealedSecret = c.Sealer.Seal(key.purpose(), []byte(secret))
+	return OpenedKey{key, authn.Secret(secret)}
 }
 
 // KeyIDSuffix returns the 16 random characters that follow AKIA or ASIA in an access key id.

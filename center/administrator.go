@@ -101,15 +101,47 @@ func (c *Center) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	}
 	hash := authn.HashPassword(password)
 	return c.change(ctx, by, ActionSetAdministrator, func(tx Tx) (string, error) {
-		a, err := tx.Administrator(name)
-		if errors.Is(err, refusal.ErrNoRow) {
-			a, err = Administrator{Name: name, CreatedAt: c.now(), CreatedBy: by.Name}, checkAdministratorName(name)
-		}
+		return c.setAdministrator(tx, by, name, hash)
+	})
+}
+
+func (c *Center) setAdministrator(tx Tx, by audit.Actor, name, hash string) (subject string, err error) {
+	a, err := tx.Administrator(name)
+	if errors.Is(err, refusal.ErrNoRow) {
+		a, err = Administrator{Name: name, CreatedAt: c.now(), CreatedBy: by.Name}, checkAdministratorName(name)
+	}
+	if err != nil {
+		return name, err
+	}
+	return a.Name, errors.Join(tx.PutAdministrator(a), setAdministratorPassword(tx, a.Name, hash, false, ""))
+}
+
+// ErrBegun says that somebody else has begun: there is an access key.
+var ErrBegun = errors.New("there was a first start, perhaps of another node")
+
+// MakeFirst makes the first administrator, and an access key of theirs, both or none. It fails with
+// ErrBegun where there is a key: of nodes that start at once, one begins.
+func (c *Center) MakeFirst(ctx context.Context, by audit.Actor, name, password string) (OpenedKey, error) {
+	if err := CheckPassword(password); err != nil {
+		return OpenedKey{}, c.Refuse(ctx, by, ActionSetAdministrator.String(), name, err)
+	}
+	hash, key := authn.HashPassword(password), c.newAccessKey(name, RoleAdministrator)
+	err := c.change(ctx, by, ActionSetAdministrator, func(tx Tx) (string, error) {
+		keys, err := tx.AccessKeys()
 		if err != nil {
 			return name, err
 		}
-		return a.Name, errors.Join(tx.PutAdministrator(a), setAdministratorPassword(tx, a.Name, hash, false, ""))
+		if len(keys) > 0 {
+			return name, ErrBegun
+		}
+		subject, err := c.setAdministrator(tx, by, name, hash)
+		if err != nil {
+			return subject, err
+		}
+		made := c.event(by, ActionCreateAccessKey.String(), key.ID, nil)
+		return subject, errors.Join(tx.PutAccessKey(key.AccessKey), tx.AppendEvent(made))
 	})
+	return key, err
 }
 
 // setAdministratorPassword replaces a password and ends what was opened with it, but for the

@@ -18,10 +18,14 @@ type Beginner interface {
 	// Begun says whether there was a first start, and it was completed.
 	Begun(ctx context.Context) (bool, error)
 	AdministratorPasswordIs(ctx context.Context, name, password string) (bool, error)
-	// Begin makes the administrator and a key for programs, and writes both into the file. What
-	// Begun asks for is made last, so that a first start that was interrupted is made again.
+	// Begin makes the administrator and a key for programs, both or none, and writes them into the
+	// file: the password before it holds. It fails with ErrBegun, and makes nothing, where another
+	// node was faster.
 	Begin(ctx context.Context, f *SecretFile, name string, p FirstPassword) error
 }
+
+// ErrBegun says that another node has begun meanwhile.
+var ErrBegun = errors.New("another node was faster with the first start")
 
 // FirstPassword is the first administrator's.
 type FirstPassword struct {
@@ -61,7 +65,8 @@ func (f *SecretFile) Add(format string, args ...any) error {
 }
 
 // FirstStart makes the first administrator of a half, a key for programs, and the file with their
-// secrets. It returns the path of the file. half is how the file calls it.
+// secrets. It returns the path of the file. half is how the file calls it. Where it fails with
+// ErrBegun there is no file: what it said would open nothing.
 func FirstStart(
 	ctx context.Context, b Beginner, half, folder, name string, p FirstPassword,
 ) (path string, err error) {
@@ -72,7 +77,12 @@ func FirstStart(
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, f.file.Close()) }()
+	defer func() {
+		err = errors.Join(err, f.file.Close())
+		if errors.Is(err, ErrBegun) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	if err := f.Add("First start of the %s, %s\n\n", half, time.Now().UTC().Format(time.RFC3339)); err != nil {
 		return "", err
 	}

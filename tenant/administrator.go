@@ -124,15 +124,50 @@ func (t *Tenant) SetAdministrator(ctx context.Context, by audit.Actor, name, pas
 	}
 	hash := authn.HashPassword(password)
 	return t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
-		a, err := tx.Administrator(name)
-		if errors.Is(err, refusal.ErrNoRow) {
-			a, err = Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, checkAdministratorName(name)
-		}
+		return t.setAdministrator(tx, by, name, hash)
+	})
+}
+
+func (t *Tenant) setAdministrator(tx Tx, by audit.Actor, name, hash string) (subject string, err error) {
+	a, err := tx.Administrator(name)
+	if errors.Is(err, refusal.ErrNoRow) {
+		a, err = Administrator{Name: name, CreatedAt: t.now(), CreatedBy: by.Name}, checkAdministratorName(name)
+	}
+	if err != nil {
+		return name, err
+	}
+	return a.Name, t.setAdministratorPassword(tx, &a, hash, false)
+}
+
+// ErrBegun says that somebody else has begun: there is an administrator.
+var ErrBegun = errors.New("there was a first start, perhaps of another node")
+
+// MakeFirst makes the first administrator, and a program that has all permissions, both or none. It
+// fails with ErrBegun where there is an administrator: of nodes that start at once, one begins.
+func (t *Tenant) MakeFirst(
+	ctx context.Context, by audit.Actor, name, password, program string,
+) (made NewClient, err error) {
+	if err := CheckPassword(password); err != nil {
+		return made, t.Refuse(ctx, by, ActionSetAdministrator.name, name, err)
+	}
+	hash := authn.HashPassword(password)
+	made = t.newClient(Client{DisplayName: program, Permissions: slices.Clone(Permissions)}, true)
+	err = t.change(ctx, by, ActionSetAdministrator, func(tx Tx, _ *Touched) (string, error) {
+		all, err := tx.Administrators()
 		if err != nil {
 			return name, err
 		}
-		return a.Name, t.setAdministratorPassword(tx, &a, hash, false)
+		if len(all) > 0 {
+			return name, ErrBegun
+		}
+		subject, err := t.setAdministrator(tx, by, name, hash)
+		if err != nil {
+			return subject, err
+		}
+		added := t.event(by, ActionAddApplication.name, string(made.ID), nil)
+		return subject, errors.Join(tx.PutClient(made.Client), tx.AppendEvent(added))
 	})
+	return made, err
 }
 
 // setAdministratorPassword replaces a password and ends what was opened with it: sessions, sign-ins

@@ -150,12 +150,8 @@ func (t *Tenant) CreateClient(ctx context.Context, by audit.Actor, displayName s
 func (t *Tenant) RegisterClient(
 	ctx context.Context, by audit.Actor, c Client, withSecret bool,
 ) (NewClient, error) {
-	c.ID, c.CreatedAt = ClientID(t.NewID()), t.now()
-	var secret authn.Secret
-	if withSecret {
-		secret = authn.Secret(authn.NewSecret(30))
-		c.SecretDigest = authn.Digest(secret.Reveal())
-	}
+	made := t.newClient(c, withSecret)
+	c = made.Client
 	err := t.change(ctx, by, ActionAddApplication, func(tx Tx, _ *Touched) (string, error) {
 		if err := c.check(); err != nil {
 			return c.DisplayName, err
@@ -165,7 +161,17 @@ func (t *Tenant) RegisterClient(
 		}
 		return string(c.ID), tx.PutClient(c)
 	})
-	return NewClient{c, secret}, err
+	return made, err
+}
+
+func (t *Tenant) newClient(c Client, withSecret bool) NewClient {
+	c.ID, c.CreatedAt = ClientID(t.NewID()), t.now()
+	var secret authn.Secret
+	if withSecret {
+		secret = authn.Secret(authn.NewSecret(30))
+		c.SecretDigest = authn.Digest(secret.Reveal())
+	}
+	return NewClient{c, secret}
 }
 
 // mayGrant refuses somebody of the directory who would give a program more than they may do

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/center"
@@ -40,13 +41,13 @@ func (c Controlled) Begin(
 	ctx context.Context, f *control.SecretFile, name string, p control.FirstPassword,
 ) error {
 	err := f.Add("  console   %s\n  user name %s\n  password  %s\n\n", c.ConsoleURL(), name, p.Shown())
-	if err == nil {
-		err = c.SetAdministrator(ctx, audit.SystemActor, name, p.Text)
-	}
 	if err != nil {
 		return err
 	}
-	key, err := c.CreateAccessKey(ctx, audit.SystemActor, name, center.RoleAdministrator)
+	key, err := c.MakeFirst(ctx, audit.SystemActor, name, p.Text)
+	if errors.Is(err, center.ErrBegun) {
+		return control.ErrBegun
+	}
 	if err != nil {
 		return err
 	}

@@ -140,6 +140,9 @@ func (w *world) firstStart(ctx context.Context, b beginning, folder string, firs
 		return err
 	}
 	path, err := control.FirstStart(ctx, b, b.half, folder, first.name, password)
+	if errors.Is(err, control.ErrBegun) {
+		return w.laterStart(ctx, b, folder, first)
+	}
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/control"
 	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
@@ -137,5 +139,47 @@ func TestNoHalfTakesTheOthersDatabase(t *testing.T) {
 	for half := range commands {
 		_, stop := startIn(t, noEnv, serve(half, folders[half], databases[half])...)
 		stop()
+	}
+}
+
+// TestOfNodesThatStartAtOnceOneBegins: whoever reads the file of a first start finds secrets that
+// hold, and no other node has made keys that nobody knows of.
+func TestOfNodesThatStartAtOnceOneBegins(t *testing.T) {
+	t.Parallel()
+	for _, half := range []string{"serve", "tenant"} {
+		t.Run(half, func(t *testing.T) {
+			t.Parallel()
+			const key = "b3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXMhISE="
+			env := func(name string) (string, bool) { return key, name == "GATEHOUSE_MASTER_KEY" }
+			server := sqldbtest.NewServer(t)
+			var nodes sync.WaitGroup
+			folders := make([]string, 4)
+			for i := range folders {
+				folders[i] = t.TempDir()
+				nodes.Go(func() {
+					_, stop := startIn(
+						t, env, half, "--listen", "127.0.0.1:0", "--data", folders[i], "--database", server.URL(),
+					)
+					stop()
+				})
+			}
+			nodes.Wait()
+			var files []string
+			for _, folder := range folders {
+				text, err := os.ReadFile(filepath.Join(folder, control.FirstStartFile)) // #nosec G304 -- the test's own
+				if err == nil {
+					files = append(files, string(text))
+				}
+			}
+			if len(files) != 1 {
+				t.Fatalf("%d nodes say that they have begun", len(files))
+			}
+			kind := map[string]string{"serve": "access-key", "tenant": "client"}[half]
+			id := server.Read(t, `SELECT id FROM documents WHERE kind = '`+kind+`'`)
+			made := server.Read(t, `SELECT count(*)::text FROM documents WHERE kind = '`+kind+`'`)
+			if made != "1" || !strings.Contains(files[0], id) {
+				t.Errorf("%s of the kind %s were made, such as %s: %s", made, kind, id, files[0])
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/control"
@@ -37,15 +38,17 @@ func (t Controlled) Begun(ctx context.Context) (bool, error) {
 func (t Controlled) Begin(
 	ctx context.Context, f *control.SecretFile, name string, p control.FirstPassword,
 ) error {
-	client, err := t.CreateClient(ctx, audit.SystemActor, "gatehouse connect")
+	err := f.Add("  admin center  %s\n  user name     %s\n  password      %s\n\n", t.AdminCenterURL(), name, p.Shown())
 	if err != nil {
 		return err
 	}
-	err = f.Add("  admin center  %s\n  user name     %s\n  password      %s\n\n"+
-		"  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
-		t.AdminCenterURL(), name, p.Shown(), t.GraphURL(), t.TokenURL(), client.ID, client.Secret.Reveal())
+	client, err := t.MakeFirst(ctx, audit.SystemActor, name, p.Text, "gatehouse connect")
+	if errors.Is(err, tenant.ErrBegun) {
+		return control.ErrBegun
+	}
 	if err != nil {
 		return err
 	}
-	return t.SetAdministrator(ctx, audit.SystemActor, name, p.Text)
+	return f.Add("  graph         %s\n  token URL     %s\n  client id     %s\n  client secret %s\n",
+		t.GraphURL(), t.TokenURL(), client.ID, client.Secret.Reveal())
 }
