@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning"
 )
 
-// TestOneWhoIsRefusedIsNoScout: no cycle comes to its end, and of those who have left one is refused
-// for good. That says nothing of whether the target takes changes: the next scout is another one.
+// TestOneWhoIsRefusedIsNoScout: no cycle comes to its end, and of those who have left one is
+// refused for good. That does not say whether the target takes changes: the next scout is another.
 func TestOneWhoIsRefusedIsNoScout(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden} {
