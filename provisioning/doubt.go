@@ -163,6 +163,9 @@ func (c *cycle) recover(ctx context.Context) error {
 			link.Ref = i.Ref
 			link.Doubt = link.Doubt.doubted(b.Began, i)
 			link.Doubt.Since = later(link.Doubt.Since, c.Now()) // until when it worked on the batch, nobody knows
+			if link.Since.IsZero() {
+				link.Since = b.Began
+			}
 			return c.keep(ctx, link)
 		})
 		if err != nil {

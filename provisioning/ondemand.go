@@ -46,6 +46,11 @@ func (x Explanation) Outcome() Outcome {
 	return Success
 }
 
+// Wrote says whether something at the target was changed, or would be.
+func (x Explanation) Wrote() bool {
+	return slices.ContainsFunc(x.Entries, func(e Entry) bool { return e.Outcome == Success })
+}
+
 func (x *Explanation) add(name string, failure error, details ...Detail) bool {
 	s := Step{Name: name, Status: Success, Details: details}
 	if failure != nil {

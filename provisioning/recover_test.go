@@ -1,6 +1,7 @@
 package provisioning_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -34,6 +35,28 @@ func TestALongBatchIsDoubtedFromItsEnd(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	x.sound(t, d, m, &now)
 	x.want(t, "ada*", "eve")
+}
+
+// TestWhatABatchLeftBehindIsUnknownSinceItBegan: the process that begins an hour later does not
+// say that both sides may differ since then only.
+func TestWhatABatchLeftBehindIsUnknownSinceItBegan(t *testing.T) {
+	t.Parallel()
+	x, m := newTarget(t), newMemory()
+	began := time.Now().Add(-time.Hour)
+	err := m.Begin(t.Context(), provisioning.Batch{ID: "b", Began: began, Intents: []provisioning.Intent{{Ref: eve}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.misbehave(func(_ int, _ *http.Request, w http.ResponseWriter) bool {
+		w.WriteHeader(http.StatusNotImplemented)
+		return true
+	})
+	if _, err := x.sync(t, newDirectory(user("eve")), m, nil); err == nil {
+		t.Error("a target that does not know how lets a cycle be done")
+	}
+	if link := m.link(eve); !link.Since.Equal(began) || link.Doubt == nil {
+		t.Errorf("in doubt since %s: %+v", link.Since, link)
+	}
 }
 
 // TestWhoCannotBeMatchedFails: somebody without a value to be matched by is not at the target, and

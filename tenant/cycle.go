@@ -84,15 +84,13 @@ func (t *Tenant) FinishCycle(
 			j.UnlistedAt = x.Ended
 		}
 		if x.Uncompared && j.Evaluation == began.Evaluation {
-			if j.Uncompared++; j.Uncompared == 1 {
-				j.UncomparedSince = x.Ended
-			}
+			j.Uncompared++
 			j.UncomparedAt = x.Ended
 		}
 		j.count(x)
 		if j.Failures++; failure == nil {
 			j.Failures = 0
-			if err := j.noteInStep(tx, x); err != nil {
+			if err := j.noteInStep(tx, began, x); err != nil {
 				return err
 			}
 			j.LastSuccess = &x

@@ -59,11 +59,20 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 	if err := errors.Join(e1, e2); err != nil {
 		return InStep{}, err
 	}
-	if s.Pending = pending; pending > 0 {
+	behind := j.EqualSince.IsZero() && !j.BehindSince.IsZero()
+	if behind {
+		earlier(j.BehindSince)
+	}
+	switch s.Pending = pending; {
+	case j.LastSuccess == nil: // nothing is known yet
+		earlier(j.CreatedAt)
+	case j.Watermark == "": // everything is to be looked at again
+		earlier(j.LastSuccess.Ended)
+	case pending > 0:
 		earlier(since)
 	}
-	if j.Uncompared > 0 {
-		earlier(j.UncomparedSince)
+	if unnoted := j.Uncompared > 0 && !behind; unnoted && j.LastSuccess != nil { // by an earlier version
+		earlier(j.LastSuccess.Ended)
 	}
 	for _, l := range links {
 		switch {
@@ -80,22 +89,14 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 		}
 		earlier(l.Since)
 	}
-	switch {
-	case j.LastSuccess == nil: // nothing is known yet
-		s.Since = j.CreatedAt
-	case j.Watermark == "": // everything is to be looked at again
+	// What was mended since the last cycle, the next one notes.
+	unknown := j.LastSuccess == nil || j.Watermark == "" || j.Uncompared > 0
+	if s.Since = oldest; unknown || behind || s.OutOfStep() > 0 {
+		return s, nil
+	}
+	s.Equal = true
+	if s.Since = j.EqualSince; s.Since.IsZero() { // an earlier version did not note it
 		s.Since = j.LastSuccess.Ended
-	case s.OutOfStep() > 0:
-		s.Since = oldest
-	case j.Uncompared > 0:
-		if s.Since = j.UncomparedSince; s.Since.IsZero() { // an earlier version did not note it
-			s.Since = j.LastSuccess.Ended
-		}
-	default:
-		s.Equal = true
-		if s.Since = j.EqualSince; s.Since.IsZero() { // an earlier version did not note it
-			s.Since = j.LastSuccess.Ended
-		}
 	}
 	return s, nil
 }
@@ -103,10 +104,13 @@ func inStep(r Reader, j Job) (s InStep, err error) {
 // Open says whether there is a doubt, and nobody has looked at the target since it began.
 func (d *Doubt) Open() bool { return d != nil && !d.Looked }
 
-// noteInStep notes at the end of a cycle since when both sides are equal.
-func (j *Job) noteInStep(r Reader, x Execution) error {
-	links, err := r.FailedLinks(j.ID)
-	equal := err == nil
+// noteInStep notes at the end of a cycle since when both sides are equal, or are not. began is the
+// job as the cycle had it: what was to be done then has kept them from being equal, although nobody
+// knows any more when it was.
+func (j *Job) noteInStep(r Reader, began Job, x Execution) error {
+	links, e1 := r.FailedLinks(j.ID)
+	was, e2 := inStep(r, began)
+	equal := j.Watermark != ""
 	passing := false // something fails, and may pass
 	for _, l := range links {
 		behind := l.Failure != "" || l.Doubt.Open() || l.Tries > 0
@@ -117,11 +121,42 @@ func (j *Job) noteInStep(r Reader, x Execution) error {
 	if equal = equal && j.Uncompared == 0; j.Uncompared > 0 && !passing && !x.Uncompared {
 		j.UncomparedAt = time.Time{} // it is compared once more, at once
 	}
+	if was.Equal {
+		was.Since = x.Began
+	}
 	switch {
+	case equal && (j.EqualSince.IsZero() || !was.Equal || x.Exported > 0):
+		j.EqualSince, j.BehindSince = x.Ended, time.Time{}
+	case !equal && j.BehindSince.IsZero():
+		j.EqualSince, j.BehindSince = time.Time{}, was.Since
 	case !equal:
 		j.EqualSince = time.Time{}
-	case j.EqualSince.IsZero() || x.Exported > 0:
-		j.EqualSince = x.Ended
 	}
-	return err
+	return errors.Join(e1, e2)
+}
+
+// NoteInStep notes whether both sides are equal after an object of a job was provisioned outside of
+// its cycles. wrote says that the target was changed.
+func (t *Tenant) NoteInStep(ctx context.Context, h Holding, id JobID, wrote bool) error {
+	return t.Store.Update(ctx, func(tx Tx) error {
+		if err := h.Check(tx); err != nil {
+			return err
+		}
+		j, err := tx.Job(id)
+		if errors.Is(err, refusal.ErrNoRow) { // deleted meanwhile
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		before, x := j, Execution{Began: t.now(), Ended: t.now()}
+		if wrote {
+			x.Exported = 1
+		}
+		err = j.noteInStep(tx, before, x)
+		if err != nil || (j.EqualSince.Equal(before.EqualSince) && j.BehindSince.Equal(before.BehindSince)) {
+			return err
+		}
+		return tx.PutJob(j)
+	})
 }

@@ -62,11 +62,13 @@ type Job struct {
 	Users, Groups int      // synchronized and still linked
 	Days          []JobDay `json:",omitempty"` // how its cycles went lately, oldest first
 	CreatedAt     time.Time
-	// how often in a row not all was compared, since something failed that may pass, when that was
-	// last so, and when first
-	Uncompared      int       `json:",omitempty"`
-	UncomparedAt    time.Time `json:",omitzero"`
-	UncomparedSince time.Time `json:",omitzero"`
+	// how often in a row not all was compared, since something failed that may pass, and when that
+	// was last so
+	Uncompared   int       `json:",omitempty"`
+	UncomparedAt time.Time `json:",omitzero"`
+	// since when, by the last cycle, the target is not known to have what the directory has; zero:
+	// it is. An older node does not note it: EqualSince has the last word
+	BehindSince time.Time `json:",omitzero"`
 }
 
 // jobReader reads provisioning jobs.

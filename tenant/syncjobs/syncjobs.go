@@ -383,6 +383,9 @@ func (r *Runner) OnDemand(
 	}
 	e.DryRun = dryRun
 	x, err = e.One(ctx, provisioning.Ref{Kind: provisioning.Kind(what.Kind), ID: string(what.ID)}, texts(members)...)
+	if !dryRun {
+		err = errors.Join(err, r.Tenant.NoteInStep(ctx, h.Holding, j.ID, x.Wrote()))
+	}
 	return x, err
 }
 
