@@ -177,7 +177,11 @@ func (d *sqliteDB) foldLog() {
 		case <-d.stop:
 			return
 		}
-		c, err := d.open(readerCache)
+		err := d.inPlace() // the last connection of another file in its place would remove this one's log
+		var c *sqliteConn
+		if err == nil {
+			c, err = d.open(readerCache)
+		}
 		if err == nil {
 			err = errors.Join(d.readers.release(), c.pragma("wal_checkpoint(PASSIVE)"), c.Close())
 		}
