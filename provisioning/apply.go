@@ -331,7 +331,7 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 		}
 		return s, err
 	case Delete:
-		err := c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, link.TargetID) })
+		err := c.send(ctx, link, Intent{}, func() error { return c.Target.Delete(ctx, o.Kind, link.TargetID) })
 		if isNotFound(err) {
 			if err = c.isGone(ctx, *link, err); err == nil {
 				c.lose(o.Ref, link.TargetID)
@@ -343,28 +343,28 @@ func (c *cycle) carryOut(ctx context.Context, o candidate, link *Link, s step) (
 }
 
 // send sends a request that changes something, and may be sent again, unless this is a dry run.
-// When a try of it has no answer, the object, or some members, are in doubt: also when another try
-// was answered, since the first one may still be under way.
-func (c *cycle) send(ctx context.Context, link *Link, members []string, request func() error) error {
+// When a try of it has no answer, the object, its names, or some members are in doubt: also when
+// another try was answered, since the first one may still be under way.
+func (c *cycle) send(ctx context.Context, link *Link, what Intent, request func() error) error {
 	unsure, err := c.tries(remembering(ctx, link), request)
 	if err == nil {
 		c.accepted()
 	}
 	if unsure {
-		link.Doubt = link.Doubt.doubted(c.Now(), Intent{Ref: link.Ref, Members: members})
+		link.Doubt = link.Doubt.doubted(c.Now(), what)
 		link.Doubt.Looked = err == nil
 	}
 	return err
 }
 
 func (c *cycle) update(ctx context.Context, link *Link, changes []Change) error {
-	return c.send(ctx, link, nil, func() error {
+	return c.send(ctx, link, Intent{Keys: c.newKeys(*link, changes)}, func() error {
 		return c.Target.Update(ctx, link.Kind, link.TargetID, changes, link.Sent)
 	})
 }
 
 func (c *cycle) changeAtTarget(ctx context.Context, link *Link, op string, ids []string) error {
-	return c.send(ctx, link, ids, func() error {
+	return c.send(ctx, link, Intent{Members: ids}, func() error {
 		return c.Target.ChangeMembers(ctx, link.TargetID, op == "Add", ids)
 	})
 }

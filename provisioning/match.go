@@ -204,7 +204,7 @@ func (c *cycle) endGrace(
 	ctx context.Context, link Link, attribute string, o candidate,
 ) (refused, err error) {
 	id := link.TargetID
-	refused = c.send(ctx, &link, nil, func() error { return c.Target.Delete(ctx, link.Kind, id) })
+	refused = c.send(ctx, &link, Intent{}, func() error { return c.Target.Delete(ctx, link.Kind, id) })
 	if isNotFound(refused) {
 		refused = c.isGone(ctx, link, refused)
 	}

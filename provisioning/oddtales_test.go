@@ -86,6 +86,13 @@ func TestServicesDiffer(t *testing.T) {
 				s.goes("PATCH /Groups", "404 of a proxy")
 			},
 		},
+		"a new name has no answer, and a proxy does not know who leaves": {oddities{Unsearched: true}, func(s *storm) {
+			s.change(named(ada, "eva"))
+			s.once["PATCH /Users/"] = "answer lost"
+			s.goes("PATCH /Users", "answer lost")
+			s.change(assigned(ada, false))
+			s.goes("GET /Users/", "404 of a proxy")
+		}},
 		"a conflict is a 400": {oddities{Taken: 2}, func(s *storm) {
 			s.change(func(d *directory) {
 				named(ada, "bob")(d)

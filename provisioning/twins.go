@@ -44,7 +44,7 @@ func (c *cycle) dropDeleted(ctx context.Context, o candidate, link *Link, id str
 		return err
 	}
 	done := step{action: Delete, reason: "a request that was carried out late has brought it back"}
-	err = c.send(ctx, link, nil, func() error { return c.Target.Delete(ctx, o.Kind, id) })
+	err = c.send(ctx, link, Intent{}, func() error { return c.Target.Delete(ctx, o.Kind, id) })
 	if err != nil && !isNotFound(err) {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 		done.changes = []Change{{activePath, valueAt(there, activePath), o.disabled}}
 		end = func() error { return c.Target.Update(ctx, o.Kind, id, done.changes, c.mapped(o, there)) }
 	}
-	if err := c.send(ctx, link, nil, end); err != nil && !isNotFound(err) {
+	if err := c.send(ctx, link, Intent{}, end); err != nil && !isNotFound(err) {
 		return err
 	}
 	if done.action == Delete {

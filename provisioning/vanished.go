@@ -53,20 +53,25 @@ func (c *cycle) isGone(ctx context.Context, link Link, answer error) error {
 		return nil
 	}
 	searched := false
-	keys := c.sentKeys(link)
-	for _, path := range slices.Sorted(maps.Keys(keys)) {
-		found, err := c.ask(ctx, link.Kind, path, keys[path])
-		switch {
-		case misdirected(err):
-			return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + err.Error()}
-		case c.unsearched(ctx, link.Kind, path, err):
-			continue
-		case err != nil:
-			return err
-		}
-		searched = true
-		if slices.ContainsFunc(found, func(r scim.Resource) bool { return r.String("id") == link.TargetID }) {
-			return &contradiction{link.TargetID, "though it has it"}
+	all := []map[string]string{c.sentKeys(link)}
+	if link.Doubt != nil { // it may have another name by now
+		all = append(all, link.Doubt.Keys...)
+	}
+	for _, keys := range all {
+		for _, path := range slices.Sorted(maps.Keys(keys)) {
+			found, err := c.ask(ctx, link.Kind, path, keys[path])
+			switch {
+			case misdirected(err):
+				return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + err.Error()}
+			case c.unsearched(ctx, link.Kind, path, err):
+				continue
+			case err != nil:
+				return err
+			}
+			searched = true
+			if slices.ContainsFunc(found, func(r scim.Resource) bool { return r.String("id") == link.TargetID }) {
+				return &contradiction{link.TargetID, "though it has it"}
+			}
 		}
 	}
 	if !searched && misdirected(answer) {
@@ -103,6 +108,21 @@ func (c *cycle) sentKeys(link Link) map[string]string {
 		return d.Keys[0]
 	}
 	return keys
+}
+
+// newKeys are the values by which an object is found after some changes; nil: the same as before.
+func (c *cycle) newKeys(link Link, changes []Change) map[string]string {
+	was := c.sentKeys(link)
+	sent := map[string]string{}
+	maps.Copy(sent, link.Sent)
+	for _, x := range changes {
+		sent[x.Path] = x.New
+	}
+	link.Sent = sent
+	if is := c.sentKeys(link); !maps.Equal(is, was) {
+		return is
+	}
+	return nil
 }
 
 // vanished returns those ids that are not at the target any more.
