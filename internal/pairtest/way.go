@@ -96,6 +96,14 @@ func (w *Way) listen(address string) {
 // Break breaks the way, or makes it whole. Connections end, unless they are to seem alive.
 func (w *Way) Break(how Break) {
 	w.t.Helper()
+	if ended := w.turn(how); ended != nil {
+		ended.Close() // which waits for requests that have just come
+	}
+}
+
+// turn lets the way be broken so, and returns the server if nobody is to be let in any more.
+func (w *Way) turn(how Break) (ended *httptest.Server) {
+	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.how == Swallow {
@@ -107,12 +115,12 @@ func (w *Way) Break(how Break) {
 		w.server.CloseClientConnections()
 	}
 	switch {
-	case how == Refuse && w.server != nil:
-		w.server.Close()
-		w.server = nil
-	case how != Refuse && w.server == nil:
+	case how == Refuse:
+		ended, w.server = w.server, nil
+	case w.server == nil:
 		w.listen(w.address)
 	}
+	return ended
 }
 
 // connected is in the context of a request: when its connection was made.

@@ -286,7 +286,8 @@ func (s *server) start(data func(folder string) ([]byte, error)) {
 		return
 	}
 	if out, err := s.up().CombinedOutput(); err != nil {
-		s.err = fmt.Errorf("start PostgreSQL: %w: %s", err, out)
+		log, _ := os.ReadFile(s.dir + "/log") // #nosec G304 -- the server's own
+		s.err = fmt.Errorf("start PostgreSQL: %w: %s: %s", err, out, log)
 	}
 }
 
