@@ -62,8 +62,6 @@ func newBrowser(t *testing.T, hosts string) (ctx context.Context) {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("in-process-gpu", true),
-		chromedp.Flag("enable-features", "NetworkServiceInProcess2"),
-		chromedp.Flag("no-zygote", true),
 		// Pages are small and soon left: to optimize their scripts takes longer than to run them.
 		chromedp.Flag("js-flags", "--no-opt --no-maglev"),
 		chromedp.WindowSize(1280, 900),
