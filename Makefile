@@ -29,8 +29,8 @@ deps: ## install what the tests need (Debian); two minutes, once
 FIRST = ./cmd/gatehouse ./deploy ./center/ssoadmin
 test: deps ## run everything, nothing may be skipped; a quarter of an hour, twice as long on a slow machine
 	@echo "Running all tests. The first package, whose results come first, takes seven minutes."
-	TMPDIR=$$(scripts/tmpdir) GATEHOUSE_REQUIRE_ALL=1 GOGC=400 $(GO) test -exec 'env -u GOGC' -count=1 -vet=off -timeout 25m \
-		-p 3 -parallel 4 $(FIRST) ./...
+	TMPDIR=$$(scripts/tmpdir) GATEHOUSE_REQUIRE_ALL=1 GOGC=400 $(GO) test -exec 'env -u GOGC' -count=1 -vet=off \
+		-timeout 25m -p 3 -parallel 4 $(FIRST) ./...
 
 test-fast: ## run what needs no browser, PostgreSQL or aws CLI; a minute, then only what has changed
 	$(GO) test -short $$($(GO) list ./... | grep -v /cmd/)

@@ -14,6 +14,17 @@ import (
 	"github.com/gatehouse-id/gatehouse/provisioning"
 )
 
+// changesOf answers the changes of the object at the end of a path, in place of the target.
+func changesOf(path *string, answer func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request, http.Handler) {
+	return func(w http.ResponseWriter, r *http.Request, door http.Handler) {
+		if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, *path) {
+			door.ServeHTTP(w, r)
+			return
+		}
+		answer(w)
+	}
+}
+
 // TestAMinuteForOneIsNoMinuteForAll: the changes of one person are put off for less than a minute,
 // again and again. Whoever else leaves or comes does not wait for that, and the person is tried
 // again when it is over.
@@ -28,15 +39,11 @@ func TestAMinuteForOneIsNoMinuteForAll(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					of, asked := "nobody", 0
-					client := behind(t, func(w http.ResponseWriter, r *http.Request, door http.Handler) {
-						if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, of) {
-							door.ServeHTTP(w, r)
-							return
-						}
+					client := behind(t, changesOf(&of, func(w http.ResponseWriter) {
 						asked++
 						w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
 						w.WriteHeader(status)
-					})
+					}))
 					d, m := newDirectory(user("ada"), user("bob")), newMemory()
 					if _, err := cycleOf(t, client, d, m, false); err != nil {
 						t.Fatal(err)

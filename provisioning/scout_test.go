@@ -2,7 +2,6 @@ package provisioning_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,14 +16,10 @@ func TestOneWhoIsRefusedIsNoScout(t *testing.T) {
 	for _, status := range []int{http.StatusBadRequest, http.StatusForbidden} {
 		synctest.Test(t, func(t *testing.T) {
 			of, asked := "nobody", 0
-			client := behind(t, func(w http.ResponseWriter, r *http.Request, door http.Handler) {
-				if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, of) {
-					door.ServeHTTP(w, r)
-					return
-				}
+			client := behind(t, changesOf(&of, func(w http.ResponseWriter) {
 				asked++
 				w.WriteHeader(status)
-			})
+			}))
 			d, m := newDirectory(user("ada"), user("bob")), newMemory()
 			if _, err := cycleOf(t, client, d, m, false); err != nil {
 				t.Fatal(err)
