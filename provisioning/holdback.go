@@ -78,6 +78,9 @@ func (c *cycle) free(list []candidate) []candidate {
 func (c *cycle) freeMembers(ids []string) (list []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.excess.ids) == 0 {
+		return ids
+	}
 	for _, id := range ids {
 		if !c.excess.ids[id] {
 			list = append(list, id)

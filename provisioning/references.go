@@ -356,6 +356,7 @@ func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) e
 func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	o, link := m.candidate, &m.link
 	sent := link.Members
+	found := false // who was a member before is to be known here, or could never leave
 	if m.asks {
 		now, err := c.membersNow(ctx, o, *link, m.wanted)
 		if stop := stops(err); stop != nil {
@@ -375,6 +376,8 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 		link.Held = m.stillHeld()
 		link.Members = now
 		c.compare(&m)
+		differ := len(without(now, sent))+len(without(sent, now)) > 0
+		found = differ && len(m.add)+len(m.remove) == 0 // else they are kept with the change
 		if later := without(m.remove, before); c.Restored && c.Reread && len(later) > 0 {
 			if err := c.tellLater(ctx, o, *link, later); err != nil {
 				return err
@@ -409,8 +412,6 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	if tried {
 		link.Tries = 0
 	}
-	// Who was a member before is to be known here, or could never leave.
-	found := len(without(link.Members, sent))+len(without(sent, link.Members)) > 0
 	if tried || doubtful || m.released || found {
 		return c.keep(ctx, *link)
 	}
