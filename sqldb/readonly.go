@@ -11,16 +11,16 @@ import (
 )
 
 // OpenBeside opens a database to look at it, also while another process serves from it: it takes no
-// lock, migrates nothing, and must not be used to write. It fails with ErrOldSchema or
-// ErrNewerSchema when the schema is not this release's, and with an error that wraps fs.ErrNotExist
-// when there is no file.
-func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) {
+// lock, migrates nothing, and must not be used to write. It fails with ErrForeign unless the
+// database has a table (see Holding), with ErrOldSchema or ErrNewerSchema when the schema is not
+// this release's, and with an error that wraps fs.ErrNotExist when there is no file.
+func OpenBeside(ctx context.Context, dsn string, migrations fs.FS, table string) (*DB, error) {
 	want, err := newest(both{migrations, engineOf(dsn)})
 	if err != nil {
 		return nil, err
 	}
 	if IsPostgres(dsn) {
-		have, err := postgresVersion(ctx, dsn)
+		have, err := postgresVersion(ctx, dsn, table)
 		if err == nil {
 			err = compareVersions(have, want)
 		}
@@ -43,6 +43,9 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS) (*DB, error) 
 		return nil, err
 	}
 	have, err := schemaVersion(ctx, c)
+	if err == nil && have > 0 {
+		err = c.holds(ctx, table)
+	}
 	if err == nil {
 		err = compareVersions(have, want)
 	}
@@ -91,21 +94,27 @@ func postgresBeside(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	return dedicated(ctx, config.ConnConfig, "gatehouse beside")
 }
 
-// postgresVersion reads the schema's version, and makes nothing where there is none.
-func postgresVersion(ctx context.Context, dsn string) (version int64, err error) {
+// postgresVersion reads the version of a schema that has a table, and makes nothing where there is
+// none.
+func postgresVersion(ctx context.Context, dsn, table string) (version int64, err error) {
 	conn, err := postgresBeside(ctx, dsn)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	there := false
-	if err := conn.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil {
+	var there, holds bool
+	if err := conn.QueryRow(
+		ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL, to_regclass($1) IS NOT NULL`, table,
+	).Scan(&there, &holds); err != nil {
 		return 0, err
 	}
 	if !there {
 		return 0, fmt.Errorf("%w: %w", ErrNoDatabase, fs.ErrNotExist)
 	}
 	err = conn.QueryRow(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`).Scan(&version)
+	if err == nil && version > 0 && !holds {
+		err = foreign(table)
+	}
 	return version, err
 }
 

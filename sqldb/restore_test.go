@@ -45,7 +45,7 @@ func backedUp(t *testing.T, ids ...string) string {
 }
 
 func backupOf(path, backup string) (err error) {
-	db, err := OpenBeside(context.Background(), path, notes)
+	db, err := OpenBeside(context.Background(), path, notes, "notes")
 	if err != nil {
 		return err
 	}

@@ -336,7 +336,7 @@ func TestADatabaseServesOneProcessAndIsSeenBesideIt(t *testing.T) {
 	if err := note(first, "seen beside"); err != nil {
 		t.Fatal(err)
 	}
-	beside, err := OpenBeside(context.Background(), path, notes)
+	beside, err := OpenBeside(context.Background(), path, notes, "notes")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -286,7 +286,7 @@ func (r *Restoration) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	have, err := postgresVersion(ctx, r.Database)
+	have, err := postgresVersion(ctx, r.Database, r.Table)
 	if err == nil {
 		err = compareVersions(have, want)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -130,10 +131,14 @@ func TestNoHalfTakesTheOthersDatabase(t *testing.T) {
 				t.Errorf("%s in the other's database: %s", half, said)
 			}
 		}
-		args := append(command, "restore", backups[half], "--force", "--data", folders[half], "--database", theirs)
-		code, out, errOut := call(t, "", nil, args...)
-		if code == exitDone || !strings.Contains(errOut, "something else") {
-			t.Errorf("%s restored into the other's database: %d %s %s", half, code, out, errOut)
+		for name, more := range map[string][]string{
+			"restore": {backups[half], "--force"}, "backup": {filepath.Join(t.TempDir(), "x")}, "check": nil,
+		} {
+			args := slices.Concat(command, []string{name, "--data", folders[half], "--database", theirs}, more)
+			code, out, errOut := call(t, "", nil, args...)
+			if code == exitDone || !strings.Contains(errOut, "something else") {
+				t.Errorf("%s %s with the other's database: %d %s %s", half, name, code, out, errOut)
+			}
 		}
 	}
 	for half := range commands {

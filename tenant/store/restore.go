@@ -22,7 +22,7 @@ func OpenBeside(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqldb.OpenBeside(ctx, dsn, dir)
+	db, err := sqldb.OpenBeside(ctx, dsn, dir, ownTable)
 	if err != nil {
 		return nil, err
 	}
