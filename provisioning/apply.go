@@ -101,7 +101,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	alone := len(c.withMembers([]candidate{o})) == 0 || link.TargetID == "" // nobody will send its members
 	if err == nil && alone {
-		link.Doubt = link.Doubt.resent(c.Now())
+		link.Doubt = link.Doubt.resent(c.Now(), nil)
 	}
 	if c.postpone(o, err) {
 		if !doubtful && link.Doubt == p.link.Doubt {

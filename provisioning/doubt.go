@@ -104,15 +104,15 @@ func (d *Doubt) deleted(id string) *Doubt {
 	return out
 }
 
-// resent is a doubt after all of its members were sent again, at a time. Whether there is another
-// one of the object, that does not say.
-func (d *Doubt) resent(at time.Time) *Doubt {
+// resent is a doubt after all of its members but some were sent again, at a time. Whether there is
+// another one of the object, that does not say.
+func (d *Doubt) resent(at time.Time, unsent []string) *Doubt {
 	if d == nil || len(d.Members) == 0 {
 		return d
 	}
 	out := *d
-	if out.Looked = true; !at.Before(d.Since.Add(lateness)) {
-		if out.Members = nil; len(d.Keys)+len(d.Deleted) == 0 {
+	if out.Looked = len(unsent) == 0; !at.Before(d.Since.Add(lateness)) {
+		if out.Members = unsent; len(d.Keys)+len(d.Deleted)+len(unsent) == 0 {
 			return nil
 		}
 	}

@@ -12,26 +12,28 @@ import (
 
 // excess are the objects that a cycle holds back.
 type excess struct {
-	refs map[Ref]bool
-	ids  map[string]bool // of users, at the target
-	err  *TooManyDeletesError
+	refs  map[Ref]bool
+	there map[Ref]bool // by kind and id at the target
+	err   *TooManyDeletesError
 	// lone says that the cycle does nothing but to disable and delete whom an earlier one has let
 	// through.
 	lone bool
 }
 
-// holdBack has the cycle leave objects alone, and says so of each.
-func (c *cycle) holdBack(ctx context.Context, held []candidate) error {
-	out := excess{refs: refsOf(held), ids: map[string]bool{}}
+// holdBack has the cycle leave objects alone, and says so of each. Those who have no link have one
+// of those that they would get.
+func (c *cycle) holdBack(ctx context.Context, held []candidate, would map[Ref]Link) error {
+	out := excess{refs: refsOf(held), there: map[Ref]bool{}}
 	out.err = &TooManyDeletesError{len(held), c.MaxDeletions}
 	for _, o := range held {
-		link, err := c.Memory.Link(ctx, o.Ref)
-		if err != nil {
-			return err
+		link, unlinked := would[o.Ref]
+		if !unlinked {
+			var err error
+			if link, err = c.Memory.Link(ctx, o.Ref); err != nil {
+				return err
+			}
 		}
-		if o.Kind == User {
-			out.ids[link.TargetID] = true
-		}
+		out.there[Ref{o.Kind, link.TargetID}] = true
 		if c.HeldBack {
 			continue
 		}
@@ -41,7 +43,11 @@ func (c *cycle) holdBack(ctx context.Context, held []candidate) error {
 			0,
 		)
 		c.tell(e)
-		if err := c.keep(ctx, link, e); err != nil {
+		keep := func() error { return c.keep(ctx, link, e) }
+		if unlinked { // there may be one that is linked to nothing
+			keep = func() error { return c.keepEntry(ctx, o.Ref, e) }
+		}
+		if err := keep(); err != nil {
 			return err
 		}
 	}
@@ -78,28 +84,51 @@ func (c *cycle) free(list []candidate) []candidate {
 func (c *cycle) freeMembers(ids []string) (list []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.excess.ids) == 0 {
+	if len(c.excess.there) == 0 {
 		return ids
 	}
 	for _, id := range ids {
-		if !c.excess.ids[id] {
+		if !c.excess.there[Ref{User, id}] {
 			list = append(list, id)
 		}
 	}
 	return list
 }
 
-// waitsWith says whether a group waits with one who is held back: whether that one is a member
-// there, nobody knows, and to find out would be to change it.
-func (c *cycle) waitsWith(link Link) bool {
-	doubtful := membersOf(link.Doubt, c.Now())
-	if len(c.freeMembers(doubtful)) == len(doubtful) {
-		return false
+// doubtfulHeld are those who are held back, of whom nobody knows whether they are members of a
+// group: to find out would be to change it. So they stay in doubt, and for them alone the group is
+// not looked at once more.
+func (c *cycle) doubtfulHeld(d *Doubt) (ids []string) {
+	if d == nil {
+		return nil
 	}
+	return without(d.Members, c.freeMembers(d.Members))
+}
+
+// holdsThere says whether what is held back has an id at the target.
+func (c *cycle) holdsThere(kind Kind, id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.excess.refs[link.Ref] = true
-	return true
+	return c.excess.there[Ref{kind, id}]
+}
+
+// hasToWait says whether an object that is to be tried again has to wait for those who are held
+// back.
+func (c *cycle) hasToWait(ctx context.Context, f Failing) (bool, error) {
+	switch {
+	case c.tooManyDeletes() == nil:
+		return false, nil
+	case c.holdsBack(f.Ref) || (c.excess.lone && !f.Counted):
+		return true, nil
+	case f.Kind == User:
+		return false, nil
+	}
+	link, err := c.Memory.Link(ctx, f.Ref)
+	if errors.Is(err, ErrUnknown) {
+		return false, nil
+	}
+	only := link.Failure == "" && link.Tries == 0 && link.Doubt != nil && !link.Doubt.Looked
+	return only && len(c.doubtfulHeld(link.Doubt)) > 0, err
 }
 
 // inherited are those whom a cycle holds back, for one beside it.
@@ -107,7 +136,7 @@ func (c *cycle) inherited() excess {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x := c.excess
-	x.refs, x.ids = maps.Clone(x.refs), maps.Clone(x.ids)
+	x.refs, x.there = maps.Clone(x.refs), maps.Clone(x.there)
 	return x
 }
 

@@ -149,6 +149,9 @@ func (c *cycle) withoutFreed(
 ) (left []scim.Resource, err error) {
 	for _, r := range found {
 		owner, err := c.Memory.Owner(ctx, o.Kind, r.String("id"))
+		if errors.Is(err, ErrUnknown) && c.holdsThere(o.Kind, r.String("id")) {
+			return nil, &taken{attribute, o.creating[attribute]}
+		}
 		if errors.Is(err, ErrUnknown) || (err == nil && owner == o.Ref) {
 			left = append(left, r)
 			continue

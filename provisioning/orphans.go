@@ -44,7 +44,7 @@ type Historian interface {
 // disabled or deleted like any other. The others may be those of another job or synchronization
 // that has the same source: they are reported, and taken over with Adopt where somebody has asked
 // for the comparison.
-func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candidate, error) {
+func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]orphan, error) {
 	m := c.Mappings.of(kind)
 	if there == nil || m == nil || !m.Maps(externalID) {
 		return nil, nil
@@ -74,8 +74,15 @@ func (c *cycle) orphans(ctx context.Context, kind Kind, there *roster) ([]candid
 	return c.adoptOrphans(ctx, claims, found)
 }
 
+// orphan is one of them that is to be disabled or deleted, with the link that it gets.
+type orphan struct {
+	candidate
+	link  Link
+	known bool // it has that: the memory has written it
+}
+
 func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]scim.Resource) (
-	list []candidate, err error,
+	list []orphan, err error,
 ) {
 	past := map[Ref]Past{}
 	if h, ok := c.Memory.(Historian); ok && len(claims) > 0 {
@@ -119,10 +126,13 @@ func (c *cycle) adoptOrphans(ctx context.Context, claims []Claim, found map[Ref]
 		case action != Disable && action != Delete:
 			continue
 		}
-		if err := c.keep(ctx, link); err != nil {
-			return nil, err
+		// Others are taken over with the removal: who is held back may be let be.
+		if ours {
+			if err := c.keep(ctx, link); err != nil {
+				return nil, err
+			}
 		}
-		list = append(list, o)
+		list = append(list, orphan{o, link, ours})
 	}
 	return list, errors.Join(c.reportStrange(ctx, strange, found), c.reportLater(ctx, later, found))
 }
@@ -192,18 +202,23 @@ func (c *cycle) reportStrange(ctx context.Context, strange []candidate, found ma
 		id := found[o.Ref].String("id")
 		e := c.entry(o, id, step{action: Other, code: notAdopted, reason: reason}, nil, 0)
 		c.tell(e)
-		link, err := c.Memory.Link(ctx, o.Ref)
-		switch {
-		case errors.Is(err, ErrUnknown):
-			err = c.forget(ctx, o.Ref, e) // there is nothing but the entry to be kept
-		case err == nil:
-			err = c.keep(ctx, link, e)
-		}
-		if err != nil {
+		if err := c.keepEntry(ctx, o.Ref, e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keepEntry keeps an entry about something that need not have a link.
+func (c *cycle) keepEntry(ctx context.Context, ref Ref, e Entry) error {
+	link, err := c.Memory.Link(ctx, ref)
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return c.forget(ctx, ref, e) // there is nothing but the entry to be kept
+	case err != nil:
+		return err
+	}
+	return c.keep(ctx, link, e)
 }
 
 // mapped is what a resource of the target has of an object's mapping, members apart: what is mapped
@@ -224,15 +239,26 @@ func (c *cycle) retire(ctx context.Context) error {
 		return nil
 	}
 	var all []candidate
+	links := map[Ref]Link{} // that are not kept yet
 	for _, kind := range []Kind{User, Group} {
 		list, err := c.orphans(ctx, kind, c.there[kind])
 		if err != nil {
 			return err
 		}
-		all = append(all, list...)
+		for _, o := range list {
+			all = append(all, o.candidate)
+			if !o.known {
+				links[o.Ref] = o.link
+			}
+		}
 	}
 	if c.tooMany(len(all)) {
-		return c.holdBack(ctx, all)
+		return c.holdBack(ctx, all, links)
+	}
+	for _, link := range links {
+		if err := c.keep(ctx, link); err != nil {
+			return err
+		}
 	}
 	if err := c.letThrough(ctx, all); err != nil {
 		return err

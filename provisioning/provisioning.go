@@ -553,7 +553,10 @@ func (c *cycle) earliest(ctx context.Context) (at time.Time, err error) {
 	failing, err := c.pending(ctx)
 	at = c.result.RetryAt
 	for _, f := range failing {
-		waits := c.holdsBack(f.Ref) || (c.excess.lone && !f.Counted)
+		waits, err := c.hasToWait(ctx, f)
+		if err != nil {
+			return at, err
+		}
 		if !waits && (at.IsZero() || f.RetryAt.Before(at)) {
 			at = f.RetryAt
 		}

@@ -264,7 +264,7 @@ func (c *cycle) compareMembers(ctx context.Context, o candidate) (m membership, 
 	if errors.Is(err, ErrUnknown) || (err == nil && (link.TargetID == "" || c.leavesAlone(link))) {
 		return membership{}, false, nil
 	}
-	if err != nil || c.holdsBack(o.Ref) || c.waitsWith(link) {
+	if err != nil || c.holdsBack(o.Ref) {
 		return membership{}, false, err
 	}
 	c.mu.Lock()
@@ -348,7 +348,7 @@ func (c *cycle) removeMembers(ctx context.Context, m membership, batch string) e
 		return err
 	}
 	// Whoever is a member in doubt, and is to be one, comes with all that is to be added.
-	m.link.Doubt = m.link.Doubt.resent(m.at)
+	m.link.Doubt = m.link.Doubt.resent(m.at, c.doubtfulHeld(m.link.Doubt))
 	return c.keep(ctx, m.link)
 }
 
@@ -403,7 +403,7 @@ func (c *cycle) members(ctx context.Context, m membership, batch string) error {
 	}
 	doubtful := link.Doubt != nil && len(link.Doubt.Members) > 0
 	if doubtful {
-		link.Doubt = link.Doubt.resent(m.at)
+		link.Doubt = link.Doubt.resent(m.at, c.doubtfulHeld(link.Doubt))
 	}
 	if len(link.Held) > 0 {
 		return c.tellHeld(ctx, o, *link)

@@ -52,7 +52,7 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 	}
 	if c.tooMany(len(uncounted)) {
 		s.leaving = leftOut(s.leaving, uncounted)
-		return s, c.holdBack(ctx, uncounted)
+		return s, c.holdBack(ctx, uncounted, nil)
 	}
 	return s, c.letThrough(ctx, uncounted)
 }
