@@ -58,7 +58,7 @@ func (s *Synchronizer) Cycle(ctx context.Context, repair bool) (Report, error) {
 func (s *Synchronizer) Preview(ctx context.Context, repair bool) (Report, error) {
 	x, err := s.cycle(ctx, look{repair: repair, retry: syncjobs.RetryAll, dryRun: true})
 	if x.failed != nil {
-		err = fmt.Errorf("read %s: %w", s.config.Target, x.failed)
+		err = s.explained("read", x.failed)
 	}
 	return x.report, errors.Join(x.unread, err)
 }
@@ -110,12 +110,19 @@ type outcome struct {
 // failure is what went wrong, for people: an error of the program, or of either side.
 func (x outcome) failure(s *Synchronizer, err error) error {
 	if x.failed != nil { // its text names the job, which nobody knows here
-		err = fmt.Errorf("write %s: %w", s.config.Target, x.failed)
-		if errors.As(x.failed, new(*provisioning.TooManyDeletesError)) {
-			err = fmt.Errorf("%w: look at them with --dry-run, and let them go with a higher --max-deletions", err)
-		}
+		err = s.explained("write", x.failed)
 	}
 	return errors.Join(x.unread, err)
+}
+
+// explained is why the target could not be read, or brought into line, with what to do.
+func (s *Synchronizer) explained(what string, failed error) error {
+	err := fmt.Errorf("%s %s: %w", what, s.config.Target, failed)
+	if errors.As(failed, new(*provisioning.TooManyDeletesError)) {
+		const remedy = "gatehouse sync shows them with --dry-run, and lets them go with a higher --max-deletions"
+		err = fmt.Errorf("%w: %s", err, remedy)
+	}
+	return err
 }
 
 // cycle is Cycle.

@@ -392,6 +392,13 @@ func TestACycleThatWouldDeleteTooMuchDoesAllElse(t *testing.T) {
 	if title := to.title(t, "bob@example.com"); title != "Wizard" {
 		t.Errorf("the title is %q", title)
 	}
+	for what, cycle := range map[string]func(context.Context, bool) (Report, error){
+		"cycle": s.Cycle, "preview": s.Preview,
+	} {
+		if _, err := cycle(ctx, false); err == nil || !strings.Contains(err.Error(), "a higher --max-deletions") {
+			t.Errorf("a %s does not say what to do: %v", what, err)
+		}
+	}
 }
 
 // TestWhoIsHeldBackIsToldByEachProcess: by a dry run, too, though an earlier process has told it.

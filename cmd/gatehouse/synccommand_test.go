@@ -284,6 +284,17 @@ func TestSyncTakesNothingOver(t *testing.T) {
 	if code, out, _ := call(t, "", env, args...); code != exitDone || !strings.Contains(out, "taken over") {
 		t.Errorf("with --adopt: %d %s", code, out)
 	}
+	few := []string{"--group", "Data", "--repair", "--adopt"}
+	env, args = syncArgs(d, x, append(few, "--max-deletions", "1")...)
+	code, out, errOut = call(t, "ACCEPT\n", env, args...)
+	if code != exitFailed || !strings.Contains(out, "held back") ||
+		!strings.Contains(errOut, "higher --max-deletions") {
+		t.Errorf("with too many: %d\n%s\n%s", code, out, errOut)
+	}
+	env, args = syncArgs(d, x, append(few, "--max-deletions", "100", "--accept")...)
+	if code, out, errOut := call(t, "", env, args...); code != exitDone || !strings.Contains(out, "disable") {
+		t.Errorf("with more: %d\n%s\n%s", code, out, errOut)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
