@@ -224,14 +224,14 @@ func (l *loop) wait(j tenant.Job, t *turn) time.Duration {
 }
 
 // withoutHeld says how long it is until a cycle does what concerns nobody of those whom a job holds
-// back for a time: when something changes, or somebody is tried again who has failed. That is no
-// attempt at those who are held back, and tells nobody of them twice.
+// back for a time: when something changes, at another node too, or somebody is tried again who has
+// failed. That is no attempt at those who are held back, and tells nobody of them twice.
 func (l *loop) withoutHeld(j tenant.Job, t *turn, now time.Time) time.Duration {
 	held := j.Quarantine.Wait(now)
 	switch {
 	case l.Interval > 0 && j.Last != nil:
 		held = min(held, j.Last.Ended.Add(l.Interval).Sub(now))
-	case t.changed:
+	case t.changed, t.asked != j.Asked, !t.tryAt.IsZero(): // or the last one has failed besides
 		held = min(held, time.Until(t.tryAt))
 	}
 	return t.tried(now, held)
