@@ -148,6 +148,8 @@ func (c *cycle) conclude(
 	c.note(p.candidate, link, failure == nil && done.action != Other, made)
 	c.report(1)
 	switch {
+	case p.leaves() && len(p.link.Wants) > 0 && repeats(link, failure):
+		return c.keep(ctx, link)
 	case failure != nil:
 	case !p.known && link.TargetID == "" && done.code == "":
 		// A memory of everybody who is not in scope would be as large as the source.
@@ -158,6 +160,16 @@ func (c *cycle) conclude(
 		return nil // nothing has changed
 	}
 	return c.keep(ctx, link, entry)
+}
+
+// repeats says whether a refusal need not be in the log once more. Who is to lose access is tried
+// each minute: a target that refuses that for good would fill the log. After a while it is there as
+// often as if the pauses grew, and once a day.
+func repeats(link Link, refused error) bool {
+	const few = 16
+	const day = int(24 * time.Hour / MaxPause)
+	n := link.Tries
+	return refused != nil && !MayPass(refused) && n > few && n&(n-1) != 0 && n%day != 0
 }
 
 // explained adds to a conflict who has what the object was to get: few targets say so.

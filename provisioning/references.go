@@ -475,7 +475,9 @@ func (c *cycle) changeSome(
 				c.hurry(link, err)
 			}
 			c.tell(e)
-			entries = append(entries, e)
+			if op != "Remove" || !repeats(*link, err) {
+				entries = append(entries, e)
+			}
 		}
 		all = append(all, done...)
 		if err != nil {
