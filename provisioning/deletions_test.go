@@ -196,7 +196,8 @@ func TestWhoWasLetThroughHasATime(t *testing.T) {
 }
 
 // TestACycleLetsNoMoreThroughMeanwhile: two people leave while a cycle is at work on two others,
-// which is as many as it may disable. The next one looks at them.
+// which is as many as it may disable. The next one looks at them. Nor does it make a third one, who
+// was to come, and is not any more.
 func TestACycleLetsNoMoreThroughMeanwhile(t *testing.T) {
 	t.Parallel()
 	x, m := newTarget(t), newMemory()
@@ -212,6 +213,7 @@ func TestACycleLetsNoMoreThroughMeanwhile(t *testing.T) {
 	d.mu.Lock()
 	active(ada, false)(d.directory)
 	active(bob, false)(d.directory)
+	d.add(user("zoe"))
 	d.mu.Unlock()
 	var left atomic.Bool
 	var looks atomic.Int64
@@ -223,6 +225,7 @@ func TestACycleLetsNoMoreThroughMeanwhile(t *testing.T) {
 		if !left.Swap(true) {
 			d.mu.Lock()
 			active(eve, false)(d.directory)
+			active(zoe, false)(d.directory)
 			d.remove(kim)
 			d.mu.Unlock()
 			for n, deadline := looks.Load(), time.Now().Add(20*time.Second); looks.Load() < n+3; {
@@ -242,6 +245,9 @@ func TestACycleLetsNoMoreThroughMeanwhile(t *testing.T) {
 		if link := m.link(ref); link.TargetID == "" || link.Failure != "" || link.Counted {
 			t.Errorf("the cycle has let %s through too: %+v", ref.ID, link)
 		}
+	}
+	if link := m.link(zoe); link.TargetID != "" {
+		t.Errorf("the cycle has made one who has left: %+v", link)
 	}
 	x.misbehave(nil)
 	if _, err := x.sync(t, d, m, engine); err != nil {

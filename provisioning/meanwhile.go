@@ -171,7 +171,6 @@ func (c *cycle) takeAccess(
 	})
 	if n := len(uncounted); n > 0 && c.tooMany(c.passed()+n) { // the next cycle weighs those
 		leaving, fewer = leftOut(leaving, uncounted), nil
-		unwanted = nil
 	}
 	seen = changes.Watermark
 	var tried []Ref // once more
