@@ -2,8 +2,10 @@ package provisioning_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -66,6 +68,9 @@ type storm struct {
 	tarried bool
 	people  [stormUsers]int
 	teams   [stormGroups]int
+	guard   guard
+	wanted  map[string]bool // memberships that the last cycle has read
+	made    map[string]bool // that one has seen to
 }
 
 // comparison is what the next cycle compares.
@@ -83,6 +88,7 @@ func newStorm(t *testing.T, at uint64) *storm {
 		dialect: provisioning.Dialect(r.IntN(4)), workers: 1 + 3*r.IntN(2), careful: r.IntN(3) == 0,
 		tampers: r.IntN(2) == 0, mapped: mappings(t), compare: comparison{unasked: true, wanted: true},
 		hot: r.IntN(30), picky: map[string]int{}, once: map[string]string{},
+		wanted: map[string]bool{}, made: map[string]bool{},
 	}
 	s.say("%+v %v careful %v tampers %v", s.o.oddities, s.dialect, s.careful, s.tampers)
 	return s
@@ -124,6 +130,7 @@ func (s *storm) run() {
 		if s.r.IntN(3) == 0 {
 			s.lines = 1 + s.r.IntN(80)
 		}
+		s.decide()
 		if s.r.IntN(10) == 0 {
 			s.compare = comparison{wanted: true, routine: s.r.IntN(2) == 0}
 			s.say("somebody wants a comparison: %+v", s.compare)
@@ -157,6 +164,7 @@ func (s *storm) run() {
 	}
 	s.o.mu.Unlock()
 	s.mu.Unlock()
+	s.restHeld()
 	s.rest(false)
 	if s.tampers {
 		s.compare = comparison{wanted: true}
@@ -218,6 +226,7 @@ func (s *storm) cycle() (provisioning.Result, error) {
 	}
 	ids := 0
 	var mu sync.Mutex
+	s.wanted = map[string]bool{}
 	e := provisioning.Engine{
 		Source: s, Memory: s, Mappings: s.mapped, Workers: s.workers, Now: time.Now,
 		Target: provisioning.SCIM(&scim.Client{
@@ -231,7 +240,9 @@ func (s *storm) cycle() (provisioning.Result, error) {
 		},
 		Careful: s.careful, Adopt: s.careful,
 		Reread: compares, Unasked: compares && c.unasked, Restored: c.restored, Routine: c.routine,
+		MaxDeletions: s.guard.most, AllowDeletions: s.guard.allow, HeldBack: s.guard.told,
 		OnEntry: func(e provisioning.Entry) {
+			s.guards(e)
 			if e.Outcome != provisioning.Skipped || e.Code != "" {
 				s.note("  %s %v %q %s %s %s +%v -%v",
 					e.Action, e.Ref, e.TargetID, e.Outcome, e.Code, e.Reason, e.Added, e.Removed)
@@ -241,6 +252,10 @@ func (s *storm) cycle() (provisioning.Result, error) {
 	result, err := e.Run(context.Background())
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.guard.allow, s.guard.told = false, errors.As(err, new(*provisioning.TooManyDeletesError))
+	if err == nil && result.Failed == 0 {
+		maps.Copy(s.made, s.wanted)
+	}
 	s.say("cycle %d (compares %v): %v, retry at %s", n, compares, err, result.RetryAt.Format("15:04:05"))
 	if result.Uncompared {
 		s.compare.failed++
@@ -255,7 +270,13 @@ func (s *storm) Changes(
 ) (provisioning.Changes, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.d.Changes(ctx, watermark, also)
+	changes, err := s.d.Changes(ctx, watermark, also)
+	for _, g := range changes.Groups {
+		for _, who := range g.Members {
+			s.wanted[g.ID+"/"+who] = true
+		}
+	}
+	return changes, err
 }
 
 // Object implements provisioning.Source.

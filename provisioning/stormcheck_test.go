@@ -26,7 +26,10 @@ func (s *storm) dump() {
 }
 
 // check compares.
-func (s *storm) check() {
+func (s *storm) check() { s.checkBut(nil) }
+
+// checkBut compares, but for those who are held back.
+func (s *storm) checkBut(held map[provisioning.Ref]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := map[string]provisioning.Ref{} // by id at the target
@@ -50,6 +53,9 @@ func (s *storm) check() {
 		if ref.ID == "" || (strings.HasPrefix(a.String("userName"), "deleted-") && a.Resource["active"] == false) {
 			continue // nobody's
 		}
+		if held[ref] {
+			continue
+		}
 		o := s.d.objects[ref]
 		on := a.Resource["active"] == true
 		wanted := o != nil && o.Active && o.Assigned && !o.Deleted
@@ -70,20 +76,20 @@ func (s *storm) check() {
 		}
 		has[ref] = true
 	}
-	s.checkGroups(of, has)
+	s.checkGroups(of, has, held)
 	for ref, o := range s.d.objects {
 		wanted := o.Assigned && (ref.Kind == provisioning.Group || (o.Active && !o.Deleted))
-		if wanted && !has[ref] {
+		if wanted && !has[ref] && !held[ref] {
 			s.t.Errorf("%v is not there", ref)
 		}
 	}
 }
 
-func (s *storm) checkGroups(of map[string]provisioning.Ref, has map[provisioning.Ref]bool) {
+func (s *storm) checkGroups(of map[string]provisioning.Ref, has, held map[provisioning.Ref]bool) {
 	for id, a := range s.o.has[provisioning.Group] {
 		ref := of["Group"+id]
 		o := s.d.objects[ref]
-		if ref.ID == "" {
+		if ref.ID == "" || held[ref] {
 			continue
 		}
 		if gone := o == nil || !o.Assigned; gone && s.careful && s.adopted(ref) {
@@ -99,17 +105,20 @@ func (s *storm) checkGroups(of map[string]provisioning.Ref, has map[provisioning
 		in := map[string]bool{}
 		for _, m := range a.members {
 			who := of["User"+m].ID
-			if who == "" {
+			if who == "" || held[provisioning.Ref{Kind: provisioning.User, ID: who}] {
 				continue // a ghost, or nobody of ours
 			}
 			in[who] = true
-			if !slices.Contains(o.Members, who) {
+			// Whom others have put into a group that was there before, stays.
+			ours := s.made[ref.ID+"/"+who] || !s.adopted(ref)
+			if !slices.Contains(o.Members, who) && ours {
 				s.t.Errorf("%s (%s) is in %s, and should not", who, m, ref.ID)
 			}
 		}
 		for _, who := range o.Members {
-			u := s.d.objects[provisioning.Ref{Kind: provisioning.User, ID: who}]
-			if u != nil && u.Active && u.Assigned && !u.Deleted && !in[who] && !s.o.Leaves {
+			at := provisioning.Ref{Kind: provisioning.User, ID: who}
+			u := s.d.objects[at]
+			if u != nil && !held[at] && u.Active && u.Assigned && !u.Deleted && !in[who] && !s.o.Leaves {
 				s.t.Errorf("%s is not in %s", who, ref.ID)
 			}
 		}

@@ -38,13 +38,25 @@ func (s *storm) begin() {
 			s.found(n)
 		}
 	}
+	var members []string
 	for n := range 2 {
 		if s.r.IntN(3) == 0 { // somebody is there already
 			name := fmt.Sprintf("n%d@example.com", n)
 			has := scim.Resource{"userName": name, "active": true}
-			s.o.add(s.o.keep(&account{kind: provisioning.User, Resource: has}))
+			a := s.o.keep(&account{kind: provisioning.User, Resource: has})
+			s.o.add(a)
 			s.say("there is %s already", name)
+			members = append(members, a.id)
 		}
+	}
+	for n := range stormGroups {
+		g := s.d.objects[s.group(n)]
+		if g == nil || s.o.HidesGroups || s.r.IntN(2) == 0 {
+			continue
+		}
+		has := scim.Resource{"displayName": g.directory["displayName"]}
+		s.o.add(s.o.keep(&account{kind: provisioning.Group, Resource: has, members: slices.Clone(members)}))
+		s.say("there is %s already, with %v", g.Name, members)
 	}
 }
 
@@ -65,13 +77,14 @@ func (s *storm) free(kind provisioning.Kind, prefix string) string {
 			}
 			taken = taken || (ref.Kind == kind && strings.EqualFold(has, name) && !o.Deleted)
 		}
-		for id, a := range s.o.has[kind] { // whoever is nobody's there keeps the name
-			_, err := s.Owner(context.Background(), kind, id)
+		for id, a := range s.o.has[kind] { // whoever is nobody's there keeps the name, or is not deleted
+			owner, err := s.Owner(context.Background(), kind, id)
+			kept := s.careful && kind == provisioning.Group && err == nil && s.adopted(owner)
 			has := a.String("userName") + a.String("displayName")
 			if kind == provisioning.User {
 				has = a.String("userName")
 			}
-			taken = taken || (err != nil && strings.EqualFold(has, name))
+			taken = taken || ((err != nil || kept) && strings.EqualFold(has, name))
 		}
 		if !taken {
 			return name

@@ -107,6 +107,10 @@ func (s *storm) goesWrong(what string, r *http.Request, again func() *http.Respo
 		return status(429, fmt.Sprint(s.dice(4)))
 	case "429 for less than a minute":
 		return status(429, fmt.Sprint(5+s.dice(50)))
+	case "503 for less than a minute":
+		return status(503, fmt.Sprint(5+s.dice(50)))
+	case "400":
+		return status(400, "")
 	case "429 long":
 		return status(429, fmt.Sprint(70+s.dice(200)))
 	case "404 of a proxy":
@@ -153,8 +157,9 @@ func (s *storm) fault(r *http.Request) string {
 	case s.away:
 		return "unreached"
 	case s.picky[r.Method+r.URL.Path] > 0:
-		s.picky[r.Method+r.URL.Path]--
-		return "429"
+		n := s.picky[r.Method+r.URL.Path] - 1
+		s.picky[r.Method+r.URL.Path] = n
+		return []string{"429", "429", "429 for less than a minute", "503 for less than a minute", "500", "400"}[n%6]
 	}
 	if s.r.IntN(100) >= s.hot {
 		return ""
