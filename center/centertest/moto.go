@@ -34,7 +34,7 @@ func Moto(t *testing.T) string {
 	// #nosec G204 -- the program that was looked up
 	cmd := exec.CommandContext(context.Background(), path, "-H", "127.0.0.1", "-p", port)
 	// AWS's own, which it else does not know
-	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
+	cmd.Env = append(append(os.Environ(), PythonMemory()...), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

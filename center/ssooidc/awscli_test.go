@@ -49,10 +49,10 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy, bundle := awsNames(t, e.Center.URL)
-	cli.Env = []string{
-		"HOME=" + dir, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_REGION=" + e.AWS.Region, "HTTPS_PROXY=" + proxy, "AWS_CA_BUNDLE=" + bundle, "PYTHONUNBUFFERED=1",
-	}
+	cli.Env = append(centertest.PythonMemory(),
+		"HOME="+dir, "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_REGION="+e.AWS.Region, "HTTPS_PROXY="+proxy, "AWS_CA_BUNDLE="+bundle, "PYTHONUNBUFFERED=1",
+	)
 	for _, profile := range []string{"new", "old"} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

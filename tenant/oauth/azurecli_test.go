@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
@@ -29,7 +30,7 @@ func (a debianCLI) run(args ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/usr/bin/az", args...) // #nosec G204 -- our own arguments
-	cmd.Env = append(os.Environ(),
+	cmd.Env = append(append(os.Environ(), centertest.PythonMemory()...),
 		"AZURE_CONFIG_DIR="+a.folder, "REQUESTS_CA_BUNDLE="+a.caFile, "SSL_CERT_FILE="+a.caFile,
 		"ARM_CLOUD_METADATA_URL="+a.url+"/metadata/endpoints?api-version=2019-05-01", "AZURE_CLOUD_NAME=Gatehouse",
 		"AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes", "HOME="+a.folder)
