@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -58,7 +59,9 @@ func (c *Center) openContext(text string) (s sealedContext, err error) {
 }
 
 // reservedRole reads the name of a permission set's role.
-var reservedRole = regexp.MustCompile(`^` + rolePrefix + `(.+)_[0-9a-f]{16}$`)
+var reservedRole = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^` + rolePrefix + `(.+)_[0-9a-f]{16}$`)
+})
 
 // AssumeRole finds the role that an application opens for a person. At AWS, such a role trusts
 // Identity Center only. Here it also trusts who may have the application's tokens, for the people
@@ -141,7 +144,7 @@ func outlived(err error) error {
 // roleNamed returns a role that a person has in an account, by its name in IAM.
 func roleNamed(r Reader, user UserID, account, name string) (Role, error) {
 	missing := &refusal.Error{Code: RoleNotAssigned, Subject: account + "/" + name}
-	parts := reservedRole.FindStringSubmatch(name)
+	parts := reservedRole().FindStringSubmatch(name)
 	if parts == nil {
 		return Role{}, missing
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Reach says whether who has a permission set can administer the account: do everything, or give
@@ -40,7 +41,9 @@ var running = []string{
 }
 
 // everyOfAKind is a resource that is all, or all of a kind in IAM.
-var everyOfAKind = regexp.MustCompile(`^(\*|arn:[^:]*:iam::[^:]*:(\*|(role|user|group|policy)/\*))$`)
+var everyOfAKind = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\*|arn:[^:]*:iam::[^:]*:(\*|(role|user|group|policy)/\*))$`)
+})
 
 // Reach judges by the policies that the center knows: AWS managed ones by name, the inline policy
 // by what it allows. A permissions boundary that is not administrative itself takes away all that
@@ -147,7 +150,7 @@ func (s statements) allows(action string, onAll bool) bool {
 			}
 		case x.Effect == "Allow":
 			allowed = allowed || !onAll || len(x.NotResource) > 0 ||
-				slices.ContainsFunc(x.Resource, everyOfAKind.MatchString)
+				slices.ContainsFunc(x.Resource, everyOfAKind().MatchString)
 		}
 	}
 	return allowed

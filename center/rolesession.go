@@ -7,6 +7,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -67,7 +68,7 @@ type roleSessionWriter interface {
 
 // outsideSessionName is what AWS does not take in the name of a session. Source: STS API reference,
 // RoleSessionName.
-var outsideSessionName = regexp.MustCompile(`[^\w+=,.@-]`)
+var outsideSessionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\w+=,.@-]`) })
 
 // Bounds of the name of a session. Source: STS API reference, RoleSessionName and SourceIdentity.
 const (
@@ -76,15 +77,15 @@ const (
 )
 
 // marked is how the name of a session ends that is no user name as it stands.
-var marked = regexp.MustCompile(`=[0-9a-f]{20}$`)
+var marked = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`=[0-9a-f]{20}$`) })
 
 // RoleSessionName is a user name as the name of a session, and as the source identity by which
 // CloudTrail tells people apart: another one for each name. One that STS takes is left as it is.
 // Another one is cut and has its digest at the end, and so has one that looks as if it had, so that
 // nobody can be named like that.
 func RoleSessionName(userName string) string {
-	name := outsideSessionName.ReplaceAllString(userName, "-")
-	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked.MatchString(name) {
+	name := outsideSessionName().ReplaceAllString(userName, "-")
+	if name == userName && len(name) >= minSessionName && len(name) <= maxSessionName && !marked().MatchString(name) {
 		return name
 	}
 	sum := sha256.Sum256([]byte(userName))

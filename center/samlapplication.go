@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -69,11 +70,11 @@ var userVariables = map[string]func(*User) string{
 	"subject":           func(u *User) string { return u.UserName },
 }
 
-var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
+var variable = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{([^}]*)\}`) })
 
 // value fills the variables in a mapping; "" where the user has no value.
 func (m AttributeMapping) value(u *User) string {
-	return variable.ReplaceAllStringFunc(m.Value, func(v string) string {
+	return variable().ReplaceAllStringFunc(m.Value, func(v string) string {
 		of, known := userVariables[strings.TrimSuffix(strings.TrimPrefix(v, "${user:"), "}")]
 		if !known { // another release has kept it
 			return ""
@@ -98,7 +99,7 @@ func (m AttributeMapping) check(field string, formats []string) error {
 	if m.Value == groupsVariable && m.Name != "" {
 		return nil
 	}
-	for _, found := range variable.FindAllStringSubmatch(m.Value, -1) {
+	for _, found := range variable().FindAllStringSubmatch(m.Value, -1) {
 		name, ok := strings.CutPrefix(found[1], "user:")
 		if _, known := userVariables[name]; !ok || !known {
 			return refuse(found[0] + " is not known, or cannot stand here: use ${user:subject}, ${user:email}, " +

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -83,14 +84,16 @@ var (
 )
 
 // anID is what no name is: it is looked for as an id first.
-var anID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+var anID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+})
 
 // find finds an application or a group by its name, or its id. Names are no one's own: whoever may
 // make a group gives it any. So what was found before, known, is what is meant for as long as it is
 // there, under whatever name and whoever else has that. What is found by no name is taken for an
 // id.
 func (s *Synchronizer) find(ctx context.Context, w what, name, known string) (id string, err error) {
-	if anID.MatchString(name) {
+	if anID().MatchString(name) {
 		err := s.exists(ctx, w, name)
 		if err == nil || known == name {
 			return name, ctx.Err()

@@ -3,12 +3,15 @@ package doctor
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
-var reference = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+var reference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+})
 
 // IsReference says whether a word is a reference, as error pages show it.
-func IsReference(word string) bool { return reference.MatchString(strings.ToLower(word)) }
+func IsReference(word string) bool { return reference().MatchString(strings.ToLower(word)) }
 
 // Asked says what words are about: somebody or a group that one of the sides knows, or an address;
 // everything else is a text that a person saw. What a center recorded under a reference may name

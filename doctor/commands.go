@@ -4,17 +4,18 @@ import (
 	"cmp"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // plain is what a shell takes as one word.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var plain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`) })
 
 // shell is a command that can be pasted whole: its words come from both sides, and may have what a
 // shell would act on.
 func shell(words ...string) string {
 	out := make([]string, len(words))
 	for i, w := range words {
-		if out[i] = w; !plain.MatchString(w) {
+		if out[i] = w; !plain().MatchString(w) {
 			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 	}

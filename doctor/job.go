@@ -211,8 +211,8 @@ func endpoint(l *look, a *answer) {
 				"before /scim/v2 differs")
 	case want != "" && !same:
 		say("host", "the tenant URL is of another host", "The URL is of another Region or another instance")
-	case scimHost.MatchString(u.Host):
-		region := scimHost.FindStringSubmatch(u.Host)[1]
+	case scimHost().MatchString(u.Host):
+		region := scimHost().FindStringSubmatch(u.Host)[1]
 		if home := append(l.regions(), "")[0]; home != "" && region != home {
 			say("region", "the tenant URL is in "+region+", the instance in "+home,
 				"SCIM is only in the instance's primary Region")

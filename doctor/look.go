@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi/trail"
@@ -320,7 +321,9 @@ func (l *look) asked(s Source) bool {
 	return true
 }
 
-var scimHost = regexp.MustCompile(`^scim\.([a-z0-9-]+)\.(amazonaws\.com|api\.aws)`)
+var scimHost = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^scim\.([a-z0-9-]+)\.(amazonaws\.com|api\.aws)`)
+})
 
 // quarantine is the job's, or nil.
 func (l *look) quarantine() *graph.Quarantine {

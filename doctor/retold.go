@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // What people retell has none of the words of the page that they saw. It is understood by what it
@@ -166,7 +167,7 @@ var retellings = []retelling{
 	{"next cycle", []string{"when, sync", "when, arrive, person", "when, arrive, group", "when, arrive, change"}},
 }
 
-var notWord = regexp.MustCompile(`[^\p{L}\p{N}_]+`)
+var notWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^\p{L}\p{N}_]+`) })
 
 // contractions are said otherwise before words are told apart.
 var contractions = strings.NewReplacer("’", "'", "can't", "cannot", "can not", "cannot", "won't", "will not", "n't",
@@ -184,7 +185,7 @@ func stem(word string) string {
 
 // stems are the words of a text by their stems, between spaces.
 func stems(text string) string {
-	words := strings.Fields(notWord.ReplaceAllString(contractions.Replace(strings.ToLower(text)), " "))
+	words := strings.Fields(notWord().ReplaceAllString(contractions.Replace(strings.ToLower(text)), " "))
 	for i, word := range words {
 		words[i] = stem(word)
 	}

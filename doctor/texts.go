@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 )
@@ -327,8 +328,8 @@ var sounds = []text{
 }
 
 var (
-	aadsts    = regexp.MustCompile(`(?i)AADSTS\s*(\d{4,8})`)
-	accountID = regexp.MustCompile(`\b\d{12}\b`)
+	aadsts    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)AADSTS\s*(\d{4,8})`) })
+	accountID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b\d{12}\b`) })
 )
 
 func (t text) in(s string) bool {
@@ -382,18 +383,18 @@ func causeOfCode(n int) string { return graph.SignInCodeOf(n).Cause }
 func fixOfCode(n int) string   { return graph.SignInCodeOf(n).Do }
 
 // errorCode is how Entra's pages show the number of an error.
-var errorCode = regexp.MustCompile(`error code:? ?(\d{5,7})`)
+var errorCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`error code:? ?(\d{5,7})`) })
 
 // meaning of what somebody saw: the first entry that fits.
 func meaning(s string) (text, bool) {
-	if m := aadsts.FindStringSubmatch(s); m != nil {
+	if m := aadsts().FindStringSubmatch(s); m != nil {
 		return codeText(m[1])
 	}
 	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && causeOfCode(n) != "" {
 		return codeText(strings.TrimSpace(s))
 	}
 	lower := " " + strings.ToLower(s)
-	if m := errorCode.FindStringSubmatch(lower); m != nil {
+	if m := errorCode().FindStringSubmatch(lower); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil && causeOfCode(n) != "" {
 			return codeText(m[1])
 		}
@@ -467,7 +468,7 @@ func explainFailure(errorCode, reason string) (kind, cause, do string) {
 
 // outside are account numbers in a text that the organization does not have.
 func (l *look) outside(s string) (numbers []string) {
-	for _, n := range accountID.FindAllString(s, -1) {
+	for _, n := range accountID().FindAllString(s, -1) {
 		if len(l.a.Accounts) > 0 && !slices.ContainsFunc(l.a.Accounts, func(a Account) bool { return a.ID == n }) {
 			numbers = append(numbers, n)
 		}

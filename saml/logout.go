@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	dsig "github.com/russellhaering/goxmldsig"
@@ -107,7 +108,7 @@ func LogoutResponseURL(
 
 // lowerEscape escapes a value of a query as .NET's HttpUtility does.
 func lowerEscape(s string) string {
-	return escapes.ReplaceAllStringFunc(url.QueryEscape(s), func(code string) string {
+	return escapes().ReplaceAllStringFunc(url.QueryEscape(s), func(code string) string {
 		switch code {
 		case "%21", "%2A", "%28", "%29":
 			plain, _ := url.QueryUnescape(code) // it is one
@@ -119,4 +120,4 @@ func lowerEscape(s string) string {
 	})
 }
 
-var escapes = regexp.MustCompile(`%[0-9A-F]{2}|~`)
+var escapes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%[0-9A-F]{2}|~`) })

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -286,7 +287,9 @@ func (f metadataFile) again() string {
 }
 
 // encodingOf finds the encoding in an XML declaration at the beginning.
-var encodingOf = regexp.MustCompile(`^<\?xml[^>?]{1,100}?(\sencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["'])`)
+var encodingOf = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^<\?xml[^>?]{1,100}?(\sencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["'])`)
+})
 
 // plainText turns a file with metadata into UTF-8 that begins with its declaration or its root. It
 // came from an administrator or an address that one has named, and nobody else reads it: here it is
@@ -305,7 +308,7 @@ func plainText(data []byte) ([]byte, error) {
 	if err := otherThanXML(data); err != nil {
 		return nil, err
 	}
-	at := encodingOf.FindSubmatchIndex(data)
+	at := encodingOf().FindSubmatchIndex(data)
 	if at == nil {
 		return data, nil
 	}

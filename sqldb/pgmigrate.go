@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,7 @@ import (
 // serves although the schema is newer than its own.
 
 // contracts finds that line.
-var contracts = regexp.MustCompile(`(?m)^-- \+gatehouse oldest (\d+)$`)
+var contracts = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^-- \+gatehouse oldest (\d+)$`) })
 
 // oldestServed is the lowest schema whose release may serve from the newest one of migrations.
 func oldestServed(migrations fs.FS) (oldest int64, err error) {
@@ -45,7 +46,7 @@ func oldestServed(migrations fs.FS) (oldest int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		for _, m := range contracts.FindAllSubmatch(text, -1) {
+		for _, m := range contracts().FindAllSubmatch(text, -1) {
 			n, err := strconv.ParseInt(string(m[1]), 10, 64)
 			if err != nil {
 				return 0, fmt.Errorf("%s: %w", f.Name(), err)

@@ -140,7 +140,7 @@ func (k *tracker) prepare(ctx context.Context, c *pgx.Conn) {
 }
 
 // types are for reading lists of texts. Only one goroutine reads them.
-var types = pgtype.NewMap()
+var types = sync.OnceValue(pgtype.NewMap)
 
 // ask is queue for a round of its own, as most are: it costs a third of the time.
 func (k *tracker) ask(c *pgconn.PgConn) error {
@@ -157,7 +157,7 @@ func (k *tracker) ask(c *pgconn.PgConn) error {
 		k.next.backend, bad = strconv.ParseInt(string(values[1]), 10, 64)
 		k.next.replays = string(values[2]) != "f"
 		if values[3] != nil {
-			bad = errors.Join(bad, types.Scan(pgtype.TextArrayOID, pgx.TextFormatCode, values[3], &k.noted))
+			bad = errors.Join(bad, types().Scan(pgtype.TextArrayOID, pgx.TextFormatCode, values[3], &k.noted))
 		}
 		bad = errors.Join(bad, k.next.read(string(values[0])))
 	}

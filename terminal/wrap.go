@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -34,13 +35,13 @@ func FitHelp(root *cobra.Command) {
 
 var (
 	// entry is a line of a list: a name of a command or a flag, blanks, and what it is.
-	entry = regexp.MustCompile(`^( +\S.*?  +|  [a-z][\w-]* +)(\S.*)`)
+	entry = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^( +\S.*?  +|  [a-z][\w-]* +)(\S.*)`) })
 	// further are the lines after the first of what a flag is.
-	further = regexp.MustCompile(`\n {20,}`)
+	further = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\n {20,}`) })
 	// heading stands above a part of the help.
-	heading = regexp.MustCompile(`^[A-Z][A-Za-z -]{2,45}:$`)
+	heading = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z][A-Za-z -]{2,45}:$`) })
 	// remark is what stands behind an example.
-	remark = regexp.MustCompile(`^( +)(\S.*?) +(# .*)$`)
+	remark = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^( +)(\S.*?) +(# .*)$`) })
 )
 
 // fit breaks the lines of a help that are wider than the terminal: sentences flow on, lists keep
@@ -54,9 +55,9 @@ func fit(text string, columns int) string {
 			flowing = ""
 		}
 	}
-	for line := range strings.Lines(further.ReplaceAllString(text, " ")) {
+	for line := range strings.Lines(further().ReplaceAllString(text, " ")) {
 		line = strings.TrimRight(line, "\n")
-		if line != "" && line[0] != ' ' && !heading.MatchString(line) && !examples {
+		if line != "" && line[0] != ' ' && !heading().MatchString(line) && !examples {
 			flowing = strings.TrimLeft(flowing+" "+line, " ")
 			continue
 		}
@@ -80,7 +81,7 @@ func fit(text string, columns int) string {
 // item breaks a line of a list: the second column stays one, or begins in a line of its own.
 func item(line string, columns int) string {
 	hanging := strings.Repeat(" ", len(line)-len(strings.TrimLeft(line, " "))+2)
-	m := entry.FindStringSubmatch(line)
+	m := entry().FindStringSubmatch(line)
 	switch {
 	case m == nil:
 		return flow(line, hanging, columns)
@@ -114,7 +115,7 @@ func flow(text, hanging string, columns int) string {
 // remark behind it stands above it.
 func example(line string, columns int) string {
 	above := ""
-	if m := remark.FindStringSubmatch(line); m != nil {
+	if m := remark().FindStringSubmatch(line); m != nil {
 		above = flow(m[1]+m[3], m[1]+"# ", columns)
 		line = m[1] + m[2]
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 )
@@ -162,7 +163,7 @@ func (m *Message) addressed(status int, allowed, method string) {
 }
 
 // messageInXML is where AWS's answers in XML have their words.
-var messageInXML = regexp.MustCompile(`(?s)<Message>(.*?)</Message>`)
+var messageInXML = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)<Message>(.*?)</Message>`) })
 
 // said are the words of an answer in a program's form.
 func said(answer string) string {
@@ -172,7 +173,7 @@ func said(answer string) string {
 		Message     string `json:"message"`
 		Detail      string `json:"detail"`
 	}
-	if m := messageInXML.FindStringSubmatch(answer); m != nil {
+	if m := messageInXML().FindStringSubmatch(answer); m != nil {
 		return html.UnescapeString(m[1])
 	}
 	if json.Unmarshal([]byte(answer), &x) != nil {

@@ -39,7 +39,7 @@ func (n *named) of(r *http.Request) named {
 		of, _ := known.(named)
 		return of
 	}
-	of := named{"root", identifier.ReplaceAllString(r.Pattern, "{id}")} // of the tenant, which is one
+	of := named{"root", identifier().ReplaceAllString(r.Pattern, "{id}")} // of the tenant, which is one
 	_, path, _ := strings.Cut(of.operation, "/")
 	for part := range strings.SplitSeq(path, "/") {
 		if part != "" && part[0] != '{' {
@@ -53,5 +53,7 @@ func (n *named) of(r *http.Request) named {
 
 var (
 	patterns   sync.Map // what patterns are called, which are as many as are mounted
-	identifier = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	identifier = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	})
 )

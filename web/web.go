@@ -313,7 +313,7 @@ func NewPages(dir fs.FS, log *slog.Logger) *Pages {
 
 // indentation is for the readers of a template. Browsers do without it, and it is a third of a
 // page. What stands in <pre> and <textarea> is data, and does not change.
-var indentation = regexp.MustCompile(`\n[ \n]+`)
+var indentation = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\n[ \n]+`) })
 
 // parse adds files to t.
 func parse(t *template.Template, dir fs.FS, names ...string) *template.Template {
@@ -322,7 +322,7 @@ func parse(t *template.Template, dir fs.FS, names ...string) *template.Template 
 		if err != nil {
 			panic(err)
 		}
-		template.Must(t.New(path.Base(name)).Parse(indentation.ReplaceAllString(string(text), "\n")))
+		template.Must(t.New(path.Base(name)).Parse(indentation().ReplaceAllString(string(text), "\n")))
 	}
 	return t
 }
@@ -334,7 +334,9 @@ func (p *Pages) Render(w http.ResponseWriter, status int, page string, v View) {
 
 // origin is scheme, host and port of an address with a plain host. What is in it is named in a
 // header: nothing else may come along.
-var origin = regexp.MustCompile(`^(https?://[A-Za-z0-9._:\[\]-]+)([/?#]|$)`)
+var origin = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(https?://[A-Za-z0-9._:\[\]-]+)([/?#]|$)`)
+})
 
 // RenderPosting is Render for a page whose form is posted to another site, at an address that was
 // checked: the content security policy must name it.
@@ -347,7 +349,7 @@ func (p *Pages) RenderPosting(w http.ResponseWriter, status int, page string, v 
 		return
 	}
 	formAction := "'self'"
-	if m := origin.FindStringSubmatch(target); m != nil {
+	if m := origin().FindStringSubmatch(target); m != nil {
 		formAction += " " + m[1]
 	}
 	w.Header().Set(

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -120,7 +121,7 @@ func Answer(err error) *awsapi.Error {
 }
 
 // tenant is the form of a tenant's id. Source: API reference, ListRoles.
-var tenant = regexp.MustCompile(`^aa-[a-z0-9-]{0,21}$`)
+var tenant = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^aa-[a-z0-9-]{0,21}$`) })
 
 // user is whose token it is, if that has a scope and the tenant is the application's. Nobody else
 // learns of tenants.
@@ -135,7 +136,7 @@ func (h *Handler) user(r request, scope string) (center.User, error) {
 // checkTenant refuses another tenant than the application's.
 func (h *Handler) checkTenant(r request) error {
 	id := r.query.Get("tenantId")
-	if !tenant.MatchString(id) {
+	if !tenant().MatchString(id) {
 		return invalid("tenantId must begin with aa-, and have 3 to 24 lowercase letters, numbers and hyphens")
 	}
 	a, err := h.Center.AccessManager(r.Context())
@@ -205,7 +206,7 @@ type credentialsOutput struct {
 }
 
 // sessionName is the form of a session's name. Source: API reference, GetRoleCredentials.
-var sessionName = regexp.MustCompile(`^[A-Za-z0-9+=,.@-]{2,64}$`)
+var sessionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9+=,.@-]{2,64}$`) })
 
 // How long credentials may be asked for. Source: the same.
 const (
@@ -223,7 +224,7 @@ func (h *Handler) credentials(r request) (any, error) {
 		return nil, invalid("accessType must be PROGRAMMATIC_ACCESS")
 	case !center.IsRoleARN(choice.PermissionSet):
 		return nil, invalid("roleArn must be the ARN of a role")
-	case choice.Called != "" && !sessionName.MatchString(choice.Called):
+	case choice.Called != "" && !sessionName().MatchString(choice.Called):
 		return nil, invalid("sessionName must have 2 to 64 letters, numbers, and + = , . @ -")
 	}
 	if text := r.query.Get("sessionDuration"); text != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 	"regexp"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -112,9 +113,13 @@ func named(r center.Reader, known map[string]web.Thing, subject string) (web.Thi
 }
 
 var (
-	accountID  = regexp.MustCompile(`^\d{12}$`)
-	setARN     = regexp.MustCompile(`^arn:aws:sso:::permissionSet/[^/]+/[^/]+$`)
-	assignment = regexp.MustCompile(`^(\d{12})/(arn:aws:sso:::permissionSet/[^/]+/[^/]+)/(.+)$`)
+	accountID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{12}$`) })
+	setARN    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^arn:aws:sso:::permissionSet/[^/]+/[^/]+$`)
+	})
+	assignment = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(\d{12})/(arn:aws:sso:::permissionSet/[^/]+/[^/]+)/(.+)$`)
+	})
 )
 
 func lookUp(r center.Reader, known map[string]web.Thing, subject string) (web.Thing, error) {
@@ -133,19 +138,19 @@ func lookUp(r center.Reader, known map[string]web.Thing, subject string) (web.Th
 		}
 		return x, err
 	}
-	if accountID.MatchString(subject) {
+	if accountID().MatchString(subject) {
 		a, err := r.Account(subject)
 		x.Name = a.Name
 		return x, err
 	}
-	if setARN.MatchString(subject) {
+	if setARN().MatchString(subject) {
 		set, err := r.PermissionSet(subject)
 		if err == nil {
 			x.Name, x.Link = set.Name, "/console/permission-sets/"+path.Base(subject)
 		}
 		return x, err
 	}
-	if parts := assignment.FindStringSubmatch(subject); parts != nil {
+	if parts := assignment().FindStringSubmatch(subject); parts != nil {
 		account, e1 := named(r, known, parts[1])
 		set, e2 := named(r, known, parts[2])
 		who, e3 := named(r, known, parts[3])

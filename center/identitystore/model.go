@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -123,12 +124,14 @@ var (
 )
 
 // objectARN is what stands before the id where an object is named by its ARN.
-var objectARN = regexp.MustCompile(`^arn:aws[a-z-]*:identitystore:::(user|group|membership)/`)
+var objectARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:identitystore:::(user|group|membership)/`)
+})
 
 // isObjectID is objectID's pattern without a regular expression: every request has such an id.
 func isObjectID(s string) bool {
 	if strings.HasPrefix(s, "arn:") {
-		place := objectARN.FindStringIndex(s)
+		place := objectARN().FindStringIndex(s)
 		if place == nil {
 			return false
 		}

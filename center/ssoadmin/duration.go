@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/center"
@@ -11,14 +12,16 @@ import (
 
 // The model's pattern of durations has a lookahead, which Go has not: a digit must follow P or PT.
 var (
-	isoBeginning = regexp.MustCompile(`^-?PT?\d`)
-	isoPattern   = regexp.MustCompile(
-		`^(-?)P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W|(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$`,
-	)
+	isoBeginning = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?PT?\d`) })
+	isoPattern   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(
+			`^(-?)P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W|(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$`,
+		)
+	})
 )
 
 func isDuration(text string) bool {
-	return isoBeginning.MatchString(text) && isoPattern.MatchString(text)
+	return isoBeginning().MatchString(text) && isoPattern().MatchString(text)
 }
 
 // isoUnits are what the numbers of isoPattern count. Years and months, which vary, are far beyond
@@ -37,7 +40,7 @@ func parseDuration(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
 	}
-	m := isoPattern.FindStringSubmatch(text)
+	m := isoPattern().FindStringSubmatch(text)
 	if m == nil {
 		return 0, invalid("SessionDuration must be an ISO 8601 duration such as PT1H")
 	}

@@ -2,6 +2,7 @@ package ssoadmin
 
 import (
 	"regexp"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
 )
@@ -24,6 +25,14 @@ const (
 		`:((:[0-9a-fA-F]{1,4}){1,7}|:))(\/(12[0-8]|1[0-1][0-9]|[1-9][0-9]|[0-9]))?)`
 	tagPattern = `([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`
 )
+
+// matches is what a text must match whole whose pattern Go writes in another way than the model. It
+// is compiled when a text comes first, as those of awsapi.NewPattern are.
+func matches(pattern string) func(string) bool {
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+
+	return func(text string) bool { return re().MatchString(text) }
+}
 
 var (
 	instanceArn    = awsapi.TextOf(10, 1224, partition+`sso:::instance/`+instanceID)
@@ -65,7 +74,7 @@ var (
 		Max:  700,
 		Pattern: &awsapi.Pattern{
 			Text:  `[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*`,
-			Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`).MatchString,
+			Match: matches(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{A1}-\x{FF}]*$`),
 		},
 	}
 	duration = &awsapi.Shape{
@@ -85,7 +94,7 @@ var (
 		Max:  32768,
 		Pattern: &awsapi.Pattern{
 			Text:  `[\u0009\u000A\u000D\u0020-\u00FF]+`,
-			Match: regexp.MustCompile(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`).MatchString,
+			Match: matches(`^[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+$`),
 		},
 	}
 	managedPolicyArn = awsapi.TextOf(

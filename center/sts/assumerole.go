@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/awsapi"
@@ -31,9 +32,11 @@ const (
 
 // roleARN reads the ARN of a permission set's role. Its path is AWS's, or that of the sandbox,
 // which has none. Source: user guide, "Referencing permission sets in resource policies".
-var roleARN = regexp.MustCompile(
-	`^arn:aws[a-z-]*:iam::(\d{12}):role/(?:aws-reserved/sso\.amazonaws\.com/(?:[a-z0-9-]+/)?)?([\w+=,.@-]{1,64})$`,
-)
+var roleARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^arn:aws[a-z-]*:iam::(\d{12}):role/(?:aws-reserved/sso\.amazonaws\.com/(?:[a-z0-9-]+/)?)?([\w+=,.@-]{1,64})$`,
+	)
+})
 
 type assumeRoleInput struct {
 	RoleArn, RoleSessionName string
@@ -69,7 +72,7 @@ type assumedRole struct {
 }
 
 func (h *Handler) assumeRole(ctx context.Context, who awsapi.Caller, in assumeRoleInput) (any, error) {
-	parts := roleARN.FindStringSubmatch(in.RoleArn)
+	parts := roleARN().FindStringSubmatch(in.RoleArn)
 	if parts == nil {
 		if strings.HasPrefix(in.RoleArn, "arn:") && strings.Contains(in.RoleArn, ":role/") {
 			return nil, denied(who, "sts:AssumeRole", in.RoleArn, "")

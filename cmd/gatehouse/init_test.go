@@ -10,10 +10,11 @@ import (
 
 // TestTheStartMakesLittle reads what Go says of the start of every package of ours. What a package
 // makes then is made by every command, before it reads its flags, and lies in memory to the end:
-// one regular expression that counted letters took six megabytes and a tenth of a second.
+// one regular expression that counted letters took six megabytes and a tenth of a second. So most
+// expressions are compiled when a text comes first.
 func TestTheStartMakesLittle(t *testing.T) {
 	t.Parallel()
-	const most = 200 << 10
+	const most = 64 << 10
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ func TestTheStartMakesLittle(t *testing.T) {
 			continue
 		}
 		seen++
-		if made > most {
+		if made > most && name != "github.com/gatehouse-id/gatehouse/cmd/gatehouse" { // with its tests
 			t.Errorf("%s makes %d KiB when it starts, more than %d", name, made>>10, most>>10)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/saml"
@@ -117,7 +118,7 @@ func isServiceProvider(data []byte) bool {
 }
 
 // tenant is what stands in the addresses of an instance, and nobody can compute.
-var tenant = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
+var tenant = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z-]+$`) })
 
 // How long it is.
 const (
@@ -126,7 +127,7 @@ const (
 )
 
 func isTenant(text string) bool {
-	return len(text) >= minTenant && len(text) <= maxTenant && tenant.MatchString(text)
+	return len(text) >= minTenant && len(text) <= maxTenant && tenant().MatchString(text)
 }
 
 // CheckACS says whether URLs are those at which the instance takes assertions. It is for people who
@@ -195,7 +196,7 @@ func (c *Center) regionOf(u *url.URL) (region string, known bool) {
 		if u.Scheme != "https" {
 			break
 		}
-		if name, ok := strings.CutSuffix(u.Host, end); ok && regionName.MatchString(name) {
+		if name, ok := strings.CutSuffix(u.Host, end); ok && regionName().MatchString(name) {
 			return name, true
 		}
 	}
@@ -221,9 +222,11 @@ func (c *Center) unreached(urls []string) (regions []string) {
 }
 
 // scimHost is AWS's, for IPv4 or for both kinds of address, with the Region.
-var scimHost = regexp.MustCompile(
-	`^scim\.([^.]+)\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$`,
-)
+var scimHost = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^scim\.([^.]+)\.(amazonaws\.com(\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$`,
+	)
+})
 
 // dualSCIM is the host for both kinds of address beside that for IPv4.
 func dualSCIM(address string) string {
@@ -247,7 +250,7 @@ func (c *Center) IsACS(address string, known []string) bool {
 }
 
 // storeID is the first part of the host of an instance's portal that has no name of its own.
-var storeID = regexp.MustCompile(`^d-[0-9a-f]{10}$`)
+var storeID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^d-[0-9a-f]{10}$`) })
 
 // IsPortal implements connect.Addressed. Which name an instance's portal was given, AWS does not
 // tell. Source: "Customizing the access portal URL" and "Workforce access through an additional
@@ -262,7 +265,7 @@ func (c *Center) IsPortal(address string) bool {
 		return true
 	}
 	if name, classic := strings.CutSuffix(host, ".awsapps.com"); classic && path == "start" {
-		return name == c.Instance.IdentityStoreID || !storeID.MatchString(name) && !strings.Contains(name, ".")
+		return name == c.Instance.IdentityStoreID || !storeID().MatchString(name) && !strings.Contains(name, ".")
 	}
 	return path == "" && slices.ContainsFunc(c.Instance.Regions, func(region string) bool {
 		return slices.Contains([]string{
@@ -302,8 +305,8 @@ func (c *Center) readEndpoint(text string) (endpoint, tenant string, err error) 
 	}
 	at := u.Scheme + "://" + u.Host
 	if at != c.addresses.SCIM && at != dualSCIM(c.addresses.SCIM) {
-		found := scimHost.FindStringSubmatch(u.Host)
-		if region := append(found, "", "")[1]; found != nil && regionName.MatchString(region) {
+		found := scimHost().FindStringSubmatch(u.Host)
+		if region := append(found, "", "")[1]; found != nil && regionName().MatchString(region) {
 			return "", "", fmt.Errorf(
 				"this SCIM endpoint is of %s, and the instance is in %s: open the console in the right Region", region,
 				c.Instance.Region,

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,8 +36,8 @@ import (
 type Place struct{ Instance, Region string }
 
 var (
-	instanceID = regexp.MustCompile(`^(ssoins-)?[0-9a-f]{16}$`)
-	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d{1,2}$`)
+	instanceID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(ssoins-)?[0-9a-f]{16}$`) })
+	regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d{1,2}$`) })
 )
 
 // ParsePlace reads aws[:INSTANCE][@REGION]. The instance is its id or its ARN.
@@ -50,13 +51,13 @@ func ParsePlace(text string) (p Place, err error) {
 	if i := strings.LastIndex(p.Instance, "/"); i >= 0 {
 		p.Instance = p.Instance[i+1:]
 	}
-	if p.Instance != "" && !instanceID.MatchString(p.Instance) {
+	if p.Instance != "" && !instanceID().MatchString(p.Instance) {
 		return p, fmt.Errorf("--center %q: an instance is ssoins- and sixteen hexadecimal digits, or its ARN", text)
 	}
 	if p.Instance != "" && !strings.HasPrefix(p.Instance, "ssoins-") {
 		p.Instance = "ssoins-" + p.Instance
 	}
-	if strings.Contains(text, "@") && !regionName.MatchString(p.Region) {
+	if strings.Contains(text, "@") && !regionName().MatchString(p.Region) {
 		return p, fmt.Errorf("--center %q: %q is no AWS Region, such as eu-west-1", text, p.Region)
 	}
 	return p, nil

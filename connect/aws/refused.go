@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/aws/smithy-go"
 )
@@ -19,13 +20,19 @@ func codeOf(err error) string {
 
 // actionIn finds what was not allowed. Source: "Troubleshoot access denied error messages" of the
 // IAM user guide: User: … is not authorized to perform: service:action on resource: … because …
-var actionIn = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z0-9*]+)`)
+var actionIn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+:[a-zA-Z0-9*]+)`)
+})
 
 // policyIn names the kind of policy that denies, in the words of that page.
-var policyIn = regexp.MustCompile(`explicit deny in an? ([A-Za-z -]+?)(?: with| policy\b|\.|:|$)`)
+var policyIn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`explicit deny in an? ([A-Za-z -]+?)(?: with| policy\b|\.|:|$)`)
+})
 
 // boundIn names a policy that would have to allow as well: an identity's own is not enough.
-var boundIn = regexp.MustCompile(`because no (session policy|permissions boundary|VPC endpoint policy) allows`)
+var boundIn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`because no (session policy|permissions boundary|VPC endpoint policy) allows`)
+})
 
 // Explain says what an error of AWS's means, and what to do next.
 func Explain(doing string, err error) error { return explain(doing, err) }
@@ -103,11 +110,11 @@ func Remedy(err error) (next string) {
 // looks like a missing permission to who does not read on.
 func denied(message string) string {
 	action := "the operation"
-	if m := actionIn.FindStringSubmatch(message); m != nil {
+	if m := actionIn().FindStringSubmatch(message); m != nil {
 		action = m[1]
 	}
 	kind := ""
-	if m := policyIn.FindStringSubmatch(message); m != nil {
+	if m := policyIn().FindStringSubmatch(message); m != nil {
 		kind = strings.TrimSpace(m[1])
 	}
 	switch {
@@ -121,7 +128,7 @@ func denied(message string) string {
 	case kind != "":
 		return "a policy (" + kind + ") denies " + action + ": take the deny away, or use another principal"
 	}
-	if m := boundIn.FindStringSubmatch(message); m != nil {
+	if m := boundIn().FindStringSubmatch(message); m != nil {
 		return "the " + m[1] + " of these credentials does not allow " + action +
 			": add it there too, or use other credentials or another network; a permission alone changes nothing"
 	}

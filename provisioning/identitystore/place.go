@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
@@ -18,21 +19,23 @@ const scheme = "identitystore:"
 // Names says whether an address names an identity store.
 func Names(address string) bool { return strings.HasPrefix(address, scheme) }
 
-var storeID = regexp.MustCompile(`^(arn:aws[a-z-]*:identitystore::\d{12}:identitystore/)?(d-[0-9a-f]{10}|` +
-	`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
+var storeID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(arn:aws[a-z-]*:identitystore::\d{12}:identitystore/)?(d-[0-9a-f]{10}|` +
+		`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
+})
 
-var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
+var regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`) })
 
 // ParsePlace reads identitystore:STORE[@REGION].
 func ParsePlace(address string) (store, region string, err error) {
 	store, region, named := strings.Cut(strings.TrimPrefix(address, scheme), "@")
 	switch {
-	case !storeID.MatchString(store):
+	case !storeID().MatchString(store):
 		return "", "", fmt.Errorf(
 			"%q is not an identity store: write identitystore:STORE@REGION, such as "+
 				"identitystore:d-1234567890@us-east-1 (aws sso-admin list-instances shows both)", address,
 		)
-	case named && !regionName.MatchString(region):
+	case named && !regionName().MatchString(region):
 		return "", "", fmt.Errorf("%q is not the name of a Region, such as us-east-1", region)
 	}
 	return store, region, nil

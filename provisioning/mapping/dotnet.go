@@ -5,15 +5,18 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // What stands in a regular expression.
 var (
-	repetition = regexp.MustCompile(`^(?:[*+?]|\{\d+(?:,\d*)?\})`)
-	groupStart = regexp.MustCompile(`^\?(?:<[A-Za-z]\w*>|:|[ims]*(?:-[ims]+)?[:)])`)
+	repetition = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:[*+?]|\{\d+(?:,\d*)?\})`) })
+	groupStart = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\?(?:<[A-Za-z]\w*>|:|[ims]*(?:-[ims]+)?[:)])`)
+	})
 	// category is a general category of Unicode. Source: .NET, "Character classes in regular
 	// expressions".
-	category = regexp.MustCompile(`^\{[A-Z][a-z]?\}`)
+	category = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\{[A-Z][a-z]?\}`) })
 )
 
 // beyondNET refuses what our engine for .NET's regular expressions has besides, and says what it
@@ -25,13 +28,13 @@ func beyondNET(pattern string) error {
 		rest := pattern[i:]
 		was := quantified
 		quantified = false
-		switch r := repetition.FindString(rest); {
+		switch r := repetition().FindString(rest); {
 		case rest[0] == '\\' && len(rest) > 1:
 			i++
 			switch c := rest[1]; {
 			case strings.IndexByte("QERX", c) >= 0:
 				return fmt.Errorf("unrecognized escape sequence \\%c", c)
-			case (c == 'p' || c == 'P') && !category.MatchString(rest[2:]):
+			case (c == 'p' || c == 'P') && !category().MatchString(rest[2:]):
 				return fmt.Errorf("\\%c stands before a general category in braces, such as \\p{Lu}; "+
 					"Gatehouse has no blocks, such as \\p{IsGreek}", c)
 			}
@@ -81,7 +84,7 @@ func sameInRE2(pattern string) (same, lettersOnly bool) {
 		case c == '$':
 			lettersOnly = true
 		case c == '(' && strings.HasPrefix(pattern[i+1:], "?"):
-			start := groupStart.FindString(pattern[i+1:])
+			start := groupStart().FindString(pattern[i+1:])
 			if start == "" {
 				return false, false
 			}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/names"
 )
@@ -100,9 +101,13 @@ var (
 		"formatted", "streetAddress", "locality", "region", "postalCode", "country", "type", "primary",
 	}
 	// entryPath is emails[type eq "work"].value or roles[primary eq "True"].value.
-	entryPath = regexp.MustCompile(`^([A-Za-z0-9]+)\[(?:type eq "[^"]+"|primary eq "?(?i:true)"?)\]\.([A-Za-z]+)$`)
+	entryPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([A-Za-z0-9]+)\[(?:type eq "[^"]+"|primary eq "?(?i:true)"?)\]\.([A-Za-z]+)$`)
+	})
 	// extensionPath is an attribute of an extension, such as urn:example:User:badge.
-	extensionPath = regexp.MustCompile(`^urn:[^\s:]+:[^\s\[\]]*:?[A-Za-z][\w$-]*(\.[A-Za-z][\w$-]*)?$`)
+	extensionPath = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^urn:[^\s:]+:[^\s\[\]]*:?[A-Za-z][\w$-]*(\.[A-Za-z][\w$-]*)?$`)
+	})
 )
 
 // targetProblem says why nothing can be sent to a target's attribute, or "".
@@ -118,7 +123,7 @@ func (o Object) targetProblem(target string) string {
 		}
 		return unknown(name, kind, "the enterprise extension", enterpriseTargets)
 	}
-	if m := entryPath.FindStringSubmatch(target); m != nil && kind == "User" {
+	if m := entryPath().FindStringSubmatch(target); m != nil && kind == "User" {
 		parts := entryParts
 		if m[1] == "addresses" {
 			parts = addressParts
@@ -131,7 +136,7 @@ func (o Object) targetProblem(target string) string {
 		}
 		return ""
 	}
-	if slices.Contains(coreTargets[kind], target) || extensionPath.MatchString(target) {
+	if slices.Contains(coreTargets[kind], target) || extensionPath().MatchString(target) {
 		return ""
 	}
 	return unknown(target, kind, where, coreTargets[kind])

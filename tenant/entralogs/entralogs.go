@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
@@ -200,7 +201,9 @@ var kinds = []struct{ word, category, target, service string }{
 // ownService is the service of what Entra has no activity for.
 const ownService = "Gatehouse"
 
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var uuid = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+})
 
 func auditOf(e audit.Event, at string, more []Detail) DirectoryAudit {
 	a := DirectoryAudit{
@@ -228,13 +231,13 @@ func auditOf(e audit.Event, at string, more []Detail) DirectoryAudit {
 		a.InitiatedBy.User = &User{UserPrincipalName: e.Actor.Name, IPAddress: e.Actor.Address}
 	default:
 		a.InitiatedBy.App = &App{DisplayName: e.Actor.Name}
-		if uuid.MatchString(e.Actor.Name) {
+		if uuid().MatchString(e.Actor.Name) {
 			a.InitiatedBy.App.AppID = e.Actor.Name
 		}
 	}
 	if e.Subject != "" {
 		t := Target{DisplayName: e.Subject, Type: kind, ModifiedProperties: []any{}}
-		if uuid.MatchString(e.Subject) {
+		if uuid().MatchString(e.Subject) {
 			t.ID, t.DisplayName = e.Subject, ""
 		} else if kind == "User" && strings.Contains(e.Subject, "@") {
 			t.UserPrincipalName = e.Subject

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/authn"
@@ -193,7 +194,7 @@ func deltaSize(r request) (int, error) {
 	return deltaPage, nil
 }
 
-var deltaID = regexp.MustCompile(`^id eq '([^']{1,64})'$`)
+var deltaID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^id eq '([^']{1,64})'$`) })
 
 // deltaIDs reads the only filter that is supported: id eq '…' or id eq '…'.
 func deltaIDs(filter string) (ids []string, err error) {
@@ -201,7 +202,7 @@ func deltaIDs(filter string) (ids []string, err error) {
 		return nil, nil
 	}
 	for _, part := range strings.Split(filter, " or ") {
-		m := deltaID.FindStringSubmatch(strings.TrimSpace(part))
+		m := deltaID().FindStringSubmatch(strings.TrimSpace(part))
 		if m == nil || len(ids) == maxDeltaIDs {
 			return nil, unsupported("Delta queries can be filtered by at most 50 ids: id eq '…' or id eq '…'.")
 		}

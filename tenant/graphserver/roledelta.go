@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/graph"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -107,8 +108,10 @@ type objectsState struct {
 }
 
 var (
-	deltaKinds = regexp.MustCompile(`^\(?isof\('microsoft\.graph\.(user|group)'\)\)?$`)
-	orBetween  = regexp.MustCompile(`(?i) or `)
+	deltaKinds = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\(?isof\('microsoft\.graph\.(user|group)'\)\)?$`)
+	})
+	orBetween = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i) or `) })
 )
 
 // objectsDelta answers with all users or groups at first, one kind after the other, and then with
@@ -173,14 +176,14 @@ func (h *Handler) objectsState(ctx context.Context, r request) (s objectsState, 
 			"Delta query is not supported for directoryObjects without a valid resource type or id filter.",
 		)
 	}
-	for _, part := range orBetween.Split(filter, -1) {
-		if m := deltaKinds.FindStringSubmatch(strings.TrimSpace(part)); m != nil {
+	for _, part := range orBetween().Split(filter, -1) {
+		if m := deltaKinds().FindStringSubmatch(strings.TrimSpace(part)); m != nil {
 			kinds[m[1]] = true
 		}
 	}
 	if len(kinds) == 0 {
 		ids, err = deltaIDs(filter)
-	} else if len(kinds) != len(orBetween.Split(filter, -1)) {
+	} else if len(kinds) != len(orBetween().Split(filter, -1)) {
 		err = unsupported("A delta query of directory objects can be filtered by isof or by id.")
 	}
 	if err != nil {

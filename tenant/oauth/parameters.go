@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -27,9 +28,9 @@ func repeated(values url.Values) string {
 
 // The forms of a challenge by S256 and of a verifier, and of max_age.
 var (
-	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
-	maxAgeForm    = regexp.MustCompile(`^[0-9]{1,9}$`)
+	challengeForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`) })
+	verifierForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9._~-]+$`) })
+	maxAgeForm    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{1,9}$`) })
 )
 
 // How long a verifier is (RFC 7636, 4.1).
@@ -39,7 +40,7 @@ const (
 )
 
 func isVerifier(text string) bool {
-	return len(text) >= minVerifier && len(text) <= maxVerifier && verifierForm.MatchString(text)
+	return len(text) >= minVerifier && len(text) <= maxVerifier && verifierForm().MatchString(text)
 }
 
 // prompts are the values of prompt. Sources: OpenID Connect Core, 3.1.2.1; Entra ID, "OAuth 2.0

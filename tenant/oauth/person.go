@@ -67,9 +67,9 @@ func (a asked) problem(q url.Values) (code, text string) {
 	case a.challenge == "" && (a.client.Public || q.Get("code_challenge_method") != ""),
 		a.challenge != "" && q.Get("code_challenge_method") != "S256":
 		return "invalid_request", "AADSTS9002325: Proof Key for Code Exchange by S256 is required."
-	case a.challenge != "" && !challengeForm.MatchString(a.challenge):
+	case a.challenge != "" && !challengeForm().MatchString(a.challenge):
 		return "invalid_request", "AADSTS501481: The code_challenge is not the SHA-256 hash of a verifier in base64url."
-	case q.Get("max_age") != "" && !maxAgeForm.MatchString(q.Get("max_age")):
+	case q.Get("max_age") != "" && !maxAgeForm().MatchString(q.Get("max_age")):
 		return "invalid_request", "AADSTS90023: The max_age is not a number of seconds."
 	case q.Get("prompt") == "none":
 		return "interaction_required", "AADSTS65001: The user or administrator has not consented; send an " +
