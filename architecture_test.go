@@ -41,7 +41,7 @@ var mayImport = []struct{ pkg, imports string }{
 		"cmd/gatehouse/codify",
 		"adminapi cmd/gatehouse/administer cmd/gatehouse/upkeep connect connect/aws outbound terminal terraform",
 	},
-	{"cmd/gatehouse/prepare", "center outbound tenant terminal"},
+	{"cmd/gatehouse/prepare", "center outbound tenant terminal"}, {"cmd/gatehouse/ballast", ""},
 	{"cmd/gatehouse/access", "adminapi cmd/gatehouse/administer cmd/gatehouse/profiles outbound terminal"},
 	{
 		"cmd/gatehouse/profiles",

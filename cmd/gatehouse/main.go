@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/access"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/administer"
+	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/ballast"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/codify"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/complete"
 	"github.com/gatehouse-id/gatehouse/cmd/gatehouse/examine"
@@ -37,32 +38,19 @@ const (
 
 func main() {
 	ctx := terminal.UntilTold()
-	ballast := tune(os.Args[1:])
+	tune()
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
-	runtime.KeepAlive(ballast)
+	runtime.KeepAlive(ballast.Held)
 	os.Exit(code)
 }
 
-// ballastSize makes the garbage collector run after some 30 MiB of garbage at the least.
-const ballastSize = 24 << 20 //bound:none a setting of the garbage collector
-
-// tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning.
-//
-// The garbage collector runs when the heap is twice what is in use. That is little here at first,
-// and each request makes garbage, so that it would run a hundred times a second under load: the
-// ballast that is returned counts as in use, and takes no memory since nobody touches it. And there
-// are two processors of Go's more than the machine has: who comes back from a sync of the disk,
-// with everybody waiting for it, would otherwise queue behind whoever took its place.
-//
-// The demo is looked at by one person, beside other programs: it has no ballast, and less garbage.
-func tune(args []string) (ballast []byte) {
+// tune sets what Go cannot know; GOMAXPROCS keeps its usual meaning. There are two processors of
+// Go's more than the machine has: who comes back from a sync of the disk, with everybody waiting
+// for it, would otherwise queue behind whoever took its place.
+func tune() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	}
-	if len(args) > 0 && args[0] == "demo" {
-		return nil
-	}
-	return make([]byte, ballastSize)
 }
 
 // world is what a command sees of the world outside, so that tests can be it.
