@@ -4,13 +4,15 @@
 package terraformtest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +20,11 @@ import (
 
 // Terraform runs the real Terraform in a directory of its own.
 type Terraform struct {
-	t    *testing.T
-	path string
-	Dir  string
-	Env  []string
+	t         *testing.T
+	path      string
+	providers []string // their programs, until they run
+	Dir       string
+	Env       []string // the first command's is the providers' too
 }
 
 // mirrors are where machines without a registry have providers. Source: Terraform's documentation,
@@ -43,7 +46,7 @@ func New(t *testing.T, providers ...string) *Terraform {
 		t.Log("terraform is not installed: what it would do is not tried")
 		return nil
 	}
-	overrides := ""
+	var programs []string
 	for _, name := range providers {
 		found := ""
 		for _, m := range mirrors() {
@@ -58,25 +61,61 @@ func New(t *testing.T, providers ...string) *Terraform {
 			t.Logf("no mirror has Terraform's provider %s: %v", name, mirrors())
 			return nil
 		}
-		overrides += strconv.Quote("hashicorp/"+name) + " = " + strconv.Quote(filepath.Dir(found)) + "\n"
+		programs = append(programs, found)
 	}
 	dir, home := t.TempDir(), t.TempDir()
-	// an override needs no lock file and no init, which read the provider's 700 MB again and again
-	settings := "provider_installation {\ndev_overrides {\n" + overrides + "}\n}"
 	cli := filepath.Join(home, "cli.tfrc")
-	if err := os.WriteFile(cli, []byte(settings), 0o600); err != nil {
+	if err := os.WriteFile(cli, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &Terraform{t, path, dir, []string{
+	return &Terraform{t, path, programs, dir, []string{
 		"HOME=" + home, "PATH=/usr/bin:/bin", "TF_CLI_CONFIG_FILE=" + cli, "TF_IN_AUTOMATION=1",
 		"CHECKPOINT_DISABLE=1", "TF_INPUT=0", "AWS_EC2_METADATA_DISABLED=true",
 		"GOGC=400", // each command makes the provider's schema anew: seconds of one processor
 	}}
 }
 
+// attached is what a provider prints that commands are to find running.
+var attached = regexp.MustCompile(`TF_REATTACH_PROVIDERS='\{(.*)\}'`)
+
+// attach starts the providers once for all commands, each of which would start them several times:
+// they are programs of 700 MB. It also needs no lock file and no init. Source: Terraform's
+// documentation, "Debugging Providers".
+func (tf *Terraform) attach() {
+	tf.t.Helper()
+	var running []string
+	for _, program := range tf.providers {
+		cmd := exec.Command(program, "-debug") // #nosec G204 -- a provider of a mirror
+		cmd.Env = tf.Env
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			tf.t.Fatal(err)
+		}
+		tf.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		lines := bufio.NewScanner(out)
+		var said []string
+		for said == nil && lines.Scan() {
+			said = attached.FindStringSubmatch(lines.Text())
+		}
+		if said == nil {
+			tf.t.Fatalf("%s does not say how it is reached: %v", program, lines.Err())
+		}
+		running = append(running, said[1])
+		go func() { _, _ = io.Copy(io.Discard, out) }()
+	}
+	tf.providers = nil
+	tf.Env = append(tf.Env, "TF_REATTACH_PROVIDERS={"+strings.Join(running, ",")+"}")
+}
+
 // Run runs a command, and returns what it printed and its exit code.
 func (tf *Terraform) Run(args ...string) (string, int) {
 	tf.t.Helper()
+	if len(tf.providers) > 0 {
+		tf.attach()
+	}
 	ctx, stop := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, tf.path, args...) // #nosec G204 -- the test's own arguments
