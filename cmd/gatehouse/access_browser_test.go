@@ -60,7 +60,7 @@ func TestAnAdministratorManagesAccessInTheConsole(t *testing.T) {
 	if err := errors.Join(e1, e2); err != nil {
 		t.Fatal(err)
 	}
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 	b.login(s.center.ConsoleURL()+"permission-sets", map[string]string{"username": "admin", "password": password})
 	b.unfold()
 	b.submit(

@@ -181,7 +181,7 @@ func TestTheLiveCycleLeavesTheFormAlone(t *testing.T) {
 		e.Change(http.MethodGet, e.JobPath(), nil, &j)
 		return len(j.Status.Progress) > 0
 	})
-	b := browser{t, newBrowser(t, "")}
+	b := browser{t, newUndrawnBrowser(t, "")}
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.open(d.Tenant.AdminCenterURL + "apps/" + d.Tenant.ApplicationID + "/provisioning")
 	b.until("see that it is live", `!!document.querySelector('#status[data-refresh="1"]')`)

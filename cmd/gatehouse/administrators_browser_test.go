@@ -31,7 +31,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, url := range map[string]string{"center": s.center.URL + "/console", "tenant": s.tenant.URL + "/admin"} {
-		b := browser{t, newBrowser(t, s.hosts)}
+		b := browser{t, newUndrawnBrowser(t, s.hosts)}
 		b.securityKey()
 		signIn := func(name, password, page string) {
 			t.Helper()
@@ -118,7 +118,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := browser{t, newBrowser(t, s.hosts)}
+	c := browser{t, newUndrawnBrowser(t, s.hosts)}
 	c.login(
 		s.center.URL+"/console/users/"+string(ada.ID),
 		map[string]string{"username": "root", "password": rootPassword},
@@ -131,7 +131,7 @@ func TestAdministratorsInABrowser(t *testing.T) {
 
 	// An administrator with a second factor allows programs by the tenant's own sign-in page, which
 	// asks for it too.
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 	b.login(s.tenant.URL+"/login", map[string]string{"loginfmt": "grace", "passwd": otherPassword})
 	b.sees("Verify your identity")
 	centertest.Check(t, s.center)

@@ -34,7 +34,7 @@ func TestAnAdministratorSetsUpApplicationsInTheConsole(t *testing.T) {
 		return a.ARN
 	}
 	wiki, payroll := made("custom", "Wiki"), made("custom-saml", "Payroll")
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 	b.login(s.center.ConsoleURL()+"applications", map[string]string{"username": "admin", "password": password})
 	b.unfold()
 	issuer := map[string]string{

@@ -34,11 +34,11 @@ type assisted struct {
 	token           string
 }
 
-func newAssisted(t *testing.T) *assisted {
+func newAssisted(t *testing.T, start func(t *testing.T, hosts string) context.Context) *assisted {
 	t.Helper()
 	p := &assisted{AWS: awsstandin.Start(t), t: t, program: build(t)}
 	p.home, p.downloads = awsstandin.Folder(t)
-	ctx := newBrowser(t, p.Rules)
+	ctx := start(t, p.Rules)
 	p.guide = browser{t, ctx}
 	p.guide.open("about:blank")
 	do(p.guide, "download into the folder", chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
@@ -226,7 +226,7 @@ func (p *assisted) finishes() {
 // stopwatch. The metadata file comes by the download folder.
 func TestAPersonConnectsAWSInABrowser(t *testing.T) {
 	t.Parallel()
-	p := newAssisted(t)
+	p := newAssisted(t, newUndrawnBrowser)
 	p.Early = true
 	p.connect()
 	p.arrives()
@@ -263,7 +263,7 @@ func TestAPersonConnectsAWSInABrowser(t *testing.T) {
 // clipboard, and the metadata file only after ACCEPT.
 func TestWithoutAnEarlyDownloadItTakesTwoPastes(t *testing.T) {
 	t.Parallel()
-	p := newAssisted(t)
+	p := newAssisted(t, newUndrawnBrowser)
 	p.connect()
 	p.arrives()
 	p.task("Begin to change")
@@ -327,7 +327,7 @@ func (p *assisted) keepsSecrets() {
 // page is closed and opened again, a token is wrong, and the metadata file comes only after ACCEPT.
 func TestAnInterruptedPersonGoesOn(t *testing.T) {
 	t.Parallel()
-	p := newAssisted(t)
+	p := newAssisted(t, newUndrawnBrowser)
 	p.connect()
 	p.arrives()
 	p.task("Begin to change")

@@ -19,7 +19,7 @@ import (
 // nothing but the keyboard, and loses the browser in the middle.
 func TestAnAwkwardPersonConnectsAWS(t *testing.T) {
 	t.Parallel()
-	p := newAssisted(t)
+	p := newAssisted(t, newBrowser)
 	p.connect()
 	p.arrives()
 	p.task("Begin to change")

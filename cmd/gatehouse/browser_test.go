@@ -57,7 +57,7 @@ func TestTheWalkByHandAcrossSites(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 
 	// 1. In the tenant: the application, from the gallery.
 	b.login(s.tenant.URL+"/admin/apps/gallery?q=aws", map[string]string{"username": "admin", "password": password})

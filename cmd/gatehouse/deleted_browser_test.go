@@ -14,7 +14,7 @@ func TestAnAdministratorRestoresAUser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	e := of(t, d)
-	b := browser{t, newBrowser(t, "")}
+	b := browser{t, newUndrawnBrowser(t, "")}
 	const mei = "mei.tanaka@northwind.example"
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	user, group := e.User(mei), e.Group("Finance")

@@ -20,7 +20,7 @@ import (
 func TestTheDemoInABrowser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
-	b := browser{t, newBrowser(t, "")}
+	b := browser{t, newUndrawnBrowser(t, "")}
 	role := "#/console?account_id=333344445555&role_name=AdministratorAccess" +
 		"&destination=https%3A%2F%2Fconsole.aws.amazon.com%2Fs3%2F"
 	shortcut, bare := d.Center.PortalURL+"/"+role, d.Center.PortalURL+role
@@ -58,7 +58,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 	b.open(bare) // nothing but the part behind the number sign changes
 	b.sees("It would open at https://console.aws.amazon.com/s3/")
 	for _, link := range []string{shortcut, d.Center.PortalURL} {
-		stranger := browser{t, newBrowser(t, "")}
+		stranger := browser{t, newUndrawnBrowser(t, "")}
 		stranger.open(link)
 		stranger.sees("with your Northwind Traders account")
 	}

@@ -124,7 +124,7 @@ func TestTheBuiltInDirectoryInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 
 	b.login(
 		c.ConsoleURL()+"users/"+string(grace.ID),

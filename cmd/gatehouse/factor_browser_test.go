@@ -25,7 +25,7 @@ func TestSecondFactorsOfTheTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := browser{t, newBrowser(t, s.hosts)}
+	b := browser{t, newUndrawnBrowser(t, s.hosts)}
 	b.securityKey()
 	signIn := func() {
 		t.Helper()

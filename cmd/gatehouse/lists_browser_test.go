@@ -12,7 +12,7 @@ func TestAllThatAListHasIsChosenInABrowser(t *testing.T) {
 	t.Parallel()
 	d, _ := startDemo(t)
 	e := of(t, d)
-	b := browser{t, newBrowser(t, "")}
+	b := browser{t, newUndrawnBrowser(t, "")}
 	for i := range 60 {
 		e.Change(http.MethodPost, "/groups", map[string]any{
 			"displayName": fmt.Sprintf("Crowd %02d", i), "mailNickname": fmt.Sprintf("crowd%02d", i),

@@ -42,12 +42,12 @@ func TestPeopleAskForAccessInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	signIn := func(name string) *countedClicks {
-		b := browser{t, newBrowser(t, s.hosts)}
+		b := browser{t, newUndrawnBrowser(t, s.hosts)}
 		b.login(s.center.PortalURL(), map[string]string{"username": name, "password": centertest.Password})
 		b.sees("AWS accounts")
 		return &countedClicks{browser: b}
 	}
-	admin := browser{t, newBrowser(t, s.hosts)}
+	admin := browser{t, newUndrawnBrowser(t, s.hosts)}
 	admin.login(
 		s.center.ConsoleURL()+"requests", map[string]string{"username": "admin", "password": centertest.Password},
 	)
