@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,14 @@ func PythonMemory() []string {
 // cli2 is the path of the aws CLI, version 2, or why there is none. It is looked for once.
 var cli2 = sync.OnceValues(func() (string, error) {
 	why := errors.New("the aws CLI is not installed")
-	paths := []string{"/usr/bin/aws"} // Debian's awscli, whatever pip has put before it
+	const debians = "/usr/bin/aws" // whatever pip has put before it
+	// what dpkg has installed says its version without being run for a second
+	if of, _ := filepath.Glob("/usr/lib/python3/dist-packages/awscli-2.*-info"); len(of) > 0 {
+		if _, err := os.Stat(debians); err == nil {
+			return debians, nil
+		}
+	}
+	paths := []string{debians}
 	if path, err := exec.LookPath("aws"); err == nil {
 		paths = append(paths, path)
 	}
