@@ -66,7 +66,8 @@ func TestTheFirstRun(t *testing.T) {
 	output(t, "cp", "scripts/first-run", of)
 	folder := t.TempDir()
 	output(t, "tar", "-xzf", released(t)(".tar.gz"), "-C", folder, "--strip-components=1")
-	output(t, "scripts/packages", folder, "v1.2.4", runtime.GOARCH, folder+"/gatehouse")
+	output(t, "env", "NFPM="+made(t).here+"-nfpm", "scripts/packages", folder, "v1.2.4", runtime.GOARCH,
+		folder+"/gatehouse")
 	output(t, "cp", filepath.Join(folder, filepath.Base(deb)), of+"/new.deb")
 	for name, text := range map[string]string{"script": lifecycle, "fresh": freshSystem} {
 		if err := os.WriteFile(of+"/"+name, []byte(text), 0o600); err != nil {

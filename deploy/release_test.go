@@ -47,7 +47,7 @@ var releases = sync.OnceValues(func() (r release, err error) {
 			cmd.Dir = of.source
 			cmd.Env = append(
 				os.Environ(), "PLATFORMS=linux/"+runtime.GOARCH, "DIST="+of.dist, "SIGNING_KEY="+key, "BUILDER_ID=test",
-				"MAINTAINER="+maintainer,
+				"MAINTAINER="+maintainer, "NFPM="+of.dist+"-nfpm",
 			)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				failures[i] = fmt.Errorf("scripts/release: %w: %s", err, out)
