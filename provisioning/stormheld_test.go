@@ -107,29 +107,32 @@ func (s *storm) shown() string {
 	return strings.Join(list, "; ")
 }
 
-// withNames adds those to the held back who fail since they want the name of one.
+// withNames adds those to the held back who fail since they want the name of one, and so on.
 func (s *storm) withNames() {
-	names := map[string]bool{}
 	s.o.mu.Lock()
-	for _, a := range s.o.order {
-		ref, err := s.Owner(context.Background(), a.kind, a.id)
-		if err != nil { // nobody has taken it over yet
-			ref = provisioning.Ref{Kind: a.kind, ID: a.String("externalId")}
+	defer s.o.mu.Unlock()
+	names := map[string]bool{}
+	for more := true; more; {
+		for _, a := range s.o.order {
+			ref, err := s.Owner(context.Background(), a.kind, a.id)
+			if err != nil { // nobody has taken it over yet
+				ref = provisioning.Ref{Kind: a.kind, ID: a.String("externalId")}
+			}
+			if s.guard.held[ref] {
+				names[nameOf(a)] = true
+			}
 		}
-		if s.guard.held[ref] {
-			names[nameOf(a)] = true
-		}
-	}
-	s.o.mu.Unlock()
-	for ref, o := range s.d.objects {
-		l, _ := s.Link(context.Background(), ref)
-		name := strings.ToLower(o.directory["userPrincipalName"])
-		if ref.Kind == provisioning.Group {
-			name = strings.ToLower(o.directory["displayName"])
-		}
-		if l.Failure != "" && names[name] {
-			s.say("%v waits for the name of one", ref)
-			s.guard.held[ref] = true
+		more = false
+		for ref, o := range s.d.objects {
+			l, _ := s.Link(context.Background(), ref)
+			name := strings.ToLower(o.directory["userPrincipalName"])
+			if ref.Kind == provisioning.Group {
+				name = strings.ToLower(o.directory["displayName"])
+			}
+			if l.Failure != "" && names[name] && !s.guard.held[ref] {
+				s.say("%v waits for the name of one", ref)
+				s.guard.held[ref], more = true, true
+			}
 		}
 	}
 }

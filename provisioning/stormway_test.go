@@ -159,7 +159,11 @@ func (s *storm) fault(r *http.Request) string {
 	case s.picky[r.Method+r.URL.Path] > 0:
 		n := s.picky[r.Method+r.URL.Path] - 1
 		s.picky[r.Method+r.URL.Path] = n
-		return []string{"429", "429", "429 for less than a minute", "503 for less than a minute", "500", "400"}[n%6]
+		refused := "400"
+		if r.Method == http.MethodGet { // that would say that it does not search so
+			refused = "500"
+		}
+		return []string{"429", "429", "429 for less than a minute", "503 for less than a minute", "500", refused}[n%6]
 	}
 	if s.r.IntN(100) >= s.hot {
 		return ""

@@ -106,3 +106,33 @@ func TestWhoWasLetThroughDoesNotWaitForAQuarantine(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoComesDoesNotWaitForAQuarantine: while others are held back, the target is out of order for
+// a while, and somebody comes. They come to it when it is well again.
+func TestWhoComesDoesNotWaitForAQuarantine(t *testing.T) {
+	t.Parallel()
+	h, way := newHouse(t, center.ProfileStandard), &broken{}
+	h.runner.HTTP = &http.Client{Transport: way}
+	j := h.job(h.application("Eng", "Ops"))
+	one := 1
+	most := tenant.JobSettings{DeleteThreshold: &one}
+	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, most))
+	h.enable("eva", false)
+	j = h.run(j)
+	h.enable("ada", false)
+	h.enable("bob", false)
+	last, stage := "", 0
+	h.until("a newcomer", j, func(now tenant.Job) bool {
+		switch {
+		case stage == 0 && now.Quarantine != nil:
+			way.reads.Store(true)
+			last, stage = now.Last.ID, 1
+			h.enable("eva", true)
+			h.runner.Wake()
+		case stage == 1 && now.Last.ID != last: // it has failed
+			way.reads.Store(false)
+			stage = 2
+		}
+		return stage == 2 && slices.Contains(has(t, h.center), "eva*")
+	})
+}
