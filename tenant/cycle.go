@@ -16,7 +16,9 @@ import (
 // page; the first is that of an API sample.
 var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
-// quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page.
+// quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page. One
+// that holds back too many deletions is not: here it does all else meanwhile, and whoever leaves
+// would keep access.
 const quarantineEnd = 28 * 24 * time.Hour //bound:life a job in quarantine
 
 // The reasons of a quarantine. Source: synchronizationQuarantine.
@@ -155,16 +157,18 @@ func (t *Tenant) quarantine(j *Job, x Execution, reason string) (entered bool) {
 		q.Code, q.Message = reason, names.Counted("%d of %d {object|objects} failed", x.Escrowed, x.Imported)
 	}
 	entered = j.Quarantine == nil || j.Quarantine.Reason != reason
-	if j.Quarantine != nil {
-		if q.Tries = j.Quarantine.Tries + 1; !authn.Ahead(j.Quarantine.Began, q.Began) { // otherwise it would not end
-			q.Began = j.Quarantine.Began
+	if before := j.Quarantine; before != nil {
+		q.Tries = before.Tries + 1
+		same := (before.Reason == QuarantineDeletes) == (reason == QuarantineDeletes)
+		if same && !authn.Ahead(before.Began, q.Began) { // otherwise it would not end
+			q.Began = before.Began
 		}
 	}
 	q.NextAttempt = t.now().Add(quarantineWaits[min(q.Tries, len(quarantineWaits)-1)])
 	if !entered && j.HoldsBack(t.now()) { // this was no attempt
 		q.Tries, q.NextAttempt = j.Quarantine.Tries, j.Quarantine.NextAttempt
 	}
-	if t.now().Sub(q.Began) > quarantineEnd && !t.sweeper.Doubts(t.realNow()) {
+	if reason != QuarantineDeletes && t.now().Sub(q.Began) > quarantineEnd && !t.sweeper.Doubts(t.realNow()) {
 		j.State = JobPaused
 	}
 	j.Quarantine = &q

@@ -250,6 +250,39 @@ func TestAQuarantineOfATimeToComeEnds(t *testing.T) {
 	}
 }
 
+// TestHeldDeletionsSwitchNoJobOff: the job does all else meanwhile. Four weeks of another quarantine
+// count from when that began.
+func TestHeldDeletionsSwitchNoJobOff(t *testing.T) {
+	t.Parallel()
+	w := newNotified(t)
+	by := w.node()
+	address, token := "https://target.example/scim", "secret"
+	e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
+	e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
+	if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	began := w.now
+	for _, x := range []struct {
+		day    int
+		reason string
+		want   tenant.JobState
+	}{
+		{0, tenant.QuarantineDeletes, tenant.JobActive},
+		{60, tenant.QuarantineDeletes, tenant.JobActive},
+		{61, tenant.QuarantineException, tenant.JobActive},
+		{88, tenant.QuarantineException, tenant.JobActive},
+		{90, tenant.QuarantineException, tenant.JobPaused},
+	} {
+		sweepUntil(t, by, &w.now, began.AddDate(0, 0, x.day))
+		w.fails(by, x.reason)
+		j, err := by.Job(t.Context(), w.job.ServicePrincipalID, w.job.ID)
+		if err != nil || j.State != x.want {
+			t.Errorf("after %d days the job is %s, %v", x.day, j.State, err)
+		}
+	}
+}
+
 // TestANodeThatStoodStillConcludesOnlyWhatItHolds: it slept while it mailed, and another node has
 // taken the notice meanwhile. Only that the mail server has it counts.
 func TestANodeThatStoodStillConcludesOnlyWhatItHolds(t *testing.T) {
