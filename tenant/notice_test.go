@@ -250,8 +250,8 @@ func TestAQuarantineOfATimeToComeEnds(t *testing.T) {
 	}
 }
 
-// TestHeldDeletionsSwitchNoJobOff: the job does all else meanwhile. Four weeks of another quarantine
-// count from when that began.
+// TestHeldDeletionsSwitchNoJobOff: the job does all else meanwhile. Four weeks of another one count
+// from when that began.
 func TestHeldDeletionsSwitchNoJobOff(t *testing.T) {
 	t.Parallel()
 	w := newNotified(t)
