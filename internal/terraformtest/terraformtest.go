@@ -85,7 +85,8 @@ func (tf *Terraform) attach() {
 	tf.t.Helper()
 	var running []string
 	for _, program := range tf.providers {
-		cmd := exec.Command(program, "-debug") // #nosec G204 -- a provider of a mirror
+		// a test's own context ends before it has cleaned up
+		cmd := exec.CommandContext(context.Background(), program, "-debug") // #nosec G204 -- a provider of a mirror
 		cmd.Env = tf.Env
 		out, err := cmd.StdoutPipe()
 		if err == nil {
