@@ -16,8 +16,8 @@ import (
 // page; the first is that of an API sample.
 var quarantineWaits = []time.Duration{5 * time.Minute, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
-// quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page. One
-// that holds back too many deletions is not: here it does all else meanwhile, and whoever leaves
+// quarantineEnd is when a job that stays in quarantine is switched off. Source: quarantine page.
+// One that holds back too many deletions is not: here it does all else meanwhile, and who leaves
 // would keep access.
 const quarantineEnd = 28 * 24 * time.Hour //bound:life a job in quarantine
 
