@@ -65,6 +65,19 @@ func (w *notified) configure(by *tenant.Tenant, s tenant.JobSettings) error {
 	return by.ConfigureJob(w.Context(), tenanttest.Actor, w.job.ID, s)
 }
 
+// starts starts the job at one more node, and has that node's clock not be doubted.
+func (w *notified) starts() *tenant.Tenant {
+	w.Helper()
+	by := w.node()
+	address, token := "https://target.example/scim", "secret"
+	e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
+	e2 := by.StartJob(w.Context(), tenanttest.Actor, w.job.ID)
+	if err := errors.Join(e1, e2, by.Sweep(w.Context())); err != nil {
+		w.Fatal(err)
+	}
+	return by
+}
+
 // fails has a cycle of the job fail, so that it goes into quarantine, or succeed.
 func (w *notified) fails(by *tenant.Tenant, reason string) {
 	w.Helper()
@@ -200,13 +213,7 @@ func TestAClockThatJumpsSwitchesNoJobOff(t *testing.T) {
 	t.Parallel()
 	for _, jumps := range []bool{true, false} {
 		w := newNotified(t)
-		by := w.node()
-		address, token := "https://target.example/scim", "secret"
-		e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
-		e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
-		if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+		by := w.starts()
 		w.fails(by, tenant.QuarantineException)
 		if end := w.now.AddDate(0, 0, 29); jumps {
 			w.now = end
@@ -226,13 +233,7 @@ func TestAClockThatJumpsSwitchesNoJobOff(t *testing.T) {
 func TestAQuarantineOfATimeToComeEnds(t *testing.T) {
 	t.Parallel()
 	w := newNotified(t)
-	by := w.node()
-	address, token := "https://target.example/scim", "secret"
-	e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
-	e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
-	if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	by := w.starts()
 	right := w.now
 	w.now = right.AddDate(1, 0, 0)
 	w.fails(by, tenant.QuarantineException)
@@ -255,13 +256,7 @@ func TestAQuarantineOfATimeToComeEnds(t *testing.T) {
 func TestHeldDeletionsSwitchNoJobOff(t *testing.T) {
 	t.Parallel()
 	w := newNotified(t)
-	by := w.node()
-	address, token := "https://target.example/scim", "secret"
-	e1 := w.configure(by, tenant.JobSettings{BaseAddress: &address, SecretToken: &token})
-	e2 := by.StartJob(t.Context(), tenanttest.Actor, w.job.ID)
-	if err := errors.Join(e1, e2, by.Sweep(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	by := w.starts()
 	began := w.now
 	for _, x := range []struct {
 		day    int
