@@ -93,6 +93,11 @@ func newWorld(t *testing.T) *world {
 	straight.BaseEndpoint = &moto
 	whole := &iam.Clients{Config: straight, Own: "999999999999", Role: "OrganizationAccountAccessRole"}
 	w.direct = whole.Whole(account)
+	// moto makes an account at its first use, with all policies of AWS. That takes longer on a busy
+	// machine than what is tested here waits for an answer.
+	if _, err := w.direct.ListRoles(t.Context(), &awsiam.ListRolesInput{}); err != nil {
+		t.Fatal(err)
+	}
 	w.populate()
 	return w
 }
