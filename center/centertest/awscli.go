@@ -17,26 +17,19 @@ import (
 
 // AWSCLI runs the real aws CLI against an endpoint.
 type AWSCLI struct {
-	Path     string
 	Endpoint string
 	Env      []string // all that it has
 
-	t testing.TB
+	t       testing.TB
+	program *PythonProgram
 }
 
-// PythonMemory is the environment of a program in Python that takes its memory in large pages: the
-// AWS CLI touches 60 MiB for each command, and pages are dear on virtual machines, a seventh of its
-// time. Where the system has no large pages it changes nothing.
-func PythonMemory() []string {
-	return []string{
-		"PYTHONMALLOC=malloc", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864",
-	}
-}
+// debians is the aws CLI of Debian's package, whatever pip has put before it.
+const debians = "/usr/bin/aws"
 
 // cli2 is the path of the aws CLI, version 2, or why there is none. It is looked for once.
 var cli2 = sync.OnceValues(func() (string, error) {
 	why := errors.New("the aws CLI is not installed")
-	const debians = "/usr/bin/aws" // whatever pip has put before it
 	// what dpkg has installed says its version without being run for a second
 	if of, _ := filepath.Glob("/usr/lib/python3/dist-packages/awscli-2.*-info"); len(of) > 0 {
 		if _, err := os.Stat(debians); err == nil {
@@ -75,41 +68,39 @@ func NewAWSCLI(t testing.TB, endpoint, region, accessKeyID, secretAccessKey stri
 	if err != nil {
 		sqldbtest.Skip(t, err.Error())
 	}
+	program := &PythonProgram{Path: path}
+	if path == debians {
+		program.Modules = []string{"awscli.clidriver", "awscli.handlers"}
+	}
 	return &AWSCLI{
-		Path:     path,
 		Endpoint: endpoint,
 		Env: append([]string{
 			"HOME=" + t.TempDir(), "PATH=/usr/bin:/bin", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
 			"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region, "AWS_ACCESS_KEY_ID=" + accessKeyID,
 			"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
 		}, PythonMemory()...),
-		t: t,
+		t:       t,
+		program: program,
 	}
 }
 
-// printed is what a command wrote to its two outputs.
-type printed struct{ out, err bytes.Buffer }
-
-// try runs a command.
-func (a *AWSCLI) try(args ...string) (p printed, err error) {
-	// #nosec G204 -- the test's own arguments
-	cmd := exec.Command(a.Path, append(args, "--endpoint-url", a.Endpoint, "--output", "json", "--no-cli-pager")...)
-	cmd.Env = a.Env
-	cmd.Stdout, cmd.Stderr = &p.out, &p.err
-	err = cmd.Run()
-	return p, err
+// try runs a command, and returns what it wrote to its two outputs.
+func (a *AWSCLI) try(args ...string) (stdout, stderr []byte, err error) {
+	a.t.Helper()
+	args = append(args, "--endpoint-url", a.Endpoint, "--output", "json", "--no-cli-pager")
+	return a.program.Run(a.t, a.Env, args)
 }
 
 // Run runs a command that must succeed and decodes its answer.
 func (a *AWSCLI) Run(into any, args ...string) {
 	a.t.Helper()
-	p, err := a.try(args...)
+	stdout, stderr, err := a.try(args...)
 	if err != nil {
-		a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, p.err.String())
+		a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, stderr)
 	}
 	if into != nil {
-		if err := json.Unmarshal(p.out.Bytes(), into); err != nil {
-			a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, p.out.String())
+		if err := json.Unmarshal(stdout, into); err != nil {
+			a.t.Fatalf("aws %s: %v: %s", strings.Join(args, " "), err, stdout)
 		}
 	}
 }
@@ -117,9 +108,9 @@ func (a *AWSCLI) Run(into any, args ...string) {
 // Fails runs a command that must be refused with the exception.
 func (a *AWSCLI) Fails(exception string, args ...string) {
 	a.t.Helper()
-	p, err := a.try(args...)
-	if err == nil || !strings.Contains(p.err.String(), exception) {
-		a.t.Errorf("aws %s: want %s, got %v: %s %s", strings.Join(args, " "), exception, err, &p.out, &p.err)
+	stdout, stderr, err := a.try(args...)
+	if err == nil || !strings.Contains(string(stderr), exception) {
+		a.t.Errorf("aws %s: want %s, got %v: %s %s", strings.Join(args, " "), exception, err, stdout, stderr)
 	}
 }
 

@@ -3,45 +3,38 @@ package oauth_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/center/centertest"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
+// debiansCLI is the Azure CLI of Debian's package.
+const debiansCLI = "/usr/bin/az"
+
 // debianCLI is Debian's Azure CLI with a folder of its own, which knows the tenant as a cloud.
 type debianCLI struct {
 	*secureTenant
-	folder string
+	folder  string
+	program *centertest.PythonProgram
 }
 
 // run runs a command and returns its output. It must succeed.
 func (a debianCLI) run(args ...string) string {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "/usr/bin/az", args...) // #nosec G204 -- our own arguments
-	cmd.Env = append(append(os.Environ(), centertest.PythonMemory()...),
+	env := append(append(os.Environ(), centertest.PythonMemory()...),
 		"AZURE_CONFIG_DIR="+a.folder, "REQUESTS_CA_BUNDLE="+a.caFile, "SSL_CERT_FILE="+a.caFile,
 		"ARM_CLOUD_METADATA_URL="+a.url+"/metadata/endpoints?api-version=2019-05-01", "AZURE_CLOUD_NAME=Gatehouse",
 		"AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=yes", "HOME="+a.folder)
-	out, err := cmd.Output()
+	out, wrong, err := a.program.Run(a.t, env, args)
 	if err != nil {
-		var failed *exec.ExitError
-		detail := ""
-		if errors.As(err, &failed) {
-			detail = string(failed.Stderr)
-		}
-		a.t.Fatalf("az %s: %v\n%s", strings.Join(args, " "), err, detail)
+		a.t.Fatalf("az %s: %v\n%s", strings.Join(args, " "), err, wrong)
 	}
 	return string(out)
 }
@@ -53,11 +46,13 @@ func TestTheAzureCLISignsInAsAServicePrincipal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the Azure CLI needs seconds to start, each time")
 	}
-	if _, err := os.Stat("/usr/bin/az"); err != nil {
+	if _, err := os.Stat(debiansCLI); err != nil {
 		sqldbtest.Skip(t, "the Azure CLI is not installed (apt-get install azure-cli)")
 	}
 	s := newSecureTenant(t)
-	a := debianCLI{s, t.TempDir()}
+	a := debianCLI{s, t.TempDir(), &centertest.PythonProgram{Path: debiansCLI, Modules: []string{
+		"azure.cli.core", "azure.cli.core.commands", "azure.cli.command_modules.role.custom",
+	}}}
 	login := []string{"login", "--service-principal", "-u", s.clientID, "--tenant", s.id, "--allow-no-subscriptions"}
 	if out := a.run(append(login, "-p", s.secret)...); !strings.Contains(out, s.id) {
 		t.Errorf("signed in: %s", out)
@@ -164,7 +159,7 @@ func (a debianCLI) registers(owner string) {
 // signsInBy signs in by a password that was made, beside the one that is signed in.
 func (a debianCLI) signsInBy(appID, password string) {
 	a.t.Helper()
-	other := debianCLI{a.secureTenant, a.t.TempDir()}
+	other := debianCLI{a.secureTenant, a.t.TempDir(), &centertest.PythonProgram{Path: debiansCLI}}
 	if out := other.run("login", "--service-principal", "-u", appID, "-p", password, "--tenant", a.id,
 		"--allow-no-subscriptions"); !strings.Contains(out, a.id) {
 		a.t.Errorf("signed in by a password: %s", out)
