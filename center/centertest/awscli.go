@@ -2,6 +2,7 @@ package centertest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,6 +90,13 @@ func (a *AWSCLI) try(args ...string) (stdout, stderr []byte, err error) {
 	a.t.Helper()
 	args = append(args, "--endpoint-url", a.Endpoint, "--output", "json", "--no-cli-pager")
 	return a.program.Run(a.t, a.Env, args)
+}
+
+// Command is a command that is started as a shell does, by itself.
+func (a *AWSCLI) Command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, a.program.Path, args...) // #nosec G204 -- the test's own arguments
+	cmd.Env = a.Env
+	return cmd
 }
 
 // Run runs a command that must succeed and decodes its answer.

@@ -29,9 +29,9 @@ func PythonMemory() []string {
 }
 
 // PythonProgram runs the commands of a program that is written in Python. To load such a program
-// takes longer than most of its commands. Where it has modules, the system's Python loads them once,
-// and each command is forked from that: a process of its own all the same, that runs the program's
-// file. Commands then run one after the other.
+// takes longer than most of its commands. Where it has modules, the system's Python loads them
+// once, and each command is forked from that: a process of its own all the same, that runs the
+// program's file. Commands then run one after the other.
 type PythonProgram struct {
 	Path    string   // its file
 	Modules []string // what is loaded before; none: each command starts anew
@@ -57,13 +57,12 @@ func (p *PythonProgram) Run(t testing.TB, env, args []string) (stdout, stderr []
 	if len(p.Modules) > 0 {
 		return p.fork(t, env, args)
 	}
-	var failed *exec.ExitError
+	var written, wrong bytes.Buffer
 	cmd := exec.Command(p.Path, args...) // #nosec G204 -- the test's own arguments
 	cmd.Env = env
-	if stdout, err = cmd.Output(); errors.As(err, &failed) {
-		stderr = failed.Stderr
-	}
-	return stdout, stderr, err
+	cmd.Stdout, cmd.Stderr = &written, &wrong
+	err = cmd.Run()
+	return written.Bytes(), wrong.Bytes(), err
 }
 
 func (p *PythonProgram) fork(t testing.TB, env, args []string) (stdout, stderr []byte, err error) {
@@ -127,6 +126,7 @@ func (p *PythonProgram) start(t testing.TB, env []string) error {
 		_ = cmd.Wait()
 	})
 	t.Cleanup(p.end)
-	p.env, p.orders, p.answers = slices.Clone(env), orders, bufio.NewReader(answers)
+	p.env = slices.Clone(env)
+	p.orders, p.answers = orders, bufio.NewReader(answers)
 	return nil
 }

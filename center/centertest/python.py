@@ -45,12 +45,13 @@ code = 0
 try:
     runpy.run_path(program, run_name="__main__")
 except SystemExit as end:
-    code = end.code
+    code = end.code or 0
+    if not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
 except BaseException:
     code = 1
     traceback.print_exc()
-if not isinstance(code, int):
-    code = 0 if code is None else (print(code, file=sys.stderr), 1)[1]
 atexit._run_exitfuncs()
 sys.stdout.flush()
 sys.stderr.flush()

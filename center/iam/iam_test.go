@@ -17,8 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/gatehouse-id/gatehouse/center"
 	"github.com/gatehouse-id/gatehouse/center/centertest"
@@ -91,8 +93,9 @@ func newWorld(t *testing.T) *world {
 	}
 	straight := config.Copy()
 	straight.BaseEndpoint = &moto
-	whole := &iam.Clients{Config: straight, Own: "999999999999", Role: "OrganizationAccountAccessRole"}
-	w.direct = whole.Whole(account)
+	role := "arn:aws:iam::" + account + ":role/OrganizationAccountAccessRole"
+	straight.Credentials = stscreds.NewAssumeRoleProvider(sts.NewFromConfig(straight), role)
+	w.direct = awsiam.NewFromConfig(straight)
 	// moto makes an account at its first use, with all policies of AWS. That takes longer on a busy
 	// machine than what is tested here waits for an answer.
 	if _, err := w.direct.ListRoles(t.Context(), &awsiam.ListRolesInput{}); err != nil {

@@ -89,7 +89,7 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 		cfg.More(mux)
 	}
 	programs := http.NewServeMux() // AWS's APIs that have addresses of their own
-	return web.Middleware(mount(mux, programs, c, cfg), web.Options{
+	return web.Middleware(Mount(mux, programs, c, cfg), web.Options{
 		Log:     c.Log,
 		Proxies: cfg.Proxies,
 		Secure:  strings.HasPrefix(c.URL, "https:"),
@@ -102,8 +102,9 @@ func Handler(c *center.Center, cfg Config) http.Handler {
 	})
 }
 
-// mount puts the doors on a mux, and AWS's APIs that have addresses of their own on programs too.
-func mount(mux, programs *http.ServeMux, c *center.Center, cfg Config) http.Handler {
+// Mount puts the doors on a mux, and AWS's APIs that have addresses of their own on programs too,
+// without what Handler puts around every request.
+func Mount(mux, programs *http.ServeMux, c *center.Center, cfg Config) http.Handler {
 	sandbox, sandboxed := cfg.Roles.(*broker.Sandbox)
 	if sandbox == nil { // its credentials are known to STS all the same
 		sandbox = NewSandbox(c)

@@ -10,7 +10,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -56,9 +55,7 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 	for _, profile := range []string{"new", "old"} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		// #nosec G204 -- the test's own arguments
-		login := exec.CommandContext(ctx, cli.Path, "sso", "login", "--no-browser", "--profile", profile)
-		login.Env = cli.Env
+		login := cli.Command(ctx, "sso", "login", "--no-browser", "--profile", profile)
 		out := &centertest.Output{}
 		login.Stdout, login.Stderr = out, out
 		if err := login.Start(); err != nil {
@@ -83,10 +80,7 @@ func TestTheRealAWSCLISignsIn(t *testing.T) {
 	) {
 		t.Error("the CLI's session is not listed")
 	}
-	// #nosec G204 -- the test's own arguments
-	logout := exec.CommandContext(context.Background(), cli.Path, "sso", "logout")
-	logout.Env = cli.Env
-	if out, err := logout.CombinedOutput(); err != nil {
+	if out, err := cli.Command(context.Background(), "sso", "logout").CombinedOutput(); err != nil {
 		t.Errorf("aws sso logout: %v: %s", err, out)
 	}
 	if _, page := c.Send(http.MethodGet, e.Center.URL+"/platform/account", nil); strings.Contains(

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -440,9 +439,8 @@ func TestTheCLIsTokenForEKSProvesItsBearer(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t)
 	cli := centertest.NewAWSCLI(t, v.URL, v.region(), v.role.AccessKeyID, v.role.SecretAccessKey)
-	// #nosec G204 -- the test's own arguments
-	cmd := exec.CommandContext(t.Context(), cli.Path, "eks", "get-token", "--cluster-name", "prod", "--output", "json")
-	cmd.Env = append(cli.Env, "AWS_SESSION_TOKEN="+v.role.SessionToken, "AWS_STS_REGIONAL_ENDPOINTS=regional")
+	cmd := cli.Command(t.Context(), "eks", "get-token", "--cluster-name", "prod", "--output", "json")
+	cmd.Env = append(cmd.Env, "AWS_SESSION_TOKEN="+v.role.SessionToken, "AWS_STS_REGIONAL_ENDPOINTS=regional")
 	out, err := cmd.Output()
 	var made struct{ Status struct{ Token string } }
 	if err == nil {

@@ -45,7 +45,7 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	t.Provision = cfg.Jobs.Run
 	mux := http.NewServeMux()
 	web.MountStatic(mux)
-	tokens := mount(mux, t, cfg)
+	tokens := Mount(mux, t, cfg)
 	// a tenant has no API of AWS's, and says so in AWS's form
 	aws := &awsapi.Handler{Log: t.Log, RequestID: web.RequestID, Address: web.Address}
 	return web.Middleware(awsapi.Instead(aws, nil, mux), web.Options{
@@ -61,9 +61,9 @@ func Handler(t *tenant.Tenant, cfg Config) http.Handler {
 	})
 }
 
-// mount puts the doors on a mux. It returns that of tokens, which knows what a tenant's addresses
-// are.
-func mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) *oauth.Handler {
+// Mount puts the doors on a mux, without what Handler puts around every request. It returns that of
+// tokens, which knows what a tenant's addresses are.
+func Mount(mux *http.ServeMux, t *tenant.Tenant, cfg Config) *oauth.Handler {
 	people := &login.Handler{Tenant: t, Log: t.Log}
 	tokens := &oauth.Handler{Tenant: t, Log: t.Log, RequireAccount: people.RequireAccount}
 	idp := &samlidp.Handler{

@@ -1,4 +1,4 @@
-package web_test
+package demo_test
 
 import (
 	"context"

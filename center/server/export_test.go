@@ -1,4 +1,0 @@
-package server
-
-// Mount puts the doors on a mux.
-var Mount = mount
