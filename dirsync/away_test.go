@@ -151,7 +151,7 @@ func TestALeaverDoesNotWaitForATargetThatOnlyAnswers(t *testing.T) {
 		t.Error("the leaver is not disabled, or more was sent")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w, scouts := &waiting{}, 0
+		w, scouts := &waiting{silentAt: time.Now()}, 0
 		began := time.Now()
 		w.wait(t.Context(), time.Minute, nil, 0, func(context.Context) bool {
 			scouts++

@@ -48,13 +48,14 @@ func (s *Synchronizer) Run(ctx context.Context, pace Pace, each func(Report, err
 			repair = pace.Repair // what has not been repaired is still to be
 		}
 		silent := x.done.Silent
+		w.silentAt = x.done.SilentAt
 		if x.failed != nil && !syncjobs.HoldsBack(x.failed) {
-			silent = x.failed
+			silent, w.silentAt = x.failed, time.Now()
 		}
 		pause := s.pause(w, pace.Every, x, err)
 		each(x.report, x.failure(s, err))
 		scout := s.scout
-		if x.unread != nil || !provisioning.MayPass(silent) || pause <= provisioning.ScoutEach {
+		if x.unread != nil || !provisioning.MayPass(silent) {
 			scout = nil
 		}
 		w.wait(ctx, pause, s.silent(silent), provisioning.LeftAlone(silent), scout)
@@ -120,6 +121,8 @@ type waiting struct {
 	failing syncjobs.Streak
 	missed  atomic.Bool // the target did not answer, and has not been tried since it does
 	retry   syncjobs.Retry
+	// silentAt is when the last of what has failed did that may pass.
+	silentAt time.Time
 
 	reading syncjobs.Streak
 	unread  error     // why the source could not be read
@@ -179,7 +182,7 @@ func (w *waiting) wait(
 	}
 	var scouting <-chan time.Time
 	if scout != nil {
-		scouting = time.After(max(provisioning.ScoutEach, leftAlone))
+		scouting = time.After(max(provisioning.ScoutEach, leftAlone) - time.Since(w.silentAt))
 	}
 	for {
 		select {

@@ -268,15 +268,15 @@ func (c *cycle) judge(link *Link, err error) {
 	link.Wants = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fell(err)
+	c.fell(err, time.Now())
 }
 
 // fell notes that an object has failed in a way that may pass. When the target is asked again,
 // those say of whom it takes nothing, and not those whom it has put off and who know when. c.mu is
 // held.
-func (c *cycle) fell(err error) {
+func (c *cycle) fell(err error, at time.Time) {
 	if c.result.Silent == nil || !isPutOff(err) {
-		c.result.Silent = err
+		c.result.Silent, c.result.SilentAt = err, at
 	}
 }
 

@@ -245,6 +245,6 @@ func (c *cycle) add(x *cycle) {
 	c.result.Updated += x.result.Updated
 	c.result.Failed += x.result.Failed
 	if x.result.Silent != nil {
-		c.fell(x.result.Silent)
+		c.fell(x.result.Silent, x.result.SilentAt)
 	}
 }

@@ -138,6 +138,8 @@ type Result struct {
 	RetryAt time.Time
 	// Silent is why an object failed, of those whose failure may pass; nil: there is none.
 	Silent error
+	// SilentAt is when it did, by the machine's clock.
+	SilentAt time.Time
 	// Uncompared says that everything was compared but for that, and is to be once more: an object
 	// that is found later would not be.
 	Uncompared bool

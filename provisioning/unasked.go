@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Where nothing is known of a target, the first cycle compares everything although nobody has asked
@@ -190,7 +191,7 @@ func (c *cycle) tellGroupsUnread(ctx context.Context, ref Ref, id string, err er
 	}
 	if MayPass(err) {
 		c.mu.Lock()
-		c.result.Silent = err
+		c.result.Silent, c.result.SilentAt = err, time.Now()
 		c.mu.Unlock()
 	}
 	return c.say(ctx, Entry{

@@ -282,7 +282,8 @@ func (l *loop) learn(ctx context.Context, n news) {
 	t.running, t.retryAt = false, n.done.RetryAt
 	scouts := t.scout != scout{}
 	t.scout = scout{}
-	silent, gone := n.done.Silent, false
+	silent, silentAt := n.done.Silent, n.done.SilentAt
+	gone := false
 	var failed *CycleError
 	t.known = n.err == nil || errors.As(n.err, &failed)
 	switch {
@@ -299,7 +300,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		pause, gone = t.failing.After(failed.Err)
 		t.tryAt = time.Now().Add(pause)
 		if provisioning.MayPass(failed.Err) {
-			silent = failed.Err
+			silent, silentAt = failed.Err, time.Now()
 		}
 	default:
 		t.tryAt = time.Now().Add(l.failed(ctx, n.err, &t.failing, "synchronization cycle failed", "job", n.job.ID))
@@ -312,7 +313,7 @@ func (l *loop) learn(ctx context.Context, n news) {
 		}
 		return
 	}
-	t.scout.next(silent)
+	t.scout.next(silent, silentAt)
 	l.startProbe(ctx, n.job, t, gone || unreached(silent), provisioning.LeftAlone(silent))
 }
 

@@ -18,16 +18,20 @@ type scout struct {
 }
 
 // next notes when the next scout is sent, after something has failed that may pass.
-func (s *scout) next(failed error) {
-	s.at = time.Now().Add(max(provisioning.ScoutEach, provisioning.LeftAlone(failed)))
+func (s *scout) next(failed error, at time.Time) {
+	s.at = at.Add(max(provisioning.ScoutEach, provisioning.LeftAlone(failed)))
 }
+
+// soon is how long before a cycle no scout is sent any more: the cycle tells as much. One that is
+// refused, and the cycle, are never further from each other than this and provisioning.ScoutEach.
+const soon = time.Second //bound:none of a comparison
 
 // scoutWithin sends a scout, if it is time to, and says how long to wait for the next one, or for
 // the next cycle. A target that does not answer at all is probed instead, and one in quarantine
 // left alone, unless that is for who is held back.
 func (l *loop) scoutWithin(ctx context.Context, j tenant.Job, t *turn, wait time.Duration) time.Duration {
 	quarantined := j.Quarantine != nil && !j.HoldsBack(l.Tenant.Now())
-	if t.scout.at.IsZero() || wait < provisioning.ScoutEach || quarantined || l.Interval > 0 ||
+	if t.scout.at.IsZero() || wait < soon || quarantined || l.Interval > 0 ||
 		t.probe.missed.Load() {
 		return wait
 	}
@@ -53,7 +57,7 @@ func (t *turn) scoutIsBack(n news) {
 		t.scout, t.tryAt = scout{}, time.Now()
 		t.again = true
 	default:
-		t.scout.next(n.err)
+		t.scout.next(n.err, time.Now())
 	}
 }
 
