@@ -21,7 +21,7 @@ type certificate struct {
 
 	mu       sync.Mutex
 	looked   time.Time
-	changed  [2]time.Time
+	known    [2]fs.FileInfo // of the files, when they were read
 	current  *tls.Certificate
 	lastFail string
 }
@@ -66,7 +66,7 @@ func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 		return c.current, nil
 	}
 	c.looked = time.Now()
-	if times, err := c.times(); err == nil && times == c.changed && c.lastFail == "" {
+	if now, err := c.files(); err == nil && same(now, c.known) && c.lastFail == "" {
 		return c.current, nil
 	}
 	switch err := c.read(); {
@@ -82,20 +82,29 @@ func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return c.current, nil
 }
 
-func (c *certificate) times() (t [2]time.Time, err error) {
+func (c *certificate) files() (found [2]fs.FileInfo, err error) {
 	for i, file := range []string{c.cert, c.key} {
-		info, err := os.Stat(file)
-		if err != nil {
-			return t, err
+		if found[i], err = os.Stat(file); err != nil {
+			return found, err
 		}
-		t[i] = info.ModTime()
 	}
-	return t, nil
+	return found, nil
 }
 
-// read reads the files. Their times are read first: a change in between is seen the next time.
+// same says whether nothing has changed. The time of a change alone does not tell: a file that is
+// put in the place of another may have the same.
+func same(a, b [2]fs.FileInfo) bool {
+	for i := range a {
+		if !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size() {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the files. They are looked at first: a change in between is seen the next time.
 func (c *certificate) read() error {
-	times, err := c.times()
+	found, err := c.files()
 	if err != nil {
 		return err
 	}
@@ -103,6 +112,6 @@ func (c *certificate) read() error {
 	if err != nil {
 		return err
 	}
-	c.current, c.changed = &cert, times
+	c.current, c.known = &cert, found
 	return nil
 }
