@@ -269,12 +269,11 @@ func TestTheWorkflows(t *testing.T) {
 	}
 }
 
-// TestTheModuleForTestcontainers vets it, and runs its tests with the program of the release: what
-// it reads of a container is what the program prints.
+// TestTheModuleForTestcontainers runs its tests with the program of the release: what it reads of a
+// container is what the program prints. `make lint` vets it.
 func TestTheModuleForTestcontainers(t *testing.T) {
 	folder := t.TempDir()
 	output(t, "tar", "-xzf", released(t)(".tar.gz"), "-C", folder, "--strip-components=1")
-	output(t, "go", "-C", "deploy/testcontainers", "vet", "./...")
 	t.Setenv("GATEHOUSE_PROGRAM", folder+"/gatehouse")
-	output(t, "go", "-C", "deploy/testcontainers", "test", "-count=1", "./...")
+	output(t, "go", "-C", "deploy/testcontainers", "test", "-vet=off", "-count=1", "./...")
 }

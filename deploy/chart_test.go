@@ -26,7 +26,8 @@ var checker = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	left = append(left, folder)
-	build := "cd tools/deploy && go build -o " + folder + "/deploy . && go vet . && go test -count=1 ."
+	// `make lint` vets it, which takes as long as half of the compiling: all that it imports is read
+	build := "cd tools/deploy && go build -o " + folder + "/deploy . && go test -vet=off -count=1 ."
 	out, err := outcome("bash", "-c", build)
 	if err != nil {
 		err = fmt.Errorf("build tools/deploy: %w: %s", err, out)
