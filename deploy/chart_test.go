@@ -26,7 +26,7 @@ var checker = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	left = append(left, folder)
-	// `make lint` vets it, which takes as long as half of the compiling: all that it imports is read
+	// `make lint` vets it, which takes half as long as to compile: all that it imports is read
 	build := "cd tools/deploy && go build -o " + folder + "/deploy . && go test -vet=off -count=1 ."
 	out, err := outcome("bash", "-c", build)
 	if err != nil {
