@@ -66,7 +66,7 @@ func newEverywhere(t *testing.T, dsn string, choices ...sqldb.Option) *everywher
 	// What a node knows of the networks that are let in gets old within seconds, and then those who
 	// need no database otherwise need it for that.
 	began := time.Now()
-	served.Center.Now = func() time.Time { return began }
+	served.Now = func() time.Time { return began }
 	e := &everywhere{t: t, center: served.Center}
 	e.routes = slices.Concat(scimRoutes(), awsRoutes(e.center), routesOf(t, e.center))
 	slices.SortStableFunc(e.routes, func(a, b string) int { return rank(a) - rank(b) })
