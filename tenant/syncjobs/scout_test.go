@@ -25,6 +25,8 @@ type reader struct {
 	mu       sync.Mutex
 	refusing int // by which status; 0: it takes them
 	refused  int
+	asked    time.Time     // when it has refused one, or was told to
+	longest  time.Duration // between two that it has refused
 	made     int
 	disabled map[string]bool // paths
 	never    int             // by which status it refuses the changes of the first one, whatever it takes
@@ -41,6 +43,8 @@ func (x *reader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet && x.refusing != 0 {
 		x.refused++
+		x.longest = max(x.longest, time.Since(x.asked))
+		x.asked = time.Now()
 		w.WriteHeader(x.refusing)
 		return
 	}
@@ -71,13 +75,21 @@ func (x *reader) refuse(status int) (refused int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.refusing = status
+	x.asked, x.longest = time.Now(), 0
 	refused, x.refused = x.refused, 0
 	return refused
 }
 
+// unasked is the longest time between two changes that it has refused, since it was told to.
+func (x *reader) unasked() time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return max(x.longest, time.Since(x.asked))
+}
+
 // TestALeaverIsDisabledSoonAfterChangesAreTakenAgain: a target answers whatever it is asked for
 // twenty minutes, and takes no changes. Whoever left is disabled within five seconds of its end,
-// whenever that was, and it is not flooded meanwhile.
+// whenever that was: it is never left alone for much longer than four, and not flooded.
 func TestALeaverIsDisabledSoonAfterChangesAreTakenAgain(t *testing.T) {
 	t.Parallel()
 	const people, outage = 12, 20 * time.Minute
@@ -107,7 +119,11 @@ func TestALeaverIsDisabledSoonAfterChangesAreTakenAgain(t *testing.T) {
 				change(func(u *tenant.User) { u.JobTitle = "Wizard" })
 				time.Sleep(outage - c.left)
 				change(func(u *tenant.User) { u.Enabled = false })
+				x.refuse(c.status)
 				time.Sleep(c.left - c.left/10)
+				if longest := x.unasked(); longest > 4500*time.Millisecond {
+					t.Errorf("for %s it is sent no change", longest)
+				}
 				x.refuse(c.status)
 				time.Sleep(c.left / 10)
 				if n, most := x.refuse(0), 100+int((c.left/10).Seconds())*5; n > most {
