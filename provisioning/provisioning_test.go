@@ -181,7 +181,8 @@ func newTargetOf(t *testing.T, profile center.Profile) *target {
 	t.Cleanup(server.Close)
 	c.URL = server.URL
 	endpoint, token := centertest.Provisioned(t, c, profile)
-	x.client = &scim.Client{BaseURL: endpoint, Token: token}
+	// connections of its own: those that all tests share end with the servers of others
+	x.client = &scim.Client{BaseURL: endpoint, Token: token, HTTP: server.Client()}
 	return x
 }
 

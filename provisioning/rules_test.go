@@ -486,7 +486,7 @@ func TestTheCompliantDialect(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	x, m := &target{client: &scim.Client{BaseURL: server.URL, Token: "t"}}, newMemory()
+	x, m := &target{client: &scim.Client{BaseURL: server.URL, Token: "t", HTTP: server.Client()}}, newMemory()
 	c := &company{users: []entry{user("ada")}, groups: []entry{group("Eng", "ada")}}
 	compliant := func(e *provisioning.Engine) {
 		e.Target, e.Workers = provisioning.SCIM(x.client, provisioning.Compliant), 1
@@ -540,7 +540,7 @@ func TestAGroupOfTwoHundredThousandMembers(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	x, m := &target{client: &scim.Client{BaseURL: server.URL, Token: "t"}}, newMemory()
+	x, m := &target{client: &scim.Client{BaseURL: server.URL, Token: "t", HTTP: server.Client()}}, newMemory()
 	ids := make([]string, people)
 	for i := range ids {
 		ids[i] = fmt.Sprint("u", i)

@@ -221,7 +221,7 @@ func TestEntriesOfListsAreProper(t *testing.T) {
 			w.Header().Set("Location", "/Users/1")
 			w.WriteHeader(http.StatusCreated)
 		}))
-		x := &target{client: &scim.Client{BaseURL: server.URL}}
+		x := &target{client: &scim.Client{BaseURL: server.URL, HTTP: server.Client()}}
 		c := &company{users: []entry{user("ada")}}
 		result, err := x.sync(t, c, newMemory(), func(e *provisioning.Engine) { e.Mappings = compiled })
 		if err != nil || result.Created != 1 {
