@@ -3,6 +3,7 @@ package examples
 import (
 	"maps"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -152,52 +153,28 @@ func TestTheImageHasWhatItsDockerfileCopies(t *testing.T) {
 		!strings.Contains(string(dockerfile), ":nonroot\n") {
 		t.Error("the image is not of a static program and a user without rights")
 	}
-	// What the program embeds is in the build's context. Packages in internal are for tests.
-	embedded := 0
-	err = filepath.WalkDir("..", func(file string, d os.DirEntry, err error) error {
-		if err == nil && file == filepath.Join("..", "internal") {
-			return filepath.SkipDir
+	// What the program embeds is in the build's context.
+	embedded := embeddedFiles(t)
+	if len(embedded) < 20 {
+		t.Errorf("%d embedded files", len(embedded))
+	}
+	for _, file := range embedded {
+		if !strings.Contains(string(ignored), "\n!**/*"+filepath.Ext(file)+"\n") {
+			t.Errorf("Dockerfile.dockerignore keeps %s out, which is embedded", file)
 		}
-		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
-			return err
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		for _, line := range regexp.MustCompile(`(?m)^//go:embed (.+)$`).FindAllSubmatch(data, -1) {
-			for pattern := range strings.FieldsSeq(string(line[1])) {
-				embedded += checkEmbedded(t, filepath.Join(filepath.Dir(file), pattern), string(ignored))
-			}
-		}
-		return nil
-	})
-	if err != nil || embedded < 20 {
-		t.Errorf("%d embedded files were checked, %v", embedded, err)
 	}
 }
 
-// checkEmbedded counts the files of a pattern, and finds those that the build would not see.
-func checkEmbedded(t *testing.T, pattern, ignored string) (n int) {
+// embeddedFiles lists the files of this module that the program embeds, as the compiler sees them.
+func embeddedFiles(t *testing.T) (files []string) {
 	t.Helper()
-	matches, err := filepath.Glob(pattern)
-	if err != nil || len(matches) == 0 {
-		t.Errorf("%s: nothing is there, %v", pattern, err)
+	const format = `{{if .Module}}{{if .Module.Main}}{{range .EmbedFiles}}{{$.ImportPath}}/{{.}} {{end}}{{end}}{{end}}`
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", format, "./cmd/gatehouse")
+	list.Dir = ".."
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, match := range matches {
-		err := filepath.WalkDir(match, func(file string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			n++
-			if !strings.Contains(ignored, "\n!**/*"+filepath.Ext(file)+"\n") {
-				t.Errorf("Dockerfile.dockerignore keeps %s out, which is embedded", file)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	return n
+	return strings.Fields(string(out))
 }
