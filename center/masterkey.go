@@ -17,8 +17,7 @@ const proofPurpose = "master-key-proof"
 // makes both in an empty store: a key that is made over data opens nothing of it, and a node with a
 // key of its own would answer every signature with a failure.
 func (c *Center) openInstance(ctx context.Context, cfg Config) error {
-	key := cfg.Key
-	key.Loaded = cfg.Sealer
+	key := cfg.key()
 	opens := func(*authn.Sealer) error { return nil }
 	err := c.Store.View(ctx, func(r Reader) (err error) {
 		if c.Instance, err = r.Instance(); err == nil {
@@ -58,6 +57,34 @@ func (c *Center) openInstance(ctx context.Context, cfg Config) error {
 type DataPlace interface {
 	Admit(id string) error
 	Keep(id string) error
+}
+
+// Admits fails where a center of this configuration would not begin with the data: it is another
+// one's by Place, or sealed with another master key. Ask before data of an older release is
+// changed, after which that release may not take it back.
+func (cfg Config) Admits(r Reader) error {
+	i, err := r.Instance()
+	if errors.Is(err, refusal.ErrNoRow) { // a first start died
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := cfg.admit(i); err != nil {
+		return err
+	}
+	opens, err := OpensWith(r, i)
+	if err == nil {
+		_, err = cfg.key().LoadFor(opens)
+	}
+	return err
+}
+
+// key is where the master key is.
+func (cfg Config) key() authn.MasterKey {
+	key := cfg.Key
+	key.Loaded = cfg.Sealer
+	return key
 }
 
 func (cfg Config) admit(i Instance) error {

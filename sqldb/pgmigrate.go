@@ -79,7 +79,8 @@ const (
 type migrator struct {
 	config     *pgxpool.Config
 	migrations fs.FS
-	holds      string       // a table that there must be if there is a schema; empty: any may be
+	holds      string // a table that there must be if there is a schema; empty: any may be
+	before     func(context.Context, *pgxpool.Pool) error
 	tell       func(string) // the administrator
 	waits      bool         // for a server that cannot be reached: somebody is told
 }
@@ -162,6 +163,9 @@ func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err
 		} else if err != nil {
 			return false, fmt.Errorf("look for the table %s: %w", m.holds, err)
 		}
+	}
+	if have > 0 && have < known {
+		return false, m.before(ctx, pool)
 	}
 	if have <= known {
 		return have == known, nil

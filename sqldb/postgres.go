@@ -52,6 +52,12 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) 
 	}
 	m := &migrator{
 		config: config, migrations: both{migrations, "postgres"}, holds: o.holds, tell: o.tell, waits: o.told,
+		before: func(ctx context.Context, pool *pgxpool.Pool) error {
+			if o.before == nil {
+				return nil
+			}
+			return (&postgres{pool: pool, patience: o.patience}).view(ctx, o.before)
+		},
 	}
 	if err := m.run(ctx); err != nil {
 		return nil, err

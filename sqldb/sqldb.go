@@ -90,7 +90,7 @@ func Open(ctx context.Context, dsn string, migrations fs.FS, choices ...Option) 
 	if shared {
 		e, err = openPostgres(ctx, dsn, migrations, o)
 	} else {
-		e, err = openSQLite(ctx, dsn, migrations, o.holds)
+		e, err = openSQLite(ctx, dsn, migrations, o)
 	}
 	if err != nil {
 		return nil, err
@@ -108,11 +108,16 @@ type options struct {
 	watch    func(ctx context.Context, kind string) Witness
 	while    func() error
 	holds    string
+	before   func(Tx) error
 }
 
 // Holding names a table that every database of the migrations has, and no other. A database with a
 // schema and without it fails with ErrForeign before anything is migrated.
 func Holding(table string) Option { return func(o *options) { o.holds = table } }
+
+// Before has look read a database that has an older schema, before that is changed. If it fails,
+// Open does, and nothing has been changed. It may run more than once.
+func Before(look func(Tx) error) Option { return func(o *options) { o.before = look } }
 
 func foreign(table string) error { return fmt.Errorf("%w (no table %s)", ErrForeign, table) }
 

@@ -77,7 +77,7 @@ const (
 // maxQueued bounds the updates that wait for a commit; one more waits for a place.
 const maxQueued = 256 //bound:queue updates that wait for a commit
 
-func openSQLite(ctx context.Context, path string, migrations fs.FS, holds string) (_ *sqliteDB, err error) {
+func openSQLite(ctx context.Context, path string, migrations fs.FS, o options) (_ *sqliteDB, err error) {
 	if path, err = resolve(path); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func openSQLite(ctx context.Context, path string, migrations fs.FS, holds string
 			err = errors.Join(unopened(path, err), d.lock.Close())
 		}
 	}()
-	if err := d.migrate(ctx, both{migrations, "sqlite"}, holds); err != nil {
+	if err := d.migrate(ctx, both{migrations, "sqlite"}, o); err != nil {
 		return nil, err
 	}
 	if d.writer, err = d.open(writerCache); err != nil {
@@ -192,7 +192,7 @@ func keepPrivate(path string) {
 }
 
 // migrate runs the migrations unless the newest one is there, which is quick to see.
-func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS, holds string) (err error) {
+func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS, o options) (err error) {
 	want, err := newest(migrations)
 	if err != nil {
 		return err
@@ -202,8 +202,13 @@ func (d *sqliteDB) migrate(ctx context.Context, migrations fs.FS, holds string) 
 		return err
 	}
 	have, err := schemaVersion(ctx, c)
-	if err == nil && have > 0 && holds != "" {
-		if err := c.holds(ctx, holds); err != nil {
+	if err == nil && have > 0 && o.holds != "" {
+		if err := c.holds(ctx, o.holds); err != nil {
+			return errors.Join(err, c.Close())
+		}
+	}
+	if err == nil && have > 0 && have < want && o.before != nil {
+		if err := o.before(Tx{ctx: ctx, conn: c}); err != nil {
 			return errors.Join(err, c.Close())
 		}
 	}

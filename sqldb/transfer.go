@@ -130,7 +130,7 @@ func (p *postgres) copyTo(ctx context.Context, path string, o Copying) (err erro
 
 // copyAll copies what a transaction sees into an empty file.
 func copyAll(ctx context.Context, tx pgx.Tx, path string, o Copying) (err error) {
-	schema, err := openSQLite(ctx, path, o.Migrations, "")
+	schema, err := openSQLite(ctx, path, o.Migrations, options{})
 	if err != nil {
 		return err
 	}

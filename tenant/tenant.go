@@ -135,6 +135,33 @@ type DataPlace interface {
 	Keep(id string) error
 }
 
+// Admits fails where a tenant of this configuration would not begin with the data: it is another
+// one's by Place, or sealed with another master key. Ask before data of an older release is
+// changed, after which that release may not take it back.
+func (cfg Config) Admits(r Reader) error {
+	o, err := r.Organization()
+	if errors.Is(err, refusal.ErrNoRow) { // a first start died
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if cfg.Place != nil {
+		if err := cfg.Place.Admit(o.ID); err != nil {
+			return err
+		}
+	}
+	_, err = cfg.key().LoadFor(o.OpensWith)
+	return err
+}
+
+// key is where the master key is.
+func (cfg Config) key() authn.MasterKey {
+	key := cfg.Key
+	key.Loaded = cfg.Sealer
+	return key
+}
+
 // Defaults of a new tenant.
 const (
 	DefaultName   = "Northwind Traders"
@@ -203,8 +230,7 @@ func (t *Tenant) Ready(ctx context.Context) map[string]error {
 // with, or makes both in an empty store. It returns the key that signs tokens, which shows that the
 // master key is the right one.
 func (t *Tenant) openOrganization(ctx context.Context, cfg Config) (tokenKey []byte, err error) {
-	key := cfg.Key
-	key.Loaded = cfg.Sealer
+	key := cfg.key()
 	opens := func(s *authn.Sealer) (err error) {
 		tokenKey, err = s.Open(tokenKeyPurpose, t.Organization.SealedTokenKey)
 		return err

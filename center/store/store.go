@@ -61,6 +61,11 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 	return s, nil
 }
 
+// Before has look read a store of an older release before that is changed; see sqldb.Before.
+func Before(look func(center.Reader) error) sqldb.Option {
+	return sqldb.Before(func(t sqldb.Tx) error { return look(tx{t, new(atomic.Uint64), false}) })
+}
+
 // OpenBeside opens the store to look at it, also while another process serves from it; see
 // sqldb.OpenBeside.
 func OpenBeside(ctx context.Context, dsn string) (*Store, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sso"
 
+	"github.com/gatehouse-id/gatehouse/datafolder"
 	"github.com/gatehouse-id/gatehouse/internal/pairtest"
 )
 
@@ -21,10 +22,7 @@ import (
 // on, and nothing in the data is wrong. scripts/older-data made the folder.
 func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	if out, err := exec.Command("tar", "-xzf", "testdata/older.tar.gz", "-C", folder).CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v: %s", err, out)
-	}
+	folder := olderData(t)
 	lasting(t, filepath.Join(folder, "center.db"))
 	var was demoOutput
 	text, err := os.ReadFile(filepath.Join(folder, "older.json")) // #nosec G304 -- ours
@@ -66,6 +64,79 @@ func TestTheDataOfAnOlderReleaseIsTakenOver(t *testing.T) {
 			t.Errorf("%q after the upgrade: %d %s %s", args, code, out, said)
 		}
 	}
+}
+
+// olderData is a folder with the data of a demo of that release.
+func olderData(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if out, err := exec.Command("tar", "-xzf", "testdata/older.tar.gz", "-C", folder).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v: %s", err, out)
+	}
+	return folder
+}
+
+// TestOnlyTheOwnerOfOlderDataChangesIt: a start that is refused, since the folder is another one's
+// or the master key is not the one of the data, leaves the schema for the release that serves it.
+func TestOnlyTheOwnerOfOlderDataChangesIt(t *testing.T) {
+	t.Parallel()
+	for file, half := range map[string]string{datafolder.Center: "serve", datafolder.Tenant: "tenant"} {
+		folder := olderData(t)
+		in := func(name string) string { return filepath.Join(folder, name) }
+		before := schemaOf(t, in(file))
+		key, err := os.ReadFile(in(datafolder.MasterKey)) // #nosec G304 -- ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := strings.TrimSuffix(file, ".db") + ".id"
+		for _, c := range []struct {
+			name, text, says string
+		}{
+			{id, "another", "the database has the data of another " + strings.TrimSuffix(file, ".db")},
+			{datafolder.MasterKey, "b3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXMhISE=", "not the master key"},
+		} {
+			write := func(text string) {
+				t.Helper()
+				if err := os.WriteFile(in(c.name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(c.text)
+			said := refused(t, noEnv, half, "--listen", "127.0.0.1:0", "--data", folder)
+			if !strings.Contains(said, c.says) {
+				t.Errorf("%s with another %s said %s", half, c.name, said)
+			}
+			if after := schemaOf(t, in(file)); after != before {
+				t.Errorf("%s with another %s brought the schema from %d to %d", half, c.name, before, after)
+			}
+			if c.name == id {
+				err = os.Remove(in(id))
+			} else {
+				write(string(key))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, stop := startIn(t, noEnv, half, "--listen", "127.0.0.1:0", "--data", folder)
+		stop()
+		if after := schemaOf(t, in(file)); after <= before {
+			t.Errorf("%s with what is right left the schema %d", half, after)
+		}
+	}
+}
+
+// schemaOf reads the version of the schema of an SQLite file.
+func schemaOf(t *testing.T, file string) (version int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err == nil {
+		err = db.QueryRow("SELECT MAX(version_id) FROM goose_db_version").Scan(&version)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return version
 }
 
 // lasting lets the SCIM token of a database end in another century: it was good for a year when the

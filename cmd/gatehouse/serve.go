@@ -163,7 +163,10 @@ func openCenter(
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Center), h.openOptions(ctx)...)
+	cfg.Key, cfg.Place = h.masterKey(env), place
+	s, err := store.Open(
+		ctx, h.folder().DSN(datafolder.Center), append(h.openOptions(ctx), store.Before(cfg.Admits))...,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +175,6 @@ func openCenter(
 		cfg.Store = center.Observed(s, h.watch)
 		h.pool = s.Pool
 	}
-	cfg.Key, cfg.Place = h.masterKey(env), place
 	cfg.Log = h.log
 	cfg.URL = h.url
 	cfg.Mailer = h.mailer

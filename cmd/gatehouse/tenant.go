@@ -200,17 +200,19 @@ func tenantAs(ctx context.Context, h *half, env func(string) (string, bool), of 
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, h.folder().DSN(datafolder.Tenant), h.openOptions(ctx)...)
+	of.Key, of.Place = h.masterKey(env), place
+	s, err := store.Open(
+		ctx, h.folder().DSN(datafolder.Tenant), append(h.openOptions(ctx), store.Before(of.Admits))...,
+	)
 	if err != nil {
 		return nil, err
 	}
-	of.Store, of.Key = s, h.masterKey(env)
+	of.Store = s
 	if h.watch != nil {
 		of.Store = tenant.Observed(s, h.watch)
 		h.pool = s.Pool
 	}
 	of.Log, of.URL = h.log, h.url
-	of.Place = place
 	t, err := tenant.Open(ctx, of)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

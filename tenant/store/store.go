@@ -50,6 +50,11 @@ func Open(ctx context.Context, dsn string, choices ...sqldb.Option) (*Store, err
 	return s, nil
 }
 
+// Before has look read a store of an older release before that is changed; see sqldb.Before.
+func Before(look func(tenant.Reader) error) sqldb.Option {
+	return sqldb.Before(func(t sqldb.Tx) error { return look(tx{t, false}) })
+}
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 
