@@ -473,10 +473,10 @@ func TestNoRouteBlamesTheClient(t *testing.T) {
 		}
 	}
 	t.Run("connections are cut", func(t *testing.T) {
-		dsn := sqldbtest.Postgres(t)
+		dsn, cut := sqldbtest.Cut(t, sqldbtest.Postgres(t))
 		e := newEverywhere(t, dsn)
 		e.withoutAWS()
-		walk(t, e, sqldbtest.Terminator(t, dsn), func() {})
+		walk(t, e, cut, func() {})
 	})
 	t.Run("read-only", func(t *testing.T) {
 		postgres := sqldbtest.NewServer(t)

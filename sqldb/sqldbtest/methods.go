@@ -1,7 +1,6 @@
 package sqldbtest
 
 import (
-	"database/sql"
 	"fmt"
 	"reflect"
 	"testing"
@@ -70,23 +69,4 @@ func made(of reflect.Type) (reflect.Value, error) {
 		return v, fmt.Errorf("no argument of type %s can be made", of)
 	}
 	return v, nil
-}
-
-// Terminator returns what breaks every connection to a database but its own, as an administrator or
-// a network does.
-func Terminator(t testing.TB, url string) (breaks func()) {
-	t.Helper()
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	t.Cleanup(func() { _ = db.Close() })
-	return func() {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -36,6 +36,29 @@ const (
 // notifications. It returns the URL. The proxy ends with the test.
 func Proxy(t testing.TB, dsn string, fault func(sql string) Fault) string {
 	t.Helper()
+	return between(t, dsn, func(client net.Conn, dial func() (net.Conn, error)) {
+		server, err := dial()
+		if err != nil {
+			return
+		}
+		defer server.Close() //nolint:errcheck // the proxy's end of it
+		p := newProxied(client, pgproto3.NewFrontend(server, server), fault)
+		first, err := p.first()
+		if err != nil || first == nil {
+			return
+		}
+		p.server.Send(first)
+		if err := p.answer(true); err != nil {
+			return
+		}
+		_ = p.serve() // either end may go at any time
+	})
+}
+
+// between lets serve have the connections of those who ask for a server by the URL that it returns,
+// and closes them when it returns, or the test ends. dial connects to the server.
+func between(t testing.TB, dsn string, serve func(client net.Conn, dial func() (net.Conn, error))) string {
+	t.Helper()
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +72,9 @@ func Proxy(t testing.TB, dsn string, fault func(sql string) Fault) string {
 		t.Fatal(err)
 	}
 	network, address := pgxNetwork(config)
+	dial := func() (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(context.Background(), network, address)
+	}
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
@@ -63,16 +89,7 @@ func Proxy(t testing.TB, dsn string, fault func(sql string) Fault) string {
 			mu.Unlock()
 			all.Go(func() {
 				defer client.Close() //nolint:errcheck // the proxy's end of it
-				server, err := (&net.Dialer{}).DialContext(context.Background(), network, address)
-				if err != nil {
-					return
-				}
-				defer server.Close() //nolint:errcheck // as above
-				p := &proxied{
-					client: pgproto3.NewBackend(client, client), server: pgproto3.NewFrontend(server, server),
-					raw: client, fault: fault, statements: map[string]string{},
-				}
-				_ = p.serve() // either end may go at any time
+				serve(client, dial)
 			})
 		}
 	})
@@ -105,29 +122,39 @@ type proxied struct {
 	statements map[string]string // by the names under which they were prepared
 }
 
-var errCut = errors.New("the proxy has cut the connection")
+var (
+	errCut  = errors.New("the proxy has cut the connection")
+	errGone = errors.New("the client has gone")
+)
 
-func (p *proxied) serve() error {
-	for started := false; !started; {
+func newProxied(client net.Conn, server *pgproto3.Frontend, fault func(string) Fault) *proxied {
+	return &proxied{
+		client: pgproto3.NewBackend(client, client), server: server,
+		raw: client, fault: fault, statements: map[string]string{},
+	}
+}
+
+// first is what a client begins a session with; nil: it wants none.
+func (p *proxied) first() (*pgproto3.StartupMessage, error) {
+	for {
 		first, err := p.client.ReceiveStartupMessage()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		switch first := first.(type) {
 		case *pgproto3.StartupMessage:
-			p.server.Send(first)
-			started = true
+			return first, nil
 		case *pgproto3.SSLRequest, *pgproto3.GSSEncRequest:
 			if _, err := p.raw.Write([]byte("N")); err != nil {
-				return err
+				return nil, err
 			}
 		default:
-			return nil // a cancellation, which nobody needs here
+			return nil, nil // a cancellation, which nobody needs here
 		}
 	}
-	if err := p.answer(true); err != nil {
-		return err
-	}
+}
+
+func (p *proxied) serve() error {
 	for {
 		if err := p.exchange(); err != nil {
 			return err
@@ -141,12 +168,12 @@ func (p *proxied) exchange() error {
 	for {
 		m, err := p.client.Receive()
 		if err != nil {
-			return err
+			return errors.Join(errGone, err)
 		}
 		fault := Pass
 		switch m := m.(type) {
 		case *pgproto3.Terminate:
-			return errCut
+			return errGone
 		case *pgproto3.Parse:
 			p.statements[m.Name] = m.Query
 		case *pgproto3.Bind:

@@ -270,8 +270,8 @@ func TestNoRouteBlamesTheClient(t *testing.T) {
 		}
 	}
 	t.Run("connections are cut", func(t *testing.T) {
-		dsn := sqldbtest.Postgres(t)
-		walk(t, newEverywhere(t, dsn), sqldbtest.Terminator(t, dsn), func() {})
+		dsn, cut := sqldbtest.Cut(t, sqldbtest.Postgres(t))
+		walk(t, newEverywhere(t, dsn), cut, func() {})
 	})
 	t.Run("read-only", func(t *testing.T) {
 		postgres := sqldbtest.NewServer(t)

@@ -27,12 +27,11 @@ func TestNothingIsMissingBecauseTheDiskFailed(t *testing.T) {
 }
 
 // TestNothingIsMissingBecauseTheConnectionBroke calls every method of a store on PostgreSQL on a
-// connection that the server has ended.
+// connection that has been cut.
 func TestNothingIsMissingBecauseTheConnectionBroke(t *testing.T) {
-	url := sqldbtest.Postgres(t)
-	breaks := sqldbtest.Terminator(t, url)
+	url, cut := sqldbtest.Cut(t, sqldbtest.Postgres(t))
 	everyMethodFails(t, open(t, url, sqldb.Patience(0)), func(tenant.Reader) func() {
-		breaks()
+		cut()
 		return func() {}
 	})
 }
