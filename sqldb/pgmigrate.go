@@ -80,7 +80,7 @@ type migrator struct {
 	config     *pgxpool.Config
 	migrations fs.FS
 	holds      string // a table that there must be if there is a schema; empty: any may be
-	before     func(context.Context, *pgxpool.Pool) error
+	before     func(context.Context) error
 	tell       func(string) // the administrator
 	waits      bool         // for a server that cannot be reached: somebody is told
 }
@@ -94,18 +94,14 @@ func cannotReach(err error) bool {
 }
 
 // run migrates, unless the schema is the newest one, or a newer one that this release can serve
-// from. What may pass, such as a long query in the way of a change, is waited for.
-func (m *migrator) run(ctx context.Context) error {
-	pool, err := m.open(ctx)
-	if err != nil {
-		return fmt.Errorf("open PostgreSQL: %w", err)
-	}
-	defer pool.Close()
+// from. What may pass, such as a long query in the way of a change, is waited for. pool is the
+// engine's, which looks.
+func (m *migrator) run(ctx context.Context, pool *pgxpool.Pool) error {
 	var told time.Time
 	for began := time.Now(); ; {
 		done, err := m.look(ctx, pool)
 		if !done && err == nil {
-			err = m.alone(ctx, pool)
+			err = m.alone(ctx)
 		}
 		if err = withRemedy(err); err == nil || time.Since(began) > migratePatience {
 			return err
@@ -141,7 +137,7 @@ func (m *migrator) open(ctx context.Context) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
-// look says whether there is nothing to do.
+// look says whether there is nothing to do. It waits for no table that a migration holds.
 func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err error) {
 	known, err := newest(m.migrations)
 	if err != nil {
@@ -158,14 +154,16 @@ func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err
 		return false, fmt.Errorf("read the schema version: %w", err)
 	}
 	if have > 0 && m.holds != "" {
-		if _, err := pool.Exec(ctx, "SELECT 1 FROM "+m.holds+" WHERE FALSE"); isUndefinedTable(err) {
-			return false, foreign(m.holds)
-		} else if err != nil {
+		there := false
+		if err := pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", m.holds).Scan(&there); err != nil {
 			return false, fmt.Errorf("look for the table %s: %w", m.holds, err)
+		}
+		if !there {
+			return false, foreign(m.holds)
 		}
 	}
 	if have > 0 && have < known {
-		return false, m.before(ctx, pool)
+		return false, m.before(ctx)
 	}
 	if have <= known {
 		return have == known, nil
@@ -202,7 +200,12 @@ func isThereAlready(err error) bool {
 
 // alone migrates while no other node does. The lock is a row that a transaction holds: it ends with
 // its connection, whatever becomes of the node. Distributed databases have it too.
-func (m *migrator) alone(ctx context.Context, pool *pgxpool.Pool) error {
+func (m *migrator) alone(ctx context.Context) error {
+	pool, err := m.open(ctx)
+	if err != nil {
+		return fmt.Errorf("open PostgreSQL: %w", err)
+	}
+	defer pool.Close()
 	if _, err := pool.Exec(ctx, schemaTable); err != nil && !isThereAlready(err) {
 		return fmt.Errorf("create the table of the schema: %w", err)
 	}

@@ -50,20 +50,21 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) 
 	if err != nil {
 		return nil, fmt.Errorf("the PostgreSQL URL: %w", err)
 	}
+	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	}
 	m := &migrator{
 		config: config, migrations: both{migrations, "postgres"}, holds: o.holds, tell: o.tell, waits: o.told,
-		before: func(ctx context.Context, pool *pgxpool.Pool) error {
+		before: func(ctx context.Context) error {
 			if o.before == nil {
 				return nil
 			}
-			return (&postgres{pool: pool, patience: o.patience}).view(ctx, o.before)
+			return p.view(ctx, o.before)
 		},
 	}
-	if err := m.run(ctx); err != nil {
+	if err := m.run(ctx, p.pool); err != nil {
+		p.pool.Close()
 		return nil, err
-	}
-	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
 	return p, nil
 }
