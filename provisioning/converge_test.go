@@ -400,15 +400,11 @@ func stride() int {
 // tell tells a tale with a fault, until all is quiet, and compares.
 func (x *target) tell(t *testing.T, steps tale, when int, what fault) *mortal {
 	t.Helper()
-	x.empty(t)
-	disabled := user("bob")
-	d := newDirectory(user("ada"), disabled, group("Eng", "ada"))
+	d := newDirectory(user("ada"), user("bob"), group("Eng", "ada"))
 	m := &mortal{Volatile: provisioning.NewVolatile(), at: x}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	x.misbehave(nil)
-	x.sound(t, d, m, &now)
-	d.edit(bob, func(e *entry) { e.Active = false })
-	x.sound(t, d, m, &now)
+	x.begin(t, d, m, &now)
 	m.expect(when, what)
 	x.misbehave(m.trouble)
 	for _, change := range steps {

@@ -154,6 +154,8 @@ type target struct {
 	// of a target that is an identity store
 	store *identitystore.Target
 	grace time.Duration // for which people who leave it are kept
+	// what it had when its first tale began; nil: none has
+	begun *beginning
 }
 
 func newTarget(t *testing.T) *target {

@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 )
 
-// TestAnOlderDatabaseIsReadBeforeItIsChanged on both engines, and stays as it is where whoever reads
-// it says so. One that is new, or as new as the program, is not read.
+// TestAnOlderDatabaseIsReadBeforeItIsChanged on both engines, and stays as it is where whoever
+// reads it says so. One that is new, or as new as the program, is not read.
 func TestAnOlderDatabaseIsReadBeforeItIsChanged(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("it is another's")

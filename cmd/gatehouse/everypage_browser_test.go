@@ -156,6 +156,7 @@ func (b browser) everyPage(site string, begin []string) map[string]bool {
 		b.t.Fatal(err)
 	}
 	seen, waiting := map[string]bool{}, slices.Clone(begin)
+	frames := map[string]bool{}
 	for len(waiting) > 0 {
 		at := waiting[0]
 		waiting = waiting[1:]
@@ -174,7 +175,7 @@ func (b browser) everyPage(site string, begin []string) map[string]bool {
 		seen[kind] = true
 		b.open(u.String())
 		b.looks(site + kind)
-		b.walksByKeyboard(site + kind)
+		b.walksByKeyboard(site+kind, frames)
 		waiting = append(waiting, do(b, "read the links", chromedp.Evaluate[[]string](
 			// of links in a plot, href is an object
 			`[...document.querySelectorAll('a[href]:not([download])')].map(a =>
@@ -189,18 +190,24 @@ type look struct {
 	width    int64
 	features []*emulation.MediaFeature
 	rules    string // of axe, as its options have them
+	of       string // an expression: the elements that they are about
 }
 
 // looks are those in which each page is checked. A window of 640 pixels has what one of 1280 has at
 // 200 %.
 var looks = []look{
-	{"light", 1280, media("prefers-color-scheme", "light"), `{}`},
+	{"light", 1280, media("prefers-color-scheme", "light"), `{}`, everything},
 	{"at 200 %", 640, media("prefers-color-scheme", "light"),
-		`{runOnly: ['target-size', 'scrollable-region-focusable']}`},
+		`{runOnly: ['target-size', 'scrollable-region-focusable']}`, everything},
 	{"dark, on a phone", 390, media("prefers-color-scheme", "dark"),
-		`{runOnly: ['color-contrast', 'target-size', 'scrollable-region-focusable']}`},
-	{"in forced colors", 1280, media("forced-colors", "active"), `{runOnly: ['color-contrast']}`},
+		`{runOnly: ['color-contrast', 'target-size', 'scrollable-region-focusable']}`, everything},
+	// Where the browser gives an element its colors, they are good.
+	{"in forced colors", 1280, media("forced-colors", "active"), `{runOnly: ['color-contrast']}`,
+		`[...document.body.querySelectorAll('*')].filter(e => getComputedStyle(e).forcedColorAdjust !== 'auto')`},
 }
+
+// everything is what is looked at of a page.
+const everything = `[document]`
 
 func media(name, value string) []*emulation.MediaFeature {
 	return []*emulation.MediaFeature{{Name: name, Value: value}}
@@ -222,8 +229,9 @@ func (b browser) looks(page string) {
 			return err
 		}))
 		found := do(b, "check "+page, chromedp.Evaluate[string](
-			`axe.run(document, `+l.rules+`).then(r => r.violations.map(v => v.id + ': ' + v.help + ' ' +
-				v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))`, chromedp.EvalAwaitPromise,
+			`(async of => of.length == 0 ? '' : (await axe.run(of, `+l.rules+`)).violations.map(v => v.id + ': ' +
+				v.help + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')).join('\n'))(`+l.of+`)`,
+			chromedp.EvalAwaitPromise,
 		))
 		if found != "" {
 			b.t.Errorf("%s, %s: %s", page, l.name, found)

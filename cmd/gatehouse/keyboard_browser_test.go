@@ -168,14 +168,28 @@ func (c *clicks) most(n int, job string) {
 	}
 }
 
-// watchKeys notes where each key leads the focus, and whether it can be seen there.
-const watchKeys = `(() => {
-	document.documentElement.style.scrollBehavior = 'auto';
-	window.walked = [], window.problems = [];
+// frameOf tells the frames of pages apart, by what can be reached around their content.
+const frameOf = `(() => {
 	window.reachable = () => [...document.querySelectorAll(
 		'a[href], button, input, select, textarea, summary, [tabindex]',
 	)].filter(e => e.tabIndex >= 0 && !e.disabled && e.type !== 'hidden' &&
 		e.checkVisibility({visibilityProperty: true}) && !(e.type === 'radio' && !e.checked));
+	const main = document.querySelector('main');
+	return reachable().filter(e => !main.contains(e)).map(e => e.tagName + e.textContent).join();
+})()`
+
+// watchContent leaves the frame of a page out, and begins at its content.
+const watchContent = `(() => {
+	const all = reachable, main = document.querySelector('main');
+	window.reachable = () => all().filter(e => main.contains(e));
+	main.focus();
+	return true;
+})()`
+
+// watchKeys notes where each key leads the focus, and whether it can be seen there.
+const watchKeys = `(() => {
+	document.documentElement.style.scrollBehavior = 'auto';
+	window.walked = [], window.problems = [];
 	window.walk = last => {
 		const e = document.activeElement, why = (` + unseen + `)(e);
 		if (why) problems.push(why + ': ' + e.outerHTML.slice(0, 200));
@@ -204,9 +218,18 @@ const readKeys = `(forward => {
 // walksByKeyboard goes through the page that was opened by Tab to its last, and back by Shift and
 // Tab to its first: everything that can be pressed is reached, in the order of the page, and seen;
 // nothing holds the focus. Around the ends a browser without a window is not like one with it.
-func (b browser) walksByKeyboard(page string) {
+// Through a frame that is in frames, somebody has gone already; others are put there.
+func (b browser) walksByKeyboard(page string, frames map[string]bool) {
 	b.t.Helper()
+	frame := do(b, "look at the frame", chromedp.Evaluate[string](frameOf))
+	if frames[frame] {
+		do(b, "begin at the content", chromedp.Evaluate[bool](watchContent))
+	}
+	frames[frame] = true
 	n := do(b, "watch the keys", chromedp.Evaluate[int](watchKeys))
+	if n == 0 {
+		return
+	}
 	for _, way := range []struct {
 		name, forward, last string
 		with                []chromedp.KeyOption
