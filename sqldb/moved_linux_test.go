@@ -10,7 +10,8 @@ import (
 
 // TestADatabaseThatIsMovedTakesNoWrites: somebody moves the file or its log away, or puts another
 // one in its place, while a process serves from it. What it acknowledged then would be gone after
-// the next start, and the log would be folded into another file and removed.
+// the next start, and the log would be folded into another file and removed. Nobody looks at it
+// beside that process either.
 func TestADatabaseThatIsMovedTakesNoWrites(t *testing.T) {
 	t.Parallel()
 	for name, suffix := range map[string]string{"the file": "", "the log": "-wal"} {
@@ -30,6 +31,17 @@ func TestADatabaseThatIsMovedTakesNoWrites(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				beside := func() error {
+					beside, err := OpenBeside(context.Background(), file.path, notes, "notes")
+					if err != nil {
+						return err
+					}
+					return beside.Close()
+				}
+				err = beside()
+				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), path+" was moved") {
+					t.Errorf("beside it: %v", err)
+				}
 				err = note(db, "meanwhile")
 				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "moved") {
 					t.Errorf("it is written to: %v", err)
@@ -48,6 +60,9 @@ func TestADatabaseThatIsMovedTakesNoWrites(t *testing.T) {
 				}
 				if err := note(db, "after"); err != nil {
 					t.Errorf("it is back: %v", err)
+				}
+				if err := beside(); err != nil {
+					t.Errorf("it is back, and beside it: %v", err)
 				}
 				if n := count(t, db); n != 2 {
 					t.Errorf("it has %d notes, want 2", n)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -17,6 +18,15 @@ const withoutWaiting = syscall.O_NONBLOCK
 func ownedByAnother(info os.FileInfo) bool {
 	of, ok := info.Sys().(*syscall.Stat_t)
 	return ok && of.Uid != 0 && int(of.Uid) != os.Geteuid()
+}
+
+// identity tells a file from all others of its file system that are there at the same time.
+func identity(info os.FileInfo) string {
+	of, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return strconv.FormatUint(of.Ino, 10)
 }
 
 // sameOwner says whether two files are one user's.

@@ -13,7 +13,8 @@ import (
 // OpenBeside opens a database to look at it, also while another process serves from it: it takes no
 // lock, migrates nothing, and must not be used to write. It fails with ErrForeign unless the
 // database has a table (see Holding), with ErrOldSchema or ErrNewerSchema when the schema is not
-// this release's, and with an error that wraps fs.ErrNotExist when there is no file.
+// this release's, with ErrUnavailable when the file is not the one that the other process has open,
+// and with an error that wraps fs.ErrNotExist when there is none.
 func OpenBeside(ctx context.Context, dsn string, migrations fs.FS, table string) (*DB, error) {
 	want, err := newest(both{migrations, engineOf(dsn)})
 	if err != nil {
@@ -30,6 +31,9 @@ func OpenBeside(ctx context.Context, dsn string, migrations fs.FS, table string)
 		return Open(ctx, dsn, migrations)
 	}
 	if dsn, err = resolve(dsn); err != nil {
+		return nil, err
+	}
+	if err := notReplaced(dsn); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(dsn); err != nil {

@@ -180,6 +180,7 @@ func lockBeside(path string) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, filepath.Dir(path)), lock.Close())
 	}
+	_ = lock.Truncate(0) // what the last process had open
 	return lock, nil
 }
 
