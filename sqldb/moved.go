@@ -1,10 +1,12 @@
 package sqldb
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -50,8 +52,8 @@ func notReplaced(path string) error {
 	}
 	defer lock.Close() //nolint:errcheck // it was only read
 	for range lockLooks {
-		if flock(lock) == nil {
-			return nil // nobody has it open
+		if !errors.Is(flock(lock), syscall.EWOULDBLOCK) {
+			return nil // nobody has it open, or no lock can be asked for here, as on some file systems
 		}
 		moved := movedFrom(path, lock)
 		if moved == "" {
