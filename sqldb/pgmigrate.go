@@ -77,12 +77,13 @@ const (
 
 // migrator brings a shared schema to the newest version.
 type migrator struct {
+	engine     *postgres // which looks
 	config     *pgxpool.Config
 	migrations fs.FS
-	holds      string // a table that there must be if there is a schema; empty: any may be
-	before     func(context.Context) error
-	tell       func(string) // the administrator
-	waits      bool         // for a server that cannot be reached: somebody is told
+	holds      string         // a table that there must be if there is a schema; empty: any may be
+	before     func(Tx) error // reads a schema that is older; nil: nobody does
+	tell       func(string)   // the administrator
+	waits      bool           // for a server that cannot be reached: somebody is told
 }
 
 // cannotReach says whether no server was reached, such as one that starts later than we do. What a
@@ -94,12 +95,11 @@ func cannotReach(err error) bool {
 }
 
 // run migrates, unless the schema is the newest one, or a newer one that this release can serve
-// from. What may pass, such as a long query in the way of a change, is waited for. pool is the
-// engine's, which looks.
-func (m *migrator) run(ctx context.Context, pool *pgxpool.Pool) error {
+// from. What may pass, such as a long query in the way of a change, is waited for.
+func (m *migrator) run(ctx context.Context) error {
 	var told time.Time
 	for began := time.Now(); ; {
-		done, err := m.look(ctx, pool)
+		done, err := m.look(ctx)
 		if !done && err == nil {
 			err = m.alone(ctx)
 		}
@@ -138,7 +138,8 @@ func (m *migrator) open(ctx context.Context) (*pgxpool.Pool, error) {
 }
 
 // look says whether there is nothing to do. It waits for no table that a migration holds.
-func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err error) {
+func (m *migrator) look(ctx context.Context) (done bool, err error) {
+	pool := m.engine.pool
 	known, err := newest(m.migrations)
 	if err != nil {
 		return false, err
@@ -162,8 +163,8 @@ func (m *migrator) look(ctx context.Context, pool *pgxpool.Pool) (done bool, err
 			return false, foreign(m.holds)
 		}
 	}
-	if have > 0 && have < known {
-		return false, m.before(ctx)
+	if have > 0 && have < known && m.before != nil {
+		return false, m.engine.view(ctx, m.before)
 	}
 	if have <= known {
 		return have == known, nil
@@ -307,7 +308,7 @@ func (m *migrator) beat(ctx context.Context, c *pgx.Conn, lose context.CancelCau
 
 // up migrates under the lock, unless another node has done so before.
 func (m *migrator) up(ctx context.Context, pool *pgxpool.Pool) error {
-	if done, err := m.look(ctx, pool); done || err != nil {
+	if done, err := m.look(ctx); done || err != nil {
 		return err
 	}
 	oldest, err := oldestServed(m.migrations)

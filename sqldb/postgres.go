@@ -54,15 +54,10 @@ func openPostgres(ctx context.Context, dsn string, migrations fs.FS, o options) 
 		return nil, fmt.Errorf("open PostgreSQL: %w", err)
 	}
 	m := &migrator{
-		config: config, migrations: both{migrations, "postgres"}, holds: o.holds, tell: o.tell, waits: o.told,
-		before: func(ctx context.Context) error {
-			if o.before == nil {
-				return nil
-			}
-			return p.view(ctx, o.before)
-		},
+		engine: p, config: config, migrations: both{migrations, "postgres"}, holds: o.holds, before: o.before,
+		tell: o.tell, waits: o.told,
 	}
-	if err := m.run(ctx, p.pool); err != nil {
+	if err := m.run(ctx); err != nil {
 		p.pool.Close()
 		return nil, err
 	}

@@ -146,13 +146,18 @@ func (cfg Config) Admits(r Reader) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Place != nil {
-		if err := cfg.Place.Admit(o.ID); err != nil {
-			return err
-		}
+	if err := cfg.admit(o); err != nil {
+		return err
 	}
 	_, err = cfg.key().LoadFor(o.OpensWith)
 	return err
+}
+
+func (cfg Config) admit(o Organization) error {
+	if cfg.Place == nil {
+		return nil
+	}
+	return cfg.Place.Admit(o.ID)
 }
 
 // key is where the master key is.
@@ -243,10 +248,8 @@ func (t *Tenant) openOrganization(ctx context.Context, cfg Config) (tokenKey []b
 	if err != nil && !empty {
 		return nil, err
 	}
-	if cfg.Place != nil {
-		if err := cfg.Place.Admit(t.Organization.ID); err != nil {
-			return nil, err
-		}
+	if err := cfg.admit(t.Organization); err != nil {
+		return nil, err
 	}
 	if !empty {
 		t.Sealer, err = key.LoadFor(opens)

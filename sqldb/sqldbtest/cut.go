@@ -15,9 +15,8 @@ import (
 func Cut(t testing.TB, dsn string) (url string, cut func()) {
 	t.Helper()
 	w := &way{open: map[net.Conn]chan struct{}{}}
-	url = between(t, dsn, w.serve)
-	t.Cleanup(w.close)
-	return url, w.cut
+	t.Cleanup(w.close) // after all have gone
+	return between(t, dsn, w.serve), w.cut
 }
 
 // way is what Cut returns the ends of.
@@ -76,14 +75,14 @@ func (w *way) serve(client net.Conn, dial func() (net.Conn, error)) {
 			err = p.serve()
 		}
 	}
+	free := k != nil && errors.Is(err, errGone) && p.settle() == nil
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.open, client)
 	switch {
-	case k == nil:
-	case errors.Is(err, errGone) && p.settle() == nil:
+	case free:
 		w.idle = append(w.idle, k)
-	default:
+	case k != nil:
 		_ = k.raw.Close()
 	}
 }
