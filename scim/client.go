@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -21,7 +22,7 @@ import (
 type Client struct {
 	BaseURL string // the tenant URL; a trailing slash and a query string are allowed
 	Token   string
-	HTTP    *http.Client // http.DefaultClient when nil
+	HTTP    *http.Client // nil: one whose connections such clients share, and nobody else has
 	// Patience ends requests, but for creations, that have no answer while the service answers
 	// others; nil: they wait for as long as HTTP lets them.
 	Patience *Patience
@@ -153,12 +154,24 @@ func unread(status int, what string) *Problem {
 	return &Problem{Status: status, Detail: "the answer is not SCIM " + what, Foreign: true}
 }
 
+// shared are the connections of clients that were given none. Those of http.DefaultTransport may be
+// closed by anybody while a request begins on one, as each test server does when it ends.
+var shared = sync.OnceValue(func() http.RoundTripper {
+	if general, ok := http.DefaultTransport.(*http.Transport); ok {
+		return general.Clone()
+	}
+	return http.DefaultTransport
+})
+
 // client follows no redirect: whoever answers would choose where the token, and what is written,
 // goes.
 func (c *Client) client() *http.Client {
 	client := http.Client{}
-	if c.HTTP != nil {
+	switch {
+	case c.HTTP != nil:
 		client = *c.HTTP
+	default:
+		client.Transport = shared()
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &client

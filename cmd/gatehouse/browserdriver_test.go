@@ -78,6 +78,7 @@ func newChromium(t *testing.T, hosts string, more ...chromedp.ExecAllocatorOptio
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("in-process-gpu", true),
+		chromedp.Flag("no-zygote", true), // which pays where many pages are opened, each in a process of its own
 		// Pages are small and soon left: to optimize their scripts takes longer than to run them.
 		chromedp.Flag("js-flags", "--no-opt --no-maglev"),
 		chromedp.WindowSize(1280, 900),

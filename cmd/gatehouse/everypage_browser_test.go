@@ -34,24 +34,23 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 	d, _ := startDemo(t)
 	hasOneOfEach(t, d)
 	for name, site := range map[string]struct {
-		sign  func() browser
+		sign  func(browser, demoOutput) browser
 		begin []string
 		least int
 	}{
-		"console": {func() browser { return consoleOf(t, d) }, []string{
+		"console": {consoleIn, []string{
 			d.Center.ConsoleURL, d.Center.ConsoleURL + "account", d.Center.ConsoleURL + "nothing",
 			d.Center.ConsoleURL + "login",
 		}, 35},
-		"admincenter": {func() browser { return tenantOf(t, d) }, []string{
+		"admincenter": {tenantIn, []string{
 			d.Tenant.AdminCenterURL, d.Tenant.AdminCenterURL + "account", d.Tenant.AdminCenterURL + "nothing",
 			d.Tenant.AdminCenterURL + "login",
 		}, 25},
-		"portal": {func() browser { return personOf(t, d) }, []string{d.Center.PortalURL}, 5},
+		"portal": {personIn, []string{d.Center.PortalURL}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := site.sign()
-			b.t = t
+			b := site.sign(browser{t, newUndrawnBrowser(t, "")}, d)
 			seen := b.everyPage(name, site.begin)
 			if len(seen) < site.least {
 				t.Errorf("only %d pages were found", len(seen))
@@ -65,10 +64,9 @@ func TestEveryPageIsForEverybody(t *testing.T) {
 	}
 }
 
-// personOf opens the portal of a demo as one of its people.
-func personOf(t *testing.T, d demoOutput) browser {
-	t.Helper()
-	b := browser{t, newBrowser(t, "")}
+// personIn opens the portal of a demo as one of its people.
+func personIn(b browser, d demoOutput) browser {
+	b.t.Helper()
 	b.open(d.Center.PortalURL)
 	b.submit("main form", "button", map[string]string{"loginfmt": pairtest.Amara, "passwd": d.People[0].Password})
 	b.sees("AWS accounts")

@@ -11,7 +11,11 @@ import (
 // consoleOf opens the console of a demo, and signs in.
 func consoleOf(t *testing.T, d demoOutput) browser {
 	t.Helper()
-	b := browser{t, newBrowser(t, "")}
+	return consoleIn(browser{t, newBrowser(t, "")}, d)
+}
+
+func consoleIn(b browser, d demoOutput) browser {
+	b.t.Helper()
 	b.login(d.Center.ConsoleURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.sees("Dashboard")
 	return b
@@ -49,7 +53,11 @@ func TestAGroupGetsANewPermissionSetInSixClicks(t *testing.T) {
 // tenantOf opens the admin center of a demo, and signs in.
 func tenantOf(t *testing.T, d demoOutput) browser {
 	t.Helper()
-	b := browser{t, newBrowser(t, "")}
+	return tenantIn(browser{t, newBrowser(t, "")}, d)
+}
+
+func tenantIn(b browser, d demoOutput) browser {
+	b.t.Helper()
 	b.login(d.Tenant.AdminCenterURL, map[string]string{"username": d.Admin.UserName, "password": d.Admin.Password})
 	b.sees("Connections")
 	return b

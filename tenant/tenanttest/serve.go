@@ -88,7 +88,9 @@ func serve(t testing.TB, secure bool, prepare []Prepare) *Server {
 		scheme = "https://"
 	}
 	tn := New(t, scheme+at.Listener.Addr().String())
-	cfg := server.Config{Jobs: syncjobs.New(tn, slog.New(slog.DiscardHandler), http.DefaultClient)}
+	// Jobs have connections of their own: those of http.DefaultClient end with the servers of others.
+	outwards := &http.Transport{}
+	cfg := server.Config{Jobs: syncjobs.New(tn, slog.New(slog.DiscardHandler), &http.Client{Transport: outwards})}
 	for _, f := range prepare {
 		f(tn, &cfg)
 	}
@@ -104,6 +106,7 @@ func serve(t testing.TB, secure bool, prepare []Prepare) *Server {
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
+		outwards.CloseIdleConnections()
 		at.Close()
 	})
 	return &Server{tn, at, cfg.Jobs, t}
