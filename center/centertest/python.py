@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import platform
 import runpy
 import sys
 import traceback
@@ -19,6 +20,9 @@ import traceback
 program, *modules = sys.argv[1:]
 for module in modules:
     importlib.import_module(module)
+platform.uname().processor  # what system this is, each child would ask thirty other programs
+if "distro" in sys.modules:
+    sys.modules["distro"].info()
 gc.freeze()  # else the first collection in each child copies all of it
 
 for line in sys.stdin:
