@@ -54,8 +54,8 @@ var mayImport = []struct{ pkg, imports string }{
 	{"cmd/*", "*"},
 	{"bench", "*"}, {"bench/cluster", "*"}, {"bench/soak", "*"}, {"examples", "*"}, {"examples/gotest", "*"},
 	{
-		"gatehousetest", "audit authn center center/server center/store demo mail outbound tenant " +
-			"tenant/server tenant/store tenant/syncjobs",
+		"gatehousetest", "audit authn center center/server center/store demo internal/keypool mail outbound " +
+			"tenant tenant/server tenant/store tenant/syncjobs",
 	},
 	{
 		"center/centertest",
@@ -64,15 +64,16 @@ var mayImport = []struct{ pkg, imports string }{
 	},
 	{
 		"tenant/tenanttest",
-		"audit audit/audittest authn graph refusal sqldb/sqldbtest tenant tenant/server tenant/store " +
-			"tenant/syncjobs web/webtest",
+		"audit audit/audittest authn graph internal/keypool refusal sqldb/sqldbtest tenant tenant/server " +
+			"tenant/store tenant/syncjobs web/webtest",
 	},
 	{"web/webtest", ""},
+	{"internal/keypool", ""},
 	{"internal/killtest", "adminapi connect graph scim"},
 	{
 		"internal/awsstandin", "adminapi audit authn awsapi center center/identitystore center/orgserver " +
-			"center/server center/ssoadmin center/store center/sts connect demo internal/graphmodel outbound tenant " +
-			"tenant/server tenant/store tenant/syncjobs web/webtest",
+			"center/server center/ssoadmin center/store center/sts connect demo internal/graphmodel internal/keypool " +
+			"outbound tenant tenant/server tenant/store tenant/syncjobs web/webtest",
 	},
 	{"internal/pairtest", "adminapi center/centertest gatehousetest graph mail scim tenant/tenanttest web/webtest"},
 	{"internal/realsp", "sqldb/sqldbtest web/webtest"},

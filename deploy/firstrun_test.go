@@ -16,8 +16,8 @@ import (
 )
 
 // freshSystem runs a script in this machine's system as it is, with whatever is written going
-// nowhere: packages are really installed, by dpkg and its scripts, and nothing of it stays. Only the
-// index of all manual pages is not made anew each time, which takes longer than all else.
+// nowhere: packages are really installed, by dpkg and its scripts, and nothing of it stays. Only
+// the index of all manual pages is not made anew each time, which takes longer than all else.
 const freshSystem = `
 set -eu
 mount -t tmpfs none "$1" && mkdir "$1/upper" "$1/work" "$1/root"

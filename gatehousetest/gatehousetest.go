@@ -16,7 +16,7 @@
 // Each pair has a store, keys and ports of its own, so tests may run in parallel. A start takes
 // around a second.
 //
-// It may import audit, authn, center, center/server, center/store, demo, mail,
+// It may import audit, authn, center, center/server, center/store, demo, internal/keypool, mail,
 // outbound, tenant, tenant/server, tenant/store and tenant/syncjobs.
 package gatehousetest
 
@@ -42,6 +42,7 @@ import (
 	centerserver "github.com/gatehouse-id/gatehouse/center/server"
 	centerstore "github.com/gatehouse-id/gatehouse/center/store"
 	"github.com/gatehouse-id/gatehouse/demo"
+	"github.com/gatehouse-id/gatehouse/internal/keypool"
 	"github.com/gatehouse-id/gatehouse/mail"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
@@ -250,11 +251,12 @@ func (p *Pair) open(ctx context.Context, s settings, dir string, atCenter, atTen
 	}
 	p.center.Ahead = p.clock.Ahead
 	p.tenant, err = tenant.Open(ctx, tenant.Config{
-		Store:  ts,
-		Sealer: sealer,
-		Log:    s.log.With("half", "tenant"),
-		URL:    "http://" + atTenant.Addr().String(),
-		Clock:  p.clock,
+		Store:     ts,
+		Sealer:    sealer,
+		Log:       s.log.With("half", "tenant"),
+		URL:       "http://" + atTenant.Addr().String(),
+		Clock:     p.clock,
+		NewRSAKey: keypool.Shared.Lend(func(end func()) { p.atEnd(func() error { end(); return nil }) }),
 	})
 	return err
 }

@@ -22,14 +22,18 @@ type SigningKey struct {
 	Certificate *x509.Certificate
 }
 
-// NewSigningKey makes an RSA-2048 key and a certificate as Entra makes them: three years, subject
-// and issuer "CN=Microsoft Azure Federated SSO Certificate" (entra addTokenSigningCertificate
-// reference).
+// NewSigningKey makes an RSA-2048 key, and certifies it.
 func NewSigningKey(now, end time.Time) (SigningKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return SigningKey{}, err
 	}
+	return Certify(key, now, end)
+}
+
+// Certify makes a certificate for a key as Entra makes them: three years, subject and issuer
+// "CN=Microsoft Azure Federated SSO Certificate" (entra addTokenSigningCertificate reference).
+func Certify(key *rsa.PrivateKey, now, end time.Time) (SigningKey, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return SigningKey{}, err

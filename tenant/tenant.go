@@ -30,13 +30,14 @@ import (
 
 // Tenant is one tenant.
 type Tenant struct {
-	Store  Store
-	Sealer *authn.Sealer
-	Log    *slog.Logger
-	URL    string // where browsers and clients reach it, without a trailing slash
-	Now    func() time.Time
-	Clock  *Clock // what Now reads where it can be moved; else nil
-	NewID  func() string
+	Store     Store
+	Sealer    *authn.Sealer
+	Log       *slog.Logger
+	URL       string // where browsers and clients reach it, without a trailing slash
+	Now       func() time.Time
+	Clock     *Clock // what Now reads where it can be moved; else nil
+	NewID     func() string
+	NewRSAKey func() (*rsa.PrivateKey, error) // makes what signs tokens and assertions
 
 	// Organization is read or made by Open and never changes afterwards.
 	Organization Organization
@@ -126,6 +127,8 @@ type Config struct {
 	Copy        bool             // a new tenant is a copy of another, to rehearse on
 	Now         func() time.Time // time.Now when nil
 	Clock       *Clock           // instead of Now, where the clock can be moved
+
+	NewRSAKey func() (*rsa.PrivateKey, error) // makes an RSA-2048 key; nil: a random one
 }
 
 // DataPlace remembers whose data is where a tenant keeps it, and refuses others: Admit is asked
@@ -180,14 +183,15 @@ const tokenKeyPurpose = "token-key"
 // store's secrets were sealed with.
 func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 	t := &Tenant{
-		Store:  cfg.Store,
-		Sealer: cfg.Sealer,
-		Log:    cfg.Log,
-		URL:    cfg.URL,
-		Now:    cfg.Now,
-		NewID:  uuid.NewString,
-		Places: authn.Shared,
-		Keep:   audit.DefaultRetention,
+		Store:     cfg.Store,
+		Sealer:    cfg.Sealer,
+		Log:       cfg.Log,
+		URL:       cfg.URL,
+		Now:       cfg.Now,
+		NewID:     uuid.NewString,
+		NewRSAKey: cfg.NewRSAKey,
+		Places:    authn.Shared,
+		Keep:      audit.DefaultRetention,
 
 		noticeWork: make(chan struct{}, 1),
 	}
@@ -196,6 +200,9 @@ func Open(ctx context.Context, cfg Config) (*Tenant, error) {
 		t.Clock, t.Now = cfg.Clock, cfg.Clock.Now
 	case t.Now == nil:
 		t.Now = time.Now
+	}
+	if t.NewRSAKey == nil {
+		t.NewRSAKey = randomKey
 	}
 	if t.Log == nil {
 		t.Log = slog.New(slog.DiscardHandler)
@@ -275,8 +282,11 @@ func (t *Tenant) openOrganization(ctx context.Context, cfg Config) (tokenKey []b
 	return tokenKey, key.Other(opens(t.Sealer))
 }
 
+// randomKey makes a key of the kind that Entra ID signs with.
+func randomKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
 func (t *Tenant) newOrganization(cfg Config) (Organization, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := t.NewRSAKey()
 	if err != nil {
 		return Organization{}, err
 	}

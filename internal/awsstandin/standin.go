@@ -7,7 +7,7 @@
 //
 // It may import adminapi, audit, authn, awsapi, center, center/identitystore, center/orgserver,
 // center/server, center/ssoadmin, center/store, center/sts, connect, demo, internal/graphmodel,
-// outbound, tenant, tenant/server, tenant/store, tenant/syncjobs and web/webtest.
+// internal/keypool, outbound, tenant, tenant/server, tenant/store, tenant/syncjobs and web/webtest.
 package awsstandin
 
 import (
@@ -38,6 +38,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/connect"
 	"github.com/gatehouse-id/gatehouse/demo"
 	"github.com/gatehouse-id/gatehouse/internal/graphmodel"
+	"github.com/gatehouse-id/gatehouse/internal/keypool"
 	"github.com/gatehouse-id/gatehouse/outbound"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	tenantserver "github.com/gatehouse-id/gatehouse/tenant/server"
@@ -289,7 +290,9 @@ func (a *AWS) open(dir, tenantURL string) {
 		Store: cs, Sealer: sealer, URL: "https://" + signInHost, Region: Region,
 	})
 	a.must(err)
-	a.tenant, err = tenant.Open(ctx, tenant.Config{Store: ts, Sealer: sealer, URL: tenantURL})
+	a.tenant, err = tenant.Open(ctx, tenant.Config{
+		Store: ts, Sealer: sealer, URL: tenantURL, NewRSAKey: keypool.Shared.Lend(a.t.Cleanup),
+	})
 	a.must(err)
 }
 

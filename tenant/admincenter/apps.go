@@ -2,7 +2,6 @@ package admincenter
 
 import (
 	"cmp"
-	"crypto/rsa"
 	"io"
 	"path"
 	"slices"
@@ -136,16 +135,26 @@ func samlPage(p page) error {
 	return p.Render("saml", "Single sign-on", "/admin/apps", p.of(a, "saml", d))
 }
 
+// newSigningKey makes what can sign for an application for three years.
+func (p page) newSigningKey() (tenant.SigningKey, error) {
+	t := p.h.Tenant
+	key, err := t.NewRSAKey()
+	if err != nil {
+		return tenant.SigningKey{}, err
+	}
+	now := t.Now()
+	signs, err := saml.Certify(key, now, now.AddDate(3, 0, 0))
+	return t.NewSigningKey(key, signs.Certificate, "CN="+p.PathValue("id")), err
+}
+
 // editSAML changes an application and puts it into SAML mode with a certificate, which the portal
 // makes by itself.
 func (p page) editSAML(notice string, edit func(*tenant.Application)) error {
 	t := p.h.Tenant
-	now := t.Now()
-	key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
+	stored, err := p.newSigningKey()
 	if err != nil {
 		return err
 	}
-	stored := t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
 	_, err = t.UpdateApplication(p.Context(), p.by, p.applicationID(), func(a *tenant.Application) error {
 		a.SSOMode = "saml"
 		if a.ActiveThumbprint == "" {

@@ -1,13 +1,11 @@
 package admincenter
 
 import (
-	"crypto/rsa"
 	"encoding/pem"
 	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/refusal"
-	"github.com/gatehouse-id/gatehouse/saml"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
@@ -96,12 +94,10 @@ func saveCertificate(p page) error {
 	var made tenant.SigningKey
 	switch p.PostFormValue("do") {
 	case "new":
-		now := t.Now()
-		key, err := saml.NewSigningKey(now, now.AddDate(3, 0, 0))
-		if err != nil {
+		var err error
+		if made, err = p.newSigningKey(); err != nil {
 			return err
 		}
-		made = t.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, "CN="+p.PathValue("id"))
 		notice = "A new certificate is created. Give it to the service provider before you make it active."
 	case "activate":
 		notice = "The certificate is active."

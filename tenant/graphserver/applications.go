@@ -2,7 +2,6 @@ package graphserver
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -384,11 +383,15 @@ func (h *Handler) addTokenSigningCertificate(ctx context.Context, r request) (in
 	if end.Before(now) || end.After(now.AddDate(3, 0, 1)) {
 		return 0, nil, badRequest("The endDateTime must be within three years.")
 	}
-	key, err := saml.NewSigningKey(now, end)
+	key, err := h.Tenant.NewRSAKey()
 	if err != nil {
 		return 0, nil, err
 	}
-	stored := h.Tenant.NewSigningKey(key.Key.(*rsa.PrivateKey), key.Certificate, in.DisplayName)
+	signs, err := saml.Certify(key, now, end)
+	if err != nil {
+		return 0, nil, err
+	}
+	stored := h.Tenant.NewSigningKey(key, signs.Certificate, in.DisplayName)
 	err = h.changeApplication(ctx, r, func(a *tenant.Application) error {
 		a.Keys = append(a.Keys, stored)
 		return nil

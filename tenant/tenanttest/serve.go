@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/audit"
 	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/graph"
+	"github.com/gatehouse-id/gatehouse/internal/keypool"
 	"github.com/gatehouse-id/gatehouse/sqldb/sqldbtest"
 	"github.com/gatehouse-id/gatehouse/tenant"
 	"github.com/gatehouse-id/gatehouse/tenant/server"
@@ -59,6 +60,22 @@ func New(t testing.TB, address string) *tenant.Tenant {
 	return tn
 }
 
+// On returns a tenant on a store.
+func On(t testing.TB, s tenant.Store) *tenant.Tenant {
+	t.Helper()
+	sealer, err := authn.NewSealer(make([]byte, authn.MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn, err := tenant.Open(context.Background(), tenant.Config{
+		Store: s, Sealer: sealer, URL: "http://127.0.0.1", NewRSAKey: keypool.Shared.Lend(t.Cleanup),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tn
+}
+
 // Prepare changes a tenant, or how its doors are set, before it is served.
 type Prepare func(*tenant.Tenant, *server.Config)
 
@@ -88,7 +105,7 @@ func serve(t testing.TB, secure bool, prepare []Prepare) *Server {
 		scheme = "https://"
 	}
 	tn := New(t, scheme+at.Listener.Addr().String())
-	// Jobs have connections of their own: those of http.DefaultClient end with the servers of others.
+	// Jobs have connections of their own: those of http.DefaultClient end with others' servers.
 	outwards := &http.Transport{}
 	cfg := server.Config{Jobs: syncjobs.New(tn, slog.New(slog.DiscardHandler), &http.Client{Transport: outwards})}
 	for _, f := range prepare {

@@ -1,8 +1,8 @@
 // Package tenanttest makes real tenants for tests: New makes one, Serve serves all its doors over
 // HTTP. It also holds the contract suite that every tenant.Store must pass.
 //
-// It may import audit, audit/audittest, authn, graph, refusal, sqldb/sqldbtest, tenant,
-// tenant/server, tenant/store, tenant/syncjobs and web/webtest.
+// It may import audit, audit/audittest, authn, graph, internal/keypool, refusal, sqldb/sqldbtest,
+// tenant, tenant/server, tenant/store, tenant/syncjobs and web/webtest.
 package tenanttest
 
 import (
@@ -15,27 +15,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/audit"
-	"github.com/gatehouse-id/gatehouse/authn"
 	"github.com/gatehouse-id/gatehouse/refusal"
 	"github.com/gatehouse-id/gatehouse/tenant"
 )
 
 // Actor is who the tests act as.
 var Actor = audit.Actor{Kind: audit.Application, Name: "test"}
-
-// On returns a tenant on a store.
-func On(t testing.TB, s tenant.Store) *tenant.Tenant {
-	t.Helper()
-	sealer, err := authn.NewSealer(make([]byte, authn.MasterKeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tn, err := tenant.Open(context.Background(), tenant.Config{Store: s, Sealer: sealer, URL: "http://127.0.0.1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tn
-}
 
 // Store is the contract of tenant.Store. open returns an empty store.
 func Store(t *testing.T, open func(t *testing.T) tenant.Store) {
