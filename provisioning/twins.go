@@ -42,7 +42,7 @@ func (c *cycle) dropDeleted(ctx context.Context, o candidate, link *Link, id str
 }
 
 // unlessOff is why an object at the target could not be deleted or disabled; nil when it has no
-// access there. That it is not found may be said by a proxy in between, which has passed nothing on.
+// access there. A proxy in between may say that it is not found, and has passed nothing on.
 func (c *cycle) unlessOff(ctx context.Context, at Ref, failed error) error {
 	switch {
 	case !isNotFound(failed):
@@ -86,8 +86,8 @@ func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
 			if keys[attribute] == "" {
 				continue
 			}
-			found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
-			if c.unsearched(ctx, o.Kind, attribute, err) {
+			found, err := c.search(ctx, o.Kind, attribute, keys[attribute])
+			if isUnsearched(err) {
 				continue
 			}
 			if err != nil {
