@@ -110,6 +110,9 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(adding(user("eve")))
 			s.goes("POST /Users", "half a minute late")
 			s.change(named(eve, "eva"))
+			_, _ = s.cycle()
+			time.Sleep(42 * time.Second)
+			s.o.named(provisioning.User, "eve@example.com").Resource["userName"] = "other@example.com"
 			s.once["DELETE /Users"] = "404 of a proxy"
 			s.rest(false)
 			s.change(removing(eve))

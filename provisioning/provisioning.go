@@ -204,7 +204,7 @@ type Engine struct {
 	MaxDeletions int
 	// AllowDeletions lets any number through this time.
 	AllowDeletions bool
-	// HeldBack says that those who are held back have been told of already.
+	// HeldBack says that those who are held back have been told of already: only newcomers are.
 	HeldBack bool
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
