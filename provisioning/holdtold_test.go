@@ -87,8 +87,8 @@ func TestWhoJoinsThoseWhoAreHeldBackIsToldOnce(t *testing.T) {
 }
 
 // TestNobodyGetsTheNameOfAnOrphanWhoIsHeldBack: Ada and Bob were made at the target, and nobody
-// remembers it. They have left, are too many to be taken over and disabled, and so have no link. Zoe
-// comes and has the name of one: she does not get the account.
+// remembers it. They have left, are too many to be taken over and disabled, and so have no link.
+// Zoe comes and has the name of one: she does not get the account.
 func TestNobodyGetsTheNameOfAnOrphanWhoIsHeldBack(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, 1, "ada", "bob", "eve")

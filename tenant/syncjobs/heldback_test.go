@@ -138,8 +138,9 @@ func TestWhoComesDoesNotWaitForAQuarantine(t *testing.T) {
 	})
 }
 
-// TestWhoJoinsThoseWhoAreHeldBackIsInTheLogOnce: Ada and Bob are held back, and the log says so. Eva
-// leaves too, and then somebody else changes: the log says it of her as well, and of nobody twice.
+// TestWhoJoinsThoseWhoAreHeldBackIsInTheLogOnce: Ada and Bob are held back, and the log says so.
+// Eva leaves too, and then somebody else changes: the log says it of her as well, and of nobody
+// twice.
 func TestWhoJoinsThoseWhoAreHeldBackIsInTheLogOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, center.ProfileStandard)
