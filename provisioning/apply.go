@@ -115,6 +115,7 @@ func (c *cycle) provision(ctx context.Context, p planned, batch string) error {
 	}
 	c.judge(&link, err)
 	link.Wants = o.wants(err)
+	link.Staged = false
 	link.Counted = err != nil && (link.Counted || done.action == Disable || done.action == Delete)
 	if o.leaves() && c.hurry(&link, err) {
 		c.tryMeanwhile(link)

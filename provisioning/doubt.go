@@ -278,8 +278,8 @@ func (c *cycle) findOwn(
 		if keys[attribute] == "" {
 			continue
 		}
-		found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
-		if c.unsearched(ctx, o.Kind, attribute, err) {
+		found, err := c.search(ctx, o.Kind, attribute, keys[attribute])
+		if isUnsearched(err) {
 			refused = err
 			continue
 		}

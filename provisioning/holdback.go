@@ -34,9 +34,10 @@ func (c *cycle) holdBack(ctx context.Context, held []candidate, would map[Ref]Li
 			}
 		}
 		out.there[Ref{o.Kind, link.TargetID}] = true
-		if c.HeldBack {
+		if c.HeldBack && (link.Staged || unlinked) { // nothing is remembered of those
 			continue
 		}
+		link.Staged = true
 		e := c.entry(
 			o, link.TargetID,
 			step{action: StagedDelete, reason: "held back: the cycle would disable or delete too many objects"}, nil,

@@ -18,12 +18,12 @@ func (c *cycle) lookAtLatecomers(ctx context.Context) error {
 	if len(late) == 0 {
 		return nil
 	}
-	nobodys, err := c.ask(ctx, Group, groupsOf, c.NewID())
+	nobodys, err := c.search(ctx, Group, groupsOf, c.NewID())
 	switch {
-	case err != nil && !isRefusal(err) && !errors.Is(err, ErrNoPages):
-		return err
-	case len(nobodys) > 0: // it ignores the question
+	case len(nobodys) > 0, isUnsearched(err): // it ignores the question, or does not say
 		return nil
+	case err != nil && !errors.Is(err, ErrNoPages):
+		return err
 	}
 	for _, ref := range late {
 		id, err := c.target(ctx, ref)
@@ -33,11 +33,11 @@ func (c *cycle) lookAtLatecomers(ctx context.Context) error {
 		if id == "" {
 			continue
 		}
-		groups, err := c.ask(ctx, Group, groupsOf, id)
-		if errors.Is(err, ErrNoPages) {
+		groups, err := c.search(ctx, Group, groupsOf, id)
+		if errors.Is(err, ErrNoPages) || isRefusal(err) {
 			err = c.tellGroupsUnread(ctx, ref, id, err)
 		}
-		if err != nil && !isRefusal(err) {
+		if err != nil {
 			return err
 		}
 		for _, g := range groups {

@@ -231,7 +231,7 @@ func (c *cycle) beside() *cycle {
 	x.Engine, x.main = &own, c
 	x.result.Cycle = c.result.Cycle
 	x.pace, x.batches = c.pace, c.batches
-	x.door = c.door
+	x.door, x.searches = c.door, c.searches
 	x.excess = c.inherited()
 	return x
 }

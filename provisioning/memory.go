@@ -27,6 +27,7 @@ type Link struct {
 	Batch    string            // the last batch of which this link has the outcome
 	Left     time.Time         // when a user left a target that cannot be told so; zero: did not, or is back
 	Counted  bool              // it was let through to be disabled or deleted, and is not yet
+	Staged   bool              // it was told of that it is held back, since too many are to go
 }
 
 // LeftAhead says whether a user has left by a clock that was ahead: nobody knows when that was.

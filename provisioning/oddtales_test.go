@@ -106,6 +106,17 @@ func TestServicesDiffer(t *testing.T) {
 			s.rest(false)
 			s.change(removing(eve))
 		}},
+		"the same, and a proxy does not know the second one": {oddities{}, func(s *storm) {
+			s.change(adding(user("eve")))
+			s.goes("POST /Users", "half a minute late")
+			s.change(named(eve, "eva"))
+			_, _ = s.cycle()
+			time.Sleep(42 * time.Second)
+			s.o.named(provisioning.User, "eve@example.com").Resource["userName"] = "other@example.com"
+			s.once["DELETE /Users"] = "404 of a proxy"
+			s.rest(false)
+			s.change(removing(eve))
+		}},
 		"a group is there twice, and its members are in doubt too": {oddities{}, func(s *storm) {
 			s.change(adding(group("Ops", "ada")))
 			s.once["PATCH /Groups"] = "answer lost"

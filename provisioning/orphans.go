@@ -168,8 +168,8 @@ func (c *cycle) isStillThere(ctx context.Context, o candidate, before Link) erro
 	if before.TargetID != "" || !strings.HasPrefix(before.Failure, unknownThere) || o.isBack() {
 		return nil
 	}
-	found, err := c.ask(ctx, o.Kind, externalID, o.ID)
-	if c.unsearched(ctx, o.Kind, externalID, err) {
+	found, err := c.search(ctx, o.Kind, externalID, o.ID)
+	if isUnsearched(err) {
 		var all *roster
 		all, err = c.readRoster(ctx, o.Kind, wantedValues{externalID: {fold(o.ID): true}}, math.MaxInt)
 		found = all.matching(externalID, o.ID)

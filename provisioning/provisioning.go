@@ -204,7 +204,7 @@ type Engine struct {
 	MaxDeletions int
 	// AllowDeletions lets any number through this time.
 	AllowDeletions bool
-	// HeldBack says that those who are held back have been told of already.
+	// HeldBack says that those who are held back have been told of already: only newcomers are.
 	HeldBack bool
 	// SkipOutOfScope leaves objects alone that are no longer assigned, instead of disabling users
 	// and deleting groups.
@@ -350,12 +350,13 @@ type cycle struct {
 
 	finders map[Ref]Ref // who is linked, by kind and id at the target, to what had no link; guarded by mu
 
-	yielded  map[Ref]bool               // objects that were to give a name up
-	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
-	escrowed []Failing                  // objects that failed, and whose time comes later
-	released map[string]bool            // names that somebody has given up; guarded by mu
-	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
-	listing  baton                      // guards values
+	yielded  map[Ref]bool    // objects that were to give a name up
+	renamed  []*knot         // those that have, and are to get another one; guarded by mu
+	escrowed []Failing       // objects that failed, and whose time comes later
+	released map[string]bool // names that somebody has given up; guarded by mu
+	reserved map[string]Ref  // values that objects are to be made with; guarded by mu
+	listing  baton           // guards values
+	searches *searches
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
 
 	compared  map[Kind]bool // what is at the target was listed, where it lists
@@ -416,6 +417,7 @@ func (e *Engine) cycle(thorough bool) *cycle {
 
 		released: map[string]bool{},
 		compared: map[Kind]bool{},
+		searches: &searches{mu: newBaton(), none: map[string]bool{}},
 	}
 }
 

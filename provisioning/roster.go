@@ -50,7 +50,10 @@ func (c *cycle) readRoster(ctx context.Context, kind Kind, wanted wantedValues, 
 	page := Page{}
 	for pages, from := 1, ""; ; pages++ {
 		var err error
-		page, err = c.page(ctx, kind, from, page.Unsure)
+		unsure := page.Unsure
+		if page, err = c.page(ctx, kind, from, unsure); c.Reread && refusesToSay(err) {
+			page, err = c.pageAgain(ctx, kind, from, unsure)
+		}
 		p := new(scim.Problem)
 		switch {
 		case errors.As(err, &p) && stops(err) == nil && (!c.Reread || !MayPass(err)):
@@ -91,6 +94,19 @@ func (c *cycle) page(ctx context.Context, kind Kind, from string, unsure bool) (
 		return Page{}, nil
 	}
 	return page, err
+}
+
+// pageAgain is page where it was refused, and everything is to be compared: as with a search, one
+// refusal does not say that the target does not list.
+func (c *cycle) pageAgain(ctx context.Context, kind Kind, from string, unsure bool) (Page, error) {
+	err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) })
+	if refusesToSay(err) {
+		return Page{}, &contradiction{"a list of its " + string(kind) + "s", "nor anybody by name: " + err.Error()}
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	return c.page(ctx, kind, from, unsure)
 }
 
 // isNoPage says whether a target answers so to a number that is beyond the end of what it has.
@@ -199,20 +215,6 @@ func (c *cycle) notLost(kind Kind, listed []scim.Resource) (found []scim.Resourc
 		}
 	}
 	return found
-}
-
-// unsearched says whether the target does not search by an attribute, after a question was answered
-// by an error. Who is forbidden to ask may be so for a moment, or for that value: then the target
-// answers for another one.
-func (c *cycle) unsearched(ctx context.Context, kind Kind, attribute string, err error) bool {
-	p := new(scim.Problem)
-	if !isRefusal(err) || misdirected(err) {
-		return false
-	}
-	if errors.As(err, &p) && p.Status == http.StatusForbidden {
-		_, err = c.ask(ctx, kind, attribute, c.NewID())
-	}
-	return isRefusal(err) && !misdirected(err)
 }
 
 // matching are the objects of a roster that match; a roster that is nil has none.

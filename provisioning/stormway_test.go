@@ -159,11 +159,7 @@ func (s *storm) fault(r *http.Request) string {
 	case s.picky[r.Method+r.URL.Path] > 0:
 		n := s.picky[r.Method+r.URL.Path] - 1
 		s.picky[r.Method+r.URL.Path] = n
-		refused := "400"
-		if r.Method == http.MethodGet { // that would say that it does not search so
-			refused = "500"
-		}
-		return []string{"429", "429", "429 for less than a minute", "503 for less than a minute", "500", refused}[n%6]
+		return []string{"429", "429", "429 for less than a minute", "503 for less than a minute", "500", "400"}[n%6]
 	}
 	if s.r.IntN(100) >= s.hot {
 		return ""
@@ -172,6 +168,9 @@ func (s *storm) fault(r *http.Request) string {
 		"unreached", "answer lost", "answer lost", "late", "500 done", "500", "503", "429", "429 long", "proxy",
 		"429 for less than a minute",
 		"picky", "hangs", "403",
+	}
+	if r.URL.Query().Has("filter") {
+		faults = append(faults, "400", "400", "400")
 	}
 	what := faults[s.r.IntN(len(faults))]
 	if what == "picky" {

@@ -32,8 +32,8 @@ func (c *cycle) survey(ctx context.Context, lists ...[]candidate) (s survey, err
 			switch {
 			case ends && !link.Counted:
 				uncounted = append(uncounted, o)
-			case !ends && link.Counted: // if it is to go once more, it counts once more
-				link.Counted = false
+			case !ends && (link.Counted || link.Staged): // if it is to go once more, it counts once more
+				link.Counted, link.Staged = false, false
 				if err := c.keep(ctx, link); err != nil {
 					return s, err
 				}
@@ -85,7 +85,7 @@ func (c *cycle) letThrough(ctx context.Context, objects []candidate) error {
 		if err != nil {
 			return err
 		}
-		link.Counted = true
+		link.Counted, link.Staged = true, false
 		return c.keep(ctx, link)
 	})
 }

@@ -30,25 +30,47 @@ func (c *cycle) dropDeleted(ctx context.Context, o candidate, link *Link, id str
 	if !errors.Is(err, ErrUnknown) { // somebody has taken it over since
 		return err
 	}
-	var there scim.Resource
-	err = c.retry(ctx, func() (err error) {
-		there, err = c.Target.Get(ctx, o.Kind, id)
-		return err
-	})
-	switch {
-	case misdirected(err): // it is the target's word if the target is there
-		return c.test(ctx)
-	case isNotFound(err):
-		return nil
-	case err != nil || isOff(there):
+	if off, err := c.isOffThere(ctx, Ref{o.Kind, id}); off || err != nil {
 		return err
 	}
 	done := step{action: Delete, reason: "a request that was carried out late has brought it back"}
 	err = c.send(ctx, link, Intent{}, func() error { return c.Target.Delete(ctx, o.Kind, id) })
-	if err != nil && !isNotFound(err) {
+	if err = c.unlessOff(ctx, Ref{o.Kind, id}, err); err != nil {
 		return err
 	}
 	return c.say(ctx, c.entry(o, id, done, nil, 0))
+}
+
+// unlessOff is why an object at the target could not be deleted or disabled; nil when it has no
+// access there. A proxy in between may say that it is not found, and has passed nothing on.
+func (c *cycle) unlessOff(ctx context.Context, at Ref, failed error) error {
+	switch {
+	case !isNotFound(failed):
+		return failed
+	case !misdirected(failed):
+		return nil
+	}
+	if off, err := c.isOffThere(ctx, at); off || err != nil {
+		return err
+	}
+	return failed
+}
+
+// isOffThere says whether an object has no access at the target, or is not there.
+func (c *cycle) isOffThere(ctx context.Context, at Ref) (bool, error) {
+	var there scim.Resource
+	err := c.retry(ctx, func() (err error) {
+		there, err = c.Target.Get(ctx, at.Kind, at.ID)
+		return err
+	})
+	switch {
+	case misdirected(err): // it is the target's word if the target is there
+		err = c.test(ctx)
+		return err == nil, err
+	case isNotFound(err):
+		return true, nil
+	}
+	return err == nil && isOff(there), err
 }
 
 // isOff says whether somebody is disabled at the target.
@@ -64,8 +86,8 @@ func (c *cycle) dropTwins(ctx context.Context, o candidate, link *Link) error {
 			if keys[attribute] == "" {
 				continue
 			}
-			found, err := c.ask(ctx, o.Kind, attribute, keys[attribute])
-			if c.unsearched(ctx, o.Kind, attribute, err) {
+			found, err := c.search(ctx, o.Kind, attribute, keys[attribute])
+			if isUnsearched(err) {
 				continue
 			}
 			if err != nil {
@@ -104,7 +126,7 @@ func (c *cycle) dropTwin(ctx context.Context, o candidate, link *Link, there sci
 		done.changes = []Change{{activePath, valueAt(there, activePath), o.disabled}}
 		end = func() error { return c.Target.Update(ctx, o.Kind, id, done.changes, c.mapped(o, there)) }
 	}
-	if err := c.send(ctx, link, Intent{}, end); err != nil && !isNotFound(err) {
+	if err := c.unlessOff(ctx, Ref{o.Kind, id}, c.send(ctx, link, Intent{}, end)); err != nil {
 		return err
 	}
 	if done.action == Delete {

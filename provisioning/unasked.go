@@ -144,12 +144,12 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		return err
 	}
 	refs = slices.DeleteFunc(refs, func(ref Ref) bool { return ref.Kind != User })
-	nobodys, err := c.ask(ctx, Group, groupsOf, c.NewID())
+	nobodys, err := c.search(ctx, Group, groupsOf, c.NewID())
 	switch {
-	case len(nobodys) > 0: // it ignores the question, and would put everybody into each group
+	case len(nobodys) > 0, isUnsearched(err): // it ignores the question, and would put everybody into each group
 		r.refused = true
 		return nil
-	case err != nil && !isRefusal(err) && !errors.Is(err, ErrNoPages):
+	case err != nil && !errors.Is(err, ErrNoPages):
 		return err
 	}
 	var mu sync.Mutex
@@ -158,10 +158,7 @@ func (c *cycle) callRolls(ctx context.Context) error {
 		if err != nil || id == "" {
 			return err
 		}
-		groups, err := c.ask(ctx, Group, groupsOf, id)
-		if isNotFound(err) && !misdirected(err) { // somebody who is not there is in no group
-			err = nil
-		}
+		groups, err := c.search(ctx, Group, groupsOf, id)
 		if stops(err) != nil || isRefusal(err) {
 			return err
 		}

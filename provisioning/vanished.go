@@ -59,11 +59,11 @@ func (c *cycle) isGone(ctx context.Context, link Link, answer error) error {
 	}
 	for _, keys := range all {
 		for _, path := range slices.Sorted(maps.Keys(keys)) {
-			found, err := c.ask(ctx, link.Kind, path, keys[path])
+			found, err := c.search(ctx, link.Kind, path, keys[path])
 			switch {
 			case misdirected(err):
 				return &contradiction{link.TargetID, "and somebody else seems to answer for it: " + err.Error()}
-			case c.unsearched(ctx, link.Kind, path, err):
+			case isUnsearched(err):
 				continue
 			case err != nil:
 				return err

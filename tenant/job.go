@@ -191,6 +191,8 @@ type Link struct {
 	Wants    []string  `json:",omitempty"` // what it is to have that only one may, where it failed for good
 	Left     time.Time `json:",omitzero"`  // when a user left a target that cannot be told so
 	Counted  bool      `json:",omitempty"` // it was let through to be disabled or deleted, and is not yet
+	// the log says that it is held back; an older node forgets that, and then it is said once more
+	Staged bool `json:",omitempty"`
 	// for how long it is left alone, since the target takes no more requests
 	Asked time.Duration `json:",omitempty"`
 }

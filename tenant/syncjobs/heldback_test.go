@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -135,4 +136,41 @@ func TestWhoComesDoesNotWaitForAQuarantine(t *testing.T) {
 		}
 		return stage == 2 && slices.Contains(has(t, h.center), "eva*")
 	})
+}
+
+// TestWhoJoinsThoseWhoAreHeldBackIsInTheLogOnce: Ada and Bob are held back, and the log says so.
+// Eva leaves too, and then somebody else changes: the log says it of her as well, and of nobody
+// twice.
+func TestWhoJoinsThoseWhoAreHeldBackIsInTheLogOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, center.ProfileStandard)
+	for _, name := range []string{"kim", "zoe"} {
+		h.hire(name)
+		h.join("Ops", name)
+	}
+	j := h.job(h.application("Eng", "Ops"))
+	one := 1
+	most := tenant.JobSettings{DeleteThreshold: &one}
+	h.must(h.tenant.ConfigureJob(t.Context(), tenanttest.Actor, j.ID, most))
+	j = h.run(j)
+	for n, change := range []func(){
+		func() { h.enable("ada", false); h.enable("bob", false) },
+		func() { h.enable("eva", false) },
+		func() { h.enable("kim", false); h.enable("kim", true); h.join("Eng", "zoe") },
+	} {
+		change()
+		_ = h.runner.RunJob(t.Context(), j) // it holds them back, which is a failure
+		var staged []string
+		entries, err := h.tenant.ProvisioningLog(t.Context(), tenant.LogQuery{JobID: j.ID, Action: "stagedDelete"})
+		h.must(err)
+		for _, e := range entries {
+			name, _, _ := strings.Cut(e.Name, "@")
+			staged = append(staged, name)
+		}
+		slices.Sort(staged)
+		if want := []string{"ada", "bob", "eva"}[:min(n+2, 3)]; !slices.Equal(staged, want) {
+			t.Errorf("after change %d the log says it of %v, not of %v", n, staged, want)
+		}
+	}
+	h.want("ada*", "bob*", "eva*", "kim*", "zoe*", "Eng=ada+eva+zoe", "Ops=bob+kim+zoe")
 }

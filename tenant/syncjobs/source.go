@@ -223,6 +223,7 @@ func remembered(l tenant.Link) provisioning.Link {
 		Wants:    l.Wants,
 		Left:     l.Left,
 		Counted:  l.Counted,
+		Staged:   l.Staged,
 	}
 }
 
@@ -252,6 +253,7 @@ func (m memory) Keep(ctx context.Context, l provisioning.Link, entries ...provis
 				Batch:    l.Batch,
 				Left:     l.Left,
 				Counted:  l.Counted,
+				Staged:   l.Staged,
 			}),
 		)
 	})
