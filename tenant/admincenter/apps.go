@@ -144,18 +144,20 @@ func (p page) newSigningKey() (tenant.SigningKey, error) {
 	}
 	now := t.Now()
 	signs, err := saml.Certify(key, now, now.AddDate(3, 0, 0))
-	return t.NewSigningKey(key, signs.Certificate, "CN="+p.PathValue("id")), err
+	if err != nil {
+		return tenant.SigningKey{}, err
+	}
+	return t.NewSigningKey(key, signs.Certificate, "CN="+p.PathValue("id")), nil
 }
 
 // editSAML changes an application and puts it into SAML mode with a certificate, which the portal
 // makes by itself.
 func (p page) editSAML(notice string, edit func(*tenant.Application)) error {
-	t := p.h.Tenant
 	stored, err := p.newSigningKey()
 	if err != nil {
 		return err
 	}
-	_, err = t.UpdateApplication(p.Context(), p.by, p.applicationID(), func(a *tenant.Application) error {
+	_, err = p.h.Tenant.UpdateApplication(p.Context(), p.by, p.applicationID(), func(a *tenant.Application) error {
 		a.SSOMode = "saml"
 		if a.ActiveThumbprint == "" {
 			a.Keys, a.ActiveThumbprint = append(a.Keys, stored), stored.Thumbprint
