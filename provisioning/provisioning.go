@@ -350,13 +350,13 @@ type cycle struct {
 
 	finders map[Ref]Ref // who is linked, by kind and id at the target, to what had no link; guarded by mu
 
-	yielded  map[Ref]bool    // objects that were to give a name up
-	renamed  []*knot         // those that have, and are to get another one; guarded by mu
-	escrowed []Failing       // objects that failed, and whose time comes later
-	released map[string]bool // names that somebody has given up; guarded by mu
-	reserved map[string]Ref  // values that objects are to be made with; guarded by mu
-	listing  baton           // guards values
-	searches *searches
+	yielded  map[Ref]bool               // objects that were to give a name up
+	renamed  []*knot                    // those that have, and are to get another one; guarded by mu
+	escrowed []Failing                  // objects that failed, and whose time comes later
+	released map[string]bool            // names that somebody has given up; guarded by mu
+	reserved map[string]Ref             // values that objects are to be made with; guarded by mu
+	listing  baton                      // guards values
+	searches *searches                  // shared with cycles beside it
 	values   map[string]map[string]bool // that somebody has at the target, where it does not search by them
 
 	compared  map[Kind]bool // what is at the target was listed, where it lists
