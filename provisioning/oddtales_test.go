@@ -112,7 +112,9 @@ func TestServicesDiffer(t *testing.T) {
 			s.change(named(eve, "eva"))
 			_, _ = s.cycle()
 			time.Sleep(42 * time.Second)
+			s.o.mu.Lock() // the late creation was another goroutine's
 			s.o.named(provisioning.User, "eve@example.com").Resource["userName"] = "other@example.com"
+			s.o.mu.Unlock()
 			s.once["DELETE /Users"] = "404 of a proxy"
 			s.rest(false)
 			s.change(removing(eve))
