@@ -99,7 +99,7 @@ func (c *cycle) page(ctx context.Context, kind Kind, from string, unsure bool) (
 // pageAgain is page where it was refused, and everything is to be compared: as with a search, one
 // refusal does not say that the target does not list.
 func (c *cycle) pageAgain(ctx context.Context, kind Kind, from string, unsure bool) (Page, error) {
-	err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) })
+	err := c.knock(ctx)
 	if refusesToSay(err) {
 		return Page{}, &contradiction{"a list of its " + string(kind) + "s", "nor anybody by name: " + err.Error()}
 	}

@@ -17,11 +17,7 @@ type searches struct {
 
 // unsearched says that the target does not search by an attribute, or for one value of it; the
 // error is how it has refused to.
-type unsearched struct {
-	error
-
-	value bool // for that value only: it has answered for others
-}
+type unsearched struct{ error }
 
 // Unwrap returns the refusal.
 func (u *unsearched) Unwrap() error { return u.error }
@@ -46,7 +42,7 @@ func (c *cycle) search(ctx context.Context, kind Kind, attribute, value string) 
 	case unknown != nil:
 		return nil, unknown
 	case none:
-		return nil, &unsearched{err, false}
+		return nil, &unsearched{err}
 	}
 	for range maxRefused - 1 {
 		if found, err = c.asks(ctx, kind, attribute, value); !refusesToSay(err) {
@@ -57,7 +53,7 @@ func (c *cycle) search(ctx context.Context, kind Kind, attribute, value string) 
 	if errors.As(err, &p) && p.Status == http.StatusForbidden { // it may be there, for others to see
 		return nil, err
 	}
-	return nil, &unsearched{err, true}
+	return nil, &unsearched{err}
 }
 
 // maxRefused is how often a target that searches by an attribute refuses to for one value, before
@@ -86,16 +82,14 @@ func (c *cycle) searchesNot(ctx context.Context, kind Kind, attribute string) (b
 	if s.none[at] {
 		return true, nil
 	}
-	for _, first := range []bool{true, false} {
-		if _, err := c.asks(ctx, kind, attribute, c.NewID()); !refusesToSay(err) {
-			return false, err
-		}
-		if !first {
-			break
-		}
-		if err := c.retry(ctx, func() error { return Test(ctx, c.Target, c.NewID()) }); err != nil {
-			return false, err
-		}
+	if _, err := c.asks(ctx, kind, attribute, c.NewID()); !refusesToSay(err) {
+		return false, err
+	}
+	if err := c.knock(ctx); err != nil {
+		return false, err
+	}
+	if _, err := c.asks(ctx, kind, attribute, c.NewID()); !refusesToSay(err) {
+		return false, err
 	}
 	s.none[at] = true
 	return true, nil
